@@ -1,0 +1,45 @@
+/** What a {@link TailmixError} says beside its message. */
+export interface ErrorDetails {
+  /** Stable identifier in capitals, for example `CAPABILITY_TAKEN`. */
+  code: string;
+  /** `config`: the input is at fault (exit code 2). `run`: something failed while working (exit code 1). */
+  kind?: 'config' | 'run';
+  plugin?: string;
+  hook?: string;
+  /** Where in the user's input, for example `my-run.yaml  plugins[1].kappa`. */
+  path?: string;
+  cause?: unknown;
+}
+
+/**
+ * The one error class of tailmix. Messages follow one grammar: where, what was expected, what came, what to do.
+ * Each message is a function in an `errors.ts`; the CLI prints the message alone and exits with {@link exitCode}.
+ */
+export class TailmixError extends Error {
+  override name = 'TailmixError' as const;
+  readonly code: string;
+  readonly kind: 'config' | 'run';
+  readonly plugin: string | undefined;
+  readonly hook: string | undefined;
+  readonly path: string | undefined;
+
+  constructor(message: string, { code, kind = 'run', plugin, hook, path, cause }: ErrorDetails) {
+    super(message, cause === undefined ? {} : { cause });
+    this.code = code;
+    this.kind = kind;
+    this.plugin = plugin;
+    this.hook = hook;
+    this.path = path;
+  }
+
+  /** 2 for a fault in the configuration, 1 for a failed run. */
+  get exitCode(): 1 | 2 {
+    return this.kind === 'config' ? 2 : 1;
+  }
+}
+
+/** A broken promise of our own code, never of the user's input. */
+export const internal = (what: string): TailmixError => new TailmixError(`internal: ${what}`, { code: 'INTERNAL' });
+
+/** Message of anything that was thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
