@@ -1,0 +1,90 @@
+/** How classes are put into groups by their number of training images. Printed wherever a group is. */
+export interface GroupRule {
+  /** A class with more training images than this is a many-shot class. Default 100. */
+  manyAbove: number;
+  /** A class with fewer training images than this is a few-shot class. Default 20. */
+  fewBelow: number;
+}
+
+/** Figures of one evaluation, all in 0…1 but `loss`. */
+export interface Evaluation {
+  /** Number of images evaluated. */
+  count: number;
+  /** Mean cross-entropy of the plain logits, without margins or weights. */
+  loss: number;
+  accuracy: number;
+  /** Mean of the per-class accuracies; classes without a test image do not count. */
+  balancedAccuracy: number;
+  /** `[C]`, null for a class without a test image. */
+  perClass: (number | null)[];
+  /** Mean per-class accuracy of a group; null for a group without classes. */
+  many: number | null;
+  medium: number | null;
+  few: number | null;
+  worstClass: { label: number; name: string; accuracy: number };
+  macroF1: number;
+  /** Expected calibration error with 15 equal bins of confidence. */
+  ece: number;
+  /** Null with 5 classes or fewer. */
+  top5: number | null;
+  /** `[C][C]`, rows true class, columns predicted class, counts. */
+  confusion: number[][];
+}
+
+/** One line of `metrics.jsonl`. */
+export interface EpochMetrics {
+  /** Counts from 1. */
+  epoch: number;
+  /** Steps done since the start of the run. */
+  step: number;
+  /** Of the epoch's last step. */
+  learningRate: number;
+  train: {
+    loss: number;
+    /** Correct predictions weighed by the label weights (methods.md D10). */
+    accuracy: number;
+    /** Share of samples whose label weight is not their mixing weight; null when nothing mixes. */
+    relabelledShare: number | null;
+    /** Mean of each plugin's penalty, by plugin. */
+    penalties: Record<string, number>;
+  };
+  /** Null in epochs without an evaluation. */
+  test: Evaluation | null;
+  validation: Evaluation | null;
+  /** Wall time of training in this epoch, without evaluation, in seconds. */
+  seconds: number;
+  imagesPerSecond: number;
+}
+
+/** `summary.json`: what a finished (or stopped) run came to. */
+export interface RunSummary {
+  name: string;
+  /** Label of the method in tables: the config's `method`, or its name. */
+  method: string;
+  seed: number;
+  subsetSeed: number;
+  subsetHash: string;
+  configHash: string;
+  status: 'finished' | 'stopped' | 'failed';
+  /** Why a run stopped early or failed. */
+  reason: string | null;
+  dataset: string;
+  classes: readonly string[];
+  classCounts: number[];
+  groups: GroupRule;
+  epochs: number;
+  /** Headline: the last epoch's evaluation. */
+  last: Evaluation | null;
+  lastEpoch: number;
+  /** Optimistic: chosen on the test set itself. Only to compare with papers that report it. */
+  bestOnTest: { epoch: number; accuracy: number; balancedAccuracy: number } | null;
+  /** Median over the last five evaluated epochs. */
+  lastFiveMedian: { accuracy: number; balancedAccuracy: number } | null;
+  backend: string;
+  stepMode: 'eager' | 'captured';
+  stepModeReason: string | null;
+  precision: 'fp32' | 'bf16';
+  /** Wall time of the whole run, summed over resumes, in seconds. */
+  seconds: number;
+  tailmix: string;
+}
