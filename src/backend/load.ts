@@ -1,0 +1,97 @@
+import { createRequire } from 'node:module';
+import { dirname, join, sep } from 'node:path';
+import process from 'node:process';
+import { messageOf, TailmixError } from '../errors.ts';
+import type { TensorFlowBinding } from './binding.ts';
+import { backendUnavailable, unknownBackend } from './errors.ts';
+import { loadNative, whyNotNative } from './native.ts';
+import type { NativeName } from './paths.ts';
+
+export type { TensorFlowBinding } from './binding.ts';
+export { requireFromTfjsNode } from './native.ts';
+
+/** The engines that tensors can run on. */
+export type BackendName = 'native' | 'native-gpu' | 'wasm';
+
+/** The engine in use. */
+export interface Backend {
+  name: BackendName;
+  /** Version of TensorFlow, for example `2.21.0`; `null` on WASM. */
+  tensorflow: string | null;
+  /** Threads of one kernel. */
+  threads: number;
+  /** One line: why this engine and not another. */
+  reason: string;
+  /** tfjs-node's binding object; absent on WASM. */
+  binding?: TensorFlowBinding;
+}
+
+/** What may be asked for: an engine, or the best that is set up. */
+export type BackendChoice = BackendName | 'auto';
+
+const CHOICES = new Set<string>(['auto', 'native', 'native-gpu', 'wasm'] satisfies BackendChoice[]);
+
+const loaded = new Map<BackendName, Promise<Backend>>();
+
+/**
+ * Loads an engine and makes it the backend of tfjs. Calls after the first are cheap.
+ *
+ * @param prefer `auto` takes `TAILMIX_BACKEND` if set, else native-gpu, native, wasm: the first that is set up and loads.
+ * @throws TailmixError `BACKEND_UNAVAILABLE` if an engine asked for by name does not load; `BACKEND_UNKNOWN`.
+ */
+export async function loadBackend(prefer: BackendChoice = 'auto'): Promise<Backend> {
+  const tf = await import('@tensorflow/tfjs');
+  const backend = await choose(prefer);
+  await tf.setBackend(backend.name === 'wasm' ? 'wasm' : 'tensorflow');
+  await tf.ready();
+  return backend;
+}
+
+async function choose(prefer: BackendChoice): Promise<Backend> {
+  if (!CHOICES.has(prefer)) throw unknownBackend('backend', prefer);
+  if (prefer !== 'auto') return loadByName(prefer, 'asked for by name');
+  const fromEnv = process.env.TAILMIX_BACKEND;
+  if (fromEnv) {
+    if (!CHOICES.has(fromEnv)) throw unknownBackend('TAILMIX_BACKEND', fromEnv);
+    if (fromEnv !== 'auto') return loadByName(fromEnv as BackendName, 'TAILMIX_BACKEND asks for it');
+  }
+  const order: NativeName[] = whyNotNative('native-gpu') === null ? ['native-gpu', 'native'] : ['native'];
+  const problems: string[] = [];
+  for (const name of order) {
+    try {
+      return await loadByName(name, ['the fastest that is set up', ...problems].join('; '));
+    } catch (error) {
+      problems.push(
+        `${name} is not available: ${messageOf(error instanceof TailmixError ? (error.cause ?? error) : error)}`,
+      );
+    }
+  }
+  return loadByName('wasm', problems.join('; '));
+}
+
+function loadByName(name: BackendName, reason: string): Promise<Backend> {
+  const before = loaded.get(name);
+  if (before !== undefined) return before;
+  const promise = name === 'wasm' ? loadWasm(reason) : loadNativeByName(name, reason);
+  loaded.set(name, promise);
+  promise.catch(() => loaded.delete(name));
+  return promise;
+}
+
+async function loadNativeByName(name: NativeName, reason: string): Promise<Backend> {
+  const missing = whyNotNative(name);
+  if (missing !== null) throw backendUnavailable(name, missing, missing);
+  try {
+    const { binding, threads } = await loadNative(name);
+    return { name, tensorflow: binding.TF_Version, threads, reason, binding };
+  } catch (error) {
+    throw backendUnavailable(name, messageOf(error), messageOf(error));
+  }
+}
+
+async function loadWasm(reason: string): Promise<Backend> {
+  const wasm = await import('@tensorflow/tfjs-backend-wasm');
+  const main = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
+  wasm.setWasmPaths(join(dirname(main), sep));
+  return { name: 'wasm', tensorflow: null, threads: 1, reason };
+}

@@ -1,0 +1,110 @@
+import { existsSync, readFileSync } from 'node:fs';
+import Module, { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { join, sep } from 'node:path';
+import process from 'node:process';
+import util from 'node:util';
+import { isMainThread } from 'node:worker_threads';
+import type { TensorFlowBinding } from './binding.ts';
+import { bindingPath, NATIVE_SOURCES, type NativeName, nativeFolder, stampPath } from './paths.ts';
+
+/** A loaded native build: TensorFlow's C library behind tfjs-node's binding and kernels. */
+export interface NativeBuild {
+  folder: string;
+  binding: TensorFlowBinding;
+  /** Threads of one kernel (TensorFlow's intra-op pool). */
+  threads: number;
+}
+
+type Resolve = (request: string, parent: { filename?: string | null } | undefined, ...rest: unknown[]) => string;
+
+const ownRequire = createRequire(import.meta.url);
+
+/**
+ * Why a native build cannot be loaded, as one sentence with its cure, or `null` if it is set up.
+ * Looks at files only: cheap, and says nothing of whether the library will load.
+ */
+export function whyNotNative(name: NativeName, folder: string = nativeFolder(name)): string | null {
+  if (!isMainThread) return 'TensorFlow loads in the main thread only.';
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    return `it needs Linux on x86-64, this is ${process.platform} on ${process.arch}.`;
+  }
+  if (!existsSync(stampPath(folder))) {
+    return `it is not set up; run \`tailmix setup${name === 'native-gpu' ? ' --gpu' : ''}\`.`;
+  }
+  return null;
+}
+
+/**
+ * Makes `require('@tensorflow/tfjs…')` from files under `folder` resolve to the copy that tailmix imports, so that
+ * one tensor engine serves both. Everything else resolves as before.
+ */
+function shareTensorflowJs(folder: string): void {
+  const loader = Module as unknown as { _resolveFilename: Resolve };
+  const original = loader._resolveFilename;
+  const inside = folder + sep;
+  loader._resolveFilename = function resolveShared(request, parent, ...rest) {
+    if (/^@tensorflow\/tfjs(-core)?(\/|$)/.test(request) && parent?.filename?.startsWith(inside)) {
+      return ownRequire.resolve(request);
+    }
+    return original.call(this, request, parent, ...rest);
+  };
+}
+
+/** tfjs-node calls three functions of `node:util` that Node 23 removed. */
+function restoreRemovedUtil(): void {
+  const target = util as unknown as Record<string, unknown>;
+  target.isNullOrUndefined ??= (value: unknown): boolean => value === null || value === undefined;
+  target.isArray ??= Array.isArray;
+}
+
+/** Settings that TensorFlow reads once, when its library is loaded. */
+function prepareEnvironment(threads: number): void {
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);
+}
+
+/** Number of threads asked for by `TAILMIX_THREADS`, else one per core that this process may use. */
+export function wantedThreads(env: NodeJS.ProcessEnv = process.env): number {
+  const asked = Number(env.TAILMIX_THREADS ?? env.TF_NUM_INTRAOP_THREADS);
+  return Number.isInteger(asked) && asked > 0 ? asked : availableParallelism();
+}
+
+const required = new Map<string, NodeJS.Require>();
+
+/**
+ * Requires a file of the installed tfjs-node by its path in the package, for example `dist/proto/api_pb`.
+ *
+ * @throws Error if no native build was loaded.
+ */
+export function requireFromTfjsNode<T = unknown>(path: string): T {
+  const [require] = required.values();
+  if (require === undefined) throw new Error(`requireFromTfjsNode('${path}') before a native backend was loaded`);
+  return require(`./${path}`) as T;
+}
+
+/** Loads the build in `folder` and registers tfjs-node's kernels and its backend `tensorflow`. */
+export async function loadNative(name: NativeName, folder: string = nativeFolder(name)): Promise<NativeBuild> {
+  const threads = wantedThreads();
+  prepareEnvironment(threads);
+  restoreRemovedUtil();
+  const tf = await import('@tensorflow/tfjs');
+  const binding = ownRequire(bindingPath(folder)) as TensorFlowBinding;
+  const packageName = NATIVE_SOURCES[name].npm;
+  if (!required.has(folder)) {
+    shareTensorflowJs(folder);
+    required.set(folder, createRequire(join(folder, 'node_modules', packageName, 'package.json')));
+  }
+  if (tf.findBackendFactory('tensorflow') == null) {
+    requireFromTfjsNode('dist/register_all_kernels');
+    type KernelBackend = new (
+      binding: TensorFlowBinding,
+      packageName: string,
+    ) => import('@tensorflow/tfjs').KernelBackend;
+    const { NodeJSKernelBackend } = requireFromTfjsNode<{ NodeJSKernelBackend: KernelBackend }>(
+      'dist/nodejs_kernel_backend',
+    );
+    tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, packageName), 3);
+  }
+  return { folder, binding, threads };
+}

@@ -1,0 +1,35 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+
+/** Version of `@tensorflow/tfjs-node` (and `-gpu`) that is installed; its binding is compiled against the wheel. */
+export const TFJS_NODE_VERSION = '4.22.0';
+
+/** Version of the TensorFlow wheel whose C library is used. */
+export const TENSORFLOW_VERSION = '2.21.0';
+
+/** The two native builds; WASM needs no install. */
+export type NativeName = 'native' | 'native-gpu';
+
+/** The npm package and the Python wheel behind each native build. */
+export const NATIVE_SOURCES: Record<NativeName, { npm: string; wheel: string }> = {
+  native: { npm: '@tensorflow/tfjs-node', wheel: 'tensorflow-cpu' },
+  'native-gpu': { npm: '@tensorflow/tfjs-node-gpu', wheel: 'tensorflow' },
+};
+
+/** The per-user cache folder: `TAILMIX_CACHE`, else `tailmix` under `XDG_CACHE_HOME`, else `~/.cache/tailmix`. */
+export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
+  if (env.TAILMIX_CACHE) return env.TAILMIX_CACHE;
+  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tailmix');
+}
+
+/** Where one native build lives; the versions are in the name, so an upgrade never mixes two. */
+export function nativeFolder(name: NativeName, root: string = cacheRoot()): string {
+  return join(root, `${name}-tf${TENSORFLOW_VERSION}-tfjs${TFJS_NODE_VERSION}-${process.platform}-${process.arch}`);
+}
+
+/** The compiled binding inside {@link nativeFolder}. */
+export const bindingPath = (folder: string): string => join(folder, 'lib', 'tfjs_binding.node');
+
+/** The stamp inside {@link nativeFolder}: written last, so that its presence means a complete build. */
+export const stampPath = (folder: string): string => join(folder, 'stamp.json');

@@ -1,0 +1,40 @@
+import * as tf from '@tensorflow/tfjs';
+import { expect, test } from 'vitest';
+import { loadBackend, requireFromTfjsNode } from '../../src/backend/load.ts';
+import { whyNotNative } from '../../src/backend/native.ts';
+
+const missing = whyNotNative('native');
+if (missing !== null) console.warn(`SKIPPED: the native backend is not tested, ${missing}`);
+
+test.skipIf(missing !== null)('the imported tfjs runs on the native backend, one engine for both', async () => {
+  const backend = await loadBackend('native');
+  expect(backend).toMatchObject({ name: 'native', tensorflow: '2.21.0', reason: 'asked for by name' });
+  expect(tf.getBackend()).toBe('tensorflow');
+
+  const nativeBefore = backend.binding!.getNumOfTensors();
+  const before = tf.memory();
+  const x = tf.tensor2d([1, 2, 3, 4], [2, 2]);
+  const y = tf.matMul(x, x);
+  expect([...y.dataSync()]).toEqual([7, 10, 15, 22]);
+  expect(backend.binding!.getNumOfTensors()).toBe(nativeBefore + 2);
+  expect(tf.memory().numTensors).toBe(before.numTensors + 2);
+  tf.dispose([x, y]);
+  expect(tf.memory().numTensors).toBe(before.numTensors);
+  expect(backend.binding!.getNumOfTensors()).toBe(nativeBefore);
+});
+
+test.skipIf(missing !== null)('kernels and gradients of tfjs-node are registered', async () => {
+  await loadBackend('native');
+  const filter = tf.ones([3, 3, 2, 4]) as tf.Tensor4D;
+  const gradient = tf.grad((f) => tf.conv2d(tf.ones([1, 5, 5, 2]) as tf.Tensor4D, f as tf.Tensor4D, 1, 'valid').sum())(
+    filter,
+  );
+  expect(new Set(gradient.dataSync())).toEqual(new Set([9]));
+});
+
+test.skipIf(missing !== null)('protobuf messages of tfjs-node can be required', async () => {
+  await loadBackend('native');
+  const messages = requireFromTfjsNode<Record<string, unknown>>('dist/proto/api_pb');
+  expect(messages).toHaveProperty('GraphDef');
+  expect(messages).toHaveProperty('SavedModel');
+});
