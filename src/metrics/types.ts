@@ -25,10 +25,25 @@ export interface Evaluation {
   macroF1: number;
   /** Expected calibration error with 15 equal bins of confidence. */
   ece: number;
+  /** The 15 bins behind `ece`, from the lowest confidence up. */
+  reliability: ReliabilityBin[];
   /** Null with 5 classes or fewer. */
   top5: number | null;
-  /** `[C][C]`, rows true class, columns predicted class, counts. */
-  confusion: number[][];
+  /**
+   * `[C][C]`, rows true class, columns predicted class, counts. Null with more than 1,000 classes (8,142 would be
+   * 66 million numbers), and in `metrics.jsonl`, where one a line would outweigh all else: `summary.json` has the last.
+   */
+  confusion: number[][] | null;
+}
+
+/** Images whose highest probability lies in one bin of confidence. */
+export interface ReliabilityBin {
+  /** Images in the bin. */
+  count: number;
+  /** Mean of their highest probability; null for an empty bin. */
+  confidence: number | null;
+  /** Share of them predicted rightly; null for an empty bin. */
+  accuracy: number | null;
 }
 
 /** One line of `metrics.jsonl`. */
@@ -73,12 +88,13 @@ export interface RunSummary {
   classCounts: number[];
   groups: GroupRule;
   epochs: number;
-  /** Headline: the last epoch's evaluation. */
+  /** Headline: the evaluation of the last evaluated epoch. */
   last: Evaluation | null;
+  /** Epoch of `last`; without an evaluation, the last finished epoch (0: none). */
   lastEpoch: number;
-  /** Optimistic: chosen on the test set itself. Only to compare with papers that report it. */
+  /** Optimistic: the epoch of highest accuracy on the test set itself. Only to compare with papers that report it. */
   bestOnTest: { epoch: number; accuracy: number; balancedAccuracy: number } | null;
-  /** Median over the last five evaluated epochs. */
+  /** Median over the last five evaluated epochs, over all of them where there are fewer. */
   lastFiveMedian: { accuracy: number; balancedAccuracy: number } | null;
   backend: string;
   stepMode: 'eager' | 'captured';
@@ -87,4 +103,6 @@ export interface RunSummary {
   /** Wall time of the whole run, summed over resumes, in seconds. */
   seconds: number;
   tailmix: string;
+  /** Of what else ran the run, for example `{ node: '20.19.0', tensorflow: '2.21.0' }`. */
+  versions?: Readonly<Record<string, string>>;
 }

@@ -1,0 +1,43 @@
+import type { Random } from '../random.ts';
+import type { NamedTensors, Pass } from '../step/types.ts';
+import type { tf } from '../tf.ts';
+
+/** A named array of the model: a parameter, or a running statistic of batch norm. */
+export interface WeightSpec {
+  /** Unique in the model, `/`-separated, for example `stage1/block2/conv1/kernel`. */
+  name: string;
+  shape: readonly number[];
+  /** `kernel`, `bias` and `norm` (scale and shift) are trained; a `statistic` is carried by the forward pass. */
+  kind: 'kernel' | 'bias' | 'norm' | 'statistic';
+  /** Initial values, `[product of shape]`, from the stream `(seed, 'init', name)`. */
+  initial(random: Random): Float32Array;
+}
+
+/** What a forward pass gives. */
+export interface ModelOutputs {
+  /** `[batch, C]`. */
+  logits: tf.Tensor2D;
+  /** `[batch, D]`, the classifier's input. */
+  features: tf.Tensor2D;
+  /** Next value of each statistic, by weight name; empty outside training. */
+  statistics: NamedTensors;
+}
+
+/**
+ * The model as a pure function of its weights.
+ * `images` is `[rows, height, width, channels]`, normalised, float32. The model calls `pass.atStage(name, features)`
+ * at each of its stages, `input` first, and goes on with what that returns (which may have fewer rows: a pool of images
+ * is mixed down to the trained batch there).
+ */
+export type Forward = (weights: NamedTensors, images: tf.Tensor4D, pass: Pass) => ModelOutputs;
+
+/** A network: its weights by name, the stages between which features may be mixed, and its forward pass. */
+export interface Model {
+  name: string;
+  weights: readonly WeightSpec[];
+  /** In order; the first is `input`. */
+  stages: readonly string[];
+  /** Length of the feature vector. */
+  featureSize: number;
+  forward: Forward;
+}

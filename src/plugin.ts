@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import type { Hooks } from './hooks.ts';
+import type { Random } from './random.ts';
+import type { RunInfo } from './run.ts';
+import type { InputSpec } from './step/types.ts';
+
+/** What core means by a capability; a run has one provider of each at most. */
+export type Capability =
+  /** Fills pair, lambda, box. */
+  | 'mix'
+  /** Rewrites label weights. */
+  | 'relabel'
+  /** Decides sampling weights. */
+  | 'sampler'
+  /** Replaces or adjusts the loss of a term. */
+  | 'loss'
+  /** Replaces the update. */
+  | 'optimizer'
+  /** Decides the learning rate. */
+  | 'learning-rate';
+
+/** What `apply` gets. */
+export interface PluginContext {
+  hooks: Hooks;
+  info: RunInfo;
+  /** Opens the plugin's own stream `(seed, plugin, …key)`; use `(ctx.epoch, ctx.step)` as key inside a step. */
+  random(...key: (string | number)[]): Random;
+  /** Tells the user once that an option has no effect or is not meant so; `code` as in errors. */
+  warn(code: string, message: string): void;
+}
+
+/** State that must survive a resume; a plugin without it is stateless by contract. */
+export interface PluginState {
+  /** JSON. */
+  save(): unknown;
+  load(saved: unknown): void;
+}
+
+/** What a plugin is: declarations that core checks before any data is read, and one function that taps hooks. */
+export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject> {
+  /** kebab-case; also the `use:` value, the stream's name and the prefix of declared inputs. */
+  name: string;
+  /** `z.strictObject`; each option described, with a default where it has one. */
+  options: Options;
+  provides?: readonly Capability[];
+  requires?: readonly Capability[];
+  /** Inputs that the plugin fills in `onBatch` as `batch.inputs['<plugin>/<input>']`. */
+  inputs?(options: z.output<Options>, info: RunInfo): Readonly<Record<string, InputSpec>>;
+  /** Values that select a traced graph, set in `onBatch` as `batch.variants[name]`; the first is the default. */
+  variants?(options: z.output<Options>, info: RunInfo): Readonly<Record<string, readonly string[]>>;
+  /** Extra rows for each step, B of them, drawn with replacement by `[N]` weights from the training rows' labels. */
+  draw?(options: z.output<Options>, info: RunInfo, labels: Int32Array): (epoch: number) => Float64Array;
+  apply(context: PluginContext, options: z.output<Options>): PluginState | undefined | void;
+}
+
+/** A definition with its options filled in: what a run is composed of. */
+export interface Plugin {
+  definition: PluginDefinition;
+  /** Resolved, defaults in. */
+  options: Record<string, unknown>;
+}
+
+/** A plugin as users call it: `remix({ kappa: 3 })`. The definition hangs on it, for YAML and documentation. */
+export interface PluginFactory<Options extends z.ZodObject = z.ZodObject> {
+  (options?: z.input<Options>): Plugin;
+  definition: PluginDefinition<Options>;
+}
+
+/**
+ * Makes a plugin from its definition. The YAML entry `- use: NAME` and the call `NAME(options)` end here alike.
+ *
+ * @throws {z.ZodError} from the returned factory when options do not fit; the config reader turns it into a report.
+ */
+export function definePlugin<Options extends z.ZodObject>(
+  definition: PluginDefinition<Options>,
+): PluginFactory<Options> {
+  const factory = (options?: z.input<Options>): Plugin => ({
+    definition: definition as unknown as PluginDefinition,
+    options: definition.options.parse(options ?? {}),
+  });
+  return Object.assign(factory, { definition });
+}
+
+/**
+ * Option for a moment of the run: an epoch (1, 2, …) or a fraction of the run (0 < x < 1), so that a shortened run
+ * keeps its shape. Resolve it with {@link resolveEpoch}.
+ */
+export const epochOption = (): z.ZodNumber => z.number().min(0);
+
+/** Epochs done at the given moment: `resolveEpoch(160, 200)` is 160, `resolveEpoch(0.8, 200)` is 160 too. */
+export function resolveEpoch(moment: number, epochs: number): number {
+  return moment > 0 && moment < 1 ? Math.round(moment * epochs) : Math.trunc(moment);
+}

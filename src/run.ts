@@ -1,0 +1,67 @@
+import type { Hooks } from './hooks.ts';
+import type { GroupRule, RunSummary } from './metrics/types.ts';
+
+/** What is fixed for a whole run; known before any data is read. */
+export interface RunInfo {
+  name: string;
+  seed: number;
+  /** Name of the data set. */
+  dataset: string;
+  classes: readonly string[];
+  /** `[C]`, images per class of the (long-tailed) training set; a sampler never changes them. */
+  classCounts: readonly number[];
+  /** N, training images. */
+  trainCount: number;
+  /** `[height, width, channels]`. */
+  imageShape: readonly [number, number, number];
+  epochs: number;
+  batchSize: number;
+  stepsPerEpoch: number;
+  /** Stages of the model between which features can be mixed; the first is `input`. */
+  modelStages: readonly string[];
+  featureSize: number;
+  groups: GroupRule;
+}
+
+/** Everything a run can be resumed from. */
+export interface Snapshot {
+  /** Last finished epoch. */
+  epoch: number;
+  /** Last finished step. */
+  step: number;
+  /** Weights, statistics and optimizer slots by name. */
+  state: Record<string, { shape: readonly number[]; values: Float32Array }>;
+  /** What each plugin's `state.save()` returned, by plugin name. JSON. */
+  plugins: Record<string, unknown>;
+  /** Hash of the resolved config the run had. */
+  configHash: string;
+}
+
+/** A run as its observers see it. */
+export interface Run {
+  readonly info: RunInfo;
+  readonly hooks: Hooks;
+  /** Run directory; null when none was asked for. */
+  readonly directory: string | null;
+  /** Resolved config, defaults in, `${env:…}` as its placeholder. JSON. */
+  readonly config: unknown;
+  readonly configHash: string;
+  /** The printed plan. */
+  readonly plan: string;
+  /** Epoch the run was resumed after; 0 for a fresh run. */
+  readonly resumedFrom: number;
+  readonly engine: {
+    backend: string;
+    tensorflow: string | null;
+    mode: 'eager' | 'captured';
+    reason: string | null;
+    precision: 'fp32' | 'bf16';
+  };
+  readonly subset: { seed: number; hash: string };
+  /** Ends the run after the current epoch, in good order. */
+  stop(reason: string): void;
+  /** Reads the state back from the engine. */
+  snapshot(): Snapshot;
+  /** The summary as of now. */
+  summary(): RunSummary;
+}

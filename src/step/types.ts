@@ -1,0 +1,134 @@
+import type { Forward, ModelOutputs, WeightSpec } from '../models/types.ts';
+import type { tf } from '../tf.ts';
+
+export type NamedTensors = Record<string, tf.Tensor>;
+
+/** Data handed to a step by the host. */
+export type HostArray = Float32Array | Int32Array | Uint8Array;
+
+/** Shape and type of a step input. `uint8` reaches the graph as float32 in 0…255. */
+export interface InputSpec {
+  /** Fixed but for `'batch'` (the trained rows) and `'pool'` (the loaded rows). */
+  shape: readonly (number | 'batch' | 'pool')[];
+  dtype: 'float32' | 'int32' | 'uint8';
+}
+
+/** What a `build…` function sees beside its tensors. Nothing else may vary between the steps of one signature. */
+export interface Pass {
+  /** True in the training step, false in prediction: chooses batch statistics or running ones. */
+  training: boolean;
+  /** The step's inputs: core ones and those that plugins declared (`<plugin>/<input>`). */
+  inputs: NamedTensors;
+  /** The signature's variants, for example `{ mix: 'stage1' }`. */
+  variants: Readonly<Record<string, string>>;
+  /** Called by the model at each named stage with the features there; returns the features to go on with. */
+  atStage(stage: string, features: tf.Tensor): tf.Tensor;
+}
+
+/**
+ * The loss in its fixed order: `adjustLogits`, `termLoss`, label and class weights, reduction, penalties.
+ * The first two are called once for the labels and, when something mixes, once for the partners' labels.
+ */
+export interface Loss {
+  /** `[batch, C]`, labels `[batch]` int32 → `[batch, C]`. Default: the logits as they are. */
+  adjustLogits(logits: tf.Tensor2D, labels: tf.Tensor1D, pass: Pass): tf.Tensor2D;
+  /** Unreduced: `[batch, C]`, labels `[batch]` int32 → `[batch]`. Default: softmax cross-entropy. */
+  termLoss(logits: tf.Tensor2D, labels: tf.Tensor1D, pass: Pass): tf.Tensor1D;
+  /** Scalars added to the reduced loss, by plugin name; each is logged under that name. */
+  penalties: Readonly<Record<string, (outputs: ModelOutputs, weights: NamedTensors, pass: Pass) => tf.Scalar>>;
+}
+
+/** What one backward pass gives. */
+export interface Backward {
+  /** Reduced loss without penalties. */
+  loss: tf.Scalar;
+  /** Scalars by plugin name. */
+  penalties: NamedTensors;
+  outputs: ModelOutputs;
+  /** By weight name, for every weight that is trained. */
+  gradients: NamedTensors;
+}
+
+/** Loss and gradients at the given weights; SAM calls its inner one twice. */
+export type Gradients = (weights: NamedTensors, pass: Pass) => Backward;
+
+/** An array that the update carries from step to step: momentum, an average. */
+export interface SlotSpec {
+  /** Unique, for example `momentum/stage1/block2/conv1/kernel`. */
+  name: string;
+  shape: readonly number[];
+  /** Initial values, given those of the weights by name. */
+  initial(weights: Readonly<Record<string, Float32Array>>): Float32Array;
+}
+
+/** The optimizer as a pure function. The learning rate is `pass.inputs.learningRate`, a scalar. */
+export interface Update {
+  slots(weights: readonly WeightSpec[]): readonly SlotSpec[];
+  /**
+   * `weights` holds statistics too, already carried forward; `gradients` only what is trained.
+   * Returns every weight and slot that changed.
+   */
+  apply(
+    weights: NamedTensors,
+    slots: NamedTensors,
+    gradients: NamedTensors,
+    pass: Pass,
+  ): { weights: NamedTensors; slots: NamedTensors };
+}
+
+/** Logits for evaluation, `[batch, C]`. `slots` lets an average (EMA) stand in for the weights. */
+export type Predict = (weights: NamedTensors, slots: NamedTensors, images: tf.Tensor4D, pass: Pass) => tf.Tensor2D;
+
+/** What the `build…` hooks made of a model: the training step and the prediction, before anything is traced. */
+export interface StepDefinition {
+  forward: Forward;
+  loss: Loss;
+  gradients: Gradients;
+  update: Update;
+  predict: Predict;
+}
+
+/** A pure function over named tensors; state that it does not return is unchanged. */
+export type StepFunction = (
+  state: NamedTensors,
+  inputs: NamedTensors,
+  variants: Readonly<Record<string, string>>,
+) => {
+  state: NamedTensors;
+  outputs: NamedTensors;
+};
+
+/** One way a function is called: every shape and variant is fixed. */
+export interface Signature {
+  /** Key of `StepProgram.functions`. */
+  call: string;
+  variants: Readonly<Record<string, string>>;
+  /** By input name, all dimensions numbers. */
+  inputs: Readonly<Record<string, { shape: readonly number[]; dtype: InputSpec['dtype'] }>>;
+}
+
+/** Everything an engine needs: functions, the state they share, and the signatures foreseen. */
+export interface StepProgram {
+  functions: Readonly<Record<string, StepFunction>>;
+  /** Initial state by name. */
+  state: Readonly<Record<string, { shape: readonly number[]; values: Float32Array }>>;
+  /** Known before step 1, so that an engine may prepare them together. */
+  signatures: readonly Signature[];
+}
+
+/** Host arrays by output name; a scalar is an array of one. */
+export type HostOutputs = Record<string, Float32Array | Int32Array>;
+
+/** Runs a program: eager or captured, and nobody outside `step/` can tell which. */
+export interface Engine {
+  readonly mode: 'eager' | 'captured';
+  /** Why this mode; null when it was asked for. */
+  readonly reason: string | null;
+  /** Calls a function; its new state replaces the old. */
+  run(signature: Signature, inputs: Readonly<Record<string, HostArray>>): HostOutputs;
+  /** Copies state out, all of it or the named part. */
+  read(names?: readonly string[]): Record<string, Float32Array>;
+  /** Replaces state by name; shapes must agree. */
+  write(values: Readonly<Record<string, Float32Array>>): void;
+  dispose(): void;
+}
