@@ -62,19 +62,20 @@ export function createEvaluator({ classes, classCounts, groups = defaultGroups }
         const label = labels[i]!;
         if (!(label >= 0 && label < C)) throw labelOutOfRange(label, count, C);
         const row = logits.subarray(i * C, (i + 1) * C);
-        const { best, rank, logSumExp } = readRow(row, label, (c) => nonFiniteLogit(row[c]!, count, c, classes[c]!));
+        const { best, rank, confidence, loss } = readRow(row, label, (c) =>
+          nonFiniteLogit(row[c]!, count, c, classes[c]!),
+        );
 
         const hit = best === label ? 1 : 0;
         support[label]! += 1;
         predicted[best]! += 1;
         correct[label]! += hit;
         if (confusion) confusion[label * C + best]! += 1;
-        const confidence = Math.exp(row[best]! - logSumExp);
         const bin = Math.max(0, Math.min(calibrationBins - 1, Math.ceil(confidence * calibrationBins) - 1));
         binCount[bin]! += 1;
         binConfidence[bin]! += confidence;
         binCorrect[bin]! += hit;
-        lossSum += logSumExp - row[label]!;
+        lossSum += loss;
         if (rank < 5) top5Sum += 1;
         count += 1;
       }
@@ -121,7 +122,10 @@ export function createEvaluator({ classes, classCounts, groups = defaultGroups }
   };
 }
 
-/** Highest class, place of the label (0: first; of equal logits the lower class counts first), stable log-sum-exp. */
+/**
+ * Highest class and its probability, place of the label (0: first; of equal logits the lower class comes first) and
+ * cross-entropy, both by a log-sum-exp taken from the highest logit.
+ */
 function readRow(row: Float32Array, label: number, nonFinite: (c: number) => Error) {
   let best = 0;
   let rank = 0;
@@ -135,5 +139,5 @@ function readRow(row: Float32Array, label: number, nonFinite: (c: number) => Err
   const highest = row[best]!;
   let sum = 0;
   for (let c = 0; c < row.length; c++) sum += Math.exp(row[c]! - highest);
-  return { best, rank, logSumExp: highest + Math.log(sum) };
+  return { best, rank, confidence: 1 / sum, loss: highest - own + Math.log(sum) };
 }
