@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join, sep } from 'node:path';
@@ -58,9 +58,13 @@ function restoreRemovedUtil(): void {
   target.isArray ??= Array.isArray;
 }
 
-/** Settings that TensorFlow reads once, when its library is loaded. */
+/**
+ * Settings that TensorFlow reads once, when its library is loaded. Left alone, TensorFlow uses oneDNN only on CPUs with
+ * AVX-512 VNNI, AVX-VNNI or AMX; on AVX2 its convolutions are faster with it too.
+ */
 function prepareEnvironment(threads: number): void {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
   process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);
 }
 
