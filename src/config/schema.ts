@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { dataOptions } from '../data/options.ts';
+import type { PluginEntry } from './types.ts';
 
 const sgd = z
   .strictObject({
@@ -53,3 +55,70 @@ export const trainOptions = z.strictObject({
     .describe('captured: one graph per signature; eager: op by op; auto: captured where it works.'),
 });
 export type TrainOptions = z.output<typeof trainOptions>;
+
+/** Networks that ship with tailmix. */
+export const modelNames = ['resnet32', 'resnet18', 'resnet50', 'small-cnn', 'mlp'] as const;
+export type ModelName = (typeof modelNames)[number];
+
+/** `model`. */
+export const modelOptions = z.strictObject({
+  name: z.enum(modelNames).describe('Network.'),
+  width: z
+    .int()
+    .positive()
+    .optional()
+    .describe('Channels of the first stage; units of a hidden layer for mlp. Default: that of the network.'),
+  bias: z.boolean().default(true).describe('Whether the linear classifier has a bias; a cosine head never has one.'),
+  head: z
+    .enum(['linear', 'cosine'])
+    .default('linear')
+    .describe('Classifier: linear, or cosine of features and class weights times `scale` (LDAM’s head).'),
+  scale: z.number().positive().default(16).describe('Factor of the cosines; `head: cosine` only.'),
+});
+export type ModelOptions = z.output<typeof modelOptions>;
+
+/** `evaluate`. */
+export const evaluateOptions = z.strictObject({
+  every: z.int().positive().default(1).describe('Epochs between evaluations; the last epoch is always evaluated.'),
+  batchSize: z.int().positive().default(500).describe('Images per forward pass. No effect on the figures.'),
+  groups: z
+    .strictObject({
+      manyAbove: z.int().min(0).default(100).describe('Classes with more training images are many-shot.'),
+      fewBelow: z.int().min(0).default(20).describe('Classes with fewer training images are few-shot.'),
+    })
+    .refine(({ manyAbove, fewBelow }) => fewBelow <= manyAbove + 1, 'expected fewBelow to be at most manyAbove + 1')
+    .prefault({})
+    .describe('How classes are grouped by their number of training images.'),
+});
+export type EvaluateOptions = z.output<typeof evaluateOptions>;
+
+const isEntry = (value: unknown): value is PluginEntry =>
+  typeof value === 'object' && value !== null && ('use' in value || 'definition' in value);
+
+/** A run as it is written. Plugin entries are checked by the options of the plugin that they name. */
+export const runOptions = z.strictObject({
+  $schema: z.string().optional().describe('JSON Schema of this file, for editors.'),
+  extends: z
+    .union([z.string().min(1), z.array(z.string().min(1))])
+    .optional()
+    .describe('Config or configs to start from, relative to this file. Maps merge, lists replace, null removes.'),
+  name: z.string().min(1).default('run').describe('Name of the run; its directory starts with it.'),
+  method: z.string().min(1).optional().describe('Label of the method in tables and charts. Default: the name.'),
+  seed: z.int().min(0).default(0).describe('Seed of everything the run draws; the subset has its own.'),
+  data: dataOptions.describe('Which images, how long the tail, and how they are read.'),
+  model: modelOptions.describe('The network.'),
+  train: trainOptions.prefault({}).describe('Epochs, batches, optimizer, precision.'),
+  evaluate: evaluateOptions.prefault({}).describe('When and how the run is evaluated.'),
+  backend: z
+    .enum(['auto', 'native', 'native-gpu', 'wasm'])
+    .default('auto')
+    .describe('Engine: auto takes TAILMIX_BACKEND, else the fastest that is set up.'),
+  plugins: z
+    .array(z.custom<PluginEntry>(isEntry, 'expected a map with `use`'))
+    .default([])
+    .describe('What the run does beside plain training, in order.'),
+  out: z.string().min(1).optional().describe('Run directory. Default: runs/<name>-<time>.'),
+});
+
+/** A run as a user writes it, for `export default { … } satisfies RunInput` in a TypeScript config. */
+export type RunInput = z.input<typeof runOptions>;
