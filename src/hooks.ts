@@ -118,7 +118,7 @@ export function createHooks() {
     onTrainEnd: new AsyncSeriesHook<[summary: RunSummary, run: Run]>(['summary', 'run']),
     onError: new AsyncSeriesHook<[error: Error, run: Run]>(['error', 'run']),
 
-    /** Per epoch. `[N]` weights of the training rows (drawn with replacement), or null for a shuffled permutation. */
+    /** Per epoch. Weight of one image of each class, `[C]` (drawn with replacement), or null: a shuffled permutation. */
     computeSamplingWeights: new SyncWaterfallHook<[weights: Float64Array | null, epoch: number]>(['weights', 'epoch']),
     /** Per epoch. `[C]`, all 1 at first. */
     computeClassWeights: new SyncWaterfallHook<[weights: Float64Array, epoch: number]>(['weights', 'epoch']),

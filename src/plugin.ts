@@ -48,8 +48,9 @@ export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject> {
   inputs?(options: z.output<Options>, info: RunInfo): Readonly<Record<string, InputSpec>>;
   /** Values that select a traced graph, set in `onBatch` as `batch.variants[name]`; the first is the default. */
   variants?(options: z.output<Options>, info: RunInfo): Readonly<Record<string, readonly string[]>>;
-  /** Extra rows for each step, B of them, drawn with replacement by `[N]` weights from the training rows' labels. */
-  draw?(options: z.output<Options>, info: RunInfo, labels: Int32Array): (epoch: number) => Float64Array;
+  /** Extra rows for each step, B of them, drawn with replacement: weight of one image of each class, `[C]`. */
+  draw?(options: z.output<Options>, info: RunInfo): (epoch: number) => Float64Array;
+  // biome-ignore lint/suspicious/noConfusingVoidType: a plugin without state returns nothing.
   apply(context: PluginContext, options: z.output<Options>): PluginState | undefined | void;
 }
 

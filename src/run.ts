@@ -1,5 +1,5 @@
 import type { Hooks } from './hooks.ts';
-import type { GroupRule, RunSummary } from './metrics/types.ts';
+import type { EpochMetrics, GroupRule, RunSummary } from './metrics/types.ts';
 
 /** What is fixed for a whole run; known before any data is read. */
 export interface RunInfo {
@@ -33,6 +33,10 @@ export interface Snapshot {
   state: Record<string, { shape: readonly number[]; values: Float32Array }>;
   /** What each plugin's `state.save()` returned, by plugin name. JSON. */
   plugins: Record<string, unknown>;
+  /** Metrics of every epoch so far, without confusion matrices. */
+  history: EpochMetrics[];
+  /** Wall time so far, summed over resumes, in seconds. */
+  seconds: number;
   /** Hash of the resolved config the run had. */
   configHash: string;
 }

@@ -1,0 +1,164 @@
+import { TailmixError } from './errors.ts';
+import { guardHooks, type TapTiming } from './guard.ts';
+import { createHooks, type HookName, type Hooks } from './hooks.ts';
+import type { Capability, Plugin, PluginDefinition, PluginState } from './plugin.ts';
+import { randomStream } from './random.ts';
+import type { RunInfo } from './run.ts';
+import type { InputSpec } from './step/types.ts';
+
+/** Something the user should know before the run is paid for. */
+export interface Warning {
+  code: string;
+  plugin: string;
+  message: string;
+}
+
+/** Plugins put together: their taps in order, and everything they declared. */
+export interface Composition {
+  hooks: Hooks;
+  plugins: readonly Plugin[];
+  /** Provider of each capability that has one. */
+  provides: Partial<Record<Capability, string>>;
+  /** Declared inputs as `<plugin>/<input>`. */
+  inputs: Record<string, InputSpec>;
+  /** Values by variant name; the first is the default. */
+  variants: Record<string, readonly string[]>;
+  /** By plugin: image weights of each class, `[C]`, in an epoch. */
+  draws: Record<string, (epoch: number) => Float64Array>;
+  /** By plugin. */
+  states: Record<string, PluginState>;
+  timings: readonly TapTiming[];
+  warnings: readonly Warning[];
+}
+
+/**
+ * Applies plugins to a fresh set of hooks. Taps are ordered by stage, then by position in `plugins`.
+ *
+ * @param known definitions to name in messages, for example those that provide what is missing.
+ * @throws {TailmixError} CAPABILITY_TAKEN, CAPABILITY_MISSING, PLUGIN_TWICE, VARIANT_TWICE, PLUGIN_FAILED.
+ */
+export function compose(
+  plugins: readonly Plugin[],
+  info: RunInfo,
+  known: readonly PluginDefinition[] = [],
+): Composition {
+  const provides = checkCapabilities(plugins, known);
+  let applying = '';
+  const hooks = createHooks();
+  const timings = guardHooks(hooks, () => applying);
+  const warnings: Warning[] = [];
+  const composition: Composition = {
+    hooks,
+    plugins,
+    provides,
+    inputs: {},
+    variants: {},
+    draws: {},
+    states: {},
+    timings,
+    warnings,
+  };
+  for (const { definition, options } of plugins) {
+    const { name } = definition;
+    applying = name;
+    for (const [input, spec] of Object.entries(definition.inputs?.(options, info) ?? {})) {
+      composition.inputs[`${name}/${input}`] = spec;
+    }
+    for (const [variant, values] of Object.entries(definition.variants?.(options, info) ?? {})) {
+      if (composition.variants[variant]) throw variantTwice(variant, name);
+      composition.variants[variant] = values;
+    }
+    if (definition.draw) {
+      composition.draws[name] = definition.draw(options, info);
+    }
+    const state = definition.apply(
+      {
+        hooks,
+        info,
+        random: (...key) => randomStream(info.seed, name, ...key),
+        warn: (code, message) => warnings.push({ code, plugin: name, message }),
+      },
+      options,
+    );
+    if (state) composition.states[name] = state;
+  }
+  return composition;
+}
+
+/** Taps of each hook that has any, in the order in which they will run. */
+export function tapsOf(hooks: Hooks): [hook: HookName, taps: { name: string; stage: number }[]][] {
+  return (Object.keys(hooks) as HookName[])
+    .map((hook): [HookName, { name: string; stage: number }[]] => [
+      hook,
+      hooks[hook].taps.map(({ name, stage = 0 }) => ({ name, stage })),
+    ])
+    .filter(([, taps]) => taps.length > 0);
+}
+
+function checkCapabilities(
+  plugins: readonly Plugin[],
+  known: readonly PluginDefinition[],
+): Partial<Record<Capability, string>> {
+  const provides: Partial<Record<Capability, string>> = {};
+  const positions = new Map<string, number>();
+  plugins.forEach(({ definition: { name, provides: capabilities = [] } }, position) => {
+    const before = positions.get(name);
+    if (before !== undefined) throw pluginTwice(name, before, position);
+    positions.set(name, position);
+    for (const capability of capabilities) {
+      const taken = provides[capability];
+      if (taken) throw capabilityTaken(capability, taken, positions.get(taken)!, name, position);
+      provides[capability] = name;
+    }
+  });
+  plugins.forEach(({ definition: { name, requires = [] } }, position) => {
+    for (const capability of requires)
+      if (!provides[capability]) throw capabilityMissing(capability, name, position, providersOf(capability, known));
+  });
+  return provides;
+}
+
+export const capabilityTaken = (
+  capability: Capability,
+  first: string,
+  i: number,
+  second: string,
+  j: number,
+): TailmixError =>
+  new TailmixError(
+    `plugins[${i}] (${first}) and plugins[${j}] (${second}) both provide "${capability}", and a run has one.\n  Remove one of them.`,
+    { code: 'CAPABILITY_TAKEN', kind: 'config', plugin: second },
+  );
+
+const providersOf = (capability: Capability, known: readonly PluginDefinition[]): string[] =>
+  known.filter(({ provides }) => provides?.includes(capability)).map(({ name }) => name);
+
+export const capabilityMissing = (
+  capability: Capability,
+  plugin: string,
+  position: number,
+  providers: readonly string[] = [],
+): TailmixError =>
+  new TailmixError(
+    `plugins[${position}] (${plugin}) requires "${capability}", which no plugin provides.\n  ${
+      providers.length > 0 ? `Add ${providers.join(' or ')}` : 'Add one that does: `tailmix plugins` lists them'
+    }.`,
+    { code: 'CAPABILITY_MISSING', kind: 'config', plugin },
+  );
+
+export const pluginTwice = (plugin: string, i: number, j: number): TailmixError =>
+  new TailmixError(`plugins[${i}] and plugins[${j}] are both "${plugin}", and a run has one of each. Remove one.`, {
+    code: 'PLUGIN_TWICE',
+    kind: 'config',
+    plugin,
+  });
+
+export const variantTwice = (variant: string, plugin: string): TailmixError =>
+  new TailmixError(
+    `[${plugin}] declares the variant "${variant}", which another plugin declared before. Name it otherwise.`,
+    {
+      code: 'VARIANT_TWICE',
+      kind: 'config',
+      plugin,
+    },
+  );

@@ -1,0 +1,102 @@
+import { messageOf, TailmixError } from './errors.ts';
+import type { HookName, Hooks } from './hooks.ts';
+
+/** Wall time that a plugin spent in a hook, in milliseconds, and how often it was called. */
+export interface TapTiming {
+  plugin: string;
+  hook: HookName;
+  calls: number;
+  milliseconds: number;
+}
+
+/** Hooks that wait for their taps; all others are synchronous. */
+export const isAsync = (hook: HookName): boolean => hook.startsWith('on') && !hook.startsWith('onBatch');
+
+const isWaterfall = (hook: HookName): boolean => !isAsync(hook) && hook !== 'onBatchEnd';
+
+const isThenable = (value: unknown): boolean =>
+  typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+
+/**
+ * Wraps every tap that is made from now on: an error gets the plugin's and the hook's name (its cause is kept), a
+ * Promise or `undefined` where a value is due is refused, and the time is counted.
+ *
+ * @param owner the plugin being applied; a tap under another name is refused.
+ */
+export function guardHooks(hooks: Hooks, owner: () => string): TapTiming[] {
+  const timings: TapTiming[] = [];
+  for (const hook of Object.keys(hooks) as HookName[]) {
+    hooks[hook].intercept({
+      register: (tap) => {
+        const plugin = owner();
+        if (tap.name !== plugin) throw tapNamedOtherwise(plugin, hook, tap.name);
+        const timing: TapTiming = { plugin, hook, calls: 0, milliseconds: 0 };
+        timings.push(timing);
+        return { ...tap, fn: guardTap(tap as GuardedTap, hook, timing) };
+      },
+    });
+  }
+  return timings;
+}
+
+// biome-ignore lint/complexity/noBannedTypes: tapable's own type of a tap's function.
+type GuardedTap = { name: string; type: 'sync' | 'async' | 'promise'; fn: Function };
+
+function guardTap({ name: plugin, fn, type }: GuardedTap, hook: HookName, timing: TapTiming) {
+  return (...args: unknown[]): unknown => {
+    const start = performance.now();
+    const stop = (): void => {
+      timing.calls++;
+      timing.milliseconds += performance.now() - start;
+    };
+    const fail = (error: unknown): never => {
+      throw pluginFailed(plugin, hook, error);
+    };
+    let value: unknown;
+    try {
+      value = fn(...args);
+    } catch (error) {
+      fail(error);
+    }
+    if (type === 'promise') return Promise.resolve(value).then(stop, fail);
+    stop();
+    if (isThenable(value)) throw returnedPromise(plugin, hook);
+    if (value === undefined && isWaterfall(hook)) throw returnedNothing(plugin, hook);
+    return value;
+  };
+}
+
+/** A plugin threw inside a hook. A TailmixError keeps its words, and learns where it was thrown. */
+export function pluginFailed(plugin: string, hook: HookName, cause: unknown): TailmixError {
+  if (cause instanceof TailmixError && cause.plugin) return cause;
+  return new TailmixError(`[${plugin}] ${hook}: ${messageOf(cause)}`, {
+    code: cause instanceof TailmixError ? cause.code : 'PLUGIN_FAILED',
+    kind: cause instanceof TailmixError ? cause.kind : 'run',
+    plugin,
+    hook,
+    cause,
+  });
+}
+
+export const returnedPromise = (plugin: string, hook: HookName): TailmixError =>
+  new TailmixError(
+    `[${plugin}] ${hook} returned a Promise. ${
+      isAsync(hook)
+        ? 'Tap it with tapPromise, so that the run waits for it.'
+        : 'This hook runs inside the step and must be synchronous: do the waiting in an on…Begin or on…End hook.'
+    }`,
+    { code: 'RETURNED_PROMISE', plugin, hook },
+  );
+
+export const returnedNothing = (plugin: string, hook: HookName): TailmixError =>
+  new TailmixError(`[${plugin}] ${hook} returned undefined. Return the value that was handed in, changed or not.`, {
+    code: 'RETURNED_NOTHING',
+    plugin,
+    hook,
+  });
+
+export const tapNamedOtherwise = (plugin: string, hook: HookName, name: string): TailmixError =>
+  new TailmixError(
+    `[${plugin}] ${hook}: a tap is named after its plugin, but this one is named "${name}". Tap with the name "${plugin}".`,
+    { code: 'TAP_NAME', plugin, hook },
+  );

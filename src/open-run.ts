@@ -1,0 +1,126 @@
+import type { Backend } from './backend/load.ts';
+import type { Composition } from './compose.ts';
+import { messageOf } from './errors.ts';
+import { summarizeEpochs, withoutConfusion } from './metrics/summary.ts';
+import type { EpochMetrics } from './metrics/types.ts';
+import { formatPlan } from './plan.ts';
+import type { Preparation } from './prepare.ts';
+import type { Run, Snapshot } from './run.ts';
+import type { Engine, StepProgram } from './step/types.ts';
+import { snapshotMismatch } from './trainer-errors.ts';
+import { version } from './version.ts';
+
+/** A run as the loop sees it: what observers see, and what only the loop may change. */
+export interface OpenRun extends Run {
+  /** Metrics so far, those of before a resume first. */
+  readonly epochs: EpochMetrics[];
+  readonly stopReason: string | null;
+  /** Marks the run as failed. */
+  fail(error: unknown): void;
+}
+
+/** Opens a run, from its beginning or from `options.resume`. */
+export function createRun({
+  preparation: { options, settings, data, info },
+  composition,
+  program,
+  engine,
+  backend,
+}: {
+  preparation: Preparation;
+  composition: Composition;
+  program: StepProgram;
+  engine: Engine;
+  backend: Backend;
+}): OpenRun {
+  const { resume } = options;
+  if (resume) restore(resume, composition, program, engine);
+  const started = performance.now();
+  const seconds = (): number => (resume?.seconds ?? 0) + (performance.now() - started) / 1000;
+  const epochs: EpochMetrics[] = [...(resume?.history ?? [])];
+  let stopReason: string | null = null;
+  let failure: string | null = null;
+  const configHash = options.config?.hash ?? '';
+  return {
+    info,
+    hooks: composition.hooks,
+    directory: options.directory ?? null,
+    config: options.config?.resolved ?? null,
+    configHash,
+    plan: formatPlan(composition, info),
+    resumedFrom: resume?.epoch ?? 0,
+    engine: {
+      backend: backend.name,
+      tensorflow: backend.tensorflow,
+      mode: engine.mode,
+      reason: engine.reason,
+      precision: settings.train.precision,
+    },
+    subset: { seed: settings.subsetSeed, hash: data.train.hash },
+    epochs,
+    get stopReason() {
+      return stopReason;
+    },
+    stop(reason) {
+      stopReason ??= reason;
+    },
+    fail(error) {
+      failure = messageOf(error);
+    },
+    snapshot() {
+      const last = epochs.at(-1);
+      return {
+        epoch: last?.epoch ?? 0,
+        step: last?.step ?? 0,
+        state: mapValues(engine.read(), (values, name) => ({ shape: program.state[name]!.shape, values })),
+        plugins: Object.fromEntries(Object.entries(composition.states).map(([name, state]) => [name, state.save()])),
+        history: epochs.map((metrics) => ({ ...metrics, test: metrics.test && withoutConfusion(metrics.test) })),
+        seconds: seconds(),
+        configHash,
+      };
+    },
+    summary() {
+      return {
+        name: info.name,
+        method: settings.method,
+        seed: info.seed,
+        subsetSeed: settings.subsetSeed,
+        subsetHash: data.train.hash,
+        configHash,
+        status: failure ? 'failed' : stopReason ? 'stopped' : 'finished',
+        reason: failure ?? stopReason,
+        dataset: info.dataset,
+        classes: info.classes,
+        classCounts: [...info.classCounts],
+        groups: info.groups,
+        epochs: info.epochs,
+        ...summarizeEpochs(epochs),
+        backend: backend.name,
+        stepMode: engine.mode,
+        stepModeReason: engine.reason,
+        precision: settings.train.precision,
+        seconds: seconds(),
+        tailmix: version,
+      };
+    },
+  };
+}
+
+/**
+ * Puts a snapshot's weights, slots and plugin state back.
+ *
+ * @throws {TailmixError} SNAPSHOT_MISMATCH when it is of another model, optimizer or plugin list.
+ */
+function restore({ state, plugins }: Snapshot, composition: Composition, program: StepProgram, engine: Engine): void {
+  for (const [name, { shape }] of Object.entries(program.state)) {
+    const saved = state[name];
+    if (saved?.shape.join() !== shape.join()) throw snapshotMismatch(name, shape, saved?.shape);
+  }
+  for (const name of Object.keys(state))
+    if (!program.state[name]) throw snapshotMismatch(name, undefined, state[name]!.shape);
+  engine.write(mapValues(state, ({ values }) => values));
+  for (const [name, pluginState] of Object.entries(composition.states)) pluginState.load(plugins[name]);
+}
+
+const mapValues = <T, U>(record: Readonly<Record<string, T>>, map: (value: T, name: string) => U): Record<string, U> =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value, name)]));

@@ -1,0 +1,57 @@
+import { type Composition, tapsOf } from './compose.ts';
+import type { RunInfo } from './run.ts';
+
+const COLUMN = 24;
+const line = (name: string, text: string): string => `${name.padEnd(COLUMN)}${text}`;
+
+/**
+ * What will run, as a table: each hook with its taps in order (stage in brackets), capabilities, inputs, variants,
+ * the long tail, warnings. Printed by `tailmix plan`, at the start of a run, and kept as `plan.txt`.
+ */
+export function formatPlan({ hooks, provides, inputs, variants, draws, warnings }: Composition, info: RunInfo): string {
+  const { classCounts, classes } = info;
+  const largest = Math.max(...classCounts);
+  const smallest = Math.min(...classCounts);
+  const lines = [
+    line('run', `${info.name}, seed ${info.seed}`),
+    line(
+      'data',
+      `${info.dataset}: ${info.trainCount} images, ${classes.length} classes, ratio ${formatRatio(largest / smallest)}`,
+    ),
+    line('class counts', formatCounts(classCounts)),
+    line('steps', `${info.epochs} epochs × ${info.stepsPerEpoch} steps of ${info.batchSize}`),
+    '',
+    ...tapsOf(hooks).map(([hook, taps]) => line(hook, taps.map(({ name, stage }) => `${name}(${stage})`).join('  '))),
+    '',
+    line(
+      'provides',
+      Object.entries(provides)
+        .map(([capability, plugin]) => `${capability}: ${plugin}`)
+        .join('  ') || '–',
+    ),
+  ];
+  const declared = (title: string, entries: string[]): void => {
+    if (entries.length > 0) lines.push(line(title, entries.join('  ')));
+  };
+  declared(
+    'inputs',
+    Object.entries(inputs).map(([name, { shape, dtype }]) => `${name}: ${dtype}[${shape.join(', ')}]`),
+  );
+  declared(
+    'variants',
+    Object.entries(variants).map(([name, values]) => `${name}: ${values.join(' | ')}`),
+  );
+  declared('extra draws', Object.keys(draws));
+  for (const { code, plugin, message } of warnings) lines.push(line('warning', `${code} [${plugin}] ${message}`));
+  return `${lines.join('\n')}\n`;
+}
+
+const formatRatio = (ratio: number): string => (Number.isInteger(ratio) ? String(ratio) : ratio.toFixed(1));
+
+const SHOWN = 20;
+
+function formatCounts(counts: readonly number[]): string {
+  if (counts.length <= SHOWN) return counts.join(' ');
+  const half = SHOWN / 2;
+  return `${counts.slice(0, half).join(' ')} … ${counts.slice(-half).join(' ')}`;
+}

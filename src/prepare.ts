@@ -1,0 +1,147 @@
+import { z } from 'zod';
+import type { BackendChoice } from './backend/load.ts';
+import { type Composition, compose } from './compose.ts';
+import { trainOptions } from './config/schema.ts';
+import { describeData, loadData } from './data/load-data.ts';
+import { type DataInput, dataOptions } from './data/options.ts';
+import type { LoadedData, ReadProgress } from './data/types.ts';
+import { defaultGroups } from './metrics/groups.ts';
+import { createModel } from './models/index.ts';
+import { type ModelInput, modelOptions } from './models/options.ts';
+import type { Model } from './models/types.ts';
+import { formatPlan } from './plan.ts';
+import type { Plugin, PluginDefinition } from './plugin.ts';
+import type { RunInfo, Snapshot } from './run.ts';
+
+/** `evaluate`. */
+export const evaluateOptions = z.strictObject({
+  every: z.int().positive().default(1).describe('Epochs between evaluations; the last epoch is always evaluated.'),
+  batchSize: z.int().positive().default(500).describe('Images per prediction step.'),
+  groups: z
+    .strictObject({
+      manyAbove: z.int().min(0).default(defaultGroups.manyAbove).describe('Many-shot: more training images than this.'),
+      fewBelow: z.int().min(0).default(defaultGroups.fewBelow).describe('Few-shot: fewer training images than this.'),
+    })
+    .prefault({})
+    .describe('Groups of classes by their number of training images.'),
+});
+
+/** What a run is made of, as a programmer or a resolved config says it. */
+export interface TrainerOptions {
+  /** Default: the data set's name. */
+  name?: string;
+  /** Label in tables. Default: the name. */
+  method?: string;
+  /** Seed of everything but the choice of images. Default 0. */
+  seed?: number;
+  /** Options of a known data set, or data that is loaded already. */
+  data: DataInput | LoadedData;
+  /** Options of a known model, or a model. */
+  model: ModelInput | Model;
+  plugins?: readonly Plugin[];
+  train?: z.input<typeof trainOptions>;
+  evaluate?: z.input<typeof evaluateOptions>;
+  backend?: BackendChoice;
+  /** Run directory, for plugins that write; it must exist. */
+  directory?: string;
+  /** Continue from here. */
+  resume?: Snapshot;
+  /** Resolved config and its hash, as logged. */
+  config?: { resolved: Record<string, unknown>; hash: string };
+  /** Ends the run after the current step, in good order. */
+  signal?: AbortSignal;
+  onDataProgress?: ReadProgress;
+  /** Definitions to name in messages about missing capabilities. */
+  known?: readonly PluginDefinition[];
+}
+
+/** Options with their defaults in. */
+export interface Settings {
+  name: string;
+  method: string;
+  seed: number;
+  /** Seed of the choice of images. */
+  subsetSeed: number;
+  /** Threads that load images. */
+  workers: number;
+  train: z.output<typeof trainOptions>;
+  evaluate: z.output<typeof evaluateOptions>;
+}
+
+/** A run whose images are at hand. */
+export interface Preparation {
+  options: TrainerOptions;
+  settings: Settings;
+  data: LoadedData;
+  model: Model;
+  info: RunInfo;
+}
+
+const isLoaded = (data: TrainerOptions['data']): data is LoadedData => 'train' in data;
+const isModel = (model: TrainerOptions['model']): model is Model => 'forward' in model;
+
+/** Reads the data and makes the model. */
+export async function prepare(options: TrainerOptions): Promise<Preparation> {
+  const settings = resolveSettings(options);
+  const data = isLoaded(options.data)
+    ? options.data
+    : await loadData(dataOptions.parse(options.data), options.onDataProgress && { onProgress: options.onDataProgress });
+  const { model, info } = describe(options, settings, data.info, Array.from(data.train.classCounts));
+  return { options, settings, data, model, info };
+}
+
+/** What would run, without TensorFlow and, for known data sets, without data. */
+export async function planRun(
+  options: TrainerOptions,
+): Promise<{ info: RunInfo; composition: Composition; plan: string }> {
+  const settings = resolveSettings(options);
+  const { info: image, classCounts } = isLoaded(options.data)
+    ? { info: options.data.info, classCounts: Array.from(options.data.train.classCounts) }
+    : await describeData(dataOptions.parse(options.data));
+  const { info } = describe(options, settings, image, [...classCounts]);
+  const composition = compose(options.plugins ?? [], info, options.known);
+  return { info, composition, plan: formatPlan(composition, info) };
+}
+
+function resolveSettings({ name, method, seed = 0, train, evaluate, data }: TrainerOptions): Settings {
+  const named = name ?? (isLoaded(data) ? data.info.name : data.name);
+  return {
+    name: named,
+    method: method ?? named,
+    seed,
+    subsetSeed: isLoaded(data) ? 0 : (data.subsetSeed ?? 0),
+    workers: isLoaded(data) ? 1 : (data.workers ?? 1),
+    train: trainOptions.parse(train ?? {}),
+    evaluate: evaluateOptions.parse(evaluate ?? {}),
+  };
+}
+
+function describe(
+  options: TrainerOptions,
+  { name, seed, train, evaluate }: Settings,
+  image: LoadedData['info'],
+  classCounts: number[],
+): { model: Model; info: RunInfo } {
+  const { classes, shape } = image;
+  const model = isModel(options.model)
+    ? options.model
+    : createModel(modelOptions.parse(options.model), { classes: classes.length, imageShape: shape });
+  const trainCount = classCounts.reduce((a, b) => a + b, 0);
+  const steps = trainCount / train.batchSize;
+  const info: RunInfo = {
+    name,
+    seed,
+    dataset: image.name,
+    classes,
+    classCounts,
+    trainCount,
+    imageShape: shape,
+    epochs: train.epochs,
+    batchSize: train.batchSize,
+    stepsPerEpoch: train.dropLast ? Math.floor(steps) : Math.ceil(steps),
+    modelStages: model.stages,
+    featureSize: model.featureSize,
+    groups: evaluate.groups,
+  };
+  return { model, info };
+}

@@ -1,0 +1,62 @@
+import { tf } from '../tf.ts';
+import { checkFeeds } from './check.ts';
+import { unknownState } from './errors.ts';
+import type { Engine, HostArray, HostOutputs, NamedTensors, Signature, StepProgram } from './types.ts';
+
+/** The reference engine: calls the program's functions op by op. Every other engine must agree with it. */
+export function createEagerEngine(program: StepProgram, reason: string | null = null): Engine {
+  const state: NamedTensors = Object.fromEntries(
+    Object.entries(program.state).map(([name, { shape, values }]) => [name, tf.keep(tf.tensor(values, [...shape]))]),
+  );
+  const known = (name: string): tf.Tensor => {
+    const tensor = state[name];
+    if (!tensor) throw unknownState(name);
+    return tensor;
+  };
+  const replace = (name: string, tensor: tf.Tensor): void => {
+    const before = known(name);
+    state[name] = tf.keep(tensor.clone());
+    before.dispose();
+  };
+  return {
+    mode: 'eager',
+    reason,
+    run(signature, inputs) {
+      checkFeeds(signature, inputs);
+      const step = program.functions[signature.call]!;
+      const outputs: HostOutputs = {};
+      tf.tidy(() => {
+        const after = step(state, tensorsOf(signature, inputs), signature.variants);
+        for (const [name, tensor] of Object.entries(after.outputs)) outputs[name] = hostCopy(tensor);
+        for (const [name, tensor] of Object.entries(after.state)) replace(name, tensor);
+      });
+      return outputs;
+    },
+    read(names = Object.keys(state)) {
+      return Object.fromEntries(names.map((name) => [name, hostCopy(known(name)) as Float32Array]));
+    },
+    write(values) {
+      tf.tidy(() => {
+        for (const [name, array] of Object.entries(values)) replace(name, tf.tensor(array, known(name).shape));
+      });
+    },
+    dispose() {
+      tf.dispose(state);
+      for (const name of Object.keys(state)) delete state[name];
+    },
+  };
+}
+
+const hostCopy = (tensor: tf.Tensor): Float32Array | Int32Array =>
+  tensor.dataSync().slice() as Float32Array | Int32Array;
+
+function tensorsOf(signature: Signature, inputs: Readonly<Record<string, HostArray>>): NamedTensors {
+  return Object.fromEntries(
+    Object.entries(signature.inputs).map(([name, { shape, dtype }]) => [
+      name,
+      dtype === 'int32'
+        ? tf.tensor(inputs[name]!, [...shape], 'int32')
+        : tf.tensor(dtype === 'uint8' ? Float32Array.from(inputs[name]!) : inputs[name]!, [...shape], 'float32'),
+    ]),
+  );
+}

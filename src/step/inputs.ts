@@ -1,0 +1,99 @@
+import { MIX } from '../batch.ts';
+import type { TrainOptions } from '../config/schema.ts';
+import type { Batch, Targets } from '../hooks.ts';
+import type { HostArray, InputSpec } from './types.ts';
+
+/** Inputs of every training step, by the variant it has. What plugins declare is added to these. */
+export function trainInputs(imageShape: readonly number[], mix: string | undefined): Record<string, InputSpec> {
+  const inputs: Record<string, InputSpec> = {
+    images: { shape: ['pool', ...imageShape], dtype: 'uint8' },
+    labels: { shape: ['batch'], dtype: 'int32' },
+    weight: { shape: ['batch'], dtype: 'float32' },
+    normalizer: { shape: [], dtype: 'float32' },
+    learningRate: { shape: [], dtype: 'float32' },
+  };
+  if (mix === undefined) return inputs;
+  inputs.pairLabels = { shape: ['batch'], dtype: 'int32' };
+  inputs.pairWeight = { shape: ['batch'], dtype: 'float32' };
+  inputs.mixMatrix = { shape: ['batch', 'pool'], dtype: 'float32' };
+  if (isBox(mix)) inputs.mixMask = { shape: [1, imageShape[0]!, imageShape[1]!, 1], dtype: 'float32' };
+  return inputs;
+}
+
+/** Whether a mix variant pastes a box. */
+export const isBox = (mix: string): boolean => mix.endsWith(':box');
+
+/** Model stage at which a mix variant mixes. */
+export const mixStage = (mix: string): string => mix.replace(/:box$/, '');
+
+/** What one training step is fed. */
+export interface StepData {
+  batch: Batch;
+  targets: Targets;
+  /** `[pool, height, width, channels]`. */
+  images: Uint8Array;
+  imageShape: readonly number[];
+  /** `[C]`. */
+  classWeights: Float64Array;
+  learningRate: number;
+  reduction: TrainOptions['reduction'];
+}
+
+/**
+ * Turns the host's decisions into step inputs: label weight × class weight per term, what the sum is divided by,
+ * and the mixing matrix. `loss = Σ_i (weight_i·L(z_i, y_i) + pairWeight_i·L(z_i, y_pair)) / normalizer`.
+ */
+export function trainFeeds({
+  batch,
+  targets,
+  images,
+  imageShape,
+  classWeights,
+  learningRate,
+  reduction,
+}: StepData): Record<string, HostArray> {
+  const { size } = batch;
+  const weight = new Float32Array(size);
+  const pairWeight = new Float32Array(size);
+  let sum = 0;
+  for (let i = 0; i < size; i++) {
+    const labelWeight = targets.labelWeight[i]!;
+    weight[i] = labelWeight * classWeights[targets.labels[i]!]!;
+    pairWeight[i] = (1 - labelWeight) * classWeights[targets.pairLabels[i]!]!;
+    sum += weight[i]! + pairWeight[i]!;
+  }
+  const feeds: Record<string, HostArray> = {
+    ...batch.inputs,
+    images,
+    labels: targets.labels,
+    weight,
+    normalizer: Float32Array.of(reduction === 'mean' ? size : sum),
+    learningRate: Float32Array.of(learningRate),
+  };
+  const mix = batch.variants[MIX];
+  if (mix === undefined) return feeds;
+  feeds.pairLabels = targets.pairLabels;
+  feeds.pairWeight = pairWeight;
+  feeds.mixMatrix = isBox(mix) ? pairMatrix(batch, () => 0) : pairMatrix(batch, (i) => batch.lambda[i]!);
+  if (isBox(mix)) feeds.mixMask = boxMask(batch, imageShape);
+  return feeds;
+}
+
+/** `[B, pool]`: row i holds `own(i)` at column i and the rest at the partner's. */
+export function pairMatrix({ size, poolSize, pair }: Batch, own: (i: number) => number): Float32Array {
+  const matrix = new Float32Array(size * poolSize);
+  for (let i = 0; i < size; i++) {
+    const share = own(i);
+    const row = i * poolSize;
+    matrix[row + i] = matrix[row + i]! + share;
+    matrix[row + pair[i]!] = matrix[row + pair[i]!]! + 1 - share;
+  }
+  return matrix;
+}
+
+/** `[1, height, width, 1]`: 1 where sample i's pixels stay, 0 where the partner's are pasted. */
+function boxMask({ box }: Batch, [height = 0, width = 0]: readonly number[]): Float32Array {
+  const mask = new Float32Array(height * width).fill(1);
+  if (box) for (let y = box.top; y < box.bottom; y++) mask.fill(0, y * width + box.left, y * width + box.right);
+  return mask;
+}

@@ -1,0 +1,254 @@
+import { softmaxCrossEntropy } from '../backend/kernels/index.ts';
+import { MIX, resolveShape } from '../batch.ts';
+import type { Composition } from '../compose.ts';
+import type { Model } from '../models/types.ts';
+import { randomStream } from '../random.ts';
+import { tf } from '../tf.ts';
+import { isBox, mixStage, trainInputs } from './inputs.ts';
+import type {
+  Gradients,
+  Loss,
+  NamedTensors,
+  Pass,
+  Predict,
+  Signature,
+  StepDefinition,
+  StepFunction,
+  StepProgram,
+  Update,
+} from './types.ts';
+
+/** What a step is made of beside hooks and model. */
+export interface ProgramOptions {
+  seed: number;
+  imageShape: readonly [number, number, number];
+  /** Per channel, of pixel values scaled to 0…1. */
+  mean: readonly number[];
+  std: readonly number[];
+  /** B of every training signature foreseen, for example 128 and a smaller last batch. */
+  batchSizes: readonly number[];
+  evaluateBatchSize: number;
+  optimizer: Update;
+  /** Weights that are trained; all but statistics by default. */
+  trained?: (name: string) => boolean;
+}
+
+/** The train and predict functions of a run, the state they share, and every signature the plan foresees. */
+export function createStepProgram(
+  model: Model,
+  { hooks, inputs, variants, draws }: Pick<Composition, 'hooks' | 'inputs' | 'variants' | 'draws'>,
+  options: ProgramOptions,
+): StepProgram {
+  const trained = new Set(
+    model.weights
+      .filter(({ kind, name }) => kind !== 'statistic' && (options.trained?.(name) ?? true))
+      .map(({ name }) => name),
+  );
+  const definition = defineStep(model, hooks, options.optimizer, trained);
+  const weights = Object.fromEntries(
+    model.weights.map(({ name, shape, initial }) => [
+      name,
+      { shape, values: initial(randomStream(options.seed, 'init', name)) },
+    ]),
+  );
+  const initialValues = Object.fromEntries(Object.entries(weights).map(([name, { values }]) => [name, values]));
+  const slots = Object.fromEntries(
+    definition.update
+      .slots(model.weights.filter(({ name }) => trained.has(name)))
+      .map(({ name, shape, initial }) => [name, { shape, values: initial(initialValues) }]),
+  );
+  const split = (state: NamedTensors): { weights: NamedTensors; slots: NamedTensors } => ({
+    weights: pick(state, Object.keys(weights)),
+    slots: pick(state, Object.keys(slots)),
+  });
+  const normalise = (images: tf.Tensor): tf.Tensor4D => normaliseImages(images, options);
+
+  const train: StepFunction = (state, feeds, signatureVariants) => {
+    const before = split(state);
+    const pass: Pass = {
+      training: true,
+      inputs: { ...feeds, images: normalise(feeds.images!) },
+      variants: signatureVariants,
+      atStage: (stage, features) => mixAt(stage, features, signatureVariants[MIX], feeds),
+    };
+    const { loss, penalties, outputs, gradients } = definition.gradients(before.weights, pass);
+    const after = definition.update.apply({ ...before.weights, ...outputs.statistics }, before.slots, gradients, pass);
+    return {
+      state: { ...outputs.statistics, ...after.weights, ...after.slots },
+      outputs: { loss, predictions: outputs.logits.argMax(1), ...prefixed('penalty/', penalties) },
+    };
+  };
+  const predict: StepFunction = (state, feeds) => {
+    const before = split(state);
+    const pass: Pass = { training: false, inputs: feeds, variants: {}, atStage: (_, features) => features };
+    return {
+      state: {},
+      outputs: { logits: definition.predict(before.weights, before.slots, normalise(feeds.images!), pass) },
+    };
+  };
+
+  const pools = 1 + Object.keys(draws).length;
+  const trainSignatures = options.batchSizes.flatMap((size) =>
+    combinations(variants).map(
+      (chosen): Signature => ({
+        call: 'train',
+        variants: chosen,
+        inputs: Object.fromEntries(
+          Object.entries({ ...inputs, ...trainInputs(options.imageShape, chosen[MIX]) }).map(([name, spec]) => [
+            name,
+            { shape: resolveShape(spec, size, size * pools), dtype: spec.dtype },
+          ]),
+        ),
+      }),
+    ),
+  );
+  const predictSignature: Signature = {
+    call: 'predict',
+    variants: {},
+    inputs: { images: { shape: [options.evaluateBatchSize, ...options.imageShape], dtype: 'uint8' } },
+  };
+  return {
+    functions: { train, predict },
+    state: { ...weights, ...slots },
+    signatures: [...trainSignatures, predictSignature],
+  };
+}
+
+/** Runs the `build…` hooks over core's own functions. */
+function defineStep(
+  model: Model,
+  hooks: Composition['hooks'],
+  optimizer: Update,
+  trained: ReadonlySet<string>,
+): StepDefinition {
+  const forward = hooks.buildModel.call(model.forward);
+  const loss = hooks.buildLoss.call({
+    adjustLogits: (logits) => logits,
+    termLoss: (logits, labels) => softmaxCrossEntropy(logits, labels),
+    penalties: {},
+  });
+  const backward: Gradients = (weights, pass) =>
+    differentiate(weights, trained, (all) => {
+      const outputs = forward(all, pass.inputs.images as tf.Tensor4D, pass);
+      return {
+        outputs,
+        loss: reduceLoss(loss, outputs.logits, pass),
+        penalties: mapValues(loss.penalties, (penalty) => penalty(outputs, all, pass)),
+      };
+    });
+  const plain: Predict = (weights, _slots, images, pass) => forward(weights, images, pass).logits;
+  return {
+    forward,
+    loss,
+    gradients: hooks.buildGradients.call(backward),
+    update: hooks.buildUpdate.call(optimizer),
+    predict: hooks.buildPrediction.call(plain),
+  };
+}
+
+/** `(Σ weight·L(z, y) + Σ pairWeight·L(z, y_pair)) / normalizer`. */
+function reduceLoss({ adjustLogits, termLoss }: Loss, logits: tf.Tensor2D, pass: Pass): tf.Scalar {
+  const term = (labels: tf.Tensor, weight: tf.Tensor): tf.Tensor =>
+    termLoss(adjustLogits(logits, labels as tf.Tensor1D, pass), labels as tf.Tensor1D, pass).mul(weight);
+  const { labels, weight, pairLabels, pairWeight, normalizer } = pass.inputs;
+  const own = term(labels!, weight!);
+  const all = pairLabels ? own.add(term(pairLabels, pairWeight!)) : own;
+  return all.sum().div(normalizer!) as tf.Scalar;
+}
+
+/**
+ * Gradients of loss plus penalties for the trained weights. A weight that the loss does not reach has no gradient.
+ * What the forward pass gives beside the loss outlives tfjs's own tidying of it.
+ */
+function differentiate(
+  weights: NamedTensors,
+  trained: ReadonlySet<string>,
+  evaluate: (weights: NamedTensors) => Omit<ReturnType<Gradients>, 'gradients'>,
+): ReturnType<Gradients> {
+  const names = Object.keys(weights).filter((name) => trained.has(name));
+  let result: Omit<ReturnType<Gradients>, 'gradients'> | undefined;
+  const kept: tf.Tensor[] = [];
+  const outlive = <T extends tf.Tensor>(tensor: T): T => {
+    const clone = tf.keep(tensor.clone()) as T;
+    kept.push(clone);
+    return clone;
+  };
+  const { grads } = tf.engine().gradients(
+    () => {
+      const { loss, penalties, outputs } = evaluate(weights);
+      result = {
+        loss: outlive(loss),
+        penalties: mapValues(penalties, outlive),
+        outputs: {
+          logits: outlive(outputs.logits),
+          features: outlive(outputs.features),
+          statistics: mapValues(outputs.statistics, outlive),
+        },
+      };
+      return Object.values(penalties).reduce<tf.Tensor>((sum, penalty) => sum.add(penalty), loss);
+    },
+    names.map((name) => weights[name]!),
+    undefined,
+    true,
+  );
+  const release = <T extends tf.Tensor>(tensor: T): T => tensor.clone() as T;
+  const { loss, penalties, outputs } = result!;
+  const released = {
+    loss: release(loss),
+    penalties: mapValues(penalties, release),
+    outputs: {
+      logits: release(outputs.logits),
+      features: release(outputs.features),
+      statistics: mapValues(outputs.statistics, release),
+    },
+  };
+  tf.dispose(kept);
+  return {
+    ...released,
+    gradients: Object.fromEntries(names.flatMap((name, i) => (grads[i] ? [[name, grads[i]]] : []))),
+  };
+}
+
+/** Features of the trained rows at a stage: mixed there, or the pool's first rows where nothing mixes. */
+function mixAt(stage: string, features: tf.Tensor, mix: string | undefined, feeds: NamedTensors): tf.Tensor {
+  const size = feeds.labels!.shape[0]!;
+  if (mix === undefined) return stage === 'input' && features.shape[0]! > size ? firstRows(features, size) : features;
+  if (mixStage(mix) !== stage) return features;
+  const [pool = 0, ...rest] = features.shape;
+  const flat = features.reshape([pool, -1]) as tf.Tensor2D;
+  const mixed = tf.matMul(feeds.mixMatrix as tf.Tensor2D, flat).reshape([size, ...rest]);
+  if (!isBox(mix)) return mixed;
+  const own = pool > size ? firstRows(features, size) : features;
+  const mask = feeds.mixMask!;
+  return own.mul(mask).add(mixed.mul(tf.sub(1, mask)));
+}
+
+const firstRows = (features: tf.Tensor, size: number): tf.Tensor =>
+  features.slice(
+    features.shape.map(() => 0),
+    [size, ...features.shape.slice(1)],
+  );
+
+/** `(x/255 − mean) / std`, as one multiplication and one addition per pixel. */
+function normaliseImages(images: tf.Tensor, { mean, std }: Pick<ProgramOptions, 'mean' | 'std'>): tf.Tensor4D {
+  const scale = tf.tensor1d(std.map((deviation) => 1 / (255 * deviation)));
+  const shift = tf.tensor1d(mean.map((average, channel) => -average / std[channel]!));
+  return images.mul(scale).add(shift) as tf.Tensor4D;
+}
+
+/** Every choice of one value per variant. */
+function combinations(variants: Readonly<Record<string, readonly string[]>>): Record<string, string>[] {
+  return Object.entries(variants).reduce<Record<string, string>[]>(
+    (chosen, [name, values]) => chosen.flatMap((before) => values.map((value) => ({ ...before, [name]: value }))),
+    [{}],
+  );
+}
+
+const pick = (from: NamedTensors, names: readonly string[]): NamedTensors =>
+  Object.fromEntries(names.map((name) => [name, from[name]!]));
+
+const mapValues = <T, U>(record: Readonly<Record<string, T>>, map: (value: T) => U): Record<string, U> =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
+
+const prefixed = (prefix: string, tensors: NamedTensors): NamedTensors =>
+  Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [`${prefix}${name}`, tensor]));
