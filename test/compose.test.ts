@@ -1,0 +1,176 @@
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { createBatch } from '../src/batch.ts';
+import { compose, tapsOf } from '../src/compose.ts';
+import { TailmixError } from '../src/errors.ts';
+import { Stage } from '../src/hooks.ts';
+import { formatPlan } from '../src/plan.ts';
+import { definePlugin, type PluginDefinition, resolveEpoch } from '../src/plugin.ts';
+import { smallInfo } from './support/info.ts';
+
+const options = z.strictObject({});
+type Definition = Partial<PluginDefinition<typeof options>>;
+const plugin = (name: string, definition: Definition = {}) =>
+  definePlugin({ name, options, apply() {}, ...definition })();
+const tapping = (name: string, tap: NonNullable<Definition['apply']>) => plugin(name, { apply: tap });
+
+const ctx = { epoch: 1, step: 1, stepInEpoch: 1 };
+const batch = () => createBatch({ size: 2, indices: Int32Array.of(0, 1), labels: Int32Array.of(0, 1), draws: {} }, {});
+
+const messageFrom = (run: () => unknown): string => {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(TailmixError);
+    return (error as TailmixError).message;
+  }
+  throw new Error('expected an error');
+};
+
+describe('order', () => {
+  test('taps run by stage, then by position in the config', () => {
+    const at = (name: string, stage: number) =>
+      tapping(name, ({ hooks }) => hooks.onBatch.tap({ name, stage }, (value) => value));
+    const { hooks } = compose([at('late', Stage.Smooth), at('a', Stage.Mix), at('b', Stage.Mix)], smallInfo());
+    expect(tapsOf(hooks)).toEqual([
+      [
+        'onBatch',
+        [
+          { name: 'a', stage: -100 },
+          { name: 'b', stage: -100 },
+          { name: 'late', stage: 100 },
+        ],
+      ],
+    ]);
+  });
+
+  test('the plan shows taps, capabilities, declarations and warnings', () => {
+    const mixer = plugin('mixer', {
+      provides: ['mix'],
+      variants: () => ({ mix: ['input', 'stage1'] }),
+      inputs: () => ({ noise: { shape: ['batch', 4], dtype: 'float32' } }),
+      apply({ hooks, warn }) {
+        hooks.onBatch.tap({ name: 'mixer', stage: Stage.Mix }, (value) => value);
+        warn('NO_EFFECT', 'alpha is 0, so nothing mixes.');
+      },
+    });
+    const info = smallInfo();
+    expect(formatPlan(compose([mixer], info), info)).toMatchInlineSnapshot(`
+      "run                     small, seed 0
+      data                    squares: 35 images, 4 classes, ratio 10
+      class counts            20 9 4 2
+      steps                   2 epochs × 3 steps of 16
+
+      onBatch                 mixer(-100)
+
+      provides                mix: mixer
+      inputs                  mixer/noise: float32[batch, 4]
+      variants                mix: input | stage1
+      warning                 NO_EFFECT [mixer] alpha is 0, so nothing mixes.
+      "
+    `);
+  });
+});
+
+describe('capabilities', () => {
+  test('one provider a run', () => {
+    const mixers = [plugin('mixup', { provides: ['mix'] }), plugin('cutmix', { provides: ['mix'] })];
+    expect(messageFrom(() => compose(mixers, smallInfo()))).toMatchInlineSnapshot(`
+      "plugins[0] (mixup) and plugins[1] (cutmix) both provide "mix", and a run has one.
+        Remove one of them."
+    `);
+  });
+
+  test('a requirement that nothing provides names who would', () => {
+    const remix = plugin('remix', { requires: ['mix'] });
+    const known = [
+      plugin('mixup', { provides: ['mix'] }).definition,
+      plugin('cutmix', { provides: ['mix'] }).definition,
+    ];
+    expect(messageFrom(() => compose([remix], smallInfo(), known))).toMatchInlineSnapshot(`
+      "plugins[0] (remix) requires "mix", which no plugin provides.
+        Add mixup or cutmix."
+    `);
+    expect(messageFrom(() => compose([remix], smallInfo()))).toMatchInlineSnapshot(`
+      "plugins[0] (remix) requires "mix", which no plugin provides.
+        Add one that does: \`tailmix plugins\` lists them."
+    `);
+  });
+
+  test('no plugin twice, no variant twice', () => {
+    expect(messageFrom(() => compose([plugin('a'), plugin('b'), plugin('a')], smallInfo()))).toMatchInlineSnapshot(
+      `"plugins[0] and plugins[2] are both "a", and a run has one of each. Remove one."`,
+    );
+    const variants = () => ({ mix: ['input'] });
+    expect(
+      messageFrom(() => compose([plugin('a', { variants }), plugin('b', { variants })], smallInfo())),
+    ).toMatchInlineSnapshot(
+      `"[b] declares the variant "mix", which another plugin declared before. Name it otherwise."`,
+    );
+  });
+});
+
+describe('guard', () => {
+  const call = (apply: NonNullable<Definition['apply']>) => () =>
+    compose([tapping('mine', apply)], smallInfo()).hooks.onBatch.call(batch(), ctx);
+
+  test('an error says plugin and hook, and keeps its cause', () => {
+    const cause = new RangeError('out of range');
+    const run = call(({ hooks }) =>
+      hooks.onBatch.tap('mine', () => {
+        throw cause;
+      }),
+    );
+    expect(messageFrom(run)).toMatchInlineSnapshot(`"[mine] onBatch: out of range"`);
+    expect(run).toThrow(expect.objectContaining({ plugin: 'mine', hook: 'onBatch', cause }));
+  });
+
+  test('a Promise, nothing, and a foreign name are refused', () => {
+    expect(
+      messageFrom(call(({ hooks }) => hooks.onBatch.tap('mine', (async (b: unknown) => b) as never))),
+    ).toMatchInlineSnapshot(
+      `"[mine] onBatch returned a Promise. This hook runs inside the step and must be synchronous: do the waiting in an on…Begin or on…End hook."`,
+    );
+    expect(messageFrom(call(({ hooks }) => hooks.onBatch.tap('mine', (() => {}) as never)))).toMatchInlineSnapshot(
+      `"[mine] onBatch returned undefined. Return the value that was handed in, changed or not."`,
+    );
+    expect(messageFrom(call(({ hooks }) => hooks.onBatch.tap('other', (b) => b)))).toMatchInlineSnapshot(
+      `"[mine] onBatch: a tap is named after its plugin, but this one is named "other". Tap with the name "mine"."`,
+    );
+  });
+
+  test('an observer that fails while waiting is named, and one that forgets to be waited for is refused', async () => {
+    const late = tapping('late', ({ hooks }) =>
+      hooks.onEpochBegin.tapPromise('late', async () => {
+        throw new Error('disk full');
+      }),
+    );
+    const hooks = compose([late], smallInfo()).hooks;
+    await expect(hooks.onEpochBegin.promise(1, {} as never)).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[TailmixError: [late] onEpochBegin: disk full]`,
+    );
+    const forgot = tapping('forgot', ({ hooks }) => hooks.onEpochBegin.tap('forgot', async () => {}));
+    await expect(
+      compose([forgot], smallInfo()).hooks.onEpochBegin.promise(1, {} as never),
+    ).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[TailmixError: [forgot] onEpochBegin returned a Promise. Tap it with tapPromise, so that the run waits for it.]`,
+    );
+  });
+
+  test('every call is counted under its plugin and hook', () => {
+    const composition = compose([tapping('mine', ({ hooks }) => hooks.onBatch.tap('mine', (b) => b))], smallInfo());
+    composition.hooks.onBatch.call(batch(), ctx);
+    composition.hooks.onBatch.call(batch(), ctx);
+    expect(composition.timings).toMatchObject([{ plugin: 'mine', hook: 'onBatch', calls: 2 }]);
+  });
+});
+
+test('moments of a run are epochs or fractions of it', () => {
+  expect([
+    resolveEpoch(160, 200),
+    resolveEpoch(0.8, 200),
+    resolveEpoch(0.8, 3),
+    resolveEpoch(0, 3),
+    resolveEpoch(1, 3),
+  ]).toEqual([160, 160, 2, 0, 1]);
+});
