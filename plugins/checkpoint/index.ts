@@ -1,0 +1,97 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  checkpointEpochs,
+  checkpointFolder,
+  checkpointPath,
+  definePlugin,
+  type EpochMetrics,
+  type Run,
+  Stage,
+  TailmixError,
+  writeCheckpoint,
+  z,
+} from 'tailmix';
+
+const name = 'checkpoint';
+
+const options = z.strictObject({
+  every: z.int().positive().default(1).describe('Epochs between checkpoints; the last epoch always gets one.'),
+  keep: z.int().positive().default(2).describe('How many of the newest to keep; from 2 on a damaged one has a spare.'),
+  best: z
+    .enum(['none', 'validation', 'test'])
+    .default('none')
+    .describe('Also keep the best epoch on this split. `test` chooses by the test set, and its file is named so.'),
+  metric: z
+    .enum(['accuracy', 'balancedAccuracy'])
+    .default('balancedAccuracy')
+    .describe('What the best epoch is best in.'),
+});
+
+/** Epochs whose checkpoints go when only the newest `keep` stay. */
+export const epochsToDelete = (epochs: readonly number[], keep: number): number[] =>
+  epochs.toSorted((a, b) => a - b).slice(0, -keep);
+
+/** File of the best epoch: `best-validation.safetensors`, or `best-on-test.safetensors`. */
+export const bestPath = (runDirectory: string, split: 'validation' | 'test'): string =>
+  join(checkpointFolder(runDirectory), `best-${split === 'test' ? 'on-test' : split}.safetensors`);
+
+/** Checkpoint: writes what a run can be resumed from, after all other observers have recorded the epoch. */
+export default definePlugin({
+  name,
+  options,
+  apply({ hooks }, { every, keep, best: split, metric }) {
+    // After tracking: a run killed between the two repeats an epoch that was recorded, and none goes missing.
+    const stage = Stage.Observe + 100;
+    let best: number | null = null;
+    let written = 0;
+
+    const write = async (path: string, run: Run): Promise<void> => {
+      const snapshot = run.snapshot();
+      await writeCheckpoint(path, snapshot);
+      await hooks.onCheckpoint.promise({ path, epoch: snapshot.epoch, step: snapshot.step }, run);
+    };
+    const writeLast = async (epoch: number, directory: string, run: Run): Promise<void> => {
+      await write(checkpointPath(directory, epoch), run);
+      written = epoch;
+      for (const old of epochsToDelete(await checkpointEpochs(directory), keep))
+        await rm(checkpointPath(directory, old));
+    };
+    const isBest = (metrics: EpochMetrics): boolean => {
+      if (split === 'none' || !metrics.test) return false;
+      const evaluation = metrics[split];
+      if (!evaluation) throw noValidation();
+      if (best !== null && evaluation[metric] <= best) return false;
+      best = evaluation[metric];
+      return true;
+    };
+
+    hooks.onTrainBegin.tapPromise({ name, stage }, async (run) => {
+      written = run.resumedFrom;
+    });
+    hooks.onEpochEnd.tapPromise({ name, stage }, async (metrics, run) => {
+      const { directory, info } = run;
+      if (directory === null) return;
+      if (isBest(metrics) && split !== 'none') await write(bestPath(directory, split), run);
+      if (metrics.epoch % every === 0 || metrics.epoch === info.epochs) await writeLast(metrics.epoch, directory, run);
+    });
+    hooks.onTrainEnd.tapPromise({ name, stage }, async (_, run) => {
+      const { epoch } = run.snapshot();
+      if (run.directory !== null && epoch > written) await writeLast(epoch, run.directory, run);
+    });
+    return {
+      save: () => ({ best }),
+      load: (saved) => {
+        best = z.object({ best: z.number().nullable() }).parse(saved).best;
+      },
+    };
+  },
+});
+
+/** Nothing to choose the best epoch by. */
+export const noValidation = (): TailmixError =>
+  new TailmixError(
+    'checkpoint.best: expected a validation split for `best: validation`, got none. ' +
+      'Set data.validation, or `best: none`.',
+    { code: 'NO_VALIDATION', kind: 'config', plugin: name },
+  );

@@ -1,0 +1,47 @@
+import { definePlugin, type Random, Stage, z } from 'tailmix';
+
+const name = 'mixup';
+
+const options = z.strictObject({
+  alpha: z.number().min(0).default(1).describe('λ is drawn from Beta(alpha, alpha); 0 mixes nothing (λ = 1).'),
+  lambda: z.enum(['batch', 'sample']).default('batch').describe('Draw one λ for the whole batch, or one per sample.'),
+});
+
+/** Weight λ of a sample against its partner, from Beta(α, α); 1 when α is 0 (Zhang et al. 2018, section 2). */
+export const mixupLambda = (alpha: number, random: Random): number => (alpha > 0 ? random.beta(alpha, alpha) : 1);
+
+/**
+ * Partners and weights of a batch: x̃ᵢ = λᵢ xᵢ + (1 − λᵢ) x_pair(i).
+ * The partners are a random permutation, drawn first, so that they do not depend on `alpha` or `lambda`.
+ *
+ * @param size - B
+ * @returns `pair` `[B]`, a permutation of 0…B−1 (a sample may be its own partner); `lambda` `[B]`
+ */
+export function mixupBatch(
+  size: number,
+  { alpha, lambda: per }: z.output<typeof options>,
+  random: Random,
+): { pair: Int32Array; lambda: Float32Array } {
+  const pair = random.permutation(size);
+  const lambda = new Float32Array(size);
+  if (per === 'sample') return { pair, lambda: lambda.map(() => mixupLambda(alpha, random)) };
+  return { pair, lambda: lambda.fill(mixupLambda(alpha, random)) };
+}
+
+/**
+ * Mixup: trains on convex combinations of two images of the batch, with their labels weighed alike.
+ *
+ * @see Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018, https://arxiv.org/abs/1710.09412
+ */
+export default definePlugin({
+  name,
+  options,
+  provides: ['mix'],
+  variants: () => ({ mix: ['input'] }),
+  apply({ hooks, random }, options) {
+    hooks.onBatch.tap({ name, stage: Stage.Mix }, (batch, { epoch, step }) => ({
+      ...batch,
+      ...mixupBatch(batch.size, options, random(epoch, step)),
+    }));
+  },
+});

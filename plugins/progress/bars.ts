@@ -1,0 +1,44 @@
+import { MultiBar, type SingleBar } from 'cli-progress';
+import type { RunInfo } from 'tailmix';
+import type { Reporter } from './reporter.ts';
+
+const format = {
+  run: '{name} {bar} {percentage} %  epoch {epoch}/{epochs}  {eta_formatted} left  {last}',
+  epoch: '{name} {bar} {percentage} %  step {value}/{total}  loss {loss}  {rate} images/s',
+};
+
+/** Two bars, one for the run and one for the epoch; the newest evaluation stands behind the first. */
+export function barReporter(info: RunInfo, stream: NodeJS.WriteStream): Reporter {
+  const { epochs, stepsPerEpoch } = info;
+  const width = Math.max(info.name.length, 'epoch'.length);
+  const bars = new MultiBar({
+    stream,
+    linewrap: true,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    barsize: 24,
+    fps: 5,
+  });
+  let run: SingleBar;
+  let epoch: SingleBar;
+  return {
+    begin(resumedFrom) {
+      const payload = { name: info.name.padEnd(width), epoch: resumedFrom, epochs, last: '' };
+      run = bars.create(epochs * stepsPerEpoch, resumedFrom * stepsPerEpoch, payload, { format: format.run });
+      epoch = bars.create(
+        stepsPerEpoch,
+        0,
+        { name: 'epoch'.padEnd(width), loss: '–', rate: '–' },
+        { format: format.epoch },
+      );
+    },
+    step(result, imagesPerSecond) {
+      run.update(result.step, { epoch: result.epoch });
+      epoch.update(result.stepInEpoch, { loss: result.loss.toFixed(4), rate: Math.round(imagesPerSecond) });
+    },
+    epoch({ test }) {
+      if (test) run.update({ last: `test ${(100 * test.accuracy).toFixed(2)} %` });
+    },
+    end: () => bars.stop(),
+  };
+}

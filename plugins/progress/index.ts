@@ -1,0 +1,66 @@
+import { definePlugin, PROGRESS_VARIABLE, Stage, z } from 'tailmix';
+import { barReporter } from './bars.ts';
+import { ipcReporter } from './ipc.ts';
+import { lineReporter } from './lines.ts';
+import type { Reporter } from './reporter.ts';
+
+const name = 'progress';
+
+const style = z.enum(['auto', 'lines', 'none']);
+
+const options = z.strictObject({
+  style: style
+    .default('auto')
+    .describe('`auto`: bars on a terminal, elsewhere a line per epoch (`lines`). Goes to stderr.'),
+});
+
+/**
+ * How progress is shown: as the parent process asks, else as the option says.
+ *
+ * @param asked - value of the variable `TAILMIX_PROGRESS`, which may also name a style
+ */
+export function progressStyle(
+  option: z.output<typeof style>,
+  { asked, hasChannel, isTerminal }: { asked: string | undefined; hasChannel: boolean; isTerminal: boolean },
+): 'ipc' | 'bars' | 'lines' | 'none' {
+  if (asked === 'ipc' && hasChannel) return 'ipc';
+  const wanted = style.safeParse(asked).data ?? option;
+  if (wanted === 'auto') return isTerminal ? 'bars' : 'lines';
+  return wanted;
+}
+
+/** Progress: bars for run and epoch, a line per epoch where there is no terminal, or messages to a parent process. */
+export default definePlugin({
+  name,
+  options,
+  apply({ hooks, info }, options) {
+    const shown = progressStyle(options.style, {
+      asked: process.env[PROGRESS_VARIABLE],
+      hasChannel: process.connected,
+      isTerminal: process.stderr.isTTY,
+    });
+    const reporters: Record<typeof shown, () => Reporter | null> = {
+      ipc: () => ipcReporter(info, (message) => process.connected && process.send?.(message)),
+      bars: () => barReporter(info, process.stderr),
+      lines: () => lineReporter(info, (line) => process.stderr.write(`${line}\n`)),
+      none: () => null,
+    };
+    const reporter = reporters[shown]();
+    if (!reporter) return;
+    const tap = { name, stage: Stage.Observe };
+    let images = 0;
+    let since = 0;
+    hooks.onTrainBegin.tapPromise(tap, async ({ resumedFrom }) => reporter.begin(resumedFrom));
+    hooks.onEpochBegin.tapPromise(tap, async () => {
+      images = 0;
+      since = performance.now();
+    });
+    hooks.onBatchEnd.tap(tap, (result) => {
+      images += result.batch.size;
+      reporter.step(result, (1000 * images) / (performance.now() - since));
+    });
+    hooks.onEpochEnd.tapPromise(tap, async (metrics) => reporter.epoch(metrics));
+    hooks.onTrainEnd.tapPromise(tap, async () => reporter.end());
+    hooks.onError.tapPromise(tap, async () => reporter.end());
+  },
+});

@@ -1,0 +1,31 @@
+import type { ProgressMessage, RunInfo } from 'tailmix';
+import type { Reporter } from './reporter.ts';
+
+const INTERVAL_MS = 250;
+
+/**
+ * Sends a message for a step at most four times a second, and one for each epoch with its metrics.
+ *
+ * @param now - milliseconds; default: the process's clock
+ */
+export function ipcReporter(
+  { name, epochs, stepsPerEpoch }: RunInfo,
+  send: (message: ProgressMessage) => void,
+  now = (): number => performance.now(),
+): Reporter {
+  const common = { type: 'progress', name, epochs, steps: stepsPerEpoch } as const;
+  let last = Number.NEGATIVE_INFINITY;
+  return {
+    begin() {},
+    step({ epoch, stepInEpoch, loss }, imagesPerSecond) {
+      if (now() - last < INTERVAL_MS) return;
+      last = now();
+      send({ ...common, epoch, step: stepInEpoch, loss, imagesPerSecond });
+    },
+    epoch(metrics) {
+      const { epoch, imagesPerSecond } = metrics;
+      send({ ...common, epoch, step: stepsPerEpoch, loss: metrics.train.loss, imagesPerSecond, metrics });
+    },
+    end() {},
+  };
+}

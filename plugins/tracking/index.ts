@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs';
+import { appendFile, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  definePlugin,
+  type EpochMetrics,
+  type Run,
+  type RunSummary,
+  readEpochs,
+  runFiles,
+  Stage,
+  withoutConfusion,
+  writeFileAtomic,
+  z,
+} from 'tailmix';
+import { stringify } from 'yaml';
+
+const name = 'tracking';
+
+const options = z.strictObject({});
+
+/** One line of `metrics.jsonl`, with its newline; without confusion matrices, which `summary.json` holds. */
+export function metricsLine(metrics: EpochMetrics): string {
+  const test = metrics.test && withoutConfusion(metrics.test);
+  const validation = metrics.validation && withoutConfusion(metrics.validation);
+  return `${JSON.stringify({ ...metrics, test, validation })}\n`;
+}
+
+/** What `subset.json` says of the training images: enough to tell whether two runs trained on the same ones. */
+export const describeSubset = ({ info, subset }: Run): Record<string, unknown> => ({
+  dataset: info.dataset,
+  seed: subset.seed,
+  hash: subset.hash,
+  trainCount: info.trainCount,
+  classCounts: info.classCounts,
+  classes: info.classes,
+});
+
+/** Tracking: keeps a run in its directory as plain files (config, plan, subset, a line per epoch, summary). */
+export default definePlugin({
+  name,
+  options,
+  apply({ hooks }) {
+    const stage = Stage.Observe;
+    hooks.onTrainBegin.tapPromise({ name, stage }, async (run) => {
+      const { directory } = run;
+      if (directory === null) return;
+      await writeIfChanged(join(directory, runFiles.config), stringify(run.config));
+      await writeIfChanged(join(directory, runFiles.plan), run.plan);
+      await writeIfChanged(join(directory, runFiles.subset), json(describeSubset(run)));
+      // Epochs after the checkpoint will be trained again.
+      const kept = (await readEpochs(directory)).filter(({ epoch }) => epoch <= run.resumedFrom);
+      await writeFileAtomic(join(directory, runFiles.metrics), kept.map(metricsLine).join(''));
+    });
+    hooks.onEpochEnd.tapPromise({ name, stage }, async (metrics, { directory }) => {
+      if (directory !== null)
+        await appendFile(join(directory, runFiles.metrics), metricsLine(metrics), { flush: true });
+    });
+    const writeSummary = async (summary: RunSummary, { directory }: Run): Promise<void> => {
+      if (directory !== null) await writeFileAtomic(join(directory, runFiles.summary), json(summary));
+    };
+    hooks.onTrainEnd.tapPromise({ name, stage }, writeSummary);
+    hooks.onError.tapPromise({ name, stage }, (_, run) => writeSummary(run.summary(), run));
+  },
+});
+
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+
+/** A resumed run leaves what it finds as it was, times included. */
+async function writeIfChanged(path: string, content: string): Promise<void> {
+  if (existsSync(path) && (await readFile(path, 'utf8')) === content) return;
+  await writeFileAtomic(path, content);
+}

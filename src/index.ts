@@ -1,0 +1,56 @@
+export { z } from 'zod';
+export { effectiveNumberWeights, inverseFrequencyWeights } from './class-weights.ts';
+export { type ErrorDetails, messageOf, TailmixError } from './errors.ts';
+export {
+  type Batch,
+  type BatchResult,
+  type Box,
+  type CheckpointInfo,
+  createHooks,
+  type HookName,
+  type Hooks,
+  Stage,
+  type StepContext,
+  type Targets,
+} from './hooks.ts';
+export { withoutConfusion } from './metrics/summary.ts';
+export type { EpochMetrics, Evaluation, GroupRule, RunSummary } from './metrics/types.ts';
+export type { Forward, Model, ModelOutputs, WeightSpec } from './models/types.ts';
+export {
+  type Capability,
+  definePlugin,
+  epochOption,
+  type Plugin,
+  type PluginContext,
+  type PluginDefinition,
+  type PluginFactory,
+  type PluginState,
+  resolveEpoch,
+} from './plugin.ts';
+export { type Random, randomStream } from './random.ts';
+export type { Run, RunInfo, Snapshot } from './run.ts';
+export type {
+  Backward,
+  Gradients,
+  HostArray,
+  InputSpec,
+  Loss,
+  NamedTensors,
+  Pass,
+  Predict,
+  SlotSpec,
+  Update,
+} from './step/types.ts';
+export { tf } from './tf.ts';
+export {
+  checkpointEpochs,
+  checkpointFolder,
+  checkpointPath,
+  type LatestCheckpoint,
+  readCheckpoint,
+  readLatest,
+  writeCheckpoint,
+} from './tracking/checkpoint.ts';
+export { PROGRESS_VARIABLE, type ProgressMessage } from './tracking/progress-message.ts';
+export { findRun, listRuns, readEpochs, readSummary, runFiles } from './tracking/run-directory.ts';
+export { writeFileAtomic } from './tracking/write-file.ts';

@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { TailmixError } from '../errors.ts';
+import type { EpochMetrics } from '../metrics/types.ts';
+import type { Snapshot } from '../run.ts';
+import {
+  allCheckpointsDamaged,
+  damagedTensorFile,
+  noCheckpoint,
+  notACheckpoint,
+  unreadableCheckpoint,
+} from './errors.ts';
+import { decodeSafetensors, encodeSafetensors, type SafeTensors } from './safetensors.ts';
+import { writeFileAtomic } from './write-file.ts';
+
+const FORMAT = 'tailmix-checkpoint-1';
+
+/** Folder of a run's checkpoints. */
+export const checkpointFolder = (runDirectory: string): string => join(runDirectory, 'checkpoints');
+
+/** File of the checkpoint after an epoch: `checkpoints/epoch-0012.safetensors`. */
+export const checkpointPath = (runDirectory: string, epoch: number): string =>
+  join(checkpointFolder(runDirectory), `epoch-${String(epoch).padStart(4, '0')}.safetensors`);
+
+/**
+ * Writes a snapshot as a safetensors file: the state as F32 arrays; all else as metadata (text, plugin states and
+ * history as JSON), with a SHA-256 over the whole. Atomic and durable; the folder is made where it is missing.
+ */
+export async function writeCheckpoint(path: string, snapshot: Snapshot): Promise<void> {
+  const metadata = {
+    format: FORMAT,
+    epoch: String(snapshot.epoch),
+    step: String(snapshot.step),
+    configHash: snapshot.configHash,
+    plugins: JSON.stringify(snapshot.plugins),
+    history: JSON.stringify(snapshot.history),
+    seconds: String(snapshot.seconds),
+  };
+  const sha256 = checksum({ tensors: snapshot.state, metadata });
+  await mkdir(dirname(path), { recursive: true });
+  await writeFileAtomic(path, encodeSafetensors({ tensors: snapshot.state, metadata: { ...metadata, sha256 } }));
+}
+
+const checkpointMetadata = z.object({
+  epoch: z.coerce.number().int().min(0),
+  step: z.coerce.number().int().min(0),
+  configHash: z.string(),
+  plugins: z.string().transform((text) => JSON.parse(text) as Snapshot['plugins']),
+  history: z.string().transform((text) => JSON.parse(text) as EpochMetrics[]),
+  seconds: z.coerce.number().min(0),
+});
+
+/**
+ * Reads what {@link writeCheckpoint} wrote.
+ *
+ * @throws {TailmixError} CHECKPOINT_DAMAGED when the file is cut short or altered, CHECKPOINT_FOREIGN when it is none.
+ */
+export async function readCheckpoint(path: string): Promise<Snapshot> {
+  const { tensors, metadata } = decodeSafetensors(await readWhole(path), path);
+  const { sha256, ...described } = metadata;
+  if (described.format !== FORMAT) throw notACheckpoint(path, `its format is ${described.format ?? 'not named'}`);
+  if (sha256 !== checksum({ tensors, metadata: described })) throw damagedTensorFile(path, 'its checksum differs');
+  const state = Object.fromEntries(
+    Object.entries(tensors).map(([name, { shape, values }]) => [name, { shape, values: Float32Array.from(values) }]),
+  );
+  return { ...checkpointMetadata.parse(described), state };
+}
+
+/** What {@link readLatest} found. */
+export interface LatestCheckpoint {
+  path: string;
+  snapshot: Snapshot;
+  /** Newer checkpoints that could not be read, to be reported. */
+  damaged: readonly TailmixError[];
+}
+
+/**
+ * The newest checkpoint of a run that can be read; damaged ones are passed over for the one before.
+ *
+ * @throws {TailmixError} CHECKPOINT_MISSING when there is none, CHECKPOINT_DAMAGED when none can be read.
+ */
+export async function readLatest(runDirectory: string): Promise<LatestCheckpoint> {
+  const epochs = await checkpointEpochs(runDirectory);
+  if (epochs.length === 0) throw noCheckpoint(runDirectory);
+  const damaged: TailmixError[] = [];
+  for (const epoch of epochs.toReversed()) {
+    const path = checkpointPath(runDirectory, epoch);
+    try {
+      return { path, snapshot: await readCheckpoint(path), damaged };
+    } catch (error) {
+      if (!(error instanceof TailmixError)) throw error;
+      damaged.push(error);
+    }
+  }
+  throw allCheckpointsDamaged(runDirectory, damaged);
+}
+
+/** Epochs of which a run keeps a checkpoint, rising. */
+export async function checkpointEpochs(runDirectory: string): Promise<number[]> {
+  const files = await readdir(checkpointFolder(runDirectory)).catch(() => []);
+  return files
+    .flatMap((file) => /^epoch-(\d+)\.safetensors$/.exec(file)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+const readWhole = (path: string): Promise<Buffer> =>
+  readFile(path).catch((cause) => {
+    throw unreadableCheckpoint(path, cause);
+  });
+
+function checksum({ tensors, metadata }: SafeTensors): string {
+  const hash = createHash('sha256').update(JSON.stringify(metadata));
+  for (const [name, { shape, values }] of Object.entries(tensors)) {
+    hash.update(JSON.stringify([name, shape]));
+    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,67 @@
+import { messageOf, TailmixError } from '../errors.ts';
+
+const run = (code: string, message: string, cause?: unknown): TailmixError =>
+  new TailmixError(message, cause === undefined ? { code } : { code, cause });
+
+/** A file that does not follow the safetensors format, or was cut short. */
+export const damagedTensorFile = (path: string, found: string): TailmixError =>
+  run('CHECKPOINT_DAMAGED', `${path}: expected a complete safetensors file; ${found}. Use an earlier checkpoint.`);
+
+/** A safetensors file that is whole, but no checkpoint. */
+export const notACheckpoint = (path: string, missing: string): TailmixError =>
+  run(
+    'CHECKPOINT_FOREIGN',
+    `${path}: expected a tailmix checkpoint; ${missing}. Point at a file that tailmix wrote below checkpoints/.`,
+  );
+
+/** A checkpoint that cannot be opened. */
+export const unreadableCheckpoint = (path: string, cause: unknown): TailmixError =>
+  run(
+    'CHECKPOINT_MISSING',
+    `${path}: expected a checkpoint; it cannot be read (${messageOf(cause)}). Check the path.`,
+    cause,
+  );
+
+/** Nothing to resume from. */
+export const noCheckpoint = (runDirectory: string): TailmixError =>
+  run(
+    'CHECKPOINT_MISSING',
+    `${runDirectory}: expected a checkpoint in checkpoints/, found none. ` +
+      'The run ended before its first one, or ran without the checkpoint plugin: start it anew.',
+  );
+
+/** Every checkpoint of a run is damaged. */
+export const allCheckpointsDamaged = (runDirectory: string, damaged: readonly TailmixError[]): TailmixError =>
+  run(
+    'CHECKPOINT_DAMAGED',
+    `${runDirectory}: expected a readable checkpoint, but each of the ${damaged.length} found is damaged:\n` +
+      `${damaged.map(({ message }) => `  ${message}`).join('\n')}\n  Start the run anew.`,
+  );
+
+/** A file of a run could not be written: disk full, no permission. */
+export const writeFailed = (path: string, cause: unknown): TailmixError =>
+  run(
+    'WRITE_FAILED',
+    `${path}: could not be written (${messageOf(cause)}). Free space or choose another --out.`,
+    cause,
+  );
+
+/** A run directory that already holds a run. */
+export const directoryTaken = (directory: string): TailmixError =>
+  new TailmixError(
+    `${directory}: expected a new or empty folder for the run, but it holds a run already. ` +
+      'Choose another --out, or continue that run with --resume.',
+    { code: 'RUN_EXISTS', kind: 'config' },
+  );
+
+/** No run of that name or path. */
+export const runNotFound = (wanted: string, root: string, known: readonly string[]): TailmixError =>
+  new TailmixError(
+    `run "${wanted}": expected a run directory, or the name of a run in ${root}; found neither. ` +
+      (known.length > 0 ? `Newest there: ${known.join(', ')}.` : 'There are no runs there yet.'),
+    { code: 'RUN_MISSING', kind: 'config' },
+  );
+
+/** A line of `metrics.jsonl`, or another JSON file of a run, that does not parse. */
+export const damagedRunFile = (path: string, where: string): TailmixError =>
+  run('RUN_DAMAGED', `${path}: expected JSON, ${where} is none. The file was changed or cut; restore or delete it.`);

@@ -1,0 +1,112 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
+import { damagedRunFile, directoryTaken, runNotFound } from './errors.ts';
+
+/** Files of a run directory, by what they hold. */
+export const runFiles = {
+  config: 'config.yaml',
+  plan: 'plan.txt',
+  subset: 'subset.json',
+  metrics: 'metrics.jsonl',
+  summary: 'summary.json',
+} as const;
+
+/**
+ * Makes the directory of a new run: `<root>/<name>-<time>`, with a number behind it where that exists already.
+ *
+ * @param name - anything but letters, digits, `.`, `_` and `-` becomes `-`
+ * @param now - start of the run; written in UTC as `20250131-093000`
+ * @returns the absolute path
+ */
+export async function createRunDirectory(root: string, name: string, now = new Date()): Promise<string> {
+  await mkdir(root, { recursive: true });
+  const stem = join(resolve(root), `${name.replace(/[^\w.-]+/g, '-')}-${timestamp(now)}`);
+  for (let attempt = 1; ; attempt++) {
+    const directory = attempt === 1 ? stem : `${stem}-${attempt}`;
+    try {
+      await mkdir(directory);
+      return directory;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+}
+
+/**
+ * Makes the directory a user asked for by name.
+ *
+ * @returns the absolute path
+ * @throws {TailmixError} RUN_EXISTS when a run is in it already.
+ */
+export async function claimRunDirectory(directory: string): Promise<string> {
+  await mkdir(directory, { recursive: true });
+  if (isRun(directory)) throw directoryTaken(directory);
+  return resolve(directory);
+}
+
+/** Whether a directory holds a run. */
+export const isRun = (directory: string): boolean => existsSync(join(directory, runFiles.config));
+
+/** Directories of the runs below `root`, the newest first. */
+export async function listRuns(root: string): Promise<string[]> {
+  const names = await readdir(root).catch(() => []);
+  const runs = names.map((name) => join(resolve(root), name)).filter(isRun);
+  const started = await Promise.all(runs.map(async (run) => (await stat(join(run, runFiles.config))).mtimeMs));
+  return runs
+    .map((run, i) => ({ run, time: started[i]! }))
+    .sort((a, b) => b.time - a.time || (a.run < b.run ? 1 : -1))
+    .map(({ run }) => run);
+}
+
+/**
+ * Finds a run by its path, its directory's name below `root`, or its name without the time (the newest of them).
+ *
+ * @returns the absolute path
+ * @throws {TailmixError} RUN_MISSING
+ */
+export async function findRun(wanted: string, root = 'runs'): Promise<string> {
+  if (isRun(wanted)) return resolve(wanted);
+  const runs = await listRuns(root);
+  const found =
+    runs.find((run) => basename(run) === wanted) ?? runs.find((run) => basename(run).replace(TIMESTAMP, '') === wanted);
+  if (!found)
+    throw runNotFound(
+      wanted,
+      root,
+      runs.slice(0, 3).map((run) => basename(run)),
+    );
+  return found;
+}
+
+/**
+ * Lines of a run's `metrics.jsonl`, in order; a last line that a crash cut short is left out.
+ *
+ * @throws {TailmixError} RUN_DAMAGED when another line is no JSON.
+ */
+export async function readEpochs(runDirectory: string): Promise<EpochMetrics[]> {
+  const path = join(runDirectory, runFiles.metrics);
+  if (!existsSync(path)) return [];
+  const lines = (await readFile(path, 'utf8')).split('\n');
+  // What stands behind the last newline is empty, or the line that was being written.
+  return lines.slice(0, -1).map((line, i) => parse(line, path, `line ${i + 1}`) as EpochMetrics);
+}
+
+/** A run's `summary.json`; null while it has none. */
+export async function readSummary(runDirectory: string): Promise<RunSummary | null> {
+  const path = join(runDirectory, runFiles.summary);
+  return existsSync(path) ? (parse(await readFile(path, 'utf8'), path, 'the file') as RunSummary) : null;
+}
+
+function parse(text: string, path: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw damagedRunFile(path, where);
+  }
+}
+
+const TIMESTAMP = /-\d{8}-\d{6}(-\d+)?$/;
+
+const timestamp = (now: Date): string => now.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-');

@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { damagedTensorFile } from './errors.ts';
+
+/** An array as safetensors keeps it: F32 or I32. */
+export interface SafeTensor {
+  shape: readonly number[];
+  values: Float32Array | Int32Array;
+}
+
+export interface SafeTensors {
+  tensors: Record<string, SafeTensor>;
+  /** The format allows text only. */
+  metadata: Record<string, string>;
+}
+
+const METADATA = '__metadata__';
+const LENGTH_BYTES = 8;
+
+/**
+ * The parts of a safetensors file, to be written one after the other: header length (8 bytes, little-endian), header
+ * (JSON, padded with spaces to a multiple of 8), data (little-endian, without gaps, in the order given).
+ *
+ * @throws when a shape and its values disagree, which is a fault of the caller
+ * @see https://huggingface.co/docs/safetensors/index#format
+ */
+export function encodeSafetensors({ tensors, metadata }: SafeTensors): Uint8Array[] {
+  const header: Record<string, unknown> = { [METADATA]: metadata };
+  const data: Uint8Array[] = [];
+  let offset = 0;
+  for (const [name, { shape, values }] of Object.entries(tensors)) {
+    const end = offset + values.byteLength;
+    header[name] = { dtype: values instanceof Int32Array ? 'I32' : 'F32', shape, data_offsets: [offset, end] };
+    data.push(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    offset = end;
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const padded = Buffer.alloc(Math.ceil(json.length / 8) * 8, ' ');
+  json.copy(padded);
+  const length = Buffer.alloc(LENGTH_BYTES);
+  length.writeBigUInt64LE(BigInt(padded.length));
+  return [length, padded, ...data];
+}
+
+const tensorHeader = z.object({
+  dtype: z.enum(['F32', 'I32']),
+  shape: z.array(z.int().min(0)),
+  data_offsets: z.tuple([z.int().min(0), z.int().min(0)]),
+});
+
+/**
+ * Reads a safetensors file of F32 and I32 arrays; every number of its header is checked against the bytes there are.
+ *
+ * @param path - for messages
+ * @throws {TailmixError} CHECKPOINT_DAMAGED
+ */
+export function decodeSafetensors(bytes: Buffer, path: string): SafeTensors {
+  const damaged = (found: string): Error => damagedTensorFile(path, found);
+  if (bytes.length < LENGTH_BYTES) throw damaged(`it has ${bytes.length} bytes`);
+  const headerLength = bytes.readBigUInt64LE();
+  if (headerLength > BigInt(bytes.length - LENGTH_BYTES)) {
+    throw damaged(`its header should have ${headerLength} bytes and the file has ${bytes.length}`);
+  }
+  const dataStart = LENGTH_BYTES + Number(headerLength);
+  const header = parseHeader(bytes.toString('utf8', LENGTH_BYTES, dataStart));
+  if (!header) throw damaged('its header is not that of one');
+  const tensors: Record<string, SafeTensor> = {};
+  let end = 0;
+  for (const [name, entry] of Object.entries(header.entries)) {
+    const parsed = tensorHeader.safeParse(entry);
+    if (!parsed.success) throw damaged(`its header does not describe "${name}" as F32 or I32`);
+    const {
+      dtype,
+      shape,
+      data_offsets: [from, to],
+    } = parsed.data;
+    const size = shape.reduce((a, b) => a * b, 1);
+    if (to - from !== size * 4) throw damaged(`"${name}" has ${to - from} bytes for ${size} numbers`);
+    if (dataStart + to > bytes.length) throw damaged(`it ends at byte ${bytes.length}, in or before "${name}"`);
+    const copy = new Uint8Array(bytes.subarray(dataStart + from, dataStart + to)).buffer;
+    tensors[name] = { shape, values: dtype === 'I32' ? new Int32Array(copy) : new Float32Array(copy) };
+    end = Math.max(end, to);
+  }
+  if (dataStart + end !== bytes.length) throw damaged(`${bytes.length - dataStart - end} bytes follow its data`);
+  return { tensors, metadata: header.metadata };
+}
+
+const fileHeader = z.looseObject({ [METADATA]: z.record(z.string(), z.string()).optional() });
+
+function parseHeader(text: string): { metadata: Record<string, string>; entries: Record<string, unknown> } | null {
+  try {
+    const { [METADATA]: metadata = {}, ...entries } = fileHeader.parse(JSON.parse(text));
+    return { metadata, entries };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,42 @@
+import { open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { writeFailed } from './errors.ts';
+
+/** Marks files that are being written; one that is left was cut short by a crash. */
+export const UNFINISHED = '.unfinished';
+
+/**
+ * Writes a file so that a crash leaves either the old one or the new one, whole: a temporary file in the same folder,
+ * flushed to disk, then renamed; the folder is flushed too.
+ *
+ * @param content - text, or parts that are written one after the other
+ * @throws {TailmixError} WRITE_FAILED
+ */
+export async function writeFileAtomic(path: string, content: string | readonly Uint8Array[]): Promise<void> {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${process.pid}${UNFINISHED}`);
+  try {
+    const file = await open(temporary, 'w');
+    try {
+      for (const part of typeof content === 'string' ? [content] : content) await file.writeFile(part);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncFolder(folder);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw writeFailed(path, error);
+  }
+}
+
+/** Makes a rename last through a power cut. Some systems cannot open a folder; there the rename has to do. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => null);
+  try {
+    await handle?.sync().catch(() => {});
+  } finally {
+    await handle?.close();
+  }
+}
