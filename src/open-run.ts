@@ -43,7 +43,6 @@ export function createRun({
   const configHash = options.config?.hash ?? '';
   return {
     info,
-    hooks: composition.hooks,
     directory: options.directory ?? null,
     config: options.config?.resolved ?? null,
     configHash,

@@ -1,30 +1,15 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { BackendChoice } from './backend/load.ts';
 import { type Composition, compose } from './compose.ts';
-import { trainOptions } from './config/schema.ts';
+import { evaluateOptions, modelOptions, trainOptions } from './config/schema.ts';
 import { describeData, loadData } from './data/load-data.ts';
 import { type DataInput, dataOptions } from './data/options.ts';
 import type { LoadedData, ReadProgress } from './data/types.ts';
-import { defaultGroups } from './metrics/groups.ts';
 import { createModel } from './models/index.ts';
-import { type ModelInput, modelOptions } from './models/options.ts';
 import type { Model } from './models/types.ts';
 import { formatPlan } from './plan.ts';
 import type { Plugin, PluginDefinition } from './plugin.ts';
 import type { RunInfo, Snapshot } from './run.ts';
-
-/** `evaluate`. */
-export const evaluateOptions = z.strictObject({
-  every: z.int().positive().default(1).describe('Epochs between evaluations; the last epoch is always evaluated.'),
-  batchSize: z.int().positive().default(500).describe('Images per prediction step.'),
-  groups: z
-    .strictObject({
-      manyAbove: z.int().min(0).default(defaultGroups.manyAbove).describe('Many-shot: more training images than this.'),
-      fewBelow: z.int().min(0).default(defaultGroups.fewBelow).describe('Few-shot: fewer training images than this.'),
-    })
-    .prefault({})
-    .describe('Groups of classes by their number of training images.'),
-});
 
 /** What a run is made of, as a programmer or a resolved config says it. */
 export interface TrainerOptions {
@@ -37,7 +22,7 @@ export interface TrainerOptions {
   /** Options of a known data set, or data that is loaded already. */
   data: DataInput | LoadedData;
   /** Options of a known model, or a model. */
-  model: ModelInput | Model;
+  model: z.input<typeof modelOptions> | Model;
   plugins?: readonly Plugin[];
   train?: z.input<typeof trainOptions>;
   evaluate?: z.input<typeof evaluateOptions>;

@@ -1,4 +1,3 @@
-import type { Hooks } from './hooks.ts';
 import type { EpochMetrics, GroupRule, RunSummary } from './metrics/types.ts';
 
 /** What is fixed for a whole run; known before any data is read. */
@@ -44,7 +43,6 @@ export interface Snapshot {
 /** A run as its observers see it. */
 export interface Run {
   readonly info: RunInfo;
-  readonly hooks: Hooks;
   /** Run directory; null when none was asked for. */
   readonly directory: string | null;
   /** Resolved config, defaults in, `${env:…}` as its placeholder. JSON. */

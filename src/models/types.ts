@@ -1,6 +1,19 @@
 import type { Random } from '../random.ts';
-import type { NamedTensors, Pass } from '../step/types.ts';
 import type { tf } from '../tf.ts';
+
+export type NamedTensors = Record<string, tf.Tensor>;
+
+/** What a `build…` function sees beside its tensors. Nothing else may vary between the steps of one signature. */
+export interface Pass {
+  /** True in the training step, false in prediction: chooses batch statistics or running ones. */
+  training: boolean;
+  /** The step's inputs: core ones and those that plugins declared (`<plugin>/<input>`). */
+  inputs: NamedTensors;
+  /** The signature's variants, for example `{ mix: 'stage1' }`. */
+  variants: Readonly<Record<string, string>>;
+  /** Called by the model at each named stage with the features there; returns the features to go on with. */
+  atStage(stage: string, features: tf.Tensor): tf.Tensor;
+}
 
 /** A named array of the model: a parameter, or a running statistic of batch norm. */
 export interface WeightSpec {

@@ -1,7 +1,7 @@
-import type { Forward, ModelOutputs, WeightSpec } from '../models/types.ts';
+import type { Forward, ModelOutputs, NamedTensors, Pass, WeightSpec } from '../models/types.ts';
 import type { tf } from '../tf.ts';
 
-export type NamedTensors = Record<string, tf.Tensor>;
+export type { NamedTensors, Pass } from '../models/types.ts';
 
 /** Data handed to a step by the host. */
 export type HostArray = Float32Array | Int32Array | Uint8Array;
@@ -11,18 +11,6 @@ export interface InputSpec {
   /** Fixed but for `'batch'` (the trained rows) and `'pool'` (the loaded rows). */
   shape: readonly (number | 'batch' | 'pool')[];
   dtype: 'float32' | 'int32' | 'uint8';
-}
-
-/** What a `build…` function sees beside its tensors. Nothing else may vary between the steps of one signature. */
-export interface Pass {
-  /** True in the training step, false in prediction: chooses batch statistics or running ones. */
-  training: boolean;
-  /** The step's inputs: core ones and those that plugins declared (`<plugin>/<input>`). */
-  inputs: NamedTensors;
-  /** The signature's variants, for example `{ mix: 'stage1' }`. */
-  variants: Readonly<Record<string, string>>;
-  /** Called by the model at each named stage with the features there; returns the features to go on with. */
-  atStage(stage: string, features: tf.Tensor): tf.Tensor;
 }
 
 /**
