@@ -44,6 +44,8 @@ export async function loadBackend(prefer: BackendChoice = 'auto'): Promise<Backe
   const backend = await choose(prefer);
   await tf.setBackend(backend.name === 'wasm' ? 'wasm' : 'tensorflow');
   await tf.ready();
+  const { supplyKernels } = await import('./kernels/index.ts');
+  supplyKernels();
   return backend;
 }
 

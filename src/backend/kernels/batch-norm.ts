@@ -1,0 +1,106 @@
+import { tf } from '../../tf.ts';
+import { hasKernel, runKernel } from './registry.ts';
+
+/** Options of {@link batchNorm}; the defaults are PyTorch's. */
+export interface BatchNormOptions {
+  /** Statistics of the batch, which carry the running ones forward; otherwise the running ones are used. */
+  training: boolean;
+  /** Weight of the batch in the next running statistics. Default 0.1. */
+  momentum?: number;
+  /** Added to the variance. Default 1e-5. */
+  epsilon?: number;
+}
+
+/** What {@link batchNorm} gives; `mean` and `variance` are the next running statistics, `[channels]`. */
+export interface BatchNormOutputs {
+  y: tf.Tensor4D;
+  mean: tf.Tensor1D;
+  variance: tf.Tensor1D;
+}
+
+/**
+ * Batch normalisation over batch, height and width (Ioffe and Szegedy 2015), in PyTorch's form: the batch is
+ * normalised by its biased variance, the running variance takes the unbiased one.
+ * One op each way on the native backend.
+ *
+ * @param x `[batch, height, width, channels]`; all else is `[channels]`.
+ */
+export function batchNorm(
+  x: tf.Tensor4D,
+  scale: tf.Tensor1D,
+  shift: tf.Tensor1D,
+  runningMean: tf.Tensor1D,
+  runningVariance: tf.Tensor1D,
+  { training, momentum = 0.1, epsilon = 1e-5 }: BatchNormOptions,
+): BatchNormOutputs {
+  if (!hasKernel('FusedBatchNormV3')) {
+    return composedBatchNorm(x, scale, shift, runningMean, runningVariance, { training, momentum, epsilon });
+  }
+  const [y, mean, variance] = runKernel(
+    'FusedBatchNormV3',
+    { x, scale, shift, mean: runningMean, variance: runningVariance },
+    { training, momentum, epsilon },
+  );
+  return training
+    ? { y: y as tf.Tensor4D, mean: mean as tf.Tensor1D, variance: variance as tf.Tensor1D }
+    : { y: y as tf.Tensor4D, mean: runningMean, variance: runningVariance };
+}
+
+/** {@link batchNorm} from tfjs's own ops, on any backend. */
+export function composedBatchNorm(
+  x: tf.Tensor4D,
+  scale: tf.Tensor1D,
+  shift: tf.Tensor1D,
+  runningMean: tf.Tensor1D,
+  runningVariance: tf.Tensor1D,
+  { training, momentum = 0.1, epsilon = 1e-5 }: BatchNormOptions,
+): BatchNormOutputs {
+  const normalise = (mean: tf.Tensor, variance: tf.Tensor): tf.Tensor4D => {
+    const factor = variance.add(epsilon).rsqrt().mul(scale);
+    return x.sub(mean).mul(factor).add(shift) as tf.Tensor4D;
+  };
+  if (!training) {
+    return { y: normalise(runningMean, runningVariance), mean: runningMean, variance: runningVariance };
+  }
+  const { mean, variance } = tf.moments(x, [0, 1, 2]);
+  const count = x.size / x.shape[3];
+  const carry = (running: tf.Tensor, batch: tf.Tensor): tf.Tensor1D =>
+    running.mul(1 - momentum).add(batch.mul(momentum));
+  return {
+    y: normalise(mean, variance),
+    mean: carry(runningMean, mean),
+    variance: carry(runningVariance, variance.mul(count / Math.max(count - 1, 1))),
+  };
+}
+
+/** Gradient of the native kernel: one op, in training and with running statistics alike. */
+export const batchNormGradient: tf.GradConfig = {
+  kernelName: 'FusedBatchNormV3',
+  inputsToSave: ['x', 'scale', 'mean', 'variance'],
+  outputsToSave: [false, false, false, true, true, true],
+  gradFunc: (dys, saved, { training, epsilon }) => {
+    const [dy] = dys as tf.Tensor[];
+    const [x, scale, runningMean, runningVariance, batchMean, batchVariance, reserve] = saved as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+    ];
+    const [dx, dscale, dshift] = runKernel(
+      'FusedBatchNormGradV3',
+      {
+        dy: dy!,
+        x,
+        scale,
+        mean: training ? batchMean : runningMean,
+        variance: training ? batchVariance : runningVariance,
+        reserve,
+      },
+      { training, epsilon },
+    );
+    return { x: () => dx!, scale: () => dscale!, shift: () => dshift! };
+  },
+};

@@ -1,0 +1,23 @@
+import { tf } from '../../tf.ts';
+import { batchNormGradient } from './batch-norm.ts';
+import { supplyNativeKernels } from './native.ts';
+
+export { addRelu, relu } from './activation.ts';
+export { type BatchNormOptions, type BatchNormOutputs, batchNorm } from './batch-norm.ts';
+export { softmaxCrossEntropy } from './cross-entropy.ts';
+
+const supply: Readonly<Record<string, () => void>> = { tensorflow: supplyNativeKernels, wasm: () => undefined };
+
+const supplied = new Set<string>();
+
+/**
+ * Registers the kernels that the backend in use lacks or has slow. Call it once the backend is ready, after which
+ * tfjs's own `conv2d`, `gather` and so on have their gradients there too. Calls after the first do nothing.
+ */
+export function supplyKernels(): void {
+  const name = tf.getBackend();
+  if (supplied.has(name)) return;
+  if (supplied.size === 0) tf.registerGradient(batchNormGradient);
+  supply[name]?.();
+  supplied.add(name);
+}

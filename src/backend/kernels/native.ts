@@ -1,0 +1,149 @@
+import { tf } from '../../tf.ts';
+import type { OpAttribute, TensorFlowBinding } from '../binding.ts';
+import { type Kernel, supplyKernel } from './registry.ts';
+
+/** What tfjs-node's backend offers for running one TensorFlow op. */
+interface NativeBackend {
+  binding: TensorFlowBinding;
+  executeMultipleOutputs(op: string, attributes: OpAttribute[], inputs: tf.Tensor[], outputs: number): tf.Tensor[];
+}
+
+type AttributeType = 'TYPE' | 'INT' | 'FLOAT' | 'BOOL' | 'STRING';
+
+const attribute = (
+  { binding }: NativeBackend,
+  name: string,
+  type: AttributeType,
+  value: OpAttribute['value'],
+): OpAttribute => ({ name, type: binding[`TF_ATTR_${type}`], value });
+
+const float = (backend: NativeBackend, name: string): OpAttribute =>
+  attribute(backend, name, 'TYPE', backend.binding.TF_FLOAT);
+
+interface ConvolutionAttributes {
+  strides: number | [number, number];
+  pad: 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
+}
+
+/** Explicit padding is what tfjs-node's convolution gradients refuse. */
+const isExplicit = ({ pad }: Partial<ConvolutionAttributes>): boolean => typeof pad === 'object';
+
+function explicitConvolution(
+  backend: NativeBackend,
+  inputShape: readonly number[],
+  filterShape: readonly number[],
+  { strides, pad }: ConvolutionAttributes,
+): OpAttribute[] {
+  const { strideHeight, strideWidth, padInfo } = tf.backend_util.computeConv2DInfo(
+    inputShape as [number, number, number, number],
+    filterShape as [number, number, number, number],
+    strides,
+    1,
+    pad,
+  );
+  const { type, top, bottom, left, right } = padInfo;
+  return [
+    float(backend, 'T'),
+    attribute(backend, 'strides', 'INT', [1, strideHeight, strideWidth, 1]),
+    attribute(backend, 'padding', 'STRING', type),
+    ...(type === 'EXPLICIT'
+      ? [attribute(backend, 'explicit_paddings', 'INT', [0, 0, top, bottom, left, right, 0, 0])]
+      : []),
+    attribute(backend, 'data_format', 'STRING', 'NHWC'),
+    attribute(backend, 'use_cudnn_on_gpu', 'BOOL', true),
+    attribute(backend, 'dilations', 'INT', [1, 1, 1, 1]),
+  ];
+}
+
+function convolutionGradient(
+  backend: NativeBackend,
+  op: 'Conv2DBackpropInput' | 'Conv2DBackpropFilter',
+  attributes: OpAttribute[],
+  shape: readonly number[],
+  inputs: (shape: tf.Tensor) => tf.Tensor[],
+): tf.Tensor {
+  const wanted = tf.tensor1d([...shape], 'int32');
+  const [gradient] = backend.executeMultipleOutputs(op, attributes, inputs(wanted), 1);
+  wanted.dispose();
+  return gradient!;
+}
+
+interface NormAttributes {
+  epsilon: number;
+  training: boolean;
+}
+
+const normAttributes = (backend: NativeBackend, { epsilon, training }: NormAttributes): OpAttribute[] => [
+  float(backend, 'T'),
+  float(backend, 'U'),
+  attribute(backend, 'epsilon', 'FLOAT', epsilon),
+  attribute(backend, 'data_format', 'STRING', 'NHWC'),
+  attribute(backend, 'is_training', 'BOOL', training),
+];
+
+/**
+ * TensorFlow ops that tfjs-node does not offer, as kernels of the backend `tensorflow`, one op each:
+ * batch norm and its gradient, ReLU's gradient, softmax cross-entropy with its gradient, and convolution gradients
+ * with explicit padding.
+ */
+export function supplyNativeKernels(): void {
+  const supply = <Attributes = object>(
+    name: string,
+    kernel: Kernel<Attributes, NativeBackend>,
+    replaces?: (attributes: Attributes) => boolean,
+  ): void => supplyKernel('tensorflow', name, kernel, replaces);
+
+  supply<NormAttributes & { momentum: number }>('FusedBatchNormV3', (inputs, attributes, backend) => {
+    const { x, scale, shift, mean, variance } = inputs;
+    const share = attributes.training ? attributes.momentum : 1;
+    return backend.executeMultipleOutputs(
+      'FusedBatchNormV3',
+      [...normAttributes(backend, attributes), attribute(backend, 'exponential_avg_factor', 'FLOAT', share)],
+      [x!, scale!, shift!, mean!, variance!],
+      6,
+    );
+  });
+  supply<NormAttributes>('FusedBatchNormGradV3', ({ dy, x, scale, mean, variance, reserve }, attributes, backend) =>
+    backend.executeMultipleOutputs(
+      'FusedBatchNormGradV3',
+      normAttributes(backend, attributes),
+      [dy!, x!, scale!, mean!, variance!, reserve!],
+      5,
+    ),
+  );
+  supply('ReluGrad', ({ dy, y }, _, backend) =>
+    backend.executeMultipleOutputs('ReluGrad', [float(backend, 'T')], [dy!, y!], 1),
+  );
+  supply('SparseSoftmaxCrossEntropyWithLogits', ({ logits, labels }, _, backend) =>
+    backend.executeMultipleOutputs(
+      'SparseSoftmaxCrossEntropyWithLogits',
+      [float(backend, 'T'), attribute(backend, 'Tlabels', 'TYPE', backend.binding.TF_INT32)],
+      [logits!, labels!],
+      2,
+    ),
+  );
+  supply<ConvolutionAttributes & { inputShape: number[] }>(
+    'Conv2DBackpropInput',
+    ({ dy, filter }, attributes, backend) => {
+      const described = explicitConvolution(backend, attributes.inputShape, filter!.shape, attributes);
+      return convolutionGradient(backend, 'Conv2DBackpropInput', described, attributes.inputShape, (shape) => [
+        shape,
+        filter!,
+        dy!,
+      ]);
+    },
+    isExplicit,
+  );
+  supply<ConvolutionAttributes & { filterShape: number[] }>(
+    'Conv2DBackpropFilter',
+    ({ x, dy }, attributes, backend) => {
+      const described = explicitConvolution(backend, x!.shape, attributes.filterShape, attributes);
+      return convolutionGradient(backend, 'Conv2DBackpropFilter', described, attributes.filterShape, (shape) => [
+        x!,
+        shape,
+        dy!,
+      ]);
+    },
+    isExplicit,
+  );
+}

@@ -1,0 +1,44 @@
+import { tf } from '../../tf.ts';
+
+/** Backends of tfjs that tailmix supplies kernels for. */
+export type KernelBackendName = 'tensorflow' | 'wasm';
+
+type Inputs = Record<string, tf.Tensor>;
+/** Computes a kernel; what it makes on the way is its own to dispose. */
+export type Kernel<Attributes, Backend> = (
+  inputs: Inputs,
+  attributes: Attributes,
+  backend: Backend,
+) => tf.Tensor | tf.Tensor[];
+
+/** Whether the backend in use has a kernel: this is how every function here chooses its form. */
+export const hasKernel = (name: string): boolean => tf.getKernel(name, tf.getBackend()) != null;
+
+/** Runs a kernel of the backend in use; its gradient is the one registered under its name. */
+export function runKernel(name: string, inputs: Inputs, attributes: Record<string, unknown> = {}): tf.Tensor[] {
+  const outputs = tf.engine().runKernel(name, inputs, attributes as never) as tf.Tensor | tf.Tensor[];
+  return Array.isArray(outputs) ? outputs : [outputs];
+}
+
+/**
+ * Registers a kernel, in the place of tfjs's own where there is one.
+ *
+ * @param replaces tells by the attributes of a call whether to take it or to leave it to tfjs's own kernel.
+ */
+export function supplyKernel<Attributes = object, Backend = unknown>(
+  backendName: KernelBackendName,
+  kernelName: string,
+  kernel: Kernel<Attributes, Backend>,
+  replaces: (attributes: Attributes) => boolean = () => true,
+): void {
+  const original = tf.getKernel(kernelName, backendName)?.kernelFunc;
+  if (original !== undefined) tf.unregisterKernel(kernelName, backendName);
+  tf.registerKernel({
+    kernelName,
+    backendName,
+    kernelFunc: (call) =>
+      original !== undefined && !replaces(call.attrs as Attributes)
+        ? original(call)
+        : kernel(call.inputs as unknown as Inputs, call.attrs as Attributes, call.backend as Backend),
+  });
+}

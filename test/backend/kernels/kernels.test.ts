@@ -1,0 +1,101 @@
+import { beforeAll, expect, test } from 'vitest';
+import { batchNorm, composedBatchNorm } from '../../../src/backend/kernels/batch-norm.ts';
+import { composedCrossEntropy } from '../../../src/backend/kernels/cross-entropy.ts';
+import { addRelu, relu, softmaxCrossEntropy } from '../../../src/backend/kernels/index.ts';
+import { tf } from '../../../src/tf.ts';
+import { describeBackends, differencesOf, gradientsOf, normals, relativeDistance } from './support.ts';
+
+type Function = (...inputs: tf.Tensor[]) => tf.Tensor;
+
+function expectGradients(f: Function, composed: Function, inputs: tf.Tensor[], step?: number): void {
+  expect(relativeDistance(f(...inputs), composed(...inputs))).toBeLessThan(1e-5);
+  const gradients = gradientsOf(f, inputs);
+  const reference = gradientsOf(composed, inputs);
+  const numeric = differencesOf(f, inputs, step);
+  gradients.forEach((gradient, i) => {
+    expect(relativeDistance(gradient, reference[i]!)).toBeLessThan(1e-5);
+    expect(relativeDistance(gradient, numeric[i]!)).toBeLessThan(5e-3);
+  });
+}
+
+describeBackends('kernels', (use) => {
+  beforeAll(use);
+
+  test('relu', () => {
+    const x = normals([2, 3, 3, 2], 'x', { awayFromZero: 0.1 });
+    expectGradients(
+      (x) => relu(x),
+      (x) => tf.relu(x),
+      [x],
+    );
+  });
+
+  test('addRelu, its inputs used elsewhere too', () => {
+    const a = normals([2, 3, 3, 2], 'a', { awayFromZero: 0.1 });
+    const b = a.add(1);
+    expectGradients(
+      (a, b) => addRelu(a, b).add(a.mul(b)),
+      (a, b) => tf.relu(tf.add(a, b)).add(a.mul(b)),
+      [a, b],
+    );
+  });
+
+  test('softmaxCrossEntropy', () => {
+    const labels = tf.tensor1d([2, 0, 3, 3, 1], 'int32');
+    const f: Function = (logits) => softmaxCrossEntropy(logits as tf.Tensor2D, labels);
+    expectGradients(f, (logits) => composedCrossEntropy(logits as tf.Tensor2D, labels), [normals([5, 4], 'logits')]);
+    const [loss] = softmaxCrossEntropy(tf.tensor2d([[1, 2, 3]]), tf.tensor1d([0], 'int32')).dataSync();
+    expect(loss).toBeCloseTo(2.4076059644, 6);
+  });
+
+  test.each([true, false])('batchNorm, training: %s', (training) => {
+    const mean = tf.tensor1d([0.5, -1, 0.2]);
+    const variance = tf.tensor1d([2, 0.5, 1]);
+    const with_ =
+      (form: typeof batchNorm): Function =>
+      (x, scale, shift) =>
+        form(x as tf.Tensor4D, scale as tf.Tensor1D, shift as tf.Tensor1D, mean, variance, { training }).y;
+    const inputs = [
+      normals([4, 3, 3, 3], 'x').mul([1, 2, 0.5]).add([3, 0, -1]),
+      tf.tensor1d([1, 0.7, -1.3]),
+      tf.tensor1d([0.1, 0, 2]),
+    ];
+    expectGradients(with_(batchNorm), with_(composedBatchNorm), inputs);
+  });
+
+  test('batchNorm carries running statistics as PyTorch does', () => {
+    const x = tf.tensor4d([1, 10, 2, 10, 3, 10, 6, 14], [2, 1, 2, 2]);
+    const [one, zero] = [tf.ones([2]) as tf.Tensor1D, tf.zeros([2]) as tf.Tensor1D];
+    const { y, mean, variance } = batchNorm(x, one, zero, tf.tensor1d([1, 0]), tf.tensor1d([1, 2]), {
+      training: true,
+      momentum: 0.25,
+    });
+    // Channel 0: mean 3, biased variance 3.5, unbiased 14/3; channel 1: 11, 3, 4.
+    expect(mean.dataSync()[0]).toBeCloseTo(0.75 * 1 + 0.25 * 3, 5);
+    expect(mean.dataSync()[1]).toBeCloseTo(0.25 * 11, 5);
+    expect(variance.dataSync()[0]).toBeCloseTo(0.75 * 1 + (0.25 * 14) / 3, 5);
+    expect(variance.dataSync()[1]).toBeCloseTo(0.75 * 2 + 0.25 * 4, 5);
+    expect(y.dataSync()[6]).toBeCloseTo(3 / Math.sqrt(3.5 + 1e-5), 5);
+  });
+
+  test('batchNorm leaves running statistics alone outside training', () => {
+    const [one, zero] = [tf.ones([2]) as tf.Tensor1D, tf.zeros([2]) as tf.Tensor1D];
+    const outputs = batchNorm(normals([2, 2, 2, 2], 'x') as tf.Tensor4D, one, zero, zero, one, { training: false });
+    expect(outputs.mean).toBe(zero);
+    expect(outputs.variance).toBe(one);
+  });
+
+  test('nothing leaks', () => {
+    const x = normals([2, 4, 4, 3], 'x') as tf.Tensor4D;
+    const [one, zero] = [tf.ones([3]) as tf.Tensor1D, tf.zeros([3]) as tf.Tensor1D];
+    const labels = tf.tensor1d([0, 2], 'int32');
+    const before = tf.memory().numTensors;
+    tf.tidy(() => {
+      tf.grad((x) => {
+        const y = relu(batchNorm(x as tf.Tensor4D, one, zero, zero, one, { training: true }).y);
+        return softmaxCrossEntropy(addRelu(y, x).mean([1, 2]) as tf.Tensor2D, labels);
+      })(x);
+    });
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
