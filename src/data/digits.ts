@@ -57,7 +57,9 @@ function digitsFolder(): string {
 async function readDigit(path: string, count: number): Promise<Uint8Array> {
   const { data } = JSON.parse(await readFile(path, 'utf8')) as { data: number[] };
   if (data.length !== count * BYTES) throw badFile(path, `${count * BYTES} pixels`, String(data.length));
-  return Uint8Array.from(data, (value) => Math.round(value * 255));
+  const pixels = new Uint8Array(data.length);
+  for (let i = 0; i < pixels.length; i++) pixels[i] = Math.round(data[i]! * 255);
+  return pixels;
 }
 
 /** The images of a split, in class order. */

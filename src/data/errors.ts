@@ -76,3 +76,58 @@ export const loaderDied = (reason: string, cause: unknown): TailmixError =>
     `data loader: expected its threads to run until closed; one ended with "${reason}". Set data.workers to 0 to load in the main thread.`,
     cause,
   );
+
+/** None of the layouts of a data set is under the root. */
+export const datasetMissing = (name: string, root: string, layouts: readonly string[]): TailmixError =>
+  run(
+    'DATA_MISSING',
+    `data.root: expected "${name}" as ${layouts.join(' or ')} under ${root}; found neither. Set data.root, --data-root or TAILMIX_DATA.`,
+  );
+
+/** A folder of class folders is not there. */
+export const folderMissing = (folder: string): TailmixError =>
+  run(
+    'DATA_MISSING',
+    `${folder}: expected a folder with one folder of images per class; there is none. Set data.root, --data-root or TAILMIX_DATA.`,
+  );
+
+/** A split without class folders. */
+export const noClasses = (folder: string): TailmixError =>
+  run('DATA_EMPTY', `${folder}: expected one folder of images per class; it holds no folder. Check data.root.`);
+
+/** A class folder without images. */
+export const emptyFolder = (folder: string, extensions: readonly string[]): TailmixError =>
+  run(
+    'DATA_EMPTY',
+    `${folder}: expected at least one image (${extensions.join(', ')}); found none. Add images or remove the folder.`,
+  );
+
+/** A class folder that is no class of the training set. */
+export const unknownClass = (folder: string, classes: readonly string[]): TailmixError =>
+  run(
+    'DATA_CLASS',
+    `${folder}: expected a class of the data set (${classes.slice(0, 10).join(', ')}${classes.length > 10 ? ', …' : ''}); this folder is none. Rename or remove it.`,
+  );
+
+/** A file that is no readable image. */
+export const badImage = (path: string, reason: string, cause: unknown): TailmixError =>
+  run(
+    'DATA_IMAGE',
+    `${path}: expected a readable image; got "${reason}". Replace the file, or set data.onCorrupt to skip.`,
+    cause,
+  );
+
+/** An image of another size than the rest. */
+export const wrongSize = (path: string, expected: readonly number[], got: readonly number[]): TailmixError =>
+  run(
+    'DATA_IMAGE',
+    `${path}: expected ${expected.join(' x ')} pixels (height x width); got ${got.join(' x ')}. Set data.imageSize (image-folder) to scale images, or data.onCorrupt to skip.`,
+  );
+
+/** Every image of a split was skipped. */
+export const nothingReadable = (folder: string, skipped: number): TailmixError =>
+  run('DATA_EMPTY', `${folder}: expected readable images; all ${skipped} were skipped. Check the files.`);
+
+/** A packed file is not readable right after it was written. */
+export const cacheUnwritable = (path: string): TailmixError =>
+  run('DATA_CACHE', `${path}: expected the packed file just written; it cannot be read back. Check the disk.`);

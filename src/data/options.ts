@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Data sets that ship with tailmix. */
-export const datasetNames = ['digits'] as const;
+export const datasetNames = ['digits', 'cifar10', 'image-folder'] as const;
 export type DatasetName = (typeof datasetNames)[number];
 
 /** Shapes of the training set: see {@link longTailCounts}. */

@@ -1,0 +1,84 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readCifarFiles } from './cifar-binary.ts';
+import { type ClassFolders, folderExists, listClassFolders } from './class-folders.ts';
+import { badFile, datasetMissing } from './errors.ts';
+import { readClassFolders } from './pack-folders.ts';
+import { dataRoot } from './root.ts';
+import type { Dataset, DatasetInfo } from './types.ts';
+
+const info: DatasetInfo = {
+  name: 'cifar10',
+  classes: ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'],
+  shape: [32, 32, 3],
+  mean: [0.4914, 0.4822, 0.4465],
+  std: [0.2023, 0.1994, 0.201],
+  fullCounts: Array.from({ length: 10 }, () => 5000),
+  testCount: 10_000,
+};
+
+const trainFiles = [1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`);
+const testFiles = ['test_batch.bin'];
+const layout = { labelBytes: 1, labelAt: 0, classCount: 10, recordsPerFile: 10_000 };
+
+/** Where the images lie: the official binary files, or class folders. */
+type Place = { kind: 'binary'; folder: string } | { kind: 'folders'; train: ClassFolders; test: ClassFolders };
+
+/**
+ * CIFAR-10 (Krizhevsky 2009) from the official binary files, or from class folders `train/<class>/…`, `test/<class>/…`.
+ * Mean and standard deviation are those of the long-tail literature (Cao et al. 2019).
+ */
+export const cifar10: Dataset = {
+  profile: 'exp',
+  augment: [
+    { name: 'pad-crop', padding: 4 },
+    { name: 'flip', probability: 0.5 },
+  ],
+  describe({ root }) {
+    const place = find(dataRoot(root));
+    if (place?.kind !== 'folders') return info;
+    const fullCounts = info.classes.map(() => 0);
+    for (const { label } of place.train.files) fullCounts[label]!++;
+    return { ...info, fullCounts, testCount: place.test.files.length };
+  },
+  async read({ root, onCorrupt }, context) {
+    const place = find(dataRoot(root));
+    if (place === null) throw datasetMissing('cifar10', dataRoot(root), layouts);
+    if (place.kind === 'binary') {
+      return {
+        info: { ...info, classes: await readClassNames(place.folder) },
+        train: await readCifarFiles('train', place.folder, trainFiles, layout),
+        test: await readCifarFiles('test', place.folder, testFiles, layout),
+        skipped: [],
+      };
+    }
+    const decode = { shape: info.shape, resize: false, onCorrupt };
+    const train = await readClassFolders('train', place.train, decode, context);
+    const test = await readClassFolders('test', place.test, decode, context);
+    return { info, train: train.split, test: test.split, skipped: [...train.skipped, ...test.skipped] };
+  },
+};
+
+const layouts = ['cifar-10-batches-bin/data_batch_1.bin', 'train/<class>/<image>'];
+
+/** Looks in the root and in `cifar10/` below it. */
+function find(root: string): Place | null {
+  for (const base of [root, join(root, 'cifar10')]) {
+    for (const folder of [base, join(base, 'cifar-10-batches-bin')]) {
+      if (existsSync(join(folder, trainFiles[0]!))) return { kind: 'binary', folder };
+    }
+    if (!folderExists(join(base, 'train'))) continue;
+    const list = (split: string): ClassFolders => listClassFolders(join(base, split), { classes: info.classes });
+    return { kind: 'folders', train: list('train'), test: list('test') };
+  }
+  return null;
+}
+
+async function readClassNames(folder: string): Promise<readonly string[]> {
+  const path = join(folder, 'batches.meta.txt');
+  if (!existsSync(path)) return info.classes;
+  const names = (await readFile(path, 'utf8')).split(/\r?\n/).filter((line) => line.trim() !== '');
+  if (names.length !== 10) throw badFile(path, '10 class names', String(names.length));
+  return names.map((name) => name.trim());
+}

@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import { type Dirent, readdirSync, statSync } from 'node:fs';
+import { extname, join, relative } from 'node:path';
+import { emptyFolder, folderMissing, noClasses, unknownClass } from './errors.ts';
+
+/** File names that are images; the list of torchvision's ImageFolder. */
+const EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp']);
+
+/** The images of one split that lies in a folder per class. */
+export interface ClassFolders {
+  folder: string;
+  /** Sorted folder names, which is label order. */
+  classes: string[];
+  /** In class order, within a class sorted by path. */
+  files: { path: string; label: number }[];
+}
+
+/** How the class folders of a split are read. */
+export interface ListOptions {
+  /** Label order. Default: the folders' own names, sorted. */
+  classes?: readonly string[];
+  /** Whether a class may have no image. Default: no. */
+  mayLackClasses?: boolean;
+}
+
+/**
+ * Lists a split in class folders, `<folder>/<class>/…`, in the order of torchvision's ImageFolder: classes by name, files
+ * of a class by path, symbolic links followed.
+ */
+export function listClassFolders(folder: string, { classes, mayLackClasses = false }: ListOptions = {}): ClassFolders {
+  const entries = readFolder(folder);
+  if (entries === null) throw folderMissing(folder);
+  const names = entries.filter((entry) => isFolder(folder, entry)).map((entry) => entry.name);
+  if (names.length === 0) throw noClasses(folder);
+  const labelled = classes ?? names.sort(byCodePoint);
+  const stray = names.find((name) => !labelled.includes(name));
+  if (stray !== undefined) throw unknownClass(join(folder, stray), labelled);
+  const files = labelled.flatMap((name, label) => {
+    const paths = listImages(join(folder, name));
+    if (paths.length === 0 && !mayLackClasses) throw emptyFolder(join(folder, name), [...EXTENSIONS]);
+    return paths.map((path) => ({ path, label }));
+  });
+  if (files.length === 0) throw emptyFolder(folder, [...EXTENSIONS]);
+  return { folder, classes: [...labelled], files };
+}
+
+/** Whether a folder exists. */
+export function folderExists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** SHA-256 over names, sizes and times of the files and over settings: what a packed file is keyed by. */
+export function fingerprint({ folder, files }: ClassFolders, settings: unknown): string {
+  const hash = createHash('sha256').update(JSON.stringify(settings));
+  for (const { path, label } of files) {
+    const { size, mtimeMs } = statSync(path);
+    hash.update(`${relative(folder, path)}\0${label}\0${size}\0${mtimeMs}\n`);
+  }
+  return hash.digest('hex');
+}
+
+/** Images of one class, in sub-folders too. */
+function listImages(folder: string): string[] {
+  const entries = readFolder(folder) ?? [];
+  entries.sort((a, b) => byCodePoint(a.name, b.name));
+  const [images, deeper]: [string[], string[]] = [[], []];
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (isFolder(folder, entry)) deeper.push(...listImages(path));
+    else if (EXTENSIONS.has(extname(entry.name).toLowerCase())) images.push(path);
+  }
+  return [...images, ...deeper];
+}
+
+function readFolder(folder: string): Dirent[] | null {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return null;
+  }
+}
+
+function isFolder(folder: string, entry: Dirent): boolean {
+  return entry.isDirectory() || (entry.isSymbolicLink() && folderExists(join(folder, entry.name)));
+}
+
+/** As Python sorts strings, and whatever the locale. */
+function byCodePoint(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

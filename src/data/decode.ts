@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises';
+import sharp from 'sharp';
+import { messageOf, TailmixError } from '../errors.ts';
+import type { Shape } from './augment.ts';
+import type { ClassFolders } from './class-folders.ts';
+import { badImage, wrongSize } from './errors.ts';
+import type { PackedRow } from './packed.ts';
+import type { ReadProgress } from './types.ts';
+
+/** Files being decoded at once; libuv's pool has four threads. */
+const IN_FLIGHT = 16;
+
+/** How files become rows of a packed file. */
+export interface DecodeOptions {
+  /** `[height, width, 3]`. */
+  shape: Shape;
+  /** Scale to cover the shape and cut out the centre; otherwise every image must have it. */
+  resize: boolean;
+  onCorrupt: 'error' | 'skip';
+}
+
+/** Size of an image in pixels, from its header: `[height, width, 3]`. */
+export async function imageShape(path: string): Promise<Shape> {
+  try {
+    const { width, height } = await sharp(path).metadata();
+    return [height, width, 3];
+  } catch (error) {
+    throw badImage(path, messageOf(error), error);
+  }
+}
+
+/** Decodes files to RGB, several at once, and yields them in their order. Orientation tags and alpha are ignored. */
+export async function* decodeFiles(
+  { folder, files }: ClassFolders,
+  options: DecodeOptions,
+  onProgress: ReadProgress,
+): AsyncGenerator<PackedRow> {
+  const queue: Promise<PackedRow>[] = [];
+  try {
+    for (let next = 0, done = 0; done < files.length; done++) {
+      while (next < files.length && queue.length < IN_FLIGHT) {
+        const row = decodeFile(files[next++]!, options);
+        row.catch(() => {});
+        queue.push(row);
+      }
+      yield await queue.shift()!;
+      onProgress({ split: folder, done: done + 1, total: files.length });
+    }
+  } finally {
+    await Promise.allSettled(queue);
+  }
+}
+
+async function decodeFile(
+  { path, label }: ClassFolders['files'][number],
+  { shape, resize, onCorrupt }: DecodeOptions,
+): Promise<PackedRow> {
+  try {
+    return { path, label, image: await decode(path, shape, resize) };
+  } catch (error) {
+    if (onCorrupt === 'skip') return { path, label, image: null };
+    throw error;
+  }
+}
+
+async function decode(path: string, [height, width]: Shape, resize: boolean): Promise<Uint8Array> {
+  try {
+    // A buffer, because given a path libvips opens the file a dozen times to find its format.
+    let image = sharp(await readFile(path), { failOn: 'error' })
+      .removeAlpha()
+      .toColourspace('srgb');
+    if (resize) image = image.resize({ width, height, fit: 'cover' });
+    const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    if (info.width === width && info.height === height) return data;
+    throw wrongSize(path, [height, width], [info.height, info.width]);
+  } catch (error) {
+    throw error instanceof TailmixError ? error : badImage(path, messageOf(error), error);
+  }
+}

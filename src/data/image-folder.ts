@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import type { Shape } from './augment.ts';
+import { type ClassFolders, folderExists, listClassFolders } from './class-folders.ts';
+import { imageShape } from './decode.ts';
+import type { DataOptions } from './options.ts';
+import { readClassFolders } from './pack-folders.ts';
+import { dataRoot } from './root.ts';
+import type { Dataset, ImageInfo } from './types.ts';
+
+/**
+ * Any images in class folders: `train/<class>/…` and `test/<class>/…` (or `val/`) under the root. Its classes are as
+ * unequal as they are unless a profile is asked for. Mean and standard deviation default to ImageNet's.
+ */
+export const imageFolder: Dataset = {
+  profile: 'none',
+  augment: [],
+  async describe(options) {
+    const { train, test } = list(options);
+    const fullCounts = train.classes.map(() => 0);
+    for (const { label } of train.files) fullCounts[label]!++;
+    return { ...infoOf(train, await shapeOf(train, options)), fullCounts, testCount: test.files.length };
+  },
+  async read(options, context) {
+    const { train, test } = list(options);
+    const shape = await shapeOf(train, options);
+    const decode = { shape, resize: options.imageSize !== undefined, onCorrupt: options.onCorrupt };
+    const trainPart = await readClassFolders('train', train, decode, context);
+    const testPart = await readClassFolders('test', test, decode, context);
+    return {
+      info: infoOf(train, shape),
+      train: trainPart.split,
+      test: testPart.split,
+      skipped: [...trainPart.skipped, ...testPart.skipped],
+    };
+  },
+};
+
+function list(options: DataOptions): { train: ClassFolders; test: ClassFolders } {
+  const root = dataRoot(options.root);
+  const train = listClassFolders(join(root, 'train'));
+  const held = folderExists(join(root, 'test')) || !folderExists(join(root, 'val')) ? 'test' : 'val';
+  return { train, test: listClassFolders(join(root, held), { classes: train.classes, mayLackClasses: true }) };
+}
+
+async function shapeOf({ files }: ClassFolders, { imageSize }: DataOptions): Promise<Shape> {
+  if (imageSize === undefined) return imageShape(files[0]!.path);
+  const [height, width] = typeof imageSize === 'number' ? [imageSize, imageSize] : imageSize;
+  return [height, width, 3];
+}
+
+function infoOf({ classes }: ClassFolders, shape: Shape): ImageInfo {
+  return { name: 'image-folder', classes, shape, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+}

@@ -1,0 +1,32 @@
+import { join } from 'node:path';
+import { type ClassFolders, fingerprint } from './class-folders.ts';
+import { type DecodeOptions, decodeFiles } from './decode.ts';
+import { cacheUnwritable, nothingReadable } from './errors.ts';
+import { openPacked, type Packed, writePacked } from './packed.ts';
+import type { ReadContext, Split } from './types.ts';
+
+/**
+ * Opens a split in class folders through its packed file, which is made first where there is none for these files and
+ * settings.
+ */
+export async function readClassFolders(
+  name: Split['name'],
+  folders: ClassFolders,
+  options: DecodeOptions,
+  { cache, onProgress }: ReadContext,
+): Promise<{ split: Split; skipped: readonly string[] }> {
+  const { shape, resize, onCorrupt } = options;
+  const key = fingerprint(folders, { shape, resize, onCorrupt });
+  const path = join(cache, `${name}-${key.slice(0, 16)}.pack`);
+  const packed = (await openPacked(path, key)) ?? (await pack());
+  const { labels, pixels, metadata } = packed;
+  if (labels.length === 0) throw nothingReadable(folders.folder, metadata.skipped.length);
+  return { split: { name, labels, pixels }, skipped: metadata.skipped };
+
+  async function pack(): Promise<Packed> {
+    await writePacked(path, { key, shape }, decodeFiles(folders, options, onProgress));
+    const made = await openPacked(path, key);
+    if (made === null) throw cacheUnwritable(path);
+    return made;
+  }
+}

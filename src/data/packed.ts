@@ -1,0 +1,191 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import { writeAtomically } from './atomic.ts';
+import type { Shape } from './augment.ts';
+import type { PixelSource } from './types.ts';
+
+/*
+ * A packed file, little-endian (docs/data.md):
+ *
+ *   0                  magic (8), version u32, zeros up to 4096
+ *   4096               pixels: count × height × width × channels uint8
+ *   …                  labels: count × int32
+ *   …                  metadata: JSON
+ *   last 48 bytes      length of the metadata u32, version u32, SHA-256 of labels and metadata (32), magic (8)
+ *
+ * The footer comes last, so that a file that was cut off anywhere is not one.
+ */
+
+const MAGIC = Buffer.from('TAILMIX\n', 'latin1');
+const VERSION = 1;
+const PIXELS_AT = 4096;
+const FOOTER = 48;
+/** Files with up to this many bytes of pixels are read into memory; larger ones stay on disk. */
+const MEMORY_LIMIT = 2 ** 30;
+const CHUNK = 2 ** 22;
+
+/** What a packed file holds beside pixels and labels. */
+export interface PackedMetadata {
+  /** Hash of the source files and settings it was made from. */
+  key: string;
+  shape: Shape;
+  count: number;
+  /** SHA-256 of all pixels, hex. */
+  pixelsSha256: string;
+  /** Source files that could not be read and were left out. */
+  skipped: string[];
+}
+
+/** An opened packed file. */
+export interface Packed {
+  metadata: PackedMetadata;
+  /** `[count]`. */
+  labels: Int32Array;
+  pixels: PixelSource;
+}
+
+/** One image on its way into a packed file; null pixels: an unreadable file that is left out. */
+export interface PackedRow {
+  path: string;
+  label: number;
+  image: Uint8Array | null;
+}
+
+/**
+ * Writes a packed file: into a temporary one beside it, synced, then renamed. A run that is killed leaves no file of
+ * this name.
+ *
+ * @param rows - images of exactly `shape`, in row order
+ */
+export async function writePacked(
+  path: string,
+  { key, shape }: Pick<PackedMetadata, 'key' | 'shape'>,
+  rows: AsyncIterable<PackedRow>,
+): Promise<void> {
+  await writeAtomically(path, async (file) => {
+    const labels: number[] = [];
+    const skipped: string[] = [];
+    const pixelHash = createHash('sha256');
+    const head = Buffer.alloc(PIXELS_AT);
+    MAGIC.copy(head);
+    head.writeUInt32LE(VERSION, MAGIC.length);
+    await file.write(head);
+
+    let pending: Uint8Array[] = [];
+    let pendingBytes = 0;
+    const flush = async (): Promise<void> => {
+      const chunk = Buffer.concat(pending);
+      pixelHash.update(chunk);
+      await file.write(chunk);
+      pending = [];
+      pendingBytes = 0;
+    };
+    for await (const { path: source, label, image } of rows) {
+      if (image === null) {
+        skipped.push(source);
+        continue;
+      }
+      labels.push(label);
+      pending.push(image);
+      pendingBytes += image.length;
+      if (pendingBytes >= CHUNK) await flush();
+    }
+    await flush();
+
+    const metadata: PackedMetadata = {
+      key,
+      shape,
+      count: labels.length,
+      pixelsSha256: pixelHash.digest('hex'),
+      skipped,
+    };
+    const labelBytes = Buffer.alloc(labels.length * 4);
+    for (const [row, label] of labels.entries()) labelBytes.writeInt32LE(label, row * 4);
+    const tail = Buffer.concat([labelBytes, Buffer.from(JSON.stringify(metadata))]);
+    const footer = Buffer.alloc(FOOTER);
+    footer.writeUInt32LE(tail.length - labelBytes.length, 0);
+    footer.writeUInt32LE(VERSION, 4);
+    createHash('sha256').update(tail).digest().copy(footer, 8);
+    MAGIC.copy(footer, FOOTER - MAGIC.length);
+    await file.write(Buffer.concat([tail, footer]));
+  });
+}
+
+/**
+ * Opens a packed file.
+ *
+ * @param key - what it must have been made from
+ * @param memoryLimit - bytes of pixels up to which they are read into memory (and checked against their hash); above,
+ *   they are read by position as they are needed
+ * @returns null when there is none, or it is of another version or key, cut off or altered: it must be made anew
+ */
+export async function openPacked(path: string, key: string, memoryLimit = MEMORY_LIMIT): Promise<Packed | null> {
+  let file: FileHandle;
+  try {
+    file = await open(path, 'r');
+  } catch {
+    return null;
+  }
+  try {
+    const tail = await readTail(file);
+    if (tail === null || tail.metadata.key !== key) return null;
+    const { metadata, labels } = tail;
+    const pixelBytes = metadata.count * imageBytes(metadata.shape);
+    if (pixelBytes > memoryLimit) return { metadata, labels, pixels: { kind: 'file', path, offset: PIXELS_AT } };
+    const bytes = new SharedArrayBuffer(pixelBytes);
+    const view = new Uint8Array(bytes);
+    if ((await readAndHash(file, view)) !== metadata.pixelsSha256) return null;
+    return { metadata, labels, pixels: { kind: 'memory', bytes } };
+  } finally {
+    await file.close();
+  }
+}
+
+const imageBytes = ([height, width, channels]: Shape): number => height * width * channels;
+
+/** Labels and metadata, or null when they are not whole. */
+async function readTail(file: FileHandle): Promise<Pick<Packed, 'metadata' | 'labels'> | null> {
+  const { size } = await file.stat();
+  if (size < PIXELS_AT + FOOTER) return null;
+  const footer = await readAt(file, size - FOOTER, FOOTER);
+  if (!footer.subarray(FOOTER - MAGIC.length).equals(MAGIC) || footer.readUInt32LE(4) !== VERSION) return null;
+  const metadataBytes = footer.readUInt32LE(0);
+  const metadataAt = size - FOOTER - metadataBytes;
+  if (metadataAt < PIXELS_AT) return null;
+  const text = await readAt(file, metadataAt, metadataBytes);
+  const metadata = parseMetadata(text);
+  if (metadata === null) return null;
+  const labelsAt = PIXELS_AT + metadata.count * imageBytes(metadata.shape);
+  if (labelsAt + metadata.count * 4 !== metadataAt) return null;
+  const labelBytes = await readAt(file, labelsAt, metadata.count * 4);
+  const hash = createHash('sha256').update(labelBytes).update(text).digest();
+  if (!hash.equals(footer.subarray(8, 40))) return null;
+  const labels = Int32Array.from({ length: metadata.count }, (_, row) => labelBytes.readInt32LE(row * 4));
+  return { metadata, labels };
+}
+
+/** Null for what is not JSON; whether it is ours is told by the hash. */
+function parseMetadata(text: Buffer): PackedMetadata | null {
+  try {
+    return JSON.parse(text.toString('utf8')) as PackedMetadata;
+  } catch {
+    return null;
+  }
+}
+
+async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(length);
+  await file.read(buffer, 0, length, position);
+  return buffer;
+}
+
+/** Fills `target` from the pixels of a packed file; returns their SHA-256. */
+async function readAndHash(file: FileHandle, target: Uint8Array): Promise<string> {
+  const hash = createHash('sha256');
+  for (let at = 0; at < target.length; at += CHUNK) {
+    const chunk = target.subarray(at, at + CHUNK);
+    await file.read(chunk, 0, chunk.length, PIXELS_AT + at);
+    hash.update(chunk);
+  }
+  return hash.digest('hex');
+}
