@@ -1,0 +1,67 @@
+import type { OptimizerOptions } from '../config/schema.ts';
+import { tf } from '../tf.ts';
+import type { NamedTensors, SlotSpec, Update } from './types.ts';
+
+type Sgd = Extract<OptimizerOptions, { name: 'sgd' }>;
+type AdamW = Extract<OptimizerOptions, { name: 'adamw' }>;
+
+/** The update of `train.optimizer`; its state is kept by weight name, so that freezing or reordering mixes nothing up. */
+export const createOptimizer = (options: OptimizerOptions): Update =>
+  options.name === 'sgd' ? sgd(options) : adamw(options);
+
+/** PyTorch's SGD: g ← g + decay·w; v ← mu·v + g; w ← w − lr·v, or with Nesterov w − lr·(g + mu·v). */
+function sgd({ momentum, nesterov, weightDecay }: Sgd): Update {
+  const slot = (weight: string): string => `momentum/${weight}`;
+  return {
+    slots: (weights) => (momentum > 0 ? weights.map(({ name, shape }) => zeros(slot(name), shape)) : []),
+    apply(weights, slots, gradients, { inputs: { learningRate } }) {
+      const next: { weights: NamedTensors; slots: NamedTensors } = { weights: {}, slots: {} };
+      for (const [name, gradient] of Object.entries(gradients)) {
+        const weight = weights[name]!;
+        const decayed = weightDecay > 0 ? gradient.add(weight.mul(weightDecay)) : gradient;
+        let direction = decayed;
+        if (momentum > 0) {
+          const velocity = slots[slot(name)]!.mul(momentum).add(decayed);
+          next.slots[slot(name)] = velocity;
+          direction = nesterov ? decayed.add(velocity.mul(momentum)) : velocity;
+        }
+        next.weights[name] = weight.sub(direction.mul(learningRate!));
+      }
+      return next;
+    },
+  };
+}
+
+const STEPS = 'adamw/steps';
+
+/** Adam with decoupled weight decay (Loshchilov and Hutter 2019), in PyTorch's form. */
+function adamw({ beta1, beta2, epsilon, weightDecay }: AdamW): Update {
+  return {
+    slots: (weights) => [
+      zeros(STEPS, []),
+      ...weights.flatMap(({ name, shape }) => [zeros(`m/${name}`, shape), zeros(`v/${name}`, shape)]),
+    ],
+    apply(weights, slots, gradients, { inputs: { learningRate } }) {
+      const steps = slots[STEPS]!.add(1);
+      const correction1 = tf.sub(1, tf.pow(beta1, steps));
+      const correction2 = tf.sub(1, tf.pow(beta2, steps)).sqrt();
+      const next: { weights: NamedTensors; slots: NamedTensors } = { weights: {}, slots: { [STEPS]: steps } };
+      for (const [name, gradient] of Object.entries(gradients)) {
+        const m = slots[`m/${name}`]!.mul(beta1).add(gradient.mul(1 - beta1));
+        const v = slots[`v/${name}`]!.mul(beta2).add(gradient.square().mul(1 - beta2));
+        const direction = m.div(correction1).div(v.sqrt().div(correction2).add(epsilon));
+        const decayed = weights[name]!.mul(tf.sub(1, learningRate!.mul(weightDecay)));
+        next.weights[name] = decayed.sub(direction.mul(learningRate!));
+        next.slots[`m/${name}`] = m;
+        next.slots[`v/${name}`] = v;
+      }
+      return next;
+    },
+  };
+}
+
+const zeros = (name: string, shape: readonly number[]): SlotSpec => ({
+  name,
+  shape,
+  initial: () => new Float32Array(shape.reduce((a, b) => a * b, 1)),
+});

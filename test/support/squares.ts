@@ -1,0 +1,69 @@
+import { subsetOf } from '../../src/data/subset.ts';
+import type { LoadedData, Split } from '../../src/data/types.ts';
+import type { Model } from '../../src/models/types.ts';
+import { randomStream } from '../../src/random.ts';
+import { tf } from '../../src/tf.ts';
+
+const shape: [number, number, number] = [8, 8, 3];
+const classes = ['a', 'b', 'c', 'd'];
+
+/** A long tail of noisy one-coloured squares, 8×8: `counts` training images per class, five test images of each. */
+export function squares(counts: readonly number[] = [20, 9, 4, 2]): LoadedData {
+  const split = (name: Split['name'], perClass: readonly number[]): Split => {
+    const labels = Int32Array.from(perClass.flatMap((count, label) => new Array<number>(count).fill(label)));
+    const bytes = new Uint8Array(new SharedArrayBuffer(labels.length * 8 * 8 * 3));
+    const random = randomStream('squares', name);
+    labels.forEach((label, image) => {
+      for (let i = 0; i < 8 * 8 * 3; i++) {
+        const colour = (label >> (i % 3)) & 1 ? 160 : 90;
+        bytes[image * 8 * 8 * 3 + i] = colour + random.integer(60);
+      }
+    });
+    return { name, labels, pixels: { kind: 'memory', bytes: bytes.buffer as SharedArrayBuffer } };
+  };
+  const all = (part: Split) => subsetOf(part, Int32Array.from(part.labels.keys()), classes.length);
+  return {
+    info: { name: 'squares', classes, shape, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
+    train: all(split('train', counts)),
+    validation: null,
+    test: all(split('test', [5, 5, 5, 5])),
+    augment: [{ name: 'flip', probability: 0.5 }],
+    skipped: [],
+  };
+}
+
+/** Two dense layers with a batch average as statistic: the smallest model with a hidden stage and state. */
+export function tinyModel(classCount = 4, hidden = 8): Model {
+  const inputs = 8 * 8 * 3;
+  const normal = (length: number, deviation: number) => (random: ReturnType<typeof randomStream>) =>
+    Float32Array.from({ length }, () => deviation * random.normal());
+  return {
+    name: 'tiny',
+    stages: ['input', 'stage1'],
+    featureSize: hidden,
+    weights: [
+      { name: 'hidden/kernel', shape: [inputs, hidden], kind: 'kernel', initial: normal(inputs * hidden, 0.1) },
+      { name: 'hidden/mean', shape: [hidden], kind: 'statistic', initial: () => new Float32Array(hidden) },
+      {
+        name: 'classifier/kernel',
+        shape: [hidden, classCount],
+        kind: 'kernel',
+        initial: normal(hidden * classCount, 0.5),
+      },
+      { name: 'classifier/bias', shape: [classCount], kind: 'bias', initial: () => new Float32Array(classCount) },
+    ],
+    forward(weights, images, pass) {
+      const x = pass.atStage('input', images);
+      const hiddenLayer = tf.matMul(
+        x.reshape([x.shape[0]!, -1]) as tf.Tensor2D,
+        weights['hidden/kernel'] as tf.Tensor2D,
+      );
+      const mean = weights['hidden/mean']!;
+      const centred = hiddenLayer.sub(pass.training ? hiddenLayer.mean(0) : mean).relu();
+      const features = pass.atStage('stage1', centred) as tf.Tensor2D;
+      const logits = tf.matMul(features, weights['classifier/kernel'] as tf.Tensor2D).add(weights['classifier/bias']!);
+      const statistics = pass.training ? { 'hidden/mean': mean.mul(0.9).add(hiddenLayer.mean(0).mul(0.1)) } : {};
+      return { logits: logits as tf.Tensor2D, features, statistics };
+    },
+  };
+}
