@@ -4,6 +4,7 @@ import process from 'node:process';
 import { messageOf, TailmixError } from '../errors.ts';
 import type { TensorFlowBinding } from './binding.ts';
 import { backendUnavailable, unknownBackend } from './errors.ts';
+import { supplyKernels } from './kernels/index.ts';
 import { loadNative, whyNotNative } from './native.ts';
 import type { NativeName } from './paths.ts';
 
@@ -34,7 +35,7 @@ const CHOICES = new Set<string>(['auto', 'native', 'native-gpu', 'wasm'] satisfi
 const loaded = new Map<BackendName, Promise<Backend>>();
 
 /**
- * Loads an engine and makes it the backend of tfjs. Calls after the first are cheap.
+ * Loads an engine, makes it the backend of tfjs, and supplies the kernels that it lacks. Calls after the first are cheap.
  *
  * @param prefer `auto` takes `TAILMIX_BACKEND` if set, else native-gpu, native, wasm: the first that is set up and loads.
  * @throws TailmixError `BACKEND_UNAVAILABLE` if an engine asked for by name does not load; `BACKEND_UNKNOWN`.
