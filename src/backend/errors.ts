@@ -1,5 +1,7 @@
 import { TailmixError } from '../errors.ts';
 
+const setUpProblem = (code: string, message: string): TailmixError => new TailmixError(message, { code });
+
 /** `TAILMIX_BACKEND` or an option names a backend that does not exist. */
 export const unknownBackend = (where: string, got: string): TailmixError =>
   new TailmixError(`${where}: expected auto, native, native-gpu or wasm, got ${JSON.stringify(got)}.`, {
@@ -8,9 +10,130 @@ export const unknownBackend = (where: string, got: string): TailmixError =>
     path: where,
   });
 
+/** `TAILMIX_THREADS` is not a number of threads. */
+export const badThreads = (got: string): TailmixError =>
+  new TailmixError(
+    `TAILMIX_THREADS (or TF_NUM_INTRAOP_THREADS): expected a whole number above 0, got ${JSON.stringify(got)}.`,
+    {
+      code: 'THREADS',
+      kind: 'config',
+      path: 'TAILMIX_THREADS',
+    },
+  );
+
 /** A native backend was asked for by name and cannot be loaded. */
 export const backendUnavailable = (name: string, why: string, cause?: unknown): TailmixError =>
   new TailmixError(`Backend ${name} was asked for and is not available: ${why}`, {
     code: 'BACKEND_UNAVAILABLE',
     cause,
   });
+
+/** The machine cannot run TensorFlow's C library. */
+export const unsupported = (why: string): TailmixError => setUpProblem('PLATFORM_UNSUPPORTED', why);
+
+/** No C++ compiler is installed. */
+export const noCompiler = (wanted: string[]): TailmixError =>
+  setUpProblem(
+    'NO_COMPILER',
+    `no C++ compiler was found (looked for ${wanted.join(', ')}); install one, for example with ` +
+      '`apt install g++` or `dnf install gcc-c++`, and run `tailmix setup` again.',
+  );
+
+/** The compiler rejected the binding. */
+export const compileFailed = (compiler: string, reason: string): TailmixError =>
+  setUpProblem(
+    'COMPILE_FAILED',
+    `${compiler} could not compile the binding: ${reason}; set CXX to a C++17 compiler and run \`tailmix setup\` again.`,
+  );
+
+/** The compiled binding does not load. */
+export const loadFailed = (reason: string): TailmixError =>
+  setUpProblem('LOAD_FAILED', `TensorFlow was installed and does not load: ${reason}`);
+
+/** The library that loads has another version than the one that was installed. */
+export const wrongVersion = (expected: string, got: string): TailmixError =>
+  setUpProblem(
+    'LOAD_FAILED',
+    `TensorFlow ${expected} was expected, and the wheel holds ${got}; use a wheel of ${expected}.`,
+  );
+
+/** Too little room for the libraries. */
+export const diskFull = (folder: string, neededMb: number, freeMb: number): TailmixError =>
+  setUpProblem(
+    'DISK_FULL',
+    `${folder} needs ${neededMb} MB free, it has ${freeMb} MB; free some, or set TAILMIX_CACHE to a folder with room.`,
+  );
+
+/** The cache folder cannot be written, or another system error. */
+export const cacheUnusable = (folder: string, reason: string): TailmixError =>
+  setUpProblem(
+    'CACHE_UNUSABLE',
+    `${folder} cannot be used (${reason}); set TAILMIX_CACHE to a folder that can be written.`,
+  );
+
+/** npm could not fetch the packages. */
+export const npmFailed = (reason: string): TailmixError =>
+  setUpProblem(
+    'NPM_FAILED',
+    `npm could not fetch tfjs-node: ${reason || 'no npm was found'}; check \`npm ping\` and run \`tailmix setup\` again.`,
+  );
+
+/** `tar` could not unpack a package. */
+export const tarFailed = (tarball: string, reason: string): TailmixError =>
+  setUpProblem('TAR_FAILED', `${tarball} could not be unpacked: ${reason}; \`tar\` with gzip is needed.`);
+
+/** An index answered with an error. */
+export const indexAnswered = (url: string, status: number): TailmixError =>
+  setUpProblem('INDEX_ANSWERED', `${url} answered ${status}`);
+
+/** A place has no wheel that fits. */
+export const noSuchWheel = (project: string, version: string): TailmixError =>
+  setUpProblem('NO_SUCH_WHEEL', `no wheel of ${project} ${version} for Linux on x86-64`);
+
+/** Neither index nor pip gave the wheel. */
+export const wheelNotFound = (project: string, version: string, reasons: string[]): TailmixError =>
+  setUpProblem(
+    'WHEEL_NOT_FOUND',
+    `the wheel of ${project} ${version} could not be fetched (${reasons.join('; ')}); check the network and the index ` +
+      'settings (PIP_INDEX_URL, pip.conf), or give a downloaded wheel: `tailmix setup --from FILE`.',
+  );
+
+/** Python is not installed, so that pip cannot be asked. */
+export const noPip = (): TailmixError => setUpProblem('NO_PIP', 'no Python was found');
+
+/** `pip download` failed. */
+export const pipFailed = (reason: string): TailmixError => setUpProblem('PIP_FAILED', reason || 'it gave no wheel');
+
+/** The server refuses the file. */
+export const downloadRefused = (url: string, status: number): TailmixError =>
+  setUpProblem('DOWNLOAD_REFUSED', `${url} answered ${status}`);
+
+/** The connection broke too often. */
+export const downloadBroke = (url: string, reason: string): TailmixError =>
+  setUpProblem(
+    'DOWNLOAD_BROKE',
+    `the download of ${url} broke off (${reason}); run it again to continue where it stopped`,
+  );
+
+/** The file is not the one that the index describes. */
+export const wrongChecksum = (url: string): TailmixError =>
+  setUpProblem(
+    'DOWNLOAD_CHECKSUM',
+    `${url} does not have the checksum and size that the index states; it was discarded`,
+  );
+
+/** A file given with `--from` does not exist or is no fitting wheel. */
+export const fromNotUsable = (path: string, project: string, version: string): TailmixError =>
+  new TailmixError(
+    `--from ${path}: expected a wheel of ${project} ${version} for Linux on x86-64 (any Python version), or a folder ` +
+      'that holds one; got none.',
+    { code: 'FROM', kind: 'config', path: '--from' },
+  );
+
+/** The zip file cannot be read. */
+export const wheelDamaged = (wheel: string, reason: string): TailmixError =>
+  setUpProblem('WHEEL_DAMAGED', `${wheel} is damaged (${reason}); delete it and run \`tailmix setup\` again.`);
+
+/** The wheel lacks a library. */
+export const wheelWithout = (wheel: string, member: string): TailmixError =>
+  setUpProblem('WHEEL_WITHOUT', `${wheel} holds no ${member}; it is not a TensorFlow wheel that tailmix knows.`);

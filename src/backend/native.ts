@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join, sep } from 'node:path';
@@ -6,7 +6,10 @@ import process from 'node:process';
 import util from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 import type { TensorFlowBinding } from './binding.ts';
-import { bindingPath, NATIVE_SOURCES, type NativeName, nativeFolder, stampPath } from './paths.ts';
+import { badThreads } from './errors.ts';
+import { bindingPath, NATIVE_SOURCES, type NativeName, nativeFolder, quietLoaderPath } from './paths.ts';
+import { currentPlatform, whyUnsupported } from './platform.ts';
+import { readStamp } from './stamp.ts';
 
 /** A loaded native build: TensorFlow's C library behind tfjs-node's binding and kernels. */
 export interface NativeBuild {
@@ -26,10 +29,9 @@ const ownRequire = createRequire(import.meta.url);
  */
 export function whyNotNative(name: NativeName, folder: string = nativeFolder(name)): string | null {
   if (!isMainThread) return 'TensorFlow loads in the main thread only.';
-  if (process.platform !== 'linux' || process.arch !== 'x64') {
-    return `it needs Linux on x86-64, this is ${process.platform} on ${process.arch}.`;
-  }
-  if (!existsSync(stampPath(folder))) {
+  const unsupported = whyUnsupported(currentPlatform());
+  if (unsupported !== null) return unsupported;
+  if (readStamp(folder) === null) {
     return `it is not set up; run \`tailmix setup${name === 'native-gpu' ? ' --gpu' : ''}\`.`;
   }
   return null;
@@ -42,7 +44,7 @@ export function whyNotNative(name: NativeName, folder: string = nativeFolder(nam
 function shareTensorflowJs(folder: string): void {
   const loader = Module as unknown as { _resolveFilename: Resolve };
   const original = loader._resolveFilename;
-  const inside = folder + sep;
+  const inside = realpathSync(folder) + sep;
   loader._resolveFilename = function resolveShared(request, parent, ...rest) {
     if (/^@tensorflow\/tfjs(-core)?(\/|$)/.test(request) && parent?.filename?.startsWith(inside)) {
       return ownRequire.resolve(request);
@@ -65,13 +67,20 @@ function restoreRemovedUtil(): void {
 function prepareEnvironment(threads: number): void {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
   process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
-  process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);
+  process.env.TF_NUM_INTRAOP_THREADS = String(threads);
 }
 
-/** Number of threads asked for by `TAILMIX_THREADS`, else one per core that this process may use. */
+/**
+ * Threads of one kernel: `TAILMIX_THREADS` or `TF_NUM_INTRAOP_THREADS` if set, else one per core that this process may
+ * use.
+ *
+ * @throws TailmixError `THREADS` if `TAILMIX_THREADS` is not a whole number above 0
+ */
 export function wantedThreads(env: NodeJS.ProcessEnv = process.env): number {
-  const asked = Number(env.TAILMIX_THREADS ?? env.TF_NUM_INTRAOP_THREADS);
-  return Number.isInteger(asked) && asked > 0 ? asked : availableParallelism();
+  const asked = env.TAILMIX_THREADS || env.TF_NUM_INTRAOP_THREADS;
+  if (!asked) return availableParallelism();
+  if (!/^[1-9]\d*$/.test(asked)) throw badThreads(asked);
+  return Number(asked);
 }
 
 const required = new Map<string, NodeJS.Require>();
@@ -93,6 +102,7 @@ export async function loadNative(name: NativeName, folder: string = nativeFolder
   prepareEnvironment(threads);
   restoreRemovedUtil();
   const tf = await import('@tensorflow/tfjs');
+  if (process.env.TF_CPP_MIN_LOG_LEVEL !== '0') ownRequire(quietLoaderPath(folder));
   const binding = ownRequire(bindingPath(folder)) as TensorFlowBinding;
   const packageName = NATIVE_SOURCES[name].npm;
   if (!required.has(folder)) {

@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import process from 'node:process';
 
 /** Version of `@tensorflow/tfjs-node` (and `-gpu`) that is installed; its binding is compiled against the wheel. */
@@ -19,7 +19,7 @@ export const NATIVE_SOURCES: Record<NativeName, { npm: string; wheel: string }> 
 
 /** The per-user cache folder: `TAILMIX_CACHE`, else `tailmix` under `XDG_CACHE_HOME`, else `~/.cache/tailmix`. */
 export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
-  if (env.TAILMIX_CACHE) return env.TAILMIX_CACHE;
+  if (env.TAILMIX_CACHE) return resolve(env.TAILMIX_CACHE);
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tailmix');
 }
 
@@ -30,6 +30,9 @@ export function nativeFolder(name: NativeName, root: string = cacheRoot()): stri
 
 /** The compiled binding inside {@link nativeFolder}. */
 export const bindingPath = (folder: string): string => join(folder, 'lib', 'tfjs_binding.node');
+
+/** The compiled module inside {@link nativeFolder} that loads TensorFlow's library without its messages. */
+export const quietLoaderPath = (folder: string): string => join(folder, 'lib', 'quiet_loader.node');
 
 /** The stamp inside {@link nativeFolder}: written last, so that its presence means a complete build. */
 export const stampPath = (folder: string): string => join(folder, 'stamp.json');

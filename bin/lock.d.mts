@@ -1,0 +1,15 @@
+/** How {@link withLock} waits. */
+export interface LockOptions {
+  /** Called once, when somebody else holds the lock. */
+  onWait?: () => void;
+  /** Pause between looks at a held lock, in ms (default 200). */
+  pollMs?: number;
+  /** A lock not touched for this long is taken over, in ms (default 30000). Holders touch theirs six times as often. */
+  staleMs?: number;
+}
+
+/**
+ * Runs `work` while holding the lock file `path`, whose folder is created. Locks of processes that died are taken over:
+ * at once on the same host, after `staleMs` elsewhere.
+ */
+export function withLock<T>(path: string, work: () => Promise<T>, options?: LockOptions): Promise<T>;

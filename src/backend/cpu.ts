@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+
+/** Instruction sets that decide how fast, and whether, TensorFlow runs here. */
+export interface CpuFeatures {
+  model: string;
+  avx: boolean;
+  avx2: boolean;
+  avx512: boolean;
+  avx512_bf16: boolean;
+  amx_bf16: boolean;
+}
+
+/** Features of this machine's first processor, from `/proc/cpuinfo`; `null` where there is no such file (not Linux). */
+export function cpuFeatures(cpuinfo: string | null = readCpuinfo()): CpuFeatures | null {
+  if (cpuinfo === null) return null;
+  const flags = new Set(/^flags\s*:\s*(.*)$/m.exec(cpuinfo)?.[1]?.split(/\s+/));
+  return {
+    model: /^model name\s*:\s*(.*)$/m.exec(cpuinfo)?.[1]?.trim() ?? cpus()[0]?.model ?? 'unknown',
+    avx: flags.has('avx'),
+    avx2: flags.has('avx2'),
+    avx512: flags.has('avx512f'),
+    avx512_bf16: flags.has('avx512_bf16'),
+    amx_bf16: flags.has('amx_bf16'),
+  };
+}
+
+/** Whether bfloat16 arithmetic is native here; without it, bfloat16 is emulated and slower than float32. */
+export const isBfloat16Native = (cpu: CpuFeatures): boolean => cpu.avx512_bf16 || cpu.amx_bf16;
+
+function readCpuinfo(): string | null {
+  try {
+    return readFileSync('/proc/cpuinfo', 'utf8');
+  } catch {
+    return null;
+  }
+}

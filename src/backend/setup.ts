@@ -1,0 +1,147 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import process from 'node:process';
+import { withLock } from '#lock';
+import { TailmixError } from '../errors.ts';
+import { type Compiler, compileBinding, findCompiler, tryBinding } from './compile.ts';
+import type { OnBytes } from './download.ts';
+import { cacheUnusable, diskFull, fromNotUsable, unsupported, wrongVersion } from './errors.ts';
+import { readIndexSettings } from './index-settings.ts';
+import { installPackages, npmPackages } from './npm-packages.ts';
+import { cacheRoot, NATIVE_SOURCES, type NativeName, nativeFolder, TENSORFLOW_VERSION } from './paths.ts';
+import { currentPlatform, type Platform, whyUnsupported } from './platform.ts';
+import { readStamp, type Stamp, writeStamp } from './stamp.ts';
+import { unpackWheel } from './wheel.ts';
+import { isWheelFor } from './wheel-layout.ts';
+import { obtainWheel, type Wheel } from './wheel-source.ts';
+
+/** Room that a set-up needs at most, in MB (10⁶ bytes): the wheel, what is unpacked from it, and the packages. */
+const NEEDED_MB: Record<NativeName, number> = { native: 1200, 'native-gpu': 1900 };
+
+/** What to install, and how to tell about it. */
+export interface SetupOptions {
+  name?: NativeName;
+  /** A downloaded wheel, or a folder that holds it; npm packages beside it are used too. Default: fetched. */
+  from?: string;
+  /** Install again what is there (default false). */
+  force?: boolean;
+  /** The cache folder (default {@link cacheRoot}). */
+  root?: string;
+  env?: NodeJS.ProcessEnv;
+  platform?: Platform;
+  /** Called at the start of each stage, with a few words. */
+  onStage?: (stage: string) => void;
+  /** Called while the wheel is downloaded and unpacked. */
+  onBytes?: OnBytes;
+}
+
+/** A native build that is ready. */
+export interface SetupResult {
+  folder: string;
+  /** Whether anything was installed by this call. */
+  changed: boolean;
+  stamp: Stamp;
+}
+
+/**
+ * Installs a native build into the cache: TensorFlow's C library from its wheel, tfjs-node from npm, and the binding
+ * between them, compiled here. Does nothing if it is there. Built aside and moved in place at the end, so that a set-up
+ * that is killed leaves nothing half valid; two at once wait for each other.
+ *
+ * @throws TailmixError with what is missing and its cure
+ */
+export async function setUpNative(options: SetupOptions = {}): Promise<SetupResult> {
+  const { name = 'native', from, force = false, root = cacheRoot(), onStage = () => {} } = options;
+  const folder = nativeFolder(name, root);
+  const ready = (): SetupResult | null => {
+    const stamp = readStamp(folder);
+    return stamp === null ? null : { folder, changed: false, stamp };
+  };
+  const done = force ? null : ready();
+  if (done !== null) return done;
+
+  const why = whyUnsupported(options.platform ?? currentPlatform());
+  if (why !== null) throw unsupported(why);
+  const given = from === undefined ? null : await givenWheel(resolve(from), NATIVE_SOURCES[name].wheel);
+  const compiler = await findCompiler(options.env);
+  try {
+    await mkdir(root, { recursive: true });
+    await requireRoom(root, NEEDED_MB[name]);
+    const onWait = (): void => onStage('waiting for another set-up');
+    return await withLock(
+      join(root, 'setup.lock'),
+      async () => (force ? null : ready()) ?? (await install(name, given, compiler, root, options)),
+      { onWait },
+    );
+  } catch (error) {
+    const { code, syscall, message } = error as NodeJS.ErrnoException;
+    if (error instanceof TailmixError || syscall === undefined) throw error;
+    throw cacheUnusable(root, code ?? message);
+  }
+}
+
+async function install(
+  name: NativeName,
+  given: Wheel | null,
+  compiler: Compiler,
+  root: string,
+  { env = process.env, onStage = () => {}, onBytes = () => {} }: SetupOptions,
+): Promise<SetupResult> {
+  const folder = nativeFolder(name, root);
+  const { npm, wheel: project } = NATIVE_SOURCES[name];
+  await removeLeftovers(root);
+  const work = `${folder}.building-${process.pid}`;
+  try {
+    onStage('fetching tfjs-node');
+    await installPackages(npmPackages(name), work, given && dirname(given.path));
+    onStage(given ? `using ${given.path}` : `fetching TensorFlow ${TENSORFLOW_VERSION}`);
+    const wheel =
+      given ??
+      (await obtainWheel({
+        project,
+        version: TENSORFLOW_VERSION,
+        folder: join(root, 'downloads'),
+        settings: readIndexSettings(env),
+        onBytes,
+      }));
+    onStage('unpacking TensorFlow');
+    await unpackWheel(wheel.path, work, onBytes);
+    onStage('compiling the binding');
+    await compileBinding(compiler, work, npm);
+    onStage('checking that it loads');
+    const tensorflow = await tryBinding(work);
+    if (tensorflow !== TENSORFLOW_VERSION) throw wrongVersion(TENSORFLOW_VERSION, tensorflow);
+    for (const spare of ['include', 'tarballs', join('node_modules', 'node-api-headers')]) {
+      await rm(join(work, spare), { recursive: true, force: true });
+    }
+    const stamp = writeStamp(work, { tensorflow, compiler: compiler.join(' '), wheel: basename(wheel.path) });
+    if (existsSync(folder)) await rename(folder, `${folder}.old-${process.pid}`);
+    await rename(work, folder);
+    if (wheel.downloaded) await rm(join(root, 'downloads'), { recursive: true, force: true });
+    return { folder, changed: true, stamp };
+  } finally {
+    await removeLeftovers(root);
+  }
+}
+
+/** Folders that a killed set-up left, or that a new build replaced; called by the holder of the lock only. */
+async function removeLeftovers(root: string): Promise<void> {
+  for (const entry of await readdir(root)) {
+    if (/\.(building|old)-\d+$/.test(entry)) await rm(join(root, entry), { recursive: true, force: true });
+  }
+}
+
+async function givenWheel(path: string, project: string): Promise<Wheel> {
+  const found = await stat(path).catch(() => null);
+  const isWheel = (file: string): boolean => isWheelFor(file, project, TENSORFLOW_VERSION);
+  const file = found?.isDirectory() ? (await readdir(path)).sort().find(isWheel) : basename(path);
+  if (found === null || file === undefined || !isWheel(file)) throw fromNotUsable(path, project, TENSORFLOW_VERSION);
+  return { path: found.isDirectory() ? join(path, file) : path, downloaded: false };
+}
+
+async function requireRoom(root: string, neededMb: number): Promise<void> {
+  const { bavail, bsize } = await statfs(root);
+  const freeMb = Math.floor((bavail * bsize) / 1e6);
+  if (freeMb < neededMb) throw diskFull(root, neededMb, freeMb);
+}

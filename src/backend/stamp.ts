@@ -1,0 +1,54 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { bindingPath, quietLoaderPath, stampPath, TFJS_NODE_VERSION } from './paths.ts';
+import { LIBRARIES } from './wheel-layout.ts';
+
+/** What `stamp.json` records of a complete native build. */
+export interface Stamp {
+  /** Version that the loaded library reports. */
+  tensorflow: string;
+  tfjsNode: string;
+  /** Node that checked the build, for example `v20.20.2`. */
+  node: string;
+  compiler: string;
+  /** File name of the wheel. */
+  wheel: string;
+  /** ISO 8601. */
+  createdAt: string;
+  /** Bytes of each file that is loaded. */
+  sizes: Record<string, number>;
+}
+
+/** The stamp of a complete native build, or `null` if there is none or a file is missing or cut short. */
+export function readStamp(folder: string): Stamp | null {
+  try {
+    const stamp = JSON.parse(readFileSync(stampPath(folder), 'utf8')) as Stamp;
+    const sizes = fileSizes(folder);
+    return Object.entries(sizes).every(([file, size]) => stamp.sizes[file] === size) ? stamp : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Declares the build in `folder` complete. */
+export function writeStamp(folder: string, made: Pick<Stamp, 'tensorflow' | 'compiler' | 'wheel'>): Stamp {
+  const stamp: Stamp = {
+    ...made,
+    tfjsNode: TFJS_NODE_VERSION,
+    node: process.version,
+    createdAt: new Date().toISOString(),
+    sizes: fileSizes(folder),
+  };
+  writeFileSync(stampPath(folder), `${JSON.stringify(stamp, null, 2)}\n`);
+  return stamp;
+}
+
+function fileSizes(folder: string): Record<string, number> {
+  const files = [
+    ...LIBRARIES.map((library) => join(folder, 'lib', library)),
+    bindingPath(folder),
+    quietLoaderPath(folder),
+  ];
+  return Object.fromEntries(files.map((file) => [file.slice(folder.length + 1), statSync(file).size]));
+}

@@ -1,0 +1,106 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pRetry from 'p-retry';
+import { TailmixError } from '../errors.ts';
+import { download, type OnBytes, type Patience } from './download.ts';
+import { noPip, noSuchWheel, pipFailed, wheelNotFound } from './errors.ts';
+import type { IndexSettings } from './index-settings.ts';
+import { networkReason } from './request.ts';
+import { findCommand, lastLines, runCommand } from './run-command.ts';
+import { type IndexFile, listPage, listProject } from './simple-index.ts';
+import { isWheelFor } from './wheel-layout.ts';
+
+/** Which wheel is wanted, and where it may come from. */
+export interface WheelRequest {
+  /** Name of the Python project, for example `tensorflow-cpu`. */
+  project: string;
+  version: string;
+  /** Folder that downloads go to. */
+  folder: string;
+  settings: IndexSettings;
+  onBytes?: OnBytes;
+  patience?: Patience;
+}
+
+/** A wheel on this machine. */
+export interface Wheel {
+  path: string;
+  /** Whether it was downloaded into {@link WheelRequest.folder}, and may be deleted after use. */
+  downloaded: boolean;
+}
+
+/**
+ * Finds and fetches a wheel: from the `find-links` places, then the indexes, then through `pip download`, which knows
+ * settings that are not read here (proxies, client certificates, keyrings).
+ *
+ * @throws TailmixError `WHEEL_NOT_FOUND`, with the reason of each place
+ */
+export async function obtainWheel(request: WheelRequest): Promise<Wheel> {
+  const { project, version, settings } = request;
+  const places: [string, () => Promise<Wheel>][] = [
+    ...settings.findLinks.map((link): [string, () => Promise<Wheel>] => [link, () => fromLink(link, request)]),
+    ...settings.indexes.map((index): [string, () => Promise<Wheel>] => [
+      index,
+      async () => fromFiles(await patiently(() => listProject(index, project)), request),
+    ]),
+    ['pip', () => fromPip(request)],
+  ];
+  const reasons: string[] = [];
+  for (const [place, fetchWheel] of places) {
+    try {
+      return await fetchWheel();
+    } catch (error) {
+      reasons.push(`${withoutCredentials(place)}: ${networkReason(error)}`);
+    }
+  }
+  throw wheelNotFound(project, version, reasons);
+}
+
+async function fromLink(link: string, request: WheelRequest): Promise<Wheel> {
+  if (/^https?:/.test(link)) return fromFiles(await patiently(() => listPage(link)), request);
+  const path = link.startsWith('file:') ? fileURLToPath(link) : link;
+  const isFolder = (await stat(path)).isDirectory();
+  const files = isFolder ? (await readdir(path)).sort().map((name) => join(path, name)) : [path];
+  const wheel = files.find((file) => isWheelFor(basename(file), request.project, request.version));
+  if (wheel === undefined) throw noSuchWheel(request.project, request.version);
+  return { path: wheel, downloaded: false };
+}
+
+async function fromFiles(files: IndexFile[], request: WheelRequest): Promise<Wheel> {
+  const { project, version, folder, onBytes, patience } = request;
+  const [file] = files
+    .filter(({ filename }) => isWheelFor(filename, project, version))
+    .sort((a, b) => (a.filename < b.filename ? -1 : 1));
+  if (file === undefined) throw noSuchWheel(project, version);
+  const path = join(folder, basename(file.filename));
+  await download(file, path, onBytes, patience);
+  return { path, downloaded: true };
+}
+
+async function fromPip({ project, version, folder }: WheelRequest): Promise<Wheel> {
+  const python = await findCommand(['python3', 'python']);
+  if (python === null) throw noPip();
+  const { code, stderr } = await runCommand(
+    `${python} -m pip download --no-deps --only-binary=:all: --platform manylinux_2_27_x86_64 --implementation cp
+      --python-version 3.12 --abi cp312 --retries 1 --quiet --disable-pip-version-check --no-cache-dir`
+      .split(/\s+/)
+      .concat('--dest', folder, `${project}==${version}`) as [string, ...string[]],
+  );
+  const wheel = (await readdir(folder).catch(() => [])).find((name) => isWheelFor(name, project, version));
+  if (code !== 0 || wheel === undefined) throw pipFailed(lastLines(stderr));
+  return { path: join(folder, wheel), downloaded: true };
+}
+
+/** Repeats a request that got no answer; an answer that says no is final. */
+function patiently<T>(attempt: () => Promise<T>): Promise<T> {
+  return pRetry(attempt, {
+    retries: 2,
+    minTimeout: 500,
+    shouldRetry: ({ error }) => !(error instanceof TailmixError),
+  });
+}
+
+function withoutCredentials(place: string): string {
+  return place.replace(/\/\/[^/@]*@/, '//');
+}

@@ -1,0 +1,86 @@
+import process from 'node:process';
+import { type NativeName, TENSORFLOW_VERSION } from '../backend/paths.ts';
+import { type SetupResult, setUpNative } from '../backend/setup.ts';
+import { TailmixError } from '../errors.ts';
+import { setupProgress } from './setup-progress.ts';
+
+/** Options of `tailmix setup`. */
+export interface SetupCommandOptions {
+  /** Install the GPU build beside the CPU build. */
+  gpu?: boolean;
+  /** A downloaded wheel, or a folder that holds it. */
+  from?: string;
+  /** Install again what is there. */
+  force?: boolean;
+  /** Print one JSON document on standard output. */
+  json?: boolean;
+}
+
+/** What `tailmix setup --json` prints. */
+export interface SetupReport {
+  /** The backend that a run uses after this. */
+  backend: NativeName | 'wasm';
+  tensorflow: string | null;
+  folder: string | null;
+  changed: boolean;
+  /** Why there is no native backend, with its cure; `null` if there is one. */
+  problem: string | null;
+  seconds: number;
+}
+
+/**
+ * `tailmix setup`: installs the native backend, or says in one line why WASM serves.
+ *
+ * @returns exit code: 0 also when WASM serves; 1 if `--gpu`, `--from` or `--force` asked for an install that failed;
+ *   2 if an option is at fault
+ */
+export async function setup(options: SetupCommandOptions = {}): Promise<number> {
+  const started = performance.now();
+  const name: NativeName = options.gpu ? 'native-gpu' : 'native';
+  const { report, exitCode } = await attempt(name, options);
+  const seconds = Math.round(performance.now() - started) / 1000;
+  if (options.json) process.stdout.write(`${JSON.stringify({ ...report, seconds }, null, 2)}\n`);
+  else process.stdout.write(`${describe(report)}\n`);
+  return exitCode;
+}
+
+type Attempt = { report: Omit<SetupReport, 'seconds'>; exitCode: number };
+
+async function attempt(name: NativeName, options: SetupCommandOptions): Promise<Attempt> {
+  const asked = Boolean(options.gpu || options.from || options.force);
+  if (process.env.TAILMIX_BACKEND === 'wasm' && !asked) return withoutNative('TAILMIX_BACKEND asks for WASM.', 0);
+  if (options.gpu) {
+    process.stderr.write('The GPU build is written for CUDA on Linux and was not tested: no GPU was available.\n');
+  }
+  const progress = setupProgress();
+  try {
+    const { from, force = false } = options;
+    const result = await setUpNative({ name, force, ...progress, ...(from === undefined ? {} : { from }) });
+    return { report: withNative(name, result), exitCode: 0 };
+  } catch (error) {
+    if (!(error instanceof TailmixError)) throw error;
+    return withoutNative(error.message, asked ? error.exitCode : 0);
+  } finally {
+    progress.stop();
+  }
+}
+
+const withNative = (backend: NativeName, { folder, changed, stamp }: SetupResult): Attempt['report'] => ({
+  backend,
+  tensorflow: stamp.tensorflow,
+  folder,
+  changed,
+  problem: null,
+});
+
+const withoutNative = (problem: string, exitCode: number): Attempt => ({
+  report: { backend: 'wasm', tensorflow: null, folder: null, changed: false, problem },
+  exitCode,
+});
+
+function describe({ backend, tensorflow, folder, changed, problem }: Attempt['report']): string {
+  if (problem !== null) {
+    return `Training uses the WASM backend, which is slower. Native TensorFlow ${TENSORFLOW_VERSION} is not set up: ${problem}`;
+  }
+  return `${changed ? 'Set up' : 'Ready'}: backend ${backend}, TensorFlow ${tensorflow}, in ${folder}`;
+}
