@@ -1,0 +1,104 @@
+import type { Backend } from './backend/load.ts';
+import { checkBatch, checkTargets, createBatch, createTargets } from './batch.ts';
+import type { Composition } from './compose.ts';
+import { createLoader } from './data/loader.ts';
+import type { LoadedRows, Loader } from './data/types.ts';
+import type { PlannedStep } from './epoch.ts';
+import type { BatchResult, StepContext } from './hooks.ts';
+import { createRun, type OpenRun } from './open-run.ts';
+import type { Preparation } from './prepare.ts';
+import { createEngine } from './step/index.ts';
+import { trainFeeds } from './step/inputs.ts';
+import { createOptimizer } from './step/optimizers.ts';
+import { createStepProgram } from './step/program.ts';
+import { signatureFor } from './step/signature.ts';
+import type { Engine, StepProgram } from './step/types.ts';
+import { lossNotFinite } from './trainer-errors.ts';
+
+/** A run in progress: what a step works with. */
+export interface Fit extends Preparation {
+  composition: Composition;
+  program: StepProgram;
+  engine: Engine;
+  loader: Loader;
+  run: OpenRun;
+}
+
+/** Builds the step and opens everything a run needs. Close the loader and dispose the engine afterwards. */
+export function openFit(preparation: Preparation, composition: Composition, backend: Backend): Fit {
+  const { settings, data, model, info } = preparation;
+  const { train: trainSettings, evaluate: evaluateSettings } = settings;
+  const { batchSize, dropLast } = trainSettings;
+  const rest = info.trainCount % batchSize;
+  const program = createStepProgram(model, composition, {
+    seed: info.seed,
+    imageShape: info.imageShape,
+    mean: data.info.mean,
+    std: data.info.std,
+    batchSizes: [...(info.trainCount >= batchSize ? [batchSize] : []), ...(rest > 0 && !dropLast ? [rest] : [])],
+    evaluateBatchSize: Math.min(evaluateSettings.batchSize, data.test.indices.length),
+    optimizer: createOptimizer(trainSettings.optimizer),
+  });
+  const engine = createEngine(program, backend, trainSettings);
+  const run = createRun({ preparation, composition, program, engine, backend });
+  const loader = createLoader({
+    shape: info.imageShape,
+    augment: data.augment,
+    seed: info.seed,
+    workers: settings.workers,
+  });
+  return { ...preparation, composition, program, engine, loader, run };
+}
+
+/**
+ * One training step: the host decides, the engine computes.
+ *
+ * @param classWeights `[C]`
+ * @throws {TailmixError} BATCH_INVALID, TARGETS_INVALID, LOSS_NOT_FINITE, or what a plugin threw.
+ */
+export function trainStep(
+  fit: Fit,
+  planned: PlannedStep,
+  rows: LoadedRows,
+  classWeights: Float64Array,
+  ctx: StepContext,
+): BatchResult {
+  const { composition, info, settings, program, engine } = fit;
+  const { hooks, variants, inputs } = composition;
+  const { size, indices, draws } = planned;
+  const learningRate = hooks.computeLearningRate.call(settings.train.optimizer.learningRate, ctx);
+  const batch = hooks.onBatch.call(createBatch({ size, indices, labels: rows.labels, draws }, variants), ctx);
+  checkBatch(batch, variants, inputs);
+  const targets = hooks.computeTargets.call(createTargets(batch), ctx);
+  checkTargets(targets, size);
+  const feeds = trainFeeds({
+    batch,
+    targets,
+    images: rows.images,
+    imageShape: info.imageShape,
+    classWeights,
+    learningRate,
+    reduction: settings.train.reduction,
+  });
+  const outputs = engine.run(signatureFor(program, 'train', batch.variants, size), feeds);
+  const loss = outputs.loss![0]!;
+  if (!Number.isFinite(loss)) throw lossNotFinite(loss, ctx, learningRate, engine.read());
+  return {
+    ...ctx,
+    batch,
+    targets,
+    learningRate,
+    loss,
+    penalties: penaltiesOf(outputs),
+    predictions: outputs.predictions as Int32Array,
+  };
+}
+
+const PENALTY = 'penalty/';
+
+const penaltiesOf = (outputs: Record<string, ArrayLike<number>>): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(outputs).flatMap(([name, value]) =>
+      name.startsWith(PENALTY) ? [[name.slice(PENALTY.length), value[0]!]] : [],
+    ),
+  );
