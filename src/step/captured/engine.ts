@@ -1,0 +1,233 @@
+import { performance } from 'node:perf_hooks';
+import type { Backend } from '../../backend/load.ts';
+import { internal } from '../../errors.ts';
+import type { Engine, HostArray, HostOutputs, Signature, StepProgram } from '../types.ts';
+import { toBfloat16 } from './bf16.ts';
+import { expectSame } from './compare.ts';
+import { backendNotNative, badState, engineDisposed, runFailed, unknownCall } from './errors.ts';
+import { buildGraph, type Graph } from './graph.ts';
+import { savedModelBytes } from './proto.ts';
+import { dropUnused, mergeEqual } from './prune.ts';
+import type { Recording } from './recording.ts';
+import { type Feed, type Fetched, openSession, type Session } from './session.ts';
+import { createShapeInference } from './shapes.ts';
+import { checkInputs, signatureKey } from './signature.ts';
+import { trace } from './trace.ts';
+
+/** How a program is captured. */
+export interface CaptureOptions {
+  /** `bf16`: convolutions and what lies between them in bfloat16; weights, loss and update stay float32. Default `fp32`. */
+  precision?: 'fp32' | 'bf16';
+  /** Who is building right now: a plugin's name. Asked while recording, for error messages. */
+  owner?: () => string | undefined;
+  /**
+   * Called before the second recording of each signature. Change every host value that differs between steps (batch,
+   * epoch, learning rate …): what then differs between the recordings is refused, since a graph would freeze it.
+   */
+  retrace?: (signature: Signature) => void;
+}
+
+/** Figures of a captured engine, for logs. */
+export interface CaptureStats {
+  /** Milliseconds spent recording and loading, all signatures. */
+  compileMs: number;
+  /** Nodes of the loaded graph. */
+  nodes: number;
+  /** Signatures in the graph. */
+  signatures: number;
+  /** How often a signature that was not foreseen made the graph be built again. */
+  rebuilds: number;
+  /** Calls replayed by TensorFlow's session. */
+  runs: number;
+}
+
+/** An {@link Engine} that replays a recorded graph. */
+export interface CapturedEngine extends Engine {
+  readonly mode: 'captured';
+  readonly stats: Readonly<CaptureStats>;
+}
+
+interface Loaded {
+  graph: Graph;
+  session: Session;
+}
+
+/**
+ * Records every signature of a program, joins them into one TensorFlow graph that holds the state, and replays it.
+ *
+ * A signature that was not foreseen is recorded at its first call; the graph is then built again and the state carried
+ * over.
+ *
+ * @throws CaptureError if the program cannot become a graph; nothing is left behind.
+ */
+export function createCapturedEngine(
+  program: StepProgram,
+  backend: Backend,
+  { precision = 'fp32', owner, retrace }: CaptureOptions = {},
+): CapturedEngine {
+  const binding = backend.binding;
+  if (binding === undefined) throw backendNotNative(backend.name);
+  const infer = createShapeInference(binding);
+  const parts = new Map<string, { signature: Signature; recording: Recording; index: number }>();
+  const stats: CaptureStats = { compileMs: 0, nodes: 0, signatures: 0, rebuilds: 0, runs: 0 };
+  let loaded: Loaded | undefined;
+
+  function record(signature: Signature): void {
+    const key = signatureKey(signature);
+    if (parts.has(key)) return;
+    const fn = program.functions[signature.call];
+    if (fn === undefined) throw unknownCall(signature.call, Object.keys(program.functions));
+    const once = (): Recording => dropUnused(trace(fn, signature, { infer, state: program.state, owner }));
+    const first = once();
+    retrace?.(signature);
+    expectSame(signature.call, first, once());
+    const merged = mergeEqual(first);
+    const recording = precision === 'bf16' ? toBfloat16(merged) : merged;
+    parts.set(key, { signature, recording, index: parts.size });
+  }
+
+  function load(): Loaded {
+    const list = [...parts.values()];
+    const graph = buildGraph(list, program.state);
+    const session = openSession(
+      binding!,
+      savedModelBytes(
+        graph,
+        list.map(({ signature }) => signature),
+      ),
+    );
+    Object.assign(stats, { nodes: graph.nodes.length, signatures: list.length });
+    return { graph, session };
+  }
+
+  function timed(work: () => void): void {
+    const start = performance.now();
+    work();
+    stats.compileMs += performance.now() - start;
+  }
+
+  const live = (): Loaded => {
+    if (loaded === undefined) throw engineDisposed();
+    return loaded;
+  };
+
+  /** TensorFlow names the node that failed; it is looked up to name the op and the plugin. */
+  function execute(
+    call: string,
+    { session, graph }: Loaded,
+    feeds: readonly Feed[],
+    fetches: readonly string[],
+  ): Fetched[] {
+    try {
+      return session.run(feeds, fetches);
+    } catch (error) {
+      const name = /\{\{node ([^}]+)\}\}/.exec(String(error))?.[1];
+      const node = graph.nodes.find((candidate) => candidate.name === name);
+      throw runFailed({ call, owner: node?.owner }, node?.op, error);
+    }
+  }
+
+  function read(names: readonly string[] = Object.keys(program.state)): Record<string, Float32Array> {
+    const current = live();
+    for (const name of names) if (!Object.hasOwn(program.state, name)) throw badState(name, 'a declared name', 'none');
+    const wanted = new Set(names);
+    const found = new Map<string, Float32Array>();
+    for (const group of current.graph.groups.filter((candidate) => candidate.names.some((name) => wanted.has(name)))) {
+      for (const [index, { values }] of execute('read', current, [], group.reads).entries()) {
+        found.set(group.names[index]!, values as Float32Array);
+      }
+    }
+    return Object.fromEntries(names.map((name) => [name, found.get(name)!]));
+  }
+
+  function write(values: Readonly<Record<string, Float32Array>>): void {
+    const current = live();
+    for (const [name, array] of Object.entries(values)) checkState(program, name, array);
+    for (const { names, feeds, written } of current.graph.groups) {
+      const missing = names.filter((name) => !Object.hasOwn(values, name));
+      if (missing.length === names.length) continue;
+      const all = missing.length > 0 ? { ...read(missing), ...values } : values;
+      const fed = names.map((name, index) => ({
+        name: feeds[index]!,
+        shape: program.state[name]!.shape,
+        values: all[name]!,
+      }));
+      execute('write', current, fed, [written]);
+    }
+  }
+
+  function extend(signature: Signature): void {
+    timed(() => {
+      const before = live();
+      record(signature);
+      const values = read();
+      try {
+        loaded = load();
+        write(values);
+      } catch (error) {
+        parts.delete(signatureKey(signature));
+        if (loaded !== before) loaded?.session.dispose();
+        loaded = before;
+        throw error;
+      }
+      before.session.dispose();
+    });
+    stats.rebuilds++;
+  }
+
+  timed(() => {
+    for (const signature of program.signatures) record(signature);
+    loaded = load();
+    try {
+      write(Object.fromEntries(Object.entries(program.state).map(([name, { values }]) => [name, values])));
+    } catch (error) {
+      loaded.session.dispose();
+      throw error;
+    }
+  });
+
+  return {
+    mode: 'captured',
+    reason: null,
+    stats,
+    read,
+    write,
+    run(signature: Signature, inputs: Readonly<Record<string, HostArray>>): HostOutputs {
+      live();
+      const key = signatureKey(signature);
+      if (!parts.has(key)) extend(signature);
+      const { index } = parts.get(key)!;
+      const current = live();
+      const { feeds, outputs, done } = current.graph.signatures[index]!;
+      const fed = checkInputs(parts.get(key)!.signature, inputs, feeds);
+      const fetches = outputs.length > 0 ? outputs.map(({ fetch }) => fetch) : [done];
+      const fetched = execute(signature.call, current, fed, fetches);
+      stats.runs++;
+      return Object.fromEntries(
+        outputs.map(({ name, shape }, at) => {
+          const { values, shape: got } = fetched[at]!;
+          if (String(shape) !== String(got))
+            throw internal(`output ${name} was recorded as [${shape}], came as [${got}]`);
+          return [name, values as Float32Array | Int32Array];
+        }),
+      );
+    },
+    dispose() {
+      loaded?.session.dispose();
+      loaded = undefined;
+    },
+  };
+}
+
+function checkState(program: StepProgram, name: string, values: Float32Array): void {
+  const declared = program.state[name];
+  if (declared === undefined) throw badState(name, 'a declared name', 'none');
+  const size = declared.shape.reduce((product, length) => product * length, 1);
+  if (!(values instanceof Float32Array) || values.length !== size) {
+    throw badState(
+      name,
+      `a Float32Array of ${size}`,
+      `${(values as object)?.constructor?.name} of ${(values as Float32Array)?.length}`,
+    );
+  }
+}

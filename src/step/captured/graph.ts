@@ -1,0 +1,180 @@
+import type { Signature } from '../types.ts';
+import {
+  type Attribute,
+  DT,
+  type Endpoint,
+  type OpNode,
+  opOf,
+  type RecordedNode,
+  type Recording,
+} from './recording.ts';
+
+/** A node of a TensorFlow graph; inputs are `name:output`, `^name` for order alone. */
+export interface GraphNode {
+  name: string;
+  op: string;
+  attributes: Readonly<Record<string, Attribute>>;
+  inputs: readonly string[];
+  /** Of a Const. */
+  value?: Extract<RecordedNode, { kind: 'constant' }>;
+  owner?: string;
+}
+
+/** Where a signature is fed and fetched. */
+export interface SignaturePorts {
+  /** Feed names, in the order of `signature.inputs`. */
+  feeds: readonly string[];
+  outputs: readonly { name: string; fetch: string; dtype: number; shape: readonly number[] }[];
+  /** Fetched in place of outputs where there are none. */
+  done: string;
+}
+
+/** Variables that are read, or written, in one call. */
+export interface StateGroup {
+  names: readonly string[];
+  feeds: readonly string[];
+  reads: readonly string[];
+  written: string;
+}
+
+/** One graph with all signatures, sharing its variables. */
+export interface Graph {
+  nodes: readonly GraphNode[];
+  signatures: readonly SignaturePorts[];
+  groups: readonly StateGroup[];
+}
+
+/** The session keeps a compiled graph per set of fetches, so state moves in fixed groups. */
+const GROUP_SIZE = 32;
+
+type State = Readonly<Record<string, { shape: readonly number[] }>>;
+
+const FLOAT: Attribute = { kind: 'type', value: DT.float32 };
+const DTYPE_FLOAT = { dtype: FLOAT };
+
+/** Joins recordings into one graph over shared variables. */
+export function buildGraph(parts: readonly { signature: Signature; recording: Recording }[], state: State): Graph {
+  const nodes: GraphNode[] = [];
+  const variables = new Map(Object.keys(state).map((name, index) => [name, `state/${index}`]));
+  const groups = declareState(nodes, state, variables);
+  const signatures = parts.map(({ signature, recording }, index) =>
+    addSignature(nodes, `s${index}`, signature, recording, variables),
+  );
+  return { nodes, signatures, groups };
+}
+
+/** A handle per variable; reads and writes by group. The written value is copied: a fed tensor is the host's memory. */
+function declareState(nodes: GraphNode[], state: State, variables: ReadonlyMap<string, string>): StateGroup[] {
+  const groups: StateGroup[] = [];
+  const names = Object.keys(state);
+  for (let start = 0; start < names.length; start += GROUP_SIZE) {
+    const members = names.slice(start, start + GROUP_SIZE);
+    const handles = members.map((name) => variables.get(name)!);
+    for (const [index, handle] of handles.entries()) {
+      const shape: Attribute = { kind: 'shape', value: state[members[index]!]!.shape };
+      const sharedName: Attribute = { kind: 'string', value: handle };
+      nodes.push(
+        { name: handle, op: 'VarHandleOp', attributes: { ...DTYPE_FLOAT, shape, shared_name: sharedName }, inputs: [] },
+        { name: `${handle}/read`, op: 'ReadVariableOp', attributes: DTYPE_FLOAT, inputs: [handle] },
+        { name: `${handle}/fed`, op: 'Placeholder', attributes: { ...DTYPE_FLOAT, shape }, inputs: [] },
+        { name: `${handle}/copy`, op: 'DeepCopy', attributes: { T: FLOAT }, inputs: [`${handle}/fed`] },
+        assign(`${handle}/write`, handle, `${handle}/copy`, []),
+      );
+    }
+    const written = `written/${groups.length}`;
+    nodes.push(
+      marker(
+        written,
+        handles.map((handle) => `^${handle}/write`),
+      ),
+    );
+    const [feeds, reads] = ['fed', 'read'].map((port) => handles.map((handle) => `${handle}/${port}:0`));
+    groups.push({ names: members, feeds: feeds!, reads: reads!, written: `${written}:0` });
+  }
+  return groups;
+}
+
+const assign = (name: string, handle: string, value: string, after: readonly string[]): GraphNode => ({
+  name,
+  op: 'AssignVariableOp',
+  attributes: { ...DTYPE_FLOAT, validate_shape: { kind: 'bool', value: true } },
+  inputs: [handle, value, ...after],
+});
+
+/** A scalar to fetch when something else is done: an assignment has no output of its own. */
+const marker = (name: string, after: readonly string[]): GraphNode => ({
+  name,
+  op: 'Const',
+  attributes: {},
+  inputs: after,
+  value: { kind: 'constant', outputs: [{ shape: [], dtype: DT.bool }], value: new Uint8Array([1]) },
+});
+
+function addSignature(
+  nodes: GraphNode[],
+  prefix: string,
+  signature: Signature,
+  recording: Recording,
+  variables: ReadonlyMap<string, string>,
+): SignaturePorts {
+  const updates = Object.entries(recording.state);
+  const names = recording.nodes.map((node, index) => `${prefix}/${opOf(node)}_${index}`);
+  const copied = new Set<number>();
+  const edge = ({ node, output }: Endpoint): string =>
+    copied.has(node) ? `${names[node]}/copy` : `${names[node]}${output > 0 ? `:${output}` : ''}`;
+  const reads = new Map<string, string>();
+  for (const [index, node] of recording.nodes.entries()) {
+    const name = names[index]!;
+    nodes.push({
+      ...graphNode(name, node, edge, variables),
+      ...(node.owner === undefined ? {} : { owner: node.owner }),
+    });
+    if (node.kind === 'state') reads.set(node.name, name);
+    if (node.kind === 'input' && node.outputs[0]!.dtype === DT.float32 && updates.length > 0) {
+      copied.add(index);
+      nodes.push({ name: `${name}/copy`, op: 'DeepCopy', attributes: { T: FLOAT }, inputs: [name] });
+    }
+  }
+  const assigned = updates.map(([variable, value]) => {
+    const handle = variables.get(variable)!;
+    const read = reads.get(variable);
+    const name = `${prefix}/assign/${handle}`;
+    nodes.push(assign(name, handle, edge(value), read === undefined ? [] : [`^${read}`]));
+    return `^${name}`;
+  });
+  const done = `${prefix}/done`;
+  nodes.push(marker(done, assigned));
+  const outputs = Object.entries(recording.outputs).map(([name, from], index) => {
+    const { dtype, shape } = recording.nodes[from.node]!.outputs[from.output]!;
+    const attributes = { T: { kind: 'type', value: dtype } as const };
+    const output = `${prefix}/output/${index}`;
+    nodes.push({ name: output, op: 'Identity', attributes, inputs: [edge(from), `^${done}`] });
+    return { name, fetch: `${output}:0`, dtype, shape };
+  });
+  const feeds = Object.keys(signature.inputs).map((input) => {
+    const index = recording.nodes.findIndex((node) => node.kind === 'input' && node.name === input);
+    return `${names[index]!}:0`;
+  });
+  return { feeds, outputs, done: `${done}:0` };
+}
+
+function graphNode(
+  name: string,
+  node: RecordedNode,
+  edge: (from: Endpoint) => string,
+  variables: ReadonlyMap<string, string>,
+): GraphNode {
+  const op = opOf(node);
+  const { shape, dtype } = node.outputs[0] ?? { shape: [], dtype: DT.float32 };
+  const type: Attribute = { kind: 'type', value: dtype };
+  switch (node.kind) {
+    case 'input':
+      return { name, op, attributes: { dtype: type, shape: { kind: 'shape', value: shape } }, inputs: [] };
+    case 'state':
+      return { name, op, attributes: { dtype: type }, inputs: [variables.get(node.name)!] };
+    case 'constant':
+      return { name, op, attributes: {}, inputs: [], value: node };
+    case 'op':
+      return { name, op, attributes: (node as OpNode).attributes, inputs: node.inputs.map(edge) };
+  }
+}

@@ -1,0 +1,56 @@
+import type { Endpoint, RecordedNode, Recording } from './recording.ts';
+
+/** Constants up to this size are merged when equal. */
+const MERGED_BYTES = 4096;
+
+/** Drops nodes that no result depends on (inputs stay). */
+export function dropUnused(recording: Recording): Recording {
+  const used = new Set<number>();
+  const wanted = [...Object.values(recording.outputs), ...Object.values(recording.state)].map(({ node }) => node);
+  while (wanted.length > 0) {
+    const index = wanted.pop()!;
+    if (used.has(index)) continue;
+    used.add(index);
+    const node = recording.nodes[index]!;
+    if (node.kind === 'op') for (const input of node.inputs) wanted.push(input.node);
+  }
+  return rebuild(recording, (node, index, keep) => (node.kind === 'input' || used.has(index) ? keep(node) : -1));
+}
+
+/** Computes equal nodes once: same op, attributes and inputs, or the same constant. */
+export function mergeEqual(recording: Recording): Recording {
+  const seen = new Map<string, number>();
+  return rebuild(recording, (node, _, keep) => {
+    const key = keyOf(node);
+    if (key === null) return keep(node);
+    const before = seen.get(key);
+    if (before !== undefined) return before;
+    const index = keep(node);
+    seen.set(key, index);
+    return index;
+  });
+}
+
+function keyOf(node: RecordedNode): string | null {
+  if (node.kind === 'op') return JSON.stringify([node.op, node.attributes, node.inputs]);
+  if (node.kind !== 'constant' || !(node.value instanceof Uint8Array) || node.value.length > MERGED_BYTES) return null;
+  return JSON.stringify([node.outputs, Buffer.from(node.value).toString('latin1')]);
+}
+
+/** Maps nodes one by one, inputs renumbered; `map` returns the new index, or −1 for a node that is gone. */
+export function rebuild(
+  recording: Recording,
+  map: (node: RecordedNode, index: number, keep: (node: RecordedNode) => number) => number,
+): Recording {
+  const nodes: RecordedNode[] = [];
+  const indices: number[] = [];
+  const renumber = ({ node, output }: Endpoint): Endpoint => ({ node: indices[node]!, output });
+  const keep = (node: RecordedNode): number => nodes.push(node) - 1;
+  for (const [index, node] of recording.nodes.entries()) {
+    const moved = node.kind === 'op' && node.inputs.every((input) => indices[input.node]! >= 0);
+    indices.push(map(moved ? { ...node, inputs: node.inputs.map(renumber) } : node, index, keep));
+  }
+  const renumberAll = (named: Readonly<Record<string, Endpoint>>): Record<string, Endpoint> =>
+    Object.fromEntries(Object.entries(named).map(([name, endpoint]) => [name, renumber(endpoint)]));
+  return { nodes, outputs: renumberAll(recording.outputs), state: renumberAll(recording.state) };
+}

@@ -1,0 +1,64 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TensorFlowBinding, TensorMetadata } from '../../backend/binding.ts';
+import type { HostArray } from '../types.ts';
+import { graphRefused, graphTooLarge } from './errors.ts';
+import { TAG } from './proto.ts';
+import { DT } from './recording.ts';
+
+/** A value to feed. */
+export interface Feed {
+  name: string;
+  shape: readonly number[];
+  values: HostArray;
+}
+
+/** What was fetched: values, and the shape that they came in. */
+export interface Fetched {
+  values: Float32Array | Int32Array | Uint8Array;
+  shape: readonly number[];
+}
+
+/** A graph loaded into TensorFlow, with its variables. */
+export interface Session {
+  /** Feeds, runs, and copies the fetched tensors to the host. Names are `node:output`. */
+  run(feeds: readonly Feed[], fetches: readonly string[]): Fetched[];
+  dispose(): void;
+}
+
+const LIMIT = 2 ** 31;
+
+/** Loads the bytes of a `saved_model.pb`. The folder that TensorFlow wants them in is gone when this returns. */
+export function openSession(binding: TensorFlowBinding, model: Uint8Array): Session {
+  if (model.length >= LIMIT) throw graphTooLarge(model.length);
+  const folder = mkdtempSync(join(tmpdir(), 'captured-'));
+  let id: number;
+  try {
+    writeFileSync(join(folder, 'saved_model.pb'), model);
+    id = binding.loadSavedModel(folder, TAG);
+  } catch (error) {
+    throw graphRefused(error);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return {
+    run(feeds, fetches) {
+      const ids: number[] = [];
+      let results: TensorMetadata[] = [];
+      try {
+        for (const { shape, values } of feeds) ids.push(binding.createTensor([...shape], typeOf(values), values));
+        results = binding.runSavedModel(id, ids, feeds.map(({ name }) => name).join(','), fetches.join(','));
+        return results.map(({ id: result, shape }) => ({ values: binding.tensorDataSync(result), shape }));
+      } finally {
+        for (const used of [...ids, ...results.map((result) => result.id)]) binding.deleteTensor(used);
+      }
+    },
+    dispose: () => binding.deleteSavedModel(id),
+  };
+}
+
+function typeOf(values: HostArray): number {
+  if (values instanceof Float32Array) return DT.float32;
+  return values instanceof Int32Array ? DT.int32 : DT.uint8;
+}
