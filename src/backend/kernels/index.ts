@@ -1,12 +1,13 @@
 import { tf } from '../../tf.ts';
 import { batchNormGradient } from './batch-norm.ts';
 import { supplyNativeKernels } from './native.ts';
+import { supplyWasmKernels } from './wasm.ts';
 
 export { addRelu, relu } from './activation.ts';
 export { type BatchNormOptions, type BatchNormOutputs, batchNorm } from './batch-norm.ts';
 export { softmaxCrossEntropy } from './cross-entropy.ts';
 
-const supply: Readonly<Record<string, () => void>> = { tensorflow: supplyNativeKernels, wasm: () => undefined };
+const supply: Readonly<Record<string, () => void>> = { tensorflow: supplyNativeKernels, wasm: supplyWasmKernels };
 
 const supplied = new Set<string>();
 

@@ -53,7 +53,7 @@ export function differencesOf(f: Function, inputs: tf.Tensor[], step = 0.02): tf
   const weights = tf.tidy(() => normals(f(...inputs).shape, 'cotangent').dataSync());
   const at = (): number =>
     tf.tidy(() => {
-      const y = f(...inputs.map((input, i) => tf.tensor(values[i]!, input.shape))).dataSync();
+      const y = f(...inputs.map((input, i) => tf.tensor(values[i]!, input.shape))).dataSync() as Float32Array;
       return y.reduce((sum, value, i) => sum + value * weights[i]!, 0);
     });
   return inputs.map((input, which) => {
