@@ -7,6 +7,7 @@ import type { PlannedStep } from './epoch.ts';
 import type { BatchResult, StepContext } from './hooks.ts';
 import { createRun, type OpenRun } from './open-run.ts';
 import type { Preparation } from './prepare.ts';
+import { rehearse } from './rehearse.ts';
 import { createEngine } from './step/index.ts';
 import { trainFeeds } from './step/inputs.ts';
 import { createOptimizer } from './step/optimizers.ts';
@@ -25,7 +26,7 @@ export interface Fit extends Preparation {
 }
 
 /** Builds the step and opens everything a run needs. Close the loader and dispose the engine afterwards. */
-export function openFit(preparation: Preparation, composition: Composition, backend: Backend): Fit {
+export async function openFit(preparation: Preparation, composition: Composition, backend: Backend): Promise<Fit> {
   const { settings, data, model, info } = preparation;
   const { train: trainSettings, evaluate: evaluateSettings } = settings;
   const { batchSize, dropLast } = trainSettings;
@@ -39,7 +40,10 @@ export function openFit(preparation: Preparation, composition: Composition, back
     evaluateBatchSize: Math.min(evaluateSettings.batchSize, data.test.indices.length),
     optimizer: createOptimizer(trainSettings.optimizer),
   });
-  const engine = createEngine(program, backend, trainSettings);
+  const engine = await createEngine(program, backend, {
+    ...trainSettings,
+    retrace: () => rehearse(composition, info),
+  });
   const run = createRun({ preparation, composition, program, engine, backend });
   const loader = createLoader({
     shape: info.imageShape,

@@ -1,5 +1,6 @@
 import { messageOf, TailmixError } from './errors.ts';
 import type { HookName, Hooks } from './hooks.ts';
+import { ownedBy } from './owner.ts';
 
 /** Wall time that a plugin spent in a hook, in milliseconds, and how often it was called. */
 export interface TapTiming {
@@ -19,7 +20,8 @@ const isThenable = (value: unknown): boolean =>
 
 /**
  * Wraps every tap that is made from now on: an error gets the plugin's and the hook's name (its cause is kept), a
- * Promise or `undefined` where a value is due is refused, and the time is counted.
+ * Promise or `undefined` where a value is due is refused, the time is counted, and what a `build…` tap adds is known as
+ * the plugin's while it runs.
  *
  * @param owner the plugin being applied; a tap under another name is refused.
  */
@@ -62,7 +64,7 @@ function guardTap({ name: plugin, fn, type }: GuardedTap, hook: HookName, timing
     stop();
     if (isThenable(value)) throw returnedPromise(plugin, hook);
     if (value === undefined && isWaterfall(hook)) throw returnedNothing(plugin, hook);
-    return value;
+    return hook.startsWith('build') ? ownedBy(plugin, value, args[0]) : value;
   };
 }
 

@@ -34,7 +34,7 @@ async function train(preparation: Preparation): Promise<RunResult> {
   const { options, info } = preparation;
   const composition = compose(options.plugins ?? [], info, options.known);
   const backend = await loadBackend(options.backend);
-  const fit = openFit(preparation, composition, backend);
+  const fit = await openFit(preparation, composition, backend);
   const { run, loader, engine } = fit;
   const { hooks } = composition;
   try {

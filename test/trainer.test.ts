@@ -61,7 +61,7 @@ test('hooks are called in the order of the pseudocode', async () => {
         }
       }),
     ],
-    { train: { epochs: 1, batchSize: 20 } },
+    { train: { epochs: 1, batchSize: 20, step: 'eager' } },
   );
   const step = ['computeLearningRate', 'onBatch', 'computeTargets', 'onBatchEnd'];
   expect(calls.filter((name) => name.startsWith('build')).slice(0, 5)).toEqual([

@@ -21,6 +21,7 @@ export function createEagerEngine(program: StepProgram, reason: string | null = 
   return {
     mode: 'eager',
     reason,
+    compileMs: 0,
     run(signature, inputs) {
       checkFeeds(signature, inputs);
       const step = program.functions[signature.call]!;

@@ -2,6 +2,7 @@ import { softmaxCrossEntropy } from '../backend/kernels/index.ts';
 import { MIX, resolveShape } from '../batch.ts';
 import type { Composition } from '../compose.ts';
 import type { Model } from '../models/types.ts';
+import { ownedBy } from '../owner.ts';
 import { randomStream } from '../random.ts';
 import { tf } from '../tf.ts';
 import { isBox, mixStage, trainInputs } from './inputs.ts';
@@ -121,12 +122,14 @@ function defineStep(
   optimizer: Update,
   trained: ReadonlySet<string>,
 ): StepDefinition {
-  const forward = hooks.buildModel.call(model.forward);
-  const loss = hooks.buildLoss.call({
-    adjustLogits: (logits) => logits,
-    termLoss: (logits, labels) => softmaxCrossEntropy(logits, labels),
-    penalties: {},
-  });
+  const forward = hooks.buildModel.call(ownedBy(undefined, model.forward));
+  const loss = hooks.buildLoss.call(
+    ownedBy(undefined, {
+      adjustLogits: (logits) => logits,
+      termLoss: (logits, labels) => softmaxCrossEntropy(logits, labels),
+      penalties: {},
+    }),
+  );
   const backward: Gradients = (weights, pass) =>
     differentiate(weights, trained, (all) => {
       const outputs = forward(all, pass.inputs.images as tf.Tensor4D, pass);
@@ -140,9 +143,9 @@ function defineStep(
   return {
     forward,
     loss,
-    gradients: hooks.buildGradients.call(backward),
-    update: hooks.buildUpdate.call(optimizer),
-    predict: hooks.buildPrediction.call(plain),
+    gradients: hooks.buildGradients.call(ownedBy(undefined, backward)),
+    update: hooks.buildUpdate.call(ownedBy(undefined, optimizer)),
+    predict: hooks.buildPrediction.call(ownedBy(undefined, plain)),
   };
 }
 

@@ -112,6 +112,8 @@ export interface Engine {
   readonly mode: 'eager' | 'captured';
   /** Why this mode; null when it was asked for. */
   readonly reason: string | null;
+  /** Milliseconds spent before the first step on tracing and compiling; 0 when eager. */
+  readonly compileMs: number;
   /** Calls a function; its new state replaces the old. */
   run(signature: Signature, inputs: Readonly<Record<string, HostArray>>): HostOutputs;
   /** Copies state out, all of it or the named part. */
