@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import process from 'node:process';
+import { messageOf } from '../errors.ts';
+import type { Plugin, PluginFactory } from '../plugin.ts';
+import { displayPath, displayValue } from './display.ts';
+import { importModule, resolvePackage } from './import-module.ts';
+import { describeIssues, type Finding } from './issues.ts';
+import { suggest } from './suggest.ts';
+import { isMap, type Tree } from './tree.ts';
+import type { PluginRegistry } from './types.ts';
+
+/** Keys of an entry that are not the plugin's options. */
+export const RESERVED = ['use', 'enabled'] as const;
+
+/** A plugin entry that was found and whose options fit. */
+export interface LoadedEntry {
+  plugin: Plugin;
+  /** Null for a plugin made by a call. */
+  use: string | null;
+  enabled: boolean;
+  /** SHA-256 of the plugin's file; null unless `use` is a path. */
+  source: string | null;
+}
+
+/** An entry as it is to be loaded. */
+export interface EntryContext {
+  registry: PluginRegistry;
+  /** Folder that paths are relative to. */
+  directory: string;
+  /** The entry with placeholders where it had them. */
+  written: unknown;
+}
+
+/** True for a plugin made by a call, `remix({ kappa: 3 })`. */
+export const isPlugin = (entry: unknown): entry is Plugin =>
+  typeof entry === 'object' && entry !== null && 'definition' in entry && 'options' in entry;
+
+/** What an entry uses, as written; null where it says nothing. */
+export const nameOf = (entry: unknown): string | null =>
+  isPlugin(entry) ? entry.definition.name : isMap(entry) && typeof entry.use === 'string' ? entry.use : null;
+
+/** Finds the plugin of an entry and checks its options. What is wrong comes back, at paths inside the entry. */
+export async function loadEntry(entry: unknown, context: EntryContext): Promise<LoadedEntry | Finding[]> {
+  if (isPlugin(entry)) {
+    const made = { use: null, source: null };
+    if (!('changed' in entry)) return { plugin: entry, enabled: true, ...made };
+    return withOptions(entry.definition, entry.options, entry.options, made);
+  }
+  if (!isMap(entry)) {
+    const hint = typeof entry === 'string' ? ` Write \`- use: ${displayValue(context.written).slice(1, -1)}\`.` : '';
+    return [{ path: [], message: `expected a map with \`use\`, got ${displayValue(context.written)}.${hint}` }];
+  }
+  const { use, enabled = true, ...options } = entry;
+  const findings: Finding[] = [];
+  if (typeof enabled !== 'boolean') {
+    findings.push({ path: ['enabled'], message: `expected true or false, got ${displayValue(enabled)}.` });
+  }
+  if (typeof use !== 'string' || use === '') {
+    const got = use === undefined ? 'is required: ' : 'expected ';
+    findings.push({ path: ['use'], message: `${got}the name of a plugin, a path or a package.` });
+    return findings;
+  }
+  const found = await findFactory(use, context);
+  if (!('factory' in found)) return [...findings, found];
+  const written = isMap(context.written) ? withoutReserved(context.written) : options;
+  const loaded = withOptions(found.factory.definition, options, written, found);
+  if (Array.isArray(loaded)) return [...findings, ...loaded];
+  return findings.length > 0 ? findings : { ...loaded, enabled: enabled === true };
+}
+
+/** The options of an entry. */
+export const withoutReserved = ({ use: _, enabled: __, ...options }: Tree): Tree => options;
+
+function withOptions(
+  definition: Plugin['definition'],
+  options: Tree,
+  written: unknown,
+  { use, source }: Pick<LoadedEntry, 'use' | 'source'>,
+): LoadedEntry | Finding[] {
+  const parsed = definition.options.safeParse(options);
+  if (parsed.success) return { plugin: { definition, options: parsed.data }, use, enabled: true, source };
+  const checked = { schema: definition.options, value: options, written, owner: definition.name };
+  return describeIssues(parsed.error.issues, checked);
+}
+
+type Found = { factory: PluginFactory; use: string; source: string | null };
+
+const isPath = (use: string): boolean => /^\.{1,2}[/\\]/.test(use) || isAbsolute(use);
+
+async function findFactory(use: string, { registry, directory }: EntryContext): Promise<Found | Finding> {
+  if (Object.hasOwn(registry, use)) return { factory: (await registry[use]!()).default, use, source: null };
+  const parent = join(directory, 'tailmix.config.js');
+  const file = isPath(use) ? findFile(use, directory) : await resolvePackage(use, parent);
+  if (file === null) return notFound(use, directory, Object.keys(registry));
+  let module: Record<string, unknown>;
+  try {
+    module = await importModule(isPath(use) ? file : use, parent, registry);
+  } catch (error) {
+    return { path: ['use'], message: `${use} does not load: ${messageOf(error)}` };
+  }
+  const factory = module.default;
+  const problem = problemOf(factory);
+  if (problem)
+    return { path: ['use'], message: `${use}: expected \`export default definePlugin({ … })\`, ${problem}.` };
+  return {
+    factory: factory as PluginFactory,
+    use: isPath(use) ? portable(file) : use,
+    source: isPath(use) ? await hashOf(file) : null,
+  };
+}
+
+/** A path of an entry: relative to the config that names it, else (the config of a run directory) to the working directory. */
+function findFile(use: string, directory: string): string | null {
+  return [resolve(directory, use), resolve(use)].find((file) => existsSync(file)) ?? null;
+}
+
+const portable = (file: string): string => {
+  const path = relative(process.cwd(), file).replaceAll('\\', '/');
+  return path.startsWith('../') ? path : `./${path}`;
+};
+
+const hashOf = async (file: string): Promise<string> =>
+  createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex');
+
+function notFound(use: string, directory: string, builtIn: readonly string[]): Finding {
+  if (isPath(use)) {
+    return { path: ['use'], message: `expected a file at ${displayPath(resolve(directory, use))}; there is none.` };
+  }
+  const near = suggest(use, builtIn);
+  const list = builtIn.length > 0 ? ` Built in: ${builtIn.join(', ')}.` : '';
+  return {
+    path: ['use'],
+    message:
+      `there is no plugin "${use}".${near ? ` Did you mean "${near}"?` : ''}${list}\n` +
+      'A path starts with ./; a package must be installed.',
+  };
+}
+
+/** Why a default export is not a plugin; null when it is one. */
+function problemOf(factory: unknown): string | null {
+  if (factory === undefined) return 'got a module without a default export';
+  if (isPlugin(factory)) return 'got a plugin that was already called: export the factory itself';
+  if (typeof factory !== 'function') return `got ${displayValue(factory)}`;
+  const { definition } = factory as Partial<PluginFactory>;
+  if (!definition) return `got a function without a definition`;
+  if (!/^[a-z][a-z0-9-]*$/.test(definition.name))
+    return `got a plugin whose name is not kebab-case: "${definition.name}"`;
+  if (typeof definition.options?.safeParse !== 'function')
+    return `got "${definition.name}", whose options are not a zod schema`;
+  const taken = RESERVED.filter((key) => key in (definition.options.shape ?? {}));
+  return taken.length > 0
+    ? `got "${definition.name}", whose option "${taken[0]}" has the name of an entry's own key`
+    : null;
+}

@@ -1,0 +1,87 @@
+import { TailmixError } from '../errors.ts';
+
+/** One thing that is wrong in a config. */
+export interface Problem {
+  /** `configs/run.yaml:12`, `--set model.width=x`; null for a programmatic config. */
+  where: string | null;
+  /** For example `plugins[1].kappa`; empty for the whole. */
+  path: string;
+  message: string;
+}
+
+const heading = ({ where, path }: Problem): string =>
+  [where, path].filter((part) => part !== null && part !== '').join('  ') || 'config';
+
+/** Everything that is wrong in a config, in one report. */
+export const configInvalid = (problems: readonly Problem[]): TailmixError =>
+  new TailmixError(
+    problems.map((problem) => `${heading(problem)}\n  ${problem.message.replaceAll('\n', '\n  ')}`).join('\n\n'),
+    { code: 'CONFIG_INVALID', kind: 'config', path: heading(problems[0]!) },
+  );
+
+const config = (code: string, message: string, cause?: unknown): TailmixError =>
+  new TailmixError(message, { code, kind: 'config', ...(cause === undefined ? {} : { cause }) });
+
+/** No path was given, and none of the places that are searched holds a config. */
+export const configNotFound = (from: string, places: readonly string[]): TailmixError =>
+  config(
+    'CONFIG_NOT_FOUND',
+    `${from}: expected a config, found none of ${places.join(', ')}.\n  Name one (\`tailmix train my-run.yaml\`), or make one with \`tailmix init\`.`,
+  );
+
+/** A config that was named does not exist. */
+export const configMissing = (path: string): TailmixError =>
+  config('CONFIG_MISSING', `${path}: expected a config file; there is none.`);
+
+/** A config was named whose ending is not known. */
+export const configEnding = (path: string): TailmixError =>
+  config('CONFIG_ENDING', `${path}: expected a file ending in .yaml, .yml, .json, .ts, .mts, .js, .mjs or .cjs.`);
+
+/** A YAML or JSON file that cannot be parsed; `detail` shows the place. */
+export const configSyntax = (path: string, detail: string): TailmixError =>
+  config('CONFIG_SYNTAX', `${path}: ${detail}`);
+
+/** A script that threw while it was loaded. */
+export const configScript = (path: string, detail: string, cause: unknown): TailmixError =>
+  config('CONFIG_SCRIPT', `${path}: expected a module that loads; it threw: ${detail}`, cause);
+
+/** A file that holds something other than a map. */
+export const configNotMap = (path: string, got: string): TailmixError =>
+  config('CONFIG_NOT_MAP', `${path}: expected a map of options, got ${got}.`);
+
+/** `extends` names a file that does not exist. */
+export const extendsMissing = (where: string, base: string): TailmixError =>
+  config('EXTENDS_MISSING', `${where}  extends\n  expected a config relative to this file; there is none at ${base}.`);
+
+/** `extends` leads back to where it started. */
+export const extendsCycle = (chain: readonly string[]): TailmixError =>
+  config('EXTENDS_CYCLE', `${chain[0]}  extends\n  expected a chain that ends; ${chain.join(' → ')} is a circle.`);
+
+/** `extends` is neither a path nor a list of paths. */
+export const extendsType = (where: string, got: string): TailmixError =>
+  config('EXTENDS_TYPE', `${where}  extends\n  expected a path or a list of paths, got ${got}.`);
+
+const set = (label: string, message: string): Problem => ({ where: label, path: '', message });
+
+/** A `--set` that is not of the form `a.b=value`. */
+export const setSyntax = (got: string): Problem =>
+  set(`--set ${got}`, 'expected path=value, for example --set train.epochs=3 or --set plugins.remix.kappa=4.');
+
+/** A `--set` whose value is not YAML. */
+export const setValue = (got: string, detail: string): Problem =>
+  set(`--set ${got}`, `expected a YAML value after the equals sign: ${detail}`);
+
+/** A `--set` below something that is neither a map nor a list. */
+export const setThrough = (label: string, path: string, value: string): Problem =>
+  set(label, `expected a map or a list at ${path}, which is ${value}.`);
+
+/** A `--set` past the end of a list, or with a name where a list wants an index. */
+export const setIndex = (label: string, path: string, length: number): Problem =>
+  set(label, `expected an index at ${path}, a list of ${length}: ${path}[0] is its first entry.`);
+
+/** A `--set` of an option of a plugin that the config does not use. */
+export const setPlugin = (label: string, name: string, entries: readonly string[], near: string | null): Problem =>
+  set(
+    label,
+    `plugins has no entry "${name}".${near ? ` Did you mean "${near}"?` : ''} Entries: ${entries.join(', ') || 'none'}.`,
+  );

@@ -1,0 +1,29 @@
+import type { PluginRegistry } from './types.ts';
+
+/**
+ * Imports a user's script, TypeScript or JavaScript. In it `tailmix` and `tailmix/plugins/NAME` are the running
+ * copies, wherever the script lies and whether or not tailmix is installed there.
+ *
+ * @param specifier a path or a package, as seen from `parent`.
+ * @returns the module's namespace.
+ */
+export async function importModule(
+  specifier: string,
+  parent: string,
+  registry: PluginRegistry,
+): Promise<Record<string, unknown>> {
+  const { createJiti } = await import('jiti');
+  const plugins = await Promise.all(
+    Object.entries(registry).map(async ([name, load]) => [`tailmix/plugins/${name}`, await load()] as const),
+  );
+  const jiti = createJiti(parent, {
+    virtualModules: { tailmix: await import('tailmix'), ...Object.fromEntries(plugins) },
+  });
+  return await jiti.import<Record<string, unknown>>(specifier);
+}
+
+/** Where a package would be loaded from, as seen from `parent`; null where it is not installed. */
+export async function resolvePackage(specifier: string, parent: string): Promise<string | null> {
+  const { createJiti } = await import('jiti');
+  return createJiti(parent).esmResolve(specifier, { try: true }) ?? null;
+}

@@ -1,0 +1,57 @@
+import type { z } from 'zod';
+import { displayValue } from './display.ts';
+import { choicesOf, expectation, findOption, optionsOf, schemaAt } from './shape.ts';
+import { suggest } from './suggest.ts';
+import { formatPath, type Path, valueAt } from './tree.ts';
+
+/** What is wrong at a place, in words. */
+export interface Finding {
+  path: Path;
+  message: string;
+}
+
+/** What was checked, and how to speak of it. */
+export interface Checked {
+  schema: z.ZodType;
+  /** As given to the schema. */
+  value: unknown;
+  /** The same with placeholders where it had them; messages show only this. */
+  written: unknown;
+  /** Who has the options at the root: `remix`, `a run`. */
+  owner: string;
+}
+
+/** zod's issues as sentences: what was expected, what came, what may have been meant. */
+export function describeIssues(issues: readonly z.core.$ZodIssue[], checked: Checked): Finding[] {
+  return issues.flatMap((issue) => describeIssue(issue, checked));
+}
+
+function describeIssue(issue: z.core.$ZodIssue, checked: Checked): Finding[] {
+  const path = issue.path as Path;
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ path: [...path, key], message: unknownOption(key, path, checked) }));
+  }
+  const written = valueAt(checked.written, path);
+  const got = `got ${displayValue(written)}`;
+  if (issue.code === 'custom') return [{ path, message: sentence(issue.message, got) }];
+  const schema = schemaAt(checked.schema, path, valueAt(checked.value, path));
+  const discriminated = issue.code === 'invalid_union' && 'options' in issue ? issue.options?.map(String) : undefined;
+  const choices = discriminated ?? (schema ? choicesOf(schema) : []);
+  const expected = discriminated ? `one of ${discriminated.join(', ')}` : schema ? expectation(schema) : null;
+  if (expected === null) return [{ path, message: sentence(issue.message, got) }];
+  if (written === undefined) return [{ path, message: `is required: ${expected}.` }];
+  const near = typeof written === 'string' ? suggest(written, choices) : null;
+  return [{ path, message: `expected ${expected}, ${got}.${near ? ` Did you mean "${near}"?` : ''}` }];
+}
+
+/** A schema's own message, with what came when it says only what was expected. */
+const sentence = (message: string, got: string): string =>
+  `${message}${message.startsWith('expected') && !message.includes('got') ? `, ${got}` : ''}${message.endsWith('.') ? '' : '.'}`;
+
+function unknownOption(key: string, path: Path, { schema, value, owner }: Checked): string {
+  const options = optionsOf(schemaAt(schema, path, valueAt(value, path)));
+  const near = suggest(key, options) ?? findOption(schema, key).map(formatPath)[0];
+  const where = path.length === 0 ? owner : formatPath(path);
+  const list = options.length > 0 ? `Options: ${options.join(', ')}.` : 'It has none.';
+  return `${where} has no option "${key}".${near ? ` Did you mean "${near}"?` : ''} ${list}`;
+}

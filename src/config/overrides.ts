@@ -1,0 +1,107 @@
+import { parse } from 'yaml';
+import { messageOf } from '../errors.ts';
+import { displayValue } from './display.ts';
+import { isPlugin, nameOf } from './entries.ts';
+import { type Problem, setIndex, setPlugin, setSyntax, setThrough, setValue } from './errors.ts';
+import { suggest } from './suggest.ts';
+import { formatPath, isMap, mapLeaves, parsePath, type Tree } from './tree.ts';
+import type { PluginEntry } from './types.ts';
+
+/** A value that the command line puts over those of the files. */
+export interface Override {
+  /** As messages name it: `--set train.epochs=3`, `--seed 4`. */
+  label: string;
+  path: (string | number)[];
+  value: unknown;
+}
+
+/** Reads `a.b=value`; the value is YAML, and null or nothing takes the option back to its default. */
+export function parseSetting(text: string): Override | Problem {
+  const equals = text.indexOf('=');
+  const path = equals > 0 ? parsePath(text.slice(0, equals)) : null;
+  if (!path) return setSyntax(text);
+  try {
+    return { label: `--set ${text}`, path, value: parse(text.slice(equals + 1)) as unknown };
+  } catch (error) {
+    return setValue(text, messageOf(error).split('\n')[0]!);
+  }
+}
+
+/**
+ * Puts overrides over a config, in order. `plugins.NAME.option` finds the entry by its name; a default that the
+ * config does not list gets an entry.
+ *
+ * @returns the new config, where each value came from, and what did not fit.
+ */
+export function applyOverrides(
+  tree: Tree,
+  overrides: readonly Override[],
+  defaults: readonly PluginEntry[],
+): { tree: Tree; labels: Map<string, string>; problems: Problem[] } {
+  const copy = mapLeaves(tree, (leaf) => leaf) as Tree;
+  const labels = new Map<string, string>();
+  const problems: Problem[] = [];
+  for (const override of overrides) {
+    const path = override.path[0] === 'plugins' ? findEntry(copy, override, defaults) : override.path;
+    const problem = Array.isArray(path) ? put(copy, path, override) : path;
+    if (problem) problems.push(problem);
+    else labels.set(formatPath(path as (string | number)[]), override.label);
+  }
+  return { tree: copy, labels, problems };
+}
+
+/** `plugins.remix.kappa` as `plugins[1].kappa`. */
+function findEntry(
+  tree: Tree,
+  { path, label }: Override,
+  defaults: readonly PluginEntry[],
+): (string | number)[] | Problem {
+  const [, name, ...rest] = path;
+  if (typeof name !== 'string') return path;
+  const entries = Array.isArray(tree.plugins) ? (tree.plugins as unknown[]) : [];
+  const names = entries.map((entry) => nameOf(entry));
+  let index = names.findIndex((own) => own === name || stem(own) === name);
+  if (index < 0 && defaults.some((entry) => nameOf(entry) === name)) {
+    index = entries.length;
+    tree.plugins = [...entries, { use: name }];
+  }
+  if (index < 0) {
+    const known = [...names, ...defaults.map(nameOf)].filter((own) => own !== null);
+    return setPlugin(label, name, known, suggest(name, known));
+  }
+  const list = tree.plugins as unknown[];
+  const entry = list[index];
+  if (!isPlugin(entry)) return ['plugins', index, ...rest];
+  // Made by a call, whose options were checked there: they are checked again when something is set.
+  list[index] = { ...entry, options: { ...entry.options }, changed: true };
+  return ['plugins', index, 'options', ...rest];
+}
+
+/** `./plugins/my-plugin.ts` as `my-plugin`. */
+const stem = (use: string | null): string | undefined =>
+  use
+    ?.split('/')
+    .at(-1)
+    ?.replace(/\.[cm]?[jt]s$/, '');
+
+function put(tree: Tree, path: readonly (string | number)[], { label, value }: Override): Problem | null {
+  let at: unknown = tree;
+  for (let i = 0; i < path.length; i++) {
+    const key = path[i]!;
+    const isLast = i === path.length - 1;
+    const where = formatPath(path.slice(0, i));
+    if (Array.isArray(at)) {
+      if (typeof key !== 'number' || key > at.length) return setIndex(label, where, at.length);
+      if (isLast) at[key] = value;
+      else at[key] ??= {};
+      at = at[key];
+    } else if (typeof at === 'object' && at !== null) {
+      const map = at as Tree;
+      if (isLast && value === null) delete map[key];
+      else if (isLast) map[key] = isMap(value) ? { ...value } : value;
+      else if (map[key] === undefined || map[key] === null) map[key] = {};
+      at = map[key];
+    } else return setThrough(label, where, displayValue(at));
+  }
+  return null;
+}

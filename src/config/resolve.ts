@@ -1,0 +1,150 @@
+import { dirname } from 'node:path';
+import process from 'node:process';
+import type { z } from 'zod';
+import { displayPath, displayValue } from './display.ts';
+import { type LoadedEntry, loadEntry, nameOf } from './entries.ts';
+import { type Placeholder, redact, restore, substitute } from './env.ts';
+import { configInvalid, configNotMap, type Problem } from './errors.ts';
+import { hashConfig } from './identity.ts';
+import { describeIssues, type Finding } from './issues.ts';
+import { runOptions } from './schema.ts';
+import { formatPath, isMap, mapLeaves, type Path, type Tree } from './tree.ts';
+import type { PluginEntry, PluginRegistry, ResolvedConfig } from './types.ts';
+
+/** What plugins there are, and which run unasked. */
+export interface ConfigContext {
+  registry: PluginRegistry;
+  /** Entries that run after those of the config, unless it configures them or switches them off. */
+  defaults?: readonly PluginEntry[];
+}
+
+/** Where the values of a config were written, for messages and relative paths. */
+export interface Origins {
+  /** For example `configs/run.yaml:12`; null for a programmatic config. */
+  where(path: Path): string | null;
+  /** Folder that paths are relative to. */
+  directory(path: Path): string;
+}
+
+/**
+ * Checks a config, puts its defaults in and loads its plugins.
+ *
+ * @param input a run's options; plugins as entries (`{ use: 'remix' }`) or calls (`remix()`).
+ * @param context.path file that relative paths start from; the working directory otherwise.
+ * @throws {TailmixError} CONFIG_INVALID with everything that is wrong.
+ */
+export async function resolveConfig(
+  input: unknown,
+  { path = null, ...context }: ConfigContext & { path?: string | null },
+): Promise<ResolvedConfig> {
+  if (!isMap(input)) throw configNotMap('config', Array.isArray(input) ? 'a list' : displayValue(input));
+  const origins: Origins = {
+    where: () => path && displayPath(path),
+    directory: () => (path ? dirname(path) : process.cwd()),
+  };
+  return resolveTree(input, { ...context, path, origins, problems: [] });
+}
+
+/** The same for a config that was put together from files; `problems` are those met on the way. */
+export async function resolveTree(
+  written: Tree,
+  {
+    path,
+    registry,
+    defaults = [],
+    origins,
+    problems,
+  }: ConfigContext & { path: string | null; origins: Origins; problems: readonly Problem[] },
+): Promise<ResolvedConfig> {
+  const { extends: _, $schema: __, ...own } = written;
+  const { tree, placeholders, problems: unfilled } = substitute(own);
+  const options = checkOptions(tree as Tree, own);
+  const findings: Finding[] = Array.isArray(options) ? options : [];
+  const entries: OwnEntry[] = [];
+  const placed = placeEntries(Array.isArray(own.plugins) ? own.plugins : [], defaults);
+  for (const { entry, index } of placed) {
+    const filled = substitute(entry);
+    const directory = origins.directory(['plugins', index]);
+    const loaded = await loadEntry(filled.tree, { registry, directory, written: entry });
+    if (!Array.isArray(loaded)) entries.push({ ...loaded, placeholders: filled.placeholders });
+    else findings.push(...loaded.map(({ path: at, message }) => ({ path: ['plugins', index, ...at], message })));
+  }
+  const empty = new Set(unfilled.map(({ path: at }) => formatPath(at)));
+  const all = [...unfilled, ...findings.filter(({ path: at }) => !empty.has(formatPath(at)))].map(
+    ({ path: at, message }) => ({
+      where: origins.where(at),
+      path: formatPath(at),
+      message: redact(message, at, placeholders),
+    }),
+  );
+  if (Array.isArray(options) || problems.length + all.length > 0) throw configInvalid([...problems, ...all]);
+
+  const resolved = describeRun(options, placeholders, entries);
+  const observers = new Set(defaults.map(nameOf));
+  const decisive = entries.filter(({ enabled, plugin }) => enabled && !observers.has(plugin.definition.name));
+  return {
+    path,
+    options: { ...options, plugins: placed.map(({ entry }) => entry as PluginEntry) },
+    plugins: entries.filter(({ enabled }) => enabled).map(({ plugin }) => plugin),
+    resolved,
+    hash: hashConfig(resolved, decisive.map(describePlugin)),
+  };
+}
+
+type OwnEntry = LoadedEntry & { placeholders: Placeholder[] };
+
+/** The config without its plugin entries, which have schemas of their own. */
+function checkOptions(tree: Tree, written: Tree): z.output<typeof runOptions> | Finding[] {
+  const value = Array.isArray(tree.plugins) ? { ...tree, plugins: [] } : tree;
+  const parsed = runOptions.safeParse(value);
+  if (parsed.success) return parsed.data;
+  return describeIssues(parsed.error.issues, { schema: runOptions, value, written, owner: 'a run' });
+}
+
+/** Entries in the order in which they run, each with its place in the config (behind its end, for a default). */
+function placeEntries(
+  entries: readonly unknown[],
+  defaults: readonly PluginEntry[],
+): { entry: unknown; index: number }[] {
+  const placed = entries.map((entry, index) => ({ entry, index }));
+  const names = defaults.map(nameOf);
+  const own = placed.filter(({ entry }) => !names.includes(nameOf(entry)));
+  const last = defaults.flatMap((standard, i) => {
+    const configured = placed.filter(({ entry }) => nameOf(entry) === names[i]);
+    if (configured.length === 0) return [{ entry: standard as unknown, index: entries.length + i }];
+    return configured.map(({ entry, index }) => ({
+      entry: isMap(entry) && isMap(standard) ? { ...standard, ...entry } : entry,
+      index,
+    }));
+  });
+  return [...own, ...last];
+}
+
+/** What is logged: defaults in, placeholders as written; where the run is kept is no part of it. */
+function describeRun(
+  { out: _, ...options }: z.output<typeof runOptions>,
+  placeholders: readonly Placeholder[],
+  entries: readonly OwnEntry[],
+): Tree {
+  const plugins = entries.map(({ use, enabled, plugin, placeholders: inside }) =>
+    restore({ use: use ?? plugin.definition.name, ...(enabled ? {} : { enabled }), ...plugin.options }, inside),
+  );
+  return plain({ ...(restore(options, placeholders) as Tree), plugins });
+}
+
+const describePlugin = ({ plugin: { definition, options }, source, placeholders }: OwnEntry): Tree => ({
+  name: definition.name,
+  options: plain(restore(options, placeholders) as Tree),
+  ...(source ? { source } : {}),
+});
+
+/** Without what was left undefined; a function is only named. */
+const plain = (tree: Tree): Tree =>
+  withoutUndefined(mapLeaves(tree, (leaf) => (typeof leaf === 'function' ? `[function ${leaf.name}]` : leaf))) as Tree;
+
+function withoutUndefined(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutUndefined);
+  if (!isMap(value)) return value;
+  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
+  return Object.fromEntries(entries.map(([key, entry]) => [key, withoutUndefined(entry)]));
+}

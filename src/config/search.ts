@@ -1,0 +1,47 @@
+import { resolve } from 'node:path';
+import process from 'node:process';
+import { cosmiconfig } from 'cosmiconfig';
+import { messageOf } from '../errors.ts';
+import { displayPath } from './display.ts';
+import { configNotFound, configSyntax } from './errors.ts';
+
+const ENDINGS = ['yaml', 'yml', 'ts', 'js', 'mjs', 'json'];
+
+/** Where a config is looked for, in order, from the working directory up to the first `package.json`. */
+export const searchPlaces: readonly string[] = [
+  ...ENDINGS.map((ending) => `tailmix.config.${ending}`),
+  '.tailmixrc',
+  ...ENDINGS.map((ending) => `.tailmixrc.${ending}`),
+  'package.json',
+];
+
+/** The search asks only which file there is; `readLayer` reads it. */
+const found = (): object => ({});
+
+/**
+ * Finds the config of a folder.
+ *
+ * @returns its absolute path.
+ * @throws {TailmixError} CONFIG_NOT_FOUND
+ */
+export async function findConfig(from: string = process.cwd()): Promise<string> {
+  const explorer = cosmiconfig('tailmix', {
+    searchPlaces: [...searchPlaces],
+    searchStrategy: 'project',
+    ignoreEmptySearchPlaces: false,
+    loaders: {
+      noExt: found,
+      ...Object.fromEntries(ENDINGS.map((ending) => [`.${ending}`, found])),
+      '.json': (path, text) => {
+        try {
+          return path.endsWith('package.json') ? JSON.parse(text) : found();
+        } catch (error) {
+          throw configSyntax(displayPath(path), messageOf(error));
+        }
+      },
+    },
+  });
+  const result = await explorer.search(resolve(from));
+  if (!result) throw configNotFound(from, searchPlaces);
+  return result.filepath;
+}

@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import { isMap, type Path, valueAt } from './tree.ts';
+
+/** What zod's wrappers and containers hold; only the parts that are looked into. */
+interface Definition {
+  type: string;
+  innerType?: z.ZodType;
+  in?: z.ZodType;
+  element?: z.ZodType;
+  options?: readonly z.ZodType[];
+  discriminator?: string;
+}
+
+const definitionOf = (schema: z.ZodType): Definition => schema.def as unknown as Definition;
+
+/** A schema without optional, default and the like around it. */
+export function unwrap(schema: z.ZodType): z.ZodType {
+  const { innerType, type, in: input } = definitionOf(schema);
+  const inner = innerType ?? (type === 'pipe' ? input : undefined);
+  return inner ? unwrap(inner) : schema;
+}
+
+/** The schema of a place; in a union that of the option which the value's discriminator names. Null where unknown. */
+export function schemaAt(schema: z.ZodType, path: Path, value: unknown): z.ZodType | null {
+  const own = unwrap(schema);
+  const [key, ...rest] = path;
+  const definition = definitionOf(own);
+  if (definition.options && (key !== undefined || isMap(value))) {
+    const option = chosenOption(definition, value);
+    if (option) return schemaAt(option, path, value);
+  }
+  if (key === undefined) return schema;
+  const below = typeof value === 'object' && value !== null ? valueAt(value, [key]) : undefined;
+  const next = own instanceof z.ZodObject ? (own.shape[key] as z.ZodType | undefined) : definition.element;
+  return next ? schemaAt(next, rest, below) : null;
+}
+
+/** Options of a map, in schema order; empty for anything else. */
+export function optionsOf(schema: z.ZodType | null): string[] {
+  const own = schema && unwrap(schema);
+  return own instanceof z.ZodObject ? Object.keys(own.shape) : [];
+}
+
+/** Paths of every option with the given name, for example `epochs` → `train.epochs`. */
+export function findOption(schema: z.ZodType, name: string, path: Path = []): Path[] {
+  const own = unwrap(schema);
+  if (!(own instanceof z.ZodObject)) return [];
+  return Object.entries(own.shape).flatMap(([key, child]) => [
+    ...(key === name ? [[...path, key]] : []),
+    ...findOption(child as z.ZodType, name, [...path, key]),
+  ]);
+}
+
+function chosenOption({ options = [], discriminator }: Definition, value: unknown): z.ZodType | undefined {
+  if (discriminator === undefined) return undefined;
+  const chosen = valueAt(value, [discriminator]);
+  return options.find((option) => {
+    const own = unwrap(option);
+    return own instanceof z.ZodObject && (own.shape[discriminator] as z.ZodType).safeParse(chosen).success;
+  });
+}
+
+/** JSON Schema of what may be written for a schema. */
+export type Described = z.core.JSONSchema.JSONSchema;
+
+/** What may be written, as JSON Schema draft 7. */
+export const describeInput = (schema: z.ZodType): Described =>
+  z.toJSONSchema(schema, { io: 'input', target: 'draft-7', unrepresentable: 'any' }) as Described;
+
+/** Names of the options of a fixed choice; empty for anything else. */
+export function choicesOf(schema: z.ZodType): string[] {
+  const { enum: values, const: only, anyOf = [] } = describeInput(unwrap(schema));
+  const own = values ?? (only === undefined ? [] : [only]);
+  return [...own, ...anyOf.flatMap((option) => (option as Described).const ?? [])].map(String);
+}
+
+/** What is expected of a value, in words: `a number from 0 to 1`, `one of exp, step, none`. */
+export const expectation = (schema: z.ZodType): string => inWords(describeInput(unwrap(schema)));
+
+function inWords(described: Described): string {
+  const { type, enum: values, const: only, anyOf, oneOf, items, properties, pattern } = described;
+  if (values) return `one of ${values.join(', ')}`;
+  if (only !== undefined) return only === Number.POSITIVE_INFINITY ? '.inf' : JSON.stringify(only);
+  const options = anyOf ?? oneOf;
+  if (options) {
+    const phrases = options.map((option) => inWords(option as Described));
+    return [...new Set(phrases)].join(', or ');
+  }
+  switch (type) {
+    case 'integer':
+      return `a whole number${rangeOf(described)}`;
+    case 'number':
+      return `a number${rangeOf(described)}`;
+    case 'string':
+      return pattern ? `text like ${pattern}` : described.minLength ? 'text that is not empty' : 'text';
+    case 'boolean':
+      return 'true or false';
+    case 'null':
+      return 'null';
+    case 'array':
+      if (Array.isArray(items))
+        return `a list of ${items.length}: ${items.map((item) => inWords(item as Described)).join(', ')}`;
+      return `a list${described.minItems ? ` of at least ${described.minItems}` : ''}`;
+    case 'object':
+      return properties ? `a map with ${Object.keys(properties).join(', ')}` : 'a map';
+    default:
+      return 'another value';
+  }
+}
+
+function rangeOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Described): string {
+  const low = minimum !== undefined && minimum > Number.MIN_SAFE_INTEGER ? minimum : undefined;
+  const high = maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER ? maximum : undefined;
+  if (low !== undefined && high !== undefined) return ` from ${low} to ${high}`;
+  const parts = [
+    ...(low !== undefined ? [`${low} or more`] : []),
+    ...(exclusiveMinimum !== undefined ? [`above ${exclusiveMinimum}`] : []),
+    ...(high !== undefined ? [`${high} or less`] : []),
+    ...(exclusiveMaximum !== undefined ? [`below ${exclusiveMaximum}`] : []),
+  ];
+  return parts.length > 0 ? ` ${parts.join(' and ')}` : '';
+}

@@ -1,0 +1,71 @@
+/** A place in a config: keys of maps and indices of lists. */
+export type Path = readonly (string | number)[];
+
+/** A map as YAML, JSON or an object literal gives it. */
+export type Tree = Record<string, unknown>;
+
+/** True for maps; false for lists, scalars, functions, instances, and for plugins made by a call. */
+export function isMap(value: unknown): value is Tree {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return (prototype === Object.prototype || prototype === null) && !('definition' in value);
+}
+
+/** `['plugins', 1, 'kappa']` as `plugins[1].kappa`. */
+export const formatPath = (path: Path): string =>
+  path.reduce<string>(
+    (text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? key : `${text}.${key}`),
+    '',
+  );
+
+/** Reads `a.b[1].c` (also `a.b.1.c`); null where it is not of that form. */
+export function parsePath(text: string): (string | number)[] | null {
+  const keys: (string | number)[] = [];
+  for (const part of text.split('.')) {
+    const match = /^([^[\]\s]+)((?:\[\d+\])*)$/.exec(part);
+    if (!match || match[1] === '__proto__') return null;
+    keys.push(/^\d+$/.test(match[1]!) ? Number(match[1]) : match[1]!);
+    for (const [, index] of match[2]!.matchAll(/\[(\d+)\]/g)) keys.push(Number(index));
+  }
+  return keys;
+}
+
+/** The value at a path; undefined where there is none. */
+export const valueAt = (tree: unknown, path: Path): unknown =>
+  path.reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+        ? (value as Record<string | number, unknown>)[key]
+        : undefined,
+    tree,
+  );
+
+/** Maps and lists copied, all else as it is; `leaf` may replace what is neither. */
+export function mapLeaves(value: unknown, leaf: (value: unknown, path: Path) => unknown, path: Path = []): unknown {
+  if (Array.isArray(value)) return value.map((entry, i) => mapLeaves(entry, leaf, [...path, i]));
+  if (isMap(value)) {
+    return Object.fromEntries(
+      Object.entries(value).map(([key, entry]) => [key, mapLeaves(entry, leaf, [...path, key])]),
+    );
+  }
+  return leaf(value, path);
+}
+
+/** Options of these maps belong to their `name`: another name starts from that name's defaults. */
+const TAGGED: readonly string[] = ['model', 'train.optimizer'];
+
+/** `over` on top of `base`: maps merge deeply, lists and scalars replace, null removes. Neither is changed. */
+export function mergeTrees(base: Tree, over: Tree, path: Path = []): Tree {
+  const merged = new Map(Object.entries(base));
+  for (const [key, value] of Object.entries(over)) {
+    const at = [...path, key];
+    const below = merged.get(key);
+    if (value === null) merged.delete(key);
+    else if (!isMap(value)) merged.set(key, value);
+    else merged.set(key, mergeTrees(isMap(below) && !isRenamed(below, value, at) ? below : {}, value, at));
+  }
+  return Object.fromEntries(merged);
+}
+
+const isRenamed = (below: Tree, over: Tree, path: Path): boolean =>
+  TAGGED.includes(formatPath(path)) && over.name !== undefined && over.name !== below.name;
