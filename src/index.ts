@@ -1,5 +1,9 @@
 export { z } from 'zod';
 export { effectiveNumberWeights, inverseFrequencyWeights } from './class-weights.ts';
+export { type LoadContext, loadConfig } from './config/load.ts';
+export { type ConfigContext, resolveConfig } from './config/resolve.ts';
+export type { RunInput } from './config/schema.ts';
+export type { PluginEntry, PluginRegistry, ResolvedConfig, RunOptions } from './config/types.ts';
 export { type ErrorDetails, messageOf, TailmixError } from './errors.ts';
 export {
   type Batch,
