@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+// The launcher: plain Node, no dependencies, since it is what installs them in a checkout.
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const NEEDED = [20, 19];
+
+async function launch() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < NEEDED[0] || (major === NEEDED[0] && minor < NEEDED[1])) {
+    throw new Error(`Node ${NEEDED.join('.')} or newer is needed, this is ${process.version}; install a newer Node.`);
+  }
+  const root = dirname(dirname(fileURLToPath(import.meta.url)));
+  if (existsSync(join(root, 'src'))) {
+    const { prepareCheckout } = await import('./checkout.mjs');
+    await prepareCheckout(root);
+  }
+  const cli = join(root, 'dist', 'src', 'cli', 'index.js');
+  if (!existsSync(cli)) throw new Error(`${cli} is missing; install tailmix again.`);
+  const { main } = await import(pathToFileURL(cli).href);
+  return main(process.argv.slice(2));
+}
+
+try {
+  process.exitCode = await launch();
+} catch (error) {
+  process.stderr.write(`tailmix: ${error instanceof Error ? error.message : error}\n`);
+  process.exitCode = 1;
+}

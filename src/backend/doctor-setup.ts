@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs';
+import { lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf } from '../errors.ts';
+import { findCompiler } from './compile.ts';
+import type { Finding } from './finding.ts';
+import { whyNotNative } from './native.ts';
+import { cacheRoot, type NativeName, nativeFolder } from './paths.ts';
+import { readStamp } from './stamp.ts';
+
+/** Whether each native build is set up; the GPU build is mentioned only where it is. */
+export function nativeFindings(root: string = cacheRoot()): Finding[] {
+  const names: NativeName[] = existsSync(nativeFolder('native-gpu', root)) ? ['native', 'native-gpu'] : ['native'];
+  return names.map((name) => {
+    const title = name === 'native' ? 'native build' : 'native GPU build';
+    const folder = nativeFolder(name, root);
+    const why = whyNotNative(name, folder);
+    if (why !== null) return { name: title, status: 'note', value: `not available: ${why}` };
+    const { tensorflow, tfjsNode, createdAt } = readStamp(folder)!;
+    return {
+      name: title,
+      status: 'ok',
+      value: `TensorFlow ${tensorflow}, tfjs-node ${tfjsNode}, ${createdAt.slice(0, 10)}`,
+    };
+  });
+}
+
+/** The compiler that `tailmix setup` would use. */
+export async function compilerFinding(env?: NodeJS.ProcessEnv): Promise<Finding> {
+  try {
+    return { name: 'compiler', status: 'ok', value: (await findCompiler(env)).join(' ') };
+  } catch (error) {
+    return { name: 'compiler', status: 'note', value: messageOf(error) };
+  }
+}
+
+/** The cache folder, its size, and what in it is of no use to this version. */
+export async function cacheFinding(root: string = cacheRoot()): Promise<Finding> {
+  const title = 'cache';
+  if (!existsSync(root)) return { name: title, status: 'ok', value: `${root}, empty` };
+  const used = [nativeFolder('native', root), nativeFolder('native-gpu', root)];
+  const ours = (await readdir(root)).filter((entry) => /^(native(-gpu)?-tf|downloads$)/.test(entry));
+  const spare = ours.map((entry) => join(root, entry)).filter((path) => !used.includes(path));
+  const megabytes = async (paths: string[]): Promise<number> =>
+    Math.round((await Promise.all(paths.map(sizeOf))).reduce((a, b) => a + b, 0) / 1e6);
+  const value = `${root}, ${await megabytes([root])} MB`;
+  const spareMb = await megabytes(spare);
+  if (spareMb === 0) return { name: title, status: 'ok', value };
+  const cure = `${spareMb} MB are downloads or builds of other versions; remove with: rm -r ${spare.join(' ')}`;
+  return { name: title, status: 'note', value, cure };
+}
+
+/** Bytes of a file, or of everything in a folder. */
+async function sizeOf(path: string): Promise<number> {
+  const found = await lstat(path);
+  if (!found.isDirectory()) return found.size;
+  const sizes = await Promise.all((await readdir(path)).map((entry) => sizeOf(join(path, entry))));
+  return sizes.reduce((a, b) => a + b, 0);
+}
