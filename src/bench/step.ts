@@ -1,0 +1,130 @@
+import { resourceUsage } from 'node:process';
+import { type BackendChoice, loadBackend } from '../backend/load.ts';
+import { compose } from '../compose.ts';
+import type { ModelName, TrainOptions } from '../config/schema.ts';
+import { createLoader } from '../data/loader.ts';
+import type { LoadedRows } from '../data/types.ts';
+import { planEpoch } from '../epoch.ts';
+import { openFit, trainStep } from '../fit.ts';
+import { median } from '../metrics/statistics.ts';
+import type { Plugin } from '../plugin.ts';
+import { prepare } from '../prepare.ts';
+import { signatureFor } from '../step/signature.ts';
+import { noiseData } from './noise.ts';
+
+/** What to measure. */
+export interface StepBenchOptions {
+  model: ModelName;
+  batch: number;
+  precision: TrainOptions['precision'];
+  step: TrainOptions['step'];
+  /** Side of the square images, in pixels. */
+  imageSize: number;
+  classes: number;
+  /** Timed rounds; the figure is their median. */
+  rounds: number;
+  /** Steps of a round. */
+  steps: number;
+  backend: BackendChoice;
+  /** What the step does beside plain training, for example mixup and remix. */
+  plugins: readonly Plugin[];
+}
+
+/** Throughput of the bare step: no loader, no metrics. */
+export interface StepBenchResult {
+  model: string;
+  batch: number;
+  precision: string;
+  /** Median over the rounds. */
+  imagesPerSecond: number;
+  /** Prediction, batches of the same size, median. */
+  evaluationImagesPerSecond: number;
+  /** Images per second of each round. */
+  rounds: number[];
+  backend: string;
+  tensorflow: string | null;
+  threads: number;
+  stepMode: string;
+  stepModeReason: string | null;
+  compileMs: number;
+  /** Of the whole process, highest so far. */
+  peakMemoryBytes: number;
+  plugins: string[];
+}
+
+/** Distinct batches that the steps go through. */
+const BATCHES = 8;
+
+/**
+ * Times real training steps on random pixels: each with another uint8 batch, the plugins' decisions, normalisation,
+ * mixing, weight decay, running statistics, and the loss read back.
+ */
+export async function benchStep(options: StepBenchOptions): Promise<StepBenchResult> {
+  const { batch, imageSize, classes } = options;
+  const preparation = await prepare({
+    name: 'bench',
+    data: noiseData(batch * BATCHES, classes, [imageSize, imageSize, 3]),
+    model: { name: options.model },
+    plugins: options.plugins,
+    train: { epochs: 1, batchSize: batch, precision: options.precision, step: options.step, dropLast: true },
+    evaluate: { batchSize: batch },
+  });
+  const { info, data } = preparation;
+  const backend = await loadBackend(options.backend);
+  const composition = compose(options.plugins, info);
+  const fit = await openFit(preparation, composition, backend);
+  const loader = createLoader({ shape: info.imageShape, augment: [], seed: 0, workers: 0 });
+  try {
+    const planned = planEpoch({
+      subset: data.train,
+      seed: 0,
+      epoch: 1,
+      batchSize: batch,
+      dropLast: true,
+      samplingWeights: null,
+      draws: composition.draws,
+    });
+    const batches: LoadedRows[] = [];
+    for await (const rows of loader.load(data.train.split, planned, 1, false)) batches.push(rows);
+    const weights = new Float64Array(classes).fill(1);
+    let step = 0;
+    const train = (): void => {
+      const at = step++ % batches.length;
+      trainStep(fit, planned[at]!, batches[at]!, weights, { epoch: 1, step, stepInEpoch: step });
+    };
+    const signature = signatureFor(fit.program, 'predict', {});
+    const predict = (): void => void fit.engine.run(signature, { images: batches[step++ % batches.length]!.images });
+    const rounds = timeRounds(train, options);
+    return {
+      model: options.model,
+      batch,
+      precision: options.precision,
+      imagesPerSecond: median(rounds),
+      evaluationImagesPerSecond: median(timeRounds(predict, options)),
+      rounds,
+      backend: backend.name,
+      tensorflow: backend.tensorflow,
+      threads: backend.threads,
+      stepMode: fit.engine.mode,
+      stepModeReason: fit.engine.reason,
+      compileMs: fit.engine.compileMs,
+      peakMemoryBytes: resourceUsage().maxRSS * 1024,
+      plugins: options.plugins.map(({ definition }) => definition.name),
+    };
+  } finally {
+    await loader.close();
+    await fit.loader.close();
+    fit.engine.dispose();
+  }
+}
+
+/** Images per second of each round, after two steps that are not timed. */
+function timeRounds(work: () => void, { rounds, steps, batch }: StepBenchOptions): number[] {
+  work();
+  work();
+  return Array.from({ length: rounds }, () => {
+    const start = performance.now();
+    for (let i = 0; i < steps; i++) work();
+    return (steps * batch * 1000) / (performance.now() - start);
+  });
+}
