@@ -44,18 +44,11 @@ export default definePlugin({
     // After tracking: a run killed between the two repeats an epoch that was recorded, and none goes missing.
     const stage = Stage.Observe + 100;
     let best: number | null = null;
-    let written = 0;
 
     const write = async (path: string, run: Run): Promise<void> => {
       const snapshot = run.snapshot();
       await writeCheckpoint(path, snapshot);
       await hooks.onCheckpoint.promise({ path, epoch: snapshot.epoch, step: snapshot.step }, run);
-    };
-    const writeLast = async (epoch: number, directory: string, run: Run): Promise<void> => {
-      await write(checkpointPath(directory, epoch), run);
-      written = epoch;
-      for (const old of epochsToDelete(await checkpointEpochs(directory), keep))
-        await rm(checkpointPath(directory, old));
     };
     const isBest = (metrics: EpochMetrics): boolean => {
       if (split === 'none' || !metrics.test) return false;
@@ -66,18 +59,15 @@ export default definePlugin({
       return true;
     };
 
-    hooks.onTrainBegin.tapPromise({ name, stage }, async (run) => {
-      written = run.resumedFrom;
-    });
     hooks.onEpochEnd.tapPromise({ name, stage }, async (metrics, run) => {
       const { directory, info } = run;
       if (directory === null) return;
       if (isBest(metrics) && split !== 'none') await write(bestPath(directory, split), run);
-      if (metrics.epoch % every === 0 || metrics.epoch === info.epochs) await writeLast(metrics.epoch, directory, run);
-    });
-    hooks.onTrainEnd.tapPromise({ name, stage }, async (_, run) => {
-      const { epoch } = run.snapshot();
-      if (run.directory !== null && epoch > written) await writeLast(epoch, run.directory, run);
+      const isLast = metrics.epoch === info.epochs || run.summary().status === 'stopped';
+      if (!isLast && metrics.epoch % every !== 0) return;
+      await write(checkpointPath(directory, metrics.epoch), run);
+      for (const old of epochsToDelete(await checkpointEpochs(directory), keep))
+        await rm(checkpointPath(directory, old));
     });
     return {
       save: () => ({ best }),

@@ -1,0 +1,40 @@
+import { createBatch, createTargets } from '../../src/batch.ts';
+import { type Composition, compose } from '../../src/compose.ts';
+import type { Batch, StepContext, Targets } from '../../src/hooks.ts';
+import type { Plugin } from '../../src/plugin.ts';
+import type { RunInfo } from '../../src/run.ts';
+import { smallInfo } from './info.ts';
+
+/** CIFAR-10 LT, ratio 100 (methods.md 0.1). */
+export const CIFAR10_LT_100 = [5000, 2997, 1796, 1077, 645, 387, 232, 139, 83, 50];
+
+/** Info of a run on classes of the given sizes. */
+export const infoWithCounts = (classCounts: readonly number[], changes: Partial<RunInfo> = {}): RunInfo =>
+  smallInfo({
+    classCounts,
+    classes: classCounts.map((_, c) => `class ${c}`),
+    trainCount: classCounts.reduce((a, b) => a + b, 0),
+    ...changes,
+  });
+
+/** Step `step` of a run, in epoch `epoch`. */
+export const at = (epoch: number, step = 1, stepInEpoch = 1): StepContext => ({ epoch, step, stepInEpoch });
+
+/** A batch of the given labels as the plugins leave it, with its targets. */
+export function mixBatch(
+  { hooks, variants }: Pick<Composition, 'hooks' | 'variants'>,
+  labels: Int32Array,
+  ctx: StepContext,
+): { batch: Batch; targets: Targets } {
+  const rows = { size: labels.length, indices: labels.map((_, i) => i), labels, draws: {} };
+  const batch = hooks.onBatch.call(createBatch(rows, variants), ctx);
+  return { batch, targets: hooks.computeTargets.call(createTargets(batch), ctx) };
+}
+
+/** Class weights of a run in an epoch. */
+export const classWeightsIn = ({ hooks }: Composition, classes: number, epoch: number): number[] =>
+  Array.from(hooks.computeClassWeights.call(new Float64Array(classes).fill(1), epoch));
+
+/** Codes and messages of what plugins warn of. */
+export const warningsOf = (plugins: readonly Plugin[], info: RunInfo): string[] =>
+  compose(plugins, info).warnings.map(({ code, plugin, message }) => `${code} [${plugin}] ${message}`);
