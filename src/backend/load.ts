@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, sep } from 'node:path';
 import process from 'node:process';
 import { messageOf, TailmixError } from '../errors.ts';
+import { tf } from '../tf.ts';
 import type { TensorFlowBinding } from './binding.ts';
 import { backendUnavailable, unknownBackend } from './errors.ts';
 import { supplyKernels } from './kernels/index.ts';
@@ -41,11 +42,9 @@ const loaded = new Map<BackendName, Promise<Backend>>();
  * @throws TailmixError `BACKEND_UNAVAILABLE` if an engine asked for by name does not load; `BACKEND_UNKNOWN`.
  */
 export async function loadBackend(prefer: BackendChoice = 'auto'): Promise<Backend> {
-  const tf = await import('@tensorflow/tfjs');
   const backend = await choose(prefer);
   await tf.setBackend(backend.name === 'wasm' ? 'wasm' : 'tensorflow');
   await tf.ready();
-  const { supplyKernels } = await import('./kernels/index.ts');
   supplyKernels();
   return backend;
 }
@@ -85,7 +84,7 @@ async function loadNativeByName(name: NativeName, reason: string): Promise<Backe
   const missing = whyNotNative(name);
   if (missing !== null) throw backendUnavailable(name, missing, missing);
   try {
-    const { binding, threads } = await loadNative(name);
+    const { binding, threads } = loadNative(name);
     return { name, tensorflow: binding.TF_Version, threads, reason, binding };
   } catch (error) {
     throw backendUnavailable(name, messageOf(error), messageOf(error));

@@ -5,6 +5,8 @@ import { join, sep } from 'node:path';
 import process from 'node:process';
 import util from 'node:util';
 import { isMainThread } from 'node:worker_threads';
+import { internal } from '../errors.ts';
+import { tf } from '../tf.ts';
 import type { TensorFlowBinding } from './binding.ts';
 import { badThreads } from './errors.ts';
 import { bindingPath, NATIVE_SOURCES, type NativeName, nativeFolder, quietLoaderPath } from './paths.ts';
@@ -83,42 +85,40 @@ export function wantedThreads(env: NodeJS.ProcessEnv = process.env): number {
   return Number(asked);
 }
 
-const required = new Map<string, NodeJS.Require>();
+let loaded: (NativeBuild & { require: NodeJS.Require }) | null = null;
 
 /**
  * Requires a file of the installed tfjs-node by its path in the package, for example `dist/proto/api_pb`.
  *
- * @throws Error if no native build was loaded.
+ * @throws TailmixError `INTERNAL` if no native build was loaded
  */
 export function requireFromTfjsNode<T = unknown>(path: string): T {
-  const [require] = required.values();
-  if (require === undefined) throw new Error(`requireFromTfjsNode('${path}') before a native backend was loaded`);
-  return require(`./${path}`) as T;
+  if (loaded === null) throw internal(`requireFromTfjsNode('${path}') before a native backend was loaded`);
+  return loaded.require(`./${path}`) as T;
 }
 
-/** Loads the build in `folder` and registers tfjs-node's kernels and its backend `tensorflow`. */
-export async function loadNative(name: NativeName, folder: string = nativeFolder(name)): Promise<NativeBuild> {
+/**
+ * Loads the build in `folder` and registers tfjs-node's kernels and its backend `tensorflow`. A process holds one
+ * native build: both builds' libraries have the same names.
+ *
+ * @throws Error of the dynamic linker; TailmixError `INTERNAL` if another build is loaded
+ */
+export function loadNative(name: NativeName, folder: string = nativeFolder(name)): NativeBuild {
+  if (loaded?.folder === folder) return loaded;
+  if (loaded !== null) throw internal(`${loaded.folder} is loaded, so that ${folder} cannot be`);
   const threads = wantedThreads();
   prepareEnvironment(threads);
   restoreRemovedUtil();
-  const tf = await import('@tensorflow/tfjs');
   if (process.env.TF_CPP_MIN_LOG_LEVEL !== '0') ownRequire(quietLoaderPath(folder));
   const binding = ownRequire(bindingPath(folder)) as TensorFlowBinding;
   const packageName = NATIVE_SOURCES[name].npm;
-  if (!required.has(folder)) {
-    shareTensorflowJs(folder);
-    required.set(folder, createRequire(join(folder, 'node_modules', packageName, 'package.json')));
-  }
-  if (tf.findBackendFactory('tensorflow') == null) {
-    requireFromTfjsNode('dist/register_all_kernels');
-    type KernelBackend = new (
-      binding: TensorFlowBinding,
-      packageName: string,
-    ) => import('@tensorflow/tfjs').KernelBackend;
-    const { NodeJSKernelBackend } = requireFromTfjsNode<{ NodeJSKernelBackend: KernelBackend }>(
-      'dist/nodejs_kernel_backend',
-    );
-    tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, packageName), 3);
-  }
-  return { folder, binding, threads };
+  shareTensorflowJs(folder);
+  const require = createRequire(join(folder, 'node_modules', packageName, 'package.json'));
+  loaded = { folder, binding, threads, require };
+  require('./dist/register_all_kernels');
+  const { NodeJSKernelBackend } = require('./dist/nodejs_kernel_backend') as {
+    NodeJSKernelBackend: new (binding: TensorFlowBinding, packageName: string) => tf.KernelBackend;
+  };
+  tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, packageName), 3);
+  return loaded;
 }
