@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { dataOptions } from '../data/options.ts';
+import { modelOptions } from '../models/options.ts';
 import type { PluginEntry } from './types.ts';
+
+export type { ModelName, ModelOptions } from '../models/options.ts';
 
 const sgd = z
   .strictObject({
@@ -55,27 +58,6 @@ export const trainOptions = z.strictObject({
     .describe('captured: one graph per signature; eager: op by op; auto: captured where it works.'),
 });
 export type TrainOptions = z.output<typeof trainOptions>;
-
-/** Networks that ship with tailmix. */
-export const modelNames = ['resnet32', 'resnet18', 'resnet50', 'small-cnn', 'mlp'] as const;
-export type ModelName = (typeof modelNames)[number];
-
-/** `model`. */
-export const modelOptions = z.strictObject({
-  name: z.enum(modelNames).describe('Network.'),
-  width: z
-    .int()
-    .positive()
-    .optional()
-    .describe('Channels of the first stage; units of a hidden layer for mlp. Default: that of the network.'),
-  bias: z.boolean().default(true).describe('Whether the linear classifier has a bias; a cosine head never has one.'),
-  head: z
-    .enum(['linear', 'cosine'])
-    .default('linear')
-    .describe('Classifier: linear, or cosine of features and class weights times `scale` (LDAM’s head).'),
-  scale: z.number().positive().default(16).describe('Factor of the cosines; `head: cosine` only.'),
-});
-export type ModelOptions = z.output<typeof modelOptions>;
 
 /** `evaluate`. */
 export const evaluateOptions = z.strictObject({

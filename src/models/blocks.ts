@@ -1,0 +1,79 @@
+import { addRelu } from '../backend/kernels/index.ts';
+import { tf } from '../tf.ts';
+import {
+  type ConvolutionOptions,
+  convolutionNorm,
+  convolutionNormRelu,
+  type Layer,
+  sequence,
+  stateless,
+} from './layers.ts';
+
+/** What a residual block is given. */
+export interface BlockOptions extends Pick<ConvolutionOptions, 'initial'> {
+  in: number;
+  /** Channels of the block's narrow convolutions; a bottleneck gives four times as many. */
+  width: number;
+  stride: number;
+}
+
+/** Makes one residual block. */
+export type Block = (name: string, options: BlockOptions) => Layer;
+
+/** How a block's input gets to the shape of its output. */
+type Shortcut = (name: string, options: ConvolutionOptions & { stride: number }) => Layer;
+
+const residual = (branch: Layer, shortcut: Layer): Layer => ({
+  weights: [...branch.weights, ...shortcut.weights],
+  apply: (x, flow) => addRelu(branch.apply(x, flow), shortcut.apply(x, flow)),
+});
+
+const identity = stateless((x) => x);
+
+/** Two 3×3 convolutions (He et al. 2016). */
+export const basicBlock =
+  (shortcut: Shortcut): Block =>
+  (name, { in: inputs, width, stride, ...rest }) =>
+    residual(
+      sequence(
+        convolutionNormRelu(`${name}/conv1`, { in: inputs, out: width, stride, ...rest }),
+        convolutionNorm(`${name}/conv2`, { in: width, out: width, ...rest }),
+      ),
+      shortcut(name, { in: inputs, out: width, stride, ...rest }),
+    );
+
+/** 1×1, 3×3 and 1×1 convolution; the stride is at the 3×3, as torchvision has it ("v1.5"). */
+export const bottleneck =
+  (shortcut: Shortcut): Block =>
+  (name, { in: inputs, width, stride, ...rest }) =>
+    residual(
+      sequence(
+        convolutionNormRelu(`${name}/conv1`, { in: inputs, out: width, size: 1, ...rest }),
+        convolutionNormRelu(`${name}/conv2`, { in: width, out: width, stride, ...rest }),
+        convolutionNorm(`${name}/conv3`, { in: width, out: 4 * width, size: 1, ...rest }),
+      ),
+      shortcut(name, { in: inputs, out: 4 * width, stride, ...rest }),
+    );
+
+/** Option B of He et al.: where the shape changes, a 1×1 convolution with batch norm. */
+export const projection: Shortcut = (name, { in: inputs, out, stride, ...rest }) =>
+  stride === 1 && inputs === out
+    ? identity
+    : convolutionNorm(`${name}/shortcut`, { in: inputs, out, size: 1, stride, ...rest });
+
+/**
+ * Option A of He et al.: where the shape changes, every second pixel, with channels of zeros on both sides.
+ * An average over one pixel is what tfjs can take every second pixel with and has a gradient for.
+ */
+export const subsampling: Shortcut = (_, { in: inputs, out, stride }) => {
+  if (stride === 1 && inputs === out) return identity;
+  const before = Math.floor((out - inputs) / 2);
+  return stateless((x) =>
+    tf.pad(stride === 1 ? x : tf.avgPool(x, 1, stride, 'valid'), [
+      [0, 0],
+      [0, 0],
+      [0, 0],
+      [before, out - inputs - before],
+    ]),
+  );
+};

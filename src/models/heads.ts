@@ -1,0 +1,62 @@
+import { tf } from '../tf.ts';
+import { type Initializer, kaimingNormal, uniform, unitColumns } from './init.ts';
+import type { NamedTensors, WeightSpec } from './types.ts';
+
+/** What turns features `[batch, inputs]` into logits `[batch, classes]`. */
+export interface Head {
+  weights: readonly WeightSpec[];
+  apply(features: tf.Tensor2D, weights: NamedTensors): tf.Tensor2D;
+}
+
+/** Options of {@link classifier}. */
+export interface ClassifierOptions {
+  inputs: number;
+  classes: number;
+  head: 'linear' | 'cosine';
+  /** `linear` only. */
+  bias: boolean;
+  /** Factor of the cosines; `cosine` only. */
+  scale: number;
+  /** Initial kernel of a linear head. Default: {@link kaimingNormal} of the fan-in. */
+  initial?: (shape: readonly number[], fanIn: number) => Initializer;
+}
+
+const KERNEL = 'classifier/kernel';
+const BIAS = 'classifier/bias';
+
+/**
+ * The classifier: `x·W + b`, or `scale·cos(x, w_c)` for each class c without bias (LDAM's normalised linear layer).
+ * Kernel `[inputs, classes]`.
+ */
+export function classifier({ inputs, classes, head, bias, scale, initial = kaimingNormal }: ClassifierOptions): Head {
+  const shape = [inputs, classes] as const;
+  const spec = (name: string, kind: WeightSpec['kind'], of: readonly number[], values: Initializer): WeightSpec => ({
+    name,
+    shape: of,
+    kind,
+    initial: values,
+  });
+  if (head === 'cosine') {
+    return {
+      weights: [spec(KERNEL, 'kernel', shape, unitColumns(shape))],
+      apply(features, weights) {
+        const cosines = tf.matMul<tf.Tensor2D>(normalised(features, 1), normalised(weights[KERNEL] as tf.Tensor2D, 0));
+        return scale === 1 ? cosines : (cosines.mul(scale) as tf.Tensor2D);
+      },
+    };
+  }
+  return {
+    weights: [
+      spec(KERNEL, 'kernel', shape, initial(shape, inputs)),
+      ...(bias ? [spec(BIAS, 'bias', [classes], uniform([classes], inputs))] : []),
+    ],
+    apply(features, weights) {
+      const product = tf.matMul<tf.Tensor2D>(features, weights[KERNEL] as tf.Tensor2D);
+      return bias ? (product.add(weights[BIAS]!) as tf.Tensor2D) : product;
+    },
+  };
+}
+
+/** Scaled to length 1 along an axis; all zeros stay zeros. */
+const normalised = (x: tf.Tensor2D, axis: 0 | 1): tf.Tensor2D =>
+  x.mul(x.square().sum(axis, true).maximum(1e-24).rsqrt());

@@ -1,0 +1,43 @@
+import { imageTooSmall } from './errors.ts';
+import type { Task } from './network.ts';
+import type { ModelName, ModelOptions } from './options.ts';
+import { resnet18, resnet32, resnet50 } from './resnet.ts';
+import { mlp, smallCnn } from './small.ts';
+import type { Model } from './types.ts';
+
+export type { Task } from './network.ts';
+export { type ModelName, type ModelOptions, modelNames, modelOptions } from './options.ts';
+
+/** Smallest side of an image that still has a pixel to halve at every stride. */
+const smallestImage: Readonly<Record<ModelName, number>> = {
+  resnet32: 4,
+  resnet18: 8,
+  resnet50: 32,
+  'small-cnn': 4,
+  mlp: 1,
+};
+
+/**
+ * Makes a model of `model` options.
+ *
+ * @throws TailmixError `MODEL_IMAGE_SIZE` if the images are too small for it.
+ */
+export function createModel(options: ModelOptions, task: Task): Model {
+  const [height, width] = task.imageShape;
+  const smallest = smallestImage[options.name];
+  if (Math.min(height, width) < smallest) throw imageTooSmall(options.name, smallest, height, width);
+  const { head, bias, scale } = options;
+  const shared = { width: options.width, head: { head, bias, scale } };
+  switch (options.name) {
+    case 'resnet32':
+      return resnet32(shared, task);
+    case 'resnet18':
+      return resnet18(shared, task);
+    case 'resnet50':
+      return resnet50(shared, task);
+    case 'small-cnn':
+      return smallCnn(shared, task);
+    case 'mlp':
+      return mlp({ ...shared, depth: options.depth }, task);
+  }
+}

@@ -1,0 +1,103 @@
+import { batchNorm, relu } from '../backend/kernels/index.ts';
+import { tf } from '../tf.ts';
+import { constant, type Initializer, kaimingNormal } from './init.ts';
+import type { NamedTensors, WeightSpec } from './types.ts';
+
+/** One forward pass under way: weights go in, next statistics come out. */
+export interface Flow {
+  weights: NamedTensors;
+  training: boolean;
+  /** Filled by the layers, by weight name. */
+  statistics: NamedTensors;
+}
+
+/** A piece of a network: what it carries and what it does to `[batch, height, width, channels]`. */
+export interface Layer {
+  weights: readonly WeightSpec[];
+  apply(x: tf.Tensor4D, flow: Flow): tf.Tensor4D;
+}
+
+/** One layer after another. */
+export const sequence = (...layers: readonly Layer[]): Layer => ({
+  weights: layers.flatMap(({ weights }) => weights),
+  apply: (x, flow) => layers.reduce((y, layer) => layer.apply(y, flow), x),
+});
+
+/** A layer without weights. */
+export const stateless = (apply: (x: tf.Tensor4D) => tf.Tensor4D): Layer => ({ weights: [], apply: (x) => apply(x) });
+
+export const rectify: Layer = stateless(relu);
+
+/** Options of {@link convolution}. */
+export interface ConvolutionOptions {
+  in: number;
+  out: number;
+  /** Side of the square kernel, odd. Default 3. */
+  size?: number;
+  /** Default 1. */
+  stride?: number;
+  /** Given shape, fan-in and fan-out. Default: {@link kaimingNormal} of the fan-in. */
+  initial?: (shape: readonly number[], fans: { in: number; out: number }) => Initializer;
+}
+
+/**
+ * Convolution without bias, padded by `(size − 1) / 2` zeros on all four sides as PyTorch does, also for stride 2,
+ * where TensorFlow's `SAME` pads right and bottom alone. Kernel `[size, size, in, out]`.
+ */
+export function convolution(
+  name: string,
+  { in: inputs, out, size = 3, stride = 1, initial }: ConvolutionOptions,
+): Layer {
+  const kernel = `${name}/kernel`;
+  const shape = [size, size, inputs, out] as const;
+  const fans = { in: size * size * inputs, out: size * size * out };
+  const pads = [(size - 1) / 2, (size - 1) / 2] as [number, number];
+  const padding: tf.backend_util.ExplicitPadding | 'same' = stride === 1 ? 'same' : [[0, 0], pads, pads, [0, 0]];
+  return {
+    weights: [
+      { name: kernel, shape, kind: 'kernel', initial: initial?.(shape, fans) ?? kaimingNormal(shape, fans.in) },
+    ],
+    apply: (x, { weights }) => tf.conv2d(x, weights[kernel] as tf.Tensor4D, stride, padding),
+  };
+}
+
+/** Batch normalisation with PyTorch's momentum (0.1) and epsilon (1e-5). Everything is `[channels]`. */
+export function norm(name: string, channels: number): Layer {
+  const [scale, shift, mean, variance] = ['scale', 'shift', 'mean', 'variance'].map((part) => `${name}/${part}`) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  const spec = (weight: string, kind: WeightSpec['kind'], value: number): WeightSpec => ({
+    name: weight,
+    shape: [channels],
+    kind,
+    initial: constant([channels], value),
+  });
+  return {
+    weights: [
+      spec(scale, 'norm', 1),
+      spec(shift, 'norm', 0),
+      spec(mean, 'statistic', 0),
+      spec(variance, 'statistic', 1),
+    ],
+    apply(x, { weights, training, statistics }) {
+      const vector = (weight: string): tf.Tensor1D => weights[weight] as tf.Tensor1D;
+      const result = batchNorm(x, vector(scale), vector(shift), vector(mean), vector(variance), { training });
+      if (training) {
+        statistics[mean] = result.mean;
+        statistics[variance] = result.variance;
+      }
+      return result.y;
+    },
+  };
+}
+
+/** Convolution and batch norm: `<name>/kernel`, `<name>/norm/scale` and so on. */
+export const convolutionNorm = (name: string, options: ConvolutionOptions): Layer =>
+  sequence(convolution(name, options), norm(`${name}/norm`, options.out));
+
+/** {@link convolutionNorm}, then ReLU. */
+export const convolutionNormRelu = (name: string, options: ConvolutionOptions): Layer =>
+  sequence(convolutionNorm(name, options), rectify);

@@ -1,0 +1,60 @@
+import { tf } from '../tf.ts';
+import { type ClassifierOptions, classifier } from './heads.ts';
+import { type Flow, type Layer, sequence } from './layers.ts';
+import type { Model } from './types.ts';
+
+/** What a model is made for. */
+export interface Task {
+  /** Number of classes, C. */
+  classes: number;
+  /** `[height, width, channels]`. */
+  imageShape: readonly [number, number, number];
+}
+
+/** What {@link network} puts together. */
+export interface NetworkOptions {
+  name: string;
+  /** The network up to its features; one named stage ends with each. */
+  stages: readonly Layer[];
+  /** Channels of the last stage: with global average pooling the length of the feature vector. */
+  channels: number;
+  head: Omit<ClassifierOptions, 'inputs' | 'classes'>;
+  classes: number;
+}
+
+/** Blocks one after another under `<name>/block<i>`; the first has the stride. */
+export const blocks = (
+  name: string,
+  count: number,
+  block: (name: string, position: { first: boolean }) => Layer,
+): Layer => sequence(...Array.from({ length: count }, (_, i) => block(`${name}/block${i + 1}`, { first: i === 0 })));
+
+/**
+ * A convolutional network: stages, global average pooling, classifier.
+ * Features can be mixed at `input`, after each stage (`stage1`, …), and at `pool`, the features themselves.
+ */
+export function network({ name, stages, channels, head: headOptions, classes }: NetworkOptions): Model {
+  const head = classifier({ ...headOptions, inputs: channels, classes });
+  return {
+    name,
+    weights: [...stages.flatMap(({ weights }) => weights), ...head.weights],
+    stages: ['input', ...stages.map((_, i) => `stage${i + 1}`), 'pool'],
+    featureSize: channels,
+    forward(weights, images, pass) {
+      const flow: Flow = { weights, training: pass.training, statistics: {} };
+      const input = pass.atStage('input', images) as tf.Tensor4D;
+      const last = stages.reduce(
+        (x, stage, i) => pass.atStage(`stage${i + 1}`, stage.apply(x, flow)) as tf.Tensor4D,
+        input,
+      );
+      const features = pass.atStage('pool', globalAverage(last)) as tf.Tensor2D;
+      return { logits: head.apply(features, weights), features, statistics: flow.statistics };
+    },
+  };
+}
+
+/** Mean over height and width, as a pooling op: its gradient is one op, where that of `tf.mean` multiplies by ones. */
+function globalAverage(x: tf.Tensor4D): tf.Tensor2D {
+  const [batch, height, width, channels] = x.shape;
+  return tf.avgPool(x, [height, width], 1, 'valid').reshape([batch, channels]);
+}

@@ -1,0 +1,115 @@
+import { tf } from '../tf.ts';
+import { type Block, basicBlock, bottleneck, projection, subsampling } from './blocks.ts';
+import { type Initializer, kaimingNormal, uniform } from './init.ts';
+import { type ConvolutionOptions, convolutionNormRelu, type Layer, sequence, stateless } from './layers.ts';
+import { blocks, type NetworkOptions, network, type Task } from './network.ts';
+import type { Model } from './types.ts';
+
+/** Options that the residual networks share; `width` is the number of channels of the first stage. */
+export interface ResNetOptions {
+  width: number;
+  head: NetworkOptions['head'];
+}
+
+/**
+ * ResNet-32 for small images, as LDAM and most long-tail papers have it: three stages of five basic blocks with
+ * 16, 32 and 64 channels, shortcuts without weights (option A), Kaiming-normal kernels. 0.46 M parameters.
+ */
+export function resnet32({ width, head }: ResNetOptions, { classes, imageShape }: Task): Model {
+  const stem = convolutionNormRelu('stem', { in: imageShape[2], out: width });
+  const block = basicBlock(subsampling);
+  return network({
+    name: 'resnet32',
+    stages: residualStages(stem, block, { in: width, widths: [width, 2 * width, 4 * width], depths: [5, 5, 5] }),
+    channels: 4 * width,
+    head,
+    classes,
+  });
+}
+
+/**
+ * ResNet-18 for small images (3×3 stem, no pooling after it): four stages of two basic blocks with 64 to 512 channels,
+ * projection shortcuts, PyTorch's default initial values, as the public CINIC-10 runs have it.
+ */
+export function resnet18({ width, head }: ResNetOptions, { classes, imageShape }: Task): Model {
+  const initial: ConvolutionOptions['initial'] = (shape, fans) => uniform(shape, fans.in);
+  const stem = convolutionNormRelu('stem', { in: imageShape[2], out: width, initial });
+  const widths = [width, 2 * width, 4 * width, 8 * width];
+  return network({
+    name: 'resnet18',
+    stages: residualStages(stem, basicBlock(projection), { in: width, widths, depths: [2, 2, 2, 2], initial }),
+    channels: 8 * width,
+    head: { ...head, initial: uniform },
+    classes,
+  });
+}
+
+/**
+ * ResNet-50 for ImageNet-sized images, torchvision's: 7×7 stem with stride 2, max pooling, four stages of 3, 4, 6 and
+ * 3 bottlenecks, kernels Kaiming-normal of the fan-out.
+ */
+export function resnet50({ width, head }: ResNetOptions, { classes, imageShape }: Task): Model {
+  const initial: ConvolutionOptions['initial'] = (shape, fans) => kaimingNormal(shape, fans.out);
+  const stem = sequence(
+    convolutionNormRelu('stem', { in: imageShape[2], out: width, size: 7, stride: 2, initial }),
+    stateless(maxPool),
+  );
+  const widths = [width, 2 * width, 4 * width, 8 * width];
+  return network({
+    name: 'resnet50',
+    stages: residualStages(stem, bottleneck(projection), {
+      in: width,
+      widths,
+      depths: [3, 4, 6, 3],
+      expansion: 4,
+      initial,
+    }),
+    channels: 32 * width,
+    head: { ...head, initial: uniform },
+    classes,
+  });
+}
+
+interface StageTable {
+  /** Channels that the stem gives. */
+  in: number;
+  /** Of each stage. */
+  widths: readonly number[];
+  /** Blocks of each stage. */
+  depths: readonly number[];
+  /** Channels that a block gives, over its width. */
+  expansion?: number;
+  initial?: (shape: readonly number[], fans: { in: number; out: number }) => Initializer;
+}
+
+/** The stages of a residual network, the stem in the first; each but the first halves height and width. */
+function residualStages(
+  stem: Layer,
+  block: Block,
+  { in: stemChannels, widths, depths, expansion = 1, ...rest }: StageTable,
+): Layer[] {
+  return widths.map((width, i) => {
+    const before = i === 0 ? stemChannels : widths[i - 1]! * expansion;
+    const stage = blocks(`stage${i + 1}`, depths[i]!, (name, { first }) =>
+      block(name, { in: first ? before : width * expansion, width, stride: first && i > 0 ? 2 : 1, ...rest }),
+    );
+    return i === 0 ? sequence(stem, stage) : stage;
+  });
+}
+
+/**
+ * 3×3 maximum with stride 2, padded by one on all sides as in PyTorch. Zeros pad as well as minus infinity does,
+ * because a ReLU comes before.
+ */
+const maxPool = (x: tf.Tensor4D): tf.Tensor4D =>
+  tf.maxPool(
+    tf.pad(x, [
+      [0, 0],
+      [1, 1],
+      [1, 1],
+      [0, 0],
+    ]),
+    3,
+    2,
+    'valid',
+  );
