@@ -1,11 +1,11 @@
 import type { z } from 'zod';
 import type { BackendChoice } from './backend/load.ts';
 import { type Composition, compose } from './compose.ts';
-import { evaluateOptions, modelOptions, trainOptions } from './config/schema.ts';
+import { evaluateOptions, trainOptions } from './config/schema.ts';
 import { describeData, loadData } from './data/load-data.ts';
 import { type DataInput, dataOptions } from './data/options.ts';
 import type { LoadedData, ReadProgress } from './data/types.ts';
-import { createModel } from './models/index.ts';
+import { createModel, modelOptions } from './models/index.ts';
 import type { Model } from './models/types.ts';
 import { formatPlan } from './plan.ts';
 import type { Plugin, PluginDefinition } from './plugin.ts';
