@@ -1,12 +1,14 @@
 import { resourceUsage } from 'node:process';
 import { type BackendChoice, loadBackend } from '../backend/load.ts';
 import { compose } from '../compose.ts';
-import type { ModelName, TrainOptions } from '../config/schema.ts';
+import type { TrainOptions } from '../config/schema.ts';
 import { createLoader } from '../data/loader.ts';
 import type { LoadedRows } from '../data/types.ts';
 import { planEpoch } from '../epoch.ts';
 import { openFit, trainStep } from '../fit.ts';
 import { median } from '../metrics/statistics.ts';
+import type { ModelName } from '../models/options.ts';
+import { modelOptions } from '../models/options.ts';
 import type { Plugin } from '../plugin.ts';
 import { prepare } from '../prepare.ts';
 import { signatureFor } from '../step/signature.ts';
@@ -64,7 +66,7 @@ export async function benchStep(options: StepBenchOptions): Promise<StepBenchRes
   const preparation = await prepare({
     name: 'bench',
     data: noiseData(batch * BATCHES, classes, [imageSize, imageSize, 3]),
-    model: { name: options.model },
+    model: modelOptions.parse({ name: options.model }),
     plugins: options.plugins,
     train: { epochs: 1, batchSize: batch, precision: options.precision, step: options.step, dropLast: true },
     evaluate: { batchSize: batch },
