@@ -20,7 +20,7 @@ export const badFile = (path: string, expected: string, got: string): TailmixErr
 export const emptyClass = (name: string, ratio: number, largest: number): TailmixError =>
   config(
     'DATA_EMPTY_CLASS',
-    `data.ratio: expected at most ${largest}, the images of the largest class of "${name}"; got ${ratio}, which leaves class "${name}" without images. Lower the ratio.`,
+    `data.ratio: expected at most ${largest}, the size of the largest class, so that every class has an image; got ${ratio}, which leaves class "${name}" none. Lower the ratio.`,
   );
 
 /** Sampling weights of another length than the training set. */
@@ -113,7 +113,7 @@ export const unknownClass = (folder: string, classes: readonly string[]): Tailmi
 export const badImage = (path: string, reason: string, cause: unknown): TailmixError =>
   run(
     'DATA_IMAGE',
-    `${path}: expected a readable image; got "${reason}". Replace the file, or set data.onCorrupt to skip.`,
+    `${path}: expected a readable image; got "${reason.split('\n').slice(0, 2).join(' ')}". Replace the file, or set data.onCorrupt to skip.`,
     cause,
   );
 

@@ -42,10 +42,17 @@ function list(options: DataOptions): { train: ClassFolders; test: ClassFolders }
   return { train, test: listClassFolders(join(root, held), { classes: train.classes, mayLackClasses: true }) };
 }
 
-async function shapeOf({ files }: ClassFolders, { imageSize }: DataOptions): Promise<Shape> {
-  if (imageSize === undefined) return imageShape(files[0]!.path);
-  const [height, width] = typeof imageSize === 'number' ? [imageSize, imageSize] : imageSize;
-  return [height, width, 3];
+/** The size asked for, else that of the first image (that can be read, where others are skipped). */
+async function shapeOf({ files }: ClassFolders, { imageSize, onCorrupt }: DataOptions): Promise<Shape> {
+  if (imageSize !== undefined) {
+    const [height, width] = typeof imageSize === 'number' ? [imageSize, imageSize] : imageSize;
+    return [height, width, 3];
+  }
+  for (const { path } of onCorrupt === 'skip' ? files : []) {
+    const shape = await imageShape(path).catch(() => null);
+    if (shape !== null) return shape;
+  }
+  return imageShape(files[0]!.path);
 }
 
 function infoOf({ classes }: ClassFolders, shape: Shape): ImageInfo {

@@ -75,7 +75,7 @@ function createThreadedLoader({ shape, augment, seed, prefetch, program }: Loade
     if (loading) throw internal('a loader loads one epoch at a time');
     loading = true;
     const id = ++jobs;
-    const slotBytes = bytes * Math.max(0, ...steps.map((step) => step.indices.length));
+    const slotBytes = bytes * steps.reduce((most, step) => Math.max(most, step.indices.length), 0);
     if (slots.byteLength < slotCount * slotBytes) slots = new SharedArrayBuffer(slotCount * slotBytes);
     Atomics.store(control, JOB, id);
     for (let slot = 0; slot < slotCount; slot++) Atomics.store(control, STATE + slot, slot);
@@ -100,7 +100,9 @@ function createThreadedLoader({ shape, augment, seed, prefetch, program }: Loade
           images: new Uint8Array(slots, slot * slotBytes, step.indices.length * bytes),
           labels: labelsOf(split, step),
           release() {
-            if (Atomics.compareExchange(control, STATE + slot, ~s, s + slotCount) === ~s) wakeWorkers(control);
+            if (control[JOB] !== id || control[STATE + slot] !== ~s) return;
+            Atomics.store(control, STATE + slot, s + slotCount);
+            wakeWorkers(control);
           },
         };
       }

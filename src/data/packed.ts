@@ -11,7 +11,7 @@ import type { PixelSource } from './types.ts';
  *   4096               pixels: count × height × width × channels uint8
  *   …                  labels: count × int32
  *   …                  metadata: JSON
- *   last 48 bytes      length of the metadata u32, version u32, SHA-256 of labels and metadata (32), magic (8)
+ *   last 52 bytes      length of the metadata u32, count u32, version u32, SHA-256 of labels and metadata (32), magic (8)
  *
  * The footer comes last, so that a file that was cut off anywhere is not one.
  */
@@ -19,7 +19,7 @@ import type { PixelSource } from './types.ts';
 const MAGIC = Buffer.from('TAILMIX\n', 'latin1');
 const VERSION = 1;
 const PIXELS_AT = 4096;
-const FOOTER = 48;
+const FOOTER = 52;
 /** Files with up to this many bytes of pixels are read into memory; larger ones stay on disk. */
 const MEMORY_LIMIT = 2 ** 30;
 const CHUNK = 2 ** 22;
@@ -104,8 +104,9 @@ export async function writePacked(
     const tail = Buffer.concat([labelBytes, Buffer.from(JSON.stringify(metadata))]);
     const footer = Buffer.alloc(FOOTER);
     footer.writeUInt32LE(tail.length - labelBytes.length, 0);
-    footer.writeUInt32LE(VERSION, 4);
-    createHash('sha256').update(tail).digest().copy(footer, 8);
+    footer.writeUInt32LE(labels.length, 4);
+    footer.writeUInt32LE(VERSION, 8);
+    createHash('sha256').update(tail).digest().copy(footer, 12);
     MAGIC.copy(footer, FOOTER - MAGIC.length);
     await file.write(Buffer.concat([tail, footer]));
   });
@@ -143,34 +144,21 @@ export async function openPacked(path: string, key: string, memoryLimit = MEMORY
 
 const imageBytes = ([height, width, channels]: Shape): number => height * width * channels;
 
-/** Labels and metadata, or null when they are not whole. */
+/** Labels and metadata, or null when they are not whole. Nothing in them is used before their hash is right. */
 async function readTail(file: FileHandle): Promise<Pick<Packed, 'metadata' | 'labels'> | null> {
   const { size } = await file.stat();
   if (size < PIXELS_AT + FOOTER) return null;
   const footer = await readAt(file, size - FOOTER, FOOTER);
-  if (!footer.subarray(FOOTER - MAGIC.length).equals(MAGIC) || footer.readUInt32LE(4) !== VERSION) return null;
-  const metadataBytes = footer.readUInt32LE(0);
-  const metadataAt = size - FOOTER - metadataBytes;
-  if (metadataAt < PIXELS_AT) return null;
-  const text = await readAt(file, metadataAt, metadataBytes);
-  const metadata = parseMetadata(text);
-  if (metadata === null) return null;
-  const labelsAt = PIXELS_AT + metadata.count * imageBytes(metadata.shape);
-  if (labelsAt + metadata.count * 4 !== metadataAt) return null;
-  const labelBytes = await readAt(file, labelsAt, metadata.count * 4);
-  const hash = createHash('sha256').update(labelBytes).update(text).digest();
-  if (!hash.equals(footer.subarray(8, 40))) return null;
-  const labels = Int32Array.from({ length: metadata.count }, (_, row) => labelBytes.readInt32LE(row * 4));
+  if (!footer.subarray(FOOTER - MAGIC.length).equals(MAGIC) || footer.readUInt32LE(8) !== VERSION) return null;
+  const labelBytes = 4 * footer.readUInt32LE(4);
+  const tailBytes = labelBytes + footer.readUInt32LE(0);
+  if (PIXELS_AT + tailBytes + FOOTER > size) return null;
+  const tail = await readAt(file, size - FOOTER - tailBytes, tailBytes);
+  if (!createHash('sha256').update(tail).digest().equals(footer.subarray(12, 44))) return null;
+  const metadata = JSON.parse(tail.toString('utf8', labelBytes)) as PackedMetadata;
+  if (PIXELS_AT + metadata.count * imageBytes(metadata.shape) + tailBytes + FOOTER !== size) return null;
+  const labels = Int32Array.from({ length: metadata.count }, (_, row) => tail.readInt32LE(row * 4));
   return { metadata, labels };
-}
-
-/** Null for what is not JSON; whether it is ours is told by the hash. */
-function parseMetadata(text: Buffer): PackedMetadata | null {
-  try {
-    return JSON.parse(text.toString('utf8')) as PackedMetadata;
-  } catch {
-    return null;
-  }
 }
 
 async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {

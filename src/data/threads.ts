@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { messageOf, TailmixError } from '../errors.ts';
+import { internal, messageOf, TailmixError } from '../errors.ts';
 import { loaderDied } from './errors.ts';
 import type { Job, Report } from './ring.ts';
 
@@ -28,7 +28,6 @@ const ownProgram = new URL(
  */
 export function startThreads(workers: number, program: URL = ownProgram): Threads {
   let failure: TailmixError | undefined;
-  let closing = false;
   let job = 0;
   const busy = new Set<Worker>();
   let wake = (): void => {};
@@ -37,7 +36,7 @@ export function startThreads(workers: number, program: URL = ownProgram): Thread
     const thread = new Worker(program, { workerData: { worker, workers } });
     const died = (reason: string, cause?: unknown): void => {
       busy.delete(thread);
-      if (!closing) failure ??= loaderDied(reason, cause);
+      failure ??= loaderDied(reason, cause);
       wake();
     };
     thread.on('message', (report: Report) => {
@@ -82,7 +81,7 @@ export function startThreads(workers: number, program: URL = ownProgram): Thread
       check();
     },
     async close() {
-      closing = true;
+      failure ??= internal('the loader is closed');
       await Promise.all(pool.map((thread) => thread.terminate()));
     },
   };
