@@ -113,7 +113,7 @@ export const unknownClass = (folder: string, classes: readonly string[]): Tailmi
 export const badImage = (path: string, reason: string, cause: unknown): TailmixError =>
   run(
     'DATA_IMAGE',
-    `${path}: expected a readable image; got "${reason.split('\n').slice(0, 2).join(' ')}". Replace the file, or set data.onCorrupt to skip.`,
+    `${path}: expected a readable image; got "${reason.split('\n')[0]!.replace(/:?\s*$/, '')}". Replace the file, or set data.onCorrupt to skip.`,
     cause,
   );
 

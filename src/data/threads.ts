@@ -33,7 +33,7 @@ export function startThreads(workers: number, program: URL = ownProgram): Thread
   let wake = (): void => {};
 
   const pool = Array.from({ length: workers }, (_, worker) => {
-    const thread = new Worker(program, { workerData: { worker, workers } });
+    const thread = new Worker(program, { workerData: { worker, workers }, execArgv: [] });
     const died = (reason: string, cause?: unknown): void => {
       busy.delete(thread);
       failure ??= loaderDied(reason, cause);

@@ -125,7 +125,7 @@ describe('a broken image', () => {
     const path = join(root, 'train', 'a', '1.png');
     await writeFile(path, (await readFile(path)).subarray(0, 60));
     expect(await messageOfError(() => load(), root)).toMatchInlineSnapshot(
-      `"…/train/a/1.png: expected a readable image; got "Input buffer has corrupt header:". Replace the file, or set data.onCorrupt to skip."`,
+      `"…/train/a/1.png: expected a readable image; got "Input buffer has corrupt header". Replace the file, or set data.onCorrupt to skip."`,
     );
     const { train, skipped } = await load({ onCorrupt: 'skip' });
     expect(skipped).toEqual([path]);
@@ -159,11 +159,15 @@ describe('a broken image', () => {
     const { root, load } = await setUp({ train: { a: 2 }, test: { a: 1 } });
     const path = join(root, 'train', 'a', '0.png');
     await writeFile(path, 'no');
-    expect(await messageOfError(() => load(), root)).toMatchInlineSnapshot(`"…/train/a/0.png: expected a readable image; got "Input file contains unsupported image format". Replace the file, or set data.onCorrupt to skip."`);
+    expect(await messageOfError(() => load(), root)).toMatchInlineSnapshot(
+      `"…/train/a/0.png: expected a readable image; got "Input file contains unsupported image format". Replace the file, or set data.onCorrupt to skip."`,
+    );
     const { info, skipped } = await load({ onCorrupt: 'skip' });
     expect([info.shape, skipped]).toEqual([[4, 5, 3], [path]]);
     await writeFile(join(root, 'train', 'a', '1.png'), 'no');
-    expect(await messageOfError(() => load({ onCorrupt: 'skip' }), root)).toMatchInlineSnapshot(`"…/train/a/0.png: expected a readable image; got "Input file contains unsupported image format". Replace the file, or set data.onCorrupt to skip."`);
+    expect(await messageOfError(() => load({ onCorrupt: 'skip' }), root)).toMatchInlineSnapshot(
+      `"…/train/a/0.png: expected a readable image; got "Input file contains unsupported image format". Replace the file, or set data.onCorrupt to skip."`,
+    );
   });
 });
 
