@@ -94,10 +94,7 @@ export function createMeter() {
       }
     },
     /** @param mixes whether anything mixes in this run. */
-    result(
-      mixes: boolean,
-      seconds: number,
-    ): Pick<EpochMetrics, 'learningRate' | 'train' | 'seconds' | 'imagesPerSecond'> {
+    result(mixes: boolean, seconds: number): Pick<EpochMetrics, 'learningRate' | 'train' | 'imagesPerSecond'> {
       return {
         learningRate,
         train: {
@@ -106,7 +103,6 @@ export function createMeter() {
           relabelledShare: mixes ? relabelled / samples : null,
           penalties: Object.fromEntries(Object.entries(penalties).map(([plugin, sum]) => [plugin, sum / samples])),
         },
-        seconds,
         imagesPerSecond: samples / seconds,
       };
     },

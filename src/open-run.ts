@@ -1,3 +1,4 @@
+import process from 'node:process';
 import type { Backend } from './backend/load.ts';
 import type { Composition } from './compose.ts';
 import { messageOf } from './errors.ts';
@@ -100,6 +101,7 @@ export function createRun({
         precision: settings.train.precision,
         seconds: seconds(),
         tailmix: version,
+        versions: { node: process.versions.node, ...(backend.tensorflow && { tensorflow: backend.tensorflow }) },
       };
     },
   };

@@ -78,6 +78,7 @@ async function trainEpoch(fit: Fit, epoch: number): Promise<void> {
   }
   const meter = createMeter();
   const start = performance.now();
+  const waited = loader.waitMs;
   let stepInEpoch = 0;
   for await (const rows of loader.load(data.train.split, steps, epoch, true)) {
     const ctx: StepContext = {
@@ -92,13 +93,16 @@ async function trainEpoch(fit: Fit, epoch: number): Promise<void> {
     await new Promise(setImmediate);
     if (fit.options.signal?.aborted) return run.stop(String(fit.options.signal.reason ?? 'aborted'));
   }
-  const trained = meter.result('mix' in composition.provides, (performance.now() - start) / 1000);
+  const seconds = (performance.now() - start) / 1000;
+  const waitSeconds = (loader.waitMs - waited) / 1000;
   const due = epoch % settings.evaluate.every === 0 || epoch === info.epochs || run.stopReason !== null;
   const predict = signatureFor(program, 'predict', {});
   const metrics: EpochMetrics = {
     epoch,
     step: epoch * info.stepsPerEpoch,
-    ...trained,
+    ...meter.result('mix' in composition.provides, seconds),
+    seconds,
+    waitSeconds,
     test: due ? await evaluate(engine, predict, loader, data.test, info) : null,
     validation: due && data.validation ? await evaluate(engine, predict, loader, data.validation, info) : null,
   };

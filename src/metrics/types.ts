@@ -68,6 +68,8 @@ export interface EpochMetrics {
   validation: Evaluation | null;
   /** Wall time of training in this epoch, without evaluation, in seconds. */
   seconds: number;
+  /** Part of `seconds` in which the step waited for the loader. */
+  waitSeconds: number;
   imagesPerSecond: number;
 }
 
