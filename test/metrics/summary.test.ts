@@ -26,6 +26,7 @@ const epoch = (number: number, test: Evaluation | null): EpochMetrics => ({
   test,
   validation: null,
   seconds: 1,
+  waitSeconds: 0,
   imagesPerSecond: 1280,
 });
 
