@@ -1,0 +1,69 @@
+import { dirname, join, relative, resolve } from 'node:path';
+import process from 'node:process';
+import { type Comparison, compareRuns } from '../report/compare.ts';
+import { type ResultsDocument, resultsDocument } from '../report/document.ts';
+import { loadRuns } from '../report/runs.ts';
+import { formatResultsTable } from '../report/table.ts';
+import { writeReport } from '../report/write.ts';
+
+/** Options of `tailmix report`. */
+export interface ReportCommandOptions {
+  /** Folder the report is written to. Default: `report/` in the folder given, or in the one that holds all of them. */
+  out?: string;
+  /** Print one JSON document on standard output. */
+  json?: boolean;
+  /** Method that the others are compared with. Default: the one called ERM, else the first. */
+  baseline?: string;
+}
+
+/** What `tailmix report --json` prints. */
+export interface ReportCommandDocument extends ResultsDocument {
+  /** Absolute path of `index.html`. */
+  report: string;
+}
+
+/**
+ * `tailmix report`: puts runs side by side, writes the report and prints the headline table and the report's path.
+ *
+ * @param paths Run directories, or folders of them.
+ * @returns exit code 0; everything that can go wrong is thrown
+ * @throws {TailmixError} Of {@link loadRuns}, {@link compareRuns} and {@link writeReport}.
+ */
+export async function report(
+  paths: readonly string[],
+  { out, json = false, baseline }: ReportCommandOptions = {},
+): Promise<number> {
+  const loaded = await loadRuns(paths);
+  const comparison = compareRuns(loaded, baseline === undefined ? {} : { baseline });
+  const page = resolve(await writeReport(comparison, out ?? join(sharedFolder(paths), 'report')));
+  if (json) {
+    const document: ReportCommandDocument = { ...resultsDocument(comparison), report: page };
+    process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  } else {
+    process.stdout.write(`${formatResultsTable(comparison, { width: process.stdout.columns ?? 100 })}\n`);
+    process.stderr.write(remarks(comparison));
+    process.stdout.write(`\nReport: ${page}\n`);
+  }
+  return 0;
+}
+
+/** The one folder given, or the deepest that holds all of several. */
+export function sharedFolder(paths: readonly string[]): string {
+  const absolute = paths.map((path) => resolve(path));
+  if (absolute.length === 1) return absolute[0]!;
+  let folder = dirname(absolute[0]!);
+  while (absolute.some((path) => relative(folder, path).startsWith('..'))) folder = dirname(folder);
+  return folder;
+}
+
+function remarks({ warnings, leftOut }: Comparison): string {
+  const list = (title: string, lines: readonly string[]) =>
+    lines.length === 0 ? '' : `\n${title}\n${lines.map((line) => `  ${line}\n`).join('')}`;
+  return (
+    list('Before comparing:', warnings) +
+    list(
+      'Left out:',
+      leftOut.map(({ path, reason }) => `${path}: ${reason}`),
+    )
+  );
+}

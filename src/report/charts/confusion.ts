@@ -1,0 +1,66 @@
+import type { TopLevelSpec } from 'vega-lite';
+import type { ClassBin } from '../class-bins.ts';
+
+/** Share of the images of bin i that were predicted as bin j, `[bins][bins]`; null in the row of a bin without images. */
+export function confusionShares(
+  confusion: readonly (readonly number[])[],
+  bins: readonly ClassBin[],
+): (number | null)[][] {
+  return bins.map((row) => {
+    const counts = bins.map((column) => {
+      let sum = 0;
+      for (const i of row.members) for (const j of column.members) sum += confusion[i]![j]!;
+      return sum;
+    });
+    const total = counts.reduce((a, b) => a + b, 0);
+    return counts.map((count) => (total === 0 ? null : count / total));
+  });
+}
+
+/** A confusion matrix, rows the true class, columns the predicted one, both from head to tail. Cells in percent of the row. */
+export function confusionSpec(confusion: readonly (readonly number[])[], bins: readonly ClassBin[]): TopLevelSpec {
+  const values = confusionShares(confusion, bins).flatMap((row, i) =>
+    row.flatMap((share, j) =>
+      share === null ? [] : [{ true: bins[i]!.label, predicted: bins[j]!.label, share: 100 * share, right: i === j }],
+    ),
+  );
+  const axis = { labelLimit: 68, labelFontSize: 10, domain: false, labelOverlap: false };
+  const sort = bins.map(({ label }) => label);
+  const step = bins.length <= 12 ? 25 : 15;
+  return {
+    data: { values },
+    width: { step },
+    height: { step },
+    encoding: {
+      x: {
+        field: 'predicted',
+        type: 'nominal',
+        sort,
+        title: 'predicted',
+        axis: { ...axis, orient: 'top', labelAngle: -50 },
+      },
+      y: { field: 'true', type: 'nominal', sort, title: 'true', axis },
+    },
+    layer: [
+      {
+        mark: { type: 'rect', stroke: 'var(--grid)', strokeWidth: 0.5 },
+        encoding: {
+          fill: { condition: { test: 'datum.right', value: 'var(--heat)' }, value: 'var(--wrong)' },
+          fillOpacity: { field: 'share', type: 'quantitative', scale: { domain: [0, 100], range: [0, 1] } },
+        },
+      },
+      ...(bins.length <= 12
+        ? [
+            {
+              transform: [{ filter: 'datum.share >= 0.5' }],
+              mark: { type: 'text', fontSize: 9.5 },
+              encoding: {
+                text: { field: 'share', type: 'quantitative', format: '.0f' },
+                fill: { condition: { test: 'datum.share > 55', value: 'var(--on-heat)' }, value: 'var(--ink)' },
+              },
+            },
+          ]
+        : []),
+    ],
+  } as TopLevelSpec;
+}

@@ -1,0 +1,38 @@
+import type { TopLevelSpec } from 'vega-lite';
+import type { Spread } from '../../metrics/statistics.ts';
+import { methodColour } from './theme.ts';
+
+/** One bar a method, with its figure. */
+export function speedSpec(
+  bars: readonly { label: string; value: Spread; text: string; index: number }[],
+  title: string,
+): TopLevelSpec {
+  const values = bars.map(({ label, value, text, index }) => ({
+    label,
+    value: value.mean,
+    text,
+    colour: methodColour(index),
+  }));
+  return {
+    data: { values },
+    width: 260,
+    height: { step: 24 },
+    encoding: {
+      y: { field: 'label', type: 'nominal', sort: null, title: null, axis: { labelLimit: 180, domain: false } },
+      x: {
+        field: 'value',
+        type: 'quantitative',
+        title,
+        axis: { grid: true, tickCount: 4, format: ',' },
+        scale: { zero: true },
+      },
+    },
+    layer: [
+      {
+        mark: { type: 'bar', height: { band: 0.7 } },
+        encoding: { fill: { field: 'colour', type: 'nominal', scale: null } },
+      },
+      { mark: { type: 'text', align: 'left', dx: 5, fill: 'var(--muted)' }, encoding: { text: { field: 'text' } } },
+    ],
+  } as TopLevelSpec;
+}

@@ -1,0 +1,61 @@
+import type { Comparison } from './compare.ts';
+import { figures } from './figures.ts';
+
+const columns = [
+  'method',
+  'seed',
+  'subset_seed',
+  'epochs',
+  'last_epoch',
+  ...figures.map(({ key }) => snake(key)),
+  'worst_class_name',
+  'best_on_test_optimistic_accuracy',
+  'best_on_test_optimistic_balanced_accuracy',
+  'best_on_test_optimistic_epoch',
+  'last_five_median_accuracy',
+  'last_five_median_balanced_accuracy',
+  'seconds',
+  'backend',
+  'step_mode',
+  'precision',
+  'subset_hash',
+  'config_hash',
+  'run',
+];
+
+/** `results.csv` (RFC 4180): one row a run, shares in 0…1, an empty cell where there is no figure. */
+export function resultsCsv({ methods }: Comparison): string {
+  const rows = methods.flatMap(({ label, runs }) =>
+    runs.map(({ path, summary }) => [
+      label,
+      summary.seed,
+      summary.subsetSeed,
+      summary.epochs,
+      summary.lastEpoch,
+      ...figures.map(({ of }) => of(summary.last)),
+      summary.last.worstClass.name,
+      summary.bestOnTest?.accuracy,
+      summary.bestOnTest?.balancedAccuracy,
+      summary.bestOnTest?.epoch,
+      summary.lastFiveMedian?.accuracy,
+      summary.lastFiveMedian?.balancedAccuracy,
+      summary.seconds,
+      summary.backend,
+      summary.stepMode,
+      summary.precision,
+      summary.subsetHash,
+      summary.configHash,
+      path,
+    ]),
+  );
+  return [columns, ...rows].map((row) => `${row.map(cell).join(',')}\r\n`).join('');
+}
+
+function cell(value: string | number | null | undefined): string {
+  const text = String(value ?? '');
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function snake(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`).replace(/(?<=\D)(\d)$/, '_$1');
+}

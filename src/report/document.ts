@@ -1,0 +1,111 @@
+import type { Spread } from '../metrics/statistics.ts';
+import type { GroupRule } from '../metrics/types.ts';
+import type { Comparison, Difference, MethodResult } from './compare.ts';
+import { type FigureKey, figures } from './figures.ts';
+
+type Figures = Record<FigureKey, number | null>;
+interface Pair {
+  accuracy: number;
+  balancedAccuracy: number;
+}
+
+/** A method in {@link ResultsDocument}: means over its seeds, with the standard deviations in `sd`. */
+export interface MethodDocument extends Figures {
+  method: string;
+  seeds: number[];
+  /** `[C]`, in label order; null for a class without a test image. */
+  perClass: (number | null)[];
+  worstClassNames: string[];
+  /** Sample standard deviations over the seeds; null for one seed. */
+  sd: (Figures & { perClass: (number | null)[] }) | null;
+  /** Optimistic: the epoch was chosen on the test set. */
+  bestOnTest: (Pair & { optimistic: true; sd: Pair | null }) | null;
+  lastFiveMedian: (Pair & { sd: Pair | null }) | null;
+  /** Paired by seed; null for the baseline. */
+  difference: (Figures & { against: string; seeds: number[]; wins: number; perClass: (number | null)[] }) | null;
+  /** Mean wall time of a run. */
+  seconds: number;
+  imagesPerSecond: number | null;
+  backend: string;
+  stepMode: string;
+  precision: string;
+  tailmix: string;
+  epochs: number;
+  /** `[C][C]`, rows true class, counts summed over the seeds. */
+  confusion: number[][] | null;
+  runs: { path: string; seed: number; subsetSeed: number; subsetHash: string; configHash: string; status: string }[];
+}
+
+/** `report.json`, and what `tailmix report --json` prints. Shares in 0…1, times in seconds. */
+export interface ResultsDocument {
+  dataset: string;
+  classes: readonly string[];
+  classCounts: readonly number[];
+  groups: GroupRule;
+  testCount: number;
+  methods: MethodDocument[];
+  warnings: string[];
+  leftOut: { path: string; reason: string }[];
+}
+
+/** A comparison as plain JSON. */
+export const resultsDocument = ({ methods, ...comparison }: Comparison): ResultsDocument => ({
+  ...comparison,
+  methods: methods.map(methodDocument),
+});
+
+const meanOf = (spread: Spread | null): number | null => spread?.mean ?? null;
+const sdOf = (spread: Spread | null): number | null => spread?.sd ?? null;
+
+const figureValues = (spreads: Record<FigureKey, Spread | null>, value: typeof meanOf): Figures =>
+  Object.fromEntries(figures.map(({ key }) => [key, value(spreads[key])])) as Figures;
+
+function pairValues(pair: MethodResult['bestOnTest']): (Pair & { sd: Pair | null }) | null {
+  if (!pair) return null;
+  const { accuracy, balancedAccuracy } = pair;
+  const sd =
+    accuracy.sd === null || balancedAccuracy.sd === null
+      ? null
+      : { accuracy: accuracy.sd, balancedAccuracy: balancedAccuracy.sd };
+  return { accuracy: accuracy.mean, balancedAccuracy: balancedAccuracy.mean, sd };
+}
+
+const differenceValues = ({ against, seeds, wins, figures, perClass }: Difference): MethodDocument['difference'] => ({
+  against,
+  seeds,
+  wins,
+  ...figureValues(figures, meanOf),
+  perClass: perClass.map(meanOf),
+});
+
+function methodDocument(method: MethodResult): MethodDocument {
+  const { epochs, backend, stepMode, precision, tailmix } = method.runs[0]!.summary;
+  const best = pairValues(method.bestOnTest);
+  return {
+    method: method.label,
+    seeds: method.seeds,
+    ...figureValues(method.figures, meanOf),
+    perClass: method.perClass.map(meanOf),
+    worstClassNames: method.worstClasses,
+    sd: method.seeds.length < 2 ? null : { ...figureValues(method.figures, sdOf), perClass: method.perClass.map(sdOf) },
+    bestOnTest: best && { ...best, optimistic: true },
+    lastFiveMedian: pairValues(method.lastFiveMedian),
+    difference: method.difference && differenceValues(method.difference),
+    seconds: method.seconds.mean,
+    imagesPerSecond: meanOf(method.imagesPerSecond),
+    backend,
+    stepMode,
+    precision,
+    tailmix,
+    epochs,
+    confusion: method.confusion,
+    runs: method.runs.map(({ path, summary: { seed, subsetSeed, subsetHash, configHash, status } }) => ({
+      path,
+      seed,
+      subsetSeed,
+      subsetHash,
+      configHash,
+      status,
+    })),
+  };
+}

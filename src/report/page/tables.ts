@@ -1,0 +1,144 @@
+import { describeGroups } from '../../metrics/groups.ts';
+import type { Spread } from '../../metrics/statistics.ts';
+import { binAccuracy } from '../charts/per-class.ts';
+import { classBins } from '../class-bins.ts';
+import type { Comparison, MethodResult } from '../compare.ts';
+import type { Figure } from '../figures.ts';
+import { decimalsFor, grouped, percent, points, withSpread } from '../format.ts';
+import { type Html, html } from '../html.ts';
+import { figuresShown } from '../table.ts';
+import { heads, swatch, table } from './parts.ts';
+
+const methodHead = (label: string, index: number): Html =>
+  html`<th scope="row" class="${label.length <= 24 ? 'short' : 'long'}">${swatch(index)}${label}</th>`;
+
+function cell(
+  spread: Spread | null,
+  decimals: number,
+  { best = false, show = percent }: { best?: boolean; show?: typeof points } = {},
+): Html {
+  if (!spread) return html`<td>–</td>`;
+  const sd = spread.sd === null ? null : html` <small>± ${percent(spread.sd, decimals)}</small>`;
+  return html`<td class="${best ? 'best' : ''}">${show(spread.mean, decimals)}${sd}</td>`;
+}
+
+/** Means that print the same as the best one of their column. */
+function bestOf(spreads: readonly (Spread | null)[], better: 'high' | 'low', decimals: number): Set<number> {
+  const sign = better === 'high' ? 1 : -1;
+  const printed = spreads.map((spread) => (spread ? sign * Number(percent(spread.mean, decimals)) : null));
+  const present = printed.filter((value) => value !== null);
+  if (present.length < 2) return new Set();
+  const best = Math.max(...present);
+  return new Set(printed.flatMap((value, i) => (value === best ? [i] : [])));
+}
+
+/** The table everything else explains: last epoch, in percent. */
+export function headlineTable(comparison: Comparison): Html {
+  const { methods, testCount, groups } = comparison;
+  const decimals = decimalsFor(testCount);
+  const shown = figuresShown(comparison);
+  const best = new Map(
+    shown.map(({ key, better }) => [
+      key,
+      bestOf(
+        methods.map((m) => m.figures[key]),
+        better,
+        decimals,
+      ),
+    ]),
+  );
+  const value = (method: MethodResult, i: number, { key }: Figure) =>
+    cell(method.figures[key], decimals, { best: best.get(key)?.has(i) ?? false });
+  const several = methods.some(({ seeds }) => seeds.length > 1);
+  return html`${table(
+    `Last epoch, in percent${several ? '; mean ± sample standard deviation over the seeds' : ''}.`,
+    heads(['Method', 'Seeds', ...shown.map(({ title }) => title)]),
+    methods.map(
+      (method, i) =>
+        html`<tr>${methodHead(method.label, i)}<td>${method.seeds.length}</td>${shown.map((figure) => value(method, i, figure))}</tr>`,
+    ),
+    { className: 'headline', label: 'Results of the last epoch' },
+  )}<p class="note">Groups: ${describeGroups(groups)}. ECE: expected calibration error, lower is better. Bold: best figure of its column, which need not be a significant one${sampling(comparison)}.</p>`;
+}
+
+/** How far the size of the test set alone moves an accuracy: 1.96 standard errors of a share. */
+function sampling({ methods, testCount }: Comparison): string {
+  const widest = Math.max(...methods.map(({ figures }) => figures.accuracy!.mean * (1 - figures.accuracy!.mean)));
+  return `: the ${grouped(testCount)} test images alone leave ±${(196 * Math.sqrt(widest / testCount)).toFixed(1)} points of doubt (95 %)`;
+}
+
+/** Figures that other papers report, kept apart from the headline. */
+export function otherProtocols({ methods, testCount }: Comparison): Html {
+  const decimals = decimalsFor(testCount);
+  return table(
+    html`<strong>Best on test is optimistic</strong>: the epoch was chosen on the test set itself, separately for each run. It stands here only to compare with papers that report it. The last-five median is over the last five evaluated epochs.`,
+    html`<tr><th rowspan="2" scope="col">Method</th><th colspan="2" scope="colgroup">Best on test (optimistic)</th><th colspan="2" scope="colgroup">Last-five median</th></tr>
+<tr><th scope="col">Accuracy</th><th scope="col">Balanced</th><th scope="col">Accuracy</th><th scope="col">Balanced</th></tr>`,
+    methods.map(
+      ({ label, bestOnTest, lastFiveMedian }, i) =>
+        html`<tr>${methodHead(label, i)}${[bestOnTest, lastFiveMedian].map((pair) => [cell(pair?.accuracy ?? null, decimals), cell(pair?.balancedAccuracy ?? null, decimals)])}</tr>`,
+    ),
+    { label: 'Other protocols' },
+  );
+}
+
+/** Differences to the baseline, seed by seed. */
+export function differenceTable(comparison: Comparison): Html | null {
+  const { methods, testCount } = comparison;
+  const [baseline, ...others] = methods;
+  const paired = others.filter(({ difference }) => difference);
+  if (!baseline || paired.length === 0) return null;
+  const decimals = decimalsFor(testCount);
+  const shown = figuresShown(comparison).filter(({ key }) => key !== 'top5');
+  return table(
+    html`Difference to <strong>${baseline.label}</strong> in percentage points, each seed against the same seed (same images, batches and draws)${paired.some(({ difference }) => difference!.seeds.length > 1) ? '; mean ± standard deviation of the differences' : ''}. Wins: seeds of higher balanced accuracy. Of ECE less is better.`,
+    heads(['Method', 'Wins', ...shown.map(({ title }) => title)]),
+    others.map((method, i) => {
+      const { label, difference } = method;
+      return difference
+        ? html`<tr>${methodHead(label, i + 1)}<td>${difference.wins} of ${difference.seeds.length}</td>${shown.map(({ key }) => cell(difference.figures[key], decimals, { show: points }))}</tr>`
+        : html`<tr>${methodHead(label, i + 1)}<td colspan="${shown.length + 1}" class="text">no seed in common with ${baseline.label}</td></tr>`;
+    }),
+    { className: 'headline', label: 'Differences to the baseline' },
+  );
+}
+
+/** Accuracy per class, or per bin of classes, in figures. */
+export function perClassTable({ classes, classCounts, methods, testCount }: Comparison): Html {
+  const decimals = decimalsFor(testCount);
+  const bins = classBins(classes, classCounts);
+  const binned = bins.some(({ members }) => members.length > 1);
+  return table(
+    binned
+      ? 'Mean test accuracy of the classes of a bin, in percent. Bins by number of training images: ranks from the largest class on.'
+      : 'Test accuracy per class, in percent, classes from head to tail.',
+    heads([binned ? 'Ranks' : 'Class', 'Training images', ...methods.map(({ label }) => label)]),
+    bins.map(
+      (bin) =>
+        html`<tr><th scope="row">${bin.label}</th><td>${bin.detail}</td>${methods.map((method) => html`<td>${withSpread(binAccuracy(method, bin), decimals)}</td>`)}</tr>`,
+    ),
+    { label: 'Accuracy per class' },
+  );
+}
+
+/** With many classes: the ones that all methods together do worst on. */
+export function worstClassesTable({ classes, classCounts, methods }: Comparison, most = 20): Html | null {
+  if (classes.length <= most) return null;
+  const mean = classes.map((_, label) => {
+    const tested = methods.flatMap(({ perClass }) => perClass[label] ?? []);
+    return tested.length === 0 ? null : tested.reduce((sum, spread) => sum + spread.mean, 0) / tested.length;
+  });
+  const worst = classes
+    .flatMap((_, label) => (mean[label] === null ? [] : [label]))
+    .sort((a, b) => mean[a]! - mean[b]! || a - b)
+    .slice(0, most);
+  return table(
+    `The ${worst.length} classes of the lowest accuracy, mean over the methods, in percent.`,
+    heads(['Class', 'Training images', 'Mean', ...methods.map(({ label }) => label)]),
+    worst.map(
+      (label) =>
+        html`<tr><th scope="row">${classes[label]!}</th><td>${grouped(classCounts[label]!)}</td><td>${percent(mean[label]!)}</td>${methods.map(({ perClass }) => html`<td>${withSpread(perClass[label] ?? null)}</td>`)}</tr>`,
+    ),
+    { label: 'Worst classes' },
+  );
+}

@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import type { Evaluation, RunSummary } from '../metrics/types.ts';
+
+const share = z.number().min(0).max(1);
+const count = z.int().min(0);
+
+const evaluation = z.object({
+  count,
+  loss: z.number(),
+  accuracy: share,
+  balancedAccuracy: share,
+  perClass: z.array(share.nullable()),
+  many: share.nullable(),
+  medium: share.nullable(),
+  few: share.nullable(),
+  worstClass: z.object({ label: count, name: z.string(), accuracy: share }),
+  macroF1: share,
+  ece: share,
+  reliability: z.array(z.object({ count, confidence: share.nullable(), accuracy: share.nullable() })),
+  top5: share.nullable(),
+  confusion: z.array(z.array(count)).nullable(),
+}) satisfies z.ZodType<Evaluation>;
+
+const pair = { accuracy: share, balancedAccuracy: share };
+
+/** `summary.json`, as it is read back: a file may be damaged, cut off or of another version. */
+export const runSummary = z
+  .object({
+    name: z.string(),
+    method: z.string(),
+    seed: z.number(),
+    subsetSeed: z.number(),
+    subsetHash: z.string(),
+    configHash: z.string(),
+    status: z.enum(['finished', 'stopped', 'failed']),
+    reason: z.string().nullable(),
+    dataset: z.string(),
+    classes: z.array(z.string()).min(1),
+    classCounts: z.array(count),
+    groups: z.object({ manyAbove: z.number(), fewBelow: z.number() }),
+    epochs: count,
+    last: evaluation.nullable(),
+    lastEpoch: count,
+    bestOnTest: z.object({ epoch: count, ...pair }).nullable(),
+    lastFiveMedian: z.object(pair).nullable(),
+    backend: z.string(),
+    stepMode: z.enum(['eager', 'captured']),
+    stepModeReason: z.string().nullable(),
+    precision: z.enum(['fp32', 'bf16']),
+    seconds: z.number().min(0),
+    tailmix: z.string(),
+    versions: z.record(z.string(), z.string()).exactOptional(),
+  })
+  .superRefine(({ classes, classCounts, last }, context) => {
+    const expect = (path: string[], got: number) => {
+      if (got === classes.length) return;
+      context.addIssue({
+        code: 'custom',
+        path,
+        message: `expected ${classes.length} entries, one per class, got ${got}`,
+      });
+    };
+    expect(['classCounts'], classCounts.length);
+    if (!last) return;
+    expect(['last', 'perClass'], last.perClass.length);
+    if (!last.confusion) return;
+    expect(['last', 'confusion'], last.confusion.length);
+    expect(['last', 'confusion', '0'], last.confusion[0]?.length ?? 0);
+  }) satisfies z.ZodType<RunSummary>;
+
+/** What the report takes from a line of `metrics.jsonl`. A figure that is not finite is null in JSON. */
+export const epochPoint = z.object({
+  epoch: z.int().positive(),
+  train: z.object({ loss: z.number().nullable(), accuracy: z.number().nullable() }),
+  test: z.object({ accuracy: share, balancedAccuracy: share }).nullable(),
+  seconds: z.number(),
+  imagesPerSecond: z.number().nullable(),
+});
+
+/** An epoch of a run, as far as curves and speed need it. */
+export type EpochPoint = z.output<typeof epochPoint>;

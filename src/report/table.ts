@@ -1,0 +1,123 @@
+import { describeGroups } from '../metrics/groups.ts';
+import type { Comparison, MethodResult } from './compare.ts';
+import { type Figure, figures } from './figures.ts';
+import { decimalsFor, withSpread } from './format.ts';
+
+/** From this many classes on, tables show top-5: of ten classes half are always among five. */
+const top5From = 100;
+
+/** Figures the tables show: those that at least one method has. */
+export const figuresShown = ({ methods, classes }: Comparison): Figure[] =>
+  figures.filter(
+    ({ key }) =>
+      (key !== 'top5' || classes.length >= top5From) && methods.some((method) => method.figures[key] !== null),
+  );
+
+/** Left of `width` as far as it fits, without cutting the first ones off. */
+const terminalOrder = [
+  'accuracy',
+  'balancedAccuracy',
+  'many',
+  'medium',
+  'few',
+  'worstClass',
+  'macroF1',
+  'ece',
+] as const;
+
+/**
+ * The headline table for a terminal: last epoch, in percent, mean ± sd over seeds. Columns that do not fit `width` are
+ * left off from the right; long method names are cut in the middle.
+ *
+ * @param options.width Columns of the terminal. Default 100.
+ */
+export function formatResultsTable(comparison: Comparison, { width = 100 }: { width?: number } = {}): string {
+  const { methods, testCount, groups } = comparison;
+  const decimals = decimalsFor(testCount);
+  const shown = figuresShown(comparison);
+  const columns = [
+    { head: 'seeds', cells: methods.map(({ seeds }) => String(seeds.length)) },
+    ...terminalOrder.flatMap((key) => {
+      const figure = shown.find((candidate) => candidate.key === key);
+      return figure
+        ? [
+            {
+              head: figure.short,
+              cells: methods.map((method) => withSpread(method.figures[key], decimals, { plusMinus: '±' })),
+            },
+          ]
+        : [];
+    }),
+  ].map((column) => ({ ...column, width: Math.max(column.head.length, ...column.cells.map((cell) => cell.length)) }));
+
+  const labels = methods.map(({ label }) => shorten(label, 28));
+  const labelWidth = Math.max('method'.length, ...labels.map((label) => label.length));
+  let used = labelWidth;
+  const fitting = columns.filter((column) => {
+    used += 2 + column.width;
+    return used <= width;
+  });
+  const line = (label: string, cell: (column: (typeof columns)[number]) => string) =>
+    [label.padEnd(labelWidth), ...fitting.map((column) => cell(column).padStart(column.width))].join('  ').trimEnd();
+  const rows = [
+    line('method', ({ head }) => head),
+    line('─'.repeat(labelWidth), (column) => '─'.repeat(column.width)),
+    ...methods.map((_, i) => line(labels[i]!, ({ cells }) => cells[i]!)),
+  ];
+  const spreadNote = methods.some(({ seeds }) => seeds.length > 1) ? ', mean ± sd over seeds' : '';
+  return [
+    `Last epoch, ${testCount} test images, in percent${spreadNote}.`,
+    '',
+    ...rows,
+    '',
+    describeGroups(groups),
+  ].join('\n');
+}
+
+const shorten = (text: string, length: number): string =>
+  text.length <= length ? text : `${text.slice(0, length - 12)}…${text.slice(-11)}`;
+
+/** `results.md`: the headline table and, apart from it, best-on-test and last-five median. */
+export function markdownTables(comparison: Comparison): string {
+  const { methods, testCount, groups, dataset, warnings } = comparison;
+  const decimals = decimalsFor(testCount);
+  const shown = figuresShown(comparison);
+  const table = (head: string[], row: (method: MethodResult) => string[]) =>
+    [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...methods.map(row)]
+      .map((cells) => `| ${cells.join(' | ')} |`)
+      .join('\n');
+  const name = ({ label }: MethodResult) => markdownText(label);
+  const parts = [
+    `# ${markdownText(dataset)}: ${methods.length} ${methods.length === 1 ? 'method' : 'methods'}`,
+    `Last epoch, ${testCount} test images, in percent; mean ± sample standard deviation over seeds. ${capital(describeGroups(groups))}.`,
+    table(['Method', 'Seeds', ...shown.map(({ title }) => title)], (method) => [
+      name(method),
+      String(method.seeds.length),
+      ...shown.map(({ key }) => withSpread(method.figures[key], decimals)),
+    ]),
+    '**Best on test is optimistic**: the epoch was chosen on the test set itself. It is here only to compare with papers that report it.',
+    table(
+      [
+        'Method',
+        'Best on test: accuracy',
+        'Best on test: balanced',
+        'Last-5 median: accuracy',
+        'Last-5 median: balanced',
+      ],
+      (method) => [
+        name(method),
+        ...[method.bestOnTest, method.lastFiveMedian].flatMap((pair) => [
+          withSpread(pair?.accuracy ?? null, decimals),
+          withSpread(pair?.balancedAccuracy ?? null, decimals),
+        ]),
+      ],
+    ),
+    ...(warnings.length > 0 ? [`Before comparing:\n\n${warnings.map((w) => `- ${markdownText(w)}`).join('\n')}`] : []),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** Text as it stands, also inside a table cell. */
+const markdownText = (text: string): string => text.replace(/[\\`*_[\]<>|#]/g, '\\$&').replace(/\s+/g, ' ');

@@ -1,0 +1,35 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../tracking/write-file.ts';
+import type { Comparison } from './compare.ts';
+import { resultsCsv } from './csv.ts';
+import { resultsDocument } from './document.ts';
+import { reportNotWritten } from './errors.ts';
+import { renderPage } from './page/page.ts';
+import { markdownTables } from './table.ts';
+
+/**
+ * Writes `index.html` (self-contained), `report.json`, `results.csv` and `results.md`.
+ *
+ * @param directory Made where it is missing.
+ * @param options.created Default: now.
+ * @returns Path of `index.html`.
+ * @throws {TailmixError} `REPORT_NOT_WRITTEN`, `WRITE_FAILED`.
+ */
+export async function writeReport(
+  comparison: Comparison,
+  directory: string,
+  { created = new Date() }: { created?: Date } = {},
+): Promise<string> {
+  const files = {
+    'index.html': await renderPage(comparison, created),
+    'report.json': `${JSON.stringify(resultsDocument(comparison), null, 1)}\n`,
+    'results.csv': resultsCsv(comparison),
+    'results.md': markdownTables(comparison),
+  };
+  await mkdir(directory, { recursive: true }).catch((error) => {
+    throw reportNotWritten(directory, error);
+  });
+  for (const [name, text] of Object.entries(files)) await writeFileAtomic(join(directory, name), text);
+  return join(directory, 'index.html');
+}
