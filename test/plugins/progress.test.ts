@@ -1,0 +1,147 @@
+import { Writable } from 'node:stream';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { barReporter } from '../../plugins/progress/bars.ts';
+import progress, { progressStyle } from '../../plugins/progress/index.ts';
+import { ipcReporter } from '../../plugins/progress/ipc.ts';
+import { epochLine, lineReporter } from '../../plugins/progress/lines.ts';
+import { compose } from '../../src/compose.ts';
+import type { ProgressMessage } from '../../src/tracking/progress-message.ts';
+import { smallInfo } from '../support/info.ts';
+import { epochMetrics, fakeRun } from '../support/tracked-run.ts';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+const info = smallInfo({ epochs: 2, stepsPerEpoch: 3 });
+const step = (n: number) => ({ epoch: 1, step: n, stepInEpoch: n, loss: 1 / n });
+
+describe('progressStyle', () => {
+  test.each([
+    { option: 'auto', asked: undefined, hasChannel: false, isTerminal: true, style: 'bars' },
+    { option: 'auto', asked: undefined, hasChannel: true, isTerminal: false, style: 'lines' },
+    { option: 'lines', asked: undefined, hasChannel: false, isTerminal: true, style: 'lines' },
+    { option: 'none', asked: undefined, hasChannel: false, isTerminal: true, style: 'none' },
+    { option: 'none', asked: 'ipc', hasChannel: true, isTerminal: true, style: 'ipc' },
+    { option: 'auto', asked: 'ipc', hasChannel: false, isTerminal: false, style: 'lines' },
+    { option: 'auto', asked: 'none', hasChannel: false, isTerminal: true, style: 'none' },
+    { option: 'auto', asked: 'nonsense', hasChannel: false, isTerminal: true, style: 'bars' },
+  ] as const)(
+    '$option, asked for $asked, channel $hasChannel, terminal $isTerminal: $style',
+    ({ option, style, ...where }) => {
+      expect(progressStyle(option, where)).toBe(style);
+    },
+  );
+});
+
+describe('messages to a parent', () => {
+  test('at most four a second for steps, and one for each epoch', () => {
+    const sent: ProgressMessage[] = [];
+    let clock = 0;
+    const reporter = ipcReporter(
+      info,
+      (message) => sent.push(message),
+      () => clock,
+    );
+    for (const [time, n] of [
+      [0, 1],
+      [100, 2],
+      [249, 3],
+      [250, 4],
+      [600, 5],
+    ] as const) {
+      clock = time;
+      reporter.step(step(n), 10);
+    }
+    reporter.epoch(epochMetrics(1));
+    expect(sent.map(({ step, metrics }) => [step, metrics !== undefined])).toEqual([
+      [1, false],
+      [4, false],
+      [5, false],
+      [3, true],
+    ]);
+    expect(sent[0]).toEqual({
+      type: 'progress',
+      name: 'small',
+      epoch: 1,
+      epochs: 2,
+      step: 1,
+      steps: 3,
+      loss: 1,
+      imagesPerSecond: 10,
+    });
+    expect(sent[3]).toEqual({
+      type: 'progress',
+      name: 'small',
+      epoch: 1,
+      epochs: 2,
+      step: 3,
+      steps: 3,
+      loss: 1,
+      imagesPerSecond: 17.5,
+      metrics: epochMetrics(1),
+    });
+  });
+});
+
+describe('lines', () => {
+  test('an epoch with and without an evaluation', () => {
+    expect(epochLine(info, epochMetrics(1))).toMatchInlineSnapshot(`"small  epoch 1/2  loss 1.0000  train 50.00 %  test 25.00 %, balanced 25.00 %  lr 0.1  18 images/s"`);
+    expect(epochLine(info, epochMetrics(2, { test: null }))).toMatchInlineSnapshot(`"small  epoch 2/2  loss 0.5000  train 50.00 %  lr 0.1  18 images/s"`);
+  });
+
+  test('a resumed run says so', () => {
+    const lines: string[] = [];
+    lineReporter(info, (line) => lines.push(line)).begin(1);
+    lineReporter(info, (line) => lines.push(line)).begin(0);
+    expect(lines).toMatchInlineSnapshot(`
+      [
+        "small  resumed after epoch 1/2",
+      ]
+    `);
+  });
+});
+
+test('bars show run, epoch, loss and rate, and let the process end', () => {
+  let written = '';
+  const terminal = Object.assign(
+    new Writable({
+      write(chunk, _, done) {
+        written += chunk;
+        done();
+      },
+    }),
+    { isTTY: true, columns: 200, rows: 50 },
+  ) as unknown as NodeJS.WriteStream;
+  const reporter = barReporter(info, terminal);
+  reporter.begin(0);
+  reporter.step(step(1), 12.4);
+  reporter.step(step(2), 12.4);
+  reporter.epoch(epochMetrics(1));
+  reporter.end();
+  expect(written).toContain('small ████████░░░░░░░░░░░░░░░░ 33 %  epoch 1/2');
+  expect(written).toContain('test 25.00 %');
+  expect(written).toContain('step 2/3  loss 0.5000  12 images/s');
+});
+
+describe('the plugin', () => {
+  test('writes lines to stderr where there is no terminal', async () => {
+    vi.stubEnv('TAILMIX_PROGRESS', 'lines');
+    const written: string[] = [];
+    vi.spyOn(process.stderr, 'write').mockImplementation((line) => Boolean(written.push(String(line))));
+    const { hooks } = compose([progress()], info);
+    const run = fakeRun(null, { info, resumedFrom: 1 });
+    await hooks.onTrainBegin.promise(run);
+    await hooks.onEpochBegin.promise(2, run);
+    await hooks.onEpochEnd.promise(epochMetrics(2), run);
+    await hooks.onTrainEnd.promise(run.summary(), run);
+    expect(written).toEqual(['small  resumed after epoch 1/2\n', `${epochLine(info, epochMetrics(2))}\n`]);
+  });
+
+  test('taps nothing with style none', () => {
+    vi.stubEnv('TAILMIX_PROGRESS', undefined);
+    const { hooks } = compose([progress({ style: 'none' })], info);
+    expect(Object.values(hooks).every((hook) => hook.taps.length === 0)).toBe(true);
+  });
+});

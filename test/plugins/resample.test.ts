@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest';
+import resample, { classShares, imageWeights } from '../../plugins/resample/index.ts';
+import { compose } from '../../src/compose.ts';
+import { subsetOf } from '../../src/data/subset.ts';
+import type { Split } from '../../src/data/types.ts';
+import { planEpoch } from '../../src/epoch.ts';
+import { CIFAR10_LT_100, infoWithCounts } from '../support/plugins.ts';
+
+const beta = 0.9999;
+const rules = ['effective-number', 'class-uniform', 'square-root'] as const;
+const sharesOf = (weights: (typeof rules)[number]): Float64Array =>
+  classShares(CIFAR10_LT_100, imageWeights(CIFAR10_LT_100, { weights, beta }));
+
+describe('class shares on CIFAR-10 LT, ratio 100', () => {
+  test('effective number: nearly, not exactly uniform (methods.md 1.7)', () => {
+    expect(Array.from(sharesOf('effective-number'), (share) => share.toFixed(3)).join(' ')).toBe(
+      '0.119 0.109 0.103 0.099 0.097 0.096 0.095 0.095 0.094 0.094',
+    );
+  });
+
+  test('class-uniform: a tenth each', () => {
+    for (const share of sharesOf('class-uniform')) expect(share).toBeCloseTo(0.1, 12);
+  });
+
+  test('square root: in proportion to the root of the counts', () => {
+    const shares = sharesOf('square-root');
+    expect(shares[0]! / shares[9]!).toBeCloseTo(Math.sqrt(100), 10);
+    expect(shares[0]! / shares[5]!).toBeCloseTo(Math.sqrt(5000 / 387), 10);
+  });
+});
+
+/** Classes of the images drawn in an epoch, counted. */
+function drawnClasses(epoch: number, rule?: (typeof rules)[number]): number[] {
+  const labels = Int32Array.from(CIFAR10_LT_100.flatMap((n, label) => new Array<number>(n).fill(label)));
+  const split: Split = { name: 'train', labels, pixels: { kind: 'memory', bytes: new SharedArrayBuffer(0) } };
+  const { hooks } = compose(rule ? [resample({ weights: rule })] : [], infoWithCounts(CIFAR10_LT_100));
+  const steps = planEpoch({
+    subset: subsetOf(split, Int32Array.from(labels.keys()), 10),
+    seed: 0,
+    epoch,
+    batchSize: 128,
+    dropLast: false,
+    samplingWeights: hooks.computeSamplingWeights.call(null, epoch),
+    draws: {},
+  });
+  const drawn = new Array<number>(10).fill(0);
+  for (const { indices } of steps) for (const row of indices) drawn[labels[row]!]!++;
+  return drawn;
+}
+
+describe('what an epoch draws', () => {
+  test('without the plugin, each image once', () => {
+    expect(drawnClasses(1)).toEqual(CIFAR10_LT_100);
+  });
+
+  test.each(rules)('%s: as many images, classes by their shares, anew each epoch', (rule) => {
+    const shares = sharesOf(rule);
+    const N = CIFAR10_LT_100.reduce((a, b) => a + b);
+    const drawn = drawnClasses(1, rule);
+    expect(drawn.reduce((a, b) => a + b)).toBe(N);
+    drawn.forEach((count, c) => {
+      const deviation = Math.sqrt(N * shares[c]! * (1 - shares[c]!));
+      expect(Math.abs(count - N * shares[c]!)).toBeLessThan(4 * deviation);
+    });
+    expect(drawnClasses(2, rule)).not.toEqual(drawn);
+  });
+});
+
+test('weights are one image’s of each class', () => {
+  const { hooks } = compose([resample({ weights: 'class-uniform' })], infoWithCounts([30, 10]));
+  const weights = hooks.computeSamplingWeights.call(null, 1)!;
+  expect(weights[1]! / weights[0]!).toBeCloseTo(3, 12);
+});

@@ -1,0 +1,75 @@
+import { appendFile, readdir, readFile, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import tracking, { metricsLine } from '../../plugins/tracking/index.ts';
+import { compose } from '../../src/compose.ts';
+import { readEpochs, readSummary } from '../../src/tracking/run-directory.ts';
+import { emptyFolder } from '../support/folder.ts';
+import { smallInfo } from '../support/info.ts';
+import { epochMetrics, evaluation, fakeRun } from '../support/tracked-run.ts';
+
+const hooksOf = () => compose([tracking()], smallInfo()).hooks;
+
+test('leaves the files of a run directory', async () => {
+  const directory = await emptyFolder();
+  const run = fakeRun(directory, { config: { name: 'small', plugins: [{ use: 'remix', kappa: Infinity }] } });
+  const hooks = hooksOf();
+  await hooks.onTrainBegin.promise(run);
+  await hooks.onEpochEnd.promise(epochMetrics(1), run);
+  await hooks.onEpochEnd.promise(epochMetrics(2, { test: null, validation: evaluation(0.5) }), run);
+  await hooks.onTrainEnd.promise(run.summary(), run);
+  expect((await readdir(directory)).sort()).toEqual([
+    'config.yaml',
+    'metrics.jsonl',
+    'plan.txt',
+    'subset.json',
+    'summary.json',
+  ]);
+  expect(parse(await readFile(join(directory, 'config.yaml'), 'utf8'))).toEqual(run.config);
+  expect(await readFile(join(directory, 'plan.txt'), 'utf8')).toBe(run.plan);
+  expect(JSON.parse(await readFile(join(directory, 'subset.json'), 'utf8'))).toEqual({
+    dataset: 'squares',
+    seed: 0,
+    hash: 'f00',
+    trainCount: 35,
+    classCounts: [20, 9, 4, 2],
+    classes: ['a', 'b', 'c', 'd'],
+  });
+  expect(await readEpochs(directory)).toEqual([
+    epochMetrics(1, { test: { ...evaluation(0.25), confusion: null } }),
+    epochMetrics(2, { test: null, validation: { ...evaluation(0.5), confusion: null } }),
+  ]);
+  expect(await readSummary(directory)).toEqual(run.summary());
+});
+
+test('a resumed run drops the epochs that it will train again, and keeps the others to the byte', async () => {
+  const directory = await emptyFolder();
+  const hooks = hooksOf();
+  const run = fakeRun(directory);
+  await hooks.onTrainBegin.promise(run);
+  for (const epoch of [1, 2, 3]) await hooks.onEpochEnd.promise(epochMetrics(epoch), run);
+  await appendFile(join(directory, 'metrics.jsonl'), '{"epoch":4,"step":1');
+  const config = join(directory, 'config.yaml');
+  await utimes(config, 1, 1);
+  await hooksOf().onTrainBegin.promise({ ...run, resumedFrom: 2 });
+  expect(await readFile(join(directory, 'metrics.jsonl'), 'utf8')).toBe(
+    metricsLine(epochMetrics(1)) + metricsLine(epochMetrics(2)),
+  );
+  expect((await stat(config)).mtimeMs).toBe(1000);
+});
+
+test('a failed run leaves its summary', async () => {
+  const directory = await emptyFolder();
+  const failed = { ...fakeRun(null).summary(), status: 'failed' as const, reason: 'loss is NaN' };
+  await hooksOf().onError.promise(new Error('loss is NaN'), fakeRun(directory, { summary: () => failed }));
+  expect(await readSummary(directory)).toMatchObject({ status: 'failed', reason: 'loss is NaN' });
+});
+
+test('without a run directory nothing is written', async () => {
+  const hooks = hooksOf();
+  const run = fakeRun(null);
+  await hooks.onTrainBegin.promise(run);
+  await hooks.onEpochEnd.promise(epochMetrics(1), run);
+  await hooks.onTrainEnd.promise(run.summary(), run);
+});
