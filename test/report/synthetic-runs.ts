@@ -49,7 +49,6 @@ export async function writeSyntheticRun(root: string, run: SyntheticRun): Promis
       test: evaluation(run, classes, classCounts, epoch, progress),
       validation: null,
       seconds: 3.1 + draws.uniform(),
-      waitSeconds: 0.1,
       waitSeconds: 0,
       imagesPerSecond: 900 - 60 * plugins.length + 40 * draws.uniform(),
     });
