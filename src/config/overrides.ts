@@ -23,7 +23,7 @@ export function parseSetting(text: string): Override | Problem {
   try {
     return { label: `--set ${text}`, path, value: parse(text.slice(equals + 1)) as unknown };
   } catch (error) {
-    return setValue(text, messageOf(error).split('\n')[0]!);
+    return setValue(text, messageOf(error).replace(/ at line [\s\S]*/, '.'));
   }
 }
 

@@ -63,9 +63,19 @@ function chosenOption({ options = [], discriminator }: Definition, value: unknow
 /** JSON Schema of what may be written for a schema. */
 export type Described = z.core.JSONSchema.JSONSchema;
 
-/** What may be written, as JSON Schema draft 7. */
+/** What may be written, as JSON Schema draft 7. Infinity, which JSON cannot say, is a number above all others. */
 export const describeInput = (schema: z.ZodType): Described =>
-  z.toJSONSchema(schema, { io: 'input', target: 'draft-7', unrepresentable: 'any' }) as Described;
+  z.toJSONSchema(schema, {
+    io: 'input',
+    target: 'draft-7',
+    unrepresentable: 'any',
+    override({ zodSchema, jsonSchema }) {
+      const { type, values } = zodSchema._zod.def as { type: string; values?: unknown[] };
+      if (type !== 'literal' || values?.[0] !== Number.POSITIVE_INFINITY) return;
+      delete jsonSchema.const;
+      Object.assign(jsonSchema, { type: 'number', minimum: Number.MAX_VALUE });
+    },
+  }) as Described;
 
 /** Names of the options of a fixed choice; empty for anything else. */
 export function choicesOf(schema: z.ZodType): string[] {
@@ -80,7 +90,8 @@ export const expectation = (schema: z.ZodType): string => inWords(describeInput(
 function inWords(described: Described): string {
   const { type, enum: values, const: only, anyOf, oneOf, items, properties, pattern } = described;
   if (values) return `one of ${values.join(', ')}`;
-  if (only !== undefined) return only === Number.POSITIVE_INFINITY ? '.inf' : JSON.stringify(only);
+  if (only !== undefined) return JSON.stringify(only);
+  if (described.minimum === Number.MAX_VALUE) return '.inf';
   const options = anyOf ?? oneOf;
   if (options) {
     const phrases = options.map((option) => inWords(option as Described));

@@ -1,0 +1,35 @@
+import { defaults, registry } from '../../plugins/index.ts';
+import type { Override } from '../config/overrides.ts';
+import type { ConfigContext } from '../config/resolve.ts';
+import type { PluginDefinition } from '../plugin.ts';
+
+/** Flags that stand for a place in the config. */
+export interface ConfigFlags {
+  set?: string[];
+  seed?: string;
+  name?: string;
+  backend?: string;
+  dataRoot?: string;
+}
+
+/** The plugins that the command line knows. */
+export const context: Required<ConfigContext> = { registry, defaults };
+
+/** Flags as overrides that messages name by their flag. */
+export function overridesOf({ seed, name, backend, dataRoot }: ConfigFlags): Override[] {
+  const flags: [flag: string, path: string[], value: unknown][] = [
+    ['--seed', ['seed'], seed === undefined || Number.isNaN(Number(seed)) ? seed : Number(seed)],
+    ['--name', ['name'], name],
+    ['--backend', ['backend'], backend],
+    ['--data-root', ['data', 'root'], dataRoot],
+  ];
+  return flags
+    .filter(([, , value]) => value !== undefined)
+    .map(([flag, path, value]) => ({ label: `${flag} ${value}`, path, value }));
+}
+
+/** Definitions of all built-in plugins, to be named in messages. */
+export const knownPlugins = (): Promise<PluginDefinition[]> =>
+  Promise.all(
+    Object.values(registry).map(async (load) => (await load()).default.definition as unknown as PluginDefinition),
+  );

@@ -1,0 +1,40 @@
+import { TailmixError } from '../errors.ts';
+
+const config = (code: string, message: string): TailmixError => new TailmixError(message, { code, kind: 'config' });
+
+/** `--resume` beside what only a new run can have. */
+export const resumeWith = (what: string): TailmixError =>
+  config(
+    'RESUME_WITH',
+    `--resume: expected nothing but the run and --set, got ${what} too. A resumed run keeps its own.`,
+  );
+
+/** A run that would be resumed with other settings than it began with. */
+export const resumeChanged = (directory: string, saved: string, now: string): TailmixError =>
+  config(
+    'RESUME_CHANGED',
+    `${directory}: expected the settings that the run began with (hash ${saved.slice(0, 8)}), got others (hash ${now.slice(0, 8)}).\n` +
+      '  Leave out --set of what decides results and undo changes of plugin files, or start a new run.',
+  );
+
+/** `tailmix init` where there is something already. */
+export const initExists = (files: readonly string[]): TailmixError =>
+  config('INIT_EXISTS', `init: expected to make ${files.join(' and ')}, which exist already. Choose another folder.`);
+
+/** A name that is no built-in plugin. */
+export const pluginUnknown = (name: string, near: string | null, names: readonly string[]): TailmixError =>
+  config(
+    'PLUGIN_UNKNOWN',
+    `plugins: there is no built-in plugin "${name}".${near ? ` Did you mean "${near}"?` : ''} Built in: ${names.join(', ')}.`,
+  );
+
+/** `tailmix evaluate --split validation` of a run without a validation part. */
+export const noValidationSplit = (directory: string): TailmixError =>
+  config(
+    'EVALUATE_SPLIT',
+    `${directory}: expected a validation part, but data.validation is 0. Evaluate on --split test.`,
+  );
+
+/** A generated file that cannot be written, for example in an installed package. */
+export const schemaNotWritten = (path: string, cause: string): TailmixError =>
+  new TailmixError(`schema: expected to write ${path}, but the system refused (${cause}).`, { code: 'SCHEMA_WRITE' });

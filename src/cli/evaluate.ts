@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import { loadBackend } from '../backend/load.ts';
+import { compose } from '../compose.ts';
+import { displayPath } from '../config/display.ts';
+import { loadConfig } from '../config/load.ts';
+import { trainerOptions } from '../config/trainer-options.ts';
+import { evaluate as evaluateSubset } from '../evaluate.ts';
+import { openFit } from '../fit.ts';
+import { prepare } from '../prepare.ts';
+import { signatureFor } from '../step/signature.ts';
+import { readLatest } from '../tracking/checkpoint.ts';
+import { findRun, runFiles } from '../tracking/run-directory.ts';
+import { type ConfigFlags, context, overridesOf } from './context.ts';
+import { noValidationSplit } from './errors.ts';
+import { print, printJson } from './output.ts';
+
+/** Options of `tailmix evaluate`. */
+export interface EvaluateCommandOptions extends ConfigFlags {
+  split: 'test' | 'validation';
+  json?: boolean;
+}
+
+/** `tailmix evaluate`: the newest checkpoint of a run on a split, with its own settings or others. */
+export async function evaluate(
+  wanted: string,
+  { set = [], split, json, ...flags }: EvaluateCommandOptions,
+): Promise<number> {
+  const directory = await findRun(wanted);
+  const config = await loadConfig(join(directory, runFiles.config), { ...context, set, overrides: overridesOf(flags) });
+  const { snapshot, path } = await readLatest(directory);
+  const preparation = await prepare({ ...trainerOptions(config), resume: snapshot });
+  const { data, info, options } = preparation;
+  const subset = data[split];
+  if (!subset) throw noValidationSplit(displayPath(directory));
+  const composition = compose(options.plugins ?? [], info, options.known);
+  const fit = await openFit(preparation, composition, await loadBackend(options.backend));
+  try {
+    const signature = signatureFor(fit.program, 'predict', {});
+    const evaluation = await evaluateSubset(fit.engine, signature, fit.loader, subset, info);
+    if (json) printJson({ run: directory, checkpoint: path, epoch: snapshot.epoch, split, ...evaluation });
+    else {
+      const share = (value: number | null): string => (value === null ? '–' : `${(100 * value).toFixed(2)} %`);
+      const { count, accuracy, balancedAccuracy, many, medium, few, worstClass, macroF1, ece } = evaluation;
+      const rows = [
+        ['run', `${displayPath(directory)}, epoch ${snapshot.epoch}, ${split} split, ${count} images`],
+        ['accuracy', `${share(accuracy)}, balanced ${share(balancedAccuracy)}`],
+        ['many, medium, few', [many, medium, few].map(share).join(', ')],
+        ['worst class', `${worstClass.name}, ${share(worstClass.accuracy)}`],
+        ['macro F1, ECE', `${macroF1.toFixed(4)}, ${ece.toFixed(4)}`],
+      ] as const;
+      print(rows.map(([title, text]) => `${title.padEnd(20)}${text}`).join('\n'));
+    }
+    return 0;
+  } finally {
+    await fit.loader.close();
+    fit.engine.dispose();
+  }
+}

@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { displayPath } from '../config/display.ts';
+import { initExists } from './errors.ts';
+import { print } from './output.ts';
+import { packageRoot } from './package-root.ts';
+
+const config = (schema: string): string => `# yaml-language-server: $schema=${schema}
+name: my-run
+data:
+  name: digits # 10,000 handwritten digits that come with tailmix
+  profile: exp # images per class fall exponentially …
+  ratio: 100 # … to a hundredth
+model:
+  name: small-cnn
+train:
+  epochs: 20
+  optimizer: { name: sgd, learningRate: 0.1 }
+plugins:
+  - use: lr-schedule
+    milestones: [0.6, 0.8] # fractions of the run
+    gamma: 0.1
+  - use: mixup
+  - use: remix # rare classes take the label of a mixed pair
+    kappa: 3
+  - use: ./feature-norm.ts # your own
+    weight: 0.001
+`;
+
+const plugin = `import { definePlugin, tf, z } from 'tailmix';
+
+const name = 'feature-norm';
+
+/** Adds weight × mean square of the features to the loss. */
+export default definePlugin({
+  name,
+  options: z.strictObject({
+    weight: z.number().min(0).default(1e-3).describe('Factor of the penalty.'),
+  }),
+  apply({ hooks }, { weight }) {
+    hooks.buildLoss.tap(name, (loss) => ({
+      ...loss,
+      penalties: {
+        ...loss.penalties,
+        [name]: ({ features }) => tf.mul(tf.mean(tf.square(features)), weight) as tf.Scalar,
+      },
+    }));
+  },
+});
+`;
+
+/** `tailmix init`: a config and a plugin to start from. Overwrites nothing. */
+export async function init(folder = '.'): Promise<number> {
+  const directory = resolve(folder);
+  const schema = relative(directory, join(packageRoot, 'configs', 'schema.json')).replaceAll('\\', '/');
+  const files = {
+    'tailmix.config.yaml': config(schema.startsWith('.') ? schema : `./${schema}`),
+    'feature-norm.ts': plugin,
+  };
+  const present = Object.keys(files).filter((name) => existsSync(join(directory, name)));
+  if (present.length > 0) throw initExists(present.map((name) => displayPath(join(directory, name))));
+  await mkdir(directory, { recursive: true });
+  for (const [name, text] of Object.entries(files)) {
+    await writeFile(join(directory, name), text);
+    print(`wrote ${displayPath(join(directory, name))}`);
+  }
+  const enter = relative('.', directory);
+  print(`Next: ${enter ? `cd ${displayPath(directory)} && ` : ''}npx tailmix train`);
+  return 0;
+}

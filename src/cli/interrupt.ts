@@ -1,0 +1,33 @@
+import process from 'node:process';
+import { tell } from './output.ts';
+
+/** Exit code of a command that was interrupted, as shells have it. */
+export const INTERRUPTED = 130;
+
+/** Watches for Ctrl-C while a command works. */
+export interface Interruption {
+  signal: AbortSignal;
+  /** Ends the watch. */
+  stop(): void;
+}
+
+/**
+ * The first SIGINT or SIGTERM, or the end of the parent process that holds a channel, aborts the signal; the second
+ * SIGINT ends the process at once.
+ */
+export function watchInterrupts(what: string): Interruption {
+  const controller = new AbortController();
+  const abort = (reason: string): void => {
+    if (controller.signal.aborted) process.exit(INTERRUPTED);
+    tell(`\n${reason}: ${what} Again to end at once.`);
+    controller.abort(reason);
+  };
+  const onInt = (): void => abort('interrupted');
+  const onTerm = (): void => abort('terminated');
+  const onDisconnect = (): void => controller.abort('the parent process ended');
+  process.on('SIGINT', onInt).on('SIGTERM', onTerm).on('disconnect', onDisconnect);
+  return {
+    signal: controller.signal,
+    stop: () => void process.off('SIGINT', onInt).off('SIGTERM', onTerm).off('disconnect', onDisconnect),
+  };
+}

@@ -1,0 +1,20 @@
+import { stringify } from 'yaml';
+import { loadConfig } from '../config/load.ts';
+import { trainerOptions } from '../config/trainer-options.ts';
+import { planRun } from '../prepare.ts';
+import { type ConfigFlags, context, knownPlugins, overridesOf } from './context.ts';
+import { print, printJson } from './output.ts';
+
+/** `tailmix plan`: the resolved config and what it would run, without training. */
+export async function plan(
+  path: string | undefined,
+  { json, set = [], ...flags }: ConfigFlags & { json?: boolean },
+): Promise<number> {
+  const config = await loadConfig(path, { ...context, set, overrides: overridesOf(flags) });
+  const { info, composition, plan: table } = await planRun({ ...trainerOptions(config), known: await knownPlugins() });
+  const { provides, inputs, variants, warnings } = composition;
+  const hash = config.hash;
+  if (json) printJson({ config: config.resolved, hash, info, provides, inputs, variants, warnings, plan: table });
+  else print(`${stringify(config.resolved)}\n${table}\nconfig hash             ${hash.slice(0, 16)}`);
+  return 0;
+}

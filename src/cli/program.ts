@@ -1,0 +1,180 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { version } from '../version.ts';
+
+/** Takes a command's exit code. */
+export type Finish = (exitCode: number) => void;
+
+const collect = (value: string, before: string[] = []): string[] => [...before, value];
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('Expected a whole number above 0.');
+  return Number(text);
+}
+
+const setOption = (): Option =>
+  new Option('--set <path=value>', 'put a value over the config, for example train.epochs=3; repeatable').argParser(
+    collect,
+  );
+const jsonOption = (): Option => new Option('--json', 'print one JSON document on standard output');
+const backendOption = (): Option =>
+  new Option('--backend <name>', 'engine').choices(['auto', 'native', 'native-gpu', 'wasm']);
+const dataRootOption = (): Option => new Option('--data-root <dir>', 'folder of the data set');
+
+const example = (...lines: string[]): string => `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}\n`;
+
+/**
+ * The commands of `tailmix`. Each loads its file when it is called, so that help and planning start no TensorFlow.
+ *
+ * @param finish gets the exit code of the command that ran.
+ */
+export function createProgram(finish: Finish): Command {
+  const program = new Command('tailmix')
+    .description('Trains image classifiers on long-tailed data: mixing, re-weighting and re-sampling as plugins.')
+    .version(version)
+    .option('--debug', 'show stack traces (also TAILMIX_DEBUG=1)')
+    .showHelpAfterError('(tailmix --help lists the commands)')
+    .addHelpText('after', example('tailmix init my-run && cd my-run && tailmix train'));
+
+  program
+    .command('train')
+    .description('train one run')
+    .argument('[config]', 'config file; without it, the one of this folder')
+    .addOption(setOption())
+    .option('--seed <n>', 'seed of the run')
+    .option('--name <name>', 'name of the run')
+    .option('--out <dir>', 'run directory (default: runs/<name>-<time>)')
+    .option('--resume <run>', 'go on with a run: its directory or its name')
+    .addOption(dataRootOption())
+    .addOption(backendOption())
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix train configs/digits/remix.yaml --set train.epochs=5 --seed 1'))
+    .action(async (config, options) => finish(await (await import('./train.ts')).train(config, options)));
+
+  program
+    .command('plan')
+    .description('show the resolved config and what it would run; trains nothing')
+    .argument('[config]', 'config file; without it, the one of this folder')
+    .addOption(setOption())
+    .option('--seed <n>', 'seed of the run')
+    .addOption(dataRootOption())
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix plan configs/cifar10/exp-100/remix-drw.yaml'))
+    .action(async (config, options) => finish(await (await import('./plan.ts')).plan(config, options)));
+
+  program
+    .command('sweep')
+    .description('train a grid of configs, settings and seeds; goes on where it was left')
+    .argument('<sweep>', 'sweep file')
+    .addOption(setOption())
+    .option('--jobs <n>', 'runs at once', wholeNumber)
+    .option('--report', 'write the report at the end')
+    .option('--out <dir>', 'folder of the runs (default: runs/<name of the sweep>)')
+    .addOption(dataRootOption())
+    .addOption(backendOption())
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix sweep configs/sweeps/digits.yaml --report'))
+    .action(async (file, options) => finish(await (await import('./sweep.ts')).sweep(file, options)));
+
+  program
+    .command('report')
+    .description('compare runs: tables, charts, one self-contained HTML page')
+    .argument('<runs...>', 'run directories, or folders of them')
+    .option('--out <dir>', 'folder of the report')
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix report runs/digits --out report'))
+    .action(async (runs, options) => finish(await (await import('./report.ts')).report(runs, options)));
+
+  program
+    .command('evaluate')
+    .description('evaluate the newest checkpoint of a run')
+    .argument('<run>', 'its directory or its name')
+    .addOption(setOption())
+    .addOption(new Option('--split <name>', 'split').choices(['test', 'validation']).default('test'))
+    .addOption(dataRootOption())
+    .addOption(backendOption())
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix evaluate runs/digits-remix-20260131-093000 --split test --json'))
+    .action(async (run, options) => finish(await (await import('./evaluate.ts')).evaluate(run, options)));
+
+  program
+    .command('plugins')
+    .description('list the built-in plugins, or the options of one')
+    .argument('[name]', 'plugin')
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix plugins remix'))
+    .action(async (name, options) => finish(await (await import('./plugins.ts')).plugins(name, options)));
+
+  program
+    .command('init')
+    .description('make a config and a plugin to start from')
+    .argument('[dir]', 'folder', '.')
+    .addHelpText('after', example('tailmix init my-run'))
+    .action(async (folder) => finish(await (await import('./init.ts')).init(folder)));
+
+  program
+    .command('schema')
+    .description('print the JSON Schema of configs, for editors')
+    .option('--sweep', 'that of a sweep')
+    .option('--write', 'write both to the folder of configs')
+    .addHelpText('after', example('tailmix schema > tailmix.schema.json'))
+    .action(async (options) => finish(await (await import('./schema.ts')).schema(options)));
+
+  addBench(program, finish);
+
+  program
+    .command('doctor')
+    .description('say what training runs on here, why, and the cure for each problem')
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix doctor'))
+    .action(async (options) => finish(await (await import('./doctor.ts')).doctor(options)));
+
+  program
+    .command('setup')
+    .description('fetch and build the native backend')
+    .option('--gpu', 'the GPU build too')
+    .option('--from <path>', 'a downloaded wheel of TensorFlow, or a folder that holds it')
+    .option('--force', 'again, even if it is there')
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix setup'))
+    .action(async (options) => finish(await (await import('./setup.ts')).setup(options)));
+
+  return program;
+}
+
+function addBench(program: Command, finish: Finish): void {
+  const bench = program.command('bench').description('measure the training step or the loader');
+  const count = (flags: string, what: string, standard?: number): Option => {
+    const option = new Option(flags, what).argParser(wholeNumber);
+    return standard === undefined ? option : option.default(standard);
+  };
+  bench
+    .command('step')
+    .description('images per second of the bare training step, with Mixup and Remix')
+    .addOption(
+      new Option('--model <name>', 'network')
+        .choices(['resnet32', 'resnet18', 'resnet50', 'small-cnn', 'mlp'])
+        .default('resnet32'),
+    )
+    .addOption(count('--batch <n>', 'images per step', 128))
+    .addOption(new Option('--precision <name>', 'precision').choices(['fp32', 'bf16']).default('fp32'))
+    .addOption(new Option('--step <mode>', 'how it runs').choices(['auto', 'captured', 'eager']).default('auto'))
+    .addOption(count('--image-size <pixels>', 'side of an image (default: 32, of resnet50 224)'))
+    .addOption(count('--classes <n>', 'classes', 10))
+    .addOption(count('--rounds <n>', 'measurements', 3))
+    .addOption(count('--steps <n>', 'steps of a measurement', 10))
+    .addOption(backendOption().default('auto'))
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix bench step --model resnet32 --precision bf16 --json'))
+    .action(async (options) => finish(await (await import('./bench.ts')).benchStepCommand(options)));
+  bench
+    .command('loader')
+    .description('images per second of loading, cropping and flipping')
+    .addOption(count('--batch <n>', 'images per batch', 128))
+    .addOption(count('--image-size <pixels>', 'side of an image', 32))
+    .addOption(count('--images <n>', 'images of a round', 10_000))
+    .addOption(count('--workers <n>', 'threads', 1))
+    .addOption(count('--rounds <n>', 'measurements', 3))
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix bench loader --workers 2'))
+    .action(async (options) => finish(await (await import('./bench.ts')).benchLoaderCommand(options)));
+}

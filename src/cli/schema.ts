@@ -1,0 +1,35 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runJsonSchema, sweepJsonSchema } from '../config/json-schema.ts';
+import { messageOf } from '../errors.ts';
+import { schemaNotWritten } from './errors.ts';
+import { describedPlugins } from './method-cards.ts';
+import { print, tell } from './output.ts';
+import { packageRoot } from './package-root.ts';
+
+/** The generated files, by path in the package. */
+export async function schemaFiles(): Promise<Record<string, string>> {
+  const text = (schema: unknown): string => `${JSON.stringify(schema, null, 2)}\n`;
+  return {
+    'configs/schema.json': text(runJsonSchema(await describedPlugins())),
+    'configs/sweep-schema.json': text(sweepJsonSchema()),
+  };
+}
+
+/** `tailmix schema`: prints the JSON Schema of a run (or of a sweep), or writes both where editors find them. */
+export async function schema({ write, sweep }: { write?: boolean; sweep?: boolean }): Promise<number> {
+  const files = await schemaFiles();
+  if (!write) {
+    print(files[sweep ? 'configs/sweep-schema.json' : 'configs/schema.json']!.trimEnd());
+    return 0;
+  }
+  for (const [path, text] of Object.entries(files)) {
+    try {
+      await writeFile(join(packageRoot, path), text);
+    } catch (error) {
+      throw schemaNotWritten(path, messageOf(error));
+    }
+    tell(`wrote ${path}`);
+  }
+  return 0;
+}

@@ -1,0 +1,88 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { whyNotNative } from '../backend/native.ts';
+import { displayPath } from '../config/display.ts';
+import { expandSweep } from '../sweep/expand.ts';
+import { readSweep } from '../sweep/read.ts';
+import { type RunOutcome, runSweep } from '../sweep/run.ts';
+import { sweepDisplay } from '../sweep/show.ts';
+import { context } from './context.ts';
+import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
+import { print, printJson, tell } from './output.ts';
+import { launcher } from './package-root.ts';
+
+/** Options of `tailmix sweep`. */
+export interface SweepCommandOptions {
+  set?: string[];
+  jobs?: number;
+  report?: boolean;
+  out?: string;
+  backend?: string;
+  dataRoot?: string;
+  json?: boolean;
+}
+
+/** `tailmix sweep`: a grid of runs, each in a process of its own; what is finished is not run again. */
+export async function sweep(path: string, options: SweepCommandOptions): Promise<number> {
+  const { set = [], out: wanted = null, dataRoot } = options;
+  const backend = backendOf(options.backend);
+  const read = await readSweep(path, context.registry);
+  const { runs, out } = await expandSweep(read, { set, backend, out: wanted }, context);
+  const jobs = options.jobs ?? read.options.jobs ?? (backend === 'wasm' ? availableParallelism() : 1);
+  tell(`${read.name}: ${runs.length} runs, ${jobs} at once, backend ${backend}, in ${displayPath(out)}`);
+  const interruption = watchInterrupts('runs under way end after their step; the same command goes on with them.');
+  const display = sweepDisplay(process.stderr, runs.length);
+  let outcomes: RunOutcome[];
+  try {
+    outcomes = await runSweep(runs, {
+      jobs,
+      display,
+      launcher,
+      signal: interruption.signal,
+      flags: [
+        ...(options.backend === undefined ? [] : ['--backend', options.backend]),
+        ...(dataRoot === undefined ? [] : ['--data-root', dataRoot]),
+      ],
+      env: threadsFor(jobs),
+    });
+  } finally {
+    display.stop();
+    interruption.stop();
+  }
+  const failed = outcomes.filter(({ status }) => status === 'failed');
+  for (const { run, message } of failed) tell(`\n${run.label} failed:\n  ${message.replaceAll('\n', '\n  ')}`);
+  if (interruption.signal.aborted) return INTERRUPTED;
+  const done = outcomes.filter(({ status }) => status === 'finished' || status === 'skipped');
+  if (done.length > 0) await conclude(done, outcomes, options, join(out, 'report'));
+  return failed.length > 0 ? 1 : 0;
+}
+
+async function conclude(
+  done: readonly RunOutcome[],
+  outcomes: readonly RunOutcome[],
+  { report: wanted, json = false }: SweepCommandOptions,
+  out: string,
+): Promise<void> {
+  if (wanted) {
+    const { report } = await import('./report.ts');
+    await report(
+      done.map(({ run }) => run.directory),
+      { out, json },
+    );
+  } else if (json) printJson(outcomes.map(({ run, status }) => ({ ...run, status })));
+  else print(`Tables and charts: tailmix report ${done.map(({ run }) => displayPath(run.directory)).join(' ')}`);
+}
+
+/** The engine that runs will have: as asked, else the one that is set up. */
+function backendOf(asked: string | undefined): string {
+  const wanted = asked ?? process.env.TAILMIX_BACKEND;
+  if (wanted && wanted !== 'auto') return wanted;
+  return whyNotNative('native-gpu') === null ? 'native-gpu' : whyNotNative('native') === null ? 'native' : 'wasm';
+}
+
+/** Several runs share the cores. */
+const threadsFor = (jobs: number): Record<string, string> =>
+  jobs > 1 && !process.env.TAILMIX_THREADS
+    ? { TAILMIX_THREADS: String(Math.max(1, Math.floor(availableParallelism() / jobs))) }
+    : {};

@@ -1,0 +1,102 @@
+import { rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { displayPath } from '../config/display.ts';
+import { loadConfig } from '../config/load.ts';
+import { trainerOptions } from '../config/trainer-options.ts';
+import type { ResolvedConfig } from '../config/types.ts';
+import type { RunSummary } from '../metrics/types.ts';
+import { planRun, type TrainerOptions } from '../prepare.ts';
+import { readLatest } from '../tracking/checkpoint.ts';
+import { claimRunDirectory, createRunDirectory, findRun, runFiles } from '../tracking/run-directory.ts';
+import { type ConfigFlags, context, knownPlugins, overridesOf } from './context.ts';
+import { resumeChanged, resumeWith } from './errors.ts';
+import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
+import { print, printJson, tell } from './output.ts';
+
+/** Options of `tailmix train`. */
+export interface TrainCommandOptions extends ConfigFlags {
+  out?: string;
+  resume?: string;
+  json?: boolean;
+}
+
+/** `tailmix train`: one run, from its config or from where it was left. */
+export async function train(path: string | undefined, options: TrainCommandOptions): Promise<number> {
+  const { config, directory, resume } = await (options.resume === undefined
+    ? openNew(path, options)
+    : openResumed(options.resume, path, options));
+  const run: TrainerOptions = { ...trainerOptions(config), known: await knownPlugins(), directory, ...resume };
+  const interruption = watchInterrupts('the run ends after this step and can be resumed.');
+  try {
+    if (!process.connected) {
+      const { plan } = await planRun(run);
+      tell(`${plan}\n${resume ? 'resumes' : 'runs'} in ${displayPath(directory)}`);
+    }
+    const { createTrainer } = await import('../trainer.ts');
+    const { summary } = await createTrainer({ ...run, signal: interruption.signal }).run();
+    if (options.json) printJson({ ...summary, directory });
+    else print(describeSummary(summary, displayPath(directory)));
+    return interruption.signal.aborted ? INTERRUPTED : 0;
+  } catch (error) {
+    // A run that failed before it wrote anything leaves no folder behind.
+    await rmdir(directory).catch(() => {});
+    throw error;
+  } finally {
+    interruption.stop();
+  }
+}
+
+interface Opened {
+  config: ResolvedConfig;
+  directory: string;
+  resume: Pick<TrainerOptions, 'resume'> | null;
+}
+
+async function openNew(path: string | undefined, { set = [], out, ...flags }: TrainCommandOptions): Promise<Opened> {
+  const config = await loadConfig(path, { ...context, set, overrides: overridesOf(flags) });
+  const wanted = out ?? config.options.out;
+  const directory = await (wanted === undefined
+    ? createRunDirectory('runs', config.options.name)
+    : claimRunDirectory(wanted));
+  return { config, directory, resume: null };
+}
+
+async function openResumed(
+  wanted: string,
+  path: string | undefined,
+  { set = [], out, seed, name, ...flags }: TrainCommandOptions,
+): Promise<Opened> {
+  if (path !== undefined) throw resumeWith(`the config ${path}`);
+  for (const [flag, value] of Object.entries({ out, seed, name }))
+    if (value !== undefined) throw resumeWith(`--${flag}`);
+  const directory = await findRun(wanted);
+  const config = await loadConfig(join(directory, runFiles.config), { ...context, set, overrides: overridesOf(flags) });
+  const { snapshot, damaged } = await readLatest(directory);
+  for (const { message } of damaged) tell(`passed over: ${message}`);
+  if (snapshot.configHash !== config.hash)
+    throw resumeChanged(displayPath(directory), snapshot.configHash, config.hash);
+  return { config, directory, resume: { resume: snapshot } };
+}
+
+function describeSummary(summary: RunSummary, directory: string): string {
+  const { method, seed, status, reason, last, lastEpoch, bestOnTest, seconds, backend, stepMode } = summary;
+  const share = (value: number | null): string => (value === null ? '–' : `${(100 * value).toFixed(2)} %`);
+  const rows: [string, string][] = [
+    [
+      'run',
+      `${method}, seed ${seed}: ${status}${reason ? ` (${reason})` : ''} in ${seconds.toFixed(0)} s, ${backend}, ${stepMode}`,
+    ],
+  ];
+  if (last) {
+    rows.push(
+      [`epoch ${lastEpoch}`, `accuracy ${share(last.accuracy)}, balanced ${share(last.balancedAccuracy)}`],
+      ['many, medium, few', [last.many, last.medium, last.few].map(share).join(', ')],
+      ['worst class', `${last.worstClass.name}, ${share(last.worstClass.accuracy)}`],
+    );
+  }
+  if (bestOnTest)
+    rows.push(['best on test', `accuracy ${share(bestOnTest.accuracy)}, epoch ${bestOnTest.epoch} (optimistic)`]);
+  rows.push(['directory', directory]);
+  return rows.map(([title, text]) => `${title.padEnd(20)}${text}`).join('\n');
+}

@@ -1,0 +1,80 @@
+import type { z } from 'zod';
+import type { PluginDefinition } from '../plugin.ts';
+import { runOptions } from './schema.ts';
+import { type Described, describeInput } from './shape.ts';
+import { sweepOptions } from './sweep-schema.ts';
+
+/** A plugin, and one sentence on it for editors. */
+export interface DescribedPlugin {
+  definition: PluginDefinition;
+  description: string;
+}
+
+const enabled: Described = {
+  type: 'boolean',
+  default: true,
+  description: 'false leaves the plugin out; the way to switch off a default.',
+};
+
+/**
+ * JSON Schema (draft 7) of a run's config, for editors: `configs/schema.json`.
+ * Nothing is required outside lists, since a file may extend another.
+ */
+export function runJsonSchema(plugins: readonly DescribedPlugin[]): Described {
+  const { $schema, properties, ...schema } = describeInput(runOptions);
+  const { plugins: list, ...others } = properties as Record<string, Described>;
+  const names = plugins.map(({ definition }) => definition.name);
+  return {
+    $schema: $schema!,
+    title: 'A run of tailmix',
+    ...optional({ ...schema, properties: others }),
+    properties: {
+      ...(optional({ properties: others }).properties as Record<string, Described>),
+      plugins: { ...list, items: { anyOf: [...plugins.map(entryOf), otherEntry(names)] } },
+    },
+  };
+}
+
+/** JSON Schema (draft 7) of a sweep: `configs/sweep-schema.json`. */
+export const sweepJsonSchema = (): Described => ({ title: 'A sweep of tailmix', ...describeInput(sweepOptions) });
+
+function entryOf({ definition: { name, options }, description }: DescribedPlugin): Described {
+  const { $schema: _, properties, required = [], ...schema } = describeInput(options as z.ZodType);
+  return {
+    title: name,
+    description,
+    ...schema,
+    properties: { use: { const: name, description }, ...properties, enabled },
+    required: ['use', ...required],
+  };
+}
+
+const otherEntry = (names: string[]): Described => ({
+  title: 'plugin of your own',
+  type: 'object',
+  properties: {
+    use: {
+      type: 'string',
+      minLength: 1,
+      not: { enum: names },
+      description: 'A path relative to this file (`./my-plugin.ts`), or a package.',
+    },
+    enabled,
+  },
+  required: ['use'],
+});
+
+/** Without `required`, but for what is in lists: lists never merge. */
+function optional({ required: _, ...schema }: Described): Described {
+  const inside = (children: readonly unknown[] | undefined) => children?.map((child) => optional(child as Described));
+  return {
+    ...schema,
+    ...(schema.properties && {
+      properties: Object.fromEntries(
+        Object.entries(schema.properties).map(([key, child]) => [key, optional(child as Described)]),
+      ),
+    }),
+    ...(schema.anyOf && { anyOf: inside(schema.anyOf) }),
+    ...(schema.oneOf && { anyOf: inside(schema.oneOf), oneOf: undefined }),
+  } as Described;
+}

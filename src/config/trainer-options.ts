@@ -1,0 +1,19 @@
+import type { TrainerOptions } from '../prepare.ts';
+import type { ResolvedConfig } from './types.ts';
+
+/** A resolved config as `createTrainer` takes it. The backend, the run directory and the like can be put beside it. */
+export function trainerOptions({ options, plugins, resolved, hash }: ResolvedConfig): TrainerOptions {
+  const { name, method, seed, data, model, train, evaluate, backend } = options;
+  return {
+    name,
+    ...(method === undefined ? {} : { method }),
+    seed,
+    data: data as TrainerOptions['data'],
+    model: model as TrainerOptions['model'],
+    train,
+    evaluate,
+    backend,
+    plugins,
+    config: { resolved, hash },
+  };
+}

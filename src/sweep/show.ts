@@ -1,0 +1,66 @@
+import cliProgress from 'cli-progress';
+import type { ProgressMessage } from '../tracking/progress-message.ts';
+import type { RunState } from './state.ts';
+
+/** Shows a sweep while it runs. */
+export interface SweepDisplay {
+  begin(label: string, state: RunState): void;
+  progress(label: string, message: ProgressMessage): void;
+  /** @param outcome `finished`, `failed`, `stopped`, or why it was left out. */
+  end(label: string, outcome: string): void;
+  stop(): void;
+}
+
+/** Bars on a terminal, one for each run that is under way and one for the sweep; elsewhere lines. */
+export const sweepDisplay = (stream: NodeJS.WriteStream, total: number): SweepDisplay =>
+  stream.isTTY ? bars(stream, total) : lines(stream, total);
+
+const percent = (value: number | undefined): string => (value === undefined ? '–' : `${(100 * value).toFixed(1)} %`);
+
+function bars(stream: NodeJS.WriteStream, total: number): SweepDisplay {
+  const multi = new cliProgress.MultiBar({ stream, hideCursor: true, clearOnComplete: false, linewrap: false });
+  const overall = multi.create(total, 0, {}, { format: '{bar} {value} of {total} runs, {duration_formatted}' });
+  const active = new Map<string, cliProgress.SingleBar>();
+  return {
+    begin(label) {
+      const format = '{bar} {label}: epoch {epoch}, loss {loss}, test accuracy {accuracy}, {eta_formatted} left';
+      active.set(label, multi.create(1, 0, { label, epoch: '0', loss: '–', accuracy: '–' }, { format }));
+    },
+    progress(label, { epoch, epochs, step, steps, loss, metrics }) {
+      const bar = active.get(label);
+      bar?.setTotal(epochs * steps);
+      bar?.update((epoch - 1) * steps + step, {
+        epoch: `${epoch} of ${epochs}`,
+        loss: loss.toFixed(3),
+        ...(metrics?.test ? { accuracy: percent(metrics.test.accuracy) } : {}),
+      });
+    },
+    end(label, outcome) {
+      const bar = active.get(label);
+      if (bar) multi.remove(bar);
+      active.delete(label);
+      multi.log(`${label}: ${outcome}\n`);
+      overall.increment();
+      multi.update();
+    },
+    stop: () => multi.stop(),
+  };
+}
+
+function lines(stream: NodeJS.WriteStream, total: number): SweepDisplay {
+  let ended = 0;
+  const line = (text: string): void => void stream.write(`[${ended} of ${total}] ${text}\n`);
+  return {
+    begin: (label, state) => line(`${label}: ${state === 'unfinished' ? 'resumes' : 'starts'}`),
+    progress(label, { epoch, epochs, metrics, loss }) {
+      if (!metrics) return;
+      const accuracy = metrics.test ? `, test accuracy ${percent(metrics.test.accuracy)}` : '';
+      line(`${label}: epoch ${epoch} of ${epochs}, loss ${loss.toFixed(3)}${accuracy}`);
+    },
+    end(label, outcome) {
+      ended++;
+      line(`${label}: ${outcome}`);
+    },
+    stop() {},
+  };
+}
