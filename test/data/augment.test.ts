@@ -48,6 +48,32 @@ describe('padCrop', () => {
   });
 });
 
+test('padCrop is what a slow definition says, for every window of several shapes', () => {
+  for (const [height, width, channels, padding] of [
+    [3, 3, 3, 2],
+    [2, 5, 1, 4],
+    [4, 1, 2, 3],
+    [1, 1, 1, 1],
+  ] as const) {
+    const bytes = height * width * channels;
+    const source = Uint8Array.from({ length: bytes + 6 }, (_, i) => 1 + i);
+    for (let top = 0; top <= 2 * padding; top++) {
+      for (let left = 0; left <= 2 * padding; left++) {
+        const expected = new Uint8Array(bytes + 4).fill(200);
+        for (let i = 0; i < bytes; i++) {
+          const y = Math.floor(i / (width * channels)) + top - padding;
+          const x = (Math.floor(i / channels) % width) + left - padding;
+          const inside = y >= 0 && y < height && x >= 0 && x < width;
+          expected[2 + i] = inside ? source[3 + (y * width + x) * channels + (i % channels)]! : 0;
+        }
+        const target = new Uint8Array(bytes + 4).fill(200);
+        padCrop(source, 3, target, 2, [height, width, channels], { padding, top, left });
+        expect(target, `${height}x${width}x${channels} at ${top}, ${left}`).toEqual(expected);
+      }
+    }
+  }
+});
+
 test('mirror turns columns around and keeps channels', () => {
   const target = new Uint8Array(9);
   mirror(image, 0, target, 0, shape);
