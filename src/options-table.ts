@@ -28,15 +28,24 @@ export function optionsTable(options: z.ZodObject): string {
   const rows = describeOptions(options);
   if (rows.length === 0) return 'None.\n';
   const cell = (text: string): string => text.replaceAll('|', '\\|');
-  return [
-    '| option | type | default | meaning |',
-    '|---|---|---|---|',
-    ...rows.map(
-      ({ name, type, default: fallback, description }) =>
-        `| \`${name}\` | ${cell(type)} | ${fallback === null ? '–' : `\`${fallback}\``} | ${cell(description)} |`,
-    ),
-    '',
-  ].join('\n');
+  const table = [
+    ['option', 'type', 'default', 'meaning'],
+    ...rows.map(({ name, type, default: fallback, description }) => [
+      `\`${name}\``,
+      cell(type),
+      fallback === null ? '–' : `\`${fallback}\``,
+      cell(description),
+    ]),
+  ];
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+  const line = (cells: readonly string[], fill = ' '): string =>
+    `| ${cells.map((text, column) => text.padEnd(widths[column]!, fill)).join(' | ')} |`;
+  const [head, ...body] = table;
+  const rule = line(
+    widths.map(() => ''),
+    '-',
+  );
+  return [line(head!), rule, ...body.map((row) => line(row)), ''].join('\n');
 }
 
 /** Replaces what stands under a method card's heading `## Options` by the table of its schema. */

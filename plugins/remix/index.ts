@@ -42,7 +42,10 @@ export default definePlugin({
   apply({ hooks, info: { classCounts }, warn }, options) {
     const ratio = Math.max(...classCounts) / Math.min(...classCounts);
     if (options.kappa > ratio) {
-      warn('NO_EFFECT', `kappa ${options.kappa} is above the data's ratio of ${Number(ratio.toPrecision(4))}: no label will change.`);
+      warn(
+        'NO_EFFECT',
+        `kappa ${options.kappa} is above the data's ratio of ${Number(ratio.toPrecision(4))}: no label will change.`,
+      );
     } else if (options.tau === 0) {
       warn('NO_EFFECT', 'tau is 0: no label will change.');
     }

@@ -99,6 +99,8 @@ describe('the best epoch', () => {
   });
 
   test('needs a validation split', async () => {
-    await expect(runThrough(epochs(1), { best: 'validation' })).rejects.toThrowErrorMatchingInlineSnapshot(`[TailmixError: checkpoint.best: expected a validation split for \`best: validation\`, got none. Set data.validation, or \`best: none\`.]`);
+    await expect(runThrough(epochs(1), { best: 'validation' })).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[TailmixError: checkpoint.best: expected a validation split for \`best: validation\`, got none. Set data.validation, or \`best: none\`.]`,
+    );
   });
 });

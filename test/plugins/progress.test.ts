@@ -87,8 +87,12 @@ describe('messages to a parent', () => {
 
 describe('lines', () => {
   test('an epoch with and without an evaluation', () => {
-    expect(epochLine(info, epochMetrics(1))).toMatchInlineSnapshot(`"small  epoch 1/2  loss 1.0000  train 50.00 %  test 25.00 %, balanced 25.00 %  lr 0.1  18 images/s"`);
-    expect(epochLine(info, epochMetrics(2, { test: null }))).toMatchInlineSnapshot(`"small  epoch 2/2  loss 0.5000  train 50.00 %  lr 0.1  18 images/s"`);
+    expect(epochLine(info, epochMetrics(1))).toMatchInlineSnapshot(
+      `"small  epoch 1/2  loss 1.0000  train 50.00 %  test 25.00 %, balanced 25.00 %  lr 0.1  18 images/s"`,
+    );
+    expect(epochLine(info, epochMetrics(2, { test: null }))).toMatchInlineSnapshot(
+      `"small  epoch 2/2  loss 0.5000  train 50.00 %  lr 0.1  18 images/s"`,
+    );
   });
 
   test('a resumed run says so', () => {
