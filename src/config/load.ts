@@ -15,8 +15,8 @@ import type { ResolvedConfig } from './types.ts';
 export interface LoadContext extends ConfigContext {
   /** `--set` values, `a.b=value`; later ones win. */
   set?: readonly string[];
-  /** Other options of the command line; they win over `set`. */
-  overrides?: readonly Override[];
+  /** Other options of the command line, which win over `set`; a problem among them is told with all others. */
+  overrides?: readonly (Override | Problem)[];
 }
 
 /**
@@ -33,10 +33,10 @@ export async function loadConfig(
   if (!existsSync(file)) throw configMissing(displayPath(file));
   const layers = await readLayers(file, context.registry);
   const merged = layers.reduce<Tree>((base, { tree }) => mergeTrees(base, tree), {});
-  const settings = set.map(parseSetting);
+  const settings = [...set.map(parseSetting), ...overrides];
   const problems = settings.filter((setting): setting is Problem => 'message' in setting);
   const fitting = settings.filter((setting): setting is Override => !('message' in setting));
-  const applied = applyOverrides(merged, [...fitting, ...overrides], context.defaults ?? []);
+  const applied = applyOverrides(merged, fitting, context.defaults ?? []);
   return resolveTree(applied.tree, {
     ...context,
     path: file,

@@ -7,6 +7,7 @@ interface Definition {
   innerType?: z.ZodType;
   in?: z.ZodType;
   element?: z.ZodType;
+  valueType?: z.ZodType;
   options?: readonly z.ZodType[];
   discriminator?: string;
 }
@@ -31,7 +32,10 @@ export function schemaAt(schema: z.ZodType, path: Path, value: unknown): z.ZodTy
   }
   if (key === undefined) return schema;
   const below = typeof value === 'object' && value !== null ? valueAt(value, [key]) : undefined;
-  const next = own instanceof z.ZodObject ? (own.shape[key] as z.ZodType | undefined) : definition.element;
+  const next =
+    own instanceof z.ZodObject
+      ? (own.shape[key] as z.ZodType | undefined)
+      : (definition.element ?? definition.valueType);
   return next ? schemaAt(next, rest, below) : null;
 }
 

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { displayPath } from '../config/display.ts';
-import { configInvalid, type Problem, setSyntax } from '../config/errors.ts';
 import { loadConfig } from '../config/load.ts';
 import { type Override, parseSetting } from '../config/overrides.ts';
 import type { ConfigContext } from '../config/resolve.ts';
 import { parsePath } from '../config/tree.ts';
-import { messageOf, TailmixError } from '../errors.ts';
+import { TailmixError } from '../errors.ts';
+import { type ConfigProblem, runsInvalid } from './errors.ts';
 import type { Sweep } from './read.ts';
 
 /** One run of a sweep. */
@@ -33,14 +33,18 @@ export interface SweepOverrides {
   out: string | null;
 }
 
-/** Every run of a sweep, by config, then setting, then seed. */
+/**
+ * Every run of a sweep, by seed, then config, then setting: a sweep that is stopped half-way has all methods of its
+ * first seeds. Each config is read and checked.
+ *
+ * @throws {TailmixError} CONFIG_INVALID with everything that is wrong in any of them.
+ */
 export async function expandSweep(
   { file, name, options: { configs, seeds, set, grid, out }, where }: Sweep,
   overrides: SweepOverrides,
   context: ConfigContext,
 ): Promise<{ runs: PlannedRun[]; out: string }> {
   const root = overrides.out ?? out ?? join('runs', name);
-  const labels = shortNames(configs.map((config) => resolve(dirname(file), config)));
   const shared = Object.entries(set).map(([path, value]) => setting(path, value, `${where(['set', path])}  set`));
   const combinations = product(
     Object.entries(grid).map(([path, values]) =>
@@ -48,56 +52,49 @@ export async function expandSweep(
     ),
   );
   const runs: PlannedRun[] = [];
-  const problems = new Set<string>();
-  for (const [config, label] of labels) {
-    for (const varied of combinations) {
-      for (const seed of seeds) {
-        const settings = [...shared, ...varied, ...overrides.set.map(parseSetting), seedSetting(seed)];
+  const problems: ConfigProblem[] = [];
+  for (const seed of seeds) {
+    for (const [config, short] of shortNames(configs.map((config) => resolve(dirname(file), config)))) {
+      for (const varied of combinations) {
+        const settings = [...shared, ...varied, { label: `${where(['seeds'])}  seeds`, path: ['seed'], value: seed }];
+        const parts = [short, ...varied.map(describe), `seed ${seed}`];
+        const set = [...settings.map(argument), ...overrides.set];
+        const directory = (key: string): string => join(root, [...parts, key].join('-').replace(/[^\w.=-]+/g, ''));
         try {
-          const { hash } = await loadConfig(config, { ...context, overrides: fitting(settings) });
-          const parts = [label, ...varied.map(describe), `seed ${seed}`];
-          const key = createHash('sha256').update(`${hash} ${overrides.backend}`).digest('hex').slice(0, 8);
-          const directory = join(root, `${[...parts, key].join('-').replace(/[^\w.=-]+/g, '')}`);
-          runs.push({ label: parts.join(' '), config, set: fitting(settings).map(argument), directory, hash });
+          const { hash } = await loadConfig(config, {
+            ...context,
+            overrides: [...settings, ...overrides.set.map(parseSetting)],
+          });
+          runs.push({
+            label: parts.join(' '),
+            config,
+            set,
+            directory: directory(keyOf(hash, overrides.backend)),
+            hash,
+          });
         } catch (error) {
           if (!(error instanceof TailmixError)) throw error;
-          problems.add(messageOf(error));
+          problems.push({ config: displayPath(config), error });
         }
       }
     }
   }
-  if (problems.size > 0) {
-    throw new TailmixError([...problems].join('\n\n'), {
-      code: 'CONFIG_INVALID',
-      kind: 'config',
-      path: displayPath(file),
-    });
-  }
+  if (problems.length > 0) throw runsInvalid(displayPath(file), problems, configs.length);
   return { runs, out: root };
 }
 
-function setting(path: string, value: unknown, label: string): Override | Problem {
-  const keys = parsePath(path);
-  if (keys) return { label, path: keys, value };
-  return { ...setSyntax(`${path}=${JSON.stringify(value)}`), where: label };
-}
+const setting = (path: string, value: unknown, label: string): Override => ({ label, path: parsePath(path)!, value });
 
-const seedSetting = (seed: number): Override => ({ label: 'seeds', path: ['seed'], value: seed });
-
-/** @throws {TailmixError} CONFIG_INVALID for those that are none. */
-function fitting(settings: readonly (Override | Problem)[]): Override[] {
-  const problems = settings.filter((one): one is Problem => 'message' in one);
-  if (problems.length > 0) throw configInvalid(problems);
-  return settings as Override[];
-}
+const keyOf = (hash: string, backend: string): string =>
+  createHash('sha256').update(`${hash} ${backend}`).digest('hex').slice(0, 8);
 
 /** `plugins.remix.kappa=4`, with the value as JSON, which is YAML too. */
 const argument = ({ path, value }: Override): string =>
   `${path.join('.')}=${value === Number.POSITIVE_INFINITY ? '.inf' : JSON.stringify(value)}`;
 
 /** `kappa=4`. */
-const describe = (one: Override | Problem): string =>
-  'message' in one ? '' : `${one.path.at(-1)}=${String(JSON.stringify(one.value)).replaceAll('"', '')}`;
+const describe = ({ path, value }: Override): string =>
+  `${path.at(-1)}=${String(JSON.stringify(value)).replaceAll('"', '')}`;
 
 /** Every way to take one of each list. */
 const product = <T>(lists: readonly (readonly T[])[]): T[][] =>
