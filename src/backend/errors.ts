@@ -75,16 +75,15 @@ export const cacheUnusable = (folder: string, reason: string): TailmixError =>
 export const npmFailed = (reason: string): TailmixError =>
   setUpProblem(
     'NPM_FAILED',
-    `npm could not fetch tfjs-node: ${reason || 'no npm was found'}; check \`npm ping\` and run \`tailmix setup\` again.`,
+    `npm could not fetch tfjs-node: ${reason}; check the network with \`npm ping\` and run \`tailmix setup\` again.`,
   );
 
 /** `tar` could not unpack a package. */
 export const tarFailed = (tarball: string, reason: string): TailmixError =>
   setUpProblem('TAR_FAILED', `${tarball} could not be unpacked: ${reason}; \`tar\` with gzip is needed.`);
 
-/** An index answered with an error. */
-export const indexAnswered = (url: string, status: number): TailmixError =>
-  setUpProblem('INDEX_ANSWERED', `${url} answered ${status}`);
+/** An index answered with an error; the message is a reason inside {@link wheelNotFound}. */
+export const indexAnswered = (status: number): TailmixError => setUpProblem('INDEX_ANSWERED', `it answered ${status}`);
 
 /** A place has no wheel that fits. */
 export const noSuchWheel = (project: string, version: string): TailmixError =>

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import process from 'node:process';
 import { npmCommand } from '#npm';
 import { npmFailed, tarFailed } from './errors.ts';
 import { NATIVE_SOURCES, type NativeName, TFJS_NODE_VERSION } from './paths.ts';
@@ -35,25 +36,25 @@ export const tarballName = ({ name, version }: NpmPackage): string =>
  * @param offline a folder that may hold the tarballs as `npm pack` names them
  * @throws TailmixError `NPM_FAILED` or `TAR_FAILED`
  */
-export async function installPackages(packages: NpmPackage[], folder: string, offline: string | null): Promise<void> {
+export async function installPackages(
+  packages: NpmPackage[],
+  folder: string,
+  offline: string | null,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<void> {
   const given = (item: NpmPackage): string | null =>
     offline !== null && existsSync(join(offline, tarballName(item))) ? join(offline, tarballName(item)) : null;
   const missing = packages.filter((item) => given(item) === null);
   const downloads = join(folder, 'tarballs');
   await mkdir(downloads, { recursive: true });
   if (missing.length > 0) {
-    const { code, stderr } = await runCommand([
-      ...npmCommand(),
-      'pack',
-      '--ignore-scripts',
-      '--silent',
-      '--loglevel=error',
-      '--fetch-retries=1',
-      '--fetch-retry-mintimeout=1000',
-      `--pack-destination=${downloads}`,
-      ...missing.map(({ name, version }) => `${name}@${version}`),
-    ]);
-    if (code !== 0) throw npmFailed(lastLines(stderr.replace(/^npm (error|ERR!) (A complete log|code|\s).*$/gm, '')));
+    const options = ['--ignore-scripts', '--prefer-offline', '--fetch-retries=1', '--fetch-retry-mintimeout=1000'];
+    const specs = missing.map(({ name, version }) => `${name}@${version}`);
+    const { code, stderr } = await runCommand(
+      [...npmCommand(env), 'pack', '--loglevel=error', ...options, `--pack-destination=${downloads}`, ...specs],
+      { env },
+    );
+    if (code !== 0) throw npmFailed(code === null ? 'npm was not found' : reasonOf(stderr));
   }
   for (const item of packages) {
     const target = join(folder, 'node_modules', item.name);
@@ -62,4 +63,10 @@ export async function installPackages(packages: NpmPackage[], folder: string, of
     const { code, stderr } = await runCommand(['tar', '-xzf', tarball, '-C', target, '--strip-components=1']);
     if (code !== 0) throw tarFailed(tarball, lastLines(stderr));
   }
+}
+
+/** The first line of npm's errors that says something to a reader. */
+function reasonOf(stderr: string): string {
+  const lines = stderr.split('\n').map((line) => line.replace(/^npm (?:error|ERR!) (?:network |\d+ )?/, '').trim());
+  return lines.find((line) => line !== '' && !/^(?:code|errno|syscall|npm) /.test(line)) ?? 'it gave no reason';
 }

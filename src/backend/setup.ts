@@ -28,8 +28,12 @@ export interface SetupOptions {
   force?: boolean;
   /** The cache folder (default {@link cacheRoot}). */
   root?: string;
+  /** Environment that `PATH`, `CXX` and the index settings are read from (default `process.env`). */
   env?: NodeJS.ProcessEnv;
+  /** Default: this machine. */
   platform?: Platform;
+  /** Builds the binding in a folder that holds the rest, and returns the version of TensorFlow that it reports. */
+  build?: (compiler: Compiler, folder: string, packageName: string) => Promise<string>;
   /** Called at the start of each stage, with a few words. */
   onStage?: (stage: string) => void;
   /** Called while the wheel is downloaded and unpacked. */
@@ -86,7 +90,7 @@ async function install(
   given: Wheel | null,
   compiler: Compiler,
   root: string,
-  { env = process.env, onStage = () => {}, onBytes = () => {} }: SetupOptions,
+  { env = process.env, build = compileAndTry, onStage = () => {}, onBytes = () => {} }: SetupOptions,
 ): Promise<SetupResult> {
   const folder = nativeFolder(name, root);
   const { npm, wheel: project } = NATIVE_SOURCES[name];
@@ -94,7 +98,7 @@ async function install(
   const work = `${folder}.building-${process.pid}`;
   try {
     onStage('fetching tfjs-node');
-    await installPackages(npmPackages(name), work, given && dirname(given.path));
+    await installPackages(npmPackages(name), work, given && dirname(given.path), env);
     onStage(given ? `using ${given.path}` : `fetching TensorFlow ${TENSORFLOW_VERSION}`);
     const wheel =
       given ??
@@ -103,14 +107,13 @@ async function install(
         version: TENSORFLOW_VERSION,
         folder: join(root, 'downloads'),
         settings: readIndexSettings(env),
+        env,
         onBytes,
       }));
     onStage('unpacking TensorFlow');
     await unpackWheel(wheel.path, work, onBytes);
     onStage('compiling the binding');
-    await compileBinding(compiler, work, npm);
-    onStage('checking that it loads');
-    const tensorflow = await tryBinding(work);
+    const tensorflow = await build(compiler, work, npm);
     if (tensorflow !== TENSORFLOW_VERSION) throw wrongVersion(TENSORFLOW_VERSION, tensorflow);
     for (const spare of ['include', 'tarballs', join('node_modules', 'node-api-headers')]) {
       await rm(join(work, spare), { recursive: true, force: true });
@@ -123,6 +126,11 @@ async function install(
   } finally {
     await removeLeftovers(root);
   }
+}
+
+async function compileAndTry(compiler: Compiler, folder: string, packageName: string): Promise<string> {
+  await compileBinding(compiler, folder, packageName);
+  return tryBinding(folder);
 }
 
 /** Folders that a killed set-up left, or that a new build replaced; called by the holder of the lock only. */

@@ -28,7 +28,7 @@ export async function listProject(index: string, project: string): Promise<Index
 export async function listPage(page: string): Promise<IndexFile[]> {
   const { url, headers } = authorized(page);
   const response = await fetch(url, { headers: { ...headers, accept: ACCEPT }, signal: AbortSignal.timeout(60_000) });
-  if (!response.ok) throw indexAnswered(url, response.status);
+  if (!response.ok) throw indexAnswered(response.status);
   const isJson = response.headers.get('content-type')?.includes('json') ?? false;
   const files = isJson ? fromJson(await response.json()) : fromHtml(await response.text());
   return files.map((file) => ({ ...file, url: withCredentials(new URL(file.url, response.url || url), page) }));

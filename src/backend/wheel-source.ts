@@ -19,6 +19,8 @@ export interface WheelRequest {
   /** Folder that downloads go to. */
   folder: string;
   settings: IndexSettings;
+  /** Environment whose `PATH` pip is looked for in (default `process.env`). */
+  env?: NodeJS.ProcessEnv;
   onBytes?: OnBytes;
   patience?: Patience;
 }
@@ -78,14 +80,15 @@ async function fromFiles(files: IndexFile[], request: WheelRequest): Promise<Whe
   return { path, downloaded: true };
 }
 
-async function fromPip({ project, version, folder }: WheelRequest): Promise<Wheel> {
-  const python = await findCommand(['python3', 'python']);
+async function fromPip({ project, version, folder, env }: WheelRequest): Promise<Wheel> {
+  const python = await findCommand(['python3', 'python'], env);
   if (python === null) throw noPip();
+  const target = '--platform manylinux_2_27_x86_64 --implementation cp --python-version 3.12 --abi cp312';
+  const patience = '--retries 1 --quiet --disable-pip-version-check --no-cache-dir';
+  const options = `--no-deps --only-binary=:all: ${target} ${patience}`.split(' ');
   const { code, stderr } = await runCommand(
-    `${python} -m pip download --no-deps --only-binary=:all: --platform manylinux_2_27_x86_64 --implementation cp
-      --python-version 3.12 --abi cp312 --retries 1 --quiet --disable-pip-version-check --no-cache-dir`
-      .split(/\s+/)
-      .concat('--dest', folder, `${project}==${version}`) as [string, ...string[]],
+    [python, '-m', 'pip', 'download', ...options, '--dest', folder, `${project}==${version}`],
+    env === undefined ? {} : { env },
   );
   const wheel = (await readdir(folder).catch(() => [])).find((name) => isWheelFor(name, project, version));
   if (code !== 0 || wheel === undefined) throw pipFailed(lastLines(stderr));

@@ -1,12 +1,18 @@
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
+import { diagnose } from '../../src/backend/doctor.ts';
 import { loadBackend, requireFromTfjsNode } from '../../src/backend/load.ts';
 import { whyNotNative } from '../../src/backend/native.ts';
+import { runCommand } from '../../src/backend/run-command.ts';
 
 const missing = whyNotNative('native');
 if (missing !== null) console.warn(`SKIPPED: the native backend is not tested, ${missing}`);
 
-test.skipIf(missing !== null)('the imported tfjs runs on the native backend, one engine for both', async () => {
+const native = test.skipIf(missing !== null);
+
+native('the imported tfjs runs on the native backend, one engine for both', async () => {
   const backend = await loadBackend('native');
   expect(backend).toMatchObject({ name: 'native', tensorflow: '2.21.0', reason: 'asked for by name' });
   expect(tf.getBackend()).toBe('tensorflow');
@@ -23,7 +29,7 @@ test.skipIf(missing !== null)('the imported tfjs runs on the native backend, one
   expect(backend.binding!.getNumOfTensors()).toBe(nativeBefore);
 });
 
-test.skipIf(missing !== null)('kernels and gradients of tfjs-node are registered', async () => {
+native('kernels and gradients of tfjs-node are registered', async () => {
   await loadBackend('native');
   const filter = tf.ones([3, 3, 2, 4]) as tf.Tensor4D;
   const gradient = tf.grad((f) => tf.conv2d(tf.ones([1, 5, 5, 2]) as tf.Tensor4D, f as tf.Tensor4D, 1, 'valid').sum())(
@@ -32,9 +38,29 @@ test.skipIf(missing !== null)('kernels and gradients of tfjs-node are registered
   expect(new Set(gradient.dataSync())).toEqual(new Set([9]));
 });
 
-test.skipIf(missing !== null)('protobuf messages of tfjs-node can be required', async () => {
+native('protobuf messages of tfjs-node can be required', async () => {
   await loadBackend('native');
   const messages = requireFromTfjsNode<Record<string, unknown>>('dist/proto/api_pb');
   expect(messages).toHaveProperty('GraphDef');
   expect(messages).toHaveProperty('SavedModel');
+});
+
+native('nothing is printed while TensorFlow loads and works', async () => {
+  const jiti = join(dirname(createRequire(import.meta.url).resolve('jiti')), 'jiti-cli.mjs');
+  const script = join(import.meta.dirname, 'fixtures', 'load-and-multiply.ts');
+  const { TF_CPP_MIN_LOG_LEVEL: _level, TF_ENABLE_ONEDNN_OPTS: _oneDnn, ...env } = process.env;
+  expect(await runCommand([process.execPath, jiti, script], { env })).toEqual({
+    code: 0,
+    stdout: 'native 3\n',
+    stderr: '',
+  });
+});
+
+native('doctor reports TensorFlow with oneDNN', async () => {
+  const { findings, backend } = await diagnose();
+  expect(backend).toMatchObject({ tensorflow: '2.21.0' });
+  const byName = new Map(findings.map(({ name, value }) => [name, value]));
+  expect(byName.get('oneDNN')).toBe('on');
+  expect(byName.get('native build')).toContain('TensorFlow 2.21.0, tfjs-node 4.22.0');
+  expect(findings.filter(({ status }) => status === 'problem')).toEqual([]);
 });

@@ -1,0 +1,86 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { withLock } from '#lock';
+import { temporaryFolder } from '../support/temporary.ts';
+
+const quick = { pollMs: 5 };
+
+test('work under one lock never overlaps', async () => {
+  const path = join(await temporaryFolder(), 'deep', 'x.lock');
+  let inside = 0;
+  let most = 0;
+  let waited = 0;
+  const work = async (): Promise<void> => {
+    inside += 1;
+    most = Math.max(most, inside);
+    await delay(10);
+    inside -= 1;
+  };
+  const onWait = (): void => {
+    waited += 1;
+  };
+  await Promise.all(Array.from({ length: 5 }, () => withLock(path, work, { ...quick, onWait })));
+  expect({ most, waited }).toEqual({ most: 1, waited: 4 });
+  expect(existsSync(path)).toBe(false);
+});
+
+test('the lock goes when the work throws', async () => {
+  const path = join(await temporaryFolder(), 'x.lock');
+  await expect(withLock(path, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+  expect(existsSync(path)).toBe(false);
+});
+
+test('locks of dead processes are taken over, by one waiter at a time', async () => {
+  const path = join(await temporaryFolder(), 'x.lock');
+  const { pid } = spawnSync(process.execPath, ['--version']);
+  writeFileSync(path, JSON.stringify({ pid, host: hostname() }));
+  let inside = 0;
+  await Promise.all(
+    Array.from({ length: 8 }, () =>
+      withLock(
+        path,
+        async () => {
+          inside += 1;
+          expect(inside).toBe(1);
+          expect(JSON.parse(readFileSync(path, 'utf8')).pid).toBe(process.pid);
+          await delay(2);
+          inside -= 1;
+        },
+        quick,
+      ),
+    ),
+  );
+});
+
+test('locks of other hosts, or unreadable ones, are taken over when nobody touches them', async () => {
+  const path = join(await temporaryFolder(), 'x.lock');
+  for (const content of [JSON.stringify({ pid: 1, host: 'elsewhere' }), '']) {
+    writeFileSync(path, content);
+    const before = new Date(Date.now() - 60_000);
+    utimesSync(path, before, before);
+    expect(await withLock(path, async () => 'done', quick)).toBe('done');
+  }
+});
+
+test('a lock that is touched is respected', async () => {
+  const path = join(await temporaryFolder(), 'x.lock');
+  writeFileSync(path, JSON.stringify({ pid: 1, host: 'elsewhere' }));
+  let done = false;
+  const waiting = withLock(
+    path,
+    async () => {
+      done = true;
+    },
+    { ...quick, staleMs: 60_000 },
+  );
+  await delay(50);
+  expect(done).toBe(false);
+  const before = new Date(Date.now() - 120_000);
+  utimesSync(path, before, before);
+  await waiting;
+  expect(done).toBe(true);
+});

@@ -1,0 +1,83 @@
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { diagnose } from '../../src/backend/doctor.ts';
+import { loadBackend } from '../../src/backend/load.ts';
+import { wantedThreads, whyNotNative } from '../../src/backend/native.ts';
+import { currentPlatform, whyUnsupported } from '../../src/backend/platform.ts';
+import { tf } from '../../src/tf.ts';
+import { messageOfError } from '../support/message.ts';
+
+const unsupported = whyUnsupported(currentPlatform());
+const why = unsupported ?? 'it is not set up; run `tailmix setup`.';
+
+beforeEach(() => {
+  vi.stubEnv('TAILMIX_CACHE', '/nowhere/tailmix');
+  vi.stubEnv('TAILMIX_BACKEND', undefined);
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+test('WASM serves, and says why', async () => {
+  const backend = await loadBackend();
+  expect(backend).toEqual({ name: 'wasm', tensorflow: null, threads: 1, reason: `native is not available: ${why}` });
+  expect(tf.getBackend()).toBe('wasm');
+  expect([...tf.matMul(tf.ones([2, 3]), tf.ones([3, 2])).dataSync()]).toEqual([3, 3, 3, 3]);
+  expect(await loadBackend('wasm')).toBe(await loadBackend('wasm'));
+});
+
+test('a backend that was asked for by name is not replaced silently', async () => {
+  const message = `Backend native was asked for and is not available: ${why}`;
+  expect(await messageOfError(() => loadBackend('native'))).toBe(message);
+  vi.stubEnv('TAILMIX_BACKEND', 'native');
+  expect(await messageOfError(() => loadBackend())).toBe(message);
+});
+
+test('a backend that does not exist', async () => {
+  vi.stubEnv('TAILMIX_BACKEND', 'cuda');
+  expect(await messageOfError(() => loadBackend())).toMatchInlineSnapshot(
+    `"TAILMIX_BACKEND: expected auto, native, native-gpu or wasm, got "cuda"."`,
+  );
+  expect(await messageOfError(() => loadBackend('gpu' as 'wasm'))).toMatchInlineSnapshot(
+    `"backend: expected auto, native, native-gpu or wasm, got "gpu"."`,
+  );
+});
+
+test('threads', async () => {
+  expect(wantedThreads({ TAILMIX_THREADS: '3', TF_NUM_INTRAOP_THREADS: '5' })).toBe(3);
+  expect(wantedThreads({ TF_NUM_INTRAOP_THREADS: '5' })).toBe(5);
+  expect(wantedThreads({})).toBeGreaterThan(0);
+  expect(await messageOfError(() => wantedThreads({ TAILMIX_THREADS: 'all' }))).toMatchInlineSnapshot(
+    `"TAILMIX_THREADS (or TF_NUM_INTRAOP_THREADS): expected a whole number above 0, got "all"."`,
+  );
+});
+
+test('doctor reports WASM with the cure for each problem', async () => {
+  vi.stubEnv('PATH', '/nowhere');
+  vi.stubEnv('npm_execpath', undefined);
+  vi.stubEnv('CXX', undefined);
+  const { findings, backend } = await diagnose();
+  expect(backend?.name).toBe('wasm');
+  const notes = findings.filter(({ status }) => status !== 'ok').map(({ name, value, cure }) => [name, value, cure]);
+  expect(notes).toEqual([
+    ['npm', 'not found', 'install npm; `tailmix setup` needs it'],
+    ['backend', `wasm, 1 thread (native is not available: ${why})`, 'see the line "native build"'],
+    ['native build', `not available: ${why}`, undefined],
+    ['compiler', expect.stringContaining('no C++ compiler was found'), undefined],
+  ]);
+});
+
+test('in a worker thread, TensorFlow is not tried', async () => {
+  expect(whyNotNative('native')).toBe(why);
+  const jiti = join(import.meta.dirname, '../../node_modules/jiti/lib/jiti.mjs');
+  const module = join(import.meta.dirname, '../../src/backend/native.ts');
+  const code = `import(${JSON.stringify(jiti)}).then(async ({ createJiti }) => {
+    const { whyNotNative } = await createJiti(${JSON.stringify(module)}).import(${JSON.stringify(module)});
+    require('node:worker_threads').parentPort.postMessage(whyNotNative('native'));
+  })`;
+  const worker = new Worker(code, { eval: true });
+  const answer = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+  expect(answer).toMatchInlineSnapshot(`"TensorFlow loads in the main thread only."`);
+  await worker.terminate();
+});

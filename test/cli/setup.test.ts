@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { currentPlatform, whyUnsupported } from '../../src/backend/platform.ts';
+import { setUpNative } from '../../src/backend/setup.ts';
+import { setup } from '../../src/cli/setup.ts';
+import { linux, offlineFolder, pretendBuild } from '../backend/fixtures/offline.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+const unsupported = whyUnsupported(currentPlatform());
+if (unsupported !== null) console.warn(`SKIPPED: tailmix setup is not tested, ${unsupported}`);
+const onLinux = test.skipIf(unsupported !== null);
+
+let output = '';
+let errors = '';
+
+beforeEach(async () => {
+  output = '';
+  errors = '';
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    output += text;
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    errors += text;
+    return true;
+  });
+  vi.stubEnv('TAILMIX_CACHE', join(await temporaryFolder(), 'cache'));
+  vi.stubEnv('TAILMIX_BACKEND', undefined);
+  vi.stubEnv('CXX', undefined);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
+
+onLinux('without a compiler, WASM serves and the exit code is 0', async () => {
+  vi.stubEnv('PATH', '/nowhere');
+  expect(await setup()).toBe(0);
+  expect(output).toMatchInlineSnapshot(`
+    "Training uses the WASM backend, which is slower. Native TensorFlow 2.21.0 is not set up: no C++ compiler was found (looked for c++, g++, clang++); install one, for example with \`apt install g++\` or \`dnf install gcc-c++\`, and run \`tailmix setup\` again.
+    "
+  `);
+  output = '';
+  expect(await setup({ json: true })).toBe(0);
+  expect(JSON.parse(output)).toEqual({
+    backend: 'wasm',
+    tensorflow: null,
+    folder: null,
+    changed: false,
+    problem: expect.stringContaining('no C++ compiler was found'),
+    seconds: expect.any(Number),
+  });
+});
+
+onLinux('an install that was asked for and fails has an exit code', async () => {
+  vi.stubEnv('PATH', '/nowhere');
+  expect(await setup({ force: true })).toBe(1);
+  expect(await setup({ gpu: true })).toBe(1);
+  expect(errors).toContain('was not tested: no GPU was available');
+  expect(await setup({ from: '/nowhere/x.whl' })).toBe(2);
+});
+
+onLinux('what is set up is reported, and nothing is done', async () => {
+  const root = process.env.TAILMIX_CACHE!;
+  const from = offlineFolder(join(root, '..', 'offline'));
+  const { folder } = await setUpNative({ root, from, platform: linux, build: pretendBuild });
+  expect(await setup()).toBe(0);
+  expect(output.replace(folder, '…')).toMatchInlineSnapshot(`
+    "Ready: backend native, TensorFlow 2.21.0, in …
+    "
+  `);
+  expect(errors).toBe('');
+});
+
+test('TAILMIX_BACKEND=wasm needs no set-up', async () => {
+  vi.stubEnv('TAILMIX_BACKEND', 'wasm');
+  expect(await setup()).toBe(0);
+  expect(output).toMatchInlineSnapshot(`
+    "Training uses the WASM backend, which is slower. Native TensorFlow 2.21.0 is not set up: TAILMIX_BACKEND asks for WASM.
+    "
+  `);
+});
