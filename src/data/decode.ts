@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import sharp from 'sharp';
+import type sharp from 'sharp';
 import { messageOf, TailmixError } from '../errors.ts';
 import type { Shape } from './augment.ts';
 import type { ClassFolders } from './class-folders.ts';
@@ -9,6 +9,9 @@ import type { ReadProgress } from './types.ts';
 
 /** Files being decoded at once; libuv's pool has four threads. */
 const IN_FLIGHT = 16;
+
+/** Loaded when an image is decoded and not before: it takes longer to load than everything else here. */
+const loadSharp = async (): Promise<typeof sharp> => (await import('sharp')).default;
 
 /** How files become rows of a packed file. */
 export interface DecodeOptions {
@@ -21,8 +24,9 @@ export interface DecodeOptions {
 
 /** Size of an image in pixels, from its header: `[height, width, 3]`. */
 export async function imageShape(path: string): Promise<Shape> {
+  const open = await loadSharp();
   try {
-    const { width, height } = await sharp(path).metadata();
+    const { width, height } = await open(path).metadata();
     return [height, width, 3];
   } catch (error) {
     throw badImage(path, messageOf(error), error);
@@ -35,12 +39,13 @@ export async function* decodeFiles(
   options: DecodeOptions,
   onProgress: ReadProgress,
 ): AsyncGenerator<PackedRow> {
+  const open = await loadSharp();
   const queue: Promise<PackedRow>[] = [];
   try {
     for (let next = 0, done = 0; done < files.length; done++) {
       while (next < files.length && queue.length < IN_FLIGHT) {
-        const row = decodeFile(files[next++]!, options);
-        row.catch(() => {});
+        const row = decodeFile(open, files[next++]!, options);
+        row.catch(() => {}); // thrown when its turn comes; until then it is not unhandled
         queue.push(row);
       }
       yield await queue.shift()!;
@@ -52,21 +57,22 @@ export async function* decodeFiles(
 }
 
 async function decodeFile(
+  open: typeof sharp,
   { path, label }: ClassFolders['files'][number],
   { shape, resize, onCorrupt }: DecodeOptions,
 ): Promise<PackedRow> {
   try {
-    return { path, label, image: await decode(path, shape, resize) };
+    return { path, label, image: await decode(open, path, shape, resize) };
   } catch (error) {
     if (onCorrupt === 'skip') return { path, label, image: null };
     throw error;
   }
 }
 
-async function decode(path: string, [height, width]: Shape, resize: boolean): Promise<Uint8Array> {
+async function decode(open: typeof sharp, path: string, [height, width]: Shape, resize: boolean): Promise<Uint8Array> {
   try {
     // A buffer, because given a path libvips opens the file a dozen times to find its format.
-    let image = sharp(await readFile(path), { failOn: 'error' })
+    let image = open(await readFile(path), { failOn: 'error' })
       .removeAlpha()
       .toColourspace('srgb');
     if (resize) image = image.resize({ width, height, fit: 'cover' });
