@@ -43,8 +43,8 @@ function adamw({ beta1, beta2, epsilon, weightDecay }: AdamW): Update {
     ],
     apply(weights, slots, gradients, { inputs: { learningRate } }) {
       const steps = slots[STEPS]!.add(1);
-      const correction1 = tf.sub(1, tf.pow(beta1, steps));
-      const correction2 = tf.sub(1, tf.pow(beta2, steps)).sqrt();
+      const correction1 = missingWeight(beta1, steps);
+      const correction2 = missingWeight(beta2, steps).sqrt();
       const next: { weights: NamedTensors; slots: NamedTensors } = { weights: {}, slots: { [STEPS]: steps } };
       for (const [name, gradient] of Object.entries(gradients)) {
         const m = slots[`m/${name}`]!.mul(beta1).add(gradient.mul(1 - beta1));
@@ -59,6 +59,9 @@ function adamw({ beta1, beta2, epsilon, weightDecay }: AdamW): Update {
     },
   };
 }
+
+/** `1 − beta^steps`, without the cancellation that costs float32 five digits in the first steps. */
+const missingWeight = (beta: number, steps: tf.Tensor): tf.Tensor => steps.mul(Math.log(beta)).expm1().neg();
 
 const zeros = (name: string, shape: readonly number[]): SlotSpec => ({
   name,

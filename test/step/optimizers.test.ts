@@ -1,0 +1,79 @@
+import { beforeAll, expect, test } from 'vitest';
+import { optimizerOptions } from '../../src/config/schema.ts';
+import type { NamedTensors, Pass, WeightSpec } from '../../src/models/types.ts';
+import { createOptimizer } from '../../src/step/optimizers.ts';
+import { tf } from '../../src/tf.ts';
+import { describeBackends } from '../backend/kernels/support.ts';
+import { noise, readReference } from '../models/reference.ts';
+
+interface OptimizerReferences {
+  steps: number;
+  learningRate: number;
+  shapes: Record<string, number[]>;
+  cases: { options: { name: string }; weights: Record<string, number[]> }[];
+}
+
+const { steps, learningRate, shapes, cases } = readReference<OptimizerReferences>('optimizers.json');
+
+const tensor = (key: string, shape: number[]): tf.Tensor =>
+  tf.tensor(
+    noise(
+      key,
+      shape.reduce((a, b) => a * b, 1),
+    ),
+    shape,
+  );
+
+const pass = (rate: number): Pass => ({
+  training: true,
+  inputs: { learningRate: tf.scalar(rate) },
+  variants: {},
+  atStage: (_, features) => features,
+});
+
+const specs: WeightSpec[] = Object.entries(shapes).map(([name, shape]) => ({
+  name,
+  shape,
+  kind: 'kernel',
+  initial: () => new Float32Array(0),
+}));
+
+describeBackends('ten steps as in torch.optim', (use) => {
+  beforeAll(use);
+
+  test.each(cases.map((reference) => [JSON.stringify(reference.options), reference] as const))(
+    '%s',
+    (_, { options, weights: expected }) => {
+      const optimizer = createOptimizer(optimizerOptions.parse(options));
+      let weights: NamedTensors = Object.fromEntries(
+        Object.entries(shapes).map(([name, shape]) => [name, tensor(name, shape)]),
+      );
+      let slots: NamedTensors = Object.fromEntries(
+        optimizer.slots(specs).map(({ name, shape, initial }) => [name, tf.tensor(initial({}), [...shape])]),
+      );
+      for (let step = 1; step <= steps; step++) {
+        const gradients = Object.fromEntries(
+          Object.entries(shapes).map(([name, shape]) => [name, tensor(`gradient${step}/${name}`, shape)]),
+        );
+        const next = optimizer.apply(weights, slots, gradients, pass(learningRate * 0.9 ** (step - 1)));
+        expect(Object.keys(next.slots).sort()).toEqual(Object.keys(slots).sort());
+        weights = { ...weights, ...next.weights };
+        slots = { ...slots, ...next.slots };
+      }
+      for (const [name, values] of Object.entries(expected)) {
+        weights[name]!.dataSync().forEach((value, i) => {
+          expect(Math.abs(value - values[i]!)).toBeLessThan(2e-6);
+        });
+      }
+    },
+  );
+
+  test('state is kept by name: a weight without a gradient keeps its own', () => {
+    const optimizer = createOptimizer(optimizerOptions.parse({ name: 'sgd', momentum: 0.9 }));
+    const slots = { 'momentum/a': tf.ones([3, 4]), 'momentum/b': tf.zeros([5]) };
+    const weights = { a: tf.ones([3, 4]), b: tf.ones([5]) };
+    const next = optimizer.apply(weights, slots, { b: tf.ones([5]) }, pass(0.1));
+    expect(Object.keys(next.weights)).toEqual(['b']);
+    expect(Object.keys(next.slots)).toEqual(['momentum/b']);
+  });
+});
