@@ -1,2 +1,140 @@
-import type { Recording } from './recording.ts';
-export const toBfloat16 = (r: Recording): Recording => r;
+import {
+  type Attribute,
+  DT,
+  type Endpoint,
+  type OpNode,
+  type RecordedNode,
+  type Recording,
+  specOf,
+} from './recording.ts';
+import type { ShapeInput } from './shapes.ts';
+
+/** How an op runs in bfloat16. */
+interface HalfRule {
+  /** Inputs that are cast. */
+  inputs: readonly number[];
+  /** Outputs that become bfloat16; the rest stay float32. */
+  outputs: readonly number[];
+  /**
+   * When: `always` (it is where the time goes), `first` if its first cast input is in bfloat16 already, `all` if every
+   * one is. The last two take 4-dimensional activations only.
+   */
+  when: 'always' | 'first' | 'all';
+  /** The result is a weight's gradient: back to float32 at once, so that sums and the update keep float32. */
+  weight?: true;
+}
+
+/**
+ * Ops that run in bfloat16: convolutions, and what lies between them. Loss, softmax, statistics of batch norm (its type
+ * `U`), weights and update are not here and stay float32.
+ */
+const RULES: Readonly<Record<string, HalfRule>> = {
+  Conv2D: { inputs: [0, 1], outputs: [0], when: 'always' },
+  Conv2DBackpropInput: { inputs: [1, 2], outputs: [0], when: 'always' },
+  Conv2DBackpropFilter: { inputs: [0, 2], outputs: [0], when: 'always', weight: true },
+  FusedBatchNormV3: { inputs: [0], outputs: [0], when: 'first' },
+  FusedBatchNormGradV3: { inputs: [1, 0], outputs: [0], when: 'first' },
+  Relu: { inputs: [0], outputs: [0], when: 'first' },
+  Relu6: { inputs: [0], outputs: [0], when: 'first' },
+  ReluGrad: { inputs: [1, 0], outputs: [0], when: 'first' },
+  Relu6Grad: { inputs: [1, 0], outputs: [0], when: 'first' },
+  Add: { inputs: [0, 1], outputs: [0], when: 'all' },
+  AddV2: { inputs: [0, 1], outputs: [0], when: 'all' },
+  Pad: { inputs: [0], outputs: [0], when: 'first' },
+  PadV2: { inputs: [0, 2], outputs: [0], when: 'first' },
+  Slice: { inputs: [0], outputs: [0], when: 'first' },
+  MaxPool: { inputs: [0], outputs: [0], when: 'first' },
+  MaxPoolGrad: { inputs: [0, 1, 2], outputs: [0], when: 'first' },
+  AvgPool: { inputs: [0], outputs: [0], when: 'first' },
+  AvgPoolGrad: { inputs: [1], outputs: [0], when: 'first' },
+};
+
+/** Whether an op, with its attributes, runs in bfloat16 on this machine. */
+export type CanRun = (node: OpNode, inputs: readonly ShapeInput[]) => boolean;
+
+interface Value {
+  at: Endpoint;
+  half: boolean;
+  /** In bfloat16, and worth going on in it. */
+  activation: boolean;
+}
+
+/** Rewrites a recording so that its convolutions, and what lies between them, run in bfloat16. */
+export function toBfloat16(recording: Recording, canRun: CanRun): Recording {
+  const nodes: RecordedNode[] = [];
+  const values = new Map<string, Value>();
+  const casts = new Map<string, Endpoint>();
+  const valueAt = (from: Endpoint): Value => values.get(`${from.node}:${from.output}`)!;
+
+  function as(half: boolean, from: Endpoint): Endpoint {
+    const value = valueAt(from);
+    const before = specOf(recording.nodes, from);
+    if (value.half === half || before.dtype !== DT.float32) return value.at;
+    const key = `${from.node}:${from.output}`;
+    const known = casts.get(key);
+    if (known !== undefined) return known;
+    const [source, target] = half ? [DT.float32, DT.bfloat16] : [DT.bfloat16, DT.float32];
+    const cast: OpNode = {
+      kind: 'op',
+      op: 'Cast',
+      attributes: { SrcT: type(source), DstT: type(target), Truncate: { kind: 'bool', value: false } },
+      inputs: [value.at],
+      outputs: [{ shape: before.shape, dtype: target }],
+    };
+    const at = { node: nodes.push(cast) - 1, output: 0 };
+    casts.set(key, at);
+    return at;
+  }
+
+  for (const [index, node] of recording.nodes.entries()) {
+    const half = node.kind === 'op' ? halfNode(recording, node, valueAt, canRun) : undefined;
+    let next: RecordedNode = half ?? node;
+    if (node.kind === 'op') {
+      const cast = half === undefined ? [] : RULES[node.op]!.inputs;
+      next = { ...(next as OpNode), inputs: node.inputs.map((from, at) => as(cast.includes(at), from)) };
+    }
+    const at = nodes.push(next) - 1;
+    for (const [output, { dtype }] of next.outputs.entries()) {
+      const isHalf = dtype === DT.bfloat16;
+      const activation = isHalf && node.kind === 'op' && RULES[node.op]!.weight === undefined;
+      values.set(`${index}:${output}`, { at: { node: at, output }, half: isHalf, activation });
+    }
+  }
+  const floats = (named: Readonly<Record<string, Endpoint>>): Record<string, Endpoint> =>
+    Object.fromEntries(Object.entries(named).map(([name, from]) => [name, as(false, from)]));
+  const [outputs, state] = [floats(recording.outputs), floats(recording.state)];
+  return { nodes, outputs, state };
+}
+
+const type = (value: number): Attribute => ({ kind: 'type', value });
+
+/** The node with bfloat16 types, if a rule applies; its inputs are the old ones. */
+function halfNode(
+  recording: Recording,
+  node: OpNode,
+  valueAt: (from: Endpoint) => Value,
+  canRun: CanRun,
+): OpNode | undefined {
+  const rule = RULES[node.op];
+  const { T } = node.attributes;
+  if (rule === undefined || T?.kind !== 'type' || T.value !== DT.float32) return undefined;
+  const wanted = rule.when === 'all' ? rule.inputs : rule.inputs.slice(0, 1);
+  const ready = wanted.every((input) => valueAt(node.inputs[input]!).activation);
+  const spatial = node.outputs[0]!.shape.length === 4;
+  if (rule.when !== 'always' && !(ready && spatial)) return undefined;
+  const half: OpNode = {
+    ...node,
+    attributes: { ...node.attributes, T: type(DT.bfloat16) },
+    outputs: node.outputs.map(({ shape, dtype }, output) => ({
+      shape,
+      dtype: rule.outputs.includes(output) ? DT.bfloat16 : dtype,
+    })),
+  };
+  const inputs = node.inputs.map((from, input) => {
+    const { shape, dtype } = specOf(recording.nodes, from);
+    if (rule.inputs.includes(input)) return { shape, dtype: DT.bfloat16 };
+    const source = recording.nodes[from.node]!;
+    return source.kind === 'constant' ? { shape, dtype, value: source.value } : { shape, dtype };
+  });
+  return canRun(half, inputs) ? half : undefined;
+}

@@ -1,17 +1,19 @@
 import { performance } from 'node:perf_hooks';
 import type { Backend } from '../../backend/load.ts';
 import { internal } from '../../errors.ts';
+import { checkFeeds } from '../check.ts';
 import type { Engine, HostArray, HostOutputs, Signature, StepProgram } from '../types.ts';
-import { toBfloat16 } from './bf16.ts';
+import { toBinding } from './attributes.ts';
+import { type CanRun, toBfloat16 } from './bf16.ts';
 import { expectSame } from './compare.ts';
 import { backendNotNative, badState, engineDisposed, runFailed, unknownCall } from './errors.ts';
 import { buildGraph, type Graph } from './graph.ts';
+import { signatureKey } from './key.ts';
 import { savedModelBytes } from './proto.ts';
 import { dropUnused, mergeEqual } from './prune.ts';
 import type { Recording } from './recording.ts';
 import { type Feed, type Fetched, openSession, type Session } from './session.ts';
 import { createShapeInference } from './shapes.ts';
-import { checkInputs, signatureKey } from './signature.ts';
 import { trace } from './trace.ts';
 
 /** How a program is captured. */
@@ -82,9 +84,25 @@ export function createCapturedEngine(
     retrace?.(signature);
     expectSame(signature.call, first, once());
     const merged = mergeEqual(first);
-    const recording = precision === 'bf16' ? toBfloat16(merged) : merged;
+    const recording = precision === 'bf16' ? toBfloat16(merged, canRun) : merged;
     parts.set(key, { signature, recording, index: parts.size });
   }
+
+  /** Tried once per op: a kernel exists for a type or does not. */
+  const runnable = new Map<string, boolean>();
+  const canRun: CanRun = ({ op, attributes, outputs }, inputs) => {
+    const known = runnable.get(op);
+    if (known !== undefined) return known;
+    let runs = true;
+    try {
+      const given = Object.entries(attributes).flatMap(([name, attribute]) => toBinding(binding, name, attribute));
+      infer(op, given, inputs, outputs.length);
+    } catch {
+      runs = false;
+    }
+    runnable.set(op, runs);
+    return runs;
+  };
 
   function load(): Loaded {
     const list = [...parts.values()];
@@ -189,6 +207,9 @@ export function createCapturedEngine(
   return {
     mode: 'captured',
     reason: null,
+    get compileMs() {
+      return stats.compileMs;
+    },
     stats,
     read,
     write,
@@ -196,10 +217,15 @@ export function createCapturedEngine(
       live();
       const key = signatureKey(signature);
       if (!parts.has(key)) extend(signature);
-      const { index } = parts.get(key)!;
+      const { index, signature: known } = parts.get(key)!;
+      checkFeeds(known, inputs);
       const current = live();
       const { feeds, outputs, done } = current.graph.signatures[index]!;
-      const fed = checkInputs(parts.get(key)!.signature, inputs, feeds);
+      const fed = Object.entries(known.inputs).map(([name, { shape }], at) => ({
+        name: feeds[at]!,
+        shape,
+        values: inputs[name]!,
+      }));
       const fetches = outputs.length > 0 ? outputs.map(({ fetch }) => fetch) : [done];
       const fetched = execute(signature.call, current, fed, fetches);
       stats.runs++;

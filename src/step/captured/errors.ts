@@ -161,12 +161,6 @@ export const runFailed = (place: Place, op: string | undefined, cause: unknown):
     cause,
   });
 
-/** An input of a call does not fit its signature. */
-export const badInput = (call: string, name: string, expected: string, got: string): TailmixError =>
-  new TailmixError(`captured "${call}", input ${JSON.stringify(name)}: expected ${expected}, got ${got}.`, {
-    code: 'STEP_INPUT',
-  });
-
 /** A signature calls a function that the program lacks. */
 export const unknownCall = (call: string, known: readonly string[]): TailmixError =>
   new TailmixError(`captured step: expected a call of ${known.join(', ')}; got ${JSON.stringify(call)}.`, {

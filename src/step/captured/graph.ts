@@ -1,13 +1,5 @@
 import type { Signature } from '../types.ts';
-import {
-  type Attribute,
-  DT,
-  type Endpoint,
-  type OpNode,
-  opOf,
-  type RecordedNode,
-  type Recording,
-} from './recording.ts';
+import { type Attribute, DT, type Endpoint, opOf, type RecordedNode, type Recording } from './recording.ts';
 
 /** A node of a TensorFlow graph; inputs are `name:output`, `^name` for order alone. */
 export interface GraphNode {
@@ -45,9 +37,20 @@ export interface Graph {
 }
 
 /** The session keeps a compiled graph per set of fetches, so state moves in fixed groups. */
-const GROUP_SIZE = 32;
+const GROUP_SIZE = 1024;
 
 type State = Readonly<Record<string, { shape: readonly number[] }>>;
+
+/**
+ * Marks ops as already rewritten by two passes of TensorFlow's graph optimizer. Those reorder sums and broadcasts, so
+ * that results differ from eager ones, and turn `a + b + c` into an accumulator of seven small ops.
+ */
+const KEEP_ORDER: Readonly<Record<string, Attribute>> = {
+  _grappler_ArithmeticOptimizer_AddOpsRewriteStage: { kind: 'bool', value: true },
+  _grappler_ArithmeticOptimizer_MinimizeBroadcasts: { kind: 'bool', value: true },
+};
+
+const REORDERED = new Set(['Add', 'AddV2', 'AddN', 'Mul', 'Maximum', 'Minimum']);
 
 const FLOAT: Attribute = { kind: 'type', value: DT.float32 };
 const DTYPE_FLOAT = { dtype: FLOAT };
@@ -175,6 +178,11 @@ function graphNode(
     case 'constant':
       return { name, op, attributes: {}, inputs: [], value: node };
     case 'op':
-      return { name, op, attributes: (node as OpNode).attributes, inputs: node.inputs.map(edge) };
+      return {
+        name,
+        op,
+        attributes: REORDERED.has(op) ? { ...node.attributes, ...KEEP_ORDER } : node.attributes,
+        inputs: node.inputs.map(edge),
+      };
   }
 }

@@ -1,73 +1,7 @@
-import { requireFromTfjsNode } from '../../backend/load.ts';
 import type { Signature } from '../types.ts';
 import type { Graph, GraphNode } from './graph.ts';
 import { type Attribute, type ConstantNode, DT } from './recording.ts';
-
-/** The setters used of the messages in tfjs-node's `dist/proto/api_pb`. */
-interface Messages {
-  AttrValue: (new () => AttrValue) & { ListValue: new () => ListValue };
-  GraphDef: new () => { setNodeList(nodes: Message[]): void; setVersions(versions: Message): void };
-  MetaGraphDef: (new () => MetaGraphDef) & { MetaInfoDef: new () => { addTags(tag: string): void } };
-  NodeDef: new () => NodeDef;
-  SavedModel: new () => SavedModel;
-  SignatureDef: new () => {
-    setMethodName(name: string): void;
-    getInputsMap(): MessageMap;
-    getOutputsMap(): MessageMap;
-  };
-  Tensor: new () => TensorProto;
-  TensorInfo: new () => {
-    setName(name: string): void;
-    setDtype(dtype: number): void;
-    setTensorShape(m: Message): void;
-  };
-  TensorShape: (new () => { setDimList(dims: Message[]): void }) & {
-    Dim: new () => { setSize(size: number): void };
-  };
-  VersionDef: new () => { setProducer(version: number): void };
-}
-type Message = object;
-interface MessageMap {
-  set(key: string, value: Message): void;
-}
-interface AttrValue {
-  setS(value: Uint8Array): void;
-  setI(value: number): void;
-  setF(value: number): void;
-  setB(value: boolean): void;
-  setType(value: number): void;
-  setShape(value: Message): void;
-  setTensor(value: Message): void;
-  setList(value: Message): void;
-}
-interface ListValue {
-  setIList(value: readonly number[]): void;
-  setFList(value: readonly number[]): void;
-  setBList(value: readonly boolean[]): void;
-  setTypeList(value: readonly number[]): void;
-}
-interface MetaGraphDef {
-  setMetaInfoDef(info: Message): void;
-  setGraphDef(graph: Message): void;
-  getSignatureDefMap(): MessageMap;
-}
-interface NodeDef {
-  setName(name: string): void;
-  setOp(op: string): void;
-  setInputList(inputs: readonly string[]): void;
-  getAttrMap(): MessageMap;
-}
-interface SavedModel {
-  setSavedModelSchemaVersion(version: number): void;
-  addMetaGraphs(graph: Message): void;
-  serializeBinary(): Uint8Array;
-}
-interface TensorProto {
-  setDtype(dtype: number): void;
-  setTensorShape(shape: Message): void;
-  setTensorContent(bytes: Uint8Array): void;
-  setStringValList(values: readonly Uint8Array[]): void;
-}
+import { bytes, entry, float, floats, int, ints, message, text, toBytes, type Wire } from './wire.ts';
 
 /** Of TensorFlow 2.16; a producer that is too old makes TensorFlow imitate the ops of its time. */
 const GRAPH_VERSION = 1766;
@@ -75,119 +9,76 @@ const GRAPH_VERSION = 1766;
 /** Tag of the one MetaGraph. */
 export const TAG = 'serve';
 
-/** The graph as the bytes of a `saved_model.pb`, with one signature definition per signature. */
+/** The graph as the bytes of a `saved_model.pb` (tensorflow/core/protobuf), with a definition of each signature. */
 export function savedModelBytes(graph: Graph, signatures: readonly Signature[]): Uint8Array {
-  const messages = requireFromTfjsNode<Messages>('dist/proto/api_pb');
-  const versions = new messages.VersionDef();
-  versions.setProducer(GRAPH_VERSION);
-  const definition = new messages.GraphDef();
-  definition.setNodeList(graph.nodes.map((node) => nodeMessage(messages, node)));
-  definition.setVersions(versions);
-  const info = new messages.MetaGraphDef.MetaInfoDef();
-  info.addTags(TAG);
-  const meta = new messages.MetaGraphDef();
-  meta.setMetaInfoDef(info);
-  meta.setGraphDef(definition);
-  for (const [index, signature] of signatures.entries()) {
-    meta.getSignatureDefMap().set(`${signature.call}_${index}`, signatureMessage(messages, graph, signature, index));
-  }
-  const model = new messages.SavedModel();
-  model.setSavedModelSchemaVersion(1);
-  model.addMetaGraphs(meta);
-  return model.serializeBinary();
+  const info = message(1, text(4, TAG));
+  const versions = message(4, int(1, GRAPH_VERSION));
+  const definition = message(2, ...graph.nodes.map(node), versions);
+  const calls = signatures.map((signature, index) =>
+    entry(5, `${signature.call}_${index}`, ...signatureFields(graph, signature, index)),
+  );
+  return toBytes(int(1, 1) + message(2, info, definition, ...calls));
 }
 
-function nodeMessage(messages: Messages, { name, op, inputs, attributes, value }: GraphNode): Message {
-  const node = new messages.NodeDef();
-  node.setName(name);
-  node.setOp(op);
-  node.setInputList(inputs);
-  const map = node.getAttrMap();
-  for (const [key, attribute] of Object.entries(attributes)) map.set(key, attributeMessage(messages, attribute));
-  if (value !== undefined) {
-    const [dtype, tensor] = [new messages.AttrValue(), new messages.AttrValue()];
-    dtype.setType(value.outputs[0]!.dtype);
-    tensor.setTensor(tensorMessage(messages, value));
-    map.set('dtype', dtype);
-    map.set('value', tensor);
-  }
-  return node;
+/** NodeDef, a field of GraphDef. */
+function node({ name, op, inputs, attributes, value }: GraphNode): Wire {
+  const described = Object.entries(attributes).map(([key, attribute]) => entry(5, key, attributeField(attribute)));
+  const constant =
+    value === undefined ? [] : [entry(5, 'dtype', int(6, value.outputs[0]!.dtype)), entry(5, 'value', tensor(value))];
+  return message(1, text(1, name), text(2, op), ...inputs.map((input) => text(3, input)), ...described, ...constant);
 }
 
-function attributeMessage(messages: Messages, { kind, value }: Attribute): Message {
-  const message = new messages.AttrValue();
-  const list = new messages.AttrValue.ListValue();
+/** The one field of an AttrValue. */
+function attributeField({ kind, value }: Attribute): Wire {
   switch (kind) {
     case 'string':
-      message.setS(Buffer.from(value, 'utf8'));
-      return message;
+      return text(2, value);
     case 'int':
-      message.setI(value);
-      return message;
+      return int(3, value);
     case 'float':
-      message.setF(value);
-      return message;
+      return float(4, value);
     case 'bool':
-      message.setB(value);
-      return message;
+      return int(5, value);
     case 'type':
-      message.setType(value);
-      return message;
+      return int(6, value);
     case 'shape':
-      message.setShape(shapeMessage(messages, value));
-      return message;
+      return shape(7, value);
     case 'ints':
-      list.setIList(value);
-      break;
+      return message(1, ints(3, value));
     case 'floats':
-      list.setFList(value);
-      break;
+      return message(1, floats(4, value));
     case 'bools':
-      list.setBList(value);
-      break;
+      return message(1, ints(5, value));
     case 'types':
-      list.setTypeList(value);
-      break;
+      return message(1, ints(6, value));
   }
-  message.setList(list);
-  return message;
 }
 
-function tensorMessage(messages: Messages, { value, outputs: [spec] }: ConstantNode): Message {
-  const tensor = new messages.Tensor();
-  tensor.setDtype(spec!.dtype);
-  tensor.setTensorShape(shapeMessage(messages, spec!.shape));
-  if (value instanceof Uint8Array) tensor.setTensorContent(value);
-  else tensor.setStringValList(value);
-  return tensor;
+/** TensorShapeProto. */
+const shape = (field: number, lengths: readonly number[]): Wire =>
+  message(field, ...lengths.map((length) => message(2, int(1, length))));
+
+/** TensorProto, a field of AttrValue. */
+function tensor({ value, outputs }: ConstantNode): Wire {
+  const spec = outputs[0]!;
+  return message(8, int(1, spec.dtype), shape(2, spec.shape), ...content(value, spec.dtype));
 }
 
-function shapeMessage(messages: Messages, shape: readonly number[]): Message {
-  const message = new messages.TensorShape();
-  message.setDimList(
-    shape.map((length) => {
-      const dim = new messages.TensorShape.Dim();
-      dim.setSize(length);
-      return dim;
-    }),
-  );
-  return message;
+/** Equal float32 values (`tf.ones` in tfjs's gradients) are written once: TensorFlow repeats the last. */
+function content(value: ConstantNode['value'], dtype: number): Wire[] {
+  if (!(value instanceof Uint8Array)) return value.map((string) => bytes(8, string));
+  const uniform = value.length > 4 && Buffer.compare(value.subarray(4), value.subarray(0, -4)) === 0;
+  return dtype === DT.float32 && uniform ? [bytes(5, value.subarray(0, 4))] : [bytes(4, value)];
 }
 
-function signatureMessage(messages: Messages, graph: Graph, { inputs }: Signature, index: number): Message {
+/** Fields of a SignatureDef. */
+function signatureFields(graph: Graph, { inputs }: Signature, index: number): Wire[] {
   const { feeds, outputs } = graph.signatures[index]!;
-  const definition = new messages.SignatureDef();
-  definition.setMethodName('tensorflow/serving/predict');
-  const info = (name: string, dtype: number, shape: readonly number[]): Message => {
-    const message = new messages.TensorInfo();
-    message.setName(name);
-    message.setDtype(dtype);
-    message.setTensorShape(shapeMessage(messages, shape));
-    return message;
-  };
-  for (const [at, [name, { dtype, shape }]] of Object.entries(inputs).entries()) {
-    definition.getInputsMap().set(name, info(feeds[at]!, DT[dtype], shape));
-  }
-  for (const { name, fetch, dtype, shape } of outputs) definition.getOutputsMap().set(name, info(fetch, dtype, shape));
-  return definition;
+  const info = (field: number, key: string, name: string, dtype: number, lengths: readonly number[]): Wire =>
+    entry(field, key, text(1, name), int(2, dtype), shape(3, lengths));
+  return [
+    ...Object.entries(inputs).map(([name, spec], at) => info(1, name, feeds[at]!, DT[spec.dtype], spec.shape)),
+    ...outputs.map((output) => info(2, output.name, output.fetch, output.dtype, output.shape)),
+    text(3, 'tensorflow/serving/predict'),
+  ];
 }

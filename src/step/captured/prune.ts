@@ -1,4 +1,4 @@
-import type { Endpoint, RecordedNode, Recording } from './recording.ts';
+import type { Endpoint, OpNode, RecordedNode, Recording } from './recording.ts';
 
 /** Constants up to this size are merged when equal. */
 const MERGED_BYTES = 4096;
@@ -17,10 +17,11 @@ export function dropUnused(recording: Recording): Recording {
   return rebuild(recording, (node, index, keep) => (node.kind === 'input' || used.has(index) ? keep(node) : -1));
 }
 
-/** Computes equal nodes once: same op, attributes and inputs, or the same constant. */
+/** Computes equal nodes once (same op, attributes and inputs, or the same constant), and casts to the same type never. */
 export function mergeEqual(recording: Recording): Recording {
   const seen = new Map<string, number>();
   return rebuild(recording, (node, _, keep) => {
+    if (isIdleCast(node)) return node.inputs[0]!.node;
     const key = keyOf(node);
     if (key === null) return keep(node);
     const before = seen.get(key);
@@ -29,6 +30,12 @@ export function mergeEqual(recording: Recording): Recording {
     seen.set(key, index);
     return index;
   });
+}
+
+/** tfjs casts pooled tensors to the type that they have. */
+function isIdleCast(node: RecordedNode): node is OpNode {
+  if (node.kind !== 'op' || node.op !== 'Cast' || node.inputs[0]!.output !== 0) return false;
+  return node.attributes.SrcT!.value === node.attributes.DstT!.value;
 }
 
 function keyOf(node: RecordedNode): string | null {

@@ -1,7 +1,8 @@
 import type { OpAttribute, TensorFlowBinding, TensorMetadata } from '../../backend/binding.ts';
+import { fromBinding } from './attributes.ts';
 import { nestedModel, opFailed, opNotPure, type Place, readBack, shapeNotFixed, staleTensor } from './errors.ts';
 import { completeAttributes, isPure, isValueShaped } from './op-table.ts';
-import { type Attribute, type Endpoint, opOf, type RecordedNode, specOf, type TensorSpec } from './recording.ts';
+import { type Endpoint, opOf, type RecordedNode, specOf, type TensorSpec } from './recording.ts';
 import type { InferOutputs } from './shapes.ts';
 
 /** Symbolic tensors count down from here, so that no real tensor has their id. */
@@ -90,16 +91,16 @@ export function createRecorder({ binding, infer, call, owner, onForeign }: Recor
     const sources = inputs.map(({ node }, index) => {
       const source = nodes[node]!;
       const spec = specOf(nodes, inputs[index]!);
-      return source.kind === 'constant' ? { ...spec, constant: { id: ids[index]!, value: source.value } } : spec;
+      return source.kind === 'constant' ? { ...spec, value: source.value } : spec;
     });
-    if (isValueShaped(op) && sources.some((source) => !('constant' in source))) refuse(shapeNotFixed(place(), op));
+    if (isValueShaped(op) && sources.some((source) => !('value' in source))) refuse(shapeNotFixed(place(), op));
     let specs: TensorSpec[] = [];
     try {
       specs = infer(op, given, sources, outputs);
     } catch (error) {
       refuse(opFailed(place(), op, error));
     }
-    const named = Object.fromEntries(given.map((attribute) => [attribute.name, attributeOf(binding, attribute)]));
+    const named = Object.fromEntries(given.map((attribute) => [attribute.name, fromBinding(binding, attribute)]));
     const attributes = completeAttributes(op, named, sources);
     return metadata(add({ kind: 'op', op, attributes, inputs, outputs: specs }));
   }
@@ -131,23 +132,6 @@ export function createRecorder({ binding, infer, call, owner, onForeign }: Recor
     failure: () => failure,
     alive: () => [...symbolic].map((id) => endpoints.get(id)!),
   };
-}
-
-function attributeOf(binding: TensorFlowBinding, { type, value }: OpAttribute): Attribute {
-  switch (type) {
-    case binding.TF_ATTR_STRING:
-      return { kind: 'string', value: value as string };
-    case binding.TF_ATTR_INT:
-      return Array.isArray(value) ? { kind: 'ints', value: [...value] } : { kind: 'int', value: value as number };
-    case binding.TF_ATTR_FLOAT:
-      return Array.isArray(value) ? { kind: 'floats', value: [...value] } : { kind: 'float', value: value as number };
-    case binding.TF_ATTR_BOOL:
-      return Array.isArray(value) ? { kind: 'bools', value: [...value] } : { kind: 'bool', value: value as boolean };
-    case binding.TF_ATTR_TYPE:
-      return { kind: 'type', value: value as number };
-    default:
-      return { kind: 'shape', value: [...(value as number[])] };
-  }
 }
 
 /** Op name behind an endpoint, for messages. */

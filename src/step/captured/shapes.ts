@@ -1,9 +1,9 @@
 import type { OpAttribute, TensorFlowBinding } from '../../backend/binding.ts';
-import { DT, type TensorSpec } from './recording.ts';
+import { type ConstantNode, DT, type TensorSpec } from './recording.ts';
 
-/** An input of an op whose outputs are wanted: symbolic, or a real tensor with the bytes behind it. */
+/** An input of an op whose outputs are wanted; a constant has its value, which may decide a shape. */
 export interface ShapeInput extends TensorSpec {
-  constant?: { id: number; value: Uint8Array | readonly Uint8Array[] };
+  value?: ConstantNode['value'];
 }
 
 /** Tells what an op would give, without computing it more than once per combination of shapes. */
@@ -43,10 +43,9 @@ export function createShapeInference(binding: TensorFlowBinding): InferOutputs {
 }
 
 function keyOf(op: string, attributes: OpAttribute[], inputs: readonly ShapeInput[], outputs: number): string {
-  const tensors = inputs.map(({ shape, dtype, constant }) => {
-    const bytes = constant?.value instanceof Uint8Array ? constant.value : undefined;
-    const decides = bytes !== undefined && bytes.length <= KEY_BYTES;
-    return `${dtype}[${shape}]${decides ? Buffer.from(bytes).toString('latin1') : ''}`;
+  const tensors = inputs.map(({ shape, dtype, value }) => {
+    const decides = value instanceof Uint8Array && value.length <= KEY_BYTES;
+    return `${dtype}[${shape}]${decides ? Buffer.from(value).toString('latin1') : ''}`;
   });
   return JSON.stringify([op, outputs, attributes, tensors]);
 }
@@ -62,8 +61,8 @@ function execute(
   const trials: number[] = [];
   try {
     const ids = inputs.map((input) => {
-      if (input.constant !== undefined) return input.constant.id;
-      const id = trialTensor(binding, input, fill);
+      const id =
+        input.value === undefined ? trialTensor(binding, input, fill) : constantTensor(binding, input, input.value);
       trials.push(id);
       return id;
     });
@@ -75,27 +74,46 @@ function execute(
   }
 }
 
+/** @param value the bytes of a tensor, as the binding takes them (int64 as pairs of int32), or strings. */
+function constantTensor(
+  binding: TensorFlowBinding,
+  { shape, dtype }: TensorSpec,
+  value: ConstantNode['value'],
+): number {
+  const views: Readonly<Record<number, (bytes: ArrayBuffer) => unknown>> = {
+    [DT.float32]: (bytes) => new Float32Array(bytes),
+    [DT.int32]: (bytes) => new Int32Array(bytes),
+    [DT.int64]: (bytes) => new Int32Array(bytes),
+  };
+  const values = value instanceof Uint8Array ? (views[dtype]?.(value.buffer as ArrayBuffer) ?? value) : value;
+  return binding.createTensor([...shape], dtype, values);
+}
+
 function trialTensor(binding: TensorFlowBinding, { shape, dtype }: TensorSpec, fill: 0 | 1): number {
-  const size = shape.reduce((product, length) => product * length, 1);
-  const make = (type: number, values: unknown): number => binding.createTensor([...shape], type, values);
+  const sizes = binding.createTensor([shape.length], DT.int32, Int32Array.from(shape));
+  const value = trialScalar(binding, dtype, fill);
+  const [filled] = binding.executeOp('Fill', [], [sizes, value], 1);
+  binding.deleteTensor(sizes);
+  binding.deleteTensor(value);
+  return filled!.id;
+}
+
+function trialScalar(binding: TensorFlowBinding, dtype: number, fill: 0 | 1): number {
   switch (dtype) {
     case DT.float32:
-      return make(dtype, new Float32Array(size).fill(fill));
+      return binding.createTensor([], dtype, Float32Array.of(fill));
     case DT.int32:
-      return make(dtype, new Int32Array(size).fill(fill));
+      return binding.createTensor([], dtype, Int32Array.of(fill));
     case DT.bool:
     case DT.uint8:
-      return make(dtype, new Uint8Array(size).fill(fill));
+      return binding.createTensor([], dtype, Uint8Array.of(fill));
     case DT.string:
-      return make(
-        dtype,
-        Array.from({ length: size }, () => new Uint8Array()),
-      );
+      return binding.createTensor([], dtype, [new Uint8Array()]);
     default: {
-      const floats = make(DT.float32, new Float32Array(size).fill(fill));
+      const number = trialScalar(binding, DT.float32, fill);
       const destination = { name: 'DstT', type: binding.TF_ATTR_TYPE, value: dtype };
-      const [cast] = binding.executeOp('Cast', [destination], [floats], 1);
-      binding.deleteTensor(floats);
+      const [cast] = binding.executeOp('Cast', [destination], [number], 1);
+      binding.deleteTensor(number);
       return cast!.id;
     }
   }
