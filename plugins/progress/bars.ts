@@ -16,7 +16,7 @@ export function barReporter(info: RunInfo, stream: NodeJS.WriteStream): Reporter
     linewrap: true,
     barCompleteChar: '█',
     barIncompleteChar: '░',
-    barsize: 24,
+    barsize: 14,
     fps: 5,
   });
   let run: SingleBar;

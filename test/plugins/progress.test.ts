@@ -124,7 +124,7 @@ test('bars show run, epoch, loss and rate, and let the process end', () => {
   reporter.step(step(2), 12.4);
   reporter.epoch(epochMetrics(1));
   reporter.end();
-  expect(written).toContain('small ████████░░░░░░░░░░░░░░░░ 33 %  epoch 1/2');
+  expect(written).toContain('small █████░░░░░░░░░ 33 %  epoch 1/2');
   expect(written).toContain('test 25.00 %');
   expect(written).toContain('step 2/3  loss 0.5000  12 images/s');
 });
