@@ -8,8 +8,17 @@ import process from 'node:process';
 import { withLock } from './lock.mjs';
 import { npmCommand } from './npm.mjs';
 
-/** Installs dependencies and compiles, if either is missing or out of date. Many processes may call it at once. */
+/**
+ * Installs dependencies and compiles, if either is missing or out of date. Many processes may call it at once. Processes
+ * that a prepared one starts take the checkout as it is, so that all runs of a sweep use the same build.
+ */
 export async function prepareCheckout(root) {
+  if (process.env.TAILMIX_PREPARED === root) return;
+  await bringUpToDate(root);
+  process.env.TAILMIX_PREPARED = root;
+}
+
+async function bringUpToDate(root) {
   if (isInstalled(root) && isBuilt(root)) return;
   const onWait = () => tell('waiting for another process that prepares this checkout …');
   const id = createHash('sha256').update(root).digest('hex').slice(0, 16);
@@ -27,7 +36,7 @@ async function prepare(root) {
     const built = join(root, 'node_modules', '.cache', 'tailmix-dist');
     rmSync(built, { recursive: true, force: true });
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-    const emitOnly = ['--noCheck', '--declaration', 'false'];
+    const emitOnly = ['--noCheck', '--noResolve', '--declaration', 'false'];
     await run(root, [process.execPath, tsc, '-p', 'tsconfig.build.json', ...emitOnly, '--outDir', built], 'tsc failed');
     writeFileSync(join(built, '.source-state'), state);
     rmSync(join(root, 'dist'), { recursive: true, force: true });

@@ -50,10 +50,11 @@ async function checkout(): Promise<Checkout> {
   write('plugins/one/index.js', '');
   write('src/cli/index.js', main('first'));
   const bin = join(root, 'bin', 'tailmix.mjs');
+  const { TAILMIX_PREPARED: _prepared, ...env } = process.env;
   return {
     root,
     write,
-    start: (...args) => runCommand([process.execPath, bin, ...args]),
+    start: (...args) => runCommand([process.execPath, bin, ...args], { env }),
     compilations: () => readFileSync(join(root, 'compiled.log'), 'utf8').length,
   };
 }
@@ -80,6 +81,24 @@ test('a changed, added or deleted source is compiled; nothing else is', async ()
   write('README.md', 'text');
   await start();
   expect(compilations()).toBe(4);
+});
+
+test('processes that a started one starts use its build, though a source has changed since', async () => {
+  const { start, write } = await checkout();
+  write(
+    'src/cli/index.js',
+    `import { spawnSync } from 'node:child_process';
+     import { appendFileSync } from 'node:fs';
+     export const main = async ([role]) => {
+       console.log(role ?? 'child');
+       if (role !== 'parent') return 0;
+       appendFileSync(new URL('../../../src/cli/index.js', import.meta.url), '// changed');
+       return spawnSync(process.execPath, [process.argv[1]], { stdio: 'inherit' }).status;
+     };`,
+  );
+  expect(await start('parent')).toEqual({ code: 0, stdout: 'parent\nchild\n', stderr: expect.any(String) });
+  expect((await start('alone')).stderr).toBe('compiling …\n');
+  expect((await start('alone')).stderr).toBe('');
 });
 
 test('dependencies are installed when the lock file asks for other versions, not when it is only newer', async () => {
