@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { parse } from 'yaml';
 import type { z } from 'zod';
@@ -49,16 +49,19 @@ const foldersDeep = 3;
  */
 export async function loadRuns(paths: readonly string[]): Promise<LoadedRuns> {
   if (paths.length === 0) throw noPaths();
-  const directories = new Set<string>();
+  const directories = new Map<string, string>();
   for (const path of paths) {
     const found = await stat(path).catch(() => null);
     if (!found) throw reportPathMissing(path);
     if (!found.isDirectory()) throw reportPathIsFile(path);
-    for (const directory of await findRuns(resolve(path), foldersDeep)) directories.add(directory);
+    for (const directory of await findRuns(resolve(path), foldersDeep)) {
+      const place = await realpath(directory);
+      if (!directories.has(place)) directories.set(place, directory);
+    }
   }
   const runs: LoadedRun[] = [];
   const leftOut: LeftOut[] = [];
-  for (const directory of directories) {
+  for (const directory of directories.values()) {
     const path = shownPath(directory);
     const result = await readRun(directory, path);
     if (typeof result === 'string') leftOut.push({ path, reason: result });

@@ -22,12 +22,12 @@ function flatten(key: string, value: unknown, into: Map<string, string>): void {
     }
   } else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     for (const [name, inner] of Object.entries(value)) flatten(key === '' ? name : `${key}.${name}`, inner, into);
-  } else if (Array.isArray(value) && value.length === 0) {
-    into.set(key, 'none');
   } else if (key !== '') {
-    into.set(key, typeof value === 'string' ? value : JSON.stringify(value));
+    into.set(key, Array.isArray(value) && value.length === 0 ? 'none' : printed(value));
   }
 }
+
+const printed = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 const isEntry = (value: unknown): value is { use: string } & Record<string, unknown> =>
   typeof value === 'object' && value !== null && typeof (value as { use?: unknown }).use === 'string';

@@ -32,9 +32,11 @@ export function warningsFor(groups: readonly RunGroup[]): string[] {
       ({ subsetHash }) => subsetHash.slice(0, 12),
       'Not all runs trained on the same images; differences below are partly those of the images.',
     );
-  } else if (bySubsetSeed.size > 1) {
-    warnings.push(
-      `Subset seeds ${[...bySubsetSeed.keys()].join(', ')}: spreads include the choice of training images.`,
+  } else {
+    warnIfMixed(
+      'subset seeds',
+      ({ subsetSeed }) => String(subsetSeed),
+      'Figures and their spread include the choice of training images.',
     );
   }
   warnIfMixed('lengths of training', ({ epochs }) => `${epochs} epochs`, 'More epochs are an advantage of their own.');

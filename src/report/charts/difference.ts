@@ -62,11 +62,15 @@ export function differenceSpec(
     layer: [
       { mark: { type: 'bar', height: { band: 0.7 }, fill: methodColour(index) }, encoding: { x } },
       {
-        transform: [{ filter: 'datum.high > datum.low' }],
-        mark: { type: 'rule', stroke: 'var(--ink)', strokeWidth: 1.25, clip: true },
+        transform: [{ filter: 'datum.high - datum.low > 1e-6' }],
+        mark: { type: 'rule', stroke: 'var(--ink)', strokeWidth: 1.25 },
         encoding: { x: { ...x, field: 'low' }, x2: { field: 'high' } },
       },
-      { mark: { type: 'rule', stroke: 'var(--muted)' }, encoding: { x: { datum: 0 }, y: null } },
+      {
+        data: { values: [{}] },
+        mark: { type: 'rule', stroke: 'var(--muted)' },
+        encoding: { x: { datum: 0 }, y: null },
+      },
     ],
   } as TopLevelSpec;
 }

@@ -88,7 +88,7 @@ export function perClassSpec({ classes, classCounts, methods }: Comparison): Top
     layer: [
       { mark: { type: 'bar' }, encoding: { y, color } },
       {
-        transform: [{ filter: 'datum.high > datum.low' }],
+        transform: [{ filter: 'datum.high - datum.low > 1e-6' }],
         mark: { type: 'rule', strokeWidth: 1.25, stroke: 'var(--ink)' },
         encoding: { y: { ...y, field: 'low' }, y2: { field: 'high' } },
       },

@@ -64,7 +64,7 @@ export function trainingSpec(
     },
     layer: [
       {
-        transform: [{ filter: 'datum.high > datum.low' }],
+        transform: [{ filter: 'datum.high - datum.low > 1e-6' }],
         mark: { type: 'area', opacity: 0.16 },
         encoding: { y: { ...y, field: 'low' }, y2: { field: 'high' } },
       },

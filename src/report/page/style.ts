@@ -1,6 +1,6 @@
 /**
- * Style sheet of the report. Colours of methods: a grey baseline and seven hues that keep apart under the common forms
- * of colour blindness (after Okabe and Ito 2008), one set for a light and one for a dark ground.
+ * Style sheet of the report. Colours of methods: a grey baseline and seven that keep apart, also in the three forms of
+ * dichromacy, and from their ground; one set for light and one for dark.
  */
 export const style = `
 :root {
@@ -9,7 +9,7 @@ export const style = `
   --accent: #0a62a8; --notice: #fff6dd; --notice-line: #d9a514;
   --many: #4b5563; --medium: #0072b2; --few: #d55e00;
   --heat: #005a9c; --on-heat: #ffffff; --wrong: #c2410c;
-  --m0: #7d8794; --m1: #0072b2; --m2: #d55e00; --m3: #009070; --m4: #b8458f; --m5: #9a7500; --m6: #3fa4e0; --m7: #5b3a9e;
+  --m0: #7f8894; --m1: #0a5fa8; --m2: #dd6216; --m3: #12a27c; --m4: #8c1d63; --m5: #6b4a08; --m6: #3a98ea; --m7: #2a1675;
 }
 @media (prefers-color-scheme: dark) {
   :root {
@@ -17,7 +17,7 @@ export const style = `
     --accent: #7cc0f5; --notice: #2e2714; --notice-line: #c69a1f;
     --many: #9aa5b3; --medium: #56b4e9; --few: #f08c3e;
     --heat: #6cbcf0; --on-heat: #0c1116; --wrong: #f2793a;
-    --m0: #98a3b0; --m1: #4aa8e8; --m2: #f2803a; --m3: #2fc29a; --m4: #e58fc4; --m5: #e3c440; --m6: #a6dcff; --m7: #a98bf0;
+    --m0: #868f9a; --m1: #1f86d0; --m2: #e2661a; --m3: #36d1a0; --m4: #eab0e0; --m5: #f0c030; --m6: #e6f6ff; --m7: #b3a4ff;
   }
 }
 * { box-sizing: border-box; }
@@ -32,6 +32,8 @@ h1 { font-size: 1.9rem; line-height: 1.2; letter-spacing: -0.015em; margin: 0 0 
 h2 { font-size: 1.3rem; letter-spacing: -0.01em; margin: 3rem 0 .6rem; scroll-margin-top: 1rem; }
 h3 { font-size: 1rem; margin: 1.8rem 0 .4rem; }
 p { margin: .5rem 0; max-width: 46rem; }
+h1, h2, h3, p, li, summary, figcaption { overflow-wrap: anywhere; }
+.panel h3 > span { min-width: 0; }
 .lead, .note, figcaption, caption { color: var(--muted); }
 .note, figcaption, caption { font-size: .875rem; line-height: 1.5; }
 a { color: var(--accent); }
@@ -69,7 +71,7 @@ td.text, th.text { text-align: left; white-space: normal; overflow-wrap: anywher
 .headline { width: 100%; }
 .swatch { width: 22px; height: 10px; margin-right: .45rem; vertical-align: baseline; flex: none; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.1rem; list-style: none; margin: .6rem 0; padding: 0; font-size: .88rem; }
-.legend li { display: flex; align-items: baseline; }
+.legend li { display: flex; align-items: baseline; min-width: 0; }
 figure { margin: 1rem 0 1.6rem; }
 figcaption { margin: .2rem 0 .5rem; max-width: 46rem; }
 figure svg:not(.swatch), .panel svg:not(.swatch) { display: block; width: 100%; max-width: var(--w); height: auto; font-family: inherit; }
@@ -96,7 +98,7 @@ footer { margin-top: 3rem; padding-bottom: 3rem; color: var(--muted); font-size:
     color-scheme: light;
     --ground: #fff; --panel: #f6f7f9; --ink: #000; --muted: #444; --line: #aaa; --grid: #ddd; --accent: #000; --notice: #fff;
     --many: #4b5563; --medium: #0072b2; --few: #d55e00; --heat: #005a9c; --on-heat: #fff; --wrong: #c2410c;
-    --m0: #7d8794; --m1: #0072b2; --m2: #d55e00; --m3: #009070; --m4: #b8458f; --m5: #9a7500; --m6: #3fa4e0; --m7: #5b3a9e;
+    --m0: #7f8894; --m1: #0a5fa8; --m2: #dd6216; --m3: #12a27c; --m4: #8c1d63; --m5: #6b4a08; --m6: #3a98ea; --m7: #2a1675;
   }
   body { font-size: 10pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   main, header, footer { max-width: none; padding: 0; }

@@ -58,7 +58,20 @@ export function headlineTable(comparison: Comparison): Html {
         html`<tr>${methodHead(method.label, i)}<td>${method.seeds.length}</td>${shown.map((figure) => value(method, i, figure))}</tr>`,
     ),
     { className: 'headline', label: 'Results of the last epoch' },
-  )}<p class="note">Groups: ${describeGroups(groups)}. ECE: expected calibration error, lower is better. Bold: best figure of its column, which need not be a significant one${sampling(comparison)}.</p>`;
+  )}<p class="note">Groups: ${describeGroups(groups)}. ${worstClassNote(methods)}ECE: expected calibration error, lower is better. Bold: best figure of its column, which need not be a significant one${sampling(comparison)}.</p>`;
+}
+
+/** Which classes are the worst ones, where it can be said in a line. */
+function worstClassNote(methods: readonly MethodResult[]): string {
+  const byName = new Map<string, string[]>();
+  for (const { label, worstClasses } of methods) {
+    for (const name of worstClasses) byName.set(name, [...(byName.get(name) ?? []), label]);
+  }
+  if (byName.size > 4) return '';
+  const parts = [...byName].map(([name, labels]) =>
+    labels.length === methods.length ? name : `${name} (${labels.join(', ')})`,
+  );
+  return `Worst ${byName.size === 1 ? 'class' : 'classes'}: ${parts.join('; ')}. `;
 }
 
 /** How far the size of the test set alone moves an accuracy: 1.96 standard errors of a share. */

@@ -1,0 +1,215 @@
+import { describe, expect, test } from 'vitest';
+import { compareRuns } from '../../src/report/compare.ts';
+import type { LoadedRun } from '../../src/report/runs.ts';
+import { madeUpRun } from './in-memory-runs.ts';
+
+const compare = (runs: LoadedRun[], options = {}) => compareRuns({ runs, leftOut: [] }, options);
+const labels = (runs: LoadedRun[]) => compare(runs).methods.map(({ label }) => label);
+
+describe('figures by hand', () => {
+  // Three classes of ten test images. ERM: 10 6 2 and 10 8 0 right; Remix: 8 8 5 and 10 8 6.
+  const { methods } = compare([
+    madeUpRun('Remix', 2, [10, 8, 6]),
+    madeUpRun('Remix', 1, [8, 8, 5]),
+    madeUpRun('ERM', 1, [10, 6, 2]),
+    madeUpRun('ERM', 2, [10, 8, 0]),
+  ]);
+  const [erm, remix] = methods;
+
+  test('mean and sample standard deviation over the seeds', () => {
+    expect(erm!.seeds).toEqual([1, 2]);
+    expect(erm!.figures.accuracy).toEqual({ mean: 0.6, sd: 0, n: 2 });
+    expect(remix!.figures.accuracy!.mean).toBeCloseTo((21 / 30 + 24 / 30) / 2, 12);
+    expect(remix!.figures.accuracy!.sd).toBeCloseTo(0.1 / Math.SQRT2, 12);
+    expect(erm!.figures.few!.mean).toBeCloseTo(0.1, 12);
+    expect(erm!.figures.few!.sd).toBeCloseTo(0.2 / Math.SQRT2, 12);
+    expect(erm!.figures.top5).toBeNull();
+    expect(erm!.perClass.map((spread) => spread!.mean)).toEqual([1, 0.7, 0.1]);
+    expect(erm!.worstClasses).toEqual(['tail']);
+    expect(erm!.seconds.mean).toBe(11.5);
+  });
+
+  test('speed: of a run the median after the first epoch', () => {
+    // Epochs 2 and 3 of seeds 1 and 2: 201, 301 and 202, 302.
+    expect(erm!.imagesPerSecond!.mean).toBe((251 + 252) / 2);
+  });
+
+  test('differences are taken seed by seed', () => {
+    expect(erm!.difference).toBeNull();
+    const { against, seeds, wins, figures, perClass } = remix!.difference!;
+    expect([against, seeds, wins]).toEqual(['ERM', [1, 2], 2]);
+    // Tail: .5 − .2 and .6 − 0, head: .8 − 1 and 1 − 1.
+    expect(perClass[2]!.mean).toBeCloseTo(0.45, 12);
+    expect(perClass[2]!.sd).toBeCloseTo(0.3 / Math.SQRT2, 12);
+    expect(perClass[0]!.mean).toBeCloseTo(-0.1, 12);
+    expect(figures.accuracy!.mean).toBeCloseTo((3 / 30 + 6 / 30) / 2, 12);
+  });
+
+  test('confusion and reliability are summed over the seeds', () => {
+    expect(erm!.confusion).toEqual([
+      [20, 0, 0],
+      [6, 14, 0],
+      [18, 0, 2],
+    ]);
+    // All images have confidence e/(e + 2) = 0.576, the ninth bin of 15; 36 of 60 are right.
+    const filled = erm!.reliability.flatMap(({ count, accuracy, confidence }, b) =>
+      count > 0 ? [{ b, count, accuracy, confidence }] : [],
+    );
+    expect(filled).toHaveLength(1);
+    expect(filled[0]).toMatchObject({ b: 8, count: 60 });
+    expect(filled[0]!.accuracy).toBeCloseTo(0.6, 12);
+    expect(filled[0]!.confidence).toBeCloseTo(Math.E / (Math.E + 2), 7);
+  });
+
+  test('curves: an epoch without an evaluation has no accuracy', () => {
+    expect(erm!.curve.map(({ epoch, balancedAccuracy }) => [epoch, balancedAccuracy?.mean ?? null])).toEqual([
+      [1, expect.closeTo(0.6, 12)],
+      [2, null],
+      [3, expect.closeTo(0.6, 12)],
+    ]);
+    expect(erm!.curve[0]!.loss).toEqual({ mean: 3, sd: 0, n: 2 });
+  });
+
+  test('without a seed in common there is no difference', () => {
+    const [, other] = compare([madeUpRun('ERM', 1, [9, 5, 1]), madeUpRun('Remix', 2, [9, 5, 1])]).methods;
+    expect(other!.difference).toBeNull();
+  });
+});
+
+describe('which runs make a method', () => {
+  test('the baseline comes first, the others in the order of their paths', () => {
+    const run = (method: string) => madeUpRun(method, 1, [9, 5, 1]);
+    expect(labels([run('Mixup'), run('erm'), run('CutMix')])).toEqual(['erm', 'Mixup', 'CutMix']);
+    expect(labels([run('Mixup'), run('CutMix')])).toEqual(['Mixup', 'CutMix']);
+    const chosen = compare([run('Mixup'), run('ERM')], { baseline: 'Mixup' });
+    expect(chosen.methods.map(({ label }) => label)).toEqual(['Mixup', 'ERM']);
+    expect(() => compare([run('Mixup')], { baseline: 'ERM' })).toThrow(/got "ERM"\. Methods: Mixup\./);
+  });
+
+  test('one name with other settings is another method, labelled by what differs', () => {
+    const remix = (kappa: number | null, seed: number) =>
+      madeUpRun('Remix', seed, [9, 5, 1], { plugins: [{ use: 'remix', ...(kappa === null ? {} : { kappa }) }] });
+    expect(labels([remix(3, 1), remix(3, 2), remix(2, 1), remix(null, 1)])).toEqual([
+      'Remix (kappa 3)',
+      'Remix (kappa 2)',
+      'Remix (kappa off)',
+    ]);
+  });
+
+  test('labels stay unique where the name is taken by another method', () => {
+    const other = madeUpRun('Remix (kappa 3)', 1, [9, 5, 1]);
+    const remix = (kappa: number) => madeUpRun('Remix', 1, [9, 5, 1], { plugins: [{ use: 'remix', kappa }] });
+    expect(labels([other, remix(3), remix(2)])).toEqual(['Remix (kappa 3)', 'Remix (kappa 3) #2', 'Remix (kappa 2)']);
+  });
+
+  test('a repeated run is no second seed: the newer counts', () => {
+    const old = madeUpRun('ERM', 1, [1, 1, 1], { path: 'runs/old', writtenAt: 10 });
+    const { methods, leftOut } = compare([
+      madeUpRun('ERM', 1, [10, 5, 0], { path: 'runs/new', writtenAt: 20 }),
+      old,
+      madeUpRun('ERM', 2, [10, 5, 0]),
+    ]);
+    expect(methods[0]!.seeds).toEqual([1, 2]);
+    expect(methods[0]!.figures.accuracy!.mean).toBe(0.5);
+    expect(leftOut).toEqual([{ path: 'runs/old', reason: 'repeats seed 1 of ERM; the newer runs/new counts' }]);
+  });
+
+  test('a stopped run does not spoil the mean of finished ones, but is shown when there is no other', () => {
+    const stopped = madeUpRun('ERM', 2, [1, 1, 1], {
+      summary: { status: 'stopped', reason: 'interrupted', lastEpoch: 1 },
+    });
+    const both = compare([madeUpRun('ERM', 1, [10, 5, 0]), stopped]);
+    expect(both.methods[0]!.seeds).toEqual([1]);
+    expect(both.leftOut).toEqual([
+      { path: 'runs/ERM-2', reason: 'stopped after epoch 1 of 3 (interrupted); ERM has finished runs' },
+    ]);
+    const alone = compare([stopped]);
+    expect(alone.methods[0]!.seeds).toEqual([2]);
+    expect(alone.warnings).toEqual(['runs/ERM-2 was stopped after epoch 1 of 3: interrupted.']);
+  });
+});
+
+describe('what does not compare', () => {
+  test('several data sets are refused', () => {
+    const runs = [madeUpRun('ERM', 1, [9, 5, 1]), madeUpRun('Remix', 1, [9, 5, 1], { summary: { dataset: 'digits' } })];
+    expect(() => compare(runs)).toThrow(expect.objectContaining({ code: 'REPORT_MIXED_DATA', exitCode: 2 }));
+  });
+
+  test('other classes under one name are refused too', () => {
+    const runs = [
+      madeUpRun('ERM', 1, [9, 5, 1]),
+      madeUpRun('Remix', 1, [9, 5, 1], { summary: { classes: ['head', 'tail', 'middle'] } }),
+    ];
+    expect(() => compare(runs)).toThrow(expect.objectContaining({ code: 'REPORT_MIXED_DATA' }));
+  });
+
+  test('no run at all', () => {
+    expect(() => compareRuns({ runs: [], leftOut: [{ path: 'runs/a', reason: 'failed: x' }] })).toThrow(
+      expect.objectContaining({ code: 'REPORT_NO_RUNS', exitCode: 2 }),
+    );
+  });
+
+  test('equal runs need no warning', () => {
+    expect(compare([madeUpRun('ERM', 1, [9, 5, 1]), madeUpRun('Remix', 1, [9, 5, 1])]).warnings).toEqual([]);
+  });
+
+  test.each([
+    [
+      { subsetHash: 'bbbbbbbbbbbbbbbb' },
+      'Different training subsets: aaaaaaaaaaaa (ERM); bbbbbbbbbbbb (Remix). Not all runs trained on the same images; differences below are partly those of the images.',
+    ],
+    [
+      { classCounts: [200, 50, 6] },
+      'Different long tails: 255 training images, 200 to 5 (ERM); 256 training images, 200 to 6 (Remix). These runs are not one experiment.',
+    ],
+    [
+      { epochs: 6, lastEpoch: 6 },
+      'Different lengths of training: 3 epochs (ERM); 6 epochs (Remix). More epochs are an advantage of their own.',
+    ],
+    [
+      { groups: { manyAbove: 60, fewBelow: 20 } },
+      'Different rules for many, medium and few: many: classes with more than 100 training images, medium: 20 to 100, few: fewer than 20 (ERM); many: classes with more than 60 training images, medium: 20 to 60, few: fewer than 20 (Remix). These columns do not compare.',
+    ],
+    [
+      { backend: 'wasm', stepMode: 'eager' as const },
+      'Different engines: native captured fp32 (ERM); wasm eager fp32 (Remix). Times do not compare, and figures may differ by rounding.',
+    ],
+    [
+      { tailmix: '0.2.0' },
+      'Different versions of tailmix: 0.1.0 (ERM); 0.2.0 (Remix). A method may have changed between them.',
+    ],
+    [
+      { subsetSeed: 4, subsetHash: 'dddd' },
+      'Different subset seeds: 0 (ERM); 4 (Remix). Figures and their spread include the choice of training images.',
+    ],
+    [
+      { seed: 5 },
+      'Different seeds (ERM: 1; Remix: 5). Means are over unlike seeds; paired differences use common ones.',
+    ],
+  ])('warns of %o', (summary, warning) => {
+    const { warnings } = compare([madeUpRun('ERM', 1, [9, 5, 1]), madeUpRun('Remix', 1, [9, 5, 1], { summary })]);
+    expect(warnings).toEqual([warning]);
+  });
+
+  test('another test set', () => {
+    const smaller = madeUpRun('Remix', 1, [9, 5, 1]);
+    smaller.summary.last.count = 20;
+    expect(compare([madeUpRun('ERM', 1, [9, 5, 1]), smaller]).warnings).toEqual([
+      'Different test sets: 30 images (ERM); 20 images (Remix). Figures of different test sets do not compare.',
+    ]);
+  });
+
+  test('a damaged file of a run is told', () => {
+    const run = madeUpRun('ERM', 1, [9, 5, 1], { notes: ['config.yaml is missing; the settings are unknown'] });
+    expect(compare([run]).warnings).toEqual(['runs/ERM-1: config.yaml is missing; the settings are unknown.']);
+  });
+
+  test('many methods do not make a warning long', () => {
+    const runs = Array.from({ length: 30 }, (_, i) =>
+      madeUpRun(`m${i}`, 1, [9, 5, 1], { summary: { epochs: i < 20 ? 3 : 4 + i, lastEpoch: 3 } }),
+    );
+    expect(compare(runs).warnings[0]).toMatchInlineSnapshot(
+      `"Different lengths of training: 3 epochs (m0, m1, m2, m3, m4, and 15 more); 24 epochs (m20); 25 epochs (m21); 26 epochs (m22); 27 epochs (m23); and 6 more. More epochs are an advantage of their own."`,
+    );
+  });
+});

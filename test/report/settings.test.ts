@@ -1,0 +1,82 @@
+import { expect, test } from 'vitest';
+import { differingKeys, fingerprint, flattenConfig } from '../../src/report/settings.ts';
+
+const config = {
+  name: 'remix',
+  seed: 3,
+  data: { name: 'digits', root: '/data', subsetSeed: 0, workers: 2 },
+  train: { epochs: 10, optimizer: { name: 'sgd', milestones: [5, 8] } },
+  plugins: [{ use: 'mixup', alpha: 1 }, { use: 'remix', kappa: 3, tau: 0.5 }, { use: './own.ts' }, { use: 'mixup' }],
+};
+
+test('plugins become their order and a key for each option', () => {
+  expect([...flattenConfig(config)]).toEqual([
+    ['name', 'remix'],
+    ['seed', '3'],
+    ['data.name', 'digits'],
+    ['data.root', '/data'],
+    ['data.subsetSeed', '0'],
+    ['data.workers', '2'],
+    ['train.epochs', '10'],
+    ['train.optimizer.name', 'sgd'],
+    ['train.optimizer.milestones', '[5,8]'],
+    ['plugins', 'mixup, remix, ./own.ts, mixup'],
+    ['plugins.mixup.alpha', '1'],
+    ['plugins.remix.kappa', '3'],
+    ['plugins.remix.tau', '0.5'],
+  ]);
+});
+
+test.each([[null], [undefined], ['text'], [7], [[]]])('a configuration that is none has no settings: %s', (value) => {
+  expect([...flattenConfig(value)]).toEqual([]);
+});
+
+test('nested entries, no entries, two of one name', () => {
+  const nested = {
+    plugins: [
+      {
+        use: 'choose',
+        from: [
+          { use: 'mixup', alpha: 1 },
+          { use: 'mixup', alpha: 2 },
+        ],
+      },
+    ],
+    x: [],
+  };
+  expect([...flattenConfig(nested)]).toEqual([
+    ['plugins', 'choose'],
+    ['plugins.choose.from', 'mixup, mixup'],
+    ['plugins.choose.from.mixup.alpha', '1'],
+    ['plugins.choose.from.mixup#2.alpha', '2'],
+    ['x', 'none'],
+  ]);
+});
+
+test('names, seeds, places and speed do not make a method', () => {
+  const other = {
+    ...config,
+    name: 'again',
+    method: 'Remix',
+    seed: 4,
+    out: 'runs/x',
+    backend: 'wasm',
+    data: { ...config.data, root: '/elsewhere', subsetSeed: 9, workers: 8 },
+    train: { step: 'eager', ...config.train },
+  };
+  expect(fingerprint(flattenConfig(other))).toBe(fingerprint(flattenConfig(config)));
+  expect(differingKeys([flattenConfig(config), flattenConfig(other)])).toEqual([]);
+});
+
+test('an option or the order of plugins does', () => {
+  const kappa = {
+    ...config,
+    plugins: [
+      { use: 'mixup', alpha: 1 },
+      { use: 'remix', kappa: 2, tau: 0.5 },
+    ],
+  };
+  const order = { ...config, plugins: [...config.plugins].reverse() };
+  expect(differingKeys([config, kappa].map(flattenConfig))).toEqual(['plugins', 'plugins.remix.kappa']);
+  expect(fingerprint(flattenConfig(order))).not.toBe(fingerprint(flattenConfig(config)));
+});
