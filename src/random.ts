@@ -36,6 +36,7 @@ export function randomStream(...key: StreamKey): Random {
       const x = logGamma(a, uniform, normal);
       const y = logGamma(b, uniform, normal);
       const top = Math.max(x, y);
+      if (top === Number.NEGATIVE_INFINITY) return uniform() < a / (a + b) ? 1 : 0;
       return Math.exp(x - top) / (Math.exp(x - top) + Math.exp(y - top));
     },
     permutation(n) {

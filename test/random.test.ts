@@ -54,8 +54,10 @@ describe('distributions', () => {
 
   test('beta of tiny parameters stays a number in 0…1', () => {
     const random = randomStream('tiny');
-    for (const value of draws(2000, () => random.beta(0.001, 0.001))) {
-      expect(value >= 0 && value <= 1).toBe(true);
+    for (const parameter of [0.001, 1e-300, 5e-324]) {
+      for (const value of draws(2000, () => random.beta(parameter, parameter))) {
+        expect(value >= 0 && value <= 1).toBe(true);
+      }
     }
   });
 
