@@ -19,7 +19,7 @@ export interface IndexSettings {
  * `no-index`): environment variables `PIP_…` before configuration files, sections `[download]` and `[install]` before
  * `[global]`. Python is not needed.
  *
- * @param files configuration files, those read later win; default {@link pipConfigFiles}
+ * @param files configuration files, those read later win; default: those of pip
  */
 export function readIndexSettings(
   env: NodeJS.ProcessEnv = process.env,
@@ -43,7 +43,7 @@ export function readIndexSettings(
 }
 
 /** pip's configuration files on Linux and macOS, weakest first. */
-export function pipConfigFiles(env: NodeJS.ProcessEnv = process.env): string[] {
+function pipConfigFiles(env: NodeJS.ProcessEnv = process.env): string[] {
   const named = env.PIP_CONFIG_FILE;
   if (named === '/dev/null') return [];
   const system = (env.XDG_CONFIG_DIRS ?? '/etc/xdg').split(':').map((folder) => join(folder, 'pip', 'pip.conf'));

@@ -9,7 +9,6 @@ import { supplyKernels } from './kernels/index.ts';
 import { loadNative, whyNotNative } from './native.ts';
 import type { NativeName } from './paths.ts';
 
-export type { TensorFlowBinding } from './binding.ts';
 export { requireFromTfjsNode } from './native.ts';
 
 /** The engines that tensors can run on. */

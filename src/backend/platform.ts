@@ -2,7 +2,7 @@ import process from 'node:process';
 import { type CpuFeatures, cpuFeatures } from './cpu.ts';
 
 /** Oldest glibc that the TensorFlow wheel runs on (its tag says `manylinux_2_27`). */
-export const MIN_GLIBC = '2.27';
+const MIN_GLIBC = '2.27';
 
 /** What decides whether TensorFlow's C library can run at all. */
 export interface Platform {

@@ -17,7 +17,7 @@ export interface SetupCommandOptions {
 }
 
 /** What `tailmix setup --json` prints. */
-export interface SetupReport {
+interface SetupReport {
   /** The backend that a run uses after this. */
   backend: NativeName | 'wasm';
   tensorflow: string | null;
