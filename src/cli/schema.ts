@@ -1,22 +1,30 @@
+import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { runJsonSchema, sweepJsonSchema } from '../config/json-schema.ts';
 import { messageOf } from '../errors.ts';
+import { withOptionsTable } from '../options-table.ts';
 import { schemaNotWritten } from './errors.ts';
-import { describedPlugins } from './method-cards.ts';
+import { describedPlugins, methodCard } from './method-cards.ts';
 import { print, tell } from './output.ts';
 import { packageRoot } from './package-root.ts';
 
-/** The generated files, by path in the package. */
+/** The generated files, by path in the package: both schemas, and the method cards with their option tables. */
 export async function schemaFiles(): Promise<Record<string, string>> {
   const text = (schema: unknown): string => `${JSON.stringify(schema, null, 2)}\n`;
+  const plugins = await describedPlugins();
+  const cards = plugins.map(({ definition: { name, options } }): [string, string] => [
+    relative(packageRoot, methodCard(name)),
+    withOptionsTable(readFileSync(methodCard(name), 'utf8'), options),
+  ]);
   return {
-    'configs/schema.json': text(runJsonSchema(await describedPlugins())),
+    'configs/schema.json': text(runJsonSchema(plugins)),
     'configs/sweep-schema.json': text(sweepJsonSchema()),
+    ...Object.fromEntries(cards),
   };
 }
 
-/** `tailmix schema`: prints the JSON Schema of a run (or of a sweep), or writes both where editors find them. */
+/** `tailmix schema`: prints the JSON Schema of a run (or of a sweep), or writes all that is generated from the options. */
 export async function schema({ write, sweep }: { write?: boolean; sweep?: boolean }): Promise<number> {
   const files = await schemaFiles();
   if (!write) {
