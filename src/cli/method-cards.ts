@@ -16,5 +16,5 @@ function firstSentence(path: string): string {
   const paragraphs = readFileSync(path, 'utf8').split(/\n\s*\n/);
   const first = paragraphs.find((paragraph) => /^[^#\s|`-]/.test(paragraph)) ?? '';
   const text = first.replaceAll(/\s+/g, ' ').trim();
-  return /^.*?[.:](?=\s|$)/.exec(text)?.[0].replace(/:$/, '.') ?? text;
+  return /^.*?\.(?=\s|$)/.exec(text)?.[0] ?? text;
 }

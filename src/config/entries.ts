@@ -3,10 +3,9 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import process from 'node:process';
-import { messageOf } from '../errors.ts';
 import type { Plugin, PluginFactory } from '../plugin.ts';
 import { displayPath, displayValue } from './display.ts';
-import { importModule, resolvePackage } from './import-module.ts';
+import { importModule, reasonOf, resolvePackage } from './import-module.ts';
 import { describeIssues, type Finding } from './issues.ts';
 import { suggest } from './suggest.ts';
 import { isMap, type Tree } from './tree.ts';
@@ -95,11 +94,11 @@ async function findFactory(use: string, { registry, directory }: EntryContext): 
   const parent = join(directory, 'tailmix.config.js');
   const file = isPath(use) ? findFile(use, directory) : await resolvePackage(use, parent);
   if (file === null) return notFound(use, directory, Object.keys(registry));
-  let module: Record<string, unknown>;
+  let module: { default?: unknown };
   try {
     module = await importModule(isPath(use) ? file : use, parent, registry);
   } catch (error) {
-    return { path: ['use'], message: `${use} does not load: ${messageOf(error)}` };
+    return { path: ['use'], message: `${use}: expected a module that loads; it threw: ${reasonOf(error)}` };
   }
   const factory = module.default;
   const problem = problemOf(factory);

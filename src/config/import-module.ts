@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts';
 import type { PluginRegistry } from './types.ts';
 
 /**
@@ -5,13 +6,13 @@ import type { PluginRegistry } from './types.ts';
  * copies, wherever the script lies and whether or not tailmix is installed there.
  *
  * @param specifier a path or a package, as seen from `parent`.
- * @returns the module's namespace.
+ * @returns its default export; without `default` where it has none.
  */
 export async function importModule(
   specifier: string,
   parent: string,
   registry: PluginRegistry,
-): Promise<Record<string, unknown>> {
+): Promise<{ default?: unknown }> {
   const { createJiti } = await import('jiti');
   const plugins = await Promise.all(
     Object.entries(registry).map(async ([name, load]) => [`tailmix/plugins/${name}`, await load()] as const),
@@ -19,8 +20,13 @@ export async function importModule(
   const jiti = createJiti(parent, {
     virtualModules: { tailmix: await import('tailmix'), ...Object.fromEntries(plugins) },
   });
-  return await jiti.import<Record<string, unknown>>(specifier);
+  const module = await jiti.import<{ default?: unknown }>(specifier);
+  // jiti answers `module.default` with the whole module where there is none.
+  return 'default' in module ? { default: module.default } : {};
 }
+
+/** Why a script did not load, without the chain of files that Node adds for a missing module. */
+export const reasonOf = (error: unknown): string => messageOf(error).replace(/\nRequire stack:[\s\S]*/, '');
 
 /** Where a package would be loaded from, as seen from `parent`; null where it is not installed. */
 export async function resolvePackage(specifier: string, parent: string): Promise<string | null> {

@@ -34,7 +34,7 @@ function describeIssue(issue: z.core.$ZodIssue, checked: Checked): Finding[] {
   const written = valueAt(checked.written, path);
   const got = `got ${displayValue(written)}`;
   if (issue.code === 'custom') return [{ path, message: sentence(issue.message, got) }];
-  const schema = schemaAt(checked.schema, path, valueAt(checked.value, path));
+  const schema = schemaAt(checked.schema, path, checked.value);
   const discriminated = issue.code === 'invalid_union' && 'options' in issue ? issue.options?.map(String) : undefined;
   const choices = discriminated ?? (schema ? choicesOf(schema) : []);
   const expected = discriminated ? `one of ${discriminated.join(', ')}` : schema ? expectation(schema) : null;
@@ -49,7 +49,7 @@ const sentence = (message: string, got: string): string =>
   `${message}${message.startsWith('expected') && !message.includes('got') ? `, ${got}` : ''}${message.endsWith('.') ? '' : '.'}`;
 
 function unknownOption(key: string, path: Path, { schema, value, owner }: Checked): string {
-  const options = optionsOf(schemaAt(schema, path, valueAt(value, path)));
+  const options = optionsOf(schemaAt(schema, path, value));
   const near = suggest(key, options) ?? findOption(schema, key).map(formatPath)[0];
   const where = path.length === 0 ? owner : formatPath(path);
   const list = options.length > 0 ? `Options: ${options.join(', ')}.` : 'It has none.';

@@ -54,6 +54,8 @@ function originsOf(layers: readonly Layer[], labels: ReadonlyMap<string, string>
       if (label) return { label };
       const layer = layers.findLast(({ tree }) => valueAt(tree, at) !== undefined);
       if (layer) return { layer, at };
+      const below = [...labels].find(([key]) => key.startsWith(formatPath(at)));
+      if (below) return { label: below[1] };
     }
     return { layer: layers.at(-1)!, at: [] };
   };

@@ -4,7 +4,7 @@ import { isNode, isPair, isScalar, isSeq, isMap as isYamlMap, LineCounter, parse
 import { messageOf } from '../errors.ts';
 import { displayPath, displayValue } from './display.ts';
 import { configEnding, configMissing, configNotMap, configScript, configSyntax } from './errors.ts';
-import { importModule } from './import-module.ts';
+import { importModule, reasonOf } from './import-module.ts';
 import { isMap, type Path, type Tree } from './tree.ts';
 import type { PluginRegistry } from './types.ts';
 
@@ -92,11 +92,11 @@ function parseYaml(text: string, shown: string): { value: unknown; lineOf: Layer
 }
 
 async function readScript(file: string, shown: string, registry: PluginRegistry): Promise<Tree> {
-  let module: Record<string, unknown>;
+  let module: { default?: unknown };
   try {
     module = await importModule(file, file, registry);
   } catch (error) {
-    throw configScript(shown, messageOf(error), error);
+    throw configScript(shown, reasonOf(error), error);
   }
   if (!('default' in module)) throw configNotMap(`${shown}: export default`, 'nothing');
   return asMap(module.default, `${shown}: export default`);

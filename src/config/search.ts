@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import process from 'node:process';
-import { cosmiconfig } from 'cosmiconfig';
+import { type CosmiconfigResult, cosmiconfig } from 'cosmiconfig';
 import { messageOf } from '../errors.ts';
 import { displayPath } from './display.ts';
 import { configNotFound, configSyntax } from './errors.ts';
@@ -25,23 +25,25 @@ const found = (): object => ({});
  * @throws {TailmixError} CONFIG_NOT_FOUND
  */
 export async function findConfig(from: string = process.cwd()): Promise<string> {
-  const explorer = cosmiconfig('tailmix', {
+  let result: CosmiconfigResult;
+  try {
+    result = await createExplorer().search(resolve(from));
+  } catch (error) {
+    // Nothing is parsed while searching but package.json, which cosmiconfig reads for its own settings too.
+    throw configSyntax(displayPath(resolve(from, 'package.json')), messageOf(error).split('\n').at(-1)!);
+  }
+  if (!result) throw configNotFound(from, searchPlaces);
+  return result.filepath;
+}
+
+const createExplorer = () =>
+  cosmiconfig('tailmix', {
     searchPlaces: [...searchPlaces],
     searchStrategy: 'project',
     ignoreEmptySearchPlaces: false,
     loaders: {
       noExt: found,
       ...Object.fromEntries(ENDINGS.map((ending) => [`.${ending}`, found])),
-      '.json': (path, text) => {
-        try {
-          return path.endsWith('package.json') ? JSON.parse(text) : found();
-        } catch (error) {
-          throw configSyntax(displayPath(path), messageOf(error));
-        }
-      },
+      '.json': (path, text) => (path.endsWith('package.json') ? JSON.parse(text) : found()),
     },
   });
-  const result = await explorer.search(resolve(from));
-  if (!result) throw configNotFound(from, searchPlaces);
-  return result.filepath;
-}

@@ -21,7 +21,11 @@ export function unwrap(schema: z.ZodType): z.ZodType {
   return inner ? unwrap(inner) : schema;
 }
 
-/** The schema of a place; in a union that of the option which the value's discriminator names. Null where unknown. */
+/**
+ * The schema of a place; in a union that of the option which the value's discriminator names. Null where unknown.
+ *
+ * @param value what was given for `schema` as a whole.
+ */
 export function schemaAt(schema: z.ZodType, path: Path, value: unknown): z.ZodType | null {
   const own = unwrap(schema);
   const [key, ...rest] = path;
@@ -98,6 +102,9 @@ function inWords(described: Described): string {
   if (described.minimum === Number.MAX_VALUE) return '.inf';
   const options = anyOf ?? oneOf;
   if (options) {
+    const names = options.map((option) => (option as Described).properties?.name);
+    const known = names.map((name) => (name as Described | undefined)?.const);
+    if (known.every((name) => name !== undefined)) return `a map whose name is one of ${known.join(', ')}`;
     const phrases = options.map((option) => inWords(option as Described));
     return [...new Set(phrases)].join(', or ');
   }

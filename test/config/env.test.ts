@@ -1,0 +1,125 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders as configs have them.
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { stringify } from 'yaml';
+import { defaults, registry } from '../../plugins/index.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { resolveConfig } from '../../src/config/resolve.ts';
+import { trainerOptions } from '../../src/config/trainer-options.ts';
+import { planRun } from '../../src/prepare.ts';
+import { messageOfError } from '../support/message.ts';
+import { inEmptyFolder } from './folder.ts';
+
+const write = inEmptyFolder();
+afterEach(() => void vi.unstubAllEnvs());
+
+const SECRET = 'hunter2-do-not-log';
+
+const upload = `import { definePlugin, z } from 'tailmix';
+export default definePlugin({
+  name: 'upload',
+  options: z.strictObject({
+    token: z.string().refine((token) => token.length > 3, { error: (issue) => \`expected a longer token than \${issue.input}\` }),
+    port: z.coerce.number().optional(),
+    headers: z.record(z.string(), z.string()).default({}),
+  }),
+  apply() {},
+});
+`;
+
+const run = `data: { name: digits, root: "\${env:TAILMIX_TEST_ROOT}/digits" }
+model: { name: small-cnn }
+plugins:
+  - use: ./upload.ts
+    token: \${env:TAILMIX_TEST_TOKEN}
+    port: \${env:TAILMIX_TEST_PORT:-8080}
+    headers: { authorization: "Bearer \${env:TAILMIX_TEST_TOKEN}" }
+`;
+
+describe('${env:NAME}', () => {
+  it('reaches the run, and nothing that is logged', async () => {
+    vi.stubEnv('TAILMIX_TEST_TOKEN', SECRET);
+    vi.stubEnv('TAILMIX_TEST_ROOT', '/data/private');
+    await write({ 'run.yaml': run, 'upload.ts': upload });
+    const config = await loadConfig('run.yaml', { registry, defaults });
+    expect(config.options.data.root).toBe('/data/private/digits');
+    expect(config.plugins[0]!.options).toEqual({
+      token: SECRET,
+      port: 8080,
+      headers: { authorization: `Bearer ${SECRET}` },
+    });
+    const { plan } = await planRun(trainerOptions(config));
+    const logged = stringify(config.resolved) + plan;
+    expect(logged).toContain('${env:TAILMIX_TEST_TOKEN}');
+    expect(logged).toContain('${env:TAILMIX_TEST_PORT:-8080}');
+    expect(logged).not.toMatch(/hunter2|private|port: 8080/);
+  });
+
+  it('leaves the hash alone', async () => {
+    vi.stubEnv('TAILMIX_TEST_ROOT', '/data');
+    vi.stubEnv('TAILMIX_TEST_TOKEN', SECRET);
+    await write({ 'run.yaml': run, 'upload.ts': upload });
+    const before = (await loadConfig('run.yaml', { registry })).hash;
+    vi.stubEnv('TAILMIX_TEST_TOKEN', 'another');
+    expect((await loadConfig('run.yaml', { registry })).hash).toBe(before);
+  });
+
+  it('stays a placeholder in messages, a plugin’s own too', async () => {
+    vi.stubEnv('TAILMIX_TEST_TOKEN', 'hu2');
+    const input = {
+      data: { name: 'digits' },
+      model: { name: '${env:TAILMIX_TEST_TOKEN}' },
+      seed: '${env:TAILMIX_TEST_TOKEN}',
+      plugins: [
+        { use: './upload.ts', token: '${env:TAILMIX_TEST_TOKEN}', port: '${env:TAILMIX_TEST_TOKEN}' },
+        { use: '${env:TAILMIX_TEST_TOKEN}' },
+      ],
+    };
+    await write({ 'upload.ts': upload });
+    const message = await messageOfError(() => resolveConfig(input, { registry }));
+    expect(message).not.toContain('hu2');
+    expect(message).toMatchInlineSnapshot(`
+      "seed
+        expected a whole number 0 or more, got "\${env:TAILMIX_TEST_TOKEN}".
+
+      model.name
+        expected one of resnet32, resnet18, resnet50, small-cnn, mlp, got "\${env:TAILMIX_TEST_TOKEN}".
+
+      plugins[0].token
+        expected a longer token than \${env:TAILMIX_TEST_TOKEN}, got "\${env:TAILMIX_TEST_TOKEN}".
+
+      plugins[0].port
+        expected a number, got "\${env:TAILMIX_TEST_TOKEN}".
+
+      plugins[1].use
+        there is no plugin "\${env:TAILMIX_TEST_TOKEN}". Built in: checkpoint, drw, lr-schedule, mixup, progress, remix, resample, reweight, tracking.
+        A path starts with ./; a package must be installed."
+    `);
+  });
+
+  it('must be set or have a default', async () => {
+    const text =
+      'data: { name: digits, root: "${env:TAILMIX_TEST_NONE}" }\nmodel: { name: small-cnn }\nname: ${env:bad-name}\n';
+    await write({ 'run.yaml': `${text}plugins: [{ use: "\${env:TAILMIX_TEST_NONE}" }]\n` });
+    expect(await messageOfError(() => loadConfig('run.yaml', { registry }))).toMatchInlineSnapshot(`
+      "run.yaml:1  data.root
+        the environment has no TAILMIX_TEST_NONE. Set it, or give a default: \${env:TAILMIX_TEST_NONE:-default}.
+
+      run.yaml:3  name
+        expected \${env:NAME} or \${env:NAME:-default}, got "\${env:bad-name}".
+
+      run.yaml:4  plugins[0].use
+        the environment has no TAILMIX_TEST_NONE. Set it, or give a default: \${env:TAILMIX_TEST_NONE:-default}."
+    `);
+  });
+
+  it('works in extends and in --set', async () => {
+    vi.stubEnv('TAILMIX_TEST_BASE', 'bases');
+    await write({
+      'bases/run.yaml': 'data: { name: digits }\nmodel: { name: small-cnn }\n',
+      'run.yaml': 'extends: ${env:TAILMIX_TEST_BASE}/run.yaml\n',
+    });
+    const config = await loadConfig('run.yaml', { registry, set: ['data.root=${env:TAILMIX_TEST_BASE}'] });
+    expect(config.options.data.root).toBe('bases');
+    expect(config.resolved.data).toMatchObject({ root: '${env:TAILMIX_TEST_BASE}' });
+  });
+});

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { defaults, registry } from '../../plugins/index.ts';
+import { canonicalJson } from '../../src/config/identity.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { inEmptyFolder } from './folder.ts';
+
+const write = inEmptyFolder();
+const context = { registry, defaults };
+
+const own = (body: string): string =>
+  `import { definePlugin, z } from 'tailmix';\nexport default definePlugin({ name: 'own', options: z.strictObject({}), apply() {${body}} });\n`;
+const run =
+  'data: { name: digits }\nmodel: { name: small-cnn }\nplugins: [{ use: mixup }, { use: ./own.ts }, { use: remix, kappa: .inf }]\n';
+
+describe('hash of a config', () => {
+  it('is the SHA-256 of canonical JSON', () => {
+    const text = canonicalJson({ b: [1, Number.POSITIVE_INFINITY, null], a: { d: 'x', c: undefined } });
+    expect(text).toBe('{"a":{"d":"x"},"b":[1,"Infinity",null]}');
+    // printf '%s' '{"a":{"d":"x"},"b":[1,"Infinity",null]}' | sha256sum
+    expect(createHash('sha256').update(text).digest('hex')).toBe(
+      '8ed8bf996f62e0bc6b88bba849bd95b26a5981a9fb7aa56cd407ef530eb18ed9',
+    );
+  });
+
+  it('tells what decides the results from what does not', async () => {
+    await write({ 'run.yaml': run, 'own.ts': own('') });
+    const hashWith = async (...set: string[]) => (await loadConfig('run.yaml', { ...context, set })).hash;
+    const plain = await hashWith();
+    expect(plain).toMatch(/^[0-9a-f]{64}$/);
+    for (const same of [
+      'name=other',
+      'method=Other',
+      'out=elsewhere',
+      'backend=wasm',
+      'data.root=/data',
+      'data.workers=3',
+      'train.step=eager',
+      'evaluate.batchSize=7',
+      'plugins.checkpoint.every=5',
+      'plugins.progress.enabled=false',
+      'plugins.mixup.alpha=1',
+    ]) {
+      expect(await hashWith(same), same).toBe(plain);
+    }
+    for (const other of [
+      'seed=1',
+      'train.epochs=3',
+      'train.precision=bf16',
+      'data.ratio=10',
+      'data.subsetSeed=1',
+      'evaluate.every=2',
+      'plugins.remix.kappa=3',
+      'plugins.remix.enabled=false',
+      'plugins[0]={ use: drw }',
+    ]) {
+      expect(await hashWith(other), other).not.toBe(plain);
+    }
+  });
+
+  it('changes with the file of a plugin, not with its place', async () => {
+    await write({ 'run.yaml': run, 'own.ts': own(''), 'moved/run.yaml': run, 'moved/own.ts': own('') });
+    const { hash } = await loadConfig('run.yaml', context);
+    expect((await loadConfig('moved/run.yaml', context)).hash).toBe(hash);
+    await writeFile('own.ts', own(' /* another */ '));
+    expect((await loadConfig('run.yaml', context)).hash).not.toBe(hash);
+  });
+
+  it('and all else is the same for the resolved config, read again from another folder', async () => {
+    await write({ 'run.yaml': run, 'own.ts': own('') });
+    const first = await loadConfig('run.yaml', { ...context, set: ['plugins.progress.enabled=false', 'out=x'] });
+    await write({ 'runs/a/config.yaml': stringify(first.resolved) });
+    const second = await loadConfig('runs/a/config.yaml', context);
+    expect(second.resolved).toEqual(first.resolved);
+    expect(second.hash).toBe(first.hash);
+    expect(second.plugins).toEqual(first.plugins);
+  });
+});

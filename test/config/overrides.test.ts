@@ -1,0 +1,165 @@
+import { describe, expect, it } from 'vitest';
+import { defaults, registry } from '../../plugins/index.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { messageOfError } from '../support/message.ts';
+import { inEmptyFolder } from './folder.ts';
+
+const write = inEmptyFolder();
+
+const run = `data: { name: digits }
+model: { name: small-cnn }
+train: { epochs: 5 }
+plugins:
+  - use: mixup
+  - use: remix
+    kappa: 5
+  - use: ./plugins/own.ts
+`;
+const own =
+  "import { definePlugin, z } from 'tailmix';\nexport default definePlugin({ name: 'own', options: z.strictObject({ text: z.string().default('') }), apply() {} });\n";
+
+async function load(...set: string[]) {
+  await write({ 'run.yaml': run, 'plugins/own.ts': own });
+  return loadConfig('run.yaml', { registry, defaults, set });
+}
+
+const pluginOf = (config: Awaited<ReturnType<typeof load>>, name: string) =>
+  config.plugins.find(({ definition }) => definition.name === name)?.options;
+
+describe('--set', () => {
+  it('wins over the files, the last one over those before', async () => {
+    const { options } = await load('train.epochs=7', 'train.epochs=8', 'seed=3', 'name=007 x', 'data.ratio=1e1');
+    expect(options).toMatchObject({ train: { epochs: 8 }, seed: 3, name: '007 x', data: { ratio: 10 } });
+  });
+
+  it('takes YAML values', async () => {
+    const { options } = await load(
+      'data.mean=[0.5]',
+      'train.optimizer={ name: adamw, beta1: 0.8 }',
+      'train.dropLast=true',
+    );
+    expect(options.data.mean).toEqual([0.5]);
+    expect(options.train.optimizer).toMatchObject({ name: 'adamw', beta1: 0.8 });
+    expect(options.train.dropLast).toBe(true);
+  });
+
+  it('takes an option back to its default by null or nothing', async () => {
+    expect((await load('train.epochs=')).options.train.epochs).toBe(200);
+    expect((await load('train.epochs=null')).options.train.epochs).toBe(200);
+  });
+
+  it('finds a plugin by name, by place and by the name of its file', async () => {
+    const config = await load(
+      'plugins.remix.kappa=4',
+      'plugins[1].tau=0.25',
+      'plugins.own.text=hello',
+      'plugins.0.alpha=2',
+    );
+    expect(pluginOf(config, 'remix')).toEqual({ kappa: 4, tau: 0.25 });
+    expect(pluginOf(config, 'own')).toEqual({ text: 'hello' });
+    expect(pluginOf(config, 'mixup')).toMatchObject({ alpha: 2 });
+  });
+
+  it('configures a default, and switches plugins off', async () => {
+    const config = await load(
+      'plugins.checkpoint.every=5',
+      'plugins.progress.enabled=false',
+      'plugins.remix.enabled=false',
+    );
+    expect(pluginOf(config, 'checkpoint')).toMatchObject({ every: 5 });
+    expect(config.plugins.map(({ definition }) => definition.name)).toEqual(['mixup', 'own', 'tracking', 'checkpoint']);
+    expect(config.resolved.plugins).toContainEqual({ use: 'progress', enabled: false, style: 'auto' });
+  });
+
+  it('reaches options of a plugin that was made by a call, which are checked again', async () => {
+    await write({
+      'run.ts': `import remix from 'tailmix/plugins/remix';
+export default { data: { name: 'digits' }, model: { name: 'small-cnn' }, plugins: [remix({ kappa: 7 })] };
+`,
+    });
+    const config = await loadConfig('run.ts', { registry, set: ['plugins.remix.tau=0.1'] });
+    expect(pluginOf(config, 'remix')).toEqual({ kappa: 7, tau: 0.1 });
+    expect(
+      await messageOfError(() => loadConfig('run.ts', { registry, set: ['plugins.remix.tua=0.1'] })),
+    ).toMatchInlineSnapshot(`
+      "run.ts  plugins[0].tua
+        remix has no option "tua". Did you mean "tau"? Options: kappa, tau."
+    `);
+  });
+
+  it('tells of every setting that does not fit, with all else that is wrong', async () => {
+    const message = await messageOfError(() =>
+      load(
+        'train.epochs',
+        '=3',
+        'train..epochs=3',
+        'train.batchSize=[',
+        'plugins.remxi.kappa=4',
+        'plugins[9].kappa=4',
+        'train.epochs.first=3',
+        'data.mean.x=1',
+        '__proto__.x=1',
+        'train.epoch=3',
+        'model.name=resnet33',
+        'plugins.checkpoint.evry=2',
+        'plugins.mixup=5',
+      ),
+    );
+    expect(message).toMatchInlineSnapshot(`
+      "--set train.epochs
+        expected path=value, for example --set train.epochs=3 or --set plugins.remix.kappa=4.
+
+      --set =3
+        expected path=value, for example --set train.epochs=3 or --set plugins.remix.kappa=4.
+
+      --set train..epochs=3
+        expected path=value, for example --set train.epochs=3 or --set plugins.remix.kappa=4.
+
+      --set train.batchSize=[
+        expected a YAML value after the equals sign: Flow sequence must end with a ].
+
+      --set __proto__.x=1
+        expected path=value, for example --set train.epochs=3 or --set plugins.remix.kappa=4.
+
+      --set plugins.remxi.kappa=4
+        plugins has no entry "remxi". Did you mean "remix"? Entries: mixup, remix, ./plugins/own.ts, progress, tracking, checkpoint.
+
+      --set plugins[9].kappa=4
+        expected an index at plugins, a list of 3: plugins[0] is its first entry.
+
+      --set train.epochs.first=3
+        expected a map or a list at train.epochs, which is 5.
+
+      --set data.mean.x=1  data.mean
+        expected a list of at least 1, got {"x":1}.
+
+      --set model.name=resnet33  model.name
+        expected one of resnet32, resnet18, resnet50, small-cnn, mlp, got "resnet33". Did you mean "resnet32"?
+
+      --set train.epoch=3  train.epoch
+        train has no option "epoch". Did you mean "epochs"? Options: epochs, batchSize, dropLast, reduction, optimizer, precision, step.
+
+      --set plugins.mixup=5  plugins[0]
+        expected a map with \`use\`, got 5.
+
+      --set plugins.checkpoint.evry=2  plugins[3].evry
+        checkpoint has no option "evry". Did you mean "every"? Options: every, keep, best, metric."
+    `);
+  });
+});
+
+describe('defaults', () => {
+  it('run after the plugins of the config, in their own order, each once', async () => {
+    await write({
+      'run.yaml': `data: { name: digits }\nmodel: { name: small-cnn }\nplugins:\n  - { use: checkpoint, keep: 3 }\n  - { use: mixup }\n  - { use: progress, enabled: false }\n`,
+    });
+    const config = await loadConfig('run.yaml', { registry, defaults });
+    expect(config.plugins.map(({ definition }) => definition.name)).toEqual(['mixup', 'tracking', 'checkpoint']);
+    expect(pluginOf(config, 'checkpoint')).toMatchObject({ keep: 3, every: 1 });
+  });
+
+  it('are none for those who hand none in', async () => {
+    await write({ 'run.yaml': 'data: { name: digits }\nmodel: { name: small-cnn }\n' });
+    expect((await loadConfig('run.yaml', { registry })).plugins).toEqual([]);
+  });
+});

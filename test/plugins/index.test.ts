@@ -1,0 +1,13 @@
+import { readdirSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { defaults, registry } from '../../plugins/index.ts';
+
+it('lists every plugin folder under its name', async () => {
+  const folders = readdirSync('plugins', { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  expect(Object.keys(registry)).toEqual(folders.map(({ name }) => name).sort());
+  for (const [name, load] of Object.entries(registry)) expect((await load()).default.definition.name).toBe(name);
+});
+
+it('runs only listed plugins unasked', () => {
+  for (const entry of defaults) expect(registry).toHaveProperty('use' in entry ? String(entry.use) : '');
+});
