@@ -5,6 +5,7 @@ import { type ResultsDocument, resultsDocument } from '../report/document.ts';
 import { loadRuns } from '../report/runs.ts';
 import { formatResultsTable } from '../report/table.ts';
 import { writeReport } from '../report/write.ts';
+import { print, printJson, tell } from './output.ts';
 
 /** Options of `tailmix report`. */
 export interface ReportCommandOptions {
@@ -17,7 +18,7 @@ export interface ReportCommandOptions {
 }
 
 /** What `tailmix report --json` prints. */
-export interface ReportCommandDocument extends ResultsDocument {
+interface ReportCommandDocument extends ResultsDocument {
   /** Absolute path of `index.html`. */
   report: string;
 }
@@ -38,11 +39,11 @@ export async function report(
   const page = resolve(await writeReport(comparison, out ?? join(sharedFolder(paths), 'report')));
   if (json) {
     const document: ReportCommandDocument = { ...resultsDocument(comparison), report: page };
-    process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+    printJson(document);
   } else {
-    process.stdout.write(`${formatResultsTable(comparison, { width: process.stdout.columns ?? 100 })}\n`);
-    process.stderr.write(remarks(comparison));
-    process.stdout.write(`\nReport: ${page}\n`);
+    print(formatResultsTable(comparison, { width: process.stdout.columns ?? 100 }));
+    for (const line of remarks(comparison)) tell(line);
+    print(`\nReport: ${page}`);
   }
   return 0;
 }
@@ -56,14 +57,14 @@ export function sharedFolder(paths: readonly string[]): string {
   return folder;
 }
 
-function remarks({ warnings, leftOut }: Comparison): string {
+function remarks({ warnings, leftOut }: Comparison): string[] {
   const list = (title: string, lines: readonly string[]) =>
-    lines.length === 0 ? '' : `\n${title}\n${lines.map((line) => `  ${line}\n`).join('')}`;
-  return (
-    list('Before comparing:', warnings) +
-    list(
+    lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)];
+  return [
+    ...list('Before comparing:', warnings),
+    ...list(
       'Left out:',
       leftOut.map(({ path, reason }) => `${path}: ${reason}`),
-    )
-  );
+    ),
+  ];
 }

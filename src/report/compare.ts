@@ -8,7 +8,7 @@ import type { LeftOut, LoadedRun, LoadedRuns } from './runs.ts';
 import { warningsFor } from './warnings.ts';
 
 /** Accuracy and balanced accuracy over the seeds. */
-export interface AccuracyPair {
+interface AccuracyPair {
   accuracy: Spread;
   balancedAccuracy: Spread;
 }

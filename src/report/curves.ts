@@ -7,7 +7,7 @@ export const curves = [
   { key: 'loss', title: 'Training loss', share: false },
   { key: 'trainAccuracy', title: 'Training accuracy', share: true },
 ] as const;
-export type CurveKey = (typeof curves)[number]['key'];
+type CurveKey = (typeof curves)[number]['key'];
 
 /** One epoch of a method, over the seeds that reached it. */
 export type CurvePoint = { epoch: number } & Record<CurveKey, Spread | null>;

@@ -37,7 +37,7 @@ const seeds = /(^|\.)(seed|\w*Seed)$/;
 const placesAndSpeed = /^(backend|data\.root|data\.workers|train\.step|evaluate\.batchSize)$/;
 
 /** Whether a key says what a method is: names, seeds, places and what is only for speed do not. */
-export const isOfMethod = (key: string): boolean => !(labels.test(key) || seeds.test(key) || placesAndSpeed.test(key));
+const isOfMethod = (key: string): boolean => !(labels.test(key) || seeds.test(key) || placesAndSpeed.test(key));
 
 /** Identifies a method by its settings: runs that differ in seeds and places only have the same. */
 export const fingerprint = (settings: Settings): string =>

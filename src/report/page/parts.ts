@@ -18,7 +18,7 @@ export const figure = (
   html`<figure><figcaption>${caption}</figcaption>${key}${wide ? scroll('Chart', html`${body}`, 'scroll wide') : body}</figure>`;
 
 /** A region that scrolls sideways where it does not fit; reachable by keyboard. */
-export const scroll = (label: string, body: Html, className = 'scroll'): Html =>
+const scroll = (label: string, body: Html, className = 'scroll'): Html =>
   html`<div class="${className}" role="region" aria-label="${label}" tabindex="0">${body}</div>`;
 
 /** One method's part of a figure made of panels. */

@@ -66,7 +66,7 @@ tbody th.long { min-width: 12rem; }
 thead tr:first-child th[rowspan] { vertical-align: bottom; color: inherit; font-size: inherit; border-bottom: 1px solid var(--line); padding-bottom: .36rem; }
 td small { color: var(--muted); font-size: .82em; }
 td.best { font-weight: 700; }
-td small, td.best small { font-weight: 400; }
+td small, td.best small { font-weight: 400; white-space: nowrap; }
 td.text, th.text { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 7rem; max-width: 22rem; }
 .headline { width: 100%; }
 .swatch { width: 22px; height: 10px; margin-right: .45rem; vertical-align: baseline; flex: none; }

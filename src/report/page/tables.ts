@@ -77,7 +77,7 @@ function worstClassNote(methods: readonly MethodResult[]): string {
 /** How far the size of the test set alone moves an accuracy: 1.96 standard errors of a share. */
 function sampling({ methods, testCount }: Comparison): string {
   const widest = Math.max(...methods.map(({ figures }) => figures.accuracy!.mean * (1 - figures.accuracy!.mean)));
-  return `: the ${grouped(testCount)} test images alone leave ±${(196 * Math.sqrt(widest / testCount)).toFixed(1)} points of doubt (95 %)`;
+  return `: the ${grouped(testCount)} test images alone leave ±${(196 * Math.sqrt(widest / testCount)).toFixed(1)} points of doubt (95 %)`;
 }
 
 /** Figures that other papers report, kept apart from the headline. */
