@@ -12,7 +12,7 @@ import { describeOptions, withOptionsTable } from '../../src/options-table.ts';
 import { definePlugin, type Plugin, type PluginFactory } from '../../src/plugin.ts';
 import type { Snapshot } from '../../src/run.ts';
 import { createTrainer } from '../../src/trainer.ts';
-import { emptyFolder } from '../support/folder.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { smallInfo } from '../support/info.ts';
 import { squares, tinyModel } from '../support/squares.ts';
 
@@ -65,7 +65,7 @@ async function train(plugins: readonly Plugin[], { epochs = 2, resume }: { epoch
     model: tinyModel(),
     plugins: [...plugins, observer],
     train: { epochs, batchSize: 16 },
-    directory: await emptyFolder(),
+    directory: await temporaryFolder(),
     ...(resume ? { resume } : {}),
   }).run();
   const figures = metrics.map(({ epoch, learningRate, train: { loss, accuracy }, test }) => ({

@@ -4,7 +4,7 @@ import checkpoint, { bestPath, epochsToDelete } from '../../plugins/checkpoint/i
 import { compose } from '../../src/compose.ts';
 import type { EpochMetrics } from '../../src/metrics/types.ts';
 import { checkpointFolder, readCheckpoint } from '../../src/tracking/checkpoint.ts';
-import { emptyFolder } from '../support/folder.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { smallInfo } from '../support/info.ts';
 import { epochMetrics, evaluation, fakeRun, snapshotAfter } from '../support/tracked-run.ts';
 
@@ -14,7 +14,7 @@ async function runThrough(
   options?: Parameters<typeof checkpoint>[0],
   changes: Parameters<typeof fakeRun>[1] = {},
 ) {
-  const directory = await emptyFolder();
+  const directory = await temporaryFolder();
   const info = smallInfo({ epochs: 10 });
   const { hooks, states } = compose([checkpoint(options)], info);
   const told: string[] = [];
@@ -88,7 +88,7 @@ describe('the best epoch', () => {
     const first = await runThrough(metrics.slice(0, 2), { best: 'validation', every: 100 });
     const { hooks, states } = compose([checkpoint({ best: 'validation', every: 100 })], smallInfo({ epochs: 10 }));
     states.checkpoint!.load(JSON.parse(JSON.stringify(first.state.save())));
-    const directory = await emptyFolder();
+    const directory = await temporaryFolder();
     await hooks.onEpochEnd.promise(metrics[3]!, fakeRun(directory, { info: smallInfo({ epochs: 10 }) }));
     await expect(readdir(checkpointFolder(directory))).rejects.toThrow('ENOENT');
   });

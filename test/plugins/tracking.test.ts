@@ -5,14 +5,14 @@ import { parse } from 'yaml';
 import tracking, { metricsLine } from '../../plugins/tracking/index.ts';
 import { compose } from '../../src/compose.ts';
 import { readEpochs, readSummary } from '../../src/tracking/run-directory.ts';
-import { emptyFolder } from '../support/folder.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { smallInfo } from '../support/info.ts';
 import { epochMetrics, evaluation, fakeRun } from '../support/tracked-run.ts';
 
 const hooksOf = () => compose([tracking()], smallInfo()).hooks;
 
 test('leaves the files of a run directory', async () => {
-  const directory = await emptyFolder();
+  const directory = await temporaryFolder();
   const run = fakeRun(directory, { config: { name: 'small', plugins: [{ use: 'remix', kappa: Infinity }] } });
   const hooks = hooksOf();
   await hooks.onTrainBegin.promise(run);
@@ -44,7 +44,7 @@ test('leaves the files of a run directory', async () => {
 });
 
 test('a resumed run drops the epochs that it will train again, and keeps the others to the byte', async () => {
-  const directory = await emptyFolder();
+  const directory = await temporaryFolder();
   const hooks = hooksOf();
   const run = fakeRun(directory);
   await hooks.onTrainBegin.promise(run);
@@ -60,7 +60,7 @@ test('a resumed run drops the epochs that it will train again, and keeps the oth
 });
 
 test('a failed run leaves its summary', async () => {
-  const directory = await emptyFolder();
+  const directory = await temporaryFolder();
   const failed = { ...fakeRun(null).summary(), status: 'failed' as const, reason: 'loss is NaN' };
   await hooksOf().onError.promise(new Error('loss is NaN'), fakeRun(directory, { summary: () => failed }));
   expect(await readSummary(directory)).toMatchObject({ status: 'failed', reason: 'loss is NaN' });

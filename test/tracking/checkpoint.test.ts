@@ -10,7 +10,7 @@ import {
   writeCheckpoint,
 } from '../../src/tracking/checkpoint.ts';
 import { encodeSafetensors } from '../../src/tracking/safetensors.ts';
-import { emptyFolder } from '../support/folder.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { snapshotAfter } from '../support/tracked-run.ts';
 
 const messageOf = (folder: string) => async (promise: Promise<unknown>) =>
@@ -20,7 +20,7 @@ const messageOf = (folder: string) => async (promise: Promise<unknown>) =>
   );
 
 async function runWith(...epochs: number[]): Promise<string> {
-  const run = await emptyFolder();
+  const run = await temporaryFolder();
   for (const epoch of epochs) await writeCheckpoint(checkpointPath(run, epoch), snapshotAfter(epoch));
   return run;
 }

@@ -10,7 +10,7 @@ import {
   readSummary,
   runFiles,
 } from '../../src/tracking/run-directory.ts';
-import { emptyFolder } from '../support/folder.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { epochMetrics } from '../support/tracked-run.ts';
 
 const noon = new Date('2025-01-31T12:00:05.678Z');
@@ -31,7 +31,7 @@ const messageOf = async (folder: string, promise: Promise<unknown>): Promise<str
 
 describe('a new run directory', () => {
   test('is named by run and time, and numbered where two start in one second', async () => {
-    const root = join(await emptyFolder(), 'runs');
+    const root = join(await temporaryFolder(), 'runs');
     await createRunDirectory(root, 'remix', noon);
     await createRunDirectory(root, 'remix', noon);
     await createRunDirectory(root, 'a/../b c', noon);
@@ -43,7 +43,7 @@ describe('a new run directory', () => {
   });
 
   test('may be any empty folder, but not one that holds a run', async () => {
-    const root = await emptyFolder();
+    const root = await temporaryFolder();
     expect(await claimRunDirectory(join(root, 'mine'))).toBe(join(root, 'mine'));
     await writeFile(join(root, 'mine', runFiles.config), '');
     expect(await messageOf(root, claimRunDirectory(join(root, 'mine')))).toMatchInlineSnapshot(
@@ -54,7 +54,7 @@ describe('a new run directory', () => {
 
 describe('finding a run', () => {
   test('by path, by directory name, or by name: the newest', async () => {
-    const root = await emptyFolder();
+    const root = await temporaryFolder();
     const old = await runIn(root, 'remix', 1);
     const young = await runIn(root, 'remix', 2);
     const other = await runIn(root, 'remix-drw', 3);
@@ -66,7 +66,7 @@ describe('finding a run', () => {
   });
 
   test('messages', async () => {
-    const root = await emptyFolder();
+    const root = await temporaryFolder();
     expect(await messageOf(root, findRun('remix', root))).toMatchInlineSnapshot(
       `"run "remix": expected a run directory, or the name of a run in FOLDER; found neither. There are no runs there yet."`,
     );
@@ -79,20 +79,20 @@ describe('finding a run', () => {
 
 describe('what a run recorded', () => {
   test('is nothing at first', async () => {
-    const run = await emptyFolder();
+    const run = await temporaryFolder();
     expect(await readEpochs(run)).toEqual([]);
     expect(await readSummary(run)).toBeNull();
   });
 
   test('is read line by line; a last line that was cut short is left out', async () => {
-    const run = await emptyFolder();
+    const run = await temporaryFolder();
     const lines = [epochMetrics(1), epochMetrics(2)].map((metrics) => `${JSON.stringify(metrics)}\n`);
     await writeFile(join(run, runFiles.metrics), `${lines.join('')}{"epoch": 3, "st`);
     expect(await readEpochs(run)).toEqual([epochMetrics(1), epochMetrics(2)]);
   });
 
   test('messages', async () => {
-    const run = await emptyFolder();
+    const run = await temporaryFolder();
     await writeFile(join(run, runFiles.metrics), '{"epoch": 1}\nnonsense\n{"epoch": 3}\n');
     await writeFile(join(run, runFiles.summary), '{');
     expect(await messageOf(run, readEpochs(run))).toMatchInlineSnapshot(

@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { createProgram } from '../../src/cli/program.ts';
+
+const program = createProgram(() => {});
+const commands = program.commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command]));
+
+describe('help', () => {
+  it('lists the commands', () => {
+    expect(program.commands.map((command) => command.name())).toEqual([
+      'train',
+      'plan',
+      'sweep',
+      'report',
+      'evaluate',
+      'plugins',
+      'init',
+      'schema',
+      'bench',
+      'doctor',
+      'setup',
+    ]);
+  });
+
+  it.each(commands.map((command) => [command.name(), command] as const))('%s has an example', (_, command) => {
+    let text = '';
+    command.configureOutput({ writeOut: (part) => (text += part) }).outputHelp();
+    expect(text).toContain('\nExample:\n  tailmix ');
+    for (const option of command.options) expect(option.description, option.flags).toBeTruthy();
+  });
+});

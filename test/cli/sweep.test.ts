@@ -1,0 +1,92 @@
+import { existsSync } from 'node:fs';
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { temporaryFolder } from '../support/temporary.ts';
+import { ended, quickRun, start, tailmix } from './run.ts';
+
+const diverges = quickRun.replace('train: { ', 'train: { optimizer: { name: sgd, learningRate: 1e30 }, ');
+
+async function folderWith(files: Record<string, string>): Promise<string> {
+  const folder = await temporaryFolder();
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  return folder;
+}
+
+it('runs a grid, goes on where it was left, and reports', async () => {
+  const folder = await folderWith({
+    'remix.yaml': `${quickRun}method: Remix\n`,
+    'erm.yaml': `${quickRun.replace(/plugins: .*\n/, '')}method: ERM\n`,
+    'sweep.yaml': 'configs: [erm.yaml, remix.yaml]\nseeds: [0, 1]\nset: { train.epochs: 1 }\njobs: 2\n',
+  });
+  const first = await tailmix(folder, 'sweep', 'sweep.yaml');
+  expect(first.code, first.stderr).toBe(0);
+  const runs = await readdir(join(folder, 'runs/sweep'));
+  expect(runs.map((run) => run.replace(/-\w{8}$/, '')).sort()).toEqual([
+    'erm-seed0',
+    'erm-seed1',
+    'remix-seed0',
+    'remix-seed1',
+  ]);
+  for (const label of ['erm seed 0', 'remix seed 1']) {
+    expect(first.stderr).toContain(`${label}: epoch 1 of 1`);
+    expect(first.stderr).toContain(`${label}: finished`);
+  }
+
+  await rm(join(folder, 'runs/sweep', runs.find((run) => run.startsWith('remix-seed1'))!), { recursive: true });
+  const second = await tailmix(folder, 'sweep', 'sweep.yaml', '--report', '--json');
+  expect(second.code, second.stderr).toBe(0);
+  expect(second.stderr.match(/was finished before/g)).toHaveLength(3);
+  const document = JSON.parse(second.stdout);
+  expect(document.methods).toMatchObject([
+    { method: 'ERM', seeds: [0, 1], backend: 'wasm', stepMode: 'eager' },
+    { method: 'Remix', seeds: [0, 1], backend: 'wasm', stepMode: 'eager' },
+  ]);
+  for (const method of document.methods) {
+    expect(method.accuracy).toBeGreaterThan(0);
+    expect(method.balancedAccuracy).toBeGreaterThan(0);
+    expect(method.perClass).toHaveLength(10);
+    expect(method.seconds).toBeGreaterThan(0);
+  }
+  expect(existsSync(document.report)).toBe(true);
+});
+
+it('goes on after a run that fails, and says which at the end', async () => {
+  const folder = await folderWith({
+    'remix.yaml': quickRun,
+    'diverges.yaml': diverges,
+    'sweep.yaml': 'configs: [diverges.yaml, remix.yaml]\nset: { train.epochs: 1 }\n',
+  });
+  const { code, stderr, stdout } = await tailmix(folder, 'sweep', 'sweep.yaml', '--json');
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/diverges seed 0 failed:\n {2}.*expected a finite loss/s);
+  expect(JSON.parse(stdout)).toMatchObject([{ status: 'failed' }, { status: 'finished' }]);
+});
+
+it('ends at Ctrl-C with its runs, and resumes them', async () => {
+  const folder = await folderWith({ 'remix.yaml': quickRun, 'sweep.yaml': 'configs: [remix.yaml]\nseeds: [0, 1]\n' });
+  const args = ['sweep', 'sweep.yaml', '--set', 'train.epochs=30', '--json'];
+  const child = start(folder, args);
+  child.stderr!.on('data', (text: Buffer) => {
+    if (String(text).includes('epoch 2 of 30')) child.kill('SIGINT');
+  });
+  const { code, stderr } = await ended(child);
+  expect(code).toBe(130);
+  expect(stderr).toContain('remix seed 0: stopped');
+  const { stdout, stderr: second } = await tailmix(folder, ...args);
+  expect(second).toContain('remix seed 0: resumes');
+  expect(JSON.parse(stdout)).toMatchObject([{ status: 'finished' }, { status: 'finished' }]);
+});
+
+it('checks everything before the first run', async () => {
+  const folder = await folderWith({
+    'remix.yaml': quickRun,
+    'erm.yaml': quickRun.replace(/plugins: .*\n/, '').replace('small', 'smal'),
+    'bad.yaml': 'configs: [remix.yaml, remix.yaml]\nseed: [0]\nseeds: [-1]\ngrid: { train.epochs: 3, "a b": [1] }\n',
+    'wrong.yaml':
+      'configs: [erm.yaml, remix.yaml, none.yaml]\nset:\n  train.epoch: 1\ngrid:\n  plugins.remix.kappa: [0, 4]\n',
+  });
+  expect(await tailmix(folder, 'sweep', 'bad.yaml')).toMatchInlineSnapshot();
+  expect(await tailmix(folder, 'sweep', 'wrong.yaml', '--set', 'train.batchSize=0')).toMatchInlineSnapshot();
+  expect(existsSync(join(folder, 'runs'))).toBe(false);
+});
