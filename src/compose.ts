@@ -1,7 +1,8 @@
 import { TailmixError } from './errors.ts';
 import { guardHooks, type TapTiming } from './guard.ts';
 import { createHooks, type HookName, type Hooks } from './hooks.ts';
-import type { Capability, Plugin, PluginDefinition, PluginState } from './plugin.ts';
+import type { ModelHead } from './models/types.ts';
+import type { Capability, Correction, Plugin, PluginDefinition, PluginState } from './plugin.ts';
 import { randomStream } from './random.ts';
 import type { RunInfo } from './run.ts';
 import type { InputSpec } from './step/types.ts';
@@ -35,7 +36,8 @@ export interface Composition {
  * Applies plugins to a fresh set of hooks. Taps are ordered by stage, then by position in `plugins`.
  *
  * @param known definitions to name in messages, for example those that provide what is missing.
- * @throws {TailmixError} CAPABILITY_TAKEN, CAPABILITY_MISSING, PLUGIN_TWICE, VARIANT_TWICE, PLUGIN_FAILED.
+ * @throws {TailmixError} CAPABILITY_TAKEN, CAPABILITY_MISSING, PLUGIN_TWICE, HEAD_MISMATCH, VARIANT_TWICE,
+ *   PLUGIN_FAILED.
  */
 export function compose(
   plugins: readonly Plugin[],
@@ -43,10 +45,11 @@ export function compose(
   known: readonly PluginDefinition[] = [],
 ): Composition {
   const provides = checkCapabilities(plugins, known);
+  checkHead(plugins, info);
   let applying = '';
   const hooks = createHooks();
   const timings = guardHooks(hooks, () => applying);
-  const warnings: Warning[] = [];
+  const warnings: Warning[] = [...unknownHead(plugins, info), ...correctedTwice(plugins)];
   const composition: Composition = {
     hooks,
     plugins,
@@ -117,6 +120,52 @@ function checkCapabilities(
   });
   return provides;
 }
+
+function checkHead(plugins: readonly Plugin[], { head }: RunInfo): void {
+  plugins.forEach(({ definition: { name, head: required } }, position) => {
+    if (required && head && head.kind !== required) throw headMismatch(name, position, required, head.kind);
+  });
+}
+
+const unknownHead = (plugins: readonly Plugin[], { head }: RunInfo): Warning[] =>
+  plugins.flatMap(({ definition: { name, head: required } }) =>
+    required && !head
+      ? [
+          {
+            code: 'NOT_INTENDED',
+            plugin: name,
+            message: `expects a ${required} classifier, and the model does not say what it has (Model.head).`,
+          },
+        ]
+      : [],
+  );
+
+/** A warning for each plugin that corrects what one before it corrects already. */
+function correctedTwice(plugins: readonly Plugin[]): Warning[] {
+  const first = new Map<Correction, string>();
+  return plugins.flatMap(({ definition, options }): Warning[] => {
+    const correction = definition.corrects?.(options) ?? null;
+    if (correction === null) return [];
+    const before = first.get(correction);
+    if (before === undefined) {
+      first.set(correction, definition.name);
+      return [];
+    }
+    const message = `corrects the ${correction}, as ${before} does already: rare classes are favoured twice. Keep one.`;
+    return [{ code: 'NOT_INTENDED', plugin: definition.name, message }];
+  });
+}
+
+export const headMismatch = (
+  plugin: string,
+  position: number,
+  required: ModelHead['kind'],
+  head: ModelHead['kind'],
+): TailmixError =>
+  new TailmixError(
+    `plugins[${position}] (${plugin}) requires a ${required} classifier; the model has a ${head} one.\n  Set model.head: ${required}.`,
+    { code: 'HEAD_MISMATCH', kind: 'config', plugin },
+  );
 
 export const capabilityTaken = (
   capability: Capability,

@@ -1,4 +1,7 @@
 export { z } from 'zod';
+export { softmaxCrossEntropy } from './backend/kernels/cross-entropy.ts';
+export { logPrior } from './class-prior.ts';
+export { emptyInput } from './batch.ts';
 export { effectiveNumberWeights, inverseFrequencyWeights } from './class-weights.ts';
 export { type LoadContext, loadConfig } from './config/load.ts';
 export { type ConfigContext, resolveConfig } from './config/resolve.ts';
@@ -19,20 +22,24 @@ export {
 } from './hooks.ts';
 export { withoutConfusion } from './metrics/summary.ts';
 export type { EpochMetrics, Evaluation, GroupRule, RunSummary } from './metrics/types.ts';
-export type { Forward, Model, ModelOutputs, WeightSpec } from './models/types.ts';
+export type { Forward, Model, ModelHead, ModelOutputs, WeightSpec } from './models/types.ts';
 export {
   type Capability,
+  type Correction,
   definePlugin,
   epochOption,
+  type HeldPlugin,
   type Plugin,
   type PluginContext,
   type PluginDefinition,
   type PluginFactory,
   type PluginState,
+  pluginOption,
   resolveEpoch,
 } from './plugin.ts';
 export { type Random, randomStream } from './random.ts';
 export type { Run, RunInfo, Snapshot } from './run.ts';
+export { classShares, imageWeights, type SamplingRule, samplingRules } from './sampling-weights.ts';
 export type {
   Backward,
   Gradients,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Hooks } from './hooks.ts';
+import type { ModelHead } from './models/types.ts';
 import type { Random } from './random.ts';
 import type { RunInfo } from './run.ts';
 import type { InputSpec } from './step/types.ts';
@@ -14,10 +15,15 @@ export type Capability =
   | 'sampler'
   /** Replaces or adjusts the loss of a term. */
   | 'loss'
+  /** Softens the label inside the loss of a term. */
+  | 'smooth'
   /** Replaces the update. */
   | 'optimizer'
   /** Decides the learning rate. */
   | 'learning-rate';
+
+/** What a method makes up for. `class prior`: rare classes have few images. Corrected twice, they are favoured too much. */
+export type Correction = 'class prior';
 
 /** What `apply` gets. */
 export interface PluginContext {
@@ -27,6 +33,18 @@ export interface PluginContext {
   random(...key: (string | number)[]): Random;
   /** Tells the user once that an option has no effect or is not meant so; `code` as in errors. */
   warn(code: string, message: string): void;
+  /** Plugins of the option that `holds` names, in its order. */
+  held: readonly HeldPlugin[];
+}
+
+/** A plugin that another one holds: applied to hooks of its own, which run when the holder calls them. */
+export interface HeldPlugin {
+  name: string;
+  hooks: Hooks;
+  /** Declared inputs as `<plugin>/<input>`; they must be filled in every step ({@link emptyInput} where not used). */
+  inputs: Readonly<Record<string, InputSpec>>;
+  /** Declared variants; the first value of each is what the plugin expects unless it sets another. */
+  variants: Readonly<Record<string, readonly string[]>>;
 }
 
 /** State that must survive a resume; a plugin without it is stateless by contract. */
@@ -44,6 +62,10 @@ export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject> {
   options: Options;
   provides?: readonly Capability[];
   requires?: readonly Capability[];
+  /** The classifier that the model must have. */
+  head?: ModelHead['kind'];
+  /** What the plugin corrects under these options; the user is warned where two correct the same. */
+  corrects?(options: z.output<Options>): Correction | null;
   /** Inputs that the plugin fills in `onBatch` as `batch.inputs['<plugin>/<input>']`. */
   inputs?(options: z.output<Options>, info: RunInfo): Readonly<Record<string, InputSpec>>;
   /** Values that select a traced graph, set in `onBatch` as `batch.variants[name]`; the first is the default. */
@@ -52,6 +74,13 @@ export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject> {
   draw?(options: z.output<Options>, info: RunInfo): (epoch: number) => Float64Array;
   // biome-ignore lint/suspicious/noConfusingVoidType: a plugin without state returns nothing.
   apply(context: PluginContext, options: z.output<Options>): PluginState | undefined | void;
+  /**
+   * Option that lists plugins which this one holds: `z.array(z.strictObject({ plugin: pluginOption(), … }))`. In YAML
+   * its items are plugin entries, with the other keys of the item among their options:
+   * `- { use: mixup, weight: 2, alpha: 0.4 }`. Core loads them, adds what they declare to the run, and applies them to
+   * hooks of their own (`context.held`). Each provides what the holder provides, and the holder provides it for all.
+   */
+  holds?: string;
 }
 
 /** A definition with its options filled in: what a run is composed of. */
@@ -60,6 +89,20 @@ export interface Plugin {
   /** Resolved, defaults in. */
   options: Record<string, unknown>;
 }
+
+/** An item of the option that `holds` names. */
+export type HeldItem = { plugin: Plugin } & Record<string, unknown>;
+
+/** Plugins that a plugin holds, with what its option says of each. */
+export const heldBy = ({ definition: { holds }, options }: Plugin): readonly HeldItem[] =>
+  holds === undefined ? [] : (options[holds] as HeldItem[]);
+
+/** True for a plugin made by a call, `remix({ kappa: 3 })`. */
+export const isPlugin = (value: unknown): value is Plugin =>
+  typeof value === 'object' && value !== null && 'definition' in value && 'options' in value;
+
+/** Option that is a plugin; see `holds`. */
+export const pluginOption = (): z.ZodType<Plugin> => z.custom<Plugin>(isPlugin, 'expected a plugin');
 
 /** A plugin as users call it: `remix({ kappa: 3 })`. The definition hangs on it, for YAML and documentation. */
 export interface PluginFactory<Options extends z.ZodObject = z.ZodObject> {

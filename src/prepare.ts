@@ -126,6 +126,7 @@ function describe(
     stepsPerEpoch: train.dropLast ? Math.floor(steps) : Math.ceil(steps),
     modelStages: model.stages,
     featureSize: model.featureSize,
+    head: model.head ?? null,
     groups: evaluate.groups,
   };
   return { model, info };

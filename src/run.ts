@@ -1,4 +1,5 @@
 import type { EpochMetrics, GroupRule, RunSummary } from './metrics/types.ts';
+import type { ModelHead } from './models/types.ts';
 
 /** What is fixed for a whole run; known before any data is read. */
 export interface RunInfo {
@@ -19,6 +20,8 @@ export interface RunInfo {
   /** Stages of the model between which features can be mixed; the first is `input`. */
   modelStages: readonly string[];
   featureSize: number;
+  /** The model's classifier; null where a model of the user's own does not say. */
+  head: ModelHead | null;
   groups: GroupRule;
 }
 

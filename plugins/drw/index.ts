@@ -35,6 +35,7 @@ export function deferredClassWeights(
 export default definePlugin({
   name,
   options,
+  corrects: ({ beta }) => (beta > 0 ? 'class prior' : null),
   apply({ hooks, info: { classCounts, epochs }, warn }, { deferUntil, beta }) {
     const deferred = resolveEpoch(deferUntil, epochs);
     if (deferred >= epochs) {

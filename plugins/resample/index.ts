@@ -1,49 +1,35 @@
-import { definePlugin, effectiveNumberWeights, inverseFrequencyWeights, Stage, z } from 'tailmix';
+import { classShares, definePlugin, imageWeights, Stage, samplingRules, z } from 'tailmix';
 
 const name = 'resample';
 
 const options = z.strictObject({
   weights: z
-    .enum(['effective-number', 'class-uniform', 'square-root'])
+    .enum(samplingRules)
     .default('effective-number')
-    .describe('An image of a class with n images is drawn in proportion to 1 / effective number, 1/n or 1/√n.'),
+    .describe(
+      'Draw an image of a class with n images in proportion to 1 / effective number, 1/n, 1/√n or 1/n²; or go from all images alike to 1/n over the run.',
+    ),
   beta: z.number().min(0).lt(1).default(0.9999).describe('β of the effective number.'),
 });
 
-/**
- * Weight of one image of each class for drawing with replacement; only their proportions matter.
- *
- * @param classCounts - `[C]`
- * @returns `[C]`
- */
-export function imageWeights(
-  classCounts: readonly number[],
-  { weights, beta }: z.output<typeof options>,
-): Float64Array {
-  if (weights === 'effective-number') return effectiveNumberWeights(classCounts, beta);
-  return inverseFrequencyWeights(classCounts, weights === 'class-uniform' ? 1 : 0.5);
-}
-
-/** Share of each class among the images drawn by `weights`, `[C]`, summing to 1. */
-export function classShares(classCounts: readonly number[], weights: Float64Array): Float64Array {
-  const mass = weights.map((weight, c) => weight * classCounts[c]!);
-  const sum = mass.reduce((a, b) => a + b, 0);
-  return mass.map((m) => m / sum);
-}
+export { classShares, imageWeights };
 
 /**
  * Re-sampling: draws the images of an epoch with replacement, rare classes more often. An epoch keeps its length.
  *
  * @see Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019,
  *   https://arxiv.org/abs/1906.07413 (effective number);
- *   Zhang et al., Bag of Tricks for Long-Tailed Visual Recognition, AAAI 2021 (class-uniform, square root)
+ *   Kang et al., Decoupling Representation and Classifier, ICLR 2020, https://arxiv.org/abs/1910.09217 (class-uniform,
+ *   square root, progressive); Zhou et al., BBN, CVPR 2020, https://arxiv.org/abs/1912.02413 (reverse)
  */
 export default definePlugin({
   name,
   options,
   provides: ['sampler'],
-  apply({ hooks, info: { classCounts } }, options) {
-    const weights = imageWeights(classCounts, options);
-    hooks.computeSamplingWeights.tap({ name, stage: Stage.Sample }, () => weights);
+  corrects: () => 'class prior',
+  apply({ hooks, info: { classCounts, epochs } }, options) {
+    hooks.computeSamplingWeights.tap({ name, stage: Stage.Sample }, (_, epoch) =>
+      imageWeights(classCounts, options, Math.min(epoch / epochs, 1)),
+    );
   },
 });

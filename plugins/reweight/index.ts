@@ -41,6 +41,8 @@ export function classWeightsOf(
 export default definePlugin({
   name,
   options,
+  corrects: ({ weights, gamma }) =>
+    weights === 'custom' || (weights === 'inverse' && gamma === 0) ? null : 'class prior',
   apply({ hooks, info: { classCounts }, warn }, options) {
     if (options.custom && options.weights !== 'custom') {
       warn('NO_EFFECT', `custom is set but weights is "${options.weights}": the list is not used.`);

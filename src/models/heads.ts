@@ -1,9 +1,10 @@
 import { tf } from '../tf.ts';
 import { type Initializer, kaimingNormal, uniform, unitColumns } from './init.ts';
-import type { NamedTensors, WeightSpec } from './types.ts';
+import type { ModelHead, NamedTensors, WeightSpec } from './types.ts';
 
 /** What turns features `[batch, inputs]` into logits `[batch, classes]`. */
 export interface Head {
+  kind: ModelHead;
   weights: readonly WeightSpec[];
   apply(features: tf.Tensor2D, weights: NamedTensors): tf.Tensor2D;
 }
@@ -38,6 +39,7 @@ export function classifier({ inputs, classes, head, bias, scale, initial = kaimi
   });
   if (head === 'cosine') {
     return {
+      kind: { kind: head, scale },
       weights: [spec(KERNEL, 'kernel', shape, unitColumns(shape))],
       apply(features, weights) {
         const cosines = tf.matMul<tf.Tensor2D>(normalised(features, 1), normalised(weights[KERNEL] as tf.Tensor2D, 0));
@@ -46,6 +48,7 @@ export function classifier({ inputs, classes, head, bias, scale, initial = kaimi
     };
   }
   return {
+    kind: { kind: head, scale: 1 },
     weights: [
       spec(KERNEL, 'kernel', shape, initial(shape, inputs)),
       ...(bias ? [spec(BIAS, 'bias', [classes], uniform([classes], inputs))] : []),

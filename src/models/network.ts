@@ -1,4 +1,5 @@
-import { tf } from '../tf.ts';
+import { globalAverage } from '../backend/kernels/index.ts';
+import type { tf } from '../tf.ts';
 import { type ClassifierOptions, classifier } from './heads.ts';
 import { type Flow, type Layer, sequence } from './layers.ts';
 import type { Model } from './types.ts';
@@ -40,6 +41,7 @@ export function network({ name, stages, channels, head: headOptions, classes }: 
     weights: [...stages.flatMap(({ weights }) => weights), ...head.weights],
     stages: ['input', ...stages.map((_, i) => `stage${i + 1}`), 'pool'],
     featureSize: channels,
+    head: head.kind,
     forward(weights, images, pass) {
       const flow: Flow = { weights, training: pass.training, statistics: {} };
       const input = pass.atStage('input', images) as tf.Tensor4D;
@@ -51,10 +53,4 @@ export function network({ name, stages, channels, head: headOptions, classes }: 
       return { logits: head.apply(features, weights), features, statistics: flow.statistics };
     },
   };
-}
-
-/** Mean over height and width, as a pooling op: its gradient is one op, where that of `tf.mean` multiplies by ones. */
-function globalAverage(x: tf.Tensor4D): tf.Tensor2D {
-  const [batch, height, width, channels] = x.shape;
-  return tf.avgPool(x, [height, width], 1, 'valid').reshape([batch, channels]);
 }

@@ -64,6 +64,7 @@ export function mlp({ width, depth, head: headOptions }: MlpOptions, { classes, 
     weights: [...layers.flatMap(({ kernel, bias }) => [kernel, bias]), ...head.weights],
     stages: ['input', ...layers.map(({ stage }) => stage)],
     featureSize: width,
+    head: head.kind,
     forward(weights, images, pass) {
       const input = pass.atStage('input', images);
       const features = layers.reduce<tf.Tensor>(

@@ -44,6 +44,14 @@ export interface ModelOutputs {
  */
 export type Forward = (weights: NamedTensors, images: tf.Tensor4D, pass: Pass) => ModelOutputs;
 
+/** What turns features into logits. */
+export interface ModelHead {
+  /** `linear`: x·W + b. `cosine`: `scale` times the cosine of features and class weights. */
+  kind: 'linear' | 'cosine';
+  /** Factor of the cosines; 1 for a linear head. */
+  scale: number;
+}
+
 /** A network: its weights by name, the stages between which features may be mixed, and its forward pass. */
 export interface Model {
   name: string;
@@ -52,5 +60,7 @@ export interface Model {
   stages: readonly string[];
   /** Length of the feature vector. */
   featureSize: number;
+  /** Losses that need cosines ask for it; leave it out where neither kind fits. */
+  head?: ModelHead;
   forward: Forward;
 }

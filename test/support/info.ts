@@ -15,6 +15,7 @@ export const smallInfo = (changes: Partial<RunInfo> = {}): RunInfo => ({
   stepsPerEpoch: 3,
   modelStages: ['input', 'stage1', 'stage2'],
   featureSize: 8,
+  head: null,
   groups: { manyAbove: 10, fewBelow: 5 },
   ...changes,
 });
