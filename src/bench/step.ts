@@ -54,6 +54,15 @@ export interface StepBenchResult {
   plugins: string[];
 }
 
+/** A step that is built and can be timed. */
+export interface OpenStepBench {
+  /** Runs that many training or prediction steps; images per second. */
+  time(work: 'train' | 'predict', steps: number): number;
+  /** Everything of the result that is not a rate. */
+  describe(): Omit<StepBenchResult, 'imagesPerSecond' | 'evaluationImagesPerSecond' | 'rounds'>;
+  close(): Promise<void>;
+}
+
 /** Distinct batches that the steps go through. */
 const BATCHES = 8;
 
@@ -62,48 +71,70 @@ const BATCHES = 8;
  * mixing, weight decay, running statistics, and the loss read back.
  */
 export async function benchStep(options: StepBenchOptions): Promise<StepBenchResult> {
-  const { batch, imageSize, classes } = options;
+  const bench = await openStepBench(options);
+  const rounds = (work: 'train' | 'predict'): number[] =>
+    Array.from({ length: options.rounds }, () => bench.time(work, options.steps));
+  try {
+    const trained = rounds('train');
+    return {
+      ...bench.describe(),
+      imagesPerSecond: median(trained),
+      evaluationImagesPerSecond: median(rounds('predict')),
+      rounds: trained,
+    };
+  } finally {
+    await bench.close();
+  }
+}
+
+/** Builds the step and warms it up. */
+export async function openStepBench(options: Omit<StepBenchOptions, 'rounds' | 'steps'>): Promise<OpenStepBench> {
+  const { batch, imageSize, classes, precision } = options;
   const preparation = await prepare({
     name: 'bench',
     data: noiseData(batch * BATCHES, classes, [imageSize, imageSize, 3]),
     model: modelOptions.parse({ name: options.model }),
     plugins: options.plugins,
-    train: { epochs: 1, batchSize: batch, precision: options.precision, step: options.step, dropLast: true },
+    train: { epochs: 1, batchSize: batch, precision, step: options.step, dropLast: true },
     evaluate: { batchSize: batch },
   });
   const { info, data } = preparation;
   const backend = await loadBackend(options.backend);
   const composition = compose(options.plugins, info);
   const fit = await openFit(preparation, composition, backend);
+  const planned = planEpoch({
+    subset: data.train,
+    seed: 0,
+    epoch: 1,
+    batchSize: batch,
+    dropLast: true,
+    samplingWeights: null,
+    draws: composition.draws,
+  });
   const loader = createLoader({ shape: info.imageShape, augment: [], seed: 0, workers: 0 });
-  try {
-    const planned = planEpoch({
-      subset: data.train,
-      seed: 0,
-      epoch: 1,
-      batchSize: batch,
-      dropLast: true,
-      samplingWeights: null,
-      draws: composition.draws,
-    });
-    const batches: LoadedRows[] = [];
-    for await (const rows of loader.load(data.train.split, planned, 1, false)) batches.push(rows);
-    const weights = new Float64Array(classes).fill(1);
-    let step = 0;
-    const train = (): void => {
+  const batches: LoadedRows[] = [];
+  for await (const rows of loader.load(data.train.split, planned, 1, false)) batches.push(rows);
+  const weights = new Float64Array(classes).fill(1);
+  const signature = signatureFor(fit.program, 'predict', {});
+  let step = 0;
+  const work = {
+    train(): void {
       const at = step++ % batches.length;
       trainStep(fit, planned[at]!, batches[at]!, weights, { epoch: 1, step, stepInEpoch: step });
-    };
-    const signature = signatureFor(fit.program, 'predict', {});
-    const predict = (): void => void fit.engine.run(signature, { images: batches[step++ % batches.length]!.images });
-    const rounds = timeRounds(train, options);
-    return {
+    },
+    predict: (): void => void fit.engine.run(signature, { images: batches[step++ % batches.length]!.images }),
+  };
+  for (const run of [work.train, work.predict, work.train, work.predict]) run();
+  return {
+    time(name, steps) {
+      const start = performance.now();
+      for (let i = 0; i < steps; i++) work[name]();
+      return (steps * batch * 1000) / (performance.now() - start);
+    },
+    describe: () => ({
       model: options.model,
       batch,
-      precision: options.precision,
-      imagesPerSecond: median(rounds),
-      evaluationImagesPerSecond: median(timeRounds(predict, options)),
-      rounds,
+      precision,
       backend: backend.name,
       tensorflow: backend.tensorflow,
       threads: backend.threads,
@@ -112,21 +143,11 @@ export async function benchStep(options: StepBenchOptions): Promise<StepBenchRes
       compileMs: fit.engine.compileMs,
       peakMemoryBytes: resourceUsage().maxRSS * 1024,
       plugins: options.plugins.map(({ definition }) => definition.name),
-    };
-  } finally {
-    await loader.close();
-    await fit.loader.close();
-    fit.engine.dispose();
-  }
-}
-
-/** Images per second of each round, after two steps that are not timed. */
-function timeRounds(work: () => void, { rounds, steps, batch }: StepBenchOptions): number[] {
-  work();
-  work();
-  return Array.from({ length: rounds }, () => {
-    const start = performance.now();
-    for (let i = 0; i < steps; i++) work();
-    return (steps * batch * 1000) / (performance.now() - start);
-  });
+    }),
+    async close() {
+      await loader.close();
+      await fit.loader.close();
+      fit.engine.dispose();
+    },
+  };
 }

@@ -264,24 +264,25 @@ def size(net):
     return sum(p.numel() for p in net.parameters())
 
 
-sizes = [
-    ("resnet32", residual32(), [32, 32, 3], 10),
-    ("resnet18", residual18(), [32, 32, 3], 10),
-    ("resnet50", residual50(), [224, 224, 3], 1000),
-]
-cases = [
-    ({"name": "resnet32"}, residual32(), (16, 16, 3), 10, 2),
-    ({"name": "resnet32", "width": 8, "head": "cosine"}, residual32(8, "cosine"), (16, 16, 3), 10, 4),
-    ({"name": "resnet18", "width": 16}, residual18(16), (16, 16, 3), 10, 4),
-    ({"name": "resnet50", "width": 8}, residual50(8, 10), (64, 64, 3), 10, 4),
-    ({"name": "small-cnn"}, SmallCnn(16, 1, 10), (28, 28, 1), 10, 4),
-    ({"name": "mlp"}, Mlp(784, 128, 2, 10), (28, 28, 1), 10, 4),
-]
-result = {
-    "torch": torch.__version__.split("+")[0],
-    "sizes": [{"name": n, "parameters": size(net), "imageShape": shape, "classes": c} for n, net, shape, c in sizes],
-    "models": [reference(*case) for case in cases],
-}
-text = json.dumps(result, indent=1)
-text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m.group(1)) + "]", text)
-pathlib.Path(__file__).with_name("models.json").write_text(text + "\n")
+if __name__ == "__main__":
+    sizes = [
+        ("resnet32", residual32(), [32, 32, 3], 10),
+        ("resnet18", residual18(), [32, 32, 3], 10),
+        ("resnet50", residual50(), [224, 224, 3], 1000),
+    ]
+    cases = [
+        ({"name": "resnet32"}, residual32(), (16, 16, 3), 10, 2),
+        ({"name": "resnet32", "width": 8, "head": "cosine"}, residual32(8, "cosine"), (16, 16, 3), 10, 4),
+        ({"name": "resnet18", "width": 16}, residual18(16), (16, 16, 3), 10, 4),
+        ({"name": "resnet50", "width": 8}, residual50(8, 10), (64, 64, 3), 10, 4),
+        ({"name": "small-cnn"}, SmallCnn(16, 1, 10), (28, 28, 1), 10, 4),
+        ({"name": "mlp"}, Mlp(784, 128, 2, 10), (28, 28, 1), 10, 4),
+    ]
+    result = {
+        "torch": torch.__version__.split("+")[0],
+        "sizes": [{"name": n, "parameters": size(net), "imageShape": shape, "classes": c} for n, net, shape, c in sizes],
+        "models": [reference(*case) for case in cases],
+    }
+    text = json.dumps(result, indent=1)
+    text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m.group(1)) + "]", text)
+    pathlib.Path(__file__).with_name("models.json").write_text(text + "\n")

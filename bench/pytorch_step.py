@@ -1,0 +1,106 @@
+"""PyTorch's side of bench/step.ts: waits for `train N`, `predict N` or `quit` on standard input, answers in JSON lines.
+
+A step is what tailmix's is: a new uint8 batch, normalise, Mixup with Remix's label weights, SGD with momentum and weight
+decay, the loss read back. channels_last; mode `eager` or `compile`; bf16 by autocast.
+"""
+
+import argparse
+import json
+import pathlib
+import resource
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "test" / "reference"))
+from models import Basic, Bottleneck, Residual  # noqa: E402
+
+NETWORKS = {
+    "resnet32": lambda c: Residual(Basic, [16, 32, 64], [5, 5, 5], "A", 1, 3, c, False, "linear"),
+    "resnet18": lambda c: Residual(Basic, [64, 128, 256, 512], [2, 2, 2, 2], "B", 1, 3, c, False, "linear"),
+    "resnet50": lambda c: Residual(Bottleneck, [64, 128, 256, 512], [3, 4, 6, 3], "B", 4, 3, c, True, "linear"),
+}
+BATCHES, KAPPA, TAU = 8, 3, 0.5
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--model", choices=NETWORKS, required=True)
+parser.add_argument("--batch", type=int, required=True)
+parser.add_argument("--size", type=int, required=True)
+parser.add_argument("--classes", type=int, default=10)
+parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+parser.add_argument("--mode", choices=["eager", "compile"], default="eager")
+parser.add_argument("--threads", type=int, required=True)
+args = parser.parse_args()
+
+torch.manual_seed(0)
+torch.set_num_threads(args.threads)
+net = NETWORKS[args.model](args.classes).to(memory_format=torch.channels_last)
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=2e-4, foreach=True)
+images = torch.randint(0, 256, (BATCHES, args.batch, args.size, args.size, 3), dtype=torch.uint8)
+labels = torch.randint(0, args.classes, (BATCHES, args.batch))
+counts = torch.logspace(3.7, 1.7, args.classes)
+scale, shift = 1 / (255 * 0.25), -0.5 / 0.25
+
+
+def normalise(pixels):
+    return pixels.permute(0, 3, 1, 2).float().mul_(scale).add_(shift).contiguous(memory_format=torch.channels_last)
+
+
+def loss_of(pixels, order, weight, y, label_weight):
+    x = normalise(pixels)
+    x = weight * x + (1 - weight) * x[order]
+    with torch.autocast("cpu", torch.bfloat16, enabled=args.precision == "bf16"):
+        logits = net(x)
+    logits = logits.float()
+    own, other = F.cross_entropy(logits, y, reduction="none"), F.cross_entropy(logits, y[order], reduction="none")
+    return (label_weight * own + (1 - label_weight) * other).mean()
+
+
+def logits_of(pixels):
+    with torch.autocast("cpu", torch.bfloat16, enabled=args.precision == "bf16"):
+        return net(normalise(pixels))
+
+
+if args.mode == "compile":
+    loss_of, logits_of = torch.compile(loss_of), torch.compile(logits_of)
+
+
+def train(step):
+    net.train()
+    pixels, y = images[step % BATCHES], labels[step % BATCHES]
+    order, weight = torch.randperm(args.batch), float(torch.rand(()))
+    ni, nj = counts[y], counts[y[order]]
+    label_weight = torch.full((args.batch,), weight)
+    label_weight = torch.where((ni >= KAPPA * nj) & (label_weight < TAU), 0.0, label_weight)
+    label_weight = torch.where((nj >= KAPPA * ni) & (1 - weight < TAU), 1.0, label_weight)
+    optimizer.zero_grad(set_to_none=True)
+    loss = loss_of(pixels, order, torch.tensor(weight), y, label_weight)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@torch.no_grad()
+def predict(step):
+    net.eval()
+    return logits_of(images[step % BATCHES]).float().numpy()
+
+
+WORK = {"train": train, "predict": predict}
+for work in WORK.values():
+    for step in range(3):
+        work(step)
+print(json.dumps({"ready": True, "version": torch.__version__}), flush=True)
+for line in sys.stdin:
+    name, *rest = line.split()
+    if name == "quit":
+        break
+    count = int(rest[0])
+    start = time.perf_counter()
+    for step in range(count):
+        WORK[name](step)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"imagesPerSecond": count * args.batch / seconds, "peakMemoryBytes": peak}), flush=True)

@@ -1,0 +1,143 @@
+// Times tailmix's training and prediction step against PyTorch (eager and torch.compile, channels_last) and against plain
+// tfjs-node code, on the same cores in the same run: all are built first, then take turns. Prints a table, or JSON.
+//
+//   node bench/step.mjs [--only resnet32-fp32,…] [--rounds 5] [--seconds 5] [--python python3] [--threads 2] [--json FILE]
+//
+// PyTorch must be importable by that Python; nothing here installs it.
+import { spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const CASES = [
+  { name: 'resnet32-fp32', model: 'resnet32', batch: 128, size: 32, precision: 'fp32', plain: true },
+  { name: 'resnet32-bf16', model: 'resnet32', batch: 128, size: 32, precision: 'bf16', plain: true },
+  { name: 'resnet18-fp32', model: 'resnet18', batch: 128, size: 32, precision: 'fp32' },
+  { name: 'resnet18-bf16', model: 'resnet18', batch: 128, size: 32, precision: 'bf16' },
+  { name: 'resnet50-fp32', model: 'resnet50', batch: 16, size: 224, precision: 'fp32' },
+  { name: 'resnet50-bf16', model: 'resnet50', batch: 16, size: 224, precision: 'bf16' },
+];
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '5' },
+    python: { type: 'string', default: 'python3' },
+    threads: { type: 'string', default: String(availableParallelism()) },
+    'no-compile': { type: 'boolean', default: false },
+    json: { type: 'string' },
+  },
+});
+const flags = readFileSync('/proc/cpuinfo', 'utf8');
+const hasBf16 = /avx512_bf16|amx_bf16/.test(flags);
+const here = (file) => fileURLToPath(new URL(file, import.meta.url));
+
+/** A process that answers each command with one line of JSON; it is idle in between. */
+async function open(name, command, args) {
+  const child = spawn(command, args, {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, TAILMIX_THREADS: values.threads, OMP_NUM_THREADS: values.threads },
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`${name} ended without an answer (exit code ${child.exitCode})`);
+    return JSON.parse(value);
+  };
+  const { version, compileMs } = await next();
+  const rates = { train: [], predict: [] };
+  let peakMemoryBytes = 0;
+  return {
+    name,
+    version,
+    compileMs,
+    rates,
+    async time(work, steps) {
+      child.stdin.write(`${work} ${steps}\n`);
+      const answer = await next();
+      peakMemoryBytes = Math.max(peakMemoryBytes, answer.peakMemoryBytes);
+      return answer.imagesPerSecond;
+    },
+    memory: () => peakMemoryBytes,
+    close: () => child.stdin.end('quit\n'),
+  };
+}
+
+const median = (numbers) => {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
+};
+
+async function measure({ name, model, batch, size, precision, plain }) {
+  const shared = ['--model', model, '--batch', String(batch), '--size', String(size), '--precision', precision];
+  const torch = (mode) => [here('pytorch_step.py'), ...shared, '--threads', values.threads, '--mode', mode];
+  const peers = [await open('tailmix', process.execPath, [here('tailmix-step.mjs'), ...shared])];
+  peers.push(await open('pytorch eager', values.python, torch('eager')));
+  if (!values['no-compile']) peers.push(await open('pytorch compile', values.python, torch('compile')));
+  if (plain)
+    peers.push(await open('plain tfjs-node', process.execPath, [here('plain-tfjs.mjs'), '--batch', String(batch)]));
+  for (let round = 0; round < Number(values.rounds); round++) {
+    for (const peer of peers) {
+      for (const work of ['train', 'predict']) {
+        peer.steps ??= {};
+        peer.steps[work] ??= Math.max(1, Math.round(((await peer.time(work, 2)) * Number(values.seconds)) / batch));
+        peer.rates[work].push(await peer.time(work, peer.steps[work]));
+      }
+    }
+  }
+  for (const peer of peers) peer.close();
+  const [own, ...others] = peers;
+  const best = (work) =>
+    Math.max(...others.filter((o) => o.name.startsWith('pytorch')).map((o) => median(o.rates[work])));
+  const leastMemory = Math.min(...others.filter((o) => o.name.startsWith('pytorch')).map((o) => o.memory()));
+  const plainPeer = others.find((other) => other.name.startsWith('plain'));
+  return {
+    case: name,
+    peers: peers.map((peer) => ({
+      name: peer.name,
+      version: peer.version,
+      train: median(peer.rates.train),
+      predict: median(peer.rates.predict),
+      trainRounds: peer.rates.train,
+      peakMemoryBytes: peer.memory(),
+      ...(peer.compileMs && { compileMs: peer.compileMs }),
+    })),
+    trainAgainstPytorch: median(own.rates.train) / best('train'),
+    predictAgainstPytorch: median(own.rates.predict) / best('predict'),
+    memoryAgainstPytorch: own.memory() / leastMemory,
+    trainAgainstPlainTfjs: plainPeer ? median(own.rates.train) / median(plainPeer.rates.train) : null,
+  };
+}
+
+const wanted = values.only?.split(',');
+const results = [];
+for (const candidate of CASES.filter(({ name }) => !wanted || wanted.includes(name))) {
+  if (candidate.precision === 'bf16' && !hasBf16) {
+    console.error(`SKIPPED ${candidate.name}: this CPU has neither avx512_bf16 nor amx_bf16`);
+    continue;
+  }
+  const result = await measure(candidate);
+  results.push(result);
+  console.error(`\n${result.case}`);
+  for (const { name, version, train, predict, peakMemoryBytes } of result.peers) {
+    console.error(
+      `  ${`${name} ${version}`.padEnd(30)}train ${train.toFixed(0).padStart(6)} img/s   predict ${predict.toFixed(0).padStart(6)} img/s   peak ${(peakMemoryBytes / 2 ** 20).toFixed(0).padStart(6)} MiB`,
+    );
+  }
+  console.error(
+    `  against PyTorch: train ${result.trainAgainstPytorch.toFixed(2)}×, predict ${result.predictAgainstPytorch.toFixed(2)}×, memory ${result.memoryAgainstPytorch.toFixed(2)}×${result.trainAgainstPlainTfjs ? `; against plain tfjs-node ${result.trainAgainstPlainTfjs.toFixed(2)}×` : ''}`,
+  );
+}
+const report = {
+  cpu: cpus()[0].model,
+  cores: availableParallelism(),
+  threads: Number(values.threads),
+  node: process.version,
+  rounds: Number(values.rounds),
+  results,
+};
+if (values.json) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
+else console.log(JSON.stringify(report));

@@ -1,0 +1,39 @@
+// tailmix's side of bench/step.mjs: the same protocol as pytorch_step.py.
+
+import { resourceUsage } from 'node:process';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { registry } from '../dist/plugins/index.js';
+import { openStepBench } from '../dist/src/bench/step.js';
+
+const option = (fallback) => ({ type: 'string', default: fallback });
+const { values } = parseArgs({
+  options: {
+    model: option('resnet32'),
+    batch: option('128'),
+    size: option('32'),
+    classes: option('10'),
+    precision: option('fp32'),
+    step: option('captured'),
+  },
+});
+const plugins = await Promise.all(['mixup', 'remix'].map(async (name) => (await registry[name]()).default()));
+const bench = await openStepBench({
+  model: values.model,
+  batch: Number(values.batch),
+  imageSize: Number(values.size),
+  classes: Number(values.classes),
+  precision: values.precision,
+  step: values.step,
+  backend: 'native',
+  plugins,
+});
+const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
+const { tensorflow, compileMs } = bench.describe();
+say({ ready: true, version: tensorflow, compileMs });
+for await (const line of createInterface({ input: process.stdin })) {
+  const [name, steps] = line.split(' ');
+  if (name === 'quit') break;
+  say({ imagesPerSecond: bench.time(name, Number(steps)), peakMemoryBytes: resourceUsage().maxRSS * 1024 });
+}
+await bench.close();
