@@ -1,12 +1,16 @@
 export { z } from 'zod';
-export { softmaxCrossEntropy } from './backend/kernels/cross-entropy.ts';
-export { logPrior } from './class-prior.ts';
+export { relu, softmaxCrossEntropy } from './backend/kernels/index.ts';
+export { type Backend, type BackendChoice, type BackendName, loadBackend } from './backend/load.ts';
 export { emptyInput } from './batch.ts';
+export { logPrior } from './class-prior.ts';
 export { effectiveNumberWeights, inverseFrequencyWeights } from './class-weights.ts';
 export { type LoadContext, loadConfig } from './config/load.ts';
 export { type ConfigContext, resolveConfig } from './config/resolve.ts';
 export type { RunInput } from './config/schema.ts';
 export type { PluginEntry, PluginRegistry, ResolvedConfig, RunOptions } from './config/types.ts';
+export { describeData, loadData } from './data/load-data.ts';
+export type { DataInput } from './data/options.ts';
+export type { LoadedData } from './data/types.ts';
 export { type ErrorDetails, messageOf, TailmixError } from './errors.ts';
 export {
   type Batch,
@@ -22,6 +26,7 @@ export {
 } from './hooks.ts';
 export { withoutConfusion } from './metrics/summary.ts';
 export type { EpochMetrics, Evaluation, GroupRule, RunSummary } from './metrics/types.ts';
+export { createModel, type ModelOptions } from './models/index.ts';
 export type { Forward, Model, ModelHead, ModelOutputs, WeightSpec } from './models/types.ts';
 export {
   type Capability,
@@ -37,6 +42,7 @@ export {
   pluginOption,
   resolveEpoch,
 } from './plugin.ts';
+export { planRun } from './prepare.ts';
 export { type Random, randomStream } from './random.ts';
 export type { Run, RunInfo, Snapshot } from './run.ts';
 export { classShares, imageWeights, type SamplingRule, samplingRules } from './sampling-weights.ts';
@@ -65,3 +71,5 @@ export {
 export { PROGRESS_VARIABLE, type ProgressMessage } from './tracking/progress-message.ts';
 export { findRun, listRuns, readEpochs, readSummary, runFiles } from './tracking/run-directory.ts';
 export { writeFileAtomic } from './tracking/write-file.ts';
+export { createTrainer, type RunResult, type TrainerOptions } from './trainer.ts';
+export { version } from './version.ts';
