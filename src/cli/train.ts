@@ -5,6 +5,7 @@ import { displayPath } from '../config/display.ts';
 import { loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import type { ResolvedConfig } from '../config/types.ts';
+import type { ReadProgress } from '../data/types.ts';
 import type { RunSummary } from '../metrics/types.ts';
 import { planRun, type TrainerOptions } from '../prepare.ts';
 import { readLatest } from '../tracking/checkpoint.ts';
@@ -34,7 +35,11 @@ export async function train(path: string | undefined, options: TrainCommandOptio
       tell(`${plan}\n${resume ? 'resumes' : 'runs'} in ${displayPath(directory)}`);
     }
     const { createTrainer } = await import('../trainer.ts');
-    const { summary } = await createTrainer({ ...run, signal: interruption.signal }).run();
+    const { summary } = await createTrainer({
+      ...run,
+      signal: interruption.signal,
+      onDataProgress: readingReporter(),
+    }).run();
     if (options.json) printJson({ ...summary, directory });
     else print(describeSummary(summary, displayPath(directory)));
     return interruption.signal.aborted ? INTERRUPTED : 0;
@@ -45,6 +50,16 @@ export async function train(path: string | undefined, options: TrainCommandOptio
   } finally {
     interruption.stop();
   }
+}
+
+/** A line a second while images are decoded. */
+function readingReporter(): ReadProgress {
+  let last = performance.now();
+  return ({ split, done, total }) => {
+    if (performance.now() - last < 1000) return;
+    last = performance.now();
+    tell(`reading ${split}: ${done} of ${total} images`);
+  };
 }
 
 interface Opened {
