@@ -6,6 +6,7 @@ import { supplyWasmKernels } from './wasm.ts';
 export { addRelu, relu } from './activation.ts';
 export { type BatchNormOptions, type BatchNormOutputs, batchNorm } from './batch-norm.ts';
 export { softmaxCrossEntropy } from './cross-entropy.ts';
+export { globalAverage } from './pooling.ts';
 
 const supply: Readonly<Record<string, () => void>> = { tensorflow: supplyNativeKernels, wasm: supplyWasmKernels };
 

@@ -9,7 +9,7 @@ export type Kernel<Attributes, Backend> = (
   inputs: Inputs,
   attributes: Attributes,
   backend: Backend,
-) => tf.Tensor | tf.Tensor[];
+) => tf.TensorInfo | tf.TensorInfo[];
 
 /** Whether the backend in use has a kernel: this is how every function here chooses its form. */
 export const hasKernel = (name: string): boolean => tf.getKernel(name, tf.getBackend()) != null;

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { batchNorm, composedBatchNorm } from '../../../src/backend/kernels/batch-norm.ts';
 import { composedCrossEntropy } from '../../../src/backend/kernels/cross-entropy.ts';
-import { addRelu, relu, softmaxCrossEntropy } from '../../../src/backend/kernels/index.ts';
+import { addRelu, globalAverage, relu, softmaxCrossEntropy } from '../../../src/backend/kernels/index.ts';
 import { tf } from '../../../src/tf.ts';
 import { describeBackends, differencesOf, gradientsOf, normals, relativeDistance } from './support.ts';
 
@@ -37,6 +37,14 @@ describeBackends('kernels', (use) => {
       (a, b) => addRelu(a, b).add(a.mul(b)),
       (a, b) => tf.relu(tf.add(a, b)).add(a.mul(b)),
       [a, b],
+    );
+  });
+
+  test('globalAverage', () => {
+    expectGradients(
+      (x) => globalAverage(x as tf.Tensor4D),
+      (x) => tf.mean(x, [1, 2]),
+      [normals([2, 3, 4, 2], 'x')],
     );
   });
 
