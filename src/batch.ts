@@ -1,6 +1,6 @@
 import { TailmixError } from './errors.ts';
 import type { Batch, Targets } from './hooks.ts';
-import type { InputSpec } from './step/types.ts';
+import type { HostArray, InputSpec } from './step/types.ts';
 
 /** Variants that core knows: `input`, a later stage, or `input:box` (CutMix). Declared by whoever provides `mix`. */
 export const MIX = 'mix';
@@ -33,6 +33,13 @@ export function createTargets({ size, labels, pair, lambda }: Batch): Targets {
 /** Every dimension as a number. */
 export const resolveShape = ({ shape }: InputSpec, size: number, poolSize: number): number[] =>
   shape.map((length) => (length === 'batch' ? size : length === 'pool' ? poolSize : length));
+
+/** Zeros for a declared input, for a step in which nobody reads it. */
+export function emptyInput(spec: InputSpec, { size, poolSize }: Pick<Batch, 'size' | 'poolSize'>): HostArray {
+  const length = resolveShape(spec, size, poolSize).reduce((a, b) => a * b, 1);
+  if (spec.dtype === 'float32') return new Float32Array(length);
+  return spec.dtype === 'int32' ? new Int32Array(length) : new Uint8Array(length);
+}
 
 /**
  * Refuses what the `onBatch` taps left if a step could not use it.

@@ -1,8 +1,17 @@
 import { TailmixError } from './errors.ts';
 import { guardHooks, type TapTiming } from './guard.ts';
+import { checkHeld } from './held.ts';
 import { createHooks, type HookName, type Hooks } from './hooks.ts';
 import type { ModelHead } from './models/types.ts';
-import type { Capability, Correction, Plugin, PluginDefinition, PluginState } from './plugin.ts';
+import {
+  type Capability,
+  type Correction,
+  type HeldPlugin,
+  heldBy,
+  type Plugin,
+  type PluginDefinition,
+  type PluginState,
+} from './plugin.ts';
 import { randomStream } from './random.ts';
 import type { RunInfo } from './run.ts';
 import type { InputSpec } from './step/types.ts';
@@ -37,7 +46,7 @@ export interface Composition {
  *
  * @param known definitions to name in messages, for example those that provide what is missing.
  * @throws {TailmixError} CAPABILITY_TAKEN, CAPABILITY_MISSING, PLUGIN_TWICE, HEAD_MISMATCH, VARIANT_TWICE,
- *   PLUGIN_FAILED.
+ *   PLUGIN_NOT_HELD, PLUGIN_FAILED.
  */
 export function compose(
   plugins: readonly Plugin[],
@@ -46,6 +55,7 @@ export function compose(
 ): Composition {
   const provides = checkCapabilities(plugins, known);
   checkHead(plugins, info);
+  checkHeld(plugins);
   let applying = '';
   const hooks = createHooks();
   const timings = guardHooks(hooks, () => applying);
@@ -61,31 +71,53 @@ export function compose(
     timings,
     warnings,
   };
-  for (const { definition, options } of plugins) {
+  const apply = (plugin: Plugin, own: Hooks): HeldPlugin => {
+    const { definition, options } = plugin;
     const { name } = definition;
+    const held = heldBy(plugin).map(({ plugin: child }) => {
+      const inside = createHooks();
+      guardHooks(inside, () => child.definition.name, timings);
+      return apply(child, inside);
+    });
+    const declared = Object.entries(definition.inputs?.(options, info) ?? {});
+    const inputs: Record<string, InputSpec> = Object.assign(
+      Object.fromEntries(declared.map(([input, spec]) => [`${name}/${input}`, spec])),
+      ...held.map((child) => child.inputs),
+    );
+    const variants = unite([definition.variants?.(options, info) ?? {}, ...held.map((child) => child.variants)]);
+    if (definition.draw) composition.draws[name] = definition.draw(options, info);
     applying = name;
-    for (const [input, spec] of Object.entries(definition.inputs?.(options, info) ?? {})) {
-      composition.inputs[`${name}/${input}`] = spec;
-    }
-    for (const [variant, values] of Object.entries(definition.variants?.(options, info) ?? {})) {
-      if (composition.variants[variant]) throw variantTwice(variant, name);
-      composition.variants[variant] = values;
-    }
-    if (definition.draw) {
-      composition.draws[name] = definition.draw(options, info);
-    }
     const state = definition.apply(
       {
-        hooks,
+        hooks: own,
         info,
         random: (...key) => randomStream(info.seed, name, ...key),
         warn: (code, message) => warnings.push({ code, plugin: name, message }),
+        held,
       },
       options,
     );
     if (state) composition.states[name] = state;
+    return { name, hooks: own, inputs, variants };
+  };
+  for (const plugin of plugins) {
+    const { name, inputs, variants } = apply(plugin, hooks);
+    Object.assign(composition.inputs, inputs);
+    for (const [variant, values] of Object.entries(variants)) {
+      if (composition.variants[variant]) throw variantTwice(variant, name);
+      composition.variants[variant] = values;
+    }
   }
   return composition;
+}
+
+/** Every value of every variant, in order and once. */
+function unite(declared: readonly Readonly<Record<string, readonly string[]>>[]): Record<string, readonly string[]> {
+  const all: Record<string, readonly string[]> = {};
+  for (const variants of declared) {
+    for (const [name, values] of Object.entries(variants)) all[name] = [...new Set([...(all[name] ?? []), ...values])];
+  }
+  return all;
 }
 
 /** Taps of each hook that has any, in the order in which they will run. */

@@ -24,9 +24,9 @@ const isThenable = (value: unknown): boolean =>
  * the plugin's while it runs.
  *
  * @param owner the plugin being applied; a tap under another name is refused.
+ * @param timings where the times are kept.
  */
-export function guardHooks(hooks: Hooks, owner: () => string): TapTiming[] {
-  const timings: TapTiming[] = [];
+export function guardHooks(hooks: Hooks, owner: () => string, timings: TapTiming[] = []): TapTiming[] {
   for (const hook of Object.keys(hooks) as HookName[]) {
     hooks[hook].intercept({
       register: (tap) => {

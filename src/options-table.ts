@@ -68,10 +68,13 @@ function describeType(field: Field): string {
   if (field instanceof z.ZodEnum) return field.options.map((option) => `\`${option}\``).join(', ');
   if (field instanceof z.ZodLiteral) return field.def.values.map((value) => `\`${describeValue(value)}\``).join(', ');
   if (field instanceof z.ZodUnion) return field.options.map(describeType).join(' or ');
+  if (field instanceof z.ZodArray && holdsPlugin(field.element)) return 'list of plugin entries';
   if (field instanceof z.ZodArray) return `list of ${describeType(field.element)}`;
   if (field instanceof z.ZodNumber) return describeNumber(field);
   return field._zod.def.type;
 }
+
+const holdsPlugin = (element: Field): boolean => element instanceof z.ZodObject && 'plugin' in element.shape;
 
 function describeNumber(field: z.ZodNumber): string {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, type } = z.toJSONSchema(field, { io: 'input' });

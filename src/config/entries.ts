@@ -3,12 +3,13 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import process from 'node:process';
-import type { Plugin, PluginFactory } from '../plugin.ts';
+import { heldBy, isPlugin, type Plugin, type PluginFactory } from '../plugin.ts';
 import { displayPath, displayValue } from './display.ts';
 import { importModule, reasonOf, resolvePackage } from './import-module.ts';
 import { describeIssues, type Finding } from './issues.ts';
+import { optionsOf, schemaAt } from './shape.ts';
 import { suggest } from './suggest.ts';
-import { isMap, type Tree } from './tree.ts';
+import { isMap, type Tree, valueAt } from './tree.ts';
 import type { PluginRegistry } from './types.ts';
 
 /** Keys of an entry that are not the plugin's options. */
@@ -22,6 +23,8 @@ export interface LoadedEntry {
   enabled: boolean;
   /** SHA-256 of the plugin's file; null unless `use` is a path. */
   source: string | null;
+  /** Plugins that it holds, in order. */
+  held: readonly LoadedEntry[];
 }
 
 /** An entry as it is to be loaded. */
@@ -33,10 +36,6 @@ export interface EntryContext {
   written: unknown;
 }
 
-/** True for a plugin made by a call, `remix({ kappa: 3 })`. */
-export const isPlugin = (entry: unknown): entry is Plugin =>
-  typeof entry === 'object' && entry !== null && 'definition' in entry && 'options' in entry;
-
 /** What an entry uses, as written; null where it says nothing. */
 export const nameOf = (entry: unknown): string | null =>
   isPlugin(entry) ? entry.definition.name : isMap(entry) && typeof entry.use === 'string' ? entry.use : null;
@@ -44,8 +43,8 @@ export const nameOf = (entry: unknown): string | null =>
 /** Finds the plugin of an entry and checks its options. What is wrong comes back, at paths inside the entry. */
 export async function loadEntry(entry: unknown, context: EntryContext): Promise<LoadedEntry | Finding[]> {
   if (isPlugin(entry)) {
-    const made = { use: null, source: null };
-    if (!('changed' in entry)) return { plugin: entry, enabled: true, ...made };
+    const made = madeByCall(entry);
+    if (!('changed' in entry)) return made;
     return withOptions(entry.definition, entry.options, entry.options, made);
   }
   if (!isMap(entry)) {
@@ -65,10 +64,69 @@ export async function loadEntry(entry: unknown, context: EntryContext): Promise<
   const found = await findFactory(use, context);
   if (!('factory' in found)) return [...findings, found];
   const written = isMap(context.written) ? withoutReserved(context.written) : options;
-  const loaded = withOptions(found.factory.definition, options, written, found);
+  const { definition } = found.factory;
+  const inside = await loadHeld(definition, options, { ...context, written });
+  if (Array.isArray(inside)) return [...findings, ...inside];
+  const loaded = withOptions(definition, inside.options, written, { ...found, held: inside.held });
   if (Array.isArray(loaded)) return [...findings, ...loaded];
   return findings.length > 0 ? findings : { ...loaded, enabled: enabled === true };
 }
+
+/** Options as an entry writes them: the plugins that it holds as entries. */
+export function writtenOptions({ plugin, held }: LoadedEntry): Tree {
+  const { holds } = plugin.definition;
+  if (holds === undefined) return plugin.options;
+  const entries = heldBy(plugin).map(({ plugin: child, ...own }, i) => ({
+    use: held[i]!.use ?? child.definition.name,
+    ...own,
+    ...writtenOptions(held[i]!),
+  }));
+  return { ...plugin.options, [holds]: entries };
+}
+
+const madeByCall = (plugin: Plugin): LoadedEntry => ({
+  plugin,
+  use: null,
+  enabled: true,
+  source: null,
+  held: heldBy(plugin).map(({ plugin: child }) => madeByCall(child)),
+});
+
+/** Loads the entries in an option that holds plugins; anything but a list is left for the schema to refuse. */
+async function loadHeld(
+  { holds, options: schema }: Plugin['definition'],
+  options: Tree,
+  context: EntryContext,
+): Promise<{ options: Tree; held: LoadedEntry[] } | Finding[]> {
+  const list = holds === undefined ? undefined : options[holds];
+  if (holds === undefined || !Array.isArray(list)) return { options, held: [] };
+  const keys = optionsOf(schemaAt(schema, [holds, 0], options));
+  const own = (item: unknown): Tree => (isMap(item) ? pick(item, (key) => keys.includes(key)) : {});
+  const entry = (item: unknown): unknown => (isMap(item) ? pick(item, (key) => !keys.includes(key)) : item);
+  const findings: Finding[] = [];
+  const items: Tree[] = [];
+  const held: LoadedEntry[] = [];
+  for (const [i, item] of list.entries()) {
+    const written = valueAt(context.written, [holds, i]);
+    const called = isMap(item) && isPlugin(item.plugin) ? item.plugin : null;
+    const loaded = called ? madeByCall(called) : await loadEntry(entry(item), { ...context, written: entry(written) });
+    if (Array.isArray(loaded)) {
+      findings.push(...loaded.map(({ path, message }) => ({ path: [holds, i, ...path], message })));
+    } else if (!loaded.enabled) {
+      findings.push({
+        path: [holds, i, 'enabled'],
+        message: 'only an entry of the run can be switched off. Remove it.',
+      });
+    } else {
+      held.push(loaded);
+      items.push({ ...own(item), plugin: loaded.plugin });
+    }
+  }
+  return findings.length > 0 ? findings : { options: { ...options, [holds]: items }, held };
+}
+
+const pick = (map: Tree, wanted: (key: string) => boolean): Tree =>
+  Object.fromEntries(Object.entries(map).filter(([key]) => wanted(key)));
 
 /** The options of an entry. */
 export const withoutReserved = ({ use: _, enabled: __, ...options }: Tree): Tree => options;
@@ -77,10 +135,10 @@ function withOptions(
   definition: Plugin['definition'],
   options: Tree,
   written: unknown,
-  { use, source }: Pick<LoadedEntry, 'use' | 'source'>,
+  { use, source, held }: Pick<LoadedEntry, 'use' | 'source' | 'held'>,
 ): LoadedEntry | Finding[] {
   const parsed = definition.options.safeParse(options);
-  if (parsed.success) return { plugin: { definition, options: parsed.data }, use, enabled: true, source };
+  if (parsed.success) return { plugin: { definition, options: parsed.data }, use, enabled: true, source, held };
   const checked = { schema: definition.options, value: options, written, owner: definition.name };
   return describeIssues(parsed.error.issues, checked);
 }

@@ -30,7 +30,10 @@ export function runJsonSchema(plugins: readonly DescribedPlugin[]): Described {
     ...optional({ ...schema, properties: others }),
     properties: {
       ...(optional({ properties: others }).properties as Record<string, Described>),
-      plugins: { ...list, items: { anyOf: [...plugins.map(entryOf), otherEntry(names)] } },
+      plugins: {
+        ...list,
+        items: { anyOf: [...plugins.map((plugin) => runEntry(plugin, plugins)), otherEntry(names)] },
+      },
     },
   };
 }
@@ -38,25 +41,41 @@ export function runJsonSchema(plugins: readonly DescribedPlugin[]): Described {
 /** JSON Schema (draft 7) of a sweep: `configs/sweep-schema.json`. */
 export const sweepJsonSchema = (): Described => ({ title: 'A sweep of tailmix', ...describeInput(sweepOptions) });
 
+function runEntry(plugin: DescribedPlugin, plugins: readonly DescribedPlugin[]): Described {
+  const { properties, ...entry } = entryOf(plugin);
+  const { holds, provides = [] } = plugin.definition;
+  if (holds === undefined) return { ...entry, properties: { ...properties, enabled } };
+  const candidates = plugins.filter(({ definition: { holds: nested, provides: own = [], requires = [] } }) => {
+    const fits = own.length > 0 && own.every((capability) => provides.includes(capability));
+    return fits && requires.length === 0 && nested === undefined;
+  });
+  const list = properties![holds] as Described;
+  const { plugin: _, ...keys } = (list.items as Described).properties as Record<string, Described>;
+  const items = [...candidates.map(entryOf), otherEntry(plugins.map(({ definition }) => definition.name))].map(
+    (candidate) => ({ ...candidate, properties: { ...candidate.properties, ...keys } }),
+  );
+  return { ...entry, properties: { ...properties, [holds]: { ...list, items: { anyOf: items } }, enabled } };
+}
+
 function entryOf({ definition: { name, options }, description }: DescribedPlugin): Described {
   const { $schema: _, properties, required = [], ...schema } = describeInput(options as z.ZodType);
   return {
     title: name,
     description,
     ...schema,
-    properties: { use: { const: name, description }, ...properties, enabled },
+    properties: { use: { const: name, description }, ...properties },
     required: ['use', ...required],
   };
 }
 
-const otherEntry = (names: string[]): Described => ({
+const otherEntry = (names: readonly string[]): Described => ({
   title: 'plugin of your own',
   type: 'object',
   properties: {
     use: {
       type: 'string',
       minLength: 1,
-      not: { enum: names },
+      not: { enum: [...names] },
       description: 'A path relative to this file (`./my-plugin.ts`), or a package.',
     },
     enabled,

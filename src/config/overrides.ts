@@ -1,7 +1,8 @@
 import { parse } from 'yaml';
 import { messageOf } from '../errors.ts';
+import { isPlugin } from '../plugin.ts';
 import { displayValue } from './display.ts';
-import { isPlugin, nameOf } from './entries.ts';
+import { nameOf } from './entries.ts';
 import { type Problem, setIndex, setPlugin, setSyntax, setThrough, setValue } from './errors.ts';
 import { suggest } from './suggest.ts';
 import { formatPath, isMap, mapLeaves, parsePath, type Tree } from './tree.ts';

@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import process from 'node:process';
 import type { z } from 'zod';
 import { displayPath, displayValue } from './display.ts';
-import { type LoadedEntry, loadEntry, nameOf } from './entries.ts';
+import { type LoadedEntry, loadEntry, nameOf, writtenOptions } from './entries.ts';
 import { type Placeholder, redact, restore, substitute } from './env.ts';
 import { configInvalid, configNotMap, type Problem } from './errors.ts';
 import { hashConfig } from './identity.ts';
@@ -126,17 +126,26 @@ function describeRun(
   placeholders: readonly Placeholder[],
   entries: readonly OwnEntry[],
 ): Tree {
-  const plugins = entries.map(({ use, enabled, plugin, placeholders: inside }) =>
-    restore({ use: use ?? plugin.definition.name, ...(enabled ? {} : { enabled }), ...plugin.options }, inside),
-  );
+  const plugins = entries.map((entry) => {
+    const use = entry.use ?? entry.plugin.definition.name;
+    const written = { use, ...(entry.enabled ? {} : { enabled: false }), ...writtenOptions(entry) };
+    return restore(written, entry.placeholders);
+  });
   return plain({ ...(restore(options, placeholders) as Tree), plugins });
 }
 
-const describePlugin = ({ plugin: { definition, options }, source, placeholders }: OwnEntry): Tree => ({
-  name: definition.name,
-  options: plain(restore(options, placeholders) as Tree),
-  ...(source ? { source } : {}),
+const describePlugin = ({ placeholders, ...entry }: OwnEntry): Tree => ({
+  name: entry.plugin.definition.name,
+  options: plain(restore(writtenOptions(entry), placeholders) as Tree),
+  ...sourcesOf(entry),
 });
+
+/** Hashes of the files of a plugin and of those that it holds. */
+function sourcesOf({ source, held }: LoadedEntry): Tree {
+  const inside = held.map(sourcesOf);
+  const any = inside.some((sources) => Object.keys(sources).length > 0);
+  return { ...(source ? { source } : {}), ...(any ? { held: inside } : {}) };
+}
 
 /** Without what was left undefined; a function is only named. */
 const plain = (tree: Tree): Tree =>
