@@ -40,7 +40,9 @@ const train: StepFunction = (state, inputs, { mix }) => {
     const outputs = forward(weights, images, true);
     statistics = outputs.statistics;
     for (const statistic of Object.values(statistics)) tf.keep(statistic);
-    const losses = softmaxCrossEntropy(outputs.logits, labels).mul(tf.gather(inputs.classWeights!, labels));
+    const losses = softmaxCrossEntropy(outputs.logits as tf.Tensor2D, labels).mul(
+      tf.gather(inputs.classWeights!, labels),
+    );
     return losses.mean() as tf.Scalar;
   })(TRAINED.map((name) => state[name]!));
   const next: NamedTensors = Object.fromEntries(

@@ -42,6 +42,7 @@ const RULES: Readonly<Record<string, HalfRule>> = {
   AddV2: { inputs: [0, 1], outputs: [0], when: 'all' },
   Pad: { inputs: [0], outputs: [0], when: 'first' },
   PadV2: { inputs: [0, 2], outputs: [0], when: 'first' },
+  Reshape: { inputs: [0], outputs: [0], when: 'first' },
   Slice: { inputs: [0], outputs: [0], when: 'first' },
   MaxPool: { inputs: [0], outputs: [0], when: 'first' },
   MaxPoolGrad: { inputs: [0, 1, 2], outputs: [0], when: 'first' },

@@ -41,11 +41,10 @@ function compareConstants(place: Place, recording: Recording, index: number, a: 
   if (sameValue(a.value, b.value)) return;
   const [one, other] = [a, b].map(elements);
   const at = one!.findIndex((value, position) => !Object.is(value, other![position]));
-  const [was, is] = [one![at]!, other![at]!].map((value) => (one!.length > 1 ? `element ${at}: ` : '') + short(value));
   const consumer = recording.nodes.find(
     (node): node is OpNode => node.kind === 'op' && node.inputs.some((input) => input.node === index),
   );
-  throw valueVaries(place, a.outputs[0]!, consumer?.op ?? 'a result', was!, is!);
+  throw valueVaries(place, a.outputs[0]!, consumer?.op ?? 'a result', at, short(one![at]!), short(other![at]!));
 }
 
 function sameValue(a: ConstantNode['value'], b: ConstantNode['value']): boolean {

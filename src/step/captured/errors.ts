@@ -112,13 +112,14 @@ export const valueVaries = (
   place: Place,
   tensor: TensorSpec,
   consumer: string,
+  element: number,
   first: string,
   second: string,
 ): CaptureError =>
   refuse(
     'CAPTURE_VARIES',
     place,
-    `expected host values that never change; a ${tensorText(tensor)} that feeds ${consumer} was ${first} in one recording and ${second} in the next. A graph would keep the first for ever: declare it as an input.`,
+    `expected host values that never change; a ${tensorText(tensor)} that feeds ${consumer} was${tensor.shape.length > 0 ? `, at element ${element},` : ''} ${first} in one recording and ${second} in the next. A graph would keep the first for ever: declare it as an input.`,
     { op: consumer },
   );
 

@@ -1,4 +1,4 @@
-import type { Endpoint, OpNode, RecordedNode, Recording } from './recording.ts';
+import { type Endpoint, type OpNode, type RecordedNode, type Recording, specOf } from './recording.ts';
 
 /** Constants up to this size are merged when equal. */
 const MERGED_BYTES = 4096;
@@ -17,11 +17,11 @@ export function dropUnused(recording: Recording): Recording {
   return rebuild(recording, (node, index, keep) => (node.kind === 'input' || used.has(index) ? keep(node) : -1));
 }
 
-/** Computes equal nodes once (same op, attributes and inputs, or the same constant), and casts to the same type never. */
+/** Computes equal nodes once (same op, attributes and inputs, or the same constant), and idle ones never. */
 export function mergeEqual(recording: Recording): Recording {
   const seen = new Map<string, number>();
-  return rebuild(recording, (node, _, keep) => {
-    if (isIdleCast(node)) return node.inputs[0]!.node;
+  return rebuild(recording, (node, _, keep, kept) => {
+    if (isIdle(node, kept)) return node.inputs[0]!.node;
     const key = keyOf(node);
     if (key === null) return keep(node);
     const before = seen.get(key);
@@ -32,10 +32,11 @@ export function mergeEqual(recording: Recording): Recording {
   });
 }
 
-/** tfjs casts pooled tensors to the type that they have. */
-function isIdleCast(node: RecordedNode): node is OpNode {
-  if (node.kind !== 'op' || node.op !== 'Cast' || node.inputs[0]!.output !== 0) return false;
-  return node.attributes.SrcT!.value === node.attributes.DstT!.value;
+/** tfjs casts pooled tensors to the type that they have, and reshapes gradients to the shape that they have. */
+function isIdle(node: RecordedNode, nodes: readonly RecordedNode[]): node is OpNode {
+  if (node.kind !== 'op' || (node.op !== 'Cast' && node.op !== 'Reshape') || node.inputs[0]!.output !== 0) return false;
+  const [before, after] = [specOf(nodes, node.inputs[0]!), node.outputs[0]!];
+  return before.dtype === after.dtype && String(before.shape) === String(after.shape);
 }
 
 function keyOf(node: RecordedNode): string | null {
@@ -47,7 +48,12 @@ function keyOf(node: RecordedNode): string | null {
 /** Maps nodes one by one, inputs renumbered; `map` returns the new index, or −1 for a node that is gone. */
 export function rebuild(
   recording: Recording,
-  map: (node: RecordedNode, index: number, keep: (node: RecordedNode) => number) => number,
+  map: (
+    node: RecordedNode,
+    index: number,
+    keep: (node: RecordedNode) => number,
+    kept: readonly RecordedNode[],
+  ) => number,
 ): Recording {
   const nodes: RecordedNode[] = [];
   const indices: number[] = [];
@@ -55,7 +61,7 @@ export function rebuild(
   const keep = (node: RecordedNode): number => nodes.push(node) - 1;
   for (const [index, node] of recording.nodes.entries()) {
     const moved = node.kind === 'op' && node.inputs.every((input) => indices[input.node]! >= 0);
-    indices.push(map(moved ? { ...node, inputs: node.inputs.map(renumber) } : node, index, keep));
+    indices.push(map(moved ? { ...node, inputs: node.inputs.map(renumber) } : node, index, keep, nodes));
   }
   const renumberAll = (named: Readonly<Record<string, Endpoint>>): Record<string, Endpoint> =>
     Object.fromEntries(Object.entries(named).map(([name, endpoint]) => [name, renumber(endpoint)]));

@@ -32,6 +32,8 @@ export interface Recorder {
   failure(): Error | undefined;
   /** Symbolic tensors that were not deleted. */
   alive(): Endpoint[];
+  /** Deletes a symbolic tensor; false if the id is of another kind. */
+  forget(id: number): boolean;
 }
 
 /** Records ops as nodes; only constants become real tensors, because they may outlive the recording. */
@@ -130,6 +132,7 @@ export function createRecorder({ binding, infer, call, owner, onForeign }: Recor
     symbol: ({ kind, name }, spec) => metadata(add({ kind, name, outputs: [spec] }))[0]!,
     endpoint: (id) => endpoints.get(id) ?? foreign(id, 'the result'),
     failure: () => failure,
+    forget: (id) => symbolic.delete(id),
     alive: () => [...symbolic].map((id) => endpoints.get(id)!),
   };
 }

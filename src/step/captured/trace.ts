@@ -56,7 +56,7 @@ export function trace(fn: StepFunction, signature: Signature, { infer, state, ow
   } catch (error) {
     thrown = error;
   } finally {
-    backend.binding = binding;
+    backend.binding = recorder.alive().length > 0 ? forgiving(binding, recorder) : binding;
     restoreGather();
   }
   const problem = recorder.failure() ?? thrown;
@@ -91,6 +91,14 @@ function refuseKept(call: string, recorder: Recorder): void {
   if (first === undefined) return;
   const { owner } = recorder.nodes[first.node]!;
   throw tensorsKept({ call, owner }, kept.length, sourceOp(recorder.nodes, first));
+}
+
+/** After a leak: lets who kept a tensor without values dispose it later, in the eager step that takes over. */
+function forgiving(binding: TensorFlowBinding, recorder: Recorder): TensorFlowBinding {
+  const deleteTensor = (id: number): void => {
+    if (!recorder.forget(id)) binding.deleteTensor(id);
+  };
+  return Object.create(binding, { deleteTensor: { value: deleteTensor } }) as TensorFlowBinding;
 }
 
 function stateSymbols(backend: NodeBackend, recorder: Recorder, state: TraceOptions['state']): NamedTensors {
@@ -142,8 +150,7 @@ function collect(
   for (const [name, tensor] of Object.entries(result.state)) {
     const what = `state ${JSON.stringify(name)}`;
     const declared = state[name];
-    if (declared === undefined)
-      throw badResult(place, what, `one of ${Object.keys(state).length} declared names`, 'a new name');
+    if (declared === undefined) throw badResult(place, what, 'a declared name', 'a new one');
     checkTensor(place, what, tensor, ['float32']);
     if (!sameShape(tensor, declared)) throw badResult(place, what, `shape [${declared.shape}]`, `[${tensor.shape}]`);
     if (tensor !== before[name]) next[name] = endpoint(tensor);
