@@ -174,3 +174,51 @@ test('moments of a run are epochs or fractions of it', () => {
     resolveEpoch(1, 3),
   ]).toEqual([160, 160, 2, 0, 1]);
 });
+
+describe('the class prior corrected twice', () => {
+  const correcting = (name: string) => plugin(name, { corrects: () => 'class prior' });
+  const codes = (...plugins: ReturnType<typeof plugin>[]) =>
+    compose(plugins, smallInfo()).warnings.map(({ code, plugin, message }) => `${code} [${plugin}] ${message}`);
+
+  test('is warned of, once for each plugin after the first', () => {
+    expect(
+      codes(correcting('loss'), plugin('other'), correcting('sampler'), correcting('weights')),
+    ).toMatchInlineSnapshot(`
+      [
+        "NOT_INTENDED [sampler] corrects the class prior, as loss does already: rare classes are favoured twice. Keep one.",
+        "NOT_INTENDED [weights] corrects the class prior, as loss does already: rare classes are favoured twice. Keep one.",
+      ]
+    `);
+  });
+
+  test('is not warned of where a plugin corrects nothing under its options', () => {
+    expect(codes(correcting('loss'), plugin('idle', { corrects: () => null }))).toEqual([]);
+    expect(codes(correcting('loss'))).toEqual([]);
+  });
+});
+
+describe('head', () => {
+  const cosine = plugin('margins', { head: 'cosine' });
+
+  test('another one is refused', () => {
+    const info = smallInfo({ head: { kind: 'linear', scale: 1 } });
+    expect(messageFrom(() => compose([plugin('other'), cosine], info))).toMatchInlineSnapshot(`
+      "plugins[1] (margins) requires a cosine classifier; the model has a linear one.
+        Set model.head: cosine."
+    `);
+    expect(() => compose([plugin('other')], info)).not.toThrow();
+    expect(compose([cosine], smallInfo({ head: { kind: 'cosine', scale: 16 } })).warnings).toEqual([]);
+  });
+
+  test('an unknown one is warned of', () => {
+    expect(compose([cosine], smallInfo({ head: null })).warnings).toMatchInlineSnapshot(`
+      [
+        {
+          "code": "NOT_INTENDED",
+          "message": "expects a cosine classifier, and the model does not say what it has (Model.head).",
+          "plugin": "margins",
+        },
+      ]
+    `);
+  });
+});

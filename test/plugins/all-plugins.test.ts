@@ -12,14 +12,23 @@ import { describeOptions, withOptionsTable } from '../../src/options-table.ts';
 import { definePlugin, type Plugin, type PluginFactory } from '../../src/plugin.ts';
 import type { Snapshot } from '../../src/run.ts';
 import { createTrainer } from '../../src/trainer.ts';
-import { temporaryFolder } from '../support/temporary.ts';
 import { smallInfo } from '../support/info.ts';
 import { squares, tinyModel } from '../support/squares.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 
 /** Settings to try each plugin with, and what it needs beside it. */
 const settings: Record<string, { options: Record<string, unknown>; beside?: readonly Plugin[] }> = {
+  'balanced-softmax': { options: {} },
+  cdt: { options: { gamma: 0.3 } },
   checkpoint: { options: { every: 1, keep: 1, best: 'test', metric: 'accuracy' } },
+  'cross-entropy': { options: {} },
+  drs: { options: { deferUntil: 1, weights: 'class-uniform' } },
   drw: { options: { deferUntil: 1, beta: 0.99 } },
+  focal: { options: { gamma: 1 } },
+  'focal-sigmoid': { options: { gamma: 1, initialBias: 'none' } },
+  gcl: { options: { noise: 1, margin: 0.1, scale: 20 } },
+  ldam: { options: { maxMargin: 0.3, scale: 10 } },
+  'logit-adjustment': { options: { mode: 'post-hoc', tau: 1.5 } },
   'lr-schedule': { options: { schedule: 'cosine', warmup: 1, warmupBy: 'step', minimum: 0.001 } },
   mixup: { options: { alpha: 0.4, lambda: 'sample' } },
   progress: { options: { style: 'none' } },
@@ -27,6 +36,7 @@ const settings: Record<string, { options: Record<string, unknown>; beside?: read
   resample: { options: { weights: 'square-root' } },
   reweight: { options: { weights: 'inverse', gamma: 0.5 } },
   tracking: { options: {} },
+  vs: { options: { gamma: 0.15, tau: 1.25 } },
 };
 
 const HEADINGS = [

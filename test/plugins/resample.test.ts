@@ -7,7 +7,7 @@ import { planEpoch } from '../../src/epoch.ts';
 import { CIFAR10_LT_100, infoWithCounts } from '../support/plugins.ts';
 
 const beta = 0.9999;
-const rules = ['effective-number', 'class-uniform', 'square-root'] as const;
+const rules = ['effective-number', 'class-uniform', 'square-root', 'reverse'] as const;
 const sharesOf = (weights: (typeof rules)[number]): Float64Array =>
   classShares(CIFAR10_LT_100, imageWeights(CIFAR10_LT_100, { weights, beta }));
 
@@ -26,6 +26,12 @@ describe('class shares on CIFAR-10 LT, ratio 100', () => {
     const shares = sharesOf('square-root');
     expect(shares[0]! / shares[9]!).toBeCloseTo(Math.sqrt(100), 10);
     expect(shares[0]! / shares[5]!).toBeCloseTo(Math.sqrt(5000 / 387), 10);
+  });
+
+  test('reverse: in proportion to the inverse counts', () => {
+    const shares = sharesOf('reverse');
+    expect(shares[9]! / shares[0]!).toBeCloseTo(100, 10);
+    expect(shares[9]! / shares[5]!).toBeCloseTo(387 / 50, 10);
   });
 });
 
@@ -63,6 +69,31 @@ describe('what an epoch draws', () => {
       expect(Math.abs(count - N * shares[c]!)).toBeLessThan(4 * deviation);
     });
     expect(drawnClasses(2, rule)).not.toEqual(drawn);
+  });
+});
+
+describe('progressive', () => {
+  const counts = [60, 30, 10];
+  const sharesAt = (epoch: number): number[] => {
+    const { hooks } = compose([resample({ weights: 'progressive' })], infoWithCounts(counts, { epochs: 4 }));
+    return Array.from(classShares(counts, hooks.computeSamplingWeights.call(null, epoch)!), (share) =>
+      Number(share.toFixed(10)),
+    );
+  };
+
+  test('goes from the classes as they are to equal ones, a quarter of the way in each of four epochs', () => {
+    const between = (t: number): number[] =>
+      [0.6, 0.3, 0.1].map((share) => Number(((1 - t) * share + t / 3).toFixed(10)));
+    expect([1, 2, 3, 4].map(sharesAt)).toEqual([0.25, 0.5, 0.75, 1].map(between));
+  });
+
+  test('a class without images is never drawn', () => {
+    const weights = imageWeights([60, 0, 40], { weights: 'progressive', beta }, 0.5);
+    expect(Array.from(classShares([60, 0, 40], weights), (share) => share.toFixed(2))).toEqual([
+      '0.55',
+      '0.00',
+      '0.45',
+    ]);
   });
 });
 

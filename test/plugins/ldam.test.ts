@@ -1,0 +1,119 @@
+import fc from 'fast-check';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import gcl from '../../plugins/gcl/index.ts';
+import ldam, { ldamLogits, ldamMargins } from '../../plugins/ldam/index.ts';
+import { loadBackend } from '../../src/backend/load.ts';
+import { compose } from '../../src/compose.ts';
+import type { ModelHead } from '../../src/models/types.ts';
+import { tf } from '../../src/tf.ts';
+import { lossOf } from '../support/given-logits.ts';
+import { CIFAR10_LT_100, infoWithCounts, warningsOf } from '../support/plugins.ts';
+
+const cosine = (scale = 1): ModelHead => ({ kind: 'cosine', scale });
+
+describe('ldamMargins', () => {
+  test('the fixture of methods.md 1.11', () => {
+    expect(Array.from(ldamMargins(CIFAR10_LT_100, 0.5), (margin) => margin.toFixed(4)).join(' ')).toBe(
+      '0.1581 0.1797 0.2042 0.2321 0.2638 0.2998 0.3407 0.3872 0.4405 0.5000',
+    );
+  });
+
+  test('by hand: counts 256, 16, 1 have fourth roots 4, 2, 1', () => {
+    expect(Array.from(ldamMargins([256, 16, 1], 0.4))).toEqual([0.1, 0.2, 0.4]);
+    expect(Array.from(ldamMargins([256, 0, 16], 0.5))).toEqual([0.25, 0, 0.5]);
+  });
+
+  test('the rarest class has the largest margin, equal counts have equal ones', () => {
+    const counts = fc.array(fc.integer({ min: 1, max: 100_000 }), { minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(counts, fc.double({ min: 0, max: 1, noNaN: true }), (n, maxMargin) => {
+        const margins = ldamMargins(n, maxMargin);
+        expect(Math.max(...margins)).toBe(maxMargin);
+        n.forEach((a, i) => {
+          n.forEach((b, j) => {
+            if (a <= b) expect(margins[i]!).toBeGreaterThanOrEqual(margins[j]!);
+          });
+        });
+      }),
+    );
+  });
+});
+
+describe('the loss', () => {
+  beforeAll(async () => {
+    await loadBackend();
+  });
+
+  test('ldamLogits takes the margin off the label alone', () => {
+    const logits = tf.tensor2d([
+      [0.5, 0.25, -0.5],
+      [0.5, 0.25, -0.5],
+    ]);
+    const labels = tf.tensor1d([0, 2], 'int32');
+    const margins = Float64Array.of(0.125, 0.25, 0.5);
+    const expected = [3, 2, -4, 4, 2, -8];
+    expect([...ldamLogits(logits, labels, margins, { scale: 8, headScale: 1 }).dataSync()]).toEqual(expected);
+    expect([...ldamLogits(logits.mul(8), labels, margins, { scale: 8, headScale: 8 }).dataSync()]).toEqual(expected);
+  });
+
+  test('by hand: two classes of 1 image, cosines 0.5 and 0, scale 2', () => {
+    // log(1 + exp(2·(0 − (0.5 − 0.5)))) = log 2; for the other label log(1 + exp(2·(0.5 + 0.5))).
+    const samples = { classCounts: [1, 1], logits: [0.5, 0], head: cosine() };
+    expect(lossOf([ldam({ scale: 2 })], { ...samples, labels: [0] }).loss).toBeCloseTo(Math.LN2, 6);
+    expect(lossOf([ldam({ scale: 2 })], { ...samples, labels: [1] }).loss).toBeCloseTo(Math.log(1 + Math.E ** 2), 6);
+  });
+
+  test('each of two mixed labels has its own margin', () => {
+    const samples = { classCounts: [16, 1], logits: [0.5, 0.25], head: cosine() };
+    const [a, b] = [0, 1].map((label) => lossOf([ldam()], { ...samples, labels: [label] }).loss);
+    const twice = { classCounts: [16, 1], logits: [0.5, 0.25, 0.5, 0.25], head: cosine(), labels: [0, 1] };
+    const mixed = lossOf([ldam()], { ...twice, mixed: { pair: [1, 0], labelWeight: [0.25, 0.5] } }).loss;
+    expect(mixed).toBeCloseTo((0.25 * a! + 0.75 * b! + 0.5 * b! + 0.5 * a!) / 2, 5);
+  });
+
+  test('does not depend on the factor that the head has', () => {
+    const cosines = [0.5, 0.25, -0.75, 0.125, -0.5, 1];
+    const of = (scale: number) =>
+      lossOf([ldam()], {
+        classCounts: [100, 10, 1],
+        logits: cosines.map((cos) => scale * cos),
+        labels: [2, 0],
+        head: cosine(scale),
+      });
+    for (const scale of [0.5, 16, 30]) {
+      expect(of(scale).loss).toBeCloseTo(of(1).loss, 4);
+      of(scale).gradient.forEach((slope, i) => {
+        expect(slope * scale).toBeCloseTo(of(1).gradient[i]!, 3);
+      });
+    }
+  });
+});
+
+describe('prediction', () => {
+  beforeAll(async () => {
+    await loadBackend();
+  });
+
+  test.each([ldam, gcl])('scales the cosines and changes no order', (plugin) => {
+    const { hooks } = compose([plugin({ scale: 30 })], infoWithCounts([9, 3, 1], { head: cosine(2) }));
+    const predict = hooks.buildPrediction.call(() => tf.tensor2d([[1, -2, 0.5]]));
+    const pass = { training: false, inputs: {}, variants: {}, atStage: (_: string, x: tf.Tensor) => x };
+    expect([...predict({}, {}, tf.zeros([1, 1, 1, 1]) as tf.Tensor4D, pass).dataSync()]).toEqual([15, -30, 7.5]);
+  });
+});
+
+describe('the head', () => {
+  test.each([ldam, gcl])('a linear one is refused, an unknown one warned of', (plugin) => {
+    const info = (head: ModelHead | null) => infoWithCounts([9, 3, 1], { head });
+    expect(() => compose([plugin()], info({ kind: 'linear', scale: 1 }))).toThrow(
+      /^plugins\[0\] \((ldam|gcl)\) requires a cosine classifier; the model has a linear one\.\n {2}Set model\.head: cosine\.$/,
+    );
+    expect(warningsOf([plugin()], info(null))).toHaveLength(1);
+    expect(warningsOf([plugin()], info(cosine()))).toEqual([]);
+  });
+});
+
+test.each([{ maxMargin: -1 }, { scale: 0 }, { scale: Number.NaN }])('refuses %o', (options) => {
+  expect(() => ldam(options)).toThrow(z.ZodError);
+});
