@@ -84,7 +84,9 @@ async function loadNativeByName(name: NativeName, reason: string): Promise<Backe
   if (missing !== null) throw backendUnavailable(name, missing, missing);
   try {
     const { binding, threads } = loadNative(name);
-    return { name, tensorflow: binding.TF_Version, threads, reason, binding };
+    const noGpu = name === 'native-gpu' && !binding.isUsingGpuDevice();
+    const why = noGpu ? `${reason}; TensorFlow finds no GPU and works on the CPU` : reason;
+    return { name, tensorflow: binding.TF_Version, threads, reason: why, binding };
   } catch (error) {
     throw backendUnavailable(name, messageOf(error), messageOf(error));
   }

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
 import { diagnose } from '../../src/backend/doctor.ts';
@@ -47,7 +48,7 @@ native('protobuf messages of tfjs-node can be required', async () => {
 
 native('nothing is printed while TensorFlow loads and works', async () => {
   const jiti = join(dirname(createRequire(import.meta.url).resolve('jiti')), 'jiti-cli.mjs');
-  const script = join(import.meta.dirname, 'fixtures', 'load-and-multiply.ts');
+  const script = fileURLToPath(new URL('./fixtures/load-and-multiply.ts', import.meta.url));
   const { TF_CPP_MIN_LOG_LEVEL: _level, TF_ENABLE_ONEDNN_OPTS: _oneDnn, ...env } = process.env;
   expect(await runCommand([process.execPath, jiti, script], { env })).toEqual({
     code: 0,

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { type Platform, whyUnsupported } from '../../src/backend/platform.ts';
 import { type SetupOptions, setUpNative } from '../../src/backend/setup.ts';
@@ -61,7 +62,7 @@ test('of two set-ups at once, one works and the other waits for it', async () =>
 
 test('a set-up that is killed leaves nothing that counts, and the next one succeeds', async () => {
   const options = await offline();
-  const script = join(import.meta.dirname, 'fixtures', 'killed-setup.ts');
+  const script = fileURLToPath(new URL('./fixtures/killed-setup.ts', import.meta.url));
   const jiti = join(dirname(createRequire(import.meta.url).resolve('jiti')), 'jiti-cli.mjs');
   const child = spawn(process.execPath, [jiti, script, options.root, options.from]);
   const [said] = await once(child.stdout, 'data');
