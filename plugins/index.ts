@@ -2,24 +2,33 @@ import type { PluginEntry, PluginRegistry } from 'tailmix';
 
 /** Built-in plugins by the name that `use:` has: a written list, loaded when used. */
 export const registry: PluginRegistry = {
+  'balanced-mixup': () => import('./balanced-mixup/index.ts'),
   'balanced-softmax': () => import('./balanced-softmax/index.ts'),
   cdt: () => import('./cdt/index.ts'),
   checkpoint: () => import('./checkpoint/index.ts'),
+  choose: () => import('./choose/index.ts'),
+  cmo: () => import('./cmo/index.ts'),
   'cross-entropy': () => import('./cross-entropy/index.ts'),
+  cutmix: () => import('./cutmix/index.ts'),
   drs: () => import('./drs/index.ts'),
   drw: () => import('./drw/index.ts'),
   focal: () => import('./focal/index.ts'),
   'focal-sigmoid': () => import('./focal-sigmoid/index.ts'),
   gcl: () => import('./gcl/index.ts'),
+  'label-aware-smoothing': () => import('./label-aware-smoothing/index.ts'),
+  'label-smoothing': () => import('./label-smoothing/index.ts'),
   ldam: () => import('./ldam/index.ts'),
   'logit-adjustment': () => import('./logit-adjustment/index.ts'),
   'lr-schedule': () => import('./lr-schedule/index.ts'),
+  mamix: () => import('./mamix/index.ts'),
+  'manifold-mixup': () => import('./manifold-mixup/index.ts'),
   mixup: () => import('./mixup/index.ts'),
   progress: () => import('./progress/index.ts'),
   remix: () => import('./remix/index.ts'),
   resample: () => import('./resample/index.ts'),
   reweight: () => import('./reweight/index.ts'),
   tracking: () => import('./tracking/index.ts'),
+  unimix: () => import('./unimix/index.ts'),
   vs: () => import('./vs/index.ts'),
 };
 

@@ -1,4 +1,5 @@
 import { type Composition, tapsOf } from './compose.ts';
+import { heldBy } from './plugin.ts';
 import type { RunInfo } from './run.ts';
 
 const COLUMN = 24;
@@ -8,7 +9,10 @@ const line = (name: string, text: string): string => `${name.padEnd(COLUMN)}${te
  * What will run, as a table: each hook with its taps in order (stage in brackets), capabilities, inputs, variants,
  * the long tail, warnings. Printed by `tailmix plan`, at the start of a run, and kept as `plan.txt`.
  */
-export function formatPlan({ hooks, provides, inputs, variants, draws, warnings }: Composition, info: RunInfo): string {
+export function formatPlan(
+  { hooks, plugins, provides, inputs, variants, draws, warnings }: Composition,
+  info: RunInfo,
+): string {
   const { classCounts, classes } = info;
   const largest = Math.max(...classCounts);
   const smallest = Math.min(...classCounts);
@@ -33,6 +37,17 @@ export function formatPlan({ hooks, provides, inputs, variants, draws, warnings 
   const declared = (title: string, entries: string[]): void => {
     if (entries.length > 0) lines.push(line(title, entries.join('  ')));
   };
+  declared(
+    'holds',
+    plugins
+      .filter((plugin) => heldBy(plugin).length > 0)
+      .map(
+        (plugin) =>
+          `${plugin.definition.name}: ${heldBy(plugin)
+            .map((held) => held.plugin.definition.name)
+            .join(' | ')}`,
+      ),
+  );
   declared(
     'inputs',
     Object.entries(inputs).map(([name, { shape, dtype }]) => `${name}: ${dtype}[${shape.join(', ')}]`),

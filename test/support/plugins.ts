@@ -20,13 +20,19 @@ export const infoWithCounts = (classCounts: readonly number[], changes: Partial<
 /** Step `step` of a run, in epoch `epoch`. */
 export const at = (epoch: number, step = 1, stepInEpoch = 1): StepContext => ({ epoch, step, stepInEpoch });
 
-/** A batch of the given labels as the plugins leave it, with its targets. */
+/**
+ * A batch as the plugins leave it, with its targets. `labels` are those of the pool: the trained rows, then as many for
+ * each extra draw.
+ */
 export function mixBatch(
-  { hooks, variants }: Pick<Composition, 'hooks' | 'variants'>,
+  { hooks, variants, draws }: Pick<Composition, 'hooks' | 'variants' | 'draws'>,
   labels: Int32Array,
   ctx: StepContext,
 ): { batch: Batch; targets: Targets } {
-  const rows = { size: labels.length, indices: labels.map((_, i) => i), labels, draws: {} };
+  const names = Object.keys(draws);
+  const size = labels.length / (1 + names.length);
+  const ranges = Object.fromEntries(names.map((name, k) => [name, { start: size * (k + 1), size }]));
+  const rows = { size, indices: labels.map((_, i) => i), labels, draws: ranges };
   const batch = hooks.onBatch.call(createBatch(rows, variants), ctx);
   return { batch, targets: hooks.computeTargets.call(createTargets(batch), ctx) };
 }

@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest';
+import cmo, { mixesIn } from '../../plugins/cmo/index.ts';
+import { keptShare } from '../../plugins/cutmix/box.ts';
+import { compose } from '../../src/compose.ts';
+import { planEpoch } from '../../src/epoch.ts';
+import { at, infoWithCounts, mixBatch, warningsOf } from '../support/plugins.ts';
+import { squares } from '../support/squares.ts';
+
+const counts = [300, 100, 20];
+const options = cmo().options as Parameters<typeof mixesIn>[2];
+
+test('is off in the first four and the last three epochs, as the authors’ code has it', () => {
+  const on = Array.from({ length: 200 }, (_, i) => i + 1).filter((epoch) => mixesIn(epoch, 200, options));
+  expect([on[0], on.at(-1), on.length]).toEqual([5, 197, 193]);
+});
+
+describe('the extra draw', () => {
+  test.each([
+    { gamma: 0, shares: [300 / 420, 100 / 420, 20 / 420] },
+    { gamma: 0.5, shares: [17.32 / 31.79, 10 / 31.79, 4.472 / 31.79] },
+    { gamma: 1, shares: [1 / 3, 1 / 3, 1 / 3] },
+    { gamma: 2, shares: [1 / 19, 3 / 19, 15 / 19] },
+  ])('gamma $gamma: shares $shares of the classes', ({ gamma, shares }) => {
+    const weights = compose([cmo({ gamma })], infoWithCounts(counts)).draws.cmo!(1);
+    const mass = counts.map((n, c) => n * weights[c]!);
+    const sum = mass.reduce((a, b) => a + b);
+    mass.forEach((m, c) => {
+      expect(m / sum).toBeCloseTo(shares[c]!, 3);
+    });
+  });
+
+  test('is loaded behind the trained rows and does not move them', () => {
+    const subset = squares([10, 3, 2, 1]).train;
+    const plan = (draws: Parameters<typeof planEpoch>[0]['draws']) =>
+      planEpoch({ subset, seed: 0, epoch: 1, batchSize: 8, dropLast: false, samplingWeights: null, draws });
+    const { draws } = compose([cmo()], infoWithCounts([10, 3, 2, 1]));
+    const [plain, pooled] = [plan({}), plan(draws)];
+    pooled.forEach(({ indices, draws }, step) => {
+      expect(indices.slice(0, 8)).toEqual(plain[step]!.indices);
+      expect(draws).toEqual({ cmo: { start: 8, size: 8 } });
+    });
+  });
+});
+
+describe('the plugin', () => {
+  const info = infoWithCounts(counts, { epochs: 20 });
+  const labels = Int32Array.from({ length: 32 }, (_, i) => (i < 16 ? 0 : 2));
+
+  test('pastes row start + i of the draw on image i, in half of the batches', () => {
+    const composition = compose([cmo()], info);
+    let mixed = 0;
+    for (let step = 1; step <= 400; step++) {
+      const { batch, targets } = mixBatch(composition, labels, at(10, step));
+      if (!batch.box) {
+        expect(Array.from(batch.lambda)).toEqual(Array(16).fill(1));
+        continue;
+      }
+      mixed++;
+      expect(Array.from(batch.pair)).toEqual(Array.from({ length: 16 }, (_, i) => 16 + i));
+      expect(Array.from(targets.pairLabels)).toEqual(Array(16).fill(2));
+      expect(batch.lambda[0]).toBe(Math.fround(keptShare(batch.box, 8, 8)));
+      expect(targets.labelWeight).toEqual(batch.lambda);
+    }
+    expect(Math.abs(mixed / 400 - 0.5)).toBeLessThan(0.1);
+  });
+
+  test.each([1, 4, 18, 20])('changes nothing in epoch %i of 20', (epoch) => {
+    const composition = compose([cmo({ probability: 1 })], info);
+    const { batch } = mixBatch(composition, labels, at(epoch));
+    expect(batch.box).toBeNull();
+    expect(Array.from(batch.pair)).toEqual(Array.from(Array(16).keys()));
+  });
+
+  test('says when no epoch is left to mix in', () => {
+    expect(warningsOf([cmo()], infoWithCounts(counts, { epochs: 7 }))).toMatchInlineSnapshot(`
+      [
+        "NO_EFFECT [cmo] the run has 7 epochs, and skipFirst 4 and skipLast 3 leave none to mix in.",
+      ]
+    `);
+    expect(warningsOf([cmo()], infoWithCounts(counts, { epochs: 8 }))).toEqual([]);
+  });
+});
