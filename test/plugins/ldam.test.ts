@@ -5,6 +5,7 @@ import gcl from '../../plugins/gcl/index.ts';
 import ldam, { ldamLogits, ldamMargins } from '../../plugins/ldam/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
 import { compose } from '../../src/compose.ts';
+import { createModel, modelNames, modelOptions } from '../../src/models/index.ts';
 import type { ModelHead } from '../../src/models/types.ts';
 import { tf } from '../../src/tf.ts';
 import { lossOf } from '../support/given-logits.ts';
@@ -104,6 +105,13 @@ describe('prediction', () => {
 });
 
 describe('the head', () => {
+  test.each(modelNames)('%s says what it has', (name) => {
+    const task = { classes: 3, imageShape: [32, 32, 3] } as const;
+    const headOf = (options: object) => createModel(modelOptions.parse({ name, ...options }), task).head;
+    expect(headOf({})).toEqual({ kind: 'linear', scale: 1 });
+    expect(headOf({ head: 'cosine', scale: 16 })).toEqual(cosine(16));
+  });
+
   test.each([ldam, gcl])('a linear one is refused, an unknown one warned of', (plugin) => {
     const info = (head: ModelHead | null) => infoWithCounts([9, 3, 1], { head });
     expect(() => compose([plugin()], info({ kind: 'linear', scale: 1 }))).toThrow(
