@@ -10,10 +10,12 @@ import mixup from '../../plugins/mixup/index.ts';
 import remix from '../../plugins/remix/index.ts';
 import { checkBatch } from '../../src/batch.ts';
 import { compose } from '../../src/compose.ts';
+import { runJsonSchema } from '../../src/config/json-schema.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
+import type { Described } from '../../src/config/shape.ts';
 import { Stage } from '../../src/hooks.ts';
 import { formatPlan } from '../../src/plan.ts';
-import { definePlugin, type Plugin } from '../../src/plugin.ts';
+import { definePlugin, type Plugin, type PluginDefinition } from '../../src/plugin.ts';
 import { randomStream } from '../../src/random.ts';
 import { smallInfo } from '../support/info.ts';
 import { messageOfError } from '../support/message.ts';
@@ -235,6 +237,21 @@ describe('in a config', () => {
     expect(again.hash).toBe(called.hash);
     const other = await resolve(choose({ of: [{ plugin: mixup(), weight: 3 }, { plugin: cutmix() }] }));
     expect(other.hash).not.toBe(called.hash);
+  });
+
+  test('editors are offered the mixers, each with its options and a weight', async () => {
+    const definitions = [choose, mixup, cutmix, remix].map(
+      ({ definition }) => definition as unknown as PluginDefinition,
+    );
+    const { properties } = runJsonSchema(definitions.map((definition) => ({ definition, description: '' })));
+    const { items } = properties!.plugins as { items: { anyOf: Described[] } };
+    const { of } = items.anyOf.find(({ title }) => title === 'choose')!.properties as Record<string, Described>;
+    const offered = (of!.items as { anyOf: Described[] }).anyOf;
+    expect(offered.map(({ title, properties }) => [title, Object.keys(properties!)])).toEqual([
+      ['mixup', ['use', 'alpha', 'lambda', 'weight']],
+      ['cutmix', ['use', 'alpha', 'probability', 'weight']],
+      ['plugin of your own', expect.arrayContaining(['use', 'weight'])],
+    ]);
   });
 
   test('a mistake is told at its place', async () => {

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import balancedMixup from '../../plugins/balanced-mixup/index.ts';
 import choose from '../../plugins/choose/index.ts';
 import cmo from '../../plugins/cmo/index.ts';
 import cutmix from '../../plugins/cutmix/index.ts';
+import drw from '../../plugins/drw/index.ts';
 import labelAwareSmoothing from '../../plugins/label-aware-smoothing/index.ts';
 import labelSmoothing from '../../plugins/label-smoothing/index.ts';
 import mamix from '../../plugins/mamix/index.ts';
@@ -15,15 +17,18 @@ import { loadBackend } from '../../src/backend/load.ts';
 import { compose } from '../../src/compose.ts';
 import type { Batch } from '../../src/hooks.ts';
 import type { Model } from '../../src/models/types.ts';
-import type { Plugin } from '../../src/plugin.ts';
+import { definePlugin, type Plugin } from '../../src/plugin.ts';
 import { createEagerEngine } from '../../src/step/eager.ts';
 import { trainFeeds } from '../../src/step/inputs.ts';
 import { createOptimizer } from '../../src/step/optimizers.ts';
 import { createStepProgram } from '../../src/step/program.ts';
 import { signatureFor } from '../../src/step/signature.ts';
 import { tf } from '../../src/tf.ts';
+import { createTrainer } from '../../src/trainer.ts';
+import { describeNative } from '../step/captured-support.ts';
 import { uniform } from '../support/info.ts';
 import { at, infoWithCounts, mixBatch } from '../support/plugins.ts';
+import { squares, tinyModel } from '../support/squares.ts';
 
 const counts = [300, 100, 20];
 const B = 6;
@@ -171,6 +176,35 @@ describe('images', () => {
         expect(batch).toEqual(plain.batch);
       }
     }
+  });
+});
+
+describeNative('two epochs of drawn batches, captured = eager', () => {
+  const train = async (plugins: readonly Plugin[], step: 'captured' | 'eager') => {
+    const losses: number[] = [];
+    const observer = definePlugin({
+      name: 'observer',
+      options: z.strictObject({}),
+      apply({ hooks }) {
+        hooks.onBatchEnd.tap('observer', ({ loss }) => void losses.push(loss));
+      },
+    });
+    await createTrainer({
+      data: squares([7, 3, 1, 1]),
+      model: tinyModel(),
+      plugins: [...plugins, observer()],
+      train: { epochs: 2, batchSize: 4, step, optimizer: { name: 'sgd', learningRate: 0.01 } },
+    }).run();
+    return losses;
+  };
+
+  test.each(names)('%s, with Remix, class weights and smoothing', async (name) => {
+    const plugins = () => [mixers[name]!(), remix(), drw({ deferUntil: 1 }), labelAwareSmoothing()];
+    const [captured, eager] = [await train(plugins(), 'captured'), await train(plugins(), 'eager')];
+    expect(eager).toHaveLength(6);
+    captured.forEach((loss, step) => {
+      expect(loss / eager[step]!).toBeCloseTo(1, 4);
+    });
   });
 });
 
