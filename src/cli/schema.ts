@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { runJsonSchema, sweepJsonSchema } from '../config/json-schema.ts';
@@ -13,10 +13,12 @@ import { packageRoot } from './package-root.ts';
 export async function schemaFiles(): Promise<Record<string, string>> {
   const text = (schema: unknown): string => `${JSON.stringify(schema, null, 2)}\n`;
   const plugins = await describedPlugins();
-  const cards = plugins.map(({ definition: { name, options } }): [string, string] => [
-    relative(packageRoot, methodCard(name)),
-    withOptionsTable(readFileSync(methodCard(name), 'utf8'), options),
-  ]);
+  const cards = plugins
+    .filter(({ definition: { name } }) => existsSync(methodCard(name)))
+    .map(({ definition: { name, options } }): [string, string] => [
+      relative(packageRoot, methodCard(name)),
+      withOptionsTable(readFileSync(methodCard(name), 'utf8'), options),
+    ]);
   return {
     'configs/schema.json': text(runJsonSchema(plugins)),
     'configs/sweep-schema.json': text(sweepJsonSchema()),

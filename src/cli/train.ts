@@ -9,6 +9,7 @@ import type { ReadProgress } from '../data/types.ts';
 import type { RunSummary } from '../metrics/types.ts';
 import { planRun, type TrainerOptions } from '../prepare.ts';
 import { readLatest } from '../tracking/checkpoint.ts';
+import { PROGRESS_VARIABLE } from '../tracking/progress-message.ts';
 import { claimRunDirectory, createRunDirectory, findRun, runFiles } from '../tracking/run-directory.ts';
 import { type ConfigFlags, context, knownPlugins, overridesOf } from './context.ts';
 import { resumeChanged, resumeWith } from './errors.ts';
@@ -30,7 +31,7 @@ export async function train(path: string | undefined, options: TrainCommandOptio
   const run: TrainerOptions = { ...trainerOptions(config), known: await knownPlugins(), directory, ...resume };
   const interruption = watchInterrupts('the run ends after this step and can be resumed.');
   try {
-    if (!process.connected) {
+    if (!isReportingToParent()) {
       const { plan } = await planRun(run);
       tell(`${plan}\n${resume ? 'resumes' : 'runs'} in ${displayPath(directory)}`);
     }
@@ -51,6 +52,9 @@ export async function train(path: string | undefined, options: TrainCommandOptio
     interruption.stop();
   }
 }
+
+/** As a run of a sweep, which shows what there is to see. */
+const isReportingToParent = (): boolean => process.connected && process.env[PROGRESS_VARIABLE] === 'ipc';
 
 /** A line a second while images are decoded. */
 function readingReporter(): ReadProgress {

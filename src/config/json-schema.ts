@@ -21,20 +21,15 @@ const enabled: Described = {
  * Nothing is required outside lists, since a file may extend another.
  */
 export function runJsonSchema(plugins: readonly DescribedPlugin[]): Described {
-  const { $schema, properties, ...schema } = describeInput(runOptions);
+  const { $schema, properties, ...schema } = optional(describeInput(runOptions));
   const { plugins: list, ...others } = properties as Record<string, Described>;
   const names = plugins.map(({ definition }) => definition.name);
+  const items = { anyOf: [...plugins.map((plugin) => runEntry(plugin, plugins)), otherEntry(names)] };
   return {
     $schema: $schema!,
     title: 'A run of tailmix',
-    ...optional({ ...schema, properties: others }),
-    properties: {
-      ...(optional({ properties: others }).properties as Record<string, Described>),
-      plugins: {
-        ...list,
-        items: { anyOf: [...plugins.map((plugin) => runEntry(plugin, plugins)), otherEntry(names)] },
-      },
-    },
+    ...schema,
+    properties: { ...others, plugins: { ...list, items } },
   };
 }
 

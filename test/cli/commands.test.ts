@@ -1,8 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { temporaryFolder } from '../support/temporary.ts';
-import { quickRun, tailmix } from './run.ts';
+import { ended, quickRun, start, tailmix } from './run.ts';
 
 async function folderWith(files: Record<string, string>): Promise<string> {
   const folder = await temporaryFolder();
@@ -14,21 +14,65 @@ describe('exit codes and messages', () => {
   it('2 for a config that does not hold, with the report and nothing else', async () => {
     const folder = await folderWith({ 'run.yaml': quickRun.replace('epochs: 2', 'epoch: 2') });
     const { code, stdout, stderr } = await tailmix(folder, 'train', 'run.yaml', '--seed', 'x');
-    expect({ code, stdout, stderr }).toMatchInlineSnapshot();
+    expect({ code, stdout, stderr }).toMatchInlineSnapshot(`
+      {
+        "code": 2,
+        "stderr": "--seed x  seed
+        expected a whole number 0 or more, got "x".
+
+      run.yaml:4  train.epoch
+        train has no option "epoch". Did you mean "epochs"? Options: epochs, batchSize, dropLast, reduction, optimizer, precision, step.
+      ",
+        "stdout": "",
+      }
+    `);
   });
 
   it('2 for a wrong command, option or value', async () => {
     const folder = await temporaryFolder();
-    expect(await tailmix(folder, 'trian')).toMatchInlineSnapshot();
-    expect(await tailmix(folder, 'train', '--sed', '3')).toMatchInlineSnapshot();
-    expect(await tailmix(folder, 'sweep', 'x.yaml', '--jobs', '0')).toMatchInlineSnapshot();
+    expect(await tailmix(folder, 'trian')).toMatchInlineSnapshot(`
+      {
+        "code": 2,
+        "stderr": "error: unknown command 'trian'
+      (Did you mean train?)
+      (tailmix --help lists the commands)
+      ",
+        "stdout": "",
+      }
+    `);
+    expect(await tailmix(folder, 'train', '--sed', '3')).toMatchInlineSnapshot(`
+      {
+        "code": 2,
+        "stderr": "error: unknown option '--sed'
+      (Did you mean one of --seed, --set?)
+      (tailmix --help lists the commands)
+      ",
+        "stdout": "",
+      }
+    `);
+    expect(await tailmix(folder, 'sweep', 'x.yaml', '--jobs', '0')).toMatchInlineSnapshot(`
+      {
+        "code": 2,
+        "stderr": "error: option '--jobs <n>' argument '0' is invalid. Expected a whole number above 0.
+      (tailmix --help lists the commands)
+      ",
+        "stdout": "",
+      }
+    `);
   });
 
   it('2 for plugins that do not go together', async () => {
     const plugins = '[{ use: remix }]';
     const folder = await folderWith({ 'run.yaml': quickRun.replace(/plugins: .*/, `plugins: ${plugins}`) });
     const { code, stderr } = await tailmix(folder, 'plan', 'run.yaml');
-    expect({ code, stderr }).toMatchInlineSnapshot();
+    expect({ code, stderr: stderr.replace(/Add .*mixup.*\./, 'Add ….') }).toMatchInlineSnapshot(`
+      {
+        "code": 2,
+        "stderr": "plugins[0] (remix) requires "mix", which no plugin provides.
+        Add ….
+      ",
+      }
+    `);
   });
 
   it('1 for anything unforeseen, in one line; --debug shows where', async () => {
@@ -39,10 +83,17 @@ describe('exit codes and messages', () => {
     });
     const { code, stderr } = await tailmix(folder, 'plan', 'run.yaml');
     expect(code).toBe(1);
-    expect(stderr).toMatchInlineSnapshot();
+    expect(stderr).toMatchInlineSnapshot(`
+      "internal: undefined is not a function
+        This is a fault of tailmix or of a plugin. --debug shows where.
+      "
+    `);
     expect((await tailmix(folder, 'plan', 'run.yaml', '--debug')).stderr).toMatch(/own\.ts:2:\d+/);
   });
 });
+
+// Many processes in a row, each of which may wait for a build of changed sources.
+vi.setConfig({ testTimeout: 300_000 });
 
 describe('plan', () => {
   it('shows config, hooks and class counts, and trains nothing', async () => {
@@ -75,7 +126,11 @@ describe('plugins', () => {
     expect(one.stdout).toMatch(/method card +.*plugins[\\/]remix[\\/]README\.md/);
     const json = JSON.parse((await tailmix(folder, 'plugins', '--json')).stdout) as { name: string }[];
     expect(json.map(({ name }) => name)).toContain('mixup');
-    expect(await tailmix(folder, 'plugins', 'remx')).toMatchInlineSnapshot();
+    const unknown = await tailmix(folder, 'plugins', 'remx');
+    expect(unknown.code).toBe(2);
+    expect(unknown.stderr).toMatch(
+      /^plugins: there is no built-in plugin "remx"\. Did you mean "remix"\? Built in: .*mixup, .*\.$/m,
+    );
   });
 });
 
@@ -83,20 +138,33 @@ describe('init', () => {
   it('makes a config and a plugin that train, and overwrites nothing', async () => {
     const folder = await temporaryFolder();
     const made = await tailmix(folder, 'init', 'my-run');
-    expect(made).toMatchInlineSnapshot();
+    expect(made).toMatchInlineSnapshot(`
+      {
+        "code": 0,
+        "stderr": "",
+        "stdout": "wrote my-run/tailmix.config.yaml
+      wrote my-run/feature-norm.ts
+      Next: cd my-run && npx tailmix train
+      ",
+      }
+    `);
     const own = join(folder, 'my-run');
-    const trained = await tailmix(
-      own,
-      'train',
-      '--json',
-      ...['train.epochs=1', 'train.step=eager', 'model.name=mlp', 'data.workers=0'].flatMap((set) => ['--set', set]),
-    );
+    const settings = ['train.epochs=1', 'train.step=eager', 'model.name=mlp', 'data.workers=0'];
+    const trained = await ended(start(own, 'train', '--json', ...settings.flatMap((set) => ['--set', set])));
+    expect(trained.code, trained.stderr).toBe(0);
     expect(trained.stderr).toContain('buildLoss               feature-norm(0)');
     const { status, directory } = JSON.parse(trained.stdout) as { status: string; directory: string };
     expect(status).toBe('finished');
     const [epoch] = (await readFile(join(directory, 'metrics.jsonl'), 'utf8')).split('\n');
     expect(JSON.parse(epoch!).train.penalties['feature-norm']).toBeGreaterThan(0);
-    expect(await tailmix(folder, 'init', 'my-run')).toMatchInlineSnapshot();
+    expect(await tailmix(folder, 'init', 'my-run')).toMatchInlineSnapshot(`
+      {
+        "code": 2,
+        "stderr": "init: expected to make my-run/tailmix.config.yaml and my-run/feature-norm.ts, which exist already. Choose another folder.
+      ",
+        "stdout": "",
+      }
+    `);
   });
 });
 
@@ -115,6 +183,12 @@ describe('evaluate', () => {
     const folder = await temporaryFolder();
     await mkdir(join(folder, 'runs'));
     const { code, stderr } = await tailmix(folder, 'evaluate', 'nothing');
-    expect({ code, stderr }).toMatchInlineSnapshot();
+    expect({ code, stderr }).toMatchInlineSnapshot(`
+      {
+        "code": 2,
+        "stderr": "run "nothing": expected a run directory, or the name of a run in runs; found neither. There are no runs there yet.
+      ",
+      }
+    `);
   });
 });

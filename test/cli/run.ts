@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import process from 'node:process';
+import { vi } from 'vitest';
+import { main } from '../../src/cli/index.ts';
 
 /** What a command left. */
 export interface Ended {
@@ -9,30 +11,47 @@ export interface Ended {
   stderr: string;
 }
 
-/** Starts `tailmix` in a folder as a user would, on the WASM backend, which every machine has. */
-export function start(folder: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
-  return spawn(process.execPath, [resolve('bin/tailmix.mjs'), ...args], {
-    cwd: folder,
-    env: { ...process.env, TAILMIX_BACKEND: 'wasm', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+/** Runs `tailmix` in this process, in a folder, on the WASM backend, which every machine has. */
+export async function tailmix(folder: string, ...args: string[]): Promise<Ended> {
+  const texts = { stdout: '', stderr: '' };
+  const home = process.cwd();
+  const spies = (['stdout', 'stderr'] as const).map((stream) =>
+    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
+      texts[stream] += String(text);
+      return true;
+    }),
+  );
+  vi.stubEnv('TAILMIX_BACKEND', 'wasm');
+  process.chdir(folder);
+  try {
+    return { code: await main(args), ...texts };
+  } finally {
+    process.chdir(home);
+    vi.unstubAllEnvs();
+    for (const spy of spies) spy.mockRestore();
+  }
 }
 
-/** Runs `tailmix` to its end. */
-export function tailmix(folder: string, ...args: string[]): Promise<Ended> {
-  return ended(start(folder, args));
+/** Starts `tailmix` as a user would: by its launcher, in a process of its own. */
+export function start(folder: string, ...args: string[]): ChildProcess {
+  return spawn(process.execPath, [resolve('bin/tailmix.mjs'), ...args], {
+    cwd: folder,
+    env: { ...process.env, TAILMIX_BACKEND: 'wasm' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
 }
 
 /** Waits for a command to end. */
 export function ended(child: ChildProcess): Promise<Ended> {
   const texts = { stdout: '', stderr: '' };
-  child.stdout!.setEncoding('utf8').on('data', (text: string) => (texts.stdout += text));
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => (texts.stderr += text));
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream]!.setEncoding('utf8').on('data', (text: string) => {
+      texts[stream] += text;
+    });
+  }
   return new Promise((done, fail) => {
     child.on('error', fail);
-    child.on('close', (code) =>
-      done({ code, stdout: texts.stdout, stderr: texts.stderr.replace('compiling …\n', '') }),
-    );
+    child.on('close', (code) => done({ code, ...texts }));
   });
 }
 

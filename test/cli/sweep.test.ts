@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { temporaryFolder } from '../support/temporary.ts';
 import { ended, quickRun, start, tailmix } from './run.ts';
+
+// Many processes in a row, each of which may wait for a build of changed sources.
+vi.setConfig({ testTimeout: 300_000 });
 
 const diverges = quickRun.replace('train: { ', 'train: { optimizer: { name: sgd, learningRate: 1e30 }, ');
 
@@ -66,7 +69,7 @@ it('goes on after a run that fails, and says which at the end', async () => {
 it('ends at Ctrl-C with its runs, and resumes them', async () => {
   const folder = await folderWith({ 'remix.yaml': quickRun, 'sweep.yaml': 'configs: [remix.yaml]\nseeds: [0, 1]\n' });
   const args = ['sweep', 'sweep.yaml', '--set', 'train.epochs=30', '--json'];
-  const child = start(folder, args);
+  const child = start(folder, ...args);
   child.stderr!.on('data', (text: Buffer) => {
     if (String(text).includes('epoch 2 of 30')) child.kill('SIGINT');
   });
@@ -86,7 +89,50 @@ it('checks everything before the first run', async () => {
     'wrong.yaml':
       'configs: [erm.yaml, remix.yaml, none.yaml]\nset:\n  train.epoch: 1\ngrid:\n  plugins.remix.kappa: [0, 4]\n',
   });
-  expect(await tailmix(folder, 'sweep', 'bad.yaml')).toMatchInlineSnapshot();
-  expect(await tailmix(folder, 'sweep', 'wrong.yaml', '--set', 'train.batchSize=0')).toMatchInlineSnapshot();
+  expect(await tailmix(folder, 'sweep', 'bad.yaml')).toMatchInlineSnapshot(`
+    {
+      "code": 2,
+      "stderr": "bad.yaml:1  configs
+      expected each config once, got ["remix.yaml","remix.yaml"].
+
+    bad.yaml:3  seeds[0]
+      expected a whole number 0 or more, got -1.
+
+    bad.yaml:4  grid.train.epochs
+      expected a list of at least 1, got 3.
+
+    bad.yaml:2  seed
+      a sweep has no option "seed". Did you mean "seeds"? Options: $schema, name, configs, seeds, set, grid, jobs, out.
+
+    bad.yaml:4  grid.a b
+      expected a path such as train.epochs or plugins.remix.kappa, got "a b".
+    ",
+      "stdout": "",
+    }
+  `);
+  expect(await tailmix(folder, 'sweep', 'wrong.yaml', '--set', 'train.batchSize=0')).toMatchInlineSnapshot(`
+    {
+      "code": 2,
+      "stderr": "wrong.yaml:5  grid
+      plugins has no entry "remix". Entries: progress, tracking, checkpoint.
+      In erm.yaml.
+
+    --set train.batchSize=0  train.batchSize
+      expected a whole number above 0, got 0.
+      In erm.yaml, remix.yaml.
+
+    wrong.yaml:3  set  train.epoch
+      train has no option "epoch". Did you mean "epochs"? Options: epochs, batchSize, dropLast, reduction, optimizer, precision, step.
+      In erm.yaml, remix.yaml.
+
+    wrong.yaml:5  grid  plugins[1].kappa
+      expected a number above 1, or .inf, got 0.
+      In remix.yaml.
+
+    none.yaml: expected a config file; there is none.
+    ",
+      "stdout": "",
+    }
+  `);
   expect(existsSync(join(folder, 'runs'))).toBe(false);
 });

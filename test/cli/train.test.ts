@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { RunSummary } from '../../src/metrics/types.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { ended, quickRun, start, tailmix } from './run.ts';
+
+// Many processes in a row, each of which may wait for a build of changed sources.
+vi.setConfig({ testTimeout: 300_000 });
 
 async function quickFolder(): Promise<string> {
   const folder = await temporaryFolder();
@@ -35,10 +38,23 @@ describe('train', () => {
       accuracy: summary.last!.accuracy,
       confusion: summary.last!.confusion,
     });
-    expect(await tailmix(folder, 'evaluate', 'runs/a', '--split', 'validation')).toMatchInlineSnapshot();
+    expect(await tailmix(folder, 'evaluate', 'runs/a', '--split', 'validation')).toMatchInlineSnapshot(`
+      {
+        "code": 2,
+        "stderr": "runs/a: expected a validation part, but data.validation is 0. Evaluate on --split test.
+      ",
+        "stdout": "",
+      }
+    `);
 
     const again = await tailmix(folder, 'train', 'run.yaml', '--out', 'runs/a');
-    expect({ code: again.code, stderr: again.stderr }).toMatchInlineSnapshot();
+    expect({ code: again.code, stderr: again.stderr }).toMatchInlineSnapshot(`
+      {
+        "code": 2,
+        "stderr": "runs/a: expected a new or empty folder for the run, but it holds a run already. Choose another --out, or continue that run with --resume.
+      ",
+      }
+    `);
 
     const resumed = await tailmix(folder, 'train', '--resume', 'runs/a', '--json');
     expect(JSON.parse(resumed.stdout)).toMatchObject({
@@ -47,14 +63,27 @@ describe('train', () => {
     });
 
     const other = await tailmix(folder, 'train', '--resume', 'runs/a', '--set', 'train.batchSize=64');
-    expect({ code: other.code, stderr: other.stderr.replaceAll(/hash \w{8}/g, 'hash …') }).toMatchInlineSnapshot();
-    expect((await tailmix(folder, 'train', 'run.yaml', '--resume', 'runs/a')).stderr).toMatchInlineSnapshot();
-    expect((await tailmix(folder, 'train', '--seed', '1', '--resume', 'runs/a')).stderr).toMatchInlineSnapshot();
+    expect({ code: other.code, stderr: other.stderr.replaceAll(/hash \w{8}/g, 'hash …') }).toMatchInlineSnapshot(`
+      {
+        "code": 2,
+        "stderr": "runs/a: expected the settings that the run began with (hash …), got others (hash …).
+        Leave out --set of what decides results and undo changes of plugin files, or start a new run.
+      ",
+      }
+    `);
+    expect((await tailmix(folder, 'train', 'run.yaml', '--resume', 'runs/a')).stderr).toMatchInlineSnapshot(`
+      "--resume: expected nothing but the run and --set, got the config run.yaml too. A resumed run keeps its own.
+      "
+    `);
+    expect((await tailmix(folder, 'train', '--seed', '1', '--resume', 'runs/a')).stderr).toMatchInlineSnapshot(`
+      "--resume: expected nothing but the run and --set, got --seed too. A resumed run keeps its own.
+      "
+    `);
   });
 
   it('ends in good order at Ctrl-C, and goes on from there', async () => {
     const folder = await quickFolder();
-    const child = start(folder, ['train', 'run.yaml', '--out', 'runs/a', '--set', 'train.epochs=40', '--json']);
+    const child = start(folder, 'train', 'run.yaml', '--out', 'runs/a', '--set', 'train.epochs=40', '--json');
     child.stderr!.on('data', (text: Buffer) => {
       if (String(text).includes('epoch 2/40')) child.kill('SIGINT');
     });

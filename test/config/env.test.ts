@@ -1,12 +1,13 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders as configs have them.
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
-import { defaults, registry } from '../../plugins/index.ts';
+import { defaults } from '../../plugins/index.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { trainerOptions } from '../../src/config/trainer-options.ts';
 import { planRun } from '../../src/prepare.ts';
 import { messageOfError } from '../support/message.ts';
+import { registry } from './few-plugins.ts';
 import { inEmptyFolder } from './folder.ts';
 
 const write = inEmptyFolder();
@@ -91,7 +92,7 @@ describe('${env:NAME}', () => {
         expected a number, got "\${env:TAILMIX_TEST_TOKEN}".
 
       plugins[1].use
-        there is no plugin "\${env:TAILMIX_TEST_TOKEN}". Built in: checkpoint, drw, lr-schedule, mixup, progress, remix, resample, reweight, tracking.
+        there is no plugin "\${env:TAILMIX_TEST_TOKEN}". Built in: checkpoint, drw, lr-schedule, mixup, progress, remix, tracking.
         A path starts with ./; a package must be installed."
     `);
   });

@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import process from 'node:process';
 import { describe, expect, it } from 'vitest';
-import { registry } from '../../plugins/index.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { searchPlaces } from '../../src/config/search.ts';
 import { messageOfError } from '../support/message.ts';
+import { registry } from './few-plugins.ts';
 import { inEmptyFolder } from './folder.ts';
 
 const write = inEmptyFolder();

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { defaults, registry } from '../../plugins/index.ts';
+import { defaults } from '../../plugins/index.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { messageOfError } from '../support/message.ts';
+import { registry } from './few-plugins.ts';
 import { inEmptyFolder } from './folder.ts';
 
 const write = inEmptyFolder();
@@ -64,7 +65,7 @@ plugins:
         remix has no option "kapa". Did you mean "kappa"? Options: kappa, tau.
 
       run.yaml:13  plugins[2].use
-        there is no plugin "remx". Did you mean "remix"? Built in: checkpoint, drw, lr-schedule, mixup, progress, remix, resample, reweight, tracking.
+        there is no plugin "remx". Did you mean "remix"? Built in: checkpoint, drw, lr-schedule, mixup, progress, remix, tracking.
         A path starts with ./; a package must be installed."
     `);
   });
@@ -198,7 +199,7 @@ describe('plugin entries', () => {
         expected a file at focal.ts; there is none.
 
       run.yaml:5  plugins[1].use
-        there is no plugin "tailmix-focal". Built in: checkpoint, drw, lr-schedule, mixup, progress, remix, resample, reweight, tracking.
+        there is no plugin "tailmix-focal". Built in: checkpoint, drw, lr-schedule, mixup, progress, remix, tracking.
         A path starts with ./; a package must be installed."
     `);
   });
