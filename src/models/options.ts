@@ -40,7 +40,7 @@ export const modelOptions = z.discriminatedUnion('name', [
   network('resnet32', 16, 'ResNet-32 for small images, 0.46 M parameters: the network of the long-tail papers.'),
   network('resnet18', 64, 'ResNet-18 for small images (3×3 stem), 11.2 M parameters.'),
   network('resnet50', 64, 'ResNet-50 for ImageNet-sized images, torchvision’s.'),
-  network('small-cnn', 16, 'Three convolutions with batch norm; quick on any backend.'),
+  network('small-cnn', 16, 'Two convolutions with batch norm and a dense layer; quick on any backend.'),
   mlp,
 ]);
 export type ModelOptions = z.output<typeof modelOptions>;

@@ -1,10 +1,10 @@
 import { relu } from '../backend/kernels/index.ts';
-import { tf } from '../tf.ts';
-import { classifier } from './heads.ts';
+import type { tf } from '../tf.ts';
+import { classifier, type Head } from './heads.ts';
 import { constant, kaimingNormal } from './init.ts';
-import { convolutionNormRelu, sequence, stateless } from './layers.ts';
-import { type NetworkOptions, network, type Task } from './network.ts';
-import type { Model, WeightSpec } from './types.ts';
+import { convolutionNormRelu, type Flow } from './layers.ts';
+import type { NetworkOptions, Task } from './network.ts';
+import type { Model } from './types.ts';
 
 /** Options of {@link smallCnn}; `width` is the number of channels of the first stage. */
 export interface SmallCnnOptions {
@@ -12,22 +12,35 @@ export interface SmallCnnOptions {
   head: NetworkOptions['head'];
 }
 
-/** Three stages of one convolution, with batch norm, ReLU and a 2×2 maximum after the first two. Quick on any backend. */
-export function smallCnn({ width, head }: SmallCnnOptions, { classes, imageShape }: Task): Model {
-  const stage = (name: string, inputs: number, out: number) =>
-    convolutionNormRelu(`${name}/conv1`, { in: inputs, out });
-  const halve = stateless((x) => tf.maxPool(x, 2, 2, 'valid'));
-  return network({
+/**
+ * 5×5 and 3×3 convolutions with stride 2 and batch norm, then a dense layer: quick on any backend, and unlike an average
+ * over the image it keeps where a stroke was. A stage ends with each; the last gives the features.
+ */
+export function smallCnn({ width, head: headOptions }: SmallCnnOptions, { classes, imageShape }: Task): Model {
+  const [rows, columns, channels] = imageShape;
+  const quarter = (pixels: number): number => Math.ceil(Math.ceil(pixels / 2) / 2);
+  const convolutions = [
+    convolutionNormRelu('stage1/conv1', { in: channels, out: width, size: 5, stride: 2 }),
+    convolutionNormRelu('stage2/conv1', { in: width, out: 2 * width, stride: 2 }),
+  ];
+  const hidden = dense('stage3', quarter(rows) * quarter(columns) * 2 * width, 4 * width);
+  const head = classifier({ ...headOptions, inputs: 4 * width, classes });
+  return {
     name: 'small-cnn',
-    stages: [
-      sequence(stage('stage1', imageShape[2], width), halve),
-      sequence(stage('stage2', width, 2 * width), halve),
-      stage('stage3', 2 * width, 4 * width),
-    ],
-    channels: 4 * width,
-    head,
-    classes,
-  });
+    weights: [...convolutions.flatMap(({ weights }) => weights), ...hidden.weights, ...head.weights],
+    stages: ['input', 'stage1', 'stage2', 'stage3'],
+    featureSize: 4 * width,
+    head: head.kind,
+    forward(weights, images, pass) {
+      const flow: Flow = { weights, training: pass.training, statistics: {} };
+      const maps = convolutions.reduce(
+        (x, convolution, i) => pass.atStage(`stage${i + 1}`, convolution.apply(x, flow)) as tf.Tensor4D,
+        pass.atStage('input', images) as tf.Tensor4D,
+      );
+      const features = pass.atStage('stage3', hidden.apply(flatten(maps), weights)) as tf.Tensor2D;
+      return { logits: head.apply(features, weights), features, statistics: flow.statistics };
+    },
+  };
 }
 
 /** Options of {@link mlp}. */
@@ -39,40 +52,38 @@ export interface MlpOptions {
   head: NetworkOptions['head'];
 }
 
-/** Fully connected ReLU layers on the pixels; a stage ends with each. */
+/** Fully connected ReLU layers on the pixels; a stage ends with each, the last gives the features. */
 export function mlp({ width, depth, head: headOptions }: MlpOptions, { classes, imageShape }: Task): Model {
   const pixels = imageShape[0] * imageShape[1] * imageShape[2];
-  const layers = Array.from({ length: depth }, (_, i) => {
-    const shape = [i === 0 ? pixels : width, width] as const;
-    const kernel: WeightSpec = {
-      name: `stage${i + 1}/kernel`,
-      shape,
-      kind: 'kernel',
-      initial: kaimingNormal(shape, shape[0]),
-    };
-    const bias: WeightSpec = {
-      name: `stage${i + 1}/bias`,
-      shape: [width],
-      kind: 'bias',
-      initial: constant([width], 0),
-    };
-    return { stage: `stage${i + 1}`, kernel, bias };
-  });
+  const layers = Array.from({ length: depth }, (_, i) => dense(`stage${i + 1}`, i === 0 ? pixels : width, width));
   const head = classifier({ ...headOptions, inputs: width, classes });
   return {
     name: 'mlp',
-    weights: [...layers.flatMap(({ kernel, bias }) => [kernel, bias]), ...head.weights],
-    stages: ['input', ...layers.map(({ stage }) => stage)],
+    weights: [...layers.flatMap(({ weights }) => weights), ...head.weights],
+    stages: ['input', ...layers.map((_, i) => `stage${i + 1}`)],
     featureSize: width,
     head: head.kind,
     forward(weights, images, pass) {
-      const input = pass.atStage('input', images);
-      const features = layers.reduce<tf.Tensor>(
-        (x, { stage, kernel, bias }) =>
-          pass.atStage(stage, relu(tf.matMul(x, weights[kernel.name]!).add(weights[bias.name]!))),
-        input.reshape([input.shape[0]!, pixels]),
-      ) as tf.Tensor2D;
+      const features = layers.reduce(
+        (x, layer, i) => pass.atStage(`stage${i + 1}`, layer.apply(x, weights)) as tf.Tensor2D,
+        flatten(pass.atStage('input', images)),
+      );
       return { logits: head.apply(features, weights), features, statistics: {} };
     },
+  };
+}
+
+const flatten = (x: tf.Tensor): tf.Tensor2D => x.reshape([x.shape[0]!, -1]);
+
+/** `relu(x·W + b)`; kernel `[inputs, units]`, Kaiming-normal, bias zeros. */
+function dense(name: string, inputs: number, units: number): Omit<Head, 'kind'> {
+  const [kernel, bias] = [`${name}/kernel`, `${name}/bias`];
+  const shape = [inputs, units] as const;
+  return {
+    weights: [
+      { name: kernel, shape, kind: 'kernel', initial: kaimingNormal(shape, inputs) },
+      { name: bias, shape: [units], kind: 'bias', initial: constant([units], 0) },
+    ],
+    apply: (x, weights) => relu(x.matMul(weights[kernel]!).add(weights[bias]!)) as tf.Tensor2D,
   };
 }

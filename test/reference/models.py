@@ -108,18 +108,17 @@ class Residual(nn.Module):
 
 
 class SmallCnn(nn.Module):
-    def __init__(self, width, channels, classes):
+    def __init__(self, width, channels, pixels, classes):
         super().__init__()
-        self.convs = nn.ModuleList([nn.Conv2d(a, b, 3, 1, 1, bias=False) for a, b in [(channels, width), (width, 2 * width), (2 * width, 4 * width)]])
-        self.norms = nn.ModuleList([nn.BatchNorm2d(c) for c in (width, 2 * width, 4 * width)])
+        self.convs = nn.ModuleList([nn.Conv2d(channels, width, 5, 2, 2, bias=False), nn.Conv2d(width, 2 * width, 3, 2, 1, bias=False)])
+        self.norms = nn.ModuleList([nn.BatchNorm2d(width), nn.BatchNorm2d(2 * width)])
+        self.hidden = nn.Linear(pixels * 2 * width, 4 * width)
         self.classifier = nn.Linear(4 * width, classes)
 
     def forward(self, x):
-        for i, (conv, norm) in enumerate(zip(self.convs, self.norms)):
+        for conv, norm in zip(self.convs, self.norms):
             x = F.relu(norm(conv(x)))
-            if i < 2:
-                x = F.max_pool2d(x, 2)
-        self.features = x.mean((2, 3))
+        self.features = F.relu(self.hidden(x.permute(0, 2, 3, 1).flatten(1)))
         return self.classifier(self.features)
 
 
@@ -171,6 +170,7 @@ def named(net):
     elif isinstance(net, SmallCnn):
         for i, (c, n) in enumerate(zip(net.convs, net.norms)):
             conv(f"stage{i + 1}/conv1", c), norm(f"stage{i + 1}/conv1", n)
+        linear("stage3", net.hidden)
     else:
         for i, layer in enumerate(net.hidden):
             linear(f"stage{i + 1}", layer)
@@ -275,7 +275,7 @@ if __name__ == "__main__":
         ({"name": "resnet32", "width": 8, "head": "cosine"}, residual32(8, "cosine"), (16, 16, 3), 10, 4),
         ({"name": "resnet18", "width": 16}, residual18(16), (16, 16, 3), 10, 4),
         ({"name": "resnet50", "width": 8}, residual50(8, 10), (64, 64, 3), 10, 4),
-        ({"name": "small-cnn"}, SmallCnn(16, 1, 10), (28, 28, 1), 10, 4),
+        ({"name": "small-cnn"}, SmallCnn(16, 1, 49, 10), (28, 28, 1), 10, 4),
         ({"name": "mlp"}, Mlp(784, 128, 2, 10), (28, 28, 1), 10, 4),
     ]
     result = {

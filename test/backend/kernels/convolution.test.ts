@@ -56,6 +56,24 @@ describeBackends('convolution', (use) => {
     expect(relativeDistance(gradientsOf(f, [x])[0]!, numeric!)).toBeLessThan(1e-3);
   });
 
+  test.each([
+    [false, false],
+    [true, false],
+    [false, true],
+    [true, true],
+  ])('matMul and its gradients, transposed: %s, %s', (transposeA, transposeB) => {
+    const a = normals(transposeA ? [2, 5, 3] : [2, 3, 5], 'a');
+    const b = normals(transposeB ? [2, 4, 5] : [2, 5, 4], 'b');
+    const f = (a: tf.Tensor, b: tf.Tensor) => tf.matMul(a, b, transposeA, transposeB);
+    const swap = (x: tf.Tensor) => x.transpose([0, 2, 1]);
+    const product = tf.matMul(transposeA ? swap(a) : a, transposeB ? swap(b) : b);
+    expect(relativeDistance(f(a, b), product)).toBeLessThan(1e-6);
+    const numeric = differencesOf(f, [a, b]);
+    gradientsOf(f, [a, b]).forEach((gradient, i) => {
+      expect(relativeDistance(gradient, numeric[i]!)).toBeLessThan(1e-3);
+    });
+  });
+
   test('oneHot in float32', () => {
     const rows = tf.oneHot(tf.tensor1d([2, 0], 'int32'), 3, 0.9, 0.05, 'float32');
     expect(rows.dtype).toBe('float32');
