@@ -149,7 +149,9 @@ function sourcesOf({ source, held }: LoadedEntry): Tree {
 
 /** Without what was left undefined; a function is only named. */
 const plain = (tree: Tree): Tree =>
-  withoutUndefined(mapLeaves(tree, (leaf) => (typeof leaf === 'function' ? `[function ${leaf.name}]` : leaf))) as Tree;
+  withoutUndefined(
+    mapLeaves(tree, (leaf) => (typeof leaf === 'function' ? `[function ${leaf.name || 'without a name'}]` : leaf)),
+  ) as Tree;
 
 function withoutUndefined(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutUndefined);
