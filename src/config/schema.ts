@@ -3,8 +3,6 @@ import { dataOptions } from '../data/options.ts';
 import { modelOptions } from '../models/options.ts';
 import type { PluginEntry } from './types.ts';
 
-export type { ModelName, ModelOptions } from '../models/options.ts';
-
 const sgd = z
   .strictObject({
     name: z.literal('sgd'),
@@ -72,7 +70,6 @@ export const evaluateOptions = z.strictObject({
     .prefault({})
     .describe('How classes are grouped by their number of training images.'),
 });
-export type EvaluateOptions = z.output<typeof evaluateOptions>;
 
 const isEntry = (value: unknown): value is PluginEntry =>
   typeof value === 'object' && value !== null && ('use' in value || 'definition' in value);

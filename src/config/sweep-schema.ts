@@ -36,5 +36,3 @@ export const sweepOptions = z.strictObject({
     .describe('Runs at once. Default: 1; on the WASM backend, where a run has one thread, one for each core.'),
   out: z.string().min(1).optional().describe('Folder of the runs. Default: runs/<name>.'),
 });
-
-export type SweepOptions = z.output<typeof sweepOptions>;
