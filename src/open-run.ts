@@ -16,6 +16,8 @@ export interface OpenRun extends Run {
   /** Metrics so far, those of before a resume first. */
   readonly epochs: EpochMetrics[];
   readonly stopReason: string | null;
+  /** True from an epoch's first step until its end: the state is then no epoch's, and no run could be resumed from it. */
+  midEpoch: boolean;
   /** Marks the run as failed. */
   fail(error: unknown): void;
 }
@@ -58,6 +60,7 @@ export function createRun({
     },
     subset: { seed: settings.subsetSeed, hash: data.train.hash },
     epochs,
+    midEpoch: false,
     get stopReason() {
       return stopReason;
     },

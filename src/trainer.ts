@@ -16,8 +16,8 @@ export type { TrainerOptions } from './prepare.ts';
 export interface RunResult {
   summary: RunSummary;
   epochs: readonly EpochMetrics[];
-  /** Trained weights and everything else a run can be resumed from. */
-  snapshot: Snapshot;
+  /** Trained weights and everything else a run can be resumed from; null when it was aborted within an epoch. */
+  snapshot: Snapshot | null;
 }
 
 /**
@@ -45,7 +45,7 @@ async function train(preparation: Preparation): Promise<RunResult> {
     await completeEvaluation(fit);
     const summary = run.summary();
     await hooks.onTrainEnd.promise(summary, run);
-    return { summary, epochs: run.epochs, snapshot: run.snapshot() };
+    return { summary, epochs: run.epochs, snapshot: run.midEpoch ? null : run.snapshot() };
   } catch (error) {
     run.fail(error);
     await hooks.onError.promise(error as Error, run).catch(() => {});
@@ -80,6 +80,7 @@ async function trainEpoch(fit: Fit, epoch: number): Promise<void> {
   const start = performance.now();
   const waited = loader.waitMs;
   let stepInEpoch = 0;
+  run.midEpoch = true;
   for await (const rows of loader.load(data.train.split, steps, epoch, true)) {
     const ctx: StepContext = {
       epoch,
@@ -93,6 +94,7 @@ async function trainEpoch(fit: Fit, epoch: number): Promise<void> {
     await new Promise(setImmediate);
     if (fit.options.signal?.aborted) return run.stop(String(fit.options.signal.reason ?? 'aborted'));
   }
+  run.midEpoch = false;
   const seconds = (performance.now() - start) / 1000;
   const waitSeconds = (loader.waitMs - waited) / 1000;
   const due = epoch % settings.evaluate.every === 0 || epoch === info.epochs || run.stopReason !== null;

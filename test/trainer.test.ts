@@ -118,15 +118,15 @@ test('a run resumed from a snapshot ends as if it had never stopped', async () =
     ),
   ]);
   expect(half.summary).toMatchObject({ status: 'stopped', reason: 'enough', lastEpoch: 2 });
-  const resumed = await run([mixup(), remix({ kappa: 2 })], { resume: half.snapshot });
-  expect(resumed.snapshot.state).toEqual(whole.snapshot.state);
+  const resumed = await run([mixup(), remix({ kappa: 2 })], { resume: half.snapshot! });
+  expect(resumed.snapshot!.state).toEqual(whole.snapshot!.state);
   expect(resumed.summary.last).toEqual(whole.summary.last);
   expect(resumed.epochs.map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
 });
 
 test('a snapshot of another model is refused', async () => {
   const { snapshot } = await run([]);
-  await expect(run([], { model: tinyModel(4, 9), resume: snapshot })).rejects.toThrowErrorMatchingInlineSnapshot(`
+  await expect(run([], { model: tinyModel(4, 9), resume: snapshot! })).rejects.toThrowErrorMatchingInlineSnapshot(`
     [TailmixError: resume: hidden/kernel: expected shape [192, 9], got shape [192, 8].
       The checkpoint is of another model, optimizer or plugin list: resume with the config that the run began with.]
   `);
@@ -171,7 +171,7 @@ describe('penalties', () => {
     });
     const [plain, pulled] = [await run([]), await run([decay()])];
     const size = ({ snapshot }: typeof plain) =>
-      snapshot.state['classifier/kernel']!.values.reduce((sum, w) => sum + w * w, 0);
+      snapshot!.state['classifier/kernel']!.values.reduce((sum, w) => sum + w * w, 0);
     expect(size(pulled)).toBeLessThan(size(plain));
     expect(pulled.epochs[0]!.train.penalties.decay).toBeGreaterThan(0);
   });

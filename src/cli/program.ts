@@ -80,6 +80,7 @@ export function createProgram(finish: Finish): Command {
     .description('compare runs: tables, charts, one self-contained HTML page')
     .argument('<runs...>', 'run directories, or folders of them')
     .option('--out <dir>', 'folder of the report')
+    .option('--baseline <method>', 'method that the others are compared with (default: the first)')
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix report runs/digits --out report'))
     .action(async (runs, options) => finish(await (await import('./report.ts')).report(runs, options)));

@@ -34,9 +34,13 @@ const settings: Record<string, { options: Record<string, unknown>; beside?: read
   cutmix: { options: { alpha: 0.5, probability: 0.8 } },
   drs: { options: { deferUntil: 1, weights: 'class-uniform' } },
   drw: { options: { deferUntil: 1, beta: 0.99 } },
+  'early-stopping': { options: { patience: 3, minDelta: 0.01, metric: 'loss' } },
+  ema: { options: { decay: 0.5, warmup: false } },
   focal: { options: { gamma: 1 } },
   'focal-sigmoid': { options: { gamma: 1, initialBias: 'none' } },
   gcl: { options: { noise: 1, margin: 0.1, scale: 20 } },
+  'grad-accumulation': { options: { steps: 3 } },
+  'grad-clip': { options: { by: 'value', limit: 0.01 } },
   'label-aware-smoothing': { options: { head: 0.4, tail: 0.1, shape: 'linear' } },
   'label-smoothing': { options: { epsilon: 0.2 } },
   ldam: { options: { maxMargin: 0.3, scale: 10 } },
@@ -49,6 +53,7 @@ const settings: Record<string, { options: Record<string, unknown>; beside?: read
   remix: { options: { kappa: 2, tau: 0.8 }, beside: [mixup()] },
   resample: { options: { weights: 'square-root' } },
   reweight: { options: { weights: 'inverse', gamma: 0.5 } },
+  sam: { options: { rho: 0.5, adaptive: true } },
   tracking: { options: {} },
   unimix: { options: { alpha: 1, tau: -1 } },
   vs: { options: { gamma: 0.15, tau: 1.25 } },
@@ -86,7 +91,7 @@ async function train(plugins: readonly Plugin[], { epochs = 2, resume }: { epoch
     hooks.onEpochEnd.tap('observer', (_, run) => void snapshots.push(structuredClone(run.snapshot())));
   });
   const { epochs: metrics, snapshot } = await createTrainer({
-    data: squares([10, 3, 2, 1]),
+    data: { ...squares([10, 3, 2, 1]), validation: squares().test },
     model: tinyModel(),
     plugins: [...plugins, observer],
     train: { epochs, batchSize: 16 },
@@ -100,7 +105,7 @@ async function train(plugins: readonly Plugin[], { epochs = 2, resume }: { epoch
     accuracy,
     test: test && withoutConfusion(test),
   }));
-  return { steps, snapshots, figures, state: snapshot.state };
+  return { steps, snapshots, figures, state: snapshot!.state };
 }
 
 test('plugins go together unless they provide the same', async () => {

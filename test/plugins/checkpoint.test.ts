@@ -4,8 +4,8 @@ import checkpoint, { bestPath, epochsToDelete } from '../../plugins/checkpoint/i
 import { compose } from '../../src/compose.ts';
 import type { EpochMetrics } from '../../src/metrics/types.ts';
 import { checkpointFolder, readCheckpoint } from '../../src/tracking/checkpoint.ts';
-import { temporaryFolder } from '../support/temporary.ts';
 import { smallInfo } from '../support/info.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { epochMetrics, evaluation, fakeRun, snapshotAfter } from '../support/tracked-run.ts';
 
 /** Runs the plugin through epochs; returns the files it left and the checkpoints it told of. */

@@ -120,7 +120,7 @@ describe('post-hoc logit adjustment', () => {
         train: { epochs: 2, batchSize: 16, optimizer: { name: 'sgd', learningRate: 0.05 } },
       }).run();
     const [plain, adjusted] = [await run([]), await run([logitAdjustment({ mode: 'post-hoc', tau: 100 })])];
-    expect(adjusted.snapshot.state).toEqual(plain.snapshot.state);
+    expect(adjusted.snapshot!.state).toEqual(plain.snapshot!.state);
     const predictedLast = ({ summary }: typeof plain) =>
       summary.last!.confusion!.reduce((sum, row) => sum + row.at(-1)!, 0);
     expect(predictedLast(adjusted)).toBe(20);

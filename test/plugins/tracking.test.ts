@@ -5,8 +5,8 @@ import { parse } from 'yaml';
 import tracking, { metricsLine } from '../../plugins/tracking/index.ts';
 import { compose } from '../../src/compose.ts';
 import { readEpochs, readSummary } from '../../src/tracking/run-directory.ts';
-import { temporaryFolder } from '../support/temporary.ts';
 import { smallInfo } from '../support/info.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { epochMetrics, evaluation, fakeRun } from '../support/tracked-run.ts';
 
 const hooksOf = () => compose([tracking()], smallInfo()).hooks;

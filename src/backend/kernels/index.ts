@@ -4,7 +4,7 @@ import { supplyNativeKernels } from './native.ts';
 import { supplyWasmKernels } from './wasm.ts';
 
 export { addRelu, relu } from './activation.ts';
-export { type BatchNormOptions, type BatchNormOutputs, batchNorm } from './batch-norm.ts';
+export { batchNorm } from './batch-norm.ts';
 export { softmaxCrossEntropy } from './cross-entropy.ts';
 export { globalAverage } from './pooling.ts';
 
