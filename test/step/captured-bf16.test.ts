@@ -80,8 +80,8 @@ describeNative('bfloat16', (use) => {
   // Without AVX-512 TensorFlow falls back to Eigen, which sums convolution gradients in bfloat16.
   const bound = cpuFeatures()?.avx512 ? 0.1 : 0.3;
   const record = () => {
-    const infer = createShapeInference(use().binding!);
-    return mergeEqual(dropUnused(trace(step, call, { infer, state: program.state })));
+    const shapes = createShapeInference(use().binding!);
+    return mergeEqual(dropUnused(trace(step, call, { shapes, state: program.state })));
   };
 
   test('convolutions and what lies between them change type; loss, update and statistics do not', () => {

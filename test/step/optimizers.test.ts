@@ -49,7 +49,7 @@ describeBackends('ten steps as in torch.optim', (use) => {
         Object.entries(shapes).map(([name, shape]) => [name, tensor(name, shape)]),
       );
       let slots: NamedTensors = Object.fromEntries(
-        optimizer.slots(specs).map(({ name, shape, initial }) => [name, tf.tensor(initial({}), [...shape])]),
+        optimizer.slots(specs, specs).map(({ name, shape, initial }) => [name, tf.tensor(initial({}), [...shape])]),
       );
       for (let step = 1; step <= steps; step++) {
         const gradients = Object.fromEntries(

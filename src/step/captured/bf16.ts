@@ -7,7 +7,7 @@ import {
   type Recording,
   specOf,
 } from './recording.ts';
-import type { ShapeInput } from './shapes.ts';
+import type { RuleInput } from './shape-rules.ts';
 
 /** How an op runs in bfloat16. */
 interface HalfRule {
@@ -51,7 +51,7 @@ const RULES: Readonly<Record<string, HalfRule>> = {
 };
 
 /** Whether an op, with its attributes, runs in bfloat16 on this machine. */
-export type CanRun = (node: OpNode, inputs: readonly ShapeInput[]) => boolean;
+export type CanRun = (node: OpNode, inputs: readonly RuleInput[]) => boolean;
 
 interface Value {
   at: Endpoint;

@@ -3,17 +3,18 @@ import type { Backend } from '../../backend/load.ts';
 import { internal } from '../../errors.ts';
 import { checkFeeds } from '../check.ts';
 import type { Engine, HostArray, HostOutputs, Signature, StepProgram } from '../types.ts';
-import { toBinding } from './attributes.ts';
 import { type CanRun, toBfloat16 } from './bf16.ts';
 import { expectSame } from './compare.ts';
-import { backendNotNative, badState, engineDisposed, runFailed, unknownCall } from './errors.ts';
+import { backendNotNative, engineDisposed, runFailed, unknownCall } from './errors.ts';
 import { buildGraph, type Graph } from './graph.ts';
 import { signatureKey } from './key.ts';
+import { packState } from './pack.ts';
 import { savedModelBytes } from './proto.ts';
 import { dropUnused, mergeEqual } from './prune.ts';
 import type { Recording } from './recording.ts';
 import { type Feed, type Fetched, openSession, type Session } from './session.ts';
 import { createShapeInference } from './shapes.ts';
+import { checkState, readState, type StateAccess, writeState } from './state.ts';
 import { trace } from './trace.ts';
 
 /** How a program is captured. */
@@ -52,6 +53,7 @@ export interface CapturedEngine extends Engine {
 interface Loaded {
   graph: Graph;
   session: Session;
+  access: StateAccess;
 }
 
 /**
@@ -69,7 +71,7 @@ export function createCapturedEngine(
 ): CapturedEngine {
   const binding = backend.binding;
   if (binding === undefined) throw backendNotNative(backend.name);
-  const infer = createShapeInference(binding);
+  const shapes = createShapeInference(binding);
   const parts = new Map<string, { signature: Signature; recording: Recording; index: number }>();
   const stats: CaptureStats = { compileMs: 0, nodes: 0, signatures: 0, rebuilds: 0, runs: 0 };
   let loaded: Loaded | undefined;
@@ -79,7 +81,7 @@ export function createCapturedEngine(
     if (parts.has(key)) return;
     const fn = program.functions[signature.call];
     if (fn === undefined) throw unknownCall(signature.call, Object.keys(program.functions));
-    const once = (): Recording => dropUnused(trace(fn, signature, { infer, state: program.state, owner }));
+    const once = (): Recording => dropUnused(trace(fn, signature, { shapes, state: program.state, owner }));
     const first = once();
     retrace?.(signature);
     expectSame(signature.call, first, once());
@@ -95,8 +97,7 @@ export function createCapturedEngine(
     if (known !== undefined) return known;
     let runs = true;
     try {
-      const given = Object.entries(attributes).flatMap(([name, attribute]) => toBinding(binding, name, attribute));
-      infer(op, given, inputs, outputs.length);
+      shapes.execute(op, attributes, inputs, outputs.length);
     } catch {
       runs = false;
     }
@@ -106,7 +107,12 @@ export function createCapturedEngine(
 
   function load(): Loaded {
     const list = [...parts.values()];
-    const graph = buildGraph(list, program.state);
+    const packed = packState(
+      list.map(({ recording }) => recording),
+      program.state,
+    );
+    const calls = list.map(({ signature }, index) => ({ signature, recording: packed.recordings[index]! }));
+    const graph = buildGraph(calls, packed.variables);
     const session = openSession(
       binding!,
       savedModelBytes(
@@ -115,7 +121,12 @@ export function createCapturedEngine(
       ),
     );
     Object.assign(stats, { nodes: graph.nodes.length, signatures: list.length });
-    return { graph, session };
+    const access: StateAccess = {
+      variables: packed.variables,
+      groups: graph.groups,
+      run: (what, feeds, fetches, wanted) => execute(what, { session, graph }, feeds, fetches, wanted),
+    };
+    return { graph, session, access };
   }
 
   function timed(work: () => void): void {
@@ -132,12 +143,13 @@ export function createCapturedEngine(
   /** TensorFlow names the node that failed; it is looked up to name the op and the plugin. */
   function execute(
     call: string,
-    { session, graph }: Loaded,
+    { session, graph }: Pick<Loaded, 'session' | 'graph'>,
     feeds: readonly Feed[],
     fetches: readonly string[],
+    wanted?: readonly boolean[],
   ): Fetched[] {
     try {
-      return session.run(feeds, fetches);
+      return session.run(feeds, fetches, wanted);
     } catch (error) {
       const name = /\{\{node ([^}]+)\}\}/.exec(String(error))?.[1];
       const node = graph.nodes.find((candidate) => candidate.name === name);
@@ -146,32 +158,15 @@ export function createCapturedEngine(
   }
 
   function read(names: readonly string[] = Object.keys(program.state)): Record<string, Float32Array> {
-    const current = live();
-    for (const name of names) if (!Object.hasOwn(program.state, name)) throw badState(name, 'a declared name', 'none');
-    const wanted = new Set(names);
-    const found = new Map<string, Float32Array>();
-    for (const group of current.graph.groups.filter((candidate) => candidate.names.some((name) => wanted.has(name)))) {
-      for (const [index, { values }] of execute('read', current, [], group.reads).entries()) {
-        found.set(group.names[index]!, values as Float32Array);
-      }
-    }
-    return Object.fromEntries(names.map((name) => [name, found.get(name)!]));
+    const { access } = live();
+    for (const name of names) checkState(program.state, name);
+    return readState(access, names);
   }
 
   function write(values: Readonly<Record<string, Float32Array>>): void {
-    const current = live();
-    for (const [name, array] of Object.entries(values)) checkState(program, name, array);
-    for (const { names, feeds, written } of current.graph.groups) {
-      const missing = names.filter((name) => !Object.hasOwn(values, name));
-      if (missing.length === names.length) continue;
-      const all = missing.length > 0 ? { ...read(missing), ...values } : values;
-      const fed = names.map((name, index) => ({
-        name: feeds[index]!,
-        shape: program.state[name]!.shape,
-        values: all[name]!,
-      }));
-      execute('write', current, fed, [written]);
-    }
+    const { access } = live();
+    for (const [name, array] of Object.entries(values)) checkState(program.state, name, array);
+    writeState(access, values);
   }
 
   function extend(signature: Signature): void {
@@ -243,17 +238,4 @@ export function createCapturedEngine(
       loaded = undefined;
     },
   };
-}
-
-function checkState(program: StepProgram, name: string, values: Float32Array): void {
-  const declared = program.state[name];
-  if (declared === undefined) throw badState(name, 'a declared name', 'none');
-  const size = declared.shape.reduce((product, length) => product * length, 1);
-  if (!(values instanceof Float32Array) || values.length !== size) {
-    throw badState(
-      name,
-      `a Float32Array of ${size}`,
-      `${(values as object)?.constructor?.name} of ${(values as Float32Array)?.length}`,
-    );
-  }
 }

@@ -55,7 +55,7 @@ const REORDERED = new Set(['Add', 'AddV2', 'AddN', 'Mul', 'Maximum', 'Minimum'])
 const FLOAT: Attribute = { kind: 'type', value: DT.float32 };
 const DTYPE_FLOAT = { dtype: FLOAT };
 
-/** Joins recordings into one graph over shared variables. */
+/** Joins recordings into one graph over shared variables, given by name. */
 export function buildGraph(parts: readonly { signature: Signature; recording: Recording }[], state: State): Graph {
   const nodes: GraphNode[] = [];
   const variables = new Map(Object.keys(state).map((name, index) => [name, `state/${index}`]));

@@ -3,7 +3,7 @@ import { fromBinding } from './attributes.ts';
 import { nestedModel, opFailed, opNotPure, type Place, readBack, shapeNotFixed, staleTensor } from './errors.ts';
 import { completeAttributes, isPure, isValueShaped } from './op-table.ts';
 import { type Endpoint, opOf, type RecordedNode, specOf, type TensorSpec } from './recording.ts';
-import type { InferOutputs } from './shapes.ts';
+import type { ShapeInference } from './shapes.ts';
 
 /** Symbolic tensors count down from here, so that no real tensor has their id. */
 const FIRST_SYMBOLIC = 2 ** 31 - 1;
@@ -12,7 +12,7 @@ let nextSymbolic = FIRST_SYMBOLIC;
 /** What a recording binding needs to know. */
 export interface RecorderOptions {
   binding: TensorFlowBinding;
-  infer: InferOutputs;
+  shapes: ShapeInference;
   call: string;
   /** Asked at each node: the plugin that is building. */
   owner?: (() => string | undefined) | undefined;
@@ -37,7 +37,7 @@ export interface Recorder {
 }
 
 /** Records ops as nodes; only constants become real tensors, because they may outlive the recording. */
-export function createRecorder({ binding, infer, call, owner, onForeign }: RecorderOptions): Recorder {
+export function createRecorder({ binding, shapes, call, owner, onForeign }: RecorderOptions): Recorder {
   const nodes: RecordedNode[] = [];
   const endpoints = new Map<number, Endpoint>();
   const symbolic = new Set<number>();
@@ -96,14 +96,14 @@ export function createRecorder({ binding, infer, call, owner, onForeign }: Recor
       return source.kind === 'constant' ? { ...spec, value: source.value } : spec;
     });
     if (isValueShaped(op) && sources.some((source) => !('value' in source))) refuse(shapeNotFixed(place(), op));
+    const named = Object.fromEntries(given.map((attribute) => [attribute.name, fromBinding(binding, attribute)]));
+    const attributes = completeAttributes(op, named, sources);
     let specs: TensorSpec[] = [];
     try {
-      specs = infer(op, given, sources, outputs);
+      specs = shapes.infer(op, attributes, sources, outputs);
     } catch (error) {
       refuse(opFailed(place(), op, error));
     }
-    const named = Object.fromEntries(given.map((attribute) => [attribute.name, fromBinding(binding, attribute)]));
-    const attributes = completeAttributes(op, named, sources);
     return metadata(add({ kind: 'op', op, attributes, inputs, outputs: specs }));
   }
 

@@ -22,8 +22,11 @@ export interface Fetched {
 
 /** A graph loaded into TensorFlow, with its variables. */
 export interface Session {
-  /** Feeds, runs, and copies the fetched tensors to the host. Names are `node:output`. */
-  run(feeds: readonly Feed[], fetches: readonly string[]): Fetched[];
+  /**
+   * Feeds, runs, and copies the fetched tensors to the host, all or those wanted. Names are `node:output`; a session
+   * keeps a compiled graph for each set of fetches.
+   */
+  run(feeds: readonly Feed[], fetches: readonly string[], wanted?: readonly boolean[]): Fetched[];
   dispose(): void;
 }
 
@@ -43,13 +46,15 @@ export function openSession(binding: TensorFlowBinding, model: Uint8Array): Sess
     rmSync(folder, { recursive: true, force: true });
   }
   return {
-    run(feeds, fetches) {
+    run(feeds, fetches, wanted) {
       const ids: number[] = [];
       let results: TensorMetadata[] = [];
       try {
         for (const { shape, values } of feeds) ids.push(binding.createTensor([...shape], typeOf(values), values));
         results = binding.runSavedModel(id, ids, feeds.map(({ name }) => name).join(','), fetches.join(','));
-        return results.map(({ id: result, shape }) => ({ values: binding.tensorDataSync(result), shape }));
+        return results
+          .filter((_, index) => wanted === undefined || wanted[index])
+          .map(({ id: result, shape }) => ({ values: binding.tensorDataSync(result), shape }));
       } finally {
         for (const used of [...ids, ...results.map((result) => result.id)]) binding.deleteTensor(used);
       }

@@ -1,18 +1,20 @@
 import type { OpAttribute, TensorFlowBinding } from '../../backend/binding.ts';
-import { type ConstantNode, DT, type TensorSpec } from './recording.ts';
-
-/** An input of an op whose outputs are wanted; a constant has its value, which may decide a shape. */
-export interface ShapeInput extends TensorSpec {
-  value?: ConstantNode['value'];
-}
+import { toBinding } from './attributes.ts';
+import { type Attribute, type ConstantNode, DT, type TensorSpec } from './recording.ts';
+import { type RuleInput, shapeRules } from './shape-rules.ts';
 
 /** Tells what an op would give, without computing it more than once per combination of shapes. */
-export type InferOutputs = (
-  op: string,
-  attributes: OpAttribute[],
-  inputs: readonly ShapeInput[],
-  outputs: number,
-) => TensorSpec[];
+export interface ShapeInference {
+  /** By rule if there is one, else by trial. */
+  infer(
+    op: string,
+    attributes: Readonly<Record<string, Attribute>>,
+    inputs: readonly RuleInput[],
+    outputs: number,
+  ): TensorSpec[];
+  /** By trial: throws what TensorFlow says where the op does not run. */
+  execute: ShapeInference['infer'];
+}
 
 /** Constants up to this size may decide a shape (axes, sizes, paddings) and are part of the key. */
 const KEY_BYTES = 1024;
@@ -21,28 +23,41 @@ const KEY_BYTES = 1024;
  * Learns output shapes and types from TensorFlow itself: runs an op once on trial values (zeros, then ones where zeros
  * fail) and remembers the answer. A network repeats few combinations, so recording costs far less than a step.
  */
-export function createShapeInference(binding: TensorFlowBinding): InferOutputs {
+export function createShapeInference(binding: TensorFlowBinding): ShapeInference {
   const known = new Map<string, TensorSpec[]>();
-  return (op, attributes, inputs, outputs) => {
-    const key = keyOf(op, attributes, inputs, outputs);
-    const before = known.get(key);
-    if (before !== undefined) return before;
-    let specs: TensorSpec[];
+  const execute: ShapeInference['infer'] = (op, named, inputs, outputs) => {
+    const attributes = Object.entries(named).flatMap(([name, attribute]) => toBinding(binding, name, attribute));
     try {
-      specs = execute(binding, op, attributes, inputs, outputs, 0);
+      return run(binding, op, attributes, inputs, outputs, 0);
     } catch (error) {
       try {
-        specs = execute(binding, op, attributes, inputs, outputs, 1);
+        return run(binding, op, attributes, inputs, outputs, 1);
       } catch {
         throw error;
       }
     }
-    known.set(key, specs);
-    return specs;
+  };
+  return {
+    execute,
+    infer(op, attributes, inputs, outputs) {
+      const ruled = shapeRules[op]?.(inputs, attributes);
+      if (ruled) return ruled;
+      const key = keyOf(op, attributes, inputs, outputs);
+      const before = known.get(key);
+      if (before !== undefined) return before;
+      const specs = execute(op, attributes, inputs, outputs);
+      known.set(key, specs);
+      return specs;
+    },
   };
 }
 
-function keyOf(op: string, attributes: OpAttribute[], inputs: readonly ShapeInput[], outputs: number): string {
+function keyOf(
+  op: string,
+  attributes: Readonly<Record<string, Attribute>>,
+  inputs: readonly RuleInput[],
+  outputs: number,
+): string {
   const tensors = inputs.map(({ shape, dtype, value }) => {
     const decides = value instanceof Uint8Array && value.length <= KEY_BYTES;
     return `${dtype}[${shape}]${decides ? Buffer.from(value).toString('latin1') : ''}`;
@@ -50,11 +65,11 @@ function keyOf(op: string, attributes: OpAttribute[], inputs: readonly ShapeInpu
   return JSON.stringify([op, outputs, attributes, tensors]);
 }
 
-function execute(
+function run(
   binding: TensorFlowBinding,
   op: string,
   attributes: OpAttribute[],
-  inputs: readonly ShapeInput[],
+  inputs: readonly RuleInput[],
   outputs: number,
   fill: 0 | 1,
 ): TensorSpec[] {

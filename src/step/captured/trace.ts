@@ -4,7 +4,7 @@ import type { NamedTensors, Signature, StepFunction } from '../types.ts';
 import { backendNotNative, badResult, type Place, tensorsKept, variableUsed } from './errors.ts';
 import { createRecorder, type Recorder, sourceOp } from './recorder.ts';
 import { DT, type Endpoint, type Recording, type TensorSpec } from './recording.ts';
-import type { InferOutputs } from './shapes.ts';
+import type { ShapeInference } from './shapes.ts';
 
 /** The parts of tfjs-node's backend that recording leans on. */
 interface NodeBackend {
@@ -15,7 +15,7 @@ interface NodeBackend {
 
 /** What is recorded, and how. */
 export interface TraceOptions {
-  infer: InferOutputs;
+  shapes: ShapeInference;
   /** Shape of each state array, by name; all float32. */
   state: Readonly<Record<string, { shape: readonly number[] }>>;
   owner?: (() => string | undefined) | undefined;
@@ -26,7 +26,7 @@ export interface TraceOptions {
  *
  * @throws CaptureError where the call cannot become a graph.
  */
-export function trace(fn: StepFunction, signature: Signature, { infer, state, owner }: TraceOptions): Recording {
+export function trace(fn: StepFunction, signature: Signature, { shapes, state, owner }: TraceOptions): Recording {
   if (tf.getBackend() !== 'tensorflow') throw backendNotNative(tf.getBackend());
   const backend = tf.backend() as unknown as NodeBackend;
   const { binding } = backend;
@@ -34,7 +34,7 @@ export function trace(fn: StepFunction, signature: Signature, { infer, state, ow
   const variables = variableIds(backend);
   const recorder = createRecorder({
     binding,
-    infer,
+    shapes,
     call,
     owner,
     onForeign(id, place) {

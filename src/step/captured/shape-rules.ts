@@ -1,0 +1,63 @@
+import type { Attribute, TensorSpec } from './recording.ts';
+
+/** An input of an op, with its value where that is constant. */
+export interface RuleInput extends TensorSpec {
+  value?: Uint8Array | readonly Uint8Array[];
+}
+
+type Rule = (inputs: readonly RuleInput[], attributes: Readonly<Record<string, Attribute>>) => TensorSpec[] | null;
+
+/** As the input at that position. */
+const like =
+  (position: number): Rule =>
+  (inputs) => {
+    const { shape, dtype } = inputs[position]!;
+    return [{ shape, dtype }];
+  };
+
+/** As the constant at `sizes` says, with the type of the input at `position`. */
+const sized =
+  (sizes: number, position: number): Rule =>
+  (inputs) => {
+    const { value } = inputs[sizes]!;
+    if (!(value instanceof Uint8Array)) return null;
+    return [{ shape: [...new Int32Array(value.buffer)], dtype: inputs[position]!.dtype }];
+  };
+
+const convolution: Rule = ([x, filter], { strides, padding, dilations, data_format, explicit_paddings }) => {
+  if (data_format?.value !== 'NHWC') return null;
+  const [batch, ...sides] = x!.shape;
+  const length = (axis: 0 | 1): number => {
+    const stride = (strides!.value as readonly number[])[axis + 1]!;
+    const dilation = (dilations?.value as readonly number[] | undefined)?.[axis + 1] ?? 1;
+    if (padding!.value === 'SAME') return Math.ceil(sides[axis]! / stride);
+    const pads = (explicit_paddings?.value ?? []) as readonly number[];
+    const padded = sides[axis]! + (pads[2 * axis + 2] ?? 0) + (pads[2 * axis + 3] ?? 0);
+    return Math.ceil((padded - (filter!.shape[axis]! - 1) * dilation) / stride);
+  };
+  return [{ shape: [batch!, length(0), length(1), filter!.shape[3]!], dtype: x!.dtype }];
+};
+
+const vectors = (spec: TensorSpec, ...sizes: readonly (readonly number[])[]): TensorSpec[] =>
+  sizes.map((shape) => ({ shape, dtype: spec.dtype }));
+
+/**
+ * Output shapes of the ops that take longest to try, for a quick start. What is missing here, or gives null, is tried.
+ */
+export const shapeRules: Readonly<Record<string, Rule>> = {
+  Conv2D: convolution,
+  Conv2DBackpropInput: sized(0, 2),
+  Conv2DBackpropFilter: sized(1, 2),
+  FusedBatchNormV3: ([x, scale]) => {
+    const { shape } = scale!;
+    return [{ shape: x!.shape, dtype: x!.dtype }, ...vectors(scale!, shape, shape, shape, shape, [0])];
+  },
+  FusedBatchNormGradV3: ([dy, , scale]) => {
+    const { shape } = scale!;
+    return [{ shape: dy!.shape, dtype: dy!.dtype }, ...vectors(scale!, shape, shape, [], [])];
+  },
+  Relu: like(0),
+  ReluGrad: like(0),
+  MaxPoolGrad: like(0),
+  AvgPoolGrad: sized(0, 1),
+};

@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import { type Attribute, DT } from '../../src/step/captured/recording.ts';
+import { type RuleInput, shapeRules } from '../../src/step/captured/shape-rules.ts';
+import { createShapeInference } from '../../src/step/captured/shapes.ts';
+import { describeNative } from './captured-support.ts';
+
+const float = (...shape: number[]): RuleInput => ({ shape, dtype: DT.float32 });
+const sizes = (...values: number[]): RuleInput => ({
+  shape: [values.length],
+  dtype: DT.int32,
+  value: new Uint8Array(Int32Array.from(values).buffer),
+});
+const type: Attribute = { kind: 'type', value: DT.float32 };
+const ints = (...value: number[]): Attribute => ({ kind: 'ints', value });
+const text = (value: string): Attribute => ({ kind: 'string', value });
+const T = { T: type };
+const NHWC = { ...T, data_format: text('NHWC') };
+const pooling = { ...NHWC, ksize: ints(1, 2, 2, 1), strides: ints(1, 2, 2, 1), padding: text('VALID') };
+
+const convolutions = ['SAME', 'VALID', 'EXPLICIT'].flatMap((padding) =>
+  [1, 2, 3].flatMap((stride) =>
+    [1, 2].map((dilation) => ({
+      ...NHWC,
+      padding: text(padding),
+      strides: ints(1, stride, stride, 1),
+      dilations: ints(1, dilation, dilation, 1),
+      ...(padding === 'EXPLICIT' ? { explicit_paddings: ints(0, 0, 1, 2, 0, 1, 0, 0) } : {}),
+    })),
+  ),
+);
+const plain = convolutions[0]!;
+const norm = {
+  ...NHWC,
+  U: type,
+  epsilon: { kind: 'float', value: 1e-3 },
+  is_training: { kind: 'bool', value: true },
+} as const;
+const [x, c] = [float(2, 7, 6, 3), float(3)];
+
+const cases: [op: string, attributes: Record<string, Attribute>, inputs: RuleInput[], outputs: number][] = [
+  ...convolutions.map((attributes) => ['Conv2D', attributes, [x, float(3, 2, 3, 5)], 1] as (typeof cases)[number]),
+  ['Conv2DBackpropInput', plain, [sizes(2, 7, 6, 3), float(3, 3, 3, 5), float(2, 7, 6, 5)], 1],
+  ['Conv2DBackpropFilter', plain, [x, sizes(3, 3, 3, 5), float(2, 7, 6, 5)], 1],
+  ['FusedBatchNormV3', norm, [x, c, c, c, c], 6],
+  ['FusedBatchNormGradV3', norm, [x, x, c, c, c, float(0)], 5],
+  ['Relu', T, [x], 1],
+  ['ReluGrad', T, [x, x], 1],
+  ['MaxPoolGrad', pooling, [x, float(2, 3, 3, 3), float(2, 3, 3, 3)], 1],
+  ['AvgPoolGrad', pooling, [sizes(2, 7, 6, 3), float(2, 3, 3, 3)], 1],
+];
+
+describeNative('shape rules', (use) => {
+  test.each(cases)('%s agrees with TensorFlow %o', (op, attributes, inputs, outputs) => {
+    const ruled = shapeRules[op]!(inputs, attributes);
+    expect(ruled).not.toBeNull();
+    expect(ruled).toEqual(createShapeInference(use().binding!).execute(op, attributes, inputs, outputs));
+  });
+
+  test('every rule is tried', () => {
+    expect(new Set(cases.map(([op]) => op))).toEqual(new Set(Object.keys(shapeRules)));
+  });
+
+  test('an op is tried once per combination of shapes, constants included', () => {
+    const binding = use().binding!;
+    let ops = 0;
+    const counting = Object.create(binding, {
+      executeOp: {
+        value: (...call: Parameters<typeof binding.executeOp>) => {
+          if (call[0] === 'Reshape') ops++;
+          return binding.executeOp(...call);
+        },
+      },
+    });
+    const before = binding.getNumOfTensors();
+    const { infer } = createShapeInference(counting);
+    const reshape = (...shape: number[]) => infer('Reshape', T, [float(2, 6), sizes(...shape)], 1)[0]!.shape;
+    expect([reshape(3, 4), reshape(3, 4), reshape(12), reshape(3, -1)]).toEqual([[3, 4], [3, 4], [12], [3, 4]]);
+    expect(ops).toBe(3);
+    expect(binding.getNumOfTensors()).toBe(before);
+  });
+});
