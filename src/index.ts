@@ -46,6 +46,7 @@ export { planRun } from './prepare.ts';
 export { type Random, randomStream } from './random.ts';
 export type { Run, RunInfo, Snapshot } from './run.ts';
 export { classShares, imageWeights, type SamplingRule, samplingRules } from './sampling-weights.ts';
+export { globalNorm } from './step/global-norm.ts';
 export type {
   Backward,
   Gradients,

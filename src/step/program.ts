@@ -55,7 +55,10 @@ export function createStepProgram(
   const initialValues = Object.fromEntries(Object.entries(weights).map(([name, { values }]) => [name, values]));
   const slots = Object.fromEntries(
     definition.update
-      .slots(model.weights.filter(({ name }) => trained.has(name)))
+      .slots(
+        model.weights.filter(({ name }) => trained.has(name)),
+        model.weights,
+      )
       .map(({ name, shape, initial }) => [name, { shape, values: initial(initialValues) }]),
   );
   const split = (state: NamedTensors): { weights: NamedTensors; slots: NamedTensors } => ({

@@ -51,7 +51,8 @@ export interface SlotSpec {
 
 /** The optimizer as a pure function. The learning rate is `pass.inputs.learningRate`, a scalar. */
 export interface Update {
-  slots(weights: readonly WeightSpec[]): readonly SlotSpec[];
+  /** `trained`: the weights that get a gradient; `all`: those of the model, statistics and frozen ones too. */
+  slots(trained: readonly WeightSpec[], all: readonly WeightSpec[]): readonly SlotSpec[];
   /**
    * `weights` holds statistics too, already carried forward; `gradients` only what is trained.
    * Returns every weight and slot that changed.

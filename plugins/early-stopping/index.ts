@@ -1,0 +1,81 @@
+import { definePlugin, type Run, TailmixError, z } from 'tailmix';
+
+const name = 'early-stopping';
+
+const options = z.strictObject({
+  split: z
+    .enum(['validation', 'test'])
+    .default('validation')
+    .describe('What to judge by. `test` chooses the run’s length by the test set: its figures are no longer honest.'),
+  metric: z
+    .enum(['accuracy', 'balancedAccuracy', 'loss'])
+    .default('balancedAccuracy')
+    .describe('What must get better: an accuracy rise, the loss fall.'),
+  patience: z.int().positive().default(10).describe('Epochs without an improvement after which the run ends.'),
+  minDelta: z.number().min(0).default(0).describe('What is not better by more than this is no improvement.'),
+});
+
+type Options = z.output<typeof options>;
+
+/** The best so far; null before the first evaluation. */
+export interface Best {
+  epoch: number;
+  value: number;
+}
+
+/** `best`, or the given evaluation where it is better by more than `minDelta`. What is not a number never is. */
+export function improve(
+  best: Best | null,
+  now: Best,
+  { metric, minDelta }: Pick<Options, 'metric' | 'minDelta'>,
+): Best {
+  if (best === null || Number.isNaN(best.value)) return now;
+  const gain = metric === 'loss' ? best.value - now.value : now.value - best.value;
+  return gain > minDelta ? now : best;
+}
+
+const saved = z.object({ best: z.object({ epoch: z.int(), value: z.number() }).nullable() });
+
+/** Early stopping: ends the run when a metric has not improved for some epochs. */
+export default definePlugin({
+  name,
+  options,
+  apply({ hooks, info: { epochs }, warn }, options) {
+    const { split, metric, patience, minDelta } = options;
+    if (patience >= epochs) warn('NO_EFFECT', `patience ${patience} is not below the ${epochs} epochs of the run.`);
+    if (split === 'test') warn('NOT_INTENDED', 'the test set decides when the run ends: its figures flatter the run.');
+    let best: Best | null = null;
+
+    const stopWhenDue = (epoch: number, run: Run): void => {
+      if (best !== null && epoch < epochs && epoch - best.epoch >= patience) run.stop(reason(best, options));
+    };
+    // A run that ended so and is resumed has nothing left to do.
+    hooks.onTrainBegin.tap(name, (run) => stopWhenDue(run.resumedFrom, run));
+    hooks.onEpochEnd.tap(name, (metrics, run) => {
+      if (!metrics.test) return;
+      const evaluation = metrics[split];
+      if (!evaluation) throw noValidation();
+      best = improve(best, { epoch: metrics.epoch, value: evaluation[metric] }, { metric, minDelta });
+      stopWhenDue(metrics.epoch, run);
+    });
+    return {
+      save: () => ({ best }),
+      load: (state) => {
+        best = saved.parse(state).best;
+      },
+    };
+  },
+});
+
+/** Why a run was stopped. */
+export const reason = ({ epoch, value }: Best, { split, metric, patience, minDelta }: Options): string =>
+  `${name}: ${metric} on ${split} has not improved${minDelta > 0 ? ` by more than ${minDelta}` : ''} ` +
+  `in ${patience} epochs since epoch ${epoch} (${Number(value.toPrecision(4))})`;
+
+/** Nothing to judge by. */
+export const noValidation = (): TailmixError =>
+  new TailmixError(
+    'early-stopping.split: expected a validation split for `split: validation`, got none. ' +
+      'Set data.validation, or `split: test`.',
+    { code: 'NO_VALIDATION', kind: 'config', plugin: name },
+  );

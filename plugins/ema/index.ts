@@ -1,0 +1,83 @@
+import { definePlugin, type NamedTensors, type Predict, Stage, tf, type Update, z } from 'tailmix';
+
+const name = 'ema';
+
+const options = z.strictObject({
+  decay: z.number().min(0).lt(1).default(0.999).describe('Share of the average that is kept at each update.'),
+  warmup: z
+    .boolean()
+    .default(true)
+    .describe('Keep less at first, (1 + t)/(10 + t) after t updates, so that the initial weights fade.'),
+});
+
+type Options = z.output<typeof options>;
+
+const UPDATES = `${name}/updates`;
+
+const slotOf = (weight: string): string => `${name}/${weight}`;
+
+/** Decay of the next update: min(decay, (1 + t)/(10 + t)), t the updates so far, a scalar. */
+export const warmDecay = (decay: number, updates: tf.Tensor): tf.Tensor =>
+  tf.minimum(decay, updates.add(1).div(updates.add(10)));
+
+/**
+ * An update that also averages: a ← d·a + (1 − d)·w for every trained weight and every statistic, from the initial ones
+ * on. The weights themselves are updated as before.
+ */
+export function averaging(update: Update, { decay, warmup }: Options): Update {
+  return {
+    slots(trained, all) {
+      const statistics = all.filter(({ kind }) => kind === 'statistic');
+      const averages = [...trained, ...statistics].map(({ name, shape }) => ({
+        name: slotOf(name),
+        shape,
+        initial: (values: Readonly<Record<string, Float32Array>>) => values[name]!.slice(),
+      }));
+      const counter = { name: UPDATES, shape: [], initial: () => new Float32Array(1) };
+      return [...update.slots(trained, all), ...averages, ...(warmup ? [counter] : [])];
+    },
+    apply(weights, slots, gradients, pass) {
+      const next = update.apply(weights, slots, gradients, pass);
+      const now = { ...weights, ...next.weights };
+      const kept = warmup ? warmDecay(decay, slots[UPDATES]!) : tf.scalar(decay);
+      const taken = tf.sub(1, kept);
+      const averages = Object.keys(now)
+        .filter((weight) => slots[slotOf(weight)])
+        .map((weight) => [slotOf(weight), slots[slotOf(weight)]!.mul(kept).add(now[weight]!.mul(taken))]);
+      return {
+        weights: next.weights,
+        slots: {
+          ...next.slots,
+          ...Object.fromEntries(averages),
+          ...(warmup ? { [UPDATES]: slots[UPDATES]!.add(1) } : {}),
+        },
+      };
+    },
+  };
+}
+
+/** A prediction with the averages in the place of the weights that have one. */
+export const withAverages =
+  (predict: Predict): Predict =>
+  (weights, slots, images, pass) => {
+    const averages: NamedTensors = Object.fromEntries(
+      Object.keys(weights).map((weight) => [weight, slots[slotOf(weight)] ?? weights[weight]!]),
+    );
+    return predict(averages, slots, images, pass);
+  };
+
+/**
+ * Exponential moving average of weights and statistics, with which the run is evaluated.
+ *
+ * @see Polyak and Juditsky, Acceleration of Stochastic Approximation by Averaging, SIAM J. Control Optim. 30 (1992);
+ *   in this form, Szegedy et al., https://arxiv.org/abs/1512.00567, section 8
+ */
+export default definePlugin({
+  name,
+  options,
+  apply({ hooks, warn }, options) {
+    if (options.decay === 0) warn('NO_EFFECT', 'decay is 0: the average is the weights themselves.');
+    hooks.buildUpdate.tap({ name, stage: Stage.Smooth + 100 }, (update) => averaging(update, options));
+    hooks.buildPrediction.tap(name, withAverages);
+  },
+});

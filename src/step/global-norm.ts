@@ -1,0 +1,8 @@
+import type { NamedTensors } from '../models/types.ts';
+import { tf } from '../tf.ts';
+
+/** Euclidean norm of all elements of all tensors together, a scalar; 0 for none. */
+export const globalNorm = (tensors: NamedTensors): tf.Scalar =>
+  Object.values(tensors)
+    .reduce<tf.Tensor>((sum, tensor) => sum.add(tensor.square().sum()), tf.scalar(0))
+    .sqrt() as tf.Scalar;

@@ -1,0 +1,168 @@
+"""Reference numbers for test/plugins/optimisation, in float64 (written with torch 2.12): SAM and ASAM, averages, clipped
+gradients, and the large batches that accumulated ones must equal.
+
+Run: python test/reference/optimisation.py   (needs torch and numpy; writes optimisation.json beside itself)
+
+A network of two layers takes a few steps of SGD (rate 0.1, momentum 0.9, decay 0.01). Weights come from the formula of
+noise.py; pixel i of the images of step t is (7919 i + 31 t) mod 256, over 255; label j of step t is (j + 2 j t) mod 3.
+The hidden layer is centred by the batch's mean where `centred`, and carries its running mean.
+"""
+
+import json
+import pathlib
+import re
+
+import torch
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
+
+from noise import noise
+
+SHAPES = {"hidden/kernel": (12, 5), "classifier/kernel": (5, 3), "classifier/bias": (3,)}
+CLASS_WEIGHTS = torch.tensor([0.5, 1, 2]).double()
+BATCH, LEARNING_RATE, MOMENTUM, DECAY = 6, 0.1, 0.9, 0.01
+
+
+def images(step, size=BATCH):
+    pixels = (torch.arange(size * 12) * 7919 + step * 31) % 256
+    return pixels.reshape(size, 12).double() / 255
+
+
+def labels(step, size=BATCH):
+    j = torch.arange(size)
+    return (j + 2 * j * step) % 3
+
+
+class Net:
+    def __init__(self, centred):
+        self.centred = centred
+        self.weights = {
+            name: torch.nn.Parameter(torch.from_numpy(noise(name, torch.Size(shape).numel()).reshape(shape)).double())
+            for name, shape in SHAPES.items()
+        }
+        self.mean = torch.zeros(5).double()
+
+    def parameters(self):
+        return list(self.weights.values())
+
+    def logits(self, x, training):
+        hidden = x @ self.weights["hidden/kernel"]
+        if self.centred:
+            batch_mean = hidden.mean(0)
+            hidden = hidden - (batch_mean if training else self.mean)
+            if training:
+                self.mean = 0.9 * self.mean + 0.1 * batch_mean.detach()
+        return torch.relu(hidden) @ self.weights["classifier/kernel"] + self.weights["classifier/bias"]
+
+    def loss(self, x, y, reduction="weighted-mean"):
+        terms = torch.nn.functional.cross_entropy(self.logits(x, True), y, weight=CLASS_WEIGHTS, reduction="none")
+        return terms.sum() / (CLASS_WEIGHTS[y].sum() if reduction == "weighted-mean" else len(y))
+
+
+def plain(net, optimizer, x, y, reduction="weighted-mean"):
+    optimizer.zero_grad()
+    loss = net.loss(x, y, reduction)
+    loss.backward()
+    return loss.item()
+
+
+def sam(rho, adaptive):
+    """Foret et al. 2021, algorithm 1 and equation 2; ASAM, Kwon et al. 2021, equation 8 with T = |w|."""
+
+    def backward(net, optimizer, x, y):
+        loss = plain(net, optimizer, x, y)
+        mean = net.mean
+        with torch.no_grad():
+            before = [w.clone() for w in net.parameters()]
+            t = [w.abs() if adaptive else torch.ones_like(w) for w in before]
+            norm = torch.cat([(a * w.grad).flatten() for a, w in zip(t, net.parameters())]).norm()
+            for a, w in zip(t, net.parameters()):
+                w += rho * a**2 * w.grad / norm
+        plain(net, optimizer, x, y)
+        with torch.no_grad():
+            for w, old in zip(net.parameters(), before):
+                w.copy_(old)
+        net.mean = mean
+        return loss
+
+    return backward
+
+
+def clipped(by, limit):
+    def backward(net, optimizer, x, y):
+        loss = plain(net, optimizer, x, y)
+        (clip_grad_norm_ if by == "norm" else clip_grad_value_)(net.parameters(), limit)
+        return loss
+
+    return backward
+
+
+def numbers(values):
+    return [float(f"{v:.9g}") for v in values.flatten().tolist()]
+
+
+def sgd(net):
+    return torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=DECAY)
+
+
+def state(net):
+    return {**{name: numbers(w.detach()) for name, w in net.weights.items()}, "hidden/mean": numbers(net.mean)}
+
+
+def run(plugin, options, backward, steps=4):
+    net = Net(True)
+    optimizer = sgd(net)
+    losses = []
+    for step in range(1, steps + 1):
+        losses.append(backward(net, optimizer, images(step), labels(step)))
+        optimizer.step()
+    return {"plugin": plugin, "options": options, "losses": [float(f"{v:.9g}") for v in losses], "state": state(net)}
+
+
+def ema(options, decay_of, steps=4):
+    net, average = Net(True), Net(True)
+    optimizer = sgd(net)
+    for step in range(1, steps + 1):
+        plain(net, optimizer, images(step), labels(step))
+        optimizer.step()
+        decay = decay_of(step - 1)
+        with torch.no_grad():
+            for a, w in zip(average.parameters(), net.parameters()):
+                a.copy_(decay * a + (1 - decay) * w)
+            average.mean = decay * average.mean + (1 - decay) * net.mean
+    return {
+        "options": options,
+        "state": state(net),
+        "average": state(average),
+        "logits": numbers(average.logits(images(9), False).detach()),
+    }
+
+
+def large_batches(reduction, clip):
+    """An epoch of five steps, two to an update: batches of 12, 12 and 6."""
+    net = Net(False)
+    optimizer = sgd(net)
+    for group in [(1, 2), (3, 4), (5,)]:
+        x, y = torch.cat([images(t) for t in group]), torch.cat([labels(t) for t in group])
+        plain(net, optimizer, x, y, reduction)
+        if clip:
+            clip_grad_norm_(net.parameters(), clip)
+        optimizer.step()
+    return {"reduction": reduction, "clip": clip, "state": state(net)}
+
+
+result = {
+    "torch": torch.__version__.split("+")[0],
+    "gradients": [
+        run("sam", {"rho": 0.3}, sam(0.3, False)),
+        run("sam", {"rho": 0.8, "adaptive": True}, sam(0.8, True)),
+        run("grad-clip", {"limit": 0.2}, clipped("norm", 0.2)),
+        run("grad-clip", {"by": "value", "limit": 0.05}, clipped("value", 0.05)),
+    ],
+    "averages": [
+        ema({"decay": 0.7, "warmup": False}, lambda t: 0.7),
+        ema({"decay": 0.2, "warmup": True}, lambda t: min(0.2, (1 + t) / (10 + t))),
+    ],
+    "accumulated": [large_batches(reduction, clip) for reduction in ["weighted-mean", "mean"] for clip in [None, 0.2]],
+}
+text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m.group(1)) + "]", json.dumps(result, indent=1))
+pathlib.Path(__file__).with_name("optimisation.json").write_text(text + "\n")

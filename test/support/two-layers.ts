@@ -1,0 +1,81 @@
+import { compose } from '../../src/compose.ts';
+import type { Model } from '../../src/models/types.ts';
+import type { Plugin } from '../../src/plugin.ts';
+import { trainFeeds } from '../../src/step/inputs.ts';
+import { createOptimizer } from '../../src/step/optimizers.ts';
+import { createStepProgram } from '../../src/step/program.ts';
+import { signatureFor } from '../../src/step/signature.ts';
+import type { HostArray, Signature } from '../../src/step/types.ts';
+import { tf } from '../../src/tf.ts';
+import { noise } from '../models/reference.ts';
+import { at, infoWithCounts, mixBatch } from './plugins.ts';
+
+const SIZE = 6;
+const IMAGE: [number, number, number] = [2, 2, 3];
+const SHAPES = { 'hidden/kernel': [12, 5], 'classifier/kernel': [5, 3], 'classifier/bias': [3] };
+
+/** Pixels of a step of test/reference/optimisation.py. */
+export const pixels = (step: number, size = SIZE): Uint8Array =>
+  Uint8Array.from({ length: size * 12 }, (_, i) => (i * 7919 + step * 31) % 256);
+
+/** The network of test/reference/optimisation.py. */
+const twoLayers = (centred: boolean): Model => ({
+  name: 'two-layers',
+  stages: ['input'],
+  featureSize: 5,
+  weights: [
+    ...Object.entries(SHAPES).map(([name, shape]) => ({
+      name,
+      shape,
+      kind: 'kernel' as const,
+      initial: () =>
+        noise(
+          name,
+          shape.reduce((a, b) => a * b, 1),
+        ),
+    })),
+    { name: 'hidden/mean', shape: [5], kind: 'statistic', initial: () => new Float32Array(5) },
+  ],
+  forward(weights, images, pass) {
+    const x = pass.atStage('input', images);
+    const hidden = tf.matMul(x.reshape([-1, 12]) as tf.Tensor2D, weights['hidden/kernel'] as tf.Tensor2D);
+    const [mean, before] = [hidden.mean(0), weights['hidden/mean']!];
+    const features = (centred ? hidden.sub(pass.training ? mean : before) : hidden).relu() as tf.Tensor2D;
+    const logits = tf.matMul(features, weights['classifier/kernel'] as tf.Tensor2D).add(weights['classifier/bias']!);
+    const statistics = centred && pass.training ? { 'hidden/mean': before.mul(0.9).add(mean.mul(0.1)) } : {};
+    return { logits: logits as tf.Tensor2D, features, statistics };
+  },
+});
+
+/** Its step with plugins, and what an epoch of `steps` steps is fed. */
+export function twoLayerSteps(
+  plugins: readonly Plugin[],
+  { centred = true, reduction = 'weighted-mean' as 'weighted-mean' | 'mean', steps = 4 } = {},
+) {
+  const composition = compose(plugins, infoWithCounts([10, 6, 4], { stepsPerEpoch: steps, epochs: 4 }));
+  const program = createStepProgram(twoLayers(centred), composition, {
+    seed: 0,
+    imageShape: IMAGE,
+    mean: [0, 0, 0],
+    std: [1, 1, 1],
+    batchSizes: [SIZE],
+    evaluateBatchSize: SIZE,
+    optimizer: createOptimizer({ name: 'sgd', learningRate: 0.1, momentum: 0.9, nesterov: false, weightDecay: 0.01 }),
+  });
+  const calls = Array.from({ length: steps }, (_, i): [Signature, Record<string, HostArray>] => {
+    const step = i + 1;
+    const labels = Int32Array.from({ length: SIZE }, (_, j) => (j + 2 * j * step) % 3);
+    const { batch, targets } = mixBatch(composition, labels, at(1, step, step));
+    const feeds = trainFeeds({
+      batch,
+      targets,
+      images: pixels(step),
+      imageShape: IMAGE,
+      classWeights: Float64Array.of(0.5, 1, 2),
+      learningRate: 0.1,
+      reduction,
+    });
+    return [signatureFor(program, 'train', batch.variants, SIZE), feeds];
+  });
+  return { program, calls, predict: signatureFor(program, 'predict', {}) };
+}
