@@ -47,10 +47,10 @@ const twoLayers = (centred: boolean): Model => ({
   },
 });
 
-/** Its step with plugins, and what an epoch of `steps` steps is fed. */
+/** Its step with plugins, and what an epoch of `steps` steps is fed; the last has `lastSize` images. */
 export function twoLayerSteps(
   plugins: readonly Plugin[],
-  { centred = true, reduction = 'weighted-mean' as 'weighted-mean' | 'mean', steps = 4 } = {},
+  { centred = true, reduction = 'weighted-mean' as 'weighted-mean' | 'mean', steps = 4, lastSize = SIZE } = {},
 ) {
   const composition = compose(plugins, infoWithCounts([10, 6, 4], { stepsPerEpoch: steps, epochs: 4 }));
   const program = createStepProgram(twoLayers(centred), composition, {
@@ -58,24 +58,25 @@ export function twoLayerSteps(
     imageShape: IMAGE,
     mean: [0, 0, 0],
     std: [1, 1, 1],
-    batchSizes: [SIZE],
+    batchSizes: [...new Set([SIZE, lastSize])],
     evaluateBatchSize: SIZE,
     optimizer: createOptimizer({ name: 'sgd', learningRate: 0.1, momentum: 0.9, nesterov: false, weightDecay: 0.01 }),
   });
   const calls = Array.from({ length: steps }, (_, i): [Signature, Record<string, HostArray>] => {
     const step = i + 1;
-    const labels = Int32Array.from({ length: SIZE }, (_, j) => (j + 2 * j * step) % 3);
+    const size = step === steps ? lastSize : SIZE;
+    const labels = Int32Array.from({ length: size }, (_, j) => (j + 2 * j * step) % 3);
     const { batch, targets } = mixBatch(composition, labels, at(1, step, step));
     const feeds = trainFeeds({
       batch,
       targets,
-      images: pixels(step),
+      images: pixels(step, size),
       imageShape: IMAGE,
       classWeights: Float64Array.of(0.5, 1, 2),
       learningRate: 0.1,
       reduction,
     });
-    return [signatureFor(program, 'train', batch.variants, SIZE), feeds];
+    return [signatureFor(program, 'train', batch.variants, size), feeds];
   });
   return { program, calls, predict: signatureFor(program, 'predict', {}) };
 }
