@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { runJsonSchema, sweepJsonSchema } from '../config/json-schema.ts';
+import { type DescribedPlugin, runJsonSchema, sweepJsonSchema } from '../config/json-schema.ts';
 import { messageOf } from '../errors.ts';
 import { withOptionsTable } from '../options-table.ts';
 import { schemaNotWritten } from './errors.ts';
@@ -23,7 +23,21 @@ export async function schemaFiles(): Promise<Record<string, string>> {
     'configs/schema.json': text(runJsonSchema(plugins)),
     'configs/sweep-schema.json': text(sweepJsonSchema()),
     ...Object.fromEntries(cards),
+    'README.md': withPluginTable(readFileSync(join(packageRoot, 'README.md'), 'utf8'), plugins),
   };
+}
+
+/** The README with its table of plugins, between two marks, as the method cards have it. */
+function withPluginTable(readme: string, plugins: readonly DescribedPlugin[]): string {
+  const rows = plugins.map(
+    ({ definition: { name, provides = [] }, description }) =>
+      `| [\`${name}\`](plugins/${name}/README.md) | ${provides.join(', ') || '–'} | ${description} |`,
+  );
+  const table = ['| plugin | provides | what it does |', '|---|---|---|', ...rows].join('\n');
+  return readme.replace(
+    /(<!-- plugins -->\n)[\s\S]*?(\n<!-- \/plugins -->)/,
+    (_, start, end) => `${start}${table}${end}`,
+  );
 }
 
 /** `tailmix schema`: prints the JSON Schema of a run (or of a sweep), or writes all that is generated from the options. */
