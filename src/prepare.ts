@@ -71,7 +71,8 @@ export async function prepare(options: TrainerOptions): Promise<Preparation> {
   const data = isLoaded(options.data)
     ? options.data
     : await loadData(dataOptions.parse(options.data), options.onDataProgress && { onProgress: options.onDataProgress });
-  const { model, info } = describe(options, settings, data.info, Array.from(data.train.classCounts));
+  const { info: image, ...counts } = countsOf(data);
+  const { model, info } = describe(options, settings, image, counts);
   return { options, settings, data, model, info };
 }
 
@@ -80,13 +81,25 @@ export async function planRun(
   options: TrainerOptions,
 ): Promise<{ info: RunInfo; composition: Composition; plan: string }> {
   const settings = resolveSettings(options);
-  const { info: image, classCounts } = isLoaded(options.data)
-    ? { info: options.data.info, classCounts: Array.from(options.data.train.classCounts) }
-    : await describeData(dataOptions.parse(options.data));
-  const { info } = describe(options, settings, image, [...classCounts]);
+  const { data } = options;
+  const planned = isLoaded(data) ? null : await describeData(dataOptions.parse(data));
+  const { info: image, ...counts } = planned
+    ? {
+        info: planned.info,
+        classCounts: [...planned.classCounts],
+        validationCount: planned.validationPerClass * planned.info.classes.length,
+      }
+    : countsOf(data as LoadedData);
+  const { info } = describe(options, settings, image, counts);
   const composition = compose(options.plugins ?? [], info, options.known);
   return { info, composition, plan: formatPlan(composition, info) };
 }
+
+const countsOf = ({ info, train, validation }: LoadedData) => ({
+  info,
+  classCounts: Array.from(train.classCounts),
+  validationCount: validation?.indices.length ?? 0,
+});
 
 function resolveSettings({ name, method, seed = 0, train, evaluate, data }: TrainerOptions): Settings {
   const named = name ?? (isLoaded(data) ? data.info.name : data.name);
@@ -105,7 +118,7 @@ function describe(
   options: TrainerOptions,
   { name, seed, train, evaluate }: Settings,
   image: LoadedData['info'],
-  classCounts: number[],
+  { classCounts, validationCount }: Pick<RunInfo, 'classCounts' | 'validationCount'>,
 ): { model: Model; info: RunInfo } {
   const { classes, shape } = image;
   const model = isModel(options.model)
@@ -120,6 +133,7 @@ function describe(
     classes,
     classCounts,
     trainCount,
+    validationCount,
     imageShape: shape,
     epochs: train.epochs,
     batchSize: train.batchSize,

@@ -12,6 +12,8 @@ export interface RunInfo {
   classCounts: readonly number[];
   /** N, training images. */
   trainCount: number;
+  /** Images of the validation split; 0 without one. */
+  validationCount: number;
   /** `[height, width, channels]`. */
   imageShape: readonly [number, number, number];
   epochs: number;

@@ -40,7 +40,8 @@ export const bestPath = (runDirectory: string, split: 'validation' | 'test'): st
 export default definePlugin({
   name,
   options,
-  apply({ hooks }, { every, keep, best: split, metric }) {
+  apply({ hooks, info: { validationCount } }, { every, keep, best: split, metric }) {
+    if (split === 'validation' && validationCount === 0) throw noValidation();
     // After tracking: a run killed between the two repeats an epoch that was recorded, and none goes missing.
     const stage = Stage.Observe + 100;
     let best: number | null = null;
@@ -51,9 +52,8 @@ export default definePlugin({
       await hooks.onCheckpoint.promise({ path, epoch: snapshot.epoch, step: snapshot.step }, run);
     };
     const isBest = (metrics: EpochMetrics): boolean => {
-      if (split === 'none' || !metrics.test) return false;
-      const evaluation = metrics[split];
-      if (!evaluation) throw noValidation();
+      const evaluation = split === 'none' ? null : metrics[split];
+      if (!evaluation) return false;
       if (best !== null && evaluation[metric] <= best) return false;
       best = evaluation[metric];
       return true;

@@ -40,8 +40,9 @@ const saved = z.object({ best: z.object({ epoch: z.int(), value: z.number() }).n
 export default definePlugin({
   name,
   options,
-  apply({ hooks, info: { epochs }, warn }, options) {
+  apply({ hooks, info: { epochs, validationCount }, warn }, options) {
     const { split, metric, patience, minDelta } = options;
+    if (split === 'validation' && validationCount === 0) throw noValidation();
     if (patience >= epochs) warn('NO_EFFECT', `patience ${patience} is not below the ${epochs} epochs of the run.`);
     if (split === 'test') warn('NOT_INTENDED', 'the test set decides when the run ends: its figures flatter the run.');
     let best: Best | null = null;
@@ -52,9 +53,8 @@ export default definePlugin({
     // A run that ended so and is resumed has nothing left to do.
     hooks.onTrainBegin.tap(name, (run) => stopWhenDue(run.resumedFrom, run));
     hooks.onEpochEnd.tap(name, (metrics, run) => {
-      if (!metrics.test) return;
       const evaluation = metrics[split];
-      if (!evaluation) throw noValidation();
+      if (!evaluation) return;
       best = improve(best, { epoch: metrics.epoch, value: evaluation[metric] }, { metric, minDelta });
       stopWhenDue(metrics.epoch, run);
     });

@@ -99,7 +99,8 @@ describe('the best epoch', () => {
   });
 
   test('needs a validation split', async () => {
-    await expect(runThrough(epochs(1), { best: 'validation' })).rejects.toThrowErrorMatchingInlineSnapshot(
+    const without = smallInfo({ validationCount: 0 });
+    expect(() => compose([checkpoint({ best: 'validation' })], without)).toThrowErrorMatchingInlineSnapshot(
       `[TailmixError: checkpoint.best: expected a validation split for \`best: validation\`, got none. Set data.validation, or \`best: none\`.]`,
     );
   });

@@ -84,7 +84,9 @@ describe('early-stopping', () => {
   });
 
   test('says what is missing, and what is not meant so', async () => {
-    expect(await messageOfError(() => stopsAt({}, [null], [0.5]))).toMatchInlineSnapshot(
+    expect(
+      await messageOfError(async () => compose([earlyStopping()], smallInfo({ validationCount: 0 }))),
+    ).toMatchInlineSnapshot(
       `"early-stopping.split: expected a validation split for \`split: validation\`, got none. Set data.validation, or \`split: test\`."`,
     );
     expect(

@@ -9,6 +9,7 @@ export const smallInfo = (changes: Partial<RunInfo> = {}): RunInfo => ({
   classes: ['a', 'b', 'c', 'd'],
   classCounts: [20, 9, 4, 2],
   trainCount: 35,
+  validationCount: 8,
   imageShape: [8, 8, 3],
   epochs: 2,
   batchSize: 16,
