@@ -122,6 +122,19 @@ test('assignments wait for the reads of their variable, outputs for the assignme
   expect(inputsOf['s0/output/0']).toEqual(['s0/Mul_2', '^s0/done']);
 });
 
+test('constants whose use the optimizer would rewrite stand behind placeholders', () => {
+  const nodes = [x, constant(2, 2), constant(1, 1), op('RealDiv', [0, 1]), op('Mul', [3, 2]), op('PadV2', [4, 1])];
+  const graph = buildGraph(
+    [{ signature: signature('f', { x: [[2], 'float32'] }), recording: recording(...nodes) }],
+    {},
+  );
+  const inputsOf = Object.fromEntries(graph.nodes.map(({ name, inputs }) => [name, inputs]));
+  expect(inputsOf['s0/Const_1/hidden']).toEqual(['s0/Const_1']);
+  expect(inputsOf['s0/RealDiv_3']).toEqual(['s0/Placeholder_0', 's0/Const_1/hidden']);
+  expect(inputsOf['s0/Mul_4']).toEqual(['s0/RealDiv_3', 's0/Const_2']);
+  expect(inputsOf['s0/PadV2_5']).toEqual(['s0/Mul_4', 's0/Const_1']);
+});
+
 describeNative('saved_model.pb', () => {
   test('reads back with the protobuf library', () => {
     const attributes: OpNode['attributes'] = {

@@ -18,7 +18,7 @@ const CLASSES = 4;
 const TRAINED = ['conv', 'scale', 'shift', 'dense'];
 
 function forward(weights: NamedTensors, images: tf.Tensor, training: boolean) {
-  const pixels = images.mul(1 / 255).sub(tf.tensor1d([0.4, 0.5, 0.6])) as tf.Tensor4D;
+  const pixels = images.div(255).sub(tf.tensor1d([0.4, 0.5, 0.6])) as tf.Tensor4D;
   const x = tf.conv2d(pixels, weights.conv as tf.Tensor4D, 1, 'same');
   const [scale, shift, mean, variance] = ['scale', 'shift', 'mean', 'variance'].map(
     (name) => weights[name] as tf.Tensor1D,

@@ -52,6 +52,20 @@ const KEEP_ORDER: Readonly<Record<string, Attribute>> = {
 
 const REORDERED = new Set(['Add', 'AddV2', 'AddN', 'Mul', 'Maximum', 'Minimum']);
 
+/**
+ * Ops that the optimizer rewrites where an operand is constant (x / c to x · 1/c, x² to a square, (x · a) · b to
+ * x · ab), which changes the last bit. Behind a placeholder with a default it does not see the constant.
+ */
+const ARITHMETIC = new Set([...REORDERED, 'Sub', 'RealDiv', 'Div', 'DivNoNan', 'Pow']);
+
+/** Float constants of other values than 0 and 1, whose rewrites are exact. */
+function changesResults(node: RecordedNode): boolean {
+  if (node.kind !== 'constant' || !(node.value instanceof Uint8Array) || node.outputs[0]!.dtype !== DT.float32) {
+    return false;
+  }
+  return new Float32Array(node.value.buffer).some((value) => value !== 0 && value !== 1);
+}
+
 const FLOAT: Attribute = { kind: 'type', value: DT.float32 };
 const DTYPE_FLOAT = { dtype: FLOAT };
 
@@ -123,8 +137,12 @@ function addSignature(
   const updates = Object.entries(recording.state);
   const names = recording.nodes.map((node, index) => `${prefix}/${opOf(node)}_${index}`);
   const copied = new Set<number>();
-  const edge = ({ node, output }: Endpoint): string =>
-    copied.has(node) ? `${names[node]}/copy` : `${names[node]}${output > 0 ? `:${output}` : ''}`;
+  const hidden = new Set<number>();
+  const edge = ({ node, output }: Endpoint, consumer?: string): string => {
+    if (copied.has(node)) return `${names[node]}/copy`;
+    if (hidden.has(node) && ARITHMETIC.has(consumer ?? '')) return `${names[node]}/hidden`;
+    return `${names[node]}${output > 0 ? `:${output}` : ''}`;
+  };
   const reads = new Map<string, string>();
   for (const [index, node] of recording.nodes.entries()) {
     const name = names[index]!;
@@ -133,6 +151,14 @@ function addSignature(
       ...(node.owner === undefined ? {} : { owner: node.owner }),
     });
     if (node.kind === 'state') reads.set(node.name, name);
+    if (changesResults(node)) {
+      hidden.add(index);
+      const attributes: GraphNode['attributes'] = {
+        ...DTYPE_FLOAT,
+        shape: { kind: 'shape', value: node.outputs[0]!.shape },
+      };
+      nodes.push({ name: `${name}/hidden`, op: 'PlaceholderWithDefault', attributes, inputs: [name] });
+    }
     if (node.kind === 'input' && node.outputs[0]!.dtype === DT.float32 && updates.length > 0) {
       copied.add(index);
       nodes.push({ name: `${name}/copy`, op: 'DeepCopy', attributes: { T: FLOAT }, inputs: [name] });
@@ -164,7 +190,7 @@ function addSignature(
 function graphNode(
   name: string,
   node: RecordedNode,
-  edge: (from: Endpoint) => string,
+  edge: (from: Endpoint, consumer: string) => string,
   variables: ReadonlyMap<string, string>,
 ): GraphNode {
   const op = opOf(node);
@@ -182,7 +208,7 @@ function graphNode(
         name,
         op,
         attributes: REORDERED.has(op) ? { ...node.attributes, ...KEEP_ORDER } : node.attributes,
-        inputs: node.inputs.map(edge),
+        inputs: node.inputs.map((from) => edge(from, op)),
       };
   }
 }
