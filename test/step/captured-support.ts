@@ -126,8 +126,3 @@ export const liveTensors = (backend: Backend): [number, number] => [
   tf.memory().numTensors,
   backend.binding!.getNumOfTensors(),
 ];
-
-/** Expects the state of two engines to be the same bits. */
-export function expectSameState(a: Engine, b: Engine): void {
-  expect(a.read()).toEqual(b.read());
-}
