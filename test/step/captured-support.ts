@@ -1,10 +1,10 @@
-import { beforeAll, describe, expect } from 'vitest';
+import { beforeAll, describe } from 'vitest';
 import type { TensorFlowBinding } from '../../src/backend/binding.ts';
 import { type Backend, loadBackend } from '../../src/backend/load.ts';
 import { whyNotNative } from '../../src/backend/native.ts';
 import { type CaptureOptions, createCapturedEngine } from '../../src/step/captured/engine.ts';
 import { createEagerEngine } from '../../src/step/eager.ts';
-import type { Engine, HostArray, HostOutputs, Signature, StepFunction, StepProgram } from '../../src/step/types.ts';
+import type { HostArray, HostOutputs, Signature, StepFunction, StepProgram } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 
 const missing = whyNotNative('native');
