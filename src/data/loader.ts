@@ -117,8 +117,10 @@ function createThreadedLoader({ shape, augment, seed, prefetch, program }: Loade
   async function ready(slot: number, step: number): Promise<void> {
     threads.check();
     const state = (): number => Atomics.load(control, STATE + slot);
-    if (state() === ~step) return;
-    if (state() !== step) throw internal(`${slotCount} batches of the loader are held at once: release them`);
+    // Read once: a worker may turn the state from free to ready between two looks.
+    const seen = state();
+    if (seen === ~step) return;
+    if (seen !== step) throw internal(`${slotCount} batches of the loader are held at once: release them`);
     const start = performance.now();
     await threads.until(() => state() === ~step);
     waitMs += performance.now() - start;
