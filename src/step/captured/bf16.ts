@@ -40,6 +40,7 @@ const RULES: Readonly<Record<string, HalfRule>> = {
   Relu6Grad: { inputs: [1, 0], outputs: [0], when: 'first' },
   Add: { inputs: [0, 1], outputs: [0], when: 'all' },
   AddV2: { inputs: [0, 1], outputs: [0], when: 'all' },
+  BiasAdd: { inputs: [0, 1], outputs: [0], when: 'first' },
   Pad: { inputs: [0], outputs: [0], when: 'first' },
   PadV2: { inputs: [0, 2], outputs: [0], when: 'first' },
   Reshape: { inputs: [0], outputs: [0], when: 'first' },

@@ -6,6 +6,7 @@ import type { Engine, HostArray, HostOutputs, Signature, StepProgram } from '../
 import { type CanRun, toBfloat16 } from './bf16.ts';
 import { expectSame } from './compare.ts';
 import { backendNotNative, engineDisposed, runFailed, unknownCall } from './errors.ts';
+import { foldNorm } from './fold-norm.ts';
 import { buildGraph, type Graph } from './graph.ts';
 import { signatureKey } from './key.ts';
 import { packState } from './pack.ts';
@@ -85,7 +86,7 @@ export function createCapturedEngine(
     const first = once();
     retrace?.(signature);
     expectSame(signature.call, first, once());
-    const merged = mergeEqual(first);
+    const merged = mergeEqual(foldNorm(first));
     const recording = precision === 'bf16' ? toBfloat16(merged, canRun) : merged;
     parts.set(key, { signature, recording, index: parts.size });
   }
