@@ -135,6 +135,16 @@ test('constants whose use the optimizer would rewrite stand behind placeholders'
   expect(inputsOf['s0/PadV2_5']).toEqual(['s0/Mul_4', 's0/Const_1']);
 });
 
+test('a program with too many constants is refused', () => {
+  const huge: RecordedNode = { kind: 'constant', outputs: float(2 ** 27), value: new Uint8Array(2 ** 29) };
+  const graph = {
+    nodes: [{ name: 'c', op: 'Const', attributes: {}, inputs: [], value: huge }],
+    signatures: [],
+    groups: [],
+  };
+  expect(() => savedModelBytes(graph, [])).toThrowErrorMatchingInlineSnapshot(`[TailmixError: captured step: expected constants of less than 496 MiB, got 536870912 bytes. Make large host arrays inputs or state.]`);
+});
+
 describeNative('saved_model.pb', () => {
   test('reads back with the protobuf library', () => {
     const attributes: OpNode['attributes'] = {

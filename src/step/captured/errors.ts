@@ -148,10 +148,10 @@ export const graphRefused = (cause: unknown): CaptureError =>
     { code: 'CAPTURE_LOAD', cause },
   );
 
-/** More than protobuf holds. */
+/** More constants than a graph file holds. */
 export const graphTooLarge = (bytes: number): CaptureError =>
   new CaptureError(
-    `captured step: expected constants of less than 2 GiB, got ${bytes} bytes. Make large host arrays inputs or state.`,
+    `captured step: expected constants of less than 496 MiB, got ${bytes} bytes. Make large host arrays inputs or state.`,
     { code: 'CAPTURE_SIZE' },
   );
 

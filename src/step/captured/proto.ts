@@ -1,4 +1,5 @@
 import type { Signature } from '../types.ts';
+import { graphTooLarge } from './errors.ts';
 import type { Graph, GraphNode } from './graph.ts';
 import { type Attribute, type ConstantNode, DT } from './recording.ts';
 import { bytes, entry, float, floats, int, ints, message, text, toBytes, type Wire } from './wire.ts';
@@ -6,11 +7,19 @@ import { bytes, entry, float, floats, int, ints, message, text, toBytes, type Wi
 /** Of TensorFlow 2.16; a producer that is too old makes TensorFlow imitate the ops of its time. */
 const GRAPH_VERSION = 1766;
 
+/** Bytes of all constants; a string, which the file is built as, holds 2²⁹. */
+const LARGEST = 2 ** 29 - 2 ** 24;
+
+const byteLength = (value: ConstantNode['value']): number =>
+  value instanceof Uint8Array ? value.length : value.reduce((sum, { length }) => sum + length, 0);
+
 /** Tag of the one MetaGraph. */
 export const TAG = 'serve';
 
 /** The graph as the bytes of a `saved_model.pb` (tensorflow/core/protobuf), with a definition of each signature. */
 export function savedModelBytes(graph: Graph, signatures: readonly Signature[]): Uint8Array {
+  const size = graph.nodes.reduce((sum, { value }) => sum + (value ? byteLength(value.value) : 0), 0);
+  if (size > LARGEST) throw graphTooLarge(size);
   const info = message(1, text(4, TAG));
   const versions = message(4, int(1, GRAPH_VERSION));
   const definition = message(2, ...graph.nodes.map(node), versions);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TensorFlowBinding, TensorMetadata } from '../../backend/binding.ts';
 import type { HostArray } from '../types.ts';
-import { graphRefused, graphTooLarge } from './errors.ts';
+import { graphRefused } from './errors.ts';
 import { TAG } from './proto.ts';
 import { DT } from './recording.ts';
 
@@ -30,11 +30,8 @@ export interface Session {
   dispose(): void;
 }
 
-const LIMIT = 2 ** 31;
-
 /** Loads the bytes of a `saved_model.pb`. The folder that TensorFlow wants them in is gone when this returns. */
 export function openSession(binding: TensorFlowBinding, model: Uint8Array): Session {
-  if (model.length >= LIMIT) throw graphTooLarge(model.length);
   const folder = mkdtempSync(join(tmpdir(), 'captured-'));
   let id: number;
   try {
