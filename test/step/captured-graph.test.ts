@@ -142,7 +142,9 @@ test('a program with too many constants is refused', () => {
     signatures: [],
     groups: [],
   };
-  expect(() => savedModelBytes(graph, [])).toThrowErrorMatchingInlineSnapshot(`[TailmixError: captured step: expected constants of less than 496 MiB, got 536870912 bytes. Make large host arrays inputs or state.]`);
+  expect(() => savedModelBytes(graph, [])).toThrowErrorMatchingInlineSnapshot(
+    `[TailmixError: captured step: expected constants of less than 496 MiB, got 536870912 bytes. Make large host arrays inputs or state.]`,
+  );
 });
 
 describeNative('saved_model.pb', () => {
