@@ -1,4 +1,5 @@
 import { type Composition, tapsOf } from './compose.ts';
+import type { CountSummary } from './data/types.ts';
 import { heldBy } from './plugin.ts';
 import type { RunInfo } from './run.ts';
 
@@ -8,21 +9,29 @@ const line = (name: string, text: string): string => `${name.padEnd(COLUMN)}${te
 /**
  * What will run, as a table: each hook with its taps in order (stage in brackets), capabilities, inputs, variants,
  * the long tail, warnings. Printed by `tailmix plan`, at the start of a run, and kept as `plan.txt`.
+ *
+ * @param unread - what is known of class counts that come with data that is not there
  */
 export function formatPlan(
   { hooks, plugins, provides, inputs, variants, draws, warnings }: Composition,
   info: RunInfo,
+  unread: CountSummary | null = null,
 ): string {
   const { classCounts, classes } = info;
-  const largest = Math.max(...classCounts);
-  const smallest = Math.min(...classCounts);
+  const largest = unread?.largest ?? Math.max(...classCounts);
+  const smallest = unread?.smallest ?? Math.min(...classCounts);
   const lines = [
     line('run', `${info.name}, seed ${info.seed}`),
     line(
       'data',
       `${info.dataset}: ${info.trainCount} images, ${classes.length} classes, ratio ${formatRatio(largest / smallest)}`,
     ),
-    line('class counts', formatCounts(classCounts)),
+    line(
+      'class counts',
+      unread
+        ? `${unread.largest} to ${unread.smallest}; each stands in ${unread.source}, which is not under the data root`
+        : formatCounts(classCounts),
+    ),
     line('steps', `${info.epochs} epochs × ${info.stepsPerEpoch} steps of ${info.batchSize}`),
     '',
     ...tapsOf(hooks).map(([hook, taps]) => line(hook, taps.map(({ name, stage }) => `${name}(${stage})`).join('  '))),

@@ -2,9 +2,10 @@ import type { z } from 'zod';
 import type { BackendChoice } from './backend/load.ts';
 import { type Composition, compose } from './compose.ts';
 import { evaluateOptions, trainOptions } from './config/schema.ts';
-import { describeData, loadData } from './data/load-data.ts';
+import { describeData, hasCounts, loadData } from './data/load-data.ts';
 import { type DataInput, dataOptions } from './data/options.ts';
-import type { LoadedData, ReadProgress } from './data/types.ts';
+import { longTailCounts } from './data/profile.ts';
+import type { CountSummary, DataPlan, LoadedData, ReadProgress } from './data/types.ts';
 import { createModel, modelOptions } from './models/index.ts';
 import type { Model } from './models/types.ts';
 import { formatPlan } from './plan.ts';
@@ -76,23 +77,35 @@ export async function prepare(options: TrainerOptions): Promise<Preparation> {
   return { options, settings, data, model, info };
 }
 
-/** What would run, without TensorFlow and, for known data sets, without data. */
+/**
+ * What would run, without TensorFlow and, for known data sets, without data. Where the class counts come with data that
+ * is not there, `unread` says what is known of them, and those of `info` are a stand-in of the same range.
+ */
 export async function planRun(
   options: TrainerOptions,
-): Promise<{ info: RunInfo; composition: Composition; plan: string }> {
+): Promise<{ info: RunInfo; composition: Composition; plan: string; unread: CountSummary | null }> {
   const settings = resolveSettings(options);
   const { data } = options;
   const planned = isLoaded(data) ? null : await describeData(dataOptions.parse(data));
   const { info: image, ...counts } = planned
     ? {
         info: planned.info,
-        classCounts: [...planned.classCounts],
+        classCounts: countsToCompose(planned),
         validationCount: planned.validationPerClass * planned.info.classes.length,
       }
     : countsOf(data as LoadedData);
-  const { info } = describe(options, settings, image, counts);
+  const unread = planned && !hasCounts(planned.classCounts) ? planned.classCounts : null;
+  const { info } = describe(options, settings, image, counts, unread?.total);
   const composition = compose(options.plugins ?? [], info, options.known);
-  return { info, composition, plan: formatPlan(composition, info) };
+  return { info, composition, plan: formatPlan(composition, info, unread), unread };
+}
+
+/** Class counts, else numbers from the largest class to the smallest: enough to compose plugins, never to train. */
+function countsToCompose({ info, classCounts }: DataPlan): number[] {
+  if (hasCounts(classCounts)) return [...classCounts];
+  const { largest, smallest } = classCounts;
+  const profile = { profile: 'exp', ratio: largest / smallest, mu: 0 } as const;
+  return longTailCounts(largest, info.classes.length, profile);
 }
 
 const countsOf = ({ info, train, validation }: LoadedData) => ({
@@ -119,12 +132,12 @@ function describe(
   { name, seed, train, evaluate }: Settings,
   image: LoadedData['info'],
   { classCounts, validationCount }: Pick<RunInfo, 'classCounts' | 'validationCount'>,
+  trainCount = classCounts.reduce((a, b) => a + b, 0),
 ): { model: Model; info: RunInfo } {
   const { classes, shape } = image;
   const model = isModel(options.model)
     ? options.model
     : createModel(modelOptions.parse(options.model), { classes: classes.length, imageShape: shape });
-  const trainCount = classCounts.reduce((a, b) => a + b, 0);
   const steps = trainCount / train.batchSize;
   const info: RunInfo = {
     name,

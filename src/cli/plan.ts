@@ -11,7 +11,9 @@ export async function plan(
   { json, set = [], ...flags }: ConfigFlags & { json?: boolean },
 ): Promise<number> {
   const config = await loadConfig(path, { ...context, set, overrides: overridesOf(flags) });
-  const { info, composition, plan: table } = await planRun({ ...trainerOptions(config), known: await knownPlugins() });
+  const planned = await planRun({ ...trainerOptions(config), known: await knownPlugins() });
+  const { composition, plan: table, unread } = planned;
+  const info = unread ? { ...planned.info, classCounts: unread } : planned.info;
   const { provides, inputs, variants, warnings } = composition;
   const hash = config.hash;
   if (json) printJson({ config: config.resolved, hash, info, provides, inputs, variants, warnings, plan: table });

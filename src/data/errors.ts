@@ -84,6 +84,25 @@ export const datasetMissing = (name: string, root: string, layouts: readonly str
     `data.root: expected "${name}" as ${layouts.join(' or ')} under ${root}; found neither. Set data.root, --data-root or TAILMIX_DATA.`,
   );
 
+/** The images of a known data set are there, and nothing reads them yet. */
+export const readerMissing = (name: string, folder: string): TailmixError =>
+  run(
+    'DATA_READER',
+    `data.name: expected a data set that this version reads; "${name}" is there (${folder}), and can only be planned. Put its images into class folders and set data.name to image-folder.`,
+  );
+
+/** An option that needs the class counts, which come with data that is not there. */
+export const countsUnknown = (
+  option: 'profile' | 'validation',
+  got: string,
+  name: string,
+  source: string,
+): TailmixError =>
+  config(
+    'DATA_COUNTS',
+    `data.${option}: expected "${name}" with its class counts, which are in ${source}; got ${got} without that file. Set data.root to its folder, or leave data.${option} out.`,
+  );
+
 /** A folder of class folders is not there. */
 export const folderMissing = (folder: string): TailmixError =>
   run(

@@ -1,10 +1,10 @@
-import { channelCount, emptyClass, validationTooLarge } from './errors.ts';
+import { channelCount, countsUnknown, emptyClass, validationTooLarge } from './errors.ts';
 import type { DataOptions } from './options.ts';
 import { fitLongTail, type Profile } from './profile.ts';
 import { datasets } from './registry.ts';
 import { packedRoot } from './root.ts';
 import { concatenate, cutRows, drawRows, rowsByClass, subsetOf } from './subset.ts';
-import type { DataPlan, ImageInfo, LoadedData, ReadContext } from './types.ts';
+import type { CountSummary, DataPlan, ImageInfo, LoadedData, ReadContext } from './types.ts';
 
 /**
  * What a run will train on, without reading an image: counts of a known set come from what is known of it; of class
@@ -12,9 +12,13 @@ import type { DataPlan, ImageInfo, LoadedData, ReadContext } from './types.ts';
  */
 export async function describeData(options: DataOptions): Promise<DataPlan> {
   const dataset = datasets[options.name];
-  const info = await dataset.describe(options);
-  return { ...plan(info, info.fullCounts, options), info: withStatistics(info, options) };
+  const info = withStatistics(await dataset.describe(options), options);
+  const { fullCounts } = info;
+  return { ...(hasCounts(fullCounts) ? plan(info, fullCounts, options) : planUnread(info, fullCounts, options)), info };
 }
+
+/** Whether class counts are known, and not only summed up. */
+export const hasCounts = (counts: DataPlan['classCounts']): counts is readonly number[] => Array.isArray(counts);
 
 /**
  * Opens a data set and draws its subsets: first the validation part (the same number in every class) from all training
@@ -45,7 +49,21 @@ export async function loadData(
   };
 }
 
-function plan(info: ImageInfo, fullCounts: readonly number[], options: DataOptions): Omit<DataPlan, 'info'> {
+/** The plan of a set whose counts come with its data, without that data: all images, or nothing can be said. */
+function planUnread({ name }: ImageInfo, summary: CountSummary, options: DataOptions): Omit<DataPlan, 'info'> {
+  const dataset = datasets[options.name];
+  const { profile = dataset.profile, validation, augment = dataset.augment } = options;
+  if (profile !== 'none') throw countsUnknown('profile', `"${profile}"`, name, summary.source);
+  if (validation > 0) throw countsUnknown('validation', String(validation), name, summary.source);
+  return { profile, classCounts: summary, validationPerClass: 0, augment };
+}
+
+/** What a run trains on, from the images per class. */
+function plan(
+  info: ImageInfo,
+  fullCounts: readonly number[],
+  options: DataOptions,
+): Omit<DataPlan, 'info'> & { classCounts: readonly number[] } {
   const dataset = datasets[options.name];
   const profile: Profile = { ...options, profile: options.profile ?? dataset.profile };
   const smallest = Math.min(...fullCounts);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Data sets that ship with tailmix. */
-export const datasetNames = ['digits', 'cifar10', 'image-folder'] as const;
+export const datasetNames = ['digits', 'cifar10', 'cifar100', 'cinic10', 'inat2018', 'image-folder'] as const;
 export type DatasetName = (typeof datasetNames)[number];
 
 /** Shapes of the training set: see {@link longTailCounts}. */
@@ -30,9 +30,7 @@ const perChannel = z.array(z.number()).min(1);
 
 /** The `data` section of a run: which images, how long the tail, and how they are read. */
 export const dataOptions = z.strictObject({
-  name: z
-    .enum(datasetNames)
-    .describe('Data set: `digits` comes with tailmix, `cifar10` and `image-folder` are read from `root`.'),
+  name: z.enum(datasetNames).describe('Data set: `digits` comes with tailmix, the others are read from `root`.'),
   root: z
     .string()
     .min(1)
@@ -42,7 +40,7 @@ export const dataOptions = z.strictObject({
     .enum(profileNames)
     .optional()
     .describe(
-      'Images per class: `exp` falls exponentially, `step` has two levels, `none` keeps all. Default: `exp`; for image-folder `none`.',
+      'Images per class: `exp` falls exponentially, `step` has two levels, `none` keeps all. Default: `exp`; for inat2018 and image-folder `none`.',
     ),
   ratio: z.number().min(1).default(100).describe('Imbalance ratio: largest class over smallest. Not used by `none`.'),
   mu: z.number().gt(0).lt(1).default(0.5).describe('Fraction of classes that are small; `step` only.'),
@@ -63,7 +61,9 @@ export const dataOptions = z.strictObject({
   augment: z
     .array(transformOptions)
     .optional()
-    .describe('Transforms of training images, in order. Default: pad-crop and flip for cifar10, else none.'),
+    .describe(
+      'Transforms of training images, in order. Default: pad-crop and flip for cifar10, cifar100 and cinic10, flip for inat2018, else none.',
+    ),
   mean: perChannel.optional().describe('Mean per channel of pixels in 0…1. Default: that of the data set.'),
   std: z
     .array(z.number().positive())

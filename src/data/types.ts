@@ -12,10 +12,22 @@ export interface ImageInfo {
   std: readonly number[];
 }
 
+/** What is published of the training images per class, where the counts themselves come with the data. */
+export interface CountSummary {
+  /** Training images. */
+  total: number;
+  /** Images of the largest class. */
+  largest: number;
+  /** Images of the smallest class. */
+  smallest: number;
+  /** File with the counts. */
+  source: string;
+}
+
 /** What is known of a data set without reading its images, so that `tailmix plan` works anywhere. */
 export interface DatasetInfo extends ImageInfo {
-  /** Training images per class before validation and long-tail profile, `[C]`. */
-  fullCounts: readonly number[];
+  /** Training images per class before validation and long-tail profile, `[C]`, or what is known of them. */
+  fullCounts: readonly number[] | CountSummary;
   /** Size of the test split. */
   testCount: number;
 }
@@ -24,8 +36,8 @@ export interface DatasetInfo extends ImageInfo {
 export interface DataPlan {
   info: DatasetInfo;
   profile: ProfileName;
-  /** Training images per class after validation and profile, `[C]`. */
-  classCounts: readonly number[];
+  /** Training images per class after validation and profile, `[C]`, or what is known of them. */
+  classCounts: readonly number[] | CountSummary;
   /** Images per class of the validation part; 0 for none. */
   validationPerClass: number;
   /** Transforms of training images, in order. */

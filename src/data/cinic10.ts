@@ -1,0 +1,54 @@
+import { join } from 'node:path';
+import { type ClassFolders, folderExists, listClassFolders } from './class-folders.ts';
+import { datasetMissing } from './errors.ts';
+import { readClassFolders } from './pack-folders.ts';
+import { dataRoot } from './root.ts';
+import type { Dataset, DatasetInfo } from './types.ts';
+
+const info: DatasetInfo = {
+  name: 'cinic10',
+  classes: ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'],
+  shape: [32, 32, 3],
+  mean: [0.47889522, 0.47227842, 0.43047404],
+  std: [0.24205776, 0.23828046, 0.25874835],
+  fullCounts: Array.from({ length: 10 }, () => 9000),
+  testCount: 90_000,
+};
+
+/**
+ * CINIC-10 (Darlow et al. 2018) from its class folders `train/<class>/…`, `valid/<class>/…`. A run trains on `train` and
+ * is evaluated on `valid`, as Chou et al. 2020 do; `test`, which contains the test images of CIFAR-10, is not read.
+ */
+export const cinic10: Dataset = {
+  profile: 'exp',
+  augment: [
+    { name: 'pad-crop', padding: 4 },
+    { name: 'flip', probability: 0.5 },
+  ],
+  describe({ root }) {
+    const place = find(dataRoot(root));
+    if (place === null) return info;
+    const fullCounts = info.classes.map(() => 0);
+    for (const { label } of place.train.files) fullCounts[label]!++;
+    return { ...info, fullCounts, testCount: place.valid.files.length };
+  },
+  async read({ root, onCorrupt }, context) {
+    const place = find(dataRoot(root));
+    if (place === null) throw datasetMissing('cinic10', dataRoot(root), layouts);
+    const decode = { shape: info.shape, resize: false, onCorrupt };
+    const train = await readClassFolders('train', place.train, decode, context);
+    const test = await readClassFolders('test', place.valid, decode, context);
+    return { info, train: train.split, test: test.split, skipped: [...train.skipped, ...test.skipped] };
+  },
+};
+
+const layouts = ['train/<class>/<image> and valid/<class>/<image>', 'the same in CINIC-10/'];
+
+/** Looks in the root, in `cinic10/` and `CINIC-10/` below it. */
+function find(root: string): { train: ClassFolders; valid: ClassFolders } | null {
+  const bases = [root, join(root, 'cinic10'), join(root, 'CINIC-10')];
+  const base = bases.find((folder) => folderExists(join(folder, 'train')) && folderExists(join(folder, 'valid')));
+  if (base === undefined) return null;
+  const list = (split: string): ClassFolders => listClassFolders(join(base, split), { classes: info.classes });
+  return { train: list('train'), valid: list('valid') };
+}

@@ -1,0 +1,138 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { describeData, loadData } from '../../src/data/load-data.ts';
+import { type DataInput, dataOptions } from '../../src/data/options.ts';
+import { datasets } from '../../src/data/registry.ts';
+import { planRun } from '../../src/prepare.ts';
+import reference from '../reference/long-tail-counts.json' with { type: 'json' };
+import { writeTree } from '../support/image-tree.ts';
+import { messageOfError } from '../support/message.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+const describeAt = (root: string, input: DataInput) => describeData(dataOptions.parse({ root, ...input }));
+const loadAt = (root: string, input: DataInput, cache?: string) =>
+  loadData(dataOptions.parse({ root, ...input }), cache === undefined ? {} : { cache });
+
+describe.each(Object.entries(datasets).filter(([name]) => name !== 'image-folder'))('%s', (name, dataset) => {
+  test('says of itself what a plan needs, and consistently', async () => {
+    const { info, augment } = await describeAt('/nowhere', { name: name as keyof typeof datasets });
+    expect(info.name).toBe(name);
+    expect(new Set(info.classes).size).toBe(info.classes.length);
+    expect([info.mean.length, info.std.length]).toEqual([info.shape[2], info.shape[2]]);
+    expect(augment).toBe(dataset.augment);
+    if (Array.isArray(info.fullCounts)) expect(info.fullCounts).toHaveLength(info.classes.length);
+  });
+});
+
+test.each(reference)('the plan of $set $profile $ratio has the counts of LDAM-DRW, without data', async (row) => {
+  const input = { name: row.set, profile: row.profile, ratio: row.ratio } as DataInput;
+  expect((await describeAt('/nowhere', input)).classCounts).toEqual(row.counts);
+});
+
+test.each([
+  ['cifar100', 100, 10_000],
+  ['cinic10', 10, 90_000],
+  ['inat2018', 8142, 24_426],
+] as const)('%s has %i classes and is tested on %i images', async (name, classes, testCount) => {
+  const { info } = await describeAt('/nowhere', { name });
+  expect([info.classes.length, info.testCount]).toEqual([classes, testCount]);
+});
+
+test('cifar100: fine labels in alphabetical order', async () => {
+  const { classes } = (await describeAt('/nowhere', { name: 'cifar100' })).info;
+  expect(classes).toEqual([...classes].sort());
+  expect([classes[0], classes[99]]).toEqual(['apple', 'worm']);
+});
+
+test('cinic10 trains on train and is evaluated on valid', async () => {
+  const root = await temporaryFolder();
+  const { classes } = (await describeAt('/nowhere', { name: 'cinic10' })).info;
+  const each = (count: number) => Object.fromEntries(classes.map((name) => [name, count]));
+  await writeTree(join(root, 'CINIC-10'), { train: each(3), valid: each(2), test: each(1) }, [32, 32]);
+  const data = await loadAt(root, { name: 'cinic10', profile: 'none' }, await temporaryFolder());
+  expect([...data.train.classCounts]).toEqual(Array(10).fill(3));
+  expect([...data.test.classCounts]).toEqual(Array(10).fill(2));
+  const planned = await describeAt(root, { name: 'cinic10', profile: 'none' });
+  expect([planned.classCounts, planned.info.testCount]).toEqual([Array(10).fill(3), 20]);
+});
+
+test('without data: where it is expected, and what to do', async () => {
+  const root = await temporaryFolder();
+  const messages = ['cifar10', 'cifar100', 'cinic10', 'inat2018'] as const;
+  expect(
+    await Promise.all(messages.map((name) => messageOfError(() => loadAt(root, { name }), root))),
+  ).toMatchInlineSnapshot(`
+    [
+      "data.root: expected "cifar10" as cifar-10-batches-bin/data_batch_1.bin or train/<class>/<image> under …; found neither. Set data.root, --data-root or TAILMIX_DATA.",
+      "data.root: expected "cifar100" as cifar-100-binary/train.bin or train.bin under …; found neither. Set data.root, --data-root or TAILMIX_DATA.",
+      "data.root: expected "cinic10" as train/<class>/<image> and valid/<class>/<image> or the same in CINIC-10/ under …; found neither. Set data.root, --data-root or TAILMIX_DATA.",
+      "data.root: expected "inat2018" as train2018.json or inat2018/train2018.json under …; found neither. Set data.root, --data-root or TAILMIX_DATA.",
+    ]
+  `);
+});
+
+describe('inat2018', () => {
+  const CLASSES = 8142;
+  const plan = (root: string) =>
+    planRun({ data: { name: 'inat2018', root }, model: { name: 'resnet50' }, train: { batchSize: 256 } });
+
+  test('a plan without data says what is published, and where the counts are', async () => {
+    const { plan: table, unread, info } = await plan('/nowhere');
+    expect(unread).toEqual({ total: 437_513, largest: 1000, smallest: 2, source: 'train2018.json' });
+    expect([info.trainCount, info.stepsPerEpoch]).toEqual([437_513, Math.ceil(437_513 / 256)]);
+    expect(table.split('\n').slice(1, 4)).toMatchInlineSnapshot(`
+      [
+        "data                    inat2018: 437513 images, 8142 classes, ratio 500",
+        "class counts            1000 to 2; each stands in train2018.json, which is not under the data root",
+        "steps                   200 epochs × 1710 steps of 256",
+      ]
+    `);
+  });
+
+  test('counts come from train2018.json where it is', async () => {
+    const root = await temporaryFolder();
+    const expected = Array.from({ length: CLASSES }, (_, c) => 1 + (c % 7));
+    const annotations = expected.flatMap((count, c) =>
+      Array.from({ length: count }, (_, i) => ({ id: c * 10 + i, image_id: c * 10 + i, category_id: c })),
+    );
+    const categories = expected.map((_, id) => ({ id, name: String(id), supercategory: 'Insecta' }));
+    // Larger than the pieces in which the file is read.
+    const text = JSON.stringify({ images: [], categories, annotations }, null, 1);
+    expect(text.length).toBeGreaterThan(1 << 21);
+    await writeFile(join(root, 'train2018.json'), text);
+    const { info, plan: table, unread } = await plan(root);
+    expect(info.classCounts).toEqual(expected);
+    expect(unread).toBeNull();
+    expect(table).toContain('class counts            1 2 3 4 5 6 7 1 2 3 …');
+    expect(await messageOfError(() => loadAt(root, { name: 'inat2018' }), root)).toMatchInlineSnapshot(
+      `"data.name: expected a data set that this version reads; "inat2018" is there (…), and can only be planned. Put its images into class folders and set data.name to image-folder."`,
+    );
+  });
+
+  test('a category too many, a category without images', async () => {
+    const root = await temporaryFolder();
+    const write = (categories: number[]) =>
+      writeFile(join(root, 'train2018.json'), JSON.stringify(categories.map((category_id) => ({ category_id }))));
+    await write([0, CLASSES]);
+    const tooMany = await messageOfError(() => plan(root), root);
+    await write(Array.from({ length: CLASSES - 1 }, (_, c) => c));
+    expect([tooMany, await messageOfError(() => plan(root), root)]).toMatchInlineSnapshot(`
+      [
+        "…/train2018.json: expected categories below 8142; got 8142. Fetch or unpack the data set again.",
+        "…/train2018.json: expected annotations of all 8142 categories; got none of category 8141. Fetch or unpack the data set again.",
+      ]
+    `);
+  });
+
+  test('a profile or a validation part needs the counts', async () => {
+    const refused = (input: Partial<DataInput>) =>
+      messageOfError(() => describeAt('/nowhere', { name: 'inat2018', ...input }));
+    expect([await refused({ profile: 'exp' }), await refused({ validation: 1 })]).toMatchInlineSnapshot(`
+      [
+        "data.profile: expected "inat2018" with its class counts, which are in train2018.json; got "exp" without that file. Set data.root to its folder, or leave data.profile out.",
+        "data.validation: expected "inat2018" with its class counts, which are in train2018.json; got 1 without that file. Set data.root to its folder, or leave data.validation out.",
+      ]
+    `);
+  });
+});
