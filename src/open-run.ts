@@ -51,12 +51,9 @@ export function createRun({
     configHash,
     plan: formatPlan(composition, info),
     resumedFrom: resume?.epoch ?? 0,
-    engine: {
-      backend: backend.name,
-      tensorflow: backend.tensorflow,
-      mode: engine.mode,
-      reason: engine.reason,
-      precision: settings.train.precision,
+    get engine() {
+      const { mode, reason, precision, precisionReason } = engine;
+      return { backend: backend.name, tensorflow: backend.tensorflow, mode, reason, precision, precisionReason };
     },
     subset: { seed: settings.subsetSeed, hash: data.train.hash },
     epochs,
@@ -101,7 +98,8 @@ export function createRun({
         backend: backend.name,
         stepMode: engine.mode,
         stepModeReason: engine.reason,
-        precision: settings.train.precision,
+        precision: engine.precision,
+        precisionReason: engine.precisionReason,
         seconds: seconds(),
         tailmix: version,
         versions: { node: process.versions.node, ...(backend.tensorflow && { tensorflow: backend.tensorflow }) },

@@ -63,6 +63,7 @@ export interface Run {
     mode: 'eager' | 'captured';
     reason: string | null;
     precision: 'fp32' | 'bf16';
+    precisionReason: string | null;
   };
   readonly subset: { seed: number; hash: string };
   /** Ends the run after the current epoch, in good order. */

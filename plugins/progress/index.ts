@@ -1,4 +1,4 @@
-import { definePlugin, PROGRESS_VARIABLE, Stage, z } from 'tailmix';
+import { definePlugin, PROGRESS_VARIABLE, type Run, Stage, z } from 'tailmix';
 import { barReporter } from './bars.ts';
 import { ipcReporter } from './ipc.ts';
 import { lineReporter } from './lines.ts';
@@ -29,6 +29,12 @@ export function progressStyle(
   return wanted;
 }
 
+/** What the engine does otherwise than asked for, and why; a line each. */
+export const engineNotes = ({ mode, reason, precision, precisionReason }: Run['engine']): string[] => [
+  ...(reason === null ? [] : [`the step is ${mode}: ${reason}`]),
+  ...(precisionReason === null ? [] : [`the step computes in ${precision}: ${precisionReason}`]),
+];
+
 /** Progress: bars for run and epoch, a line per epoch where there is no terminal, or messages to a parent process. */
 export default definePlugin({
   name,
@@ -50,7 +56,10 @@ export default definePlugin({
     const tap = { name, stage: Stage.Observe };
     let images = 0;
     let since = 0;
-    hooks.onTrainBegin.tapPromise(tap, async ({ resumedFrom }) => reporter.begin(resumedFrom));
+    hooks.onTrainBegin.tapPromise(tap, async ({ engine, resumedFrom }) => {
+      if (shown !== 'ipc') for (const note of engineNotes(engine)) process.stderr.write(`${note}\n`);
+      reporter.begin(resumedFrom);
+    });
     hooks.onEpochBegin.tapPromise(tap, async () => {
       images = 0;
       since = performance.now();

@@ -40,6 +40,7 @@ export async function benchStepCommand({ json, imageSize, ...options }: BenchSte
     `training    ${Math.round(result.imagesPerSecond)} images/s (${result.rounds.map(Math.round).join(', ')})`,
     `prediction  ${Math.round(result.evaluationImagesPerSecond)} images/s`,
     `compiling   ${Math.round(result.compileMs)} ms, peak memory ${Math.round(result.peakMemoryBytes / 2 ** 20)} MiB`,
+    ...(result.precisionReason ? [`not bf16: ${result.precisionReason}`] : []),
     ...(result.stepModeReason ? [`not captured: ${result.stepModeReason}`] : []),
   ]);
   return 0;

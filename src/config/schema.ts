@@ -49,7 +49,7 @@ export const trainOptions = z.strictObject({
   precision: z
     .enum(['fp32', 'bf16'])
     .default('fp32')
-    .describe('bf16: convolutions, norms and activations in bfloat16.'),
+    .describe('bf16: convolutions, norms and activations in bfloat16, where the hardware has it; fp32 elsewhere.'),
   step: z
     .enum(['auto', 'captured', 'eager'])
     .default('auto')

@@ -102,6 +102,8 @@ export interface RunSummary {
   stepMode: 'eager' | 'captured';
   stepModeReason: string | null;
   precision: 'fp32' | 'bf16';
+  /** Why this precision; null when it was asked for. */
+  precisionReason: string | null;
   /** Wall time of the whole run, summed over resumes, in seconds. */
   seconds: number;
   tailmix: string;

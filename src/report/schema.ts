@@ -47,6 +47,7 @@ export const runSummary = z
     stepMode: z.enum(['eager', 'captured']),
     stepModeReason: z.string().nullable(),
     precision: z.enum(['fp32', 'bf16']),
+    precisionReason: z.string().nullable(),
     seconds: z.number().min(0),
     tailmix: z.string(),
     versions: z.record(z.string(), z.string()).exactOptional(),

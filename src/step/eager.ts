@@ -4,7 +4,10 @@ import { unknownState } from './errors.ts';
 import type { Engine, HostArray, HostOutputs, NamedTensors, Signature, StepProgram } from './types.ts';
 
 /** The reference engine: calls the program's functions op by op. Every other engine must agree with it. */
-export function createEagerEngine(program: StepProgram, reason: string | null = null): Engine {
+export function createEagerEngine(
+  program: StepProgram,
+  { reason = null, precisionReason = null }: Partial<Pick<Engine, 'reason' | 'precisionReason'>> = {},
+): Engine {
   const state: NamedTensors = Object.fromEntries(
     Object.entries(program.state).map(([name, { shape, values }]) => [name, tf.keep(tf.tensor(values, [...shape]))]),
   );
@@ -21,6 +24,8 @@ export function createEagerEngine(program: StepProgram, reason: string | null = 
   return {
     mode: 'eager',
     reason,
+    precision: 'fp32',
+    precisionReason,
     compileMs: 0,
     run(signature, inputs) {
       checkFeeds(signature, inputs);

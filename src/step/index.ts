@@ -1,3 +1,4 @@
+import { cpuFeatures, isBfloat16Native } from '../backend/cpu.ts';
 import type { Backend } from '../backend/load.ts';
 import type { TrainOptions } from '../config/schema.ts';
 import { messageOf } from '../errors.ts';
@@ -14,21 +15,40 @@ export interface EngineOptions extends Pick<TrainOptions, 'step' | 'precision'> 
 
 /**
  * Makes the engine of a run; the trainer cannot tell which one it holds. `captured` refuses what it cannot record, `auto`
- * then falls back to eager for the whole run and keeps the reason. The capturing code is loaded only when it is used.
+ * then falls back to eager for the whole run, or from the first run of a signature that fails, and keeps the reason.
+ * bf16 becomes fp32 where it would be emulated, or where nothing is captured. The capturing code is loaded only when it
+ * is used.
  *
  * @throws {TailmixError} from `captured`, naming the op and the plugin that brought it.
  */
 export async function createEngine(program: StepProgram, backend: Backend, options: EngineOptions): Promise<Engine> {
-  const { step, precision, retrace } = options;
-  if (step === 'eager') return createEagerEngine(program);
-  if (step === 'auto' && backend.binding === undefined) {
-    return createEagerEngine(program, `the ${backend.name} backend has no graphs`);
-  }
-  const { createCapturedEngine } = await import('./captured/engine.ts');
+  const { step, precision: wanted, retrace } = options;
+  const eager = (reason: string | null): Engine =>
+    createEagerEngine(program, {
+      reason,
+      precisionReason: wanted === 'bf16' ? 'the eager step computes in float32' : null,
+    });
+  if (step === 'eager') return eager(null);
+  if (step === 'auto' && backend.binding === undefined) return eager(`the ${backend.name} backend has no graphs`);
+  const [{ createCapturedEngine }, { withFallback }] = await Promise.all([
+    import('./captured/engine.ts'),
+    import('./fallback.ts'),
+  ]);
+  const precisionReason = wanted === 'bf16' ? whyNotBfloat16(backend) : null;
+  const precision = precisionReason === null ? wanted : 'fp32';
   try {
-    return createCapturedEngine(program, backend, { precision, owner: currentOwner, ...(retrace && { retrace }) });
+    const capture = { precision, precisionReason, owner: currentOwner, ...(retrace && { retrace }) };
+    const engine = createCapturedEngine(program, backend, capture);
+    return step === 'captured' ? engine : withFallback(engine, eager);
   } catch (error) {
     if (step === 'captured') throw error;
-    return createEagerEngine(program, messageOf(error));
+    return eager(messageOf(error));
   }
+}
+
+/** Why bfloat16 would be slower than float32 here; `null` where it is native, or where nobody can tell. */
+function whyNotBfloat16({ name }: Backend): string | null {
+  const cpu = cpuFeatures();
+  if (name === 'native-gpu' || cpu === null || isBfloat16Native(cpu)) return null;
+  return 'this processor has neither avx512_bf16 nor amx_bf16';
 }

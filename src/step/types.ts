@@ -113,6 +113,10 @@ export interface Engine {
   readonly mode: 'eager' | 'captured';
   /** Why this mode; null when it was asked for. */
   readonly reason: string | null;
+  /** What convolutions, norms and activations are computed in. */
+  readonly precision: 'fp32' | 'bf16';
+  /** Why this precision; null when it was asked for. */
+  readonly precisionReason: string | null;
   /** Milliseconds spent before the first step on tracing and compiling; 0 when eager. */
   readonly compileMs: number;
   /** Calls a function; its new state replaces the old. */

@@ -70,8 +70,13 @@ it('ends at Ctrl-C with its runs, and resumes them', async () => {
   const folder = await folderWith({ 'remix.yaml': quickRun, 'sweep.yaml': 'configs: [remix.yaml]\nseeds: [0, 1]\n' });
   const args = ['sweep', 'sweep.yaml', '--set', 'train.epochs=30', '--json'];
   const child = start(folder, ...args);
+  let told = '';
+  let interrupted = false;
   child.stderr!.on('data', (text: Buffer) => {
-    if (String(text).includes('epoch 2 of 30')) child.kill('SIGINT');
+    told += text;
+    // A run has something to resume once it has ended an epoch.
+    const begun = [0, 1].every((seed) => told.includes(`remix seed ${seed}: epoch 1 of 30`));
+    if (begun && !interrupted) interrupted = child.kill('SIGINT');
   });
   const { code, stderr } = await ended(child);
   expect(code).toBe(130);

@@ -143,6 +143,16 @@ describe('the plugin', () => {
     expect(written).toEqual(['small  resumed after epoch 1/2\n', `${epochLine(info, epochMetrics(2))}\n`]);
   });
 
+  test('says what the engine does otherwise than asked for, and why', async () => {
+    vi.stubEnv('TAILMIX_PROGRESS', 'lines');
+    const written: string[] = [];
+    vi.spyOn(process.stderr, 'write').mockImplementation((line) => Boolean(written.push(String(line))));
+    const { hooks } = compose([progress()], info);
+    const engine = { mode: 'eager', reason: 'no graphs', precision: 'fp32', precisionReason: 'no bf16' } as const;
+    await hooks.onTrainBegin.promise({ ...fakeRun(null, { info }), engine: { ...fakeRun(null).engine, ...engine } });
+    expect(written).toEqual(['the step is eager: no graphs\n', 'the step computes in fp32: no bf16\n']);
+  });
+
   test('taps nothing with style none', () => {
     vi.stubEnv('TAILMIX_PROGRESS', undefined);
     const { hooks } = compose([progress({ style: 'none' })], info);

@@ -73,6 +73,7 @@ export function madeUpRun(
       stepMode: 'captured',
       stepModeReason: null,
       precision: 'fp32',
+      precisionReason: null,
       seconds: 10 + seed,
       tailmix: '0.1.0',
       ...summary,

@@ -73,6 +73,7 @@ export async function writeSyntheticRun(root: string, run: SyntheticRun): Promis
     stepMode: 'captured',
     stepModeReason: null,
     precision: 'fp32',
+    precisionReason: null,
     seconds: lines.reduce((sum, { seconds }) => sum + seconds, 4),
     tailmix: '0.1.0',
     versions: { node: '20.19.0', tensorflow: '2.21.0' },

@@ -74,6 +74,7 @@ export function fakeRun(directory: string | null, changes: Partial<Run> = {}): R
     stepMode: 'eager',
     stepModeReason: null,
     precision: 'fp32',
+    precisionReason: null,
     seconds: 4,
     tailmix: '0.0.0',
   };
@@ -84,7 +85,14 @@ export function fakeRun(directory: string | null, changes: Partial<Run> = {}): R
     configHash: 'abc',
     plan: 'run  small\n',
     resumedFrom: 0,
-    engine: { backend: 'wasm', tensorflow: null, mode: 'eager', reason: null, precision: 'fp32' },
+    engine: {
+      backend: 'wasm',
+      tensorflow: null,
+      mode: 'eager',
+      reason: null,
+      precision: 'fp32',
+      precisionReason: null,
+    },
     subset: { seed: 0, hash: 'f00' },
     stop() {},
     snapshot: () => snapshotAfter(1),

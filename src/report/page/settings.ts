@@ -44,7 +44,7 @@ export function runTable({ methods }: Comparison): Html {
       ),
       row(
         'Precision',
-        each(({ precision }) => precision),
+        each(({ precision, precisionReason }) => (precisionReason ? `${precision} (${precisionReason})` : precision)),
       ),
       row(
         'tailmix',

@@ -21,7 +21,9 @@ import { trace } from './trace.ts';
 /** How a program is captured. */
 export interface CaptureOptions {
   /** `bf16`: convolutions and what lies between them in bfloat16; weights, loss and update stay float32. Default `fp32`. */
-  precision?: 'fp32' | 'bf16';
+  precision?: Engine['precision'];
+  /** Why not the precision that was asked for. */
+  precisionReason?: Engine['precisionReason'];
   /** Who is building right now: a plugin's name. Asked while recording, for error messages. */
   owner?: () => string | undefined;
   /**
@@ -68,7 +70,7 @@ interface Loaded {
 export function createCapturedEngine(
   program: StepProgram,
   backend: Backend,
-  { precision = 'fp32', owner, retrace }: CaptureOptions = {},
+  { precision = 'fp32', precisionReason = null, owner, retrace }: CaptureOptions = {},
 ): CapturedEngine {
   const binding = backend.binding;
   if (binding === undefined) throw backendNotNative(backend.name);
@@ -203,6 +205,8 @@ export function createCapturedEngine(
   return {
     mode: 'captured',
     reason: null,
+    precision,
+    precisionReason,
     get compileMs() {
       return stats.compileMs;
     },

@@ -1,0 +1,51 @@
+import { messageOf } from '../errors.ts';
+import { CaptureError } from './captured/errors.ts';
+import { signatureKey } from './captured/key.ts';
+import type { Engine } from './types.ts';
+
+/**
+ * A captured engine that becomes an eager one for good when a signature fails at its first run: TensorFlow refuses some
+ * graphs only then. The state is that of before the failed run.
+ *
+ * @param eager makes the engine to go on with, given the reason
+ */
+export function withFallback(captured: Engine, eager: (reason: string) => Engine): Engine {
+  let engine = captured;
+  const proven = new Set<string>();
+  return {
+    get mode() {
+      return engine.mode;
+    },
+    get reason() {
+      return engine.reason;
+    },
+    get precision() {
+      return engine.precision;
+    },
+    get precisionReason() {
+      return engine.precisionReason;
+    },
+    get compileMs() {
+      return engine.compileMs;
+    },
+    run(signature, inputs) {
+      const key = signatureKey(signature);
+      if (engine !== captured || proven.has(key)) return engine.run(signature, inputs);
+      const before = engine.read();
+      try {
+        const outputs = engine.run(signature, inputs);
+        proven.add(key);
+        return outputs;
+      } catch (error) {
+        if (!(error instanceof CaptureError)) throw error;
+        engine = eager(messageOf(error));
+        engine.write(before);
+        captured.dispose();
+        return engine.run(signature, inputs);
+      }
+    },
+    read: (names) => engine.read(names),
+    write: (values) => engine.write(values),
+    dispose: () => engine.dispose(),
+  };
+}

@@ -1,0 +1,97 @@
+import { expect, test } from 'vitest';
+import { cpuFeatures, isBfloat16Native } from '../../src/backend/cpu.ts';
+import type { Backend } from '../../src/backend/load.ts';
+import { runFailed } from '../../src/step/captured/errors.ts';
+import { createEagerEngine } from '../../src/step/eager.ts';
+import { withFallback } from '../../src/step/fallback.ts';
+import { createEngine } from '../../src/step/index.ts';
+import type { Engine, StepFunction } from '../../src/step/types.ts';
+import { tf } from '../../src/tf.ts';
+import { describeNative, programOf, signature } from './captured-support.ts';
+
+const add: StepFunction = ({ sum }, { x }) => {
+  const next = tf.add(sum!, x!);
+  return { state: { sum: next }, outputs: { next } };
+};
+const step = signature('step', { x: [[2], 'float32'] });
+const program = programOf(add, { x: [[2], 'float32'] }, { sum: { shape: [2], values: Float32Array.of(0, 0) } });
+const wasm: Backend = { name: 'wasm', tensorflow: null, threads: 1, reason: 'a test' };
+
+test('the eager step computes in float32, and says so', async () => {
+  const described = async (options: Parameters<typeof createEngine>[2]) => {
+    const { mode, reason, precision, precisionReason } = await createEngine(program, wasm, options);
+    return { mode, reason, precision, precisionReason };
+  };
+  expect([
+    await described({ step: 'auto', precision: 'bf16' }),
+    await described({ step: 'eager', precision: 'fp32' }),
+  ]).toEqual([
+    {
+      mode: 'eager',
+      reason: 'the wasm backend has no graphs',
+      precision: 'fp32',
+      precisionReason: 'the eager step computes in float32',
+    },
+    { mode: 'eager', reason: null, precision: 'fp32', precisionReason: null },
+  ]);
+});
+
+describeNative('captured', (use) => {
+  test('bf16 where the processor has it, else fp32 with the reason', async () => {
+    const { precision, precisionReason, dispose } = await createEngine(program, use(), {
+      step: 'captured',
+      precision: 'bf16',
+    });
+    const cpu = cpuFeatures();
+    expect([precision, precisionReason]).toEqual(
+      cpu === null || isBfloat16Native(cpu)
+        ? ['bf16', null]
+        : ['fp32', 'this processor has neither avx512_bf16 nor amx_bf16'],
+    );
+    dispose();
+  });
+
+  test('auto goes on eagerly where a graph fails at its first run, from the state before it', async () => {
+    const captured = await createEngine(program, use(), { step: 'captured', precision: 'fp32' });
+    let disposed = false;
+    const failing: Engine = {
+      ...captured,
+      run(call) {
+        captured.write({ sum: Float32Array.of(9, 9) });
+        throw runFailed({ call: call.call, owner: 'a-plugin' }, 'MatMul', 'no kernel');
+      },
+      dispose() {
+        disposed = true;
+        captured.dispose();
+      },
+    };
+    const engine = withFallback(failing, (reason) => createEagerEngine(program, { reason }));
+    engine.write({ sum: Float32Array.of(1, 2) });
+    expect(engine.mode).toBe('captured');
+    expect([...engine.run(step, { x: Float32Array.of(10, 20) }).next!]).toEqual([11, 22]);
+    expect([...engine.run(step, { x: Float32Array.of(10, 20) }).next!]).toEqual([21, 42]);
+    expect([engine.mode, engine.reason, disposed]).toEqual([
+      'eager',
+      '[a-plugin] captured "step": the graph failed: no kernel',
+      true,
+    ]);
+    engine.dispose();
+  });
+
+  test('what fails later, or is no matter of the graph, is thrown', async () => {
+    const captured = await createEngine(program, use(), { step: 'captured', precision: 'fp32' });
+    let runs = 0;
+    const failing: Engine = {
+      ...captured,
+      run(call, inputs) {
+        if (runs++ === 1) throw runFailed({ call: call.call }, undefined, 'out of memory');
+        return captured.run(call, inputs);
+      },
+    };
+    const engine = withFallback(failing, () => expect.fail('fell back'));
+    engine.run(step, { x: Float32Array.of(1, 1) });
+    expect(() => engine.run(step, { x: Float32Array.of(1, 1) })).toThrow('out of memory');
+    expect(() => withFallback(captured, () => expect.fail('fell back')).run(step, {})).toThrow(/x/);
+    engine.dispose();
+  });
+});
