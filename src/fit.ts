@@ -27,7 +27,7 @@ export interface Fit extends Preparation {
 
 /** Builds the step and opens everything a run needs. Close the loader and dispose the engine afterwards. */
 export async function openFit(preparation: Preparation, composition: Composition, backend: Backend): Promise<Fit> {
-  const { settings, data, model, info } = preparation;
+  const { settings, data, model, info, start } = preparation;
   const { train: trainSettings, evaluate: evaluateSettings } = settings;
   const { batchSize, dropLast } = trainSettings;
   const rest = info.trainCount % batchSize;
@@ -39,6 +39,7 @@ export async function openFit(preparation: Preparation, composition: Composition
     batchSizes: [...(info.trainCount >= batchSize ? [batchSize] : []), ...(rest > 0 && !dropLast ? [rest] : [])],
     evaluateBatchSize: Math.min(evaluateSettings.batchSize, data.test.indices.length),
     optimizer: createOptimizer(trainSettings.optimizer),
+    ...start,
   });
   const engine = await createEngine(program, backend, {
     ...trainSettings,

@@ -17,6 +17,7 @@ export function checkHeld(plugins: readonly Plugin[]): void {
       names.add(name);
       if (provides.length === 0 || !provides.every((capability) => offered.includes(capability)) || requires.length > 0)
         throw notHeld(holder.definition.name, offered, name, provides, requires);
+      if (plugin.definition.extendModel) throw heldExtends(holder.definition.name, name);
       check(plugin);
     }
   };
@@ -46,3 +47,9 @@ export const heldTwice = (holder: string, name: string): TailmixError =>
     kind: 'config',
     plugin: name,
   });
+
+export const heldExtends = (holder: string, name: string): TailmixError =>
+  new TailmixError(
+    `[${holder}] holds ${name}: expected a plugin that leaves the model as it is; ${name} adds weights to it.\n  Make it an entry of the run.`,
+    { code: 'PLUGIN_NOT_HELD', kind: 'config', plugin: name },
+  );

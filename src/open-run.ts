@@ -24,7 +24,7 @@ export interface OpenRun extends Run {
 
 /** Opens a run, from its beginning or from `options.resume`. */
 export function createRun({
-  preparation: { options, settings, data, info },
+  preparation: { options, settings, data, model, info },
   composition,
   program,
   engine,
@@ -73,6 +73,7 @@ export function createRun({
         epoch: last?.epoch ?? 0,
         step: last?.step ?? 0,
         state: mapValues(engine.read(), (values, name) => ({ shape: program.state[name]!.shape, values })),
+        weights: model.weights.map(({ name }) => name),
         plugins: Object.fromEntries(Object.entries(composition.states).map(([name, state]) => [name, state.save()])),
         history: epochs.map((metrics) => ({ ...metrics, test: metrics.test && withoutConfusion(metrics.test) })),
         seconds: seconds(),

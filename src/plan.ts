@@ -32,6 +32,7 @@ export function formatPlan(
         ? `${unread.largest} to ${unread.smallest}; each stands in ${unread.source}, which is not under the data root`
         : formatCounts(classCounts),
     ),
+    ...describeStart(info.start),
     line('steps', `${info.epochs} epochs × ${info.stepsPerEpoch} steps of ${info.batchSize}`),
     '',
     ...tapsOf(hooks).map(([hook, taps]) => line(hook, taps.map(({ name, stage }) => `${name}(${stage})`).join('  '))),
@@ -68,6 +69,16 @@ export function formatPlan(
   declared('extra draws', Object.keys(draws));
   for (const { code, plugin, message } of warnings) lines.push(line('warning', `${code} [${plugin}] ${message}`));
   return `${lines.join('\n')}\n`;
+}
+
+/** Where the weights begin, and what is frozen; nothing for a plain run. */
+function describeStart({ init, reset, freeze, frozenNorm }: RunInfo['start']): string[] {
+  const anew = reset.length > 0 ? `; ${reset.join(' and ')} drawn anew` : '';
+  const norms = { batch: 'the batch', running: 'their averages, which stay' }[frozenNorm];
+  return [
+    ...(init === null ? [] : [line('starts from', `${init}${anew}`)]),
+    ...(freeze.length > 0 ? [line('frozen', `${freeze.join(' and ')}; batch norms by ${norms}`)] : []),
+  ];
 }
 
 const formatRatio = (ratio: number): string => (Number.isInteger(ratio) ? String(ratio) : ratio.toFixed(1));

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Hooks } from './hooks.ts';
-import type { ModelHead } from './models/types.ts';
+import type { Model, ModelHead } from './models/types.ts';
 import type { Random } from './random.ts';
 import type { RunInfo } from './run.ts';
 import type { InputSpec } from './step/types.ts';
@@ -72,6 +72,12 @@ export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject> {
   variants?(options: z.output<Options>, info: RunInfo): Readonly<Record<string, readonly string[]>>;
   /** Extra rows for each step, B of them, drawn with replacement: weight of one image of each class, `[C]`. */
   draw?(options: z.output<Options>, info: RunInfo): (epoch: number) => Float64Array;
+  /**
+   * The model with weights of the plugin's own, which a `buildModel` tap could not give it: another scale for the
+   * logits, a second branch. Names of added weights begin with the plugin's. Runs before any hook; a plugin that
+   * another one holds cannot have it.
+   */
+  extendModel?(model: Model, options: z.output<Options>): Model;
   // biome-ignore lint/suspicious/noConfusingVoidType: a plugin without state returns nothing.
   apply(context: PluginContext, options: z.output<Options>): PluginState | undefined | void;
   /**
@@ -96,6 +102,10 @@ export type HeldItem = { plugin: Plugin } & Record<string, unknown>;
 /** Plugins that a plugin holds, with what its option says of each. */
 export const heldBy = ({ definition: { holds }, options }: Plugin): readonly HeldItem[] =>
   holds === undefined ? [] : (options[holds] as HeldItem[]);
+
+/** The model with what the plugin adds to it. */
+export const extendModel = (model: Model, { definition, options }: Plugin): Model =>
+  definition.extendModel?.(model, options) ?? model;
 
 /** True for a plugin made by a call, `remix({ kappa: 3 })`. */
 export const isPlugin = (value: unknown): value is Plugin =>

@@ -6,11 +6,14 @@ import { describeData, hasCounts, loadData } from './data/load-data.ts';
 import { type DataInput, dataOptions } from './data/options.ts';
 import { longTailCounts } from './data/profile.ts';
 import type { CountSummary, DataPlan, LoadedData, ReadProgress } from './data/types.ts';
-import { createModel, modelOptions } from './models/index.ts';
+import { readInit, runOfInit } from './init.ts';
+import { resetWithoutInit } from './models/errors.ts';
+import { createModel, type ModelOptions, modelOptions } from './models/index.ts';
+import { type ExtendedModel, frozenWeights, startValues } from './models/transfer.ts';
 import type { Model } from './models/types.ts';
 import { formatPlan } from './plan.ts';
-import type { Plugin, PluginDefinition } from './plugin.ts';
-import type { RunInfo, Snapshot } from './run.ts';
+import { extendModel, type Plugin, type PluginDefinition } from './plugin.ts';
+import type { RunInfo, RunStart, Snapshot } from './run.ts';
 
 /** What a run is made of, as a programmer or a resolved config says it. */
 export interface TrainerOptions {
@@ -24,6 +27,8 @@ export interface TrainerOptions {
   data: DataInput | LoadedData;
   /** Options of a known model, or a model. */
   model: z.input<typeof modelOptions> | Model;
+  /** Weights in memory to start from, and for a model of your own what `model.reset` and `model.freeze` are for others. */
+  start?: Partial<Omit<RunStart, 'init'>> & { init?: Snapshot };
   plugins?: readonly Plugin[];
   train?: z.input<typeof trainOptions>;
   evaluate?: z.input<typeof evaluateOptions>;
@@ -61,6 +66,8 @@ export interface Preparation {
   data: LoadedData;
   model: Model;
   info: RunInfo;
+  /** Weights that do not begin as drawn, weights that are not trained, statistics that stay. */
+  start: { initial: Record<string, Float32Array>; frozen: ReadonlySet<string>; fixed: ReadonlySet<string> };
 }
 
 const isLoaded = (data: TrainerOptions['data']): data is LoadedData => 'train' in data;
@@ -73,8 +80,21 @@ export async function prepare(options: TrainerOptions): Promise<Preparation> {
     ? options.data
     : await loadData(dataOptions.parse(options.data), options.onDataProgress && { onProgress: options.onDataProgress });
   const { info: image, ...counts } = countsOf(data);
-  const { model, info } = describe(options, settings, image, counts);
-  return { options, settings, data, model, info };
+  const { models, info } = describe(options, settings, image, counts);
+  const start = { ...frozenWeights(models, info.start), initial: await initialValues(options, models, info) };
+  return { options, settings, data, model: models.model, info, start };
+}
+
+/** Values that the weights begin with where they are not drawn; a resumed run has them all. */
+async function initialValues(
+  { start, model, resume }: TrainerOptions,
+  models: ExtendedModel,
+  { seed, start: { init: source, reset } }: RunInfo,
+): Promise<Record<string, Float32Array>> {
+  if (resume || source === null) return {};
+  const snapshot =
+    start?.init ?? (await readInit(isModel(model) ? source : (modelOptions.parse(model).init ?? source)));
+  return startValues(models, snapshot, { source, reset, seed });
 }
 
 /**
@@ -133,11 +153,12 @@ function describe(
   image: LoadedData['info'],
   { classCounts, validationCount }: Pick<RunInfo, 'classCounts' | 'validationCount'>,
   trainCount = classCounts.reduce((a, b) => a + b, 0),
-): { model: Model; info: RunInfo } {
+): { models: ExtendedModel; info: RunInfo } {
   const { classes, shape } = image;
-  const model = isModel(options.model)
+  const base = isModel(options.model)
     ? options.model
     : createModel(modelOptions.parse(options.model), { classes: classes.length, imageShape: shape });
+  const model = (options.plugins ?? []).reduce(extendModel, base);
   const steps = trainCount / train.batchSize;
   const info: RunInfo = {
     name,
@@ -155,6 +176,17 @@ function describe(
     featureSize: model.featureSize,
     head: model.head ?? null,
     groups: evaluate.groups,
+    start: describeStart(options),
   };
-  return { model, info };
+  return { models: { base, model }, info };
+}
+
+function describeStart({ model, start = {} }: TrainerOptions): RunStart {
+  const known: Pick<ModelOptions, 'init' | 'reset' | 'freeze' | 'frozenNorm'> = isModel(model)
+    ? {}
+    : modelOptions.parse(model);
+  const { reset = [], freeze = [], frozenNorm = 'batch' } = { ...known, ...start };
+  const init = start.init ? 'weights in memory' : known.init === undefined ? null : runOfInit(known.init).run;
+  if (init === null && reset.length > 0) throw resetWithoutInit(reset);
+  return { init, reset, freeze, frozenNorm };
 }

@@ -25,6 +25,19 @@ export interface RunInfo {
   /** The model's classifier; null where a model of the user's own does not say. */
   head: ModelHead | null;
   groups: GroupRule;
+  /** Where the weights begin, and which are trained. */
+  start: RunStart;
+}
+
+/** Where a run's weights begin, and which of them are trained. */
+export interface RunStart {
+  /** Run or checkpoint that the weights are from; null for drawn ones. */
+  init: string | null;
+  /** As in the config: weights drawn anew, and weights that are not trained. */
+  reset: readonly string[];
+  freeze: readonly string[];
+  /** What frozen batch norms normalise by. */
+  frozenNorm: 'batch' | 'running';
 }
 
 /** Everything a run can be resumed from. */
@@ -35,6 +48,8 @@ export interface Snapshot {
   step: number;
   /** Weights, statistics and optimizer slots by name. */
   state: Record<string, { shape: readonly number[]; values: Float32Array }>;
+  /** Names in `state` that are the model's weights and statistics; the others are the optimizer's. */
+  weights: readonly string[];
   /** What each plugin's `state.save()` returned, by plugin name. JSON. */
   plugins: Record<string, unknown>;
   /** Metrics of every epoch so far, without confusion matrices. */

@@ -10,6 +10,7 @@ const NOT_RESULTS: readonly (readonly string[])[] = [
   ['plugins'],
   ['data', 'root'],
   ['data', 'workers'],
+  ['model', 'init', 'run'],
   ['train', 'step'],
   ['evaluate', 'batchSize'],
 ];

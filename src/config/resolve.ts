@@ -1,6 +1,8 @@
 import { dirname } from 'node:path';
 import process from 'node:process';
 import type { z } from 'zod';
+import { TailmixError } from '../errors.ts';
+import { pinInit } from '../init.ts';
 import { displayPath, displayValue } from './display.ts';
 import { type LoadedEntry, loadEntry, nameOf, writtenOptions } from './entries.ts';
 import { type Placeholder, redact, restore, substitute } from './env.ts';
@@ -60,6 +62,7 @@ export async function resolveTree(
   const { tree, placeholders, problems: unfilled } = substitute(own);
   const options = checkOptions(tree as Tree, own);
   const findings: Finding[] = Array.isArray(options) ? options : [];
+  if (!Array.isArray(options)) findings.push(...(await pinWeights(options, placeholders)));
   const entries: OwnEntry[] = [];
   const placed = placeEntries(Array.isArray(own.plugins) ? own.plugins : [], defaults);
   for (const { entry, index } of placed) {
@@ -89,6 +92,24 @@ export async function resolveTree(
     resolved,
     hash: hashConfig(resolved, decisive.map(describePlugin)),
   };
+}
+
+/** Puts the checksum of the weights to start from beside their place, so that it decides the hash. */
+async function pinWeights(
+  { model }: z.output<typeof runOptions>,
+  placeholders: readonly Placeholder[],
+): Promise<Finding[]> {
+  const path = ['model', 'init'];
+  if (model.init === undefined) return [];
+  try {
+    model.init = await pinInit(model.init);
+  } catch (error) {
+    if (!(error instanceof TailmixError)) throw error;
+    return [{ path, message: error.message.replace(/^model\.init: /, '') }];
+  }
+  for (const placeholder of placeholders)
+    if (formatPath(placeholder.path) === 'model.init') placeholder.path = [...path, 'run'];
+  return [];
 }
 
 type OwnEntry = LoadedEntry & { placeholders: Placeholder[] };

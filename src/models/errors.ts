@@ -6,3 +6,63 @@ export const imageTooSmall = (model: string, smallest: number, height: number, w
     `model.name: ${model} expects images of at least ${smallest}×${smallest} pixels; got ${height}×${width}. Choose a smaller model, for example small-cnn or mlp.`,
     { code: 'MODEL_IMAGE_SIZE', kind: 'config', path: 'model.name' },
   );
+
+/** `model.freeze` or `model.reset` with an entry that is the beginning of no weight's name. */
+export const weightsUnknown = (option: string, entry: string, known: readonly string[]): TailmixError =>
+  new TailmixError(
+    `model.${option}: expected \`backbone\`, or how the names of weights begin; no name begins with "${entry}". Here: ${known.join(', ')}.`,
+    { code: 'MODEL_WEIGHTS', kind: 'config', path: `model.${option}` },
+  );
+
+/** `model.freeze` that covers every weight. */
+export const nothingTrained = (freeze: readonly string[]): TailmixError =>
+  new TailmixError(
+    `model.freeze: expected weights left to train; ${freeze.join(' and ')} are all there are. Freeze less, or use \`tailmix evaluate\`, which trains nothing.`,
+    { code: 'MODEL_FROZEN', kind: 'config', path: 'model.freeze' },
+  );
+
+/** `model.reset` in a run that starts from drawn weights anyway. */
+export const resetWithoutInit = (reset: readonly string[]): TailmixError =>
+  new TailmixError(
+    `model.reset: expected model.init beside it, or a stage before; without one ${reset.join(' and ')} is drawn anyway. Remove it.`,
+    { code: 'RESET_WITHOUT_INIT', kind: 'config', path: 'model.reset' },
+  );
+
+/** A weight that two models do not share; null where one has none of that name. */
+export interface WeightDifference {
+  name: string;
+  expected: readonly number[] | null;
+  got: readonly number[] | null;
+}
+
+const SHOWN = 3;
+
+/** `model.init` of another model. */
+export function initMismatch(source: string, model: string, differences: readonly WeightDifference[]): TailmixError {
+  const shape = (of: readonly number[] | null): string => (of ? `shape [${of.join(', ')}]` : 'none');
+  const shown = differences
+    .slice(0, SHOWN)
+    .map(({ name, expected, got }) => `  ${name}: expected ${shape(expected)}, got ${shape(got)}`);
+  const more = differences.length - shown.length;
+  return new TailmixError(
+    `model.init: ${source}: expected the weights of ${model} as it is here.\n${shown.join('\n')}${
+      more > 0 ? `\n  and ${more} more` : ''
+    }\n  Set model and plugins as that run has them, or draw what differs anew with model.reset.`,
+    { code: 'INIT_MISMATCH', kind: 'config', path: 'model.init' },
+  );
+}
+
+/** A checkpoint that is not the one a run began with. */
+export const initChanged = (source: string, expected: string, got: string): TailmixError =>
+  new TailmixError(
+    `model.init: ${source}: expected weights with SHA-256 ${expected.slice(0, 12)}…, got ${got.slice(0, 12)}…: they were changed. Restore the file, or remove model.init.sha256.`,
+    { code: 'INIT_CHANGED', kind: 'config', path: 'model.init.sha256' },
+  );
+
+/** No run, or no checkpoint in it. */
+export const initMissing = (detail: string): TailmixError =>
+  new TailmixError(`model.init: ${detail} A checkpoint file can be named as well.`, {
+    code: 'INIT_MISSING',
+    kind: 'config',
+    path: 'model.init',
+  });

@@ -1,15 +1,25 @@
 import { batchNorm, relu } from '../backend/kernels/index.ts';
 import { tf } from '../tf.ts';
 import { constant, type Initializer, kaimingNormal } from './init.ts';
-import type { NamedTensors, WeightSpec } from './types.ts';
+import type { NamedTensors, Pass, WeightSpec } from './types.ts';
 
 /** One forward pass under way: weights go in, next statistics come out. */
 export interface Flow {
   weights: NamedTensors;
   training: boolean;
+  /** See {@link Pass.fixed}. */
+  fixed?: ReadonlySet<string> | undefined;
   /** Filled by the layers, by weight name. */
   statistics: NamedTensors;
 }
+
+/** Begins a forward pass. */
+export const startFlow = (weights: NamedTensors, { training, fixed }: Pass): Flow => ({
+  weights,
+  training,
+  fixed,
+  statistics: {},
+});
 
 /** A piece of a network: what it carries and what it does to `[batch, height, width, channels]`. */
 export interface Layer {
@@ -82,7 +92,8 @@ export function norm(name: string, channels: number): Layer {
       spec(mean, 'statistic', 0),
       spec(variance, 'statistic', 1),
     ],
-    apply(x, { weights, training, statistics }) {
+    apply(x, { weights, training: inTraining, fixed, statistics }) {
+      const training = inTraining && !fixed?.has(mean);
       const vector = (weight: string): tf.Tensor1D => weights[weight] as tf.Tensor1D;
       const result = batchNorm(x, vector(scale), vector(shift), vector(mean), vector(variance), { training });
       if (training) {

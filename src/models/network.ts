@@ -1,7 +1,7 @@
 import { globalAverage } from '../backend/kernels/index.ts';
 import type { tf } from '../tf.ts';
 import { type ClassifierOptions, classifier } from './heads.ts';
-import { type Flow, type Layer, sequence } from './layers.ts';
+import { type Layer, sequence, startFlow } from './layers.ts';
 import type { Model } from './types.ts';
 
 /** What a model is made for. */
@@ -43,7 +43,7 @@ export function network({ name, stages, channels, head: headOptions, classes }: 
     featureSize: channels,
     head: head.kind,
     forward(weights, images, pass) {
-      const flow: Flow = { weights, training: pass.training, statistics: {} };
+      const flow = startFlow(weights, pass);
       const input = pass.atStage('input', images) as tf.Tensor4D;
       const last = stages.reduce(
         (x, stage, i) => pass.atStage(`stage${i + 1}`, stage.apply(x, flow)) as tf.Tensor4D,

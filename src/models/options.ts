@@ -17,12 +17,47 @@ const head = {
     .describe('Factor of the cosines; 1 leaves it to a loss that scales, as LDAM does. `head: cosine` only.'),
 };
 
+const weightNames = () => z.array(z.string().min(1));
+
+/** Where weights begin, and which of them are trained. */
+const transfer = {
+  init: z
+    .union([
+      z.string().min(1),
+      z.strictObject({
+        run: z.string().min(1).describe('Run directory, name of a run, or checkpoint file.'),
+        sha256: z
+          .string()
+          .regex(/^[0-9a-f]{64}$/)
+          .optional()
+          .describe('Checksum of its weights. Filled in when the run begins, and checked from then on.'),
+      }),
+    ])
+    .optional()
+    .describe(
+      'Run (directory, name, or one of its checkpoint files) whose weights and batch norm statistics to start from. Default: drawn from the seed.',
+    ),
+  reset: weightNames()
+    .optional()
+    .describe(
+      'Weights that are drawn anew, not taken from `init`: `classifier`, `backbone` (all else), or how their names begin, for example `stage3`. Default: none.',
+    ),
+  freeze: weightNames().optional().describe('Weights that stay as they are; named as in `reset`. Default: none.'),
+  frozenNorm: z
+    .enum(['batch', 'running'])
+    .optional()
+    .describe(
+      'Frozen batch norms: `batch` normalises by the batch and goes on averaging; `running` uses the averages, which stay. Default: batch, as cRT and LWS were published (methods.md D20).',
+    ),
+};
+
 const network = <Name extends ModelName>(name: Name, width: number, what: string) =>
   z
     .strictObject({
       name: z.literal(name),
       width: z.int().positive().default(width).describe('Channels of the first stage.'),
       ...head,
+      ...transfer,
     })
     .describe(what);
 
@@ -32,6 +67,7 @@ const mlp = z
     width: z.int().positive().default(128).describe('Units of each hidden layer.'),
     depth: z.int().positive().default(2).describe('Number of hidden layers.'),
     ...head,
+    ...transfer,
   })
   .describe('Fully connected ReLU layers on the pixels.');
 

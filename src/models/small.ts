@@ -2,7 +2,7 @@ import { relu } from '../backend/kernels/index.ts';
 import type { tf } from '../tf.ts';
 import { classifier, type Head } from './heads.ts';
 import { constant, kaimingNormal } from './init.ts';
-import { convolutionNormRelu, type Flow } from './layers.ts';
+import { convolutionNormRelu, startFlow } from './layers.ts';
 import type { NetworkOptions, Task } from './network.ts';
 import type { Model } from './types.ts';
 
@@ -32,7 +32,7 @@ export function smallCnn({ width, head: headOptions }: SmallCnnOptions, { classe
     featureSize: 4 * width,
     head: head.kind,
     forward(weights, images, pass) {
-      const flow: Flow = { weights, training: pass.training, statistics: {} };
+      const flow = startFlow(weights, pass);
       const maps = convolutions.reduce(
         (x, convolution, i) => pass.atStage(`stage${i + 1}`, convolution.apply(x, flow)) as tf.Tensor4D,
         pass.atStage('input', images) as tf.Tensor4D,

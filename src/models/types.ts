@@ -13,11 +13,13 @@ export interface Pass {
   variants: Readonly<Record<string, string>>;
   /** Called by the model at each named stage with the features there; returns the features to go on with. */
   atStage(stage: string, features: tf.Tensor): tf.Tensor;
+  /** Statistics that stay: their layers use the running values in training too. Default: none. */
+  fixed?: ReadonlySet<string>;
 }
 
 /** A named array of the model: a parameter, or a running statistic of batch norm. */
 export interface WeightSpec {
-  /** Unique in the model, `/`-separated, for example `stage1/block2/conv1/kernel`. */
+  /** Unique in the model, `/`-separated, for example `stage1/block2/conv1/kernel`; the head's begin with `classifier/`. */
   name: string;
   shape: readonly number[];
   /** `kernel`, `bias` and `norm` (scale and shift) are trained; a `statistic` is carried by the forward pass. */

@@ -30,8 +30,12 @@ export interface ProgramOptions {
   batchSizes: readonly number[];
   evaluateBatchSize: number;
   optimizer: Update;
-  /** Weights that are trained; all but statistics by default. */
-  trained?: (name: string) => boolean;
+  /** Values to start with, in the place of drawn ones, by weight name. */
+  initial?: Readonly<Record<string, Float32Array>>;
+  /** Weights that are not trained. Statistics never are. */
+  frozen?: ReadonlySet<string>;
+  /** Statistics that stay as they are in training. */
+  fixed?: ReadonlySet<string>;
 }
 
 /** The train and predict functions of a run, the state they share, and every signature the plan foresees. */
@@ -42,14 +46,14 @@ export function createStepProgram(
 ): StepProgram {
   const trained = new Set(
     model.weights
-      .filter(({ kind, name }) => kind !== 'statistic' && (options.trained?.(name) ?? true))
+      .filter(({ kind, name }) => kind !== 'statistic' && !options.frozen?.has(name))
       .map(({ name }) => name),
   );
   const definition = defineStep(model, hooks, options.optimizer, trained);
   const weights = Object.fromEntries(
     model.weights.map(({ name, shape, initial }) => [
       name,
-      { shape, values: initial(randomStream(options.seed, 'init', name)) },
+      { shape, values: options.initial?.[name]?.slice() ?? initial(randomStream(options.seed, 'init', name)) },
     ]),
   );
   const initialValues = Object.fromEntries(Object.entries(weights).map(([name, { values }]) => [name, values]));
@@ -65,6 +69,7 @@ export function createStepProgram(
     weights: pick(state, Object.keys(weights)),
     slots: pick(state, Object.keys(slots)),
   });
+  const fixed = options.fixed ?? new Set();
   const normalise = (images: tf.Tensor): tf.Tensor4D => normaliseImages(images, options);
 
   const train: StepFunction = (state, feeds, signatureVariants) => {
@@ -74,11 +79,13 @@ export function createStepProgram(
       inputs: { ...feeds, images: normalise(feeds.images!) },
       variants: signatureVariants,
       atStage: (stage, features) => mixAt(stage, features, signatureVariants[MIX], feeds),
+      fixed,
     };
     const { loss, penalties, outputs, gradients } = definition.gradients(before.weights, pass);
-    const after = definition.update.apply({ ...before.weights, ...outputs.statistics }, before.slots, gradients, pass);
+    const statistics = without(outputs.statistics, fixed);
+    const after = definition.update.apply({ ...before.weights, ...statistics }, before.slots, gradients, pass);
     return {
-      state: { ...outputs.statistics, ...after.weights, ...after.slots },
+      state: { ...statistics, ...after.weights, ...after.slots },
       outputs: { loss, predictions: outputs.logits.argMax(1), ...prefixed('penalty/', penalties) },
     };
   };
@@ -252,6 +259,9 @@ function combinations(variants: Readonly<Record<string, readonly string[]>>): Re
 
 const pick = (from: NamedTensors, names: readonly string[]): NamedTensors =>
   Object.fromEntries(names.map((name) => [name, from[name]!]));
+
+const without = (tensors: NamedTensors, names: ReadonlySet<string>): NamedTensors =>
+  Object.fromEntries(Object.entries(tensors).filter(([name]) => !names.has(name)));
 
 const mapValues = <T, U>(record: Readonly<Record<string, T>>, map: (value: T) => U): Record<string, U> =>
   Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));

@@ -148,7 +148,7 @@ train: { optimizer: { name: adm, momentum: 0.9 } }
 `);
     expect(message).toMatchInlineSnapshot(`
       "run.yaml:2  model.deth
-        model has no option "deth". Did you mean "depth"? Options: name, width, depth, head, bias, scale.
+        model has no option "deth". Did you mean "depth"? Options: name, width, depth, head, bias, scale, init, reset, freeze, frozenNorm.
 
       run.yaml:3  train.optimizer.name
         expected one of sgd, adamw, got "adm". Did you mean "adamw"?"

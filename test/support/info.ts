@@ -18,6 +18,7 @@ export const smallInfo = (changes: Partial<RunInfo> = {}): RunInfo => ({
   featureSize: 8,
   head: null,
   groups: { manyAbove: 10, fewBelow: 5 },
+  start: { init: null, reset: [], freeze: [], frozenNorm: 'batch' },
   ...changes,
 });
 

@@ -44,6 +44,7 @@ export const snapshotAfter = (epoch: number): Snapshot => ({
     steps: { shape: [], values: Float32Array.of(7) },
     none: { shape: [0, 4], values: new Float32Array(0) },
   },
+  weights: ['stage1/kernel', 'none'],
   plugins: { checkpoint: { best: 0.5 }, other: null },
   history: [epochMetrics(epoch)],
   seconds: 12.5,

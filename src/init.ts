@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
+import { displayPath } from './config/display.ts';
+import { TailmixError } from './errors.ts';
+import { initChanged, initMissing } from './models/errors.ts';
+import type { ModelOptions } from './models/options.ts';
+import type { Snapshot } from './run.ts';
+import { readCheckpoint, readLatest } from './tracking/checkpoint.ts';
+import { findRun } from './tracking/run-directory.ts';
+
+/** `model.init` as it is logged: a checkpoint file and the checksum of the weights in it. */
+export interface PinnedInit {
+  run: string;
+  sha256: string;
+}
+
+type Init = NonNullable<ModelOptions['init']>;
+
+/** The run, name or file that `model.init` names, and the checksum that it has already. */
+export const runOfInit = (init: Init): { run: string; sha256?: string | undefined } =>
+  typeof init === 'string' ? { run: init } : init;
+
+/**
+ * Names the checkpoint that `model.init` means now, so that a later run of that name changes nothing. What has its
+ * checksum already is not read.
+ *
+ * @param init a run directory, the name of a run (the newest), or a checkpoint file.
+ * @throws {TailmixError} INIT_MISSING, CHECKPOINT_DAMAGED, CHECKPOINT_FOREIGN.
+ */
+export async function pinInit(init: Init): Promise<PinnedInit> {
+  const { run, sha256 } = runOfInit(init);
+  if (sha256 !== undefined) return { run, sha256 };
+  const { path, snapshot } = await readSource(run);
+  return { run: displayPath(path), sha256: checksum(snapshot) };
+}
+
+/**
+ * The snapshot that `model.init` names.
+ *
+ * @throws {TailmixError} as {@link pinInit}; INIT_CHANGED when its checksum is another.
+ */
+export async function readInit(init: Init): Promise<Snapshot> {
+  const { run, sha256 } = runOfInit(init);
+  const { snapshot } = await readSource(run);
+  const found = checksum(snapshot);
+  if (sha256 !== undefined && sha256 !== found) throw initChanged(run, sha256, found);
+  return snapshot;
+}
+
+async function readSource(run: string): Promise<{ path: string; snapshot: Snapshot }> {
+  if (existsSync(run) && statSync(run).isFile()) return { path: run, snapshot: await readCheckpoint(run) };
+  try {
+    return await readLatest(await findRun(run));
+  } catch (error) {
+    throw error instanceof TailmixError && error.code.endsWith('_MISSING') ? initMissing(error.message) : error;
+  }
+}
+
+/** SHA-256, hex, over names, shapes and values of the weights and statistics. */
+function checksum({ state, weights }: Snapshot): string {
+  const hash = createHash('sha256');
+  for (const name of weights) {
+    const { shape, values } = state[name]!;
+    hash.update(JSON.stringify([name, shape]));
+    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  return hash.digest('hex');
+}

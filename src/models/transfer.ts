@@ -1,0 +1,88 @@
+import { randomStream } from '../random.ts';
+import type { Snapshot } from '../run.ts';
+import { initMismatch, nothingTrained, type WeightDifference, weightsUnknown } from './errors.ts';
+import type { Model, WeightSpec } from './types.ts';
+
+/** The word for every weight but the classifier's. */
+const BACKBONE = 'backbone';
+const CLASSIFIER = 'classifier';
+
+const begins = (name: string, prefix: string): boolean => name === prefix || name.startsWith(`${prefix}/`);
+
+/** A model before plugins added to it, and after. */
+export interface ExtendedModel {
+  base: Model;
+  model: Model;
+}
+
+/**
+ * Weights and statistics that an option such as `model.freeze` names.
+ *
+ * @param wanted `backbone` (of the model before plugins added to it), or how names begin: `classifier`, `stage3/block5`.
+ * @throws {TailmixError} MODEL_WEIGHTS when an entry names none.
+ */
+export function selectWeights({ base, model }: ExtendedModel, wanted: readonly string[], option: string): Set<string> {
+  const backbone = base.weights.map(({ name }) => name).filter((name) => !begins(name, CLASSIFIER));
+  const all = model.weights.map(({ name }) => name);
+  return new Set(
+    wanted.flatMap((entry) => {
+      const found = all.filter((name) => (entry === BACKBONE ? backbone.includes(name) : begins(name, entry)));
+      if (found.length === 0) throw weightsUnknown(option, entry, [BACKBONE, ...firstParts(all)]);
+      return found;
+    }),
+  );
+}
+
+const firstParts = (names: readonly string[]): string[] => [...new Set(names.map((name) => name.split('/')[0]!))];
+
+/**
+ * Weights that are not trained, and statistics that stay.
+ *
+ * @throws {TailmixError} MODEL_WEIGHTS, MODEL_FROZEN when nothing is left to train.
+ */
+export function frozenWeights(
+  models: ExtendedModel,
+  { freeze, frozenNorm }: { freeze: readonly string[]; frozenNorm: 'batch' | 'running' },
+): { frozen: Set<string>; fixed: Set<string> } {
+  const frozen = selectWeights(models, freeze, 'freeze');
+  const isStatistic = ({ kind }: WeightSpec): boolean => kind === 'statistic';
+  if (models.model.weights.every((weight) => isStatistic(weight) || frozen.has(weight.name))) {
+    throw nothingTrained(freeze);
+  }
+  const statistics = models.model.weights.filter((weight) => isStatistic(weight) && frozen.has(weight.name));
+  return { frozen, fixed: new Set(frozenNorm === 'running' ? statistics.map(({ name }) => name) : []) };
+}
+
+/**
+ * Values to start from: those of a snapshot by name, and anew what is reset, from streams of its own (the backbone was
+ * trained with a head that began at the usual draw). What a plugin added and the snapshot lacks is left to be drawn.
+ *
+ * @param source for messages.
+ * @throws {TailmixError} MODEL_WEIGHTS, INIT_MISMATCH.
+ */
+export function startValues(
+  models: ExtendedModel,
+  { state, weights }: Pick<Snapshot, 'state' | 'weights'>,
+  { source, reset, seed }: { source: string; reset: readonly string[]; seed: number },
+): Record<string, Float32Array> {
+  const { base, model } = models;
+  const anew = selectWeights(models, reset, 'reset');
+  const own = new Set(base.weights.map(({ name }) => name));
+  const taken = model.weights.filter(({ name }) => !anew.has(name) && (own.has(name) || state[name] !== undefined));
+  const known = new Set(model.weights.map(({ name }) => name));
+  const differences: WeightDifference[] = [
+    ...taken
+      .filter(({ name, shape }) => state[name]?.shape.join() !== shape.join())
+      .map(({ name, shape }) => ({ name, expected: shape, got: state[name]?.shape ?? null })),
+    ...weights
+      .filter((name) => !known.has(name) && !reset.some((entry) => begins(name, entry)))
+      .map((name) => ({ name, expected: null, got: state[name]!.shape })),
+  ];
+  if (differences.length > 0) throw initMismatch(source, model.name, differences);
+  return Object.fromEntries([
+    ...taken.map(({ name }) => [name, state[name]!.values]),
+    ...model.weights
+      .filter(({ name }) => anew.has(name))
+      .map(({ name, initial }) => [name, initial(randomStream(seed, 'reset', name))]),
+  ]);
+}
