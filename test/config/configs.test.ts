@@ -79,15 +79,26 @@ describe.each(files)('%s', (file) => {
   });
 });
 
-describe.each(runs)('%s', (file) => {
-  it('plans without a warning', async () => {
-    const config = await loadConfig(file, context);
-    const { plan, composition } = await planRun({ ...trainerOptions(config), known: await knownPlugins() });
-    expect(composition.warnings).toEqual([]);
-    expect(plan).toMatchSnapshot();
-    expect(config.options.method).toBeTruthy();
+it('every run plans without a warning; runs with one plan stand together', async () => {
+  const known = await knownPlugins();
+  const settings = new Set<string>();
+  const plans = new Map<string, string[]>();
+  for (const file of runs) {
+    const config = await loadConfig(file, { ...context, set: ['data.root=no-data'] });
+    const { plan, composition } = await planRun({ ...trainerOptions(config), known });
+    expect(composition.warnings, file).toEqual([]);
+    expect(config.options.method, file).toBeTruthy();
     expect(config.options.name).toBe(relative('configs', file).replaceAll(/[\\/]/g, '-').replace('.yaml', ''));
-  });
+    const [, data, classCounts, steps, ...hooks] = plan
+      .split('\n')
+      .map((line) => line.replace(/^(data|class counts|steps) +/, ''));
+    settings.add(`${dirname(file)}\n  ${data}\n  ${classCounts}\n`);
+    const { name, head } = config.options.model;
+    const group = hooks.join('\n');
+    plans.set(group, [...(plans.get(group) ?? []), `${file}: ${name}, ${head}; ${steps}\n`]);
+  }
+  const groups = [...plans].map(([group, files]) => files.join('') + group);
+  await expect([...settings, '\n', groups.join('\n')].join('')).toMatchFileSnapshot('__snapshots__/plans.txt');
 });
 
 it.each(sweeps)('%s can be planned', async (file) => {
@@ -125,12 +136,6 @@ describe('recipes', () => {
       milestones: [150, 250],
       drw: 250,
     });
-    for (const method of ['erm', 'mixup', 'remix']) {
-      expect(await moments(`configs/cifar10/exp-100/${method}.yaml`)).toMatchObject({
-        milestones: [150, 250],
-        drw: null,
-      });
-    }
   });
 
   it('ldam-200: warm-up over 5, the rate falls after 160 and 180', async () => {
@@ -142,18 +147,35 @@ describe('recipes', () => {
     });
   });
 
-  it('methods of a set differ in method, name and plugins alone', async () => {
-    const settings = await Promise.all(
-      runs
-        .filter((file) => file.startsWith(join('configs', 'cifar10')))
-        .map(async (file) => {
-          const { name, method, plugins, ...shared } = (await loadConfig(file, context)).resolved;
-          return { shared, schedule: (plugins as { use: string }[]).find(({ use }) => use === 'lr-schedule') };
-        }),
-    );
-    for (const setting of settings) expect(setting).toEqual(settings[0]);
+  it('bot-400: warm-up over 5, the rate falls in epochs 320 and 360', async () => {
+    expect(await moments('configs/base/bot-400.yaml')).toEqual({
+      epochs: 400,
+      warmup: 5,
+      milestones: [319, 359],
+      drw: null,
+    });
+  });
+
+  it('methods of a setting differ in method, name and plugins alone; LDAM in its classifier too', async () => {
+    const settings = new Map<string, Set<string>>();
+    for (const file of runs.filter((run) => !run.startsWith(join('configs', 'digits')))) {
+      const { name, method, plugins, model, ...shared } = (await loadConfig(file, context))
+        .resolved as unknown as Resolved;
+      const setting = JSON.stringify({ ...shared, model: { ...model, head: null } });
+      const key = `${dirname(file)}${method.endsWith('-200') ? '-200' : ''}`;
+      settings.set(key, (settings.get(key) ?? new Set()).add(setting));
+      expect(model.head, file).toBe(plugins.some(({ use }) => use === 'ldam') ? 'cosine' : 'linear');
+    }
+    expect([...settings].filter(([, { size }]) => size > 1)).toEqual([]);
   });
 });
+
+interface Resolved {
+  name: string;
+  method: string;
+  plugins: { use: string }[];
+  model: Record<string, unknown>;
+}
 
 interface Schema {
   title?: string;
