@@ -59,6 +59,22 @@ test('a class without images weighs 0', () => {
   expect(Array.from(effectiveNumberWeights([0, 0], 0.9))).toEqual([0, 0]);
 });
 
+test('equal classes weigh 1 each', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 5000 }),
+      fc.integer({ min: 1, max: 50 }),
+      fc.double({ min: 0, max: 0.999999, noNaN: true }),
+      (n, classes, beta) => {
+        const equal = new Array<number>(classes).fill(n);
+        for (const weights of [effectiveNumberWeights(equal, beta), inverseFrequencyWeights(equal)]) {
+          for (const weight of weights) expect(weight).toBeCloseTo(1, 12);
+        }
+      },
+    ),
+  );
+});
+
 test('weights sum to C, are positive, and never weigh a larger class more', () => {
   fc.assert(
     fc.property(counts, fc.double({ min: 0, max: 0.999999, noNaN: true }), (classCounts, beta) => {

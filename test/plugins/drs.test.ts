@@ -3,13 +3,9 @@ import { z } from 'zod';
 import drs from '../../plugins/drs/index.ts';
 import resample from '../../plugins/resample/index.ts';
 import { compose } from '../../src/compose.ts';
-import type { BatchResult } from '../../src/hooks.ts';
-import { definePlugin, type Plugin } from '../../src/plugin.ts';
-import type { Snapshot } from '../../src/run.ts';
 import { imageWeights } from '../../src/sampling-weights.ts';
-import { createTrainer } from '../../src/trainer.ts';
 import { infoWithCounts, warningsOf } from '../support/plugins.ts';
-import { squares, tinyModel } from '../support/squares.ts';
+import { type Recorded, recordRun } from '../support/recorded-run.ts';
 
 const counts = [300, 100, 20];
 
@@ -45,38 +41,19 @@ describe('the switch', () => {
   });
 });
 
-/** Steps and end-of-epoch state of a run over four epochs. */
-async function train(plugins: readonly Plugin[]) {
-  const steps: BatchResult[] = [];
-  const states: Snapshot['state'][] = [];
-  const observer = definePlugin({
-    name: 'observer',
-    options: z.strictObject({}),
-    apply({ hooks }) {
-      hooks.onBatchEnd.tap('observer', (result) => void steps.push(structuredClone(result)));
-      hooks.onEpochEnd.tap('observer', (_, run) => void states.push(structuredClone(run.snapshot().state)));
-    },
-  })();
-  await createTrainer({
-    data: squares(),
-    model: tinyModel(),
-    plugins: [...plugins, observer],
-    train: { epochs: 4, batchSize: 16, optimizer: { name: 'sgd', learningRate: 0.05 } },
-  }).run();
-  return { steps, states };
-}
+const statesOf = ({ snapshots }: Recorded) => snapshots.map(({ state }) => state);
 
 test('before the switch it is ERM to the bit, afterwards it is resample', async () => {
   const [erm, deferred, sampled] = [
-    await train([]),
-    await train([drs({ deferUntil: 2, weights: 'class-uniform' })]),
-    await train([resample({ weights: 'class-uniform' })]),
+    await recordRun([], { epochs: 4 }),
+    await recordRun([drs({ deferUntil: 2, weights: 'class-uniform' })], { epochs: 4 }),
+    await recordRun([resample({ weights: 'class-uniform' })], { epochs: 4 }),
   ];
   const half = erm.steps.length / 2;
   expect(deferred.steps.slice(0, half)).toEqual(erm.steps.slice(0, half));
-  expect(deferred.states.slice(0, 2)).toEqual(erm.states.slice(0, 2));
-  const rows = ({ steps }: typeof erm) => steps.slice(half).map(({ batch }) => batch.indices);
+  expect(statesOf(deferred).slice(0, 2)).toEqual(statesOf(erm).slice(0, 2));
+  const rows = ({ steps }: Recorded) => steps.slice(half).map(({ batch }) => batch.indices);
   expect(rows(deferred)).toEqual(rows(sampled));
   expect(rows(deferred)).not.toEqual(rows(erm));
-  expect(deferred.states[2]).not.toEqual(erm.states[2]);
+  expect(statesOf(deferred)[2]).not.toEqual(statesOf(erm)[2]);
 });

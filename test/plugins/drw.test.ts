@@ -1,9 +1,11 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import drw, { deferredClassWeights } from '../../plugins/drw/index.ts';
 import reweight from '../../plugins/reweight/index.ts';
 import { effectiveNumberWeights } from '../../src/class-weights.ts';
 import { compose } from '../../src/compose.ts';
 import { CIFAR10_LT_100, classWeightsIn, infoWithCounts, warningsOf } from '../support/plugins.ts';
+import { recordRun } from '../support/recorded-run.ts';
 
 const counts = [300, 100, 20];
 const on = Array.from(effectiveNumberWeights(counts, 0.9999));
@@ -38,10 +40,34 @@ describe('the switch', () => {
     },
   );
 
+  test('a run of any length switches once, at the stated epoch, and stays on', () => {
+    const moment = fc.oneof(fc.integer({ min: 0, max: 700 }), fc.double({ min: 0.001, max: 0.999, noNaN: true }));
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 600 }), moment, (epochs, deferUntil) => {
+        const last = deferUntil < 1 ? Math.round(deferUntil * epochs) : deferUntil;
+        const composition = compose([drw({ deferUntil })], infoWithCounts(counts, { epochs }));
+        for (const epoch of [1, last, last + 1, epochs].filter((epoch) => epoch >= 1 && epoch <= epochs)) {
+          expect(classWeightsIn(composition, 3, epoch)).toEqual(epoch <= last ? [1, 1, 1] : on);
+        }
+      }),
+    );
+  });
+
   test('the default is the 161st epoch', () => {
     expect(weightsIn(160, 200)).toEqual([1, 1, 1]);
     expect(weightsIn(161, 200)).toEqual(on);
   });
+});
+
+test('before the switch a run is ERM to the bit, and its images stay so', async () => {
+  const [erm, deferred] = [
+    await recordRun([], { epochs: 4 }),
+    await recordRun([drw({ deferUntil: 2, beta: 0.9 })], { epochs: 4 }),
+  ];
+  expect(deferred.steps.slice(0, 2)).toEqual(erm.steps.slice(0, 2));
+  expect(deferred.snapshots[1]!.state).toEqual(erm.snapshots[1]!.state);
+  expect(deferred.steps.map(({ batch }) => batch)).toEqual(erm.steps.map(({ batch }) => batch));
+  expect(deferred.steps[2]!.loss).not.toBe(erm.steps[2]!.loss);
 });
 
 test('multiplies what another plugin decided', () => {

@@ -214,6 +214,7 @@ describe.each(names)('label weights on %s', (name) => {
     return mixBatch(composition, labelsOf(4 * poolOf(composition.draws)), at(1, step));
   };
   const moments = [fc.nat(1000), fc.integer({ min: 1, max: 1000 })] as const;
+  const share = fc.double({ min: 0, max: 1, noNaN: true });
 
   test('are those of the images, and lie in 0…1', () => {
     fc.assert(
@@ -240,6 +241,33 @@ describe.each(names)('label weights on %s', (name) => {
       { numRuns: 30 },
     );
     expect(changed).toBeGreaterThan(0);
+  });
+
+  test('of any label rule lie in 0…1, and the two labels of a pair weigh 1 together', () => {
+    const rules = fc.oneof(
+      fc.record({ kappa: fc.double({ min: 1.01, max: 100, noNaN: true }), tau: share }).map(remix),
+      fc.record({ omega: fc.double({ min: -1, max: 0, noNaN: true }) }).map(mamix),
+    );
+    fc.assert(
+      fc.property(...moments, rules, (seed, step, rule) => {
+        const { batch, targets } = labels([mixers[name]!(), rule], seed, step);
+        const { weight, pairWeight } = trainFeeds({
+          batch,
+          targets,
+          images: new Uint8Array(0),
+          imageShape: [8, 8, 3],
+          classWeights: Float64Array.of(1, 1, 1),
+          learningRate: 0.1,
+          reduction: 'mean',
+        });
+        expect(weight).toEqual(targets.labelWeight);
+        for (const [i, own] of weight!.entries()) {
+          expect(own >= 0 && own <= 1).toBe(true);
+          expect(Math.abs(own + pairWeight![i]! - 1)).toBeLessThan(1e-7);
+        }
+      }),
+      { numRuns: 30 },
+    );
   });
 
   test.each([

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import resample, { classShares, imageWeights } from '../../plugins/resample/index.ts';
 import { compose } from '../../src/compose.ts';
@@ -32,6 +33,44 @@ describe('class shares on CIFAR-10 LT, ratio 100', () => {
     const shares = sharesOf('reverse');
     expect(shares[9]! / shares[0]!).toBeCloseTo(100, 10);
     expect(shares[9]! / shares[5]!).toBeCloseTo(387 / 50, 10);
+  });
+});
+
+describe('class shares, properties', () => {
+  const sizes = fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1, maxLength: 20 });
+  const betas = fc.double({ min: 0, max: 0.999, noNaN: true });
+
+  test('are those of the formulas, and sum to 1', () => {
+    fc.assert(
+      fc.property(sizes, betas, (sizes, beta) => {
+        const formulas = {
+          'effective-number': (n: number) => (n * (1 - beta)) / (1 - beta ** n),
+          'class-uniform': () => 1,
+          'square-root': Math.sqrt,
+          reverse: (n: number) => 1 / n,
+        };
+        for (const rule of rules) {
+          const shares = classShares(sizes, imageWeights(sizes, { weights: rule, beta }));
+          const masses = sizes.map(formulas[rule]);
+          const sum = masses.reduce((a, b) => a + b);
+          masses.forEach((mass, c) => {
+            expect(shares[c]).toBeCloseTo(mass / sum, 9);
+          });
+          expect(shares.reduce((a, b) => a + b)).toBeCloseTo(1, 9);
+        }
+      }),
+    );
+  });
+
+  test('equal classes stay equal, whatever the rule', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 1, max: 50 }), betas, (n, classes, beta) => {
+        for (const rule of [...rules, 'progressive'] as const) {
+          const weights = imageWeights(Array(classes).fill(n), { weights: rule, beta }, 0.3);
+          for (const weight of weights) expect(weight).toBe(weights[0]);
+        }
+      }),
+    );
   });
 });
 
