@@ -114,7 +114,12 @@ export function createRun({
  *
  * @throws {TailmixError} SNAPSHOT_MISMATCH when it is of another model, optimizer or plugin list.
  */
-function restore({ state, plugins }: Snapshot, composition: Composition, program: StepProgram, engine: Engine): void {
+export function restore(
+  { state, plugins }: Snapshot,
+  composition: Composition,
+  program: StepProgram,
+  engine: Pick<Engine, 'write'>,
+): void {
   for (const [name, { shape }] of Object.entries(program.state)) {
     const saved = state[name];
     if (saved?.shape.join() !== shape.join()) throw snapshotMismatch(name, shape, saved?.shape);

@@ -154,7 +154,7 @@ function describe(
   { classCounts, validationCount }: Pick<RunInfo, 'classCounts' | 'validationCount'>,
   trainCount = classCounts.reduce((a, b) => a + b, 0),
 ): { models: ExtendedModel; info: RunInfo } {
-  const { classes, shape } = image;
+  const { classes, shape, mean, std } = image;
   const base = isModel(options.model)
     ? options.model
     : createModel(modelOptions.parse(options.model), { classes: classes.length, imageShape: shape });
@@ -169,6 +169,8 @@ function describe(
     trainCount,
     validationCount,
     imageShape: shape,
+    mean,
+    std,
     epochs: train.epochs,
     batchSize: train.batchSize,
     stepsPerEpoch: train.dropLast ? Math.floor(steps) : Math.ceil(steps),

@@ -16,6 +16,9 @@ export interface RunInfo {
   validationCount: number;
   /** `[height, width, channels]`. */
   imageShape: readonly [number, number, number];
+  /** Per channel, of pixel values scaled to 0…1: what images are normalised by. */
+  mean: readonly number[];
+  std: readonly number[];
   epochs: number;
   batchSize: number;
   stepsPerEpoch: number;

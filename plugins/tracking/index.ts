@@ -26,7 +26,10 @@ export function metricsLine(metrics: EpochMetrics): string {
   return `${JSON.stringify({ ...metrics, test, validation })}\n`;
 }
 
-/** What `subset.json` says of the training images: enough to tell whether two runs trained on the same ones. */
+/**
+ * What `subset.json` says of the images: enough to tell whether two runs trained on the same ones, and to prepare others
+ * as those were without having them.
+ */
 export const describeSubset = ({ info, subset }: Run): Record<string, unknown> => ({
   dataset: info.dataset,
   seed: subset.seed,
@@ -34,6 +37,9 @@ export const describeSubset = ({ info, subset }: Run): Record<string, unknown> =
   trainCount: info.trainCount,
   classCounts: info.classCounts,
   classes: info.classes,
+  imageShape: info.imageShape,
+  mean: info.mean,
+  std: info.std,
 });
 
 /** Tracking: keeps a run in its directory as plain files (config, plan, subset, a line per epoch, summary). */

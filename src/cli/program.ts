@@ -98,6 +98,18 @@ export function createProgram(finish: Finish): Command {
     .action(async (run, options) => finish(await (await import('./evaluate.ts')).evaluate(run, options)));
 
   program
+    .command('predict')
+    .description('classes of image files, by the newest checkpoint of a run')
+    .argument('<run>', 'its directory or its name')
+    .argument('<images...>', 'image files')
+    .addOption(new Option('--top <k>', 'classes shown of each image').argParser(wholeNumber).default(3))
+    .addOption(setOption())
+    .addOption(backendOption())
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix predict runs/digits-remix-20260131-093000 seven.png --top 2'))
+    .action(async (run, images, options) => finish(await (await import('./predict.ts')).predict(run, images, options)));
+
+  program
     .command('plugins')
     .description('list the built-in plugins, or the options of one')
     .argument('[name]', 'plugin')

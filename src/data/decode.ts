@@ -3,7 +3,7 @@ import type sharp from 'sharp';
 import { messageOf, TailmixError } from '../errors.ts';
 import type { Shape } from './augment.ts';
 import type { ClassFolders } from './class-folders.ts';
-import { badImage, wrongSize } from './errors.ts';
+import { badImage, inputUnreadable, wrongChannels, wrongSize } from './errors.ts';
 import type { PackedRow } from './packed.ts';
 import type { ReadProgress } from './types.ts';
 
@@ -67,6 +67,24 @@ async function decodeFile(
     if (onCorrupt === 'skip') return { path, label, image: null };
     throw error;
   }
+}
+
+/**
+ * Decodes a file to what a model takes: as {@link decodeFiles} does, scaled to cover the shape, the centre cut out.
+ * A model of one channel takes grey images, however many channels they are stored in.
+ *
+ * @throws {TailmixError} IMAGE_UNREADABLE, IMAGE_CHANNELS
+ */
+export async function decodeInput(path: string, [height, width, channels]: Shape): Promise<Uint8Array> {
+  if (channels !== 1 && channels !== 3) throw wrongChannels(path, `images of ${channels} channels`, '3');
+  const image = await decode(await loadSharp(), path, [height, width, 3], true).catch(({ cause }: TailmixError) => {
+    throw inputUnreadable(path, messageOf(cause), cause);
+  });
+  if (channels === 3) return image;
+  const grey = image.filter((_, i) => i % 3 === 0);
+  if (image.some((value, i) => value !== grey[Math.floor(i / 3)]))
+    throw wrongChannels(path, 'a grey image', '3 colours');
+  return grey;
 }
 
 async function decode(open: typeof sharp, path: string, [height, width]: Shape, resize: boolean): Promise<Uint8Array> {

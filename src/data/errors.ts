@@ -132,9 +132,19 @@ export const unknownClass = (folder: string, classes: readonly string[]): Tailmi
 export const badImage = (path: string, reason: string, cause: unknown): TailmixError =>
   run(
     'DATA_IMAGE',
-    `${path}: expected a readable image; got "${reason.split('\n')[0]!.replace(/:?\s*$/, '')}". Replace the file, or set data.onCorrupt to skip.`,
+    `${path}: expected a readable image; got "${firstLine(reason)}". Replace the file, or set data.onCorrupt to skip.`,
     cause,
   );
+
+const firstLine = (reason: string): string => reason.split('\n')[0]!.replace(/:?\s*$/, '');
+
+/** An image that is to be classified and cannot be read. */
+export const inputUnreadable = (path: string, reason: string, cause: unknown): TailmixError =>
+  run('IMAGE_UNREADABLE', `${path}: expected a readable image; got "${firstLine(reason)}". Name another file.`, cause);
+
+/** An image that a model cannot take: of another number of channels. */
+export const wrongChannels = (path: string, expected: string, got: string): TailmixError =>
+  run('IMAGE_CHANNELS', `${path}: expected ${expected}; got ${got}. Convert it to what the run was trained on.`);
 
 /** An image of another size than the rest. */
 export const wrongSize = (path: string, expected: readonly number[], got: readonly number[]): TailmixError =>

@@ -35,6 +35,9 @@ test('leaves the files of a run directory', async () => {
     trainCount: 35,
     classCounts: [20, 9, 4, 2],
     classes: ['a', 'b', 'c', 'd'],
+    imageShape: [8, 8, 3],
+    mean: [0.5, 0.5, 0.5],
+    std: [0.25, 0.25, 0.25],
   });
   expect(await readEpochs(directory)).toEqual([
     epochMetrics(1, { test: { ...evaluation(0.25), confusion: null } }),

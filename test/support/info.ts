@@ -11,6 +11,8 @@ export const smallInfo = (changes: Partial<RunInfo> = {}): RunInfo => ({
   trainCount: 35,
   validationCount: 8,
   imageShape: [8, 8, 3],
+  mean: [0.5, 0.5, 0.5],
+  std: [0.25, 0.25, 0.25],
   epochs: 2,
   batchSize: 16,
   stepsPerEpoch: 3,

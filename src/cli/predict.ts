@@ -1,0 +1,42 @@
+import { loadBackend } from '../backend/load.ts';
+import { displayPath } from '../config/display.ts';
+import { decodeInput } from '../data/decode.ts';
+import { predictLogits, softmax, topClasses } from '../predict.ts';
+import { openTrained } from '../trained.ts';
+import { type ConfigFlags, context, overridesOf } from './context.ts';
+import { print, printJson } from './output.ts';
+
+/** Options of `tailmix predict`. */
+export interface PredictCommandOptions extends ConfigFlags {
+  /** How many classes of each image; default 3. */
+  top?: number;
+  json?: boolean;
+}
+
+/** `tailmix predict`: the classes of image files, by the newest checkpoint of a run. */
+export async function predict(
+  wanted: string,
+  files: readonly string[],
+  { set = [], top = 3, json, ...flags }: PredictCommandOptions,
+): Promise<number> {
+  const run = await openTrained(wanted, { ...context, set, overrides: overridesOf(flags) });
+  const { directory, checkpoint, info, snapshot } = run;
+  const images: Uint8Array[] = [];
+  for (const file of files) images.push(await decodeInput(file, info.imageShape));
+  await loadBackend(run.options.backend);
+  const predictions = predictLogits(run, images).map((logits, i) => ({
+    image: files[i]!,
+    top: topClasses(softmax(logits), info.classes, top),
+    logits: [...logits],
+  }));
+  if (json) {
+    printJson({ run: directory, checkpoint, epoch: snapshot.epoch, classes: info.classes, predictions });
+    return 0;
+  }
+  print(`${displayPath(directory)}, epoch ${snapshot.epoch}`);
+  for (const { image, top: guesses } of predictions) {
+    const shown = guesses.map(({ class: name, probability }) => `${name} ${(100 * probability).toFixed(2)} %`);
+    print(`${image}  ${shown.join(', ')}`);
+  }
+  return 0;
+}

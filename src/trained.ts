@@ -1,0 +1,102 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type Composition, compose } from './compose.ts';
+import { displayPath } from './config/display.ts';
+import { type LoadContext, loadConfig } from './config/load.ts';
+import { trainerOptions } from './config/trainer-options.ts';
+import type { LoadedData, Split, Subset } from './data/types.ts';
+import { type Preparation, prepare } from './prepare.ts';
+import type { Snapshot } from './run.ts';
+import { createOptimizer } from './step/optimizers.ts';
+import { createStepProgram } from './step/program.ts';
+import type { StepProgram } from './step/types.ts';
+import { readLatest } from './tracking/checkpoint.ts';
+import { damagedRunFile } from './tracking/errors.ts';
+import { findRun, runFiles } from './tracking/run-directory.ts';
+
+/** A trained run, opened to predict with: none of its images are read, nor need they be there. */
+export interface TrainedRun extends Preparation {
+  directory: string;
+  /** File of the newest checkpoint, and what is in it. */
+  checkpoint: string;
+  snapshot: Snapshot;
+  composition: Composition;
+  /** The run's `predict` for batches of a size. */
+  predictProgram(batchSize: number): StepProgram;
+}
+
+/**
+ * Opens a run's newest checkpoint.
+ *
+ * @param wanted as `findRun`.
+ * @throws {TailmixError} RUN_MISSING, RUN_DAMAGED, CHECKPOINT_MISSING, CHECKPOINT_DAMAGED, and what `loadConfig` throws.
+ */
+export async function openTrained(wanted: string, context: LoadContext): Promise<TrainedRun> {
+  const directory = await findRun(wanted);
+  const config = await loadConfig(join(directory, runFiles.config), context);
+  const { snapshot, path } = await readLatest(directory);
+  const options = trainerOptions(config);
+  const data = await dataOf(directory, Boolean(config.options.data.validation));
+  const preparation = await prepare({ ...options, data, resume: snapshot });
+  const { info, model, settings, start } = preparation;
+  const composition = compose(options.plugins ?? [], info);
+  return {
+    ...preparation,
+    directory,
+    checkpoint: path,
+    snapshot,
+    composition,
+    predictProgram: (batchSize) =>
+      createStepProgram(model, composition, {
+        seed: info.seed,
+        imageShape: info.imageShape,
+        mean: info.mean,
+        std: info.std,
+        batchSizes: [],
+        evaluateBatchSize: batchSize,
+        optimizer: createOptimizer(settings.train.optimizer),
+        ...start,
+      }),
+  };
+}
+
+const subsetFile = z.object({
+  dataset: z.string(),
+  hash: z.string(),
+  classCounts: z.array(z.int()),
+  classes: z.array(z.string()),
+  imageShape: z.tuple([z.int(), z.int(), z.int()]),
+  mean: z.array(z.number()),
+  std: z.array(z.number()),
+});
+
+/** What a run was trained on, as its `subset.json` says, without images. */
+async function dataOf(directory: string, hasValidation: boolean): Promise<LoadedData> {
+  const path = join(directory, runFiles.subset);
+  const parsed = subsetFile.safeParse(await readJson(path));
+  if (!parsed.success) throw damagedRunFile(displayPath(path), `${parsed.error.issues[0]!.path.join('.')} of the file`);
+  const { dataset, hash, classCounts, classes, imageShape: shape, mean, std } = parsed.data;
+  const subset = (name: Split['name']): Subset => ({
+    split: { name, labels: new Int32Array(), pixels: { kind: 'memory', bytes: new SharedArrayBuffer(0) } },
+    indices: new Int32Array(),
+    hash,
+    classCounts: Int32Array.from(classCounts),
+  });
+  return {
+    info: { name: dataset, classes, shape, mean, std },
+    train: subset('train'),
+    validation: hasValidation ? { ...subset('validation'), indices: new Int32Array(classes.length) } : null,
+    test: subset('test'),
+    augment: [],
+    skipped: [],
+  };
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch {
+    throw damagedRunFile(displayPath(path), 'the file');
+  }
+}

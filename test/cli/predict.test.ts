@@ -1,0 +1,105 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { expect, it, vi } from 'vitest';
+import { loadData } from '../../src/data/load-data.ts';
+import { dataOptions } from '../../src/data/options.ts';
+import { readCheckpoint } from '../../src/tracking/checkpoint.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { quickRun, tailmix } from './run.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+interface Document {
+  checkpoint: string;
+  epoch: number;
+  classes: string[];
+  predictions: { image: string; top: { class: string; label: number; probability: number }[]; logits: number[] }[];
+}
+
+/** Pixels of the first test image of each of some digits. */
+async function digitImages(labels: readonly number[]): Promise<Uint8Array[]> {
+  const { test } = await loadData(dataOptions.parse({ name: 'digits' }));
+  if (test.split.pixels.kind !== 'memory') throw new Error('digits are in memory');
+  const pixels = new Uint8Array(test.split.pixels.bytes);
+  return labels.map((label) => {
+    const row = test.indices.find((index) => test.split.labels[index] === label)!;
+    return pixels.slice(row * 784, (row + 1) * 784);
+  });
+}
+
+/** The perceptron of `quickRun`, by hand, in double precision. */
+function forward(pixels: Uint8Array, state: Readonly<Record<string, { values: Float32Array }>>): number[] {
+  const layer = (x: readonly number[], name: string): number[] => {
+    const kernel = state[`${name}/kernel`]!.values;
+    const bias = state[`${name}/bias`]!.values;
+    return [...bias].map((b, j) => x.reduce((sum, value, i) => sum + value * kernel[i * bias.length + j]!, b));
+  };
+  const relu = (x: readonly number[]): number[] => x.map((value) => Math.max(value, 0));
+  const input = [...pixels].map((value) => (value / 255 - 0.1307) / 0.3081);
+  return layer(relu(layer(relu(layer(input, 'stage1')), 'stage2')), 'classifier');
+}
+
+it('gives the logits of the newest checkpoint and names the likeliest classes', async () => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'run.yaml'), quickRun);
+  await tailmix(folder, 'train', 'run.yaml', '--out', 'runs/a');
+  const images = await digitImages([0, 7]);
+  const raw = { width: 28, height: 28, channels: 1 } as const;
+  for (const [i, pixels] of images.entries())
+    await sharp(pixels, { raw })
+      .png()
+      .toFile(join(folder, `${i}.png`));
+
+  const { stdout, stderr } = await tailmix(folder, 'predict', 'runs/a', '0.png', '1.png', '--json', '--top', '2');
+  expect(stderr).toBe('');
+  const { checkpoint, epoch, classes, predictions } = JSON.parse(stdout) as Document;
+  expect({ epoch, classes: classes.length, images: predictions.map(({ image }) => image) }).toEqual({
+    epoch: 2,
+    classes: 10,
+    images: ['0.png', '1.png'],
+  });
+  const { state } = await readCheckpoint(checkpoint);
+  for (const [i, { logits, top }] of predictions.entries()) {
+    const expected = forward(images[i]!, state);
+    for (const [label, logit] of logits.entries()) expect(logit).toBeCloseTo(expected[label]!, 4);
+    const total = expected.reduce((sum, logit) => sum + Math.exp(logit), 0);
+    const ranked = expected.map((logit, label) => ({ label, probability: Math.exp(logit) / total }));
+    ranked.sort((a, b) => b.probability - a.probability);
+    expect(top.map(({ label }) => label)).toEqual(ranked.slice(0, 2).map(({ label }) => label));
+    expect(top[0]!.probability).toBeCloseTo(ranked[0]!.probability, 5);
+  }
+
+  const shown = await tailmix(folder, 'predict', 'runs/a', '1.png');
+  const [first, second] = predictions[1]!.top.map(
+    ({ class: name, probability }) => `${name} ${(100 * probability).toFixed(2)} %`,
+  );
+  expect(shown.stdout).toContain(`1.png  ${first}, ${second}, `);
+
+  await writeFile(join(folder, 'text.png'), 'no image');
+  await sharp({ create: { ...raw, channels: 3, background: 'red' } })
+    .png()
+    .toFile(join(folder, 'red.png'));
+  const failing = async (...args: string[]) => {
+    const ended = await tailmix(folder, 'predict', ...args);
+    expect(ended.code).toBeGreaterThan(0);
+    expect(ended.stdout).toBe('');
+    return ended.stderr;
+  };
+  expect(await failing('runs/a', '0.png', 'text.png')).toMatchInlineSnapshot(`
+    "text.png: expected a readable image; got "Input buffer contains unsupported image format". Name another file.
+    "
+  `);
+  expect(await failing('runs/a', 'absent.png')).toMatchInlineSnapshot(`
+    "absent.png: expected a readable image; got "ENOENT: no such file or directory, open 'absent.png'". Name another file.
+    "
+  `);
+  expect(await failing('runs/a', 'red.png')).toMatchInlineSnapshot(`
+    "red.png: expected a grey image; got 3 colours. Convert it to what the run was trained on.
+    "
+  `);
+  expect(await failing('nothing', '0.png')).toMatchInlineSnapshot(`
+    "run "nothing": expected a run directory, or the name of a run in runs; found neither. Newest there: a.
+    "
+  `);
+});
