@@ -1,6 +1,6 @@
 import { restore } from './open-run.ts';
 import { createEagerEngine } from './step/eager.ts';
-import type { TrainedRun } from './trained.ts';
+import { predictProgram, type TrainedRun } from './trained.ts';
 
 /** Images of one call of the network. */
 const BATCH = 64;
@@ -11,12 +11,10 @@ const BATCH = 64;
  * @param images `[height × width × channels]` uint8 each, as the run's data set gives them.
  * @returns `[C]` for each image.
  */
-export function predictLogits(
-  { info, snapshot, composition, predictProgram }: TrainedRun,
-  images: readonly Uint8Array[],
-): Float32Array[] {
+export function predictLogits(run: TrainedRun, images: readonly Uint8Array[]): Float32Array[] {
+  const { info, snapshot, composition } = run;
   const size = Math.max(1, Math.min(BATCH, images.length));
-  const program = predictProgram(size);
+  const program = predictProgram(run, size);
   const signature = program.signatures[0]!;
   const engine = createEagerEngine(program);
   const [height, width, channels] = info.imageShape;

@@ -22,8 +22,6 @@ export interface TrainedRun extends Preparation {
   checkpoint: string;
   snapshot: Snapshot;
   composition: Composition;
-  /** The run's `predict` for batches of a size. */
-  predictProgram(batchSize: number): StepProgram;
 }
 
 /**
@@ -39,26 +37,25 @@ export async function openTrained(wanted: string, context: LoadContext): Promise
   const options = trainerOptions(config);
   const data = await dataOf(directory, Boolean(config.options.data.validation));
   const preparation = await prepare({ ...options, data, resume: snapshot });
-  const { info, model, settings, start } = preparation;
-  const composition = compose(options.plugins ?? [], info);
-  return {
-    ...preparation,
-    directory,
-    checkpoint: path,
-    snapshot,
-    composition,
-    predictProgram: (batchSize) =>
-      createStepProgram(model, composition, {
-        seed: info.seed,
-        imageShape: info.imageShape,
-        mean: info.mean,
-        std: info.std,
-        batchSizes: [],
-        evaluateBatchSize: batchSize,
-        optimizer: createOptimizer(settings.train.optimizer),
-        ...start,
-      }),
-  };
+  const composition = compose(options.plugins ?? [], preparation.info);
+  return { ...preparation, directory, checkpoint: path, snapshot, composition };
+}
+
+/** A run's `predict` for batches of a size, and the state that it had in training. */
+export function predictProgram(
+  { model, info, settings, start, composition }: Preparation & Pick<TrainedRun, 'composition'>,
+  batchSize: number,
+): StepProgram {
+  return createStepProgram(model, composition, {
+    seed: info.seed,
+    imageShape: info.imageShape,
+    mean: info.mean,
+    std: info.std,
+    batchSizes: [],
+    evaluateBatchSize: batchSize,
+    optimizer: createOptimizer(settings.train.optimizer),
+    ...start,
+  });
 }
 
 const subsetFile = z.object({

@@ -110,6 +110,18 @@ export function createProgram(finish: Finish): Command {
     .action(async (run, images, options) => finish(await (await import('./predict.ts')).predict(run, images, options)));
 
   program
+    .command('export')
+    .description('write the newest checkpoint of a run for TensorFlow or TensorFlow.js')
+    .argument('<run>', 'its directory or its name')
+    .addOption(new Option('--format <name>', 'what to write').choices(['saved-model', 'tfjs']).makeOptionMandatory())
+    .option('--out <dir>', 'folder to write to (default: export/<format> in the run directory)')
+    .addOption(setOption())
+    .addOption(backendOption())
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix export runs/digits-remix-20260131-093000 --format tfjs --out model'))
+    .action(async (run, options) => finish(await (await import('./export.ts')).exportCommand(run, options)));
+
+  program
     .command('plugins')
     .description('list the built-in plugins, or the options of one')
     .argument('[name]', 'plugin')

@@ -12,6 +12,8 @@ describe('help', () => {
       'sweep',
       'report',
       'evaluate',
+      'predict',
+      'export',
       'plugins',
       'init',
       'schema',

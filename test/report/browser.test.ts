@@ -1,29 +1,16 @@
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import process from 'node:process';
 import { pathToFileURL } from 'node:url';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compareRuns } from '../../src/report/compare.ts';
 import { loadRuns } from '../../src/report/runs.ts';
 import { writeReport } from '../../src/report/write.ts';
+import { hasChromium, launchChromium } from '../support/chromium.ts';
 import { writeSyntheticRun, writeSyntheticSweep } from './synthetic-runs.ts';
 
-const executablePath = [
-  process.env.TAILMIX_CHROMIUM,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find((path) => path !== undefined && existsSync(path));
-if (executablePath === undefined) {
-  console.warn(
-    'SKIPPED: the report page is not looked at, there is no Chromium (apt install chromium, or TAILMIX_CHROMIUM).',
-  );
-}
-
-describe.skipIf(executablePath === undefined)('the report in Chromium', () => {
+describe.skipIf(!hasChromium('the report page is not looked at'))('the report in Chromium', () => {
   let root: string;
   let browser: Browser;
   const pages: Record<string, string> = {};
@@ -39,18 +26,7 @@ describe.skipIf(executablePath === undefined)('the report in Chromium', () => {
       const comparison = compareRuns(await loadRuns([join(root, name)]));
       pages[name] = pathToFileURL(await writeReport(comparison, join(root, `${name}-report`))).href;
     }
-    browser = await chromium.launch({
-      executablePath: executablePath!,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
+    browser = await launchChromium();
   });
   afterAll(async () => {
     await browser?.close();

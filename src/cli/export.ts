@@ -1,0 +1,36 @@
+import { join, resolve } from 'node:path';
+import { loadBackend } from '../backend/load.ts';
+import { displayPath } from '../config/display.ts';
+import { exportRun, type Format } from '../export/index.ts';
+import { openTrained } from '../trained.ts';
+import { type ConfigFlags, context, overridesOf } from './context.ts';
+import { print, printJson } from './output.ts';
+
+/** Options of `tailmix export`. */
+export interface ExportCommandOptions extends ConfigFlags {
+  format: Format;
+  /** Folder to write to. Default: `export/<format>` in the run directory. */
+  out?: string;
+  json?: boolean;
+}
+
+/** `tailmix export`: the newest checkpoint of a run as a classifier for other programs. */
+export async function exportCommand(
+  wanted: string,
+  { set = [], format, out, json, ...flags }: ExportCommandOptions,
+): Promise<number> {
+  const run = await openTrained(wanted, { ...context, set, overrides: overridesOf(flags) });
+  const folder = resolve(out ?? join(run.directory, 'export', format));
+  const { files, difference, largest } = await exportRun(run, await loadBackend(run.options.backend), format, folder);
+  const { epoch } = run.snapshot;
+  if (json)
+    printJson({ run: run.directory, checkpoint: run.checkpoint, epoch, format, folder, files, difference, largest });
+  else {
+    const megabytes = files.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6;
+    print(
+      `${displayPath(folder)}  ${format}, ${files.map(({ path }) => path).join(', ')}, ${megabytes.toFixed(2)} MB\n` +
+        `epoch ${epoch}; logits differ from the run's own by at most ${difference.toExponential(1)} (largest ${largest.toPrecision(3)})`,
+    );
+  }
+  return 0;
+}

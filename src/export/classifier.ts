@@ -1,0 +1,83 @@
+import type { Backend } from '../backend/load.ts';
+import { restore } from '../open-run.ts';
+import { currentOwner } from '../owner.ts';
+import { foldNorm } from '../step/captured/fold-norm.ts';
+import { dropUnused, mergeEqual, rebuild } from '../step/captured/prune.ts';
+import { DT, type Recording } from '../step/captured/recording.ts';
+import { createShapeInference } from '../step/captured/shapes.ts';
+import { trace } from '../step/captured/trace.ts';
+import type { StepFunction } from '../step/types.ts';
+import { tf } from '../tf.ts';
+import { predictProgram, type TrainedRun } from '../trained.ts';
+import { version } from '../version.ts';
+import { forAnyBatch } from './any-batch.ts';
+import { exportBackend } from './errors.ts';
+import { bytesOf, foldConstants } from './fold-constants.ts';
+
+/** A trained classifier as one graph without state: images in, logits and probabilities out. */
+export interface Classifier {
+  /**
+   * One input, `images` `[any, height, width, channels]` uint8, which a Cast to float32 takes; outputs `logits` and
+   * `probabilities` `[any, C]` float32. Shapes have −1 for the number of images.
+   */
+  recording: Recording;
+  /** `[height, width, channels]`. */
+  imageShape: readonly [number, number, number];
+  /** In label order. */
+  classes: readonly string[];
+  /** What to write beside the graph: where it comes from. */
+  about: { name: string; dataset: string; epoch: number; model: string; producer: string };
+}
+
+/** Batch sizes that the prediction is recorded with, to see what depends on them; numbers that nothing else has. */
+const SIZES = [13, 17] as const;
+
+/**
+ * Records a run's prediction, plugins and normalisation included, with the weights of its newest checkpoint.
+ *
+ * @throws {TailmixError} EXPORT_BACKEND, EXPORT_BATCH, SNAPSHOT_MISMATCH, and what cannot be captured.
+ */
+export function recordClassifier(run: TrainedRun, { binding, name }: Backend): Classifier {
+  if (binding === undefined) throw exportBackend(name);
+  const { info, model, snapshot, composition } = run;
+  const shapes = createShapeInference(binding);
+  const [first, second] = SIZES.map((size): Recording => {
+    const program = predictProgram(run, size);
+    const values: Record<string, Float32Array> = {};
+    restore(snapshot, composition, program, { write: (state) => Object.assign(values, state) });
+    const classify: StepFunction = (state, feeds, variants) => {
+      const { logits } = program.functions.predict!(state, feeds, variants).outputs;
+      return { state: {}, outputs: { logits: logits!, probabilities: tf.softmax(logits as tf.Tensor2D) } };
+    };
+    const recorded = dropUnused(
+      trace(classify, program.signatures[0]!, { shapes, state: program.state, owner: currentOwner }),
+    );
+    return foldConstants(mergeEqual(withWeights(foldNorm(recorded), values)), binding);
+  });
+  return {
+    recording: forAnyBatch(first!, second!),
+    imageShape: info.imageShape,
+    classes: info.classes,
+    about: {
+      name: info.name,
+      dataset: info.dataset,
+      epoch: snapshot.epoch,
+      model: model.name,
+      producer: `tailmix ${version}`,
+    },
+  };
+}
+
+/** State as constants. */
+const withWeights = (recording: Recording, values: Readonly<Record<string, Float32Array>>): Recording =>
+  rebuild(recording, (node, _, keep) =>
+    keep(
+      node.kind === 'state'
+        ? {
+            kind: 'constant',
+            outputs: [{ shape: node.outputs[0]!.shape, dtype: DT.float32 }],
+            value: bytesOf(values[node.name]!),
+          }
+        : node,
+    ),
+  );

@@ -1,0 +1,49 @@
+import { TailmixError } from '../errors.ts';
+
+const config = (code: string, message: string, plugin?: string): TailmixError =>
+  new TailmixError(message, { code, kind: 'config', ...(plugin === undefined ? {} : { plugin }) });
+
+/** The engine whose ops are written down is not there. */
+export const exportBackend = (got: string): TailmixError =>
+  config(
+    'EXPORT_BACKEND',
+    `export: expected the native engine, whose ops are what is exported; got ${got}. Run \`tailmix setup\`, or use --backend native.`,
+  );
+
+/** A folder that holds something. */
+export const exportExists = (folder: string): TailmixError =>
+  config(
+    'EXPORT_EXISTS',
+    `${folder}: expected a new or empty folder to export to. Delete it, or choose another --out.`,
+  );
+
+/** An op that would work for one number of images only. */
+export const batchFrozen = (op: string, plugin: string | undefined): TailmixError =>
+  config(
+    'EXPORT_BATCH',
+    `${plugin === undefined ? '' : `[${plugin}] `}export: expected ops that work for any number of images; ${op} takes that number as a constant. Let the shape follow from a tensor (reshape with -1, broadcasting).`,
+    plugin,
+  );
+
+/** Two recordings of the prediction, of batches of different sizes, are not the same ops. */
+export const opsDependOnBatch = (first: string, second: string, plugin: string | undefined): TailmixError =>
+  config(
+    'EXPORT_BATCH',
+    `${plugin === undefined ? '' : `[${plugin}] `}export: expected the same ops for any number of images; got ${first} for one number and ${second} for another.`,
+    plugin,
+  );
+
+/** An op that a format, or our writer of it, lacks. */
+export const opNotMapped = (format: string, op: string, detail: string, plugin: string | undefined): TailmixError =>
+  config(
+    'EXPORT_OP',
+    `${plugin === undefined ? '' : `[${plugin}] `}export: expected ops that ${format} can be written with; got ${op}${detail}. Use another --format.`,
+    plugin,
+  );
+
+/** The exported graph does not compute what the run predicts. */
+export const exportDiffers = (difference: number, largest: number): TailmixError =>
+  new TailmixError(
+    `export: expected the logits of the run; the exported graph differs by ${difference.toExponential(1)} where logits reach ${largest.toPrecision(3)}. A plugin's prediction depends on more than its input; nothing was written.`,
+    { code: 'EXPORT_DIFFERS' },
+  );

@@ -1,0 +1,60 @@
+import { checkedSize, nodeDef, shapeProto, TAG, VERSIONS } from '../step/captured/proto.ts';
+import { DT } from '../step/captured/recording.ts';
+import { entry, int, message, text, toBytes, type Wire } from '../step/captured/wire.ts';
+import { ANY } from './any-batch.ts';
+import type { Classifier } from './classifier.ts';
+import type { ExportedFile } from './files.ts';
+import { graphNodes, PORTS } from './graph-nodes.ts';
+
+/** Signature for images as numbers of uint8, which `tf.saved_model.load` and TensorFlow Serving take by default. */
+export const UINT8_SIGNATURE = 'serving_default';
+/** Signature for images as float32 in 0…255. */
+export const FLOAT_SIGNATURE = 'serving_float';
+/** Signature without inputs that gives the class names, `[C]` strings in label order. */
+const NAMES_SIGNATURE = 'classes';
+
+/** A frozen SavedModel: `saved_model.pb`, no variables. */
+export function savedModel(classifier: Classifier): ExportedFile[] {
+  const { recording, imageShape, classes } = classifier;
+  const { nodes, cast } = graphNodes(classifier);
+  checkedSize(recording.nodes);
+  const names = nodeDef({
+    name: NAMES_SIGNATURE,
+    op: 'Const',
+    attributes: {},
+    inputs: [],
+    value: {
+      kind: 'constant',
+      outputs: [{ shape: [classes.length], dtype: DT.string }],
+      value: classes.map((name) => Buffer.from(name, 'utf8')),
+    },
+  });
+  const images = (tensor: string, dtype: number): Wire => port(1, PORTS.images, tensor, dtype, [ANY, ...imageShape]);
+  const results = [PORTS.logits, PORTS.probabilities].map((name) =>
+    port(2, name, name, DT.float32, [ANY, classes.length]),
+  );
+  return [
+    {
+      path: 'saved_model.pb',
+      content: toBytes(
+        int(1, 1) +
+          message(
+            2,
+            message(1, text(4, TAG)),
+            message(2, ...nodes.map(nodeDef), names, VERSIONS),
+            signature(UINT8_SIGNATURE, images(PORTS.images, DT.uint8), ...results),
+            signature(FLOAT_SIGNATURE, images(cast, DT.float32), ...results),
+            signature(NAMES_SIGNATURE, port(2, 'classes', NAMES_SIGNATURE, DT.string, [classes.length])),
+          ),
+      ),
+    },
+  ];
+}
+
+/** SignatureDef, an entry of MetaGraphDef's map. */
+const signature = (name: string, ...ports: readonly Wire[]): Wire =>
+  entry(5, name, ...ports, text(3, 'tensorflow/serving/predict'));
+
+/** TensorInfo, an entry of a signature's inputs (1) or outputs (2). */
+const port = (field: 1 | 2, name: string, node: string, dtype: number, shape: readonly number[]): Wire =>
+  entry(field, name, text(1, `${node}:0`), int(2, dtype), shapeProto(3, shape));

@@ -1,0 +1,47 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { describeNative } from '../step/captured-support.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { quickRun, tailmix } from './run.ts';
+
+it('needs the native engine', async () => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'run.yaml'), quickRun);
+  await tailmix(folder, 'train', 'run.yaml', '--out', 'runs/a', '--set', 'train.epochs=1');
+  const { code, stderr } = await tailmix(folder, 'export', 'runs/a', '--format', 'tfjs');
+  expect({ code, stderr }).toMatchInlineSnapshot(`
+    {
+      "code": 2,
+      "stderr": "export: expected the native engine, whose ops are what is exported; got wasm. Run \`tailmix setup\`, or use --backend native.
+    ",
+    }
+  `);
+});
+
+describeNative('export', () => {
+  it('writes the newest checkpoint with its class names', async () => {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'run.yaml'), quickRun);
+    await tailmix(folder, 'train', 'run.yaml', '--out', 'runs/a');
+    const exported = (...args: string[]) => tailmix(folder, 'export', 'runs/a', '--backend', 'native', ...args);
+
+    const { code, stdout, stderr } = await exported('--format', 'saved-model');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(
+      /^runs\/a\/export\/saved-model {2}saved-model, saved_model\.pb, classes\.json, 0\.\d\d MB\nepoch 2; logits/,
+    );
+    expect(JSON.parse(await readFile(join(folder, 'runs/a/export/saved-model/classes.json'), 'utf8'))).toMatchObject({
+      name: 'quick',
+      dataset: 'digits',
+      epoch: 2,
+      model: 'mlp',
+      imageShape: [28, 28, 1],
+      classes: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
+    });
+
+    const document = JSON.parse((await exported('--format', 'tfjs', '--out', 'web', '--json')).stdout);
+    expect(document).toMatchObject({ format: 'tfjs', epoch: 2, folder: join(folder, 'web') });
+    expect(document.difference / document.largest).toBeLessThan(1e-5);
+  });
+});
