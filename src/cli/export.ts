@@ -1,27 +1,32 @@
 import { join, resolve } from 'node:path';
 import { loadBackend } from '../backend/load.ts';
 import { displayPath } from '../config/display.ts';
-import { exportRun, type Format } from '../export/index.ts';
+import { type ExportOptions, exportRun } from '../export/index.ts';
 import { openTrained } from '../trained.ts';
 import { type ConfigFlags, context, overridesOf } from './context.ts';
 import { print, printJson } from './output.ts';
 
 /** Options of `tailmix export`. */
 export interface ExportCommandOptions extends ConfigFlags {
-  format: Format;
+  format: ExportOptions['format'];
   /** Folder to write to. Default: `export/<format>` in the run directory. */
   out?: string;
+  images?: ExportOptions['images'];
   json?: boolean;
 }
 
 /** `tailmix export`: the newest checkpoint of a run as a classifier for other programs. */
 export async function exportCommand(
   wanted: string,
-  { set = [], format, out, json, ...flags }: ExportCommandOptions,
+  { set = [], format, out, images, json, ...flags }: ExportCommandOptions,
 ): Promise<number> {
   const run = await openTrained(wanted, { ...context, set, overrides: overridesOf(flags) });
   const folder = resolve(out ?? join(run.directory, 'export', format));
-  const { files, difference, largest } = await exportRun(run, await loadBackend(run.options.backend), format, folder);
+  const { files, difference, largest } = await exportRun(run, await loadBackend(run.options.backend), {
+    format,
+    folder,
+    ...(images && { images }),
+  });
   const { epoch } = run.snapshot;
   if (json)
     printJson({ run: run.directory, checkpoint: run.checkpoint, epoch, format, folder, files, difference, largest });

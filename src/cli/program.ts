@@ -111,10 +111,18 @@ export function createProgram(finish: Finish): Command {
 
   program
     .command('export')
-    .description('write the newest checkpoint of a run for TensorFlow or TensorFlow.js')
+    .description('write the newest checkpoint of a run for TensorFlow, TensorFlow.js or ONNX Runtime')
     .argument('<run>', 'its directory or its name')
-    .addOption(new Option('--format <name>', 'what to write').choices(['saved-model', 'tfjs']).makeOptionMandatory())
+    .addOption(
+      new Option('--format <name>', 'what to write').choices(['saved-model', 'tfjs', 'onnx']).makeOptionMandatory(),
+    )
     .option('--out <dir>', 'folder to write to (default: export/<format> in the run directory)')
+    .addOption(
+      new Option('--images <type>', 'what ONNX takes (default: uint8; the others take both)').choices([
+        'uint8',
+        'float32',
+      ]),
+    )
     .addOption(setOption())
     .addOption(backendOption())
     .addOption(jsonOption())

@@ -26,7 +26,7 @@ export interface Classifier {
   /** In label order. */
   classes: readonly string[];
   /** What to write beside the graph: where it comes from. */
-  about: { name: string; dataset: string; epoch: number; model: string; producer: string };
+  about: { name: string; dataset: string; epoch: number; model: string; tailmix: string };
 }
 
 /** Batch sizes that the prediction is recorded with, to see what depends on them; numbers that nothing else has. */
@@ -63,7 +63,7 @@ export function recordClassifier(run: TrainedRun, { binding, name }: Backend): C
       dataset: info.dataset,
       epoch: snapshot.epoch,
       model: model.name,
-      producer: `tailmix ${version}`,
+      tailmix: version,
     },
   };
 }

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { displayPath } from '../config/display.ts';
 import { exportExists } from './errors.ts';
@@ -24,8 +25,8 @@ export async function expectFree(folder: string): Promise<void> {
 
 /** Writes all files beside the folder and moves them there at once: a folder that exists is whole. */
 export async function writeFolder(folder: string, files: readonly ExportedFile[]): Promise<void> {
-  await mkdir(dirname(folder), { recursive: true });
-  const temporary = await mkdtemp(join(dirname(folder), `.${basename(folder)}-`));
+  const temporary = join(dirname(folder), `.${basename(folder)}-${randomUUID()}`);
+  await mkdir(temporary, { recursive: true });
   try {
     for (const { path, content } of files) await writeFile(join(temporary, path), content, { flush: true });
     await expectFree(folder);

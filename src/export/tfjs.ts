@@ -32,7 +32,7 @@ export function tfjsModel(classifier: Classifier): ExportedFile[] {
   const output = { dtype: 'DT_FLOAT', tensorShape: shapeOf([ANY, classes.length]) };
   const model = {
     format: 'graph-model',
-    generatedBy: about.producer,
+    generatedBy: `tailmix ${about.tailmix}`,
     convertedBy: null,
     signature: {
       inputs: {

@@ -31,7 +31,7 @@ describeNative('the recorded prediction', (use) => {
   const exported = async (plugins: readonly Plugin[], head: ModelHead['kind'] = 'linear') => {
     const folder = join(await temporaryFolder(), 'model');
     const run = await trainedRun({ model: { name: 'small-cnn', width: 2, head }, plugins, shape: [8, 8, 3] });
-    return exportRun(run, use(), 'saved-model', folder);
+    return exportRun(run, use(), { format: 'saved-model', folder });
   };
 
   test.each(Object.entries(registry))('is that of a run with %s', async (name, load) => {
@@ -88,13 +88,26 @@ describeNative('the recorded prediction', (use) => {
     );
   });
 
+  test('is refused as tfjs with an op that TensorFlow.js does not load', async () => {
+    const folder = join(await temporaryFolder(), 'model');
+    const segments = (logits: tf.Tensor2D): tf.Tensor =>
+      tf.unsortedSegmentSum(logits.transpose(), tf.tensor1d([0, 1, 2, 3, 4], 'int32'), 5).transpose();
+    const run = await trainedRun({ model: { name: 'mlp', width: 2 }, plugins: [changing(segments)], shape: [4, 4, 1] });
+    expect(await messageOfError(() => exportRun(run, use(), { format: 'tfjs', folder }))).toMatchInlineSnapshot(
+      `"export: expected ops that TensorFlow.js can be written with; got UnsortedSegmentSum. Use another --format."`,
+    );
+  });
+
   test('goes into a new or empty folder, all of it or nothing', async () => {
     const root = await temporaryFolder();
     const run = await trainedRun({ model: { name: 'mlp', width: 3 }, shape: [4, 4, 1] });
-    await exportRun(run, use(), 'tfjs', join(root, 'model'));
+    await exportRun(run, use(), { format: 'tfjs', folder: join(root, 'model') });
     expect(await readdir(root)).toEqual(['model']);
     expect((await readdir(join(root, 'model'))).sort()).toEqual(['classes.json', 'group1-shard1of1.bin', 'model.json']);
-    const message = await messageOfError(() => exportRun(run, use(), 'tfjs', join(root, 'model')), root);
+    const message = await messageOfError(
+      () => exportRun(run, use(), { format: 'tfjs', folder: join(root, 'model') }),
+      root,
+    );
     expect(message).toMatchInlineSnapshot(
       `"…/model: expected a new or empty folder to export to. Delete it, or choose another --out."`,
     );

@@ -64,7 +64,9 @@ describeNative('an exported classifier gives the logits of the run', (use) => {
       const images = noiseImages(run.info.imageShape, 3);
       const { classes } = run.info;
       expected[name] = { logits: predictLogits(run, images), images: images.map((image) => [...image]), classes };
-      for (const format of formats) await exportRun(run, use(), format, folderOf(name, format));
+      for (const format of formats) await exportRun(run, use(), { format, folder: folderOf(name, format) });
+      const folder = folderOf(name, 'onnx-float32');
+      await exportRun(run, use(), { format: 'onnx', folder, images: 'float32' });
     }
   });
   afterAll(() => rm(root, { recursive: true, force: true }));
@@ -103,6 +105,13 @@ describeNative('an exported classifier gives the logits of the run', (use) => {
     const found = await foundBy<Record<'cpu' | 'wasm', Outputs>>(process.execPath, 'tfjs-logits.mjs', 'tfjs');
     for (const [i, name] of names.entries())
       for (const backend of ['cpu', 'wasm'] as const) expectSame(name, found[i]![backend]);
+  });
+
+  test('in ONNX Runtime for Node, from uint8 and from float32', async () => {
+    for (const format of ['onnx', 'onnx-float32']) {
+      const found = await foundBy<Outputs>(process.execPath, 'onnx-logits.mjs', format);
+      for (const [i, name] of names.entries()) expectSame(name, found[i]!);
+    }
   });
 
   describe.skipIf(!hasChromium('exported tfjs models are not loaded in a browser'))('in a browser', () => {

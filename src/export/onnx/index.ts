@@ -1,0 +1,62 @@
+import type { Classifier } from '../classifier.ts';
+import { opNotMapped } from '../errors.ts';
+import type { ExportedFile } from '../files.ts';
+import { PORTS } from '../graph-nodes.ts';
+import { createBuilder } from './builder.ts';
+import { mappings } from './ops.ts';
+import { type OnnxPort, onnxBytes } from './proto.ts';
+
+/** What images an ONNX file takes: unlike the other formats it has one type. */
+export const imageTypes = ['uint8', 'float32'] as const;
+export type ImageType = (typeof imageTypes)[number];
+
+/** Name of the unknown length. */
+const BATCH = 'batch';
+
+/**
+ * The classifier as `model.onnx`. Images come in `[batch, height, width, channels]`; convolutions and what lies between
+ * them work channels first, with kernels transposed here.
+ *
+ * @throws {TailmixError} EXPORT_OP naming an op that is not mapped.
+ */
+export function onnxModel({ recording, imageShape, classes, about }: Classifier, images: ImageType): ExportedFile[] {
+  const builder = createBuilder(recording);
+  for (const [node, recorded] of recording.nodes.entries()) {
+    const from = { node, output: 0 };
+    if (recorded.kind === 'input') builder.set(from, { name: PORTS.images, layout: 'tensorflow' });
+    if (recorded.kind !== 'op') continue;
+    const mapping = mappings[recorded.op];
+    if (mapping === undefined) throw opNotMapped('ONNX', recorded.op, '', recorded.owner);
+    if (recorded.inputs.some(({ output }) => output > 0)) {
+      throw opNotMapped('ONNX', recorded.op, ' of a second output', recorded.owner);
+    }
+    builder.set(from, mapping(recorded, builder));
+  }
+  const port = (name: string): OnnxPort => ({ name, type: 'float32', shape: [BATCH, classes.length] });
+  const results = [PORTS.logits, PORTS.probabilities];
+  const model = {
+    name: about.name,
+    producer: { name: 'tailmix', version: about.tailmix },
+    nodes: [
+      ...builder.nodes,
+      ...results.map((name) => ({
+        op: 'Identity',
+        inputs: [builder.get(recording.outputs[name]!, 'tensorflow')],
+        outputs: [name],
+        attributes: {},
+      })),
+    ],
+    constants: builder.constants,
+    inputs: [{ name: PORTS.images, type: images, shape: [BATCH, ...imageShape] }],
+    outputs: results.map(port),
+    metadata: {
+      classes: JSON.stringify(classes),
+      imageShape: JSON.stringify(imageShape),
+      run: about.name,
+      dataset: about.dataset,
+      epoch: String(about.epoch),
+      model: about.model,
+    },
+  };
+  return [{ path: 'model.onnx', content: onnxBytes(model) }];
+}
