@@ -1,7 +1,7 @@
 import type { Backend } from './backend/load.ts';
 import { checkBatch, checkTargets, createBatch, createTargets } from './batch.ts';
 import type { Composition } from './compose.ts';
-import { createLoader } from './data/loader.ts';
+import { createLoader } from './data/loader/loader.ts';
 import type { LoadedRows, Loader } from './data/types.ts';
 import type { PlannedStep } from './epoch.ts';
 import type { BatchResult, StepContext } from './hooks.ts';

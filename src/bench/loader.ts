@@ -1,4 +1,4 @@
-import { createLoader } from '../data/loader.ts';
+import { createLoader } from '../data/loader/loader.ts';
 import type { TransformOptions } from '../data/options.ts';
 import { splitSteps } from '../data/sampler.ts';
 import { median } from '../metrics/statistics.ts';

@@ -2,7 +2,7 @@ import { resourceUsage } from 'node:process';
 import { type BackendChoice, loadBackend } from '../backend/load.ts';
 import { compose } from '../compose.ts';
 import type { TrainOptions } from '../config/schema.ts';
-import { createLoader } from '../data/loader.ts';
+import { createLoader } from '../data/loader/loader.ts';
 import type { LoadedRows } from '../data/types.ts';
 import { planEpoch } from '../epoch.ts';
 import { openFit, trainStep } from '../fit.ts';

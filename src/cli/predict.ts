@@ -1,6 +1,6 @@
 import { loadBackend } from '../backend/load.ts';
 import { displayPath } from '../config/display.ts';
-import { decodeInput } from '../data/decode.ts';
+import { decodeInput } from '../data/packed/decode.ts';
 import { predictLogits, softmax, topClasses } from '../predict.ts';
 import { openTrained } from '../trained.ts';
 import { type ConfigFlags, context, overridesOf } from './context.ts';

@@ -1,8 +1,8 @@
 import { channelCount, countsUnknown, emptyClass, validationTooLarge } from './errors.ts';
 import type { DataOptions } from './options.ts';
 import { fitLongTail, type Profile } from './profile.ts';
-import { datasets } from './registry.ts';
 import { packedRoot } from './root.ts';
+import { datasets } from './sets/registry.ts';
 import { concatenate, cutRows, drawRows, rowsByClass, subsetOf } from './subset.ts';
 import type { CountSummary, DataPlan, ImageInfo, LoadedData, ReadContext } from './types.ts';
 

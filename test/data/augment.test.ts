@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { mirror, openAugment, padCrop, type Shape } from '../../src/data/augment.ts';
+import { mirror, openAugment, padCrop, type Shape } from '../../src/data/transforms/augment.ts';
 
 const shape: Shape = [3, 3, 1];
 // biome-ignore format: a picture

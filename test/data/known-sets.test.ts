@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { describeData, loadData } from '../../src/data/load-data.ts';
 import { type DataInput, dataOptions } from '../../src/data/options.ts';
-import { datasets } from '../../src/data/registry.ts';
+import { datasets } from '../../src/data/sets/registry.ts';
 import { planRun } from '../../src/prepare.ts';
 import reference from '../reference/long-tail-counts.json' with { type: 'json' };
 import { writeTree } from '../support/image-tree.ts';

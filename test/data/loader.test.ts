@@ -6,9 +6,9 @@ import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
-import { openAugment } from '../../src/data/augment.ts';
-import { createLoader, type LoaderOptions } from '../../src/data/loader.ts';
+import { createLoader, type LoaderOptions } from '../../src/data/loader/loader.ts';
 import { splitSteps } from '../../src/data/sampler.ts';
+import { openAugment } from '../../src/data/transforms/augment.ts';
 import type { Loader, PixelSource, Split } from '../../src/data/types.ts';
 import { messageOfError } from '../support/message.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -245,7 +245,7 @@ describe('failing', () => {
 test('a loader that is not closed does not keep the process alive, nor lets it end while rows are awaited', async () => {
   const built = (name: string): string => new URL(`../../dist/src/data/${name}.js`, import.meta.url).href;
   const script = `
-    import { createLoader } from '${built('loader')}';
+    import { createLoader } from '${built('loader/loader')}';
     import { splitSteps } from '${built('sampler')}';
     const loader = createLoader({ shape: [1, 1, 1], augment: [], seed: 0 });
     const pixels = { kind: 'memory', bytes: new SharedArrayBuffer(9) };

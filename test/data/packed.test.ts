@@ -3,7 +3,7 @@ import { open, readdir, readFile, truncate, utimes, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { openPacked, type Packed, type PackedRow, writePacked } from '../../src/data/packed.ts';
+import { openPacked, type Packed, type PackedRow, writePacked } from '../../src/data/packed/packed.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const shape = [2, 3, 1] as const;

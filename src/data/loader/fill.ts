@@ -1,9 +1,9 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { internal, messageOf } from '../errors.ts';
-import { openAugment, type Shape } from './augment.ts';
-import { readFailed, shortRead } from './errors.ts';
-import type { TransformOptions } from './options.ts';
-import type { PixelSource, StepRows } from './types.ts';
+import { internal, messageOf } from '../../errors.ts';
+import { readFailed, shortRead } from '../errors.ts';
+import type { TransformOptions } from '../options.ts';
+import { openAugment, type Shape } from '../transforms/augment.ts';
+import type { PixelSource, StepRows } from '../types.ts';
 
 /** What the rows of an epoch are made from. */
 export interface FillOptions {

@@ -1,8 +1,8 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { badFile, datasetMissing, readerMissing } from './errors.ts';
-import { dataRoot } from './root.ts';
-import type { CountSummary, Dataset, DatasetInfo } from './types.ts';
+import { badFile, datasetMissing, readerMissing } from '../errors.ts';
+import { dataRoot } from '../root.ts';
+import type { CountSummary, Dataset, DatasetInfo } from '../types.ts';
 
 const CLASSES = 8142;
 const ANNOTATIONS = 'train2018.json';

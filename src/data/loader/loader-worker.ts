@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { internal, messageOf, TailmixError } from '../errors.ts';
+import { internal, messageOf, TailmixError } from '../../errors.ts';
 import { type Filler, openFiller } from './fill.ts';
 import { JOB, type Job, type Report, SIGNAL, STATE, type WorkerData } from './ring.ts';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { extname, join, relative } from 'node:path';
-import { emptyFolder, folderMissing, noClasses, unknownClass } from './errors.ts';
+import { emptyFolder, folderMissing, noClasses, unknownClass } from '../errors.ts';
 
 /** File names that are images; the list of torchvision's ImageFolder. */
 const EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp']);

@@ -1,5 +1,5 @@
-import { randomField } from '../random.ts';
-import type { TransformOptions } from './options.ts';
+import { randomField } from '../../random.ts';
+import type { TransformOptions } from '../options.ts';
 
 /** `[height, width, channels]`. */
 export type Shape = readonly [number, number, number];

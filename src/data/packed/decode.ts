@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import type sharp from 'sharp';
-import { messageOf, TailmixError } from '../errors.ts';
-import type { Shape } from './augment.ts';
-import type { ClassFolders } from './class-folders.ts';
-import { badImage, inputUnreadable, wrongChannels, wrongSize } from './errors.ts';
+import { messageOf, TailmixError } from '../../errors.ts';
+import { badImage, inputUnreadable, wrongChannels, wrongSize } from '../errors.ts';
+import type { ClassFolders } from '../sets/class-folders.ts';
+import type { Shape } from '../transforms/augment.ts';
+import type { ReadProgress } from '../types.ts';
 import type { PackedRow } from './packed.ts';
-import type { ReadProgress } from './types.ts';
 
 /** Files being decoded at once; libuv's pool has four threads. */
 const IN_FLIGHT = 16;

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import { internal, messageOf, TailmixError } from '../errors.ts';
-import { loaderDied } from './errors.ts';
+import { internal, messageOf, TailmixError } from '../../errors.ts';
+import { loaderDied } from '../errors.ts';
 import type { Job, Report } from './ring.ts';
 
 /** The loader's threads, seen from the main one. */
@@ -18,7 +18,7 @@ export interface Threads {
 
 /** The compiled program: Node does not run TypeScript in threads, so sources use the build beside them. */
 const ownProgram = new URL(
-  import.meta.url.endsWith('.ts') ? '../../dist/src/data/loader-worker.js' : './loader-worker.js',
+  import.meta.url.endsWith('.ts') ? '../../../dist/src/data/loader/loader-worker.js' : './loader-worker.js',
   import.meta.url,
 );
 

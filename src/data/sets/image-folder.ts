@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import type { Shape } from './augment.ts';
+import type { DataOptions } from '../options.ts';
+import { imageShape } from '../packed/decode.ts';
+import { readClassFolders } from '../packed/pack-folders.ts';
+import { dataRoot } from '../root.ts';
+import type { Shape } from '../transforms/augment.ts';
+import type { Dataset, ImageInfo } from '../types.ts';
 import { type ClassFolders, folderExists, listClassFolders } from './class-folders.ts';
-import { imageShape } from './decode.ts';
-import type { DataOptions } from './options.ts';
-import { readClassFolders } from './pack-folders.ts';
-import { dataRoot } from './root.ts';
-import type { Dataset, ImageInfo } from './types.ts';
 
 /**
  * Any images in class folders: `train/<class>/…` and `test/<class>/…` (or `val/`) under the root. Its classes are as

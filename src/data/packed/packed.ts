@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
+import type { Shape } from '../transforms/augment.ts';
+import type { PixelSource } from '../types.ts';
 import { writeAtomically } from './atomic.ts';
-import type { Shape } from './augment.ts';
-import type { PixelSource } from './types.ts';
 
 /*
  * A packed file, little-endian (docs/data.md):

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '../errors.ts';
-import { badFile, readFailed } from './errors.ts';
-import type { Split } from './types.ts';
+import { messageOf } from '../../errors.ts';
+import { badFile, readFailed } from '../errors.ts';
+import type { Split } from '../types.ts';
 
 const SIDE = 32;
 const PLANE = SIDE * SIDE;

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { datasetMissing } from '../errors.ts';
+import { dataRoot } from '../root.ts';
+import type { Dataset, DatasetInfo } from '../types.ts';
 import { readCifarFiles } from './cifar-binary.ts';
-import { datasetMissing } from './errors.ts';
-import { dataRoot } from './root.ts';
-import type { Dataset, DatasetInfo } from './types.ts';
 
 const classes = `
 apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle

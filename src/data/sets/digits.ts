@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { badFile, digitsMissing } from './errors.ts';
-import type { Dataset, DatasetInfo, Split } from './types.ts';
+import { badFile, digitsMissing } from '../errors.ts';
+import type { Dataset, DatasetInfo, Split } from '../types.ts';
 
 const BYTES = 28 * 28;
 /** Images 4, 9, 14, … of each digit are the test split: 20 %. */

@@ -1,10 +1,10 @@
-import { internal } from '../errors.ts';
-import type { Shape } from './augment.ts';
+import { internal } from '../../errors.ts';
+import type { TransformOptions } from '../options.ts';
+import type { Shape } from '../transforms/augment.ts';
+import type { LoadedRows, Loader, Split, StepRows } from '../types.ts';
 import { openFiller } from './fill.ts';
-import type { TransformOptions } from './options.ts';
 import { JOB, type Job, STATE, wakeWorkers } from './ring.ts';
 import { startThreads } from './threads.ts';
-import type { LoadedRows, Loader, Split, StepRows } from './types.ts';
 
 /** What a loader must know. */
 export interface LoaderOptions {

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { type ClassFolders, fingerprint } from './class-folders.ts';
+import { cacheUnwritable, nothingReadable } from '../errors.ts';
+import { type ClassFolders, fingerprint } from '../sets/class-folders.ts';
+import type { ReadContext, Split } from '../types.ts';
 import { type DecodeOptions, decodeFiles } from './decode.ts';
-import { cacheUnwritable, nothingReadable } from './errors.ts';
 import { openPacked, type Packed, writePacked } from './packed.ts';
-import type { ReadContext, Split } from './types.ts';
 
 /**
  * Opens a split in class folders through its packed file, which is made first where there is none for these files and

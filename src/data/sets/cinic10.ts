@@ -1,9 +1,9 @@
 import { join } from 'node:path';
+import { datasetMissing } from '../errors.ts';
+import { readClassFolders } from '../packed/pack-folders.ts';
+import { dataRoot } from '../root.ts';
+import type { Dataset, DatasetInfo } from '../types.ts';
 import { type ClassFolders, folderExists, listClassFolders } from './class-folders.ts';
-import { datasetMissing } from './errors.ts';
-import { readClassFolders } from './pack-folders.ts';
-import { dataRoot } from './root.ts';
-import type { Dataset, DatasetInfo } from './types.ts';
 
 const info: DatasetInfo = {
   name: 'cinic10',

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { badFile, datasetMissing } from '../errors.ts';
+import { readClassFolders } from '../packed/pack-folders.ts';
+import { dataRoot } from '../root.ts';
+import type { Dataset, DatasetInfo } from '../types.ts';
 import { readCifarFiles } from './cifar-binary.ts';
 import { type ClassFolders, folderExists, listClassFolders } from './class-folders.ts';
-import { badFile, datasetMissing } from './errors.ts';
-import { readClassFolders } from './pack-folders.ts';
-import { dataRoot } from './root.ts';
-import type { Dataset, DatasetInfo } from './types.ts';
 
 const info: DatasetInfo = {
   name: 'cifar10',
