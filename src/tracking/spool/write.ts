@@ -1,0 +1,161 @@
+import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { messageOf } from '../../errors.ts';
+import { cutText, limits, safeName, toWire } from '../mlflow/validate.ts';
+import { spoolDamaged, spoolNotWritten } from './errors.ts';
+import { parseRecord, type RecordOf, type RunRecord, type SpoolRecord, spoolFiles } from './records.ts';
+
+/** Texts by name: parameters, tags. */
+export type Texts = Readonly<Record<string, string>>;
+
+/** Figures by name, as they are measured. */
+export type Figures = Readonly<Record<string, number>>;
+
+/** Writes a run's spool. No method throws, and none waits for anything but the disk. */
+export interface SpoolWriter {
+  readonly run: RunRecord;
+  /** Whether the spool was there before: the run was resumed. */
+  readonly isContinued: boolean;
+  /**
+   * Points of a step. Names are made ones that MLflow takes. What a metric has at this step or a later one already is
+   * not written again: a resumed run trains some steps twice.
+   */
+  metrics(step: number, values: Figures, time?: number): void;
+  /** Parameters. One that was written before keeps its value; a new value becomes the tag `resumed.<name>`. */
+  params(values: Texts): void;
+  tags(values: Texts): void;
+  /** Any other line; `time` is now unless it says. */
+  write(record: Other): void;
+  /** Last step of a metric; null without one. */
+  lastStep(key: string): number | null;
+  /** Flushes to the disk, so that a power cut leaves it whole. */
+  flush(): void;
+  /** Once closed, nothing more is written. */
+  close(): void;
+}
+
+type Untimed<T> = T extends { time: number } ? Omit<T, 'time'> & { time?: number } : never;
+type Other = Untimed<RecordOf<'inputs' | 'artifact' | 'model' | 'status'>>;
+
+/**
+ * Opens the spool of a run directory, or goes on with the one that is there: a last line that a crash cut short is
+ * taken away.
+ *
+ * @param first what the run is, asked for where there is no spool yet.
+ * @param onProblem told each problem once.
+ * @throws {TailmixError} SPOOL_DAMAGED, and what the file system throws when it cannot be opened.
+ */
+export function openSpool(
+  runDirectory: string,
+  first: () => Omit<RunRecord, 'type' | 'format'>,
+  onProblem: (error: Error) => void,
+): SpoolWriter {
+  const path = join(runDirectory, spoolFiles.spool);
+  const found = existsSync(path) ? recover(path) : null;
+  const lastSteps = found?.lastSteps ?? new Map<string, number>();
+  const params = found?.params ?? new Map<string, string>();
+  mkdirSync(dirname(path), { recursive: true });
+  const file = openSync(path, 'a');
+  let waiting: Buffer = Buffer.alloc(0);
+  let hasFailed = false;
+  let isOpen = true;
+
+  const append = (record: SpoolRecord): void => {
+    if (!isOpen) return;
+    waiting = Buffer.concat([waiting, Buffer.from(`${JSON.stringify(record)}\n`)]);
+    try {
+      while (waiting.length > 0) waiting = waiting.subarray(writeSync(file, waiting));
+    } catch (error) {
+      if (!hasFailed) onProblem(spoolNotWritten(path, error));
+      hasFailed = true;
+    }
+  };
+  const run: RunRecord = found?.run ?? { type: 'run', format: 1, ...checkedRun(first()) };
+  if (!found) append(run);
+
+  const tags = (values: Texts): void => {
+    if (Object.keys(values).length > 0)
+      append({ type: 'tags', time: Date.now(), values: texts(values, limits.tagValue) });
+  };
+  return {
+    run,
+    isContinued: found !== null,
+    tags,
+    metrics(step, values, time = Date.now()) {
+      const fresh = Object.entries(values)
+        .map(([key, value]) => [safeName(key), toWire(value)] as const)
+        .filter(([key]) => step > (lastSteps.get(key) ?? Number.NEGATIVE_INFINITY));
+      if (fresh.length === 0 || !Number.isSafeInteger(step)) return;
+      for (const [key] of fresh) lastSteps.set(key, step);
+      append({ type: 'metrics', time, step, values: Object.fromEntries(fresh) });
+    },
+    params(values) {
+      const all = Object.entries(texts(values, limits.paramValue));
+      const fresh = all.filter(([key]) => !params.has(key));
+      const changed = all.filter(([key, value]) => params.has(key) && params.get(key) !== value);
+      for (const [key, value] of fresh) params.set(key, value);
+      if (fresh.length > 0) append({ type: 'params', time: Date.now(), values: Object.fromEntries(fresh) });
+      tags(Object.fromEntries(changed.map(([key, value]) => [`resumed.${key}`, value])));
+    },
+    write: (record) => append({ time: Date.now(), ...record } as SpoolRecord),
+    lastStep: (key) => lastSteps.get(key) ?? null,
+    flush() {
+      try {
+        fsyncSync(file);
+      } catch (error) {
+        if (!hasFailed) onProblem(spoolNotWritten(path, error));
+        hasFailed = true;
+      }
+    },
+    close() {
+      if (isOpen) closeSync(file);
+      isOpen = false;
+    },
+  };
+}
+
+/** Half a character cannot be sent. */
+const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, '\uFFFD');
+
+/** Names and values that the server takes. */
+const texts = (values: Texts, length: number): Record<string, string> =>
+  Object.fromEntries(Object.entries(values).map(([key, value]) => [safeName(key), cutText(wellFormed(value), length)]));
+
+const checkedRun = (run: Omit<RunRecord, 'type' | 'format'>): Omit<RunRecord, 'type' | 'format'> => ({
+  ...run,
+  name: cutText(wellFormed(run.name), limits.runName),
+  experiment: cutText(wellFormed(run.experiment), limits.experimentName),
+  tags: texts(run.tags, limits.tagValue),
+});
+
+/** What a spool holds that going on with it needs; null for one without a whole line. */
+function recover(path: string) {
+  const bytes = readFileSync(path);
+  const whole = bytes.lastIndexOf('\n') + 1;
+  if (whole < bytes.length) {
+    const file = openSync(path, 'r+');
+    ftruncateSync(file, whole);
+    closeSync(file);
+  }
+  if (whole === 0) return null;
+  const lines = bytes.toString('utf8', 0, whole - 1).split('\n');
+  const records = lines.flatMap((line): SpoolRecord[] => {
+    try {
+      return [parseRecord(line)];
+    } catch (error) {
+      if (line === lines[0]) throw spoolDamaged(path, messageOf(error).split('\n')[0]!);
+      return [];
+    }
+  });
+  const [run] = records;
+  if (run?.type !== 'run') throw spoolDamaged(path, `it is of type ${run?.type}`);
+  const lastSteps = new Map<string, number>();
+  const params = new Map<string, string>();
+  for (const record of records) {
+    if (record.type === 'params') for (const [key, value] of Object.entries(record.values)) params.set(key, value);
+    if (record.type !== 'metrics') continue;
+    for (const key of Object.keys(record.values))
+      lastSteps.set(key, Math.max(record.step, lastSteps.get(key) ?? record.step));
+  }
+  return { run, lastSteps, params };
+}
