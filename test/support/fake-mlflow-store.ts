@@ -190,6 +190,9 @@ export function createRun(store: FakeStore, body: Json): Json {
 }
 
 export function logBatch(store: FakeStore, body: Json): Json {
+  for (const what of ['metrics', 'params', 'tags']) {
+    if (!Array.isArray(body[what] ?? [])) throw invalid(`Invalid value for parameter '${what}' supplied`);
+  }
   const run = active(findRun(store, body.run_id));
   const points = readPoints(body.metrics);
   const params = points.damaged ? { items: [], damaged: true } : readPairs(body.params);

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import pRetry from 'p-retry';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
 import { answeredError, MlflowError, oddAnswer, unreachable } from './errors.ts';
@@ -61,6 +62,8 @@ export function openTransport(settings: MlflowSettings): Transport {
     const url = new URL(`${server}${path}`);
     for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, String(value));
     const name = `${method} ${path}`;
+    // After a while of work on this thread, whose end the server did not await, its connection is seen to be closed.
+    await setImmediate();
     let status: number;
     let answerHeaders: IncomingHttpHeaders;
     let bytes: Buffer;
