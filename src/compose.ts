@@ -14,6 +14,7 @@ import {
 } from './plugin.ts';
 import { randomStream } from './random.ts';
 import type { RunInfo } from './run.ts';
+import { adoptTaps, type Spanning } from './span.ts';
 import type { InputSpec } from './step/types.ts';
 
 /** Something the user should know before the run is paid for. */
@@ -45,6 +46,7 @@ export interface Composition {
  * Applies plugins to a fresh set of hooks. Taps are ordered by stage, then by position in `plugins`.
  *
  * @param known definitions to name in messages, for example those that provide what is missing.
+ * @param spanning plugins that are there for all stages of a run, in the composition of one stage; they observe it too.
  * @throws {TailmixError} CAPABILITY_TAKEN, CAPABILITY_MISSING, PLUGIN_TWICE, HEAD_MISMATCH, VARIANT_TWICE,
  *   PLUGIN_NOT_HELD, PLUGIN_FAILED.
  */
@@ -52,6 +54,7 @@ export function compose(
   plugins: readonly Plugin[],
   info: RunInfo,
   known: readonly PluginDefinition[] = [],
+  spanning: Spanning | null = null,
 ): Composition {
   const provides = checkCapabilities(plugins, known);
   checkHead(plugins, info);
@@ -59,6 +62,8 @@ export function compose(
   let applying = '';
   const hooks = createHooks();
   const timings = guardHooks(hooks, () => applying);
+  // A stage's epochs count from 1 again, and what it draws should not be what the first drew.
+  const later = info.stage && info.stage.number > 1 ? ['stage', info.stage.number] : [];
   const warnings: Warning[] = [...unknownHead(plugins, info), ...correctedTwice(plugins)];
   const composition: Composition = {
     hooks,
@@ -91,7 +96,7 @@ export function compose(
       {
         hooks: own,
         info,
-        random: (...key) => randomStream(info.seed, name, ...key),
+        random: (...key) => randomStream(info.seed, name, ...later, ...key),
         warn: (code, message) => warnings.push({ code, plugin: name, message }),
         held,
       },
@@ -107,6 +112,11 @@ export function compose(
       if (composition.variants[variant]) throw variantTwice(variant, name);
       composition.variants[variant] = values;
     }
+  }
+  if (spanning !== null) {
+    adoptTaps(hooks, spanning, (plugin) => {
+      applying = plugin;
+    });
   }
   return composition;
 }

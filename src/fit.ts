@@ -5,7 +5,7 @@ import { createLoader } from './data/loader/loader.ts';
 import type { LoadedRows, Loader } from './data/types.ts';
 import type { PlannedStep } from './epoch.ts';
 import type { BatchResult, StepContext } from './hooks.ts';
-import { createRun, type OpenRun } from './open-run.ts';
+import { restore } from './open-run.ts';
 import type { Preparation } from './prepare.ts';
 import { rehearse } from './rehearse.ts';
 import { createEngine } from './step/index.ts';
@@ -16,16 +16,18 @@ import { signatureFor } from './step/signature.ts';
 import type { Engine, StepProgram } from './step/types.ts';
 import { lossNotFinite } from './trainer-errors.ts';
 
-/** A run in progress: what a step works with. */
+/** A stage of a run in progress: what a step works with. */
 export interface Fit extends Preparation {
   composition: Composition;
   program: StepProgram;
   engine: Engine;
   loader: Loader;
-  run: OpenRun;
 }
 
-/** Builds the step and opens everything a run needs. Close the loader and dispose the engine afterwards. */
+/**
+ * Builds the step and opens everything a stage needs, from its beginning or from `options.resume`. Close the loader and
+ * dispose the engine afterwards.
+ */
 export async function openFit(preparation: Preparation, composition: Composition, backend: Backend): Promise<Fit> {
   const { settings, data, model, info, start } = preparation;
   const { train: trainSettings, evaluate: evaluateSettings } = settings;
@@ -45,14 +47,14 @@ export async function openFit(preparation: Preparation, composition: Composition
     ...trainSettings,
     retrace: () => rehearse(composition, info),
   });
-  const run = createRun({ preparation, composition, program, engine, backend });
+  if (preparation.options.resume) restore(preparation.options.resume, composition, program, engine);
   const loader = createLoader({
     shape: info.imageShape,
     augment: data.augment,
     seed: info.seed,
     workers: settings.workers,
   });
-  return { ...preparation, composition, program, engine, loader, run };
+  return { ...preparation, composition, program, engine, loader };
 }
 
 /**

@@ -15,6 +15,8 @@
  *     evaluate
  *     ON EPOCH END        (ON CHECKPOINT when one was written)
  *   ON TRAIN END, or ON ERROR
+ *
+ * A run of several stages is this loop for each, with hooks of its own; plugins that span the run are told of all.
  */
 import { AsyncSeriesHook, SyncHook, SyncWaterfallHook } from 'tapable';
 import type { EpochMetrics, RunSummary } from './metrics/types.ts';

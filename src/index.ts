@@ -4,6 +4,7 @@ export { type Backend, type BackendChoice, type BackendName, loadBackend } from 
 export { emptyInput } from './batch.ts';
 export { logPrior } from './class-prior.ts';
 export { effectiveNumberWeights, inverseFrequencyWeights } from './class-weights.ts';
+export { planRun } from './compose-run.ts';
 export { type LoadContext, loadConfig } from './config/load.ts';
 export { type ConfigContext, resolveConfig } from './config/resolve.ts';
 export type { RunInput } from './config/schema.ts';
@@ -42,7 +43,6 @@ export {
   pluginOption,
   resolveEpoch,
 } from './plugin.ts';
-export { planRun } from './prepare.ts';
 export { type Random, randomStream } from './random.ts';
 export type { Run, RunInfo, Snapshot } from './run.ts';
 export { classShares, imageWeights, type SamplingRule, samplingRules } from './sampling-weights.ts';

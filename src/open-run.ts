@@ -2,11 +2,11 @@ import process from 'node:process';
 import type { Backend } from './backend/load.ts';
 import type { Composition } from './compose.ts';
 import { messageOf } from './errors.ts';
+import type { Fit } from './fit.ts';
 import { summarizeEpochs, withoutConfusion } from './metrics/summary.ts';
 import type { EpochMetrics } from './metrics/types.ts';
-import { formatPlan } from './plan.ts';
 import type { Preparation } from './prepare.ts';
-import type { Run, Snapshot } from './run.ts';
+import type { Run, RunInfo, Snapshot } from './run.ts';
 import type { Engine, StepProgram } from './step/types.ts';
 import { snapshotMismatch } from './trainer-errors.ts';
 import { version } from './version.ts';
@@ -20,24 +20,17 @@ export interface OpenRun extends Run {
   midEpoch: boolean;
   /** Marks the run as failed. */
   fail(error: unknown): void;
+  /** Goes on to a stage: what is read from now on is its. */
+  enter(fit: Fit): void;
 }
 
-/** Opens a run, from its beginning or from `options.resume`. */
-export function createRun({
-  preparation: { options, settings, data, model, info },
-  composition,
-  program,
-  engine,
-  backend,
-}: {
-  preparation: Preparation;
-  composition: Composition;
-  program: StepProgram;
-  engine: Engine;
-  backend: Backend;
-}): OpenRun {
+/** A run of one stage or several; `enter` the first before anything is asked of it. */
+export function createRun(
+  { options, settings, data }: Pick<Preparation, 'options' | 'settings' | 'data'>,
+  { info, plan, backend, spanning }: { info: RunInfo; plan: string; backend: Backend; spanning: Composition | null },
+): OpenRun {
   const { resume } = options;
-  if (resume) restore(resume, composition, program, engine);
+  let fit: Fit;
   const started = performance.now();
   const seconds = (): number => (resume?.seconds ?? 0) + (performance.now() - started) / 1000;
   const epochs: EpochMetrics[] = [...(resume?.history ?? [])];
@@ -49,10 +42,10 @@ export function createRun({
     directory: options.directory ?? null,
     config: options.config?.resolved ?? null,
     configHash,
-    plan: formatPlan(composition, info),
+    plan,
     resumedFrom: resume?.epoch ?? 0,
     get engine() {
-      const { mode, reason, precision, precisionReason } = engine;
+      const { mode, reason, precision, precisionReason } = fit.engine;
       return { backend: backend.name, tensorflow: backend.tensorflow, mode, reason, precision, precisionReason };
     },
     subset: { seed: settings.subsetSeed, hash: data.train.hash },
@@ -67,20 +60,25 @@ export function createRun({
     fail(error) {
       failure = messageOf(error);
     },
+    enter(next) {
+      fit = next;
+    },
     snapshot() {
+      const { engine, program, model, composition } = fit;
       const last = epochs.at(-1);
       return {
         epoch: last?.epoch ?? 0,
         step: last?.step ?? 0,
         state: mapValues(engine.read(), (values, name) => ({ shape: program.state[name]!.shape, values })),
         weights: model.weights.map(({ name }) => name),
-        plugins: Object.fromEntries(Object.entries(composition.states).map(([name, state]) => [name, state.save()])),
+        plugins: mapValues({ ...composition.states, ...spanning?.states }, (state) => state.save()),
         history: epochs.map((metrics) => ({ ...metrics, test: metrics.test && withoutConfusion(metrics.test) })),
         seconds: seconds(),
         configHash,
       };
     },
     summary() {
+      const { engine } = fit;
       return {
         name: info.name,
         method: settings.method,
@@ -109,6 +107,13 @@ export function createRun({
   };
 }
 
+/** A run as the plugins of a stage see it: epochs count from the stage's beginning. */
+export const runInStage = (run: OpenRun, info: RunInfo, before: number): Run =>
+  Object.create(run, {
+    info: { value: info, enumerable: true },
+    resumedFrom: { value: Math.max(0, run.resumedFrom - before), enumerable: true },
+  }) as Run;
+
 /**
  * Puts a snapshot's weights, slots and plugin state back.
  *
@@ -116,7 +121,7 @@ export function createRun({
  */
 export function restore(
   { state, plugins }: Snapshot,
-  composition: Composition,
+  composition: Pick<Composition, 'states'>,
   program: StepProgram,
   engine: Pick<Engine, 'write'>,
 ): void {
@@ -127,7 +132,12 @@ export function restore(
   for (const name of Object.keys(state))
     if (!program.state[name]) throw snapshotMismatch(name, undefined, state[name]!.shape);
   engine.write(mapValues(state, ({ values }) => values));
-  for (const [name, pluginState] of Object.entries(composition.states)) pluginState.load(plugins[name]);
+  loadStates({ plugins }, composition);
+}
+
+/** Puts the state of plugins back. */
+export function loadStates({ plugins }: Pick<Snapshot, 'plugins'>, { states }: Pick<Composition, 'states'>): void {
+  for (const [name, state] of Object.entries(states)) state.load(plugins[name]);
 }
 
 const mapValues = <T, U>(record: Readonly<Record<string, T>>, map: (value: T, name: string) => U): Record<string, U> =>

@@ -12,15 +12,36 @@ const line = (name: string, text: string): string => `${name.padEnd(COLUMN)}${te
  *
  * @param unread - what is known of class counts that come with data that is not there
  */
-export function formatPlan(
-  { hooks, plugins, provides, inputs, variants, draws, warnings }: Composition,
-  info: RunInfo,
+export function formatPlan(composition: Composition, info: RunInfo, unread: CountSummary | null = null): string {
+  return `${[...describeData(info, unread), ...describeStart(info.start), ...describeSteps(composition, info)].join('\n')}\n`;
+}
+
+/** {@link formatPlan} for a run of several stages: what spans it, and what each stage runs. */
+export function formatStages(
+  spanning: Composition,
+  run: RunInfo,
+  stages: readonly { composition: Composition; info: RunInfo }[],
   unread: CountSummary | null = null,
 ): string {
+  const lines = [
+    ...describeData(run, unread),
+    line('stages', stages.map(({ info: { stage } }) => `${stage!.name} (${stage!.epochs} epochs)`).join(' → ')),
+    ...describeHooks(spanning),
+    ...stages.flatMap(({ composition, info }) => [
+      '',
+      line(`stage ${info.stage!.number} of ${stages.length}`, info.stage!.name),
+      ...describeStart(info.start),
+      ...describeSteps(composition, info),
+    ]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function describeData(info: RunInfo, unread: CountSummary | null): string[] {
   const { classCounts, classes } = info;
   const largest = unread?.largest ?? Math.max(...classCounts);
   const smallest = unread?.smallest ?? Math.min(...classCounts);
-  const lines = [
+  return [
     line('run', `${info.name}, seed ${info.seed}`),
     line(
       'data',
@@ -32,10 +53,20 @@ export function formatPlan(
         ? `${unread.largest} to ${unread.smallest}; each stands in ${unread.source}, which is not under the data root`
         : formatCounts(classCounts),
     ),
-    ...describeStart(info.start),
+  ];
+}
+
+const describeHooks = ({ hooks }: Pick<Composition, 'hooks'>): string[] =>
+  tapsOf(hooks).map(([hook, taps]) => line(hook, taps.map(({ name, stage }) => `${name}(${stage})`).join('  ')));
+
+function describeSteps(
+  { hooks, plugins, provides, inputs, variants, draws, warnings }: Composition,
+  info: RunInfo,
+): string[] {
+  const lines = [
     line('steps', `${info.epochs} epochs × ${info.stepsPerEpoch} steps of ${info.batchSize}`),
     '',
-    ...tapsOf(hooks).map(([hook, taps]) => line(hook, taps.map(({ name, stage }) => `${name}(${stage})`).join('  '))),
+    ...describeHooks({ hooks }),
     '',
     line(
       'provides',
@@ -68,7 +99,7 @@ export function formatPlan(
   );
   declared('extra draws', Object.keys(draws));
   for (const { code, plugin, message } of warnings) lines.push(line('warning', `${code} [${plugin}] ${message}`));
-  return `${lines.join('\n')}\n`;
+  return lines;
 }
 
 /** Where the weights begin, and what is frozen; nothing for a plain run. */

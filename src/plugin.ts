@@ -19,6 +19,8 @@ export type Capability =
   | 'smooth'
   /** Replaces the update. */
   | 'optimizer'
+  /** Computes the logits otherwise than the model's classifier does. */
+  | 'head'
   /** Decides the learning rate. */
   | 'learning-rate';
 
@@ -62,6 +64,11 @@ export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject> {
   options: Options;
   provides?: readonly Capability[];
   requires?: readonly Capability[];
+  /**
+   * `run`: one for the whole run, also where the run has several stages. It observes, and taps `on…` hooks alone; epochs
+   * and steps are those of the run. Default `stage`: each stage has its own, for which the stage is the run.
+   */
+  spans?: 'stage' | 'run';
   /** The classifier that the model must have. */
   head?: ModelHead['kind'];
   /** What the plugin corrects under these options; the user is warned where two correct the same. */

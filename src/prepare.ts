@@ -1,6 +1,5 @@
 import type { z } from 'zod';
 import type { BackendChoice } from './backend/load.ts';
-import { type Composition, compose } from './compose.ts';
 import { evaluateOptions, trainOptions } from './config/schema.ts';
 import { describeData, hasCounts, loadData } from './data/load-data.ts';
 import { type DataInput, dataOptions } from './data/options.ts';
@@ -11,9 +10,9 @@ import { resetWithoutInit } from './models/errors.ts';
 import { createModel, type ModelOptions, modelOptions } from './models/index.ts';
 import { type ExtendedModel, frozenWeights, startValues } from './models/transfer.ts';
 import type { Model } from './models/types.ts';
-import { formatPlan } from './plan.ts';
 import { extendModel, type Plugin, type PluginDefinition } from './plugin.ts';
 import type { RunInfo, RunStart, Snapshot } from './run.ts';
+import type { StageOptions } from './stages.ts';
 
 /** What a run is made of, as a programmer or a resolved config says it. */
 export interface TrainerOptions {
@@ -28,8 +27,14 @@ export interface TrainerOptions {
   /** Options of a known model, or a model. */
   model: z.input<typeof modelOptions> | Model;
   /** Weights in memory to start from, and for a model of your own what `model.reset` and `model.freeze` are for others. */
-  start?: Partial<Omit<RunStart, 'init'>> & { init?: Snapshot };
+  start?: Partial<Omit<RunStart, 'init'>> & {
+    init?: Snapshot;
+    /** What to call a source whose weights come later. */
+    from?: string;
+  };
   plugins?: readonly Plugin[];
+  /** Parts of the run, one after the other: each starts from the weights of the one before. */
+  stages?: readonly StageOptions[];
   train?: z.input<typeof trainOptions>;
   evaluate?: z.input<typeof evaluateOptions>;
   backend?: BackendChoice;
@@ -65,6 +70,8 @@ export interface Preparation {
   settings: Settings;
   data: LoadedData;
   model: Model;
+  /** The model before plugins added to it, and after. */
+  models: ExtendedModel;
   info: RunInfo;
   /** Weights that do not begin as drawn, weights that are not trained, statistics that stay. */
   start: { initial: Record<string, Float32Array>; frozen: ReadonlySet<string>; fixed: ReadonlySet<string> };
@@ -73,16 +80,26 @@ export interface Preparation {
 const isLoaded = (data: TrainerOptions['data']): data is LoadedData => 'train' in data;
 const isModel = (model: TrainerOptions['model']): model is Model => 'forward' in model;
 
-/** Reads the data and makes the model. */
-export async function prepare(options: TrainerOptions): Promise<Preparation> {
+/** Reads the data, unless it is given, and makes the model, for a run that has one stage. */
+export async function prepare(options: TrainerOptions, given?: LoadedData): Promise<Preparation> {
   const settings = resolveSettings(options);
-  const data = isLoaded(options.data)
-    ? options.data
-    : await loadData(dataOptions.parse(options.data), options.onDataProgress && { onProgress: options.onDataProgress });
+  const data = given ?? (await readData(options));
   const { info: image, ...counts } = countsOf(data);
   const { models, info } = describe(options, settings, image, counts);
   const start = { ...frozenWeights(models, info.start), initial: await initialValues(options, models, info) };
-  return { options, settings, data, model: models.model, info, start };
+  return { options, settings, data, model: models.model, models, info, start };
+}
+
+/** The images of a run. */
+export const readData = async ({ data, onDataProgress }: TrainerOptions): Promise<LoadedData> =>
+  isLoaded(data) ? data : loadData(dataOptions.parse(data), onDataProgress && { onProgress: onDataProgress });
+
+/** A preparation that starts from the weights of the stage before. */
+export function startedFrom(preparation: Preparation, snapshot: Snapshot): Preparation {
+  const { info, models, start } = preparation;
+  const { init, reset } = info.start;
+  const initial = startValues(models, snapshot, { source: init!, reset, seed: info.seed });
+  return { ...preparation, start: { ...start, initial } };
 }
 
 /** Values that the weights begin with where they are not drawn; a resumed run has them all. */
@@ -91,19 +108,26 @@ async function initialValues(
   models: ExtendedModel,
   { seed, start: { init: source, reset } }: RunInfo,
 ): Promise<Record<string, Float32Array>> {
-  if (resume || source === null) return {};
+  if (resume || source === null || start?.from !== undefined) return {};
   const snapshot =
     start?.init ?? (await readInit(isModel(model) ? source : (modelOptions.parse(model).init ?? source)));
   return startValues(models, snapshot, { source, reset, seed });
 }
 
+/** What a run, or a stage of one, would be, without its images. */
+export interface Described {
+  settings: Settings;
+  models: ExtendedModel;
+  info: RunInfo;
+  unread: CountSummary | null;
+}
+
 /**
- * What would run, without TensorFlow and, for known data sets, without data. Where the class counts come with data that
- * is not there, `unread` says what is known of them, and those of `info` are a stand-in of the same range.
+ * Describes a run that has one stage, without TensorFlow and, for known data sets, without data. Where the class counts
+ * come with data that is not there, `unread` says what is known of them, and those of `info` are a stand-in of the same
+ * range.
  */
-export async function planRun(
-  options: TrainerOptions,
-): Promise<{ info: RunInfo; composition: Composition; plan: string; unread: CountSummary | null }> {
+export async function describeRun(options: TrainerOptions): Promise<Described> {
   const settings = resolveSettings(options);
   const { data } = options;
   const planned = isLoaded(data) ? null : await describeData(dataOptions.parse(data));
@@ -115,9 +139,7 @@ export async function planRun(
       }
     : countsOf(data as LoadedData);
   const unread = planned && !hasCounts(planned.classCounts) ? planned.classCounts : null;
-  const { info } = describe(options, settings, image, counts, unread?.total);
-  const composition = compose(options.plugins ?? [], info, options.known);
-  return { info, composition, plan: formatPlan(composition, info, unread), unread };
+  return { settings, unread, ...describe(options, settings, image, counts, unread?.total) };
 }
 
 /** Class counts, else numbers from the largest class to the smallest: enough to compose plugins, never to train. */
@@ -188,7 +210,8 @@ function describeStart({ model, start = {} }: TrainerOptions): RunStart {
     ? {}
     : modelOptions.parse(model);
   const { reset = [], freeze = [], frozenNorm = 'batch' } = { ...known, ...start };
-  const init = start.init ? 'weights in memory' : known.init === undefined ? null : runOfInit(known.init).run;
+  const own = known.init === undefined ? null : runOfInit(known.init).run;
+  const init = start.from ?? (start.init ? 'weights in memory' : own);
   if (init === null && reset.length > 0) throw resetWithoutInit(reset);
   return { init, reset, freeze, frozenNorm };
 }

@@ -30,11 +30,26 @@ export interface RunInfo {
   groups: GroupRule;
   /** Where the weights begin, and which are trained. */
   start: RunStart;
+  /** In a stage of a run that has several: which it is. Epochs and steps are then the stage's, and count from its beginning. */
+  stage?: StageInfo;
+  /** For plugins that span a run of several stages: all of them. Epochs are then the run's, batches the first stage's. */
+  stages?: readonly StageInfo[];
+}
+
+/** A stage of a run that has several. */
+export interface StageInfo {
+  /** Unique in the run. */
+  name: string;
+  /** Counts from 1. */
+  number: number;
+  epochs: number;
+  batchSize: number;
+  stepsPerEpoch: number;
 }
 
 /** Where a run's weights begin, and which of them are trained. */
 export interface RunStart {
-  /** Run or checkpoint that the weights are from; null for drawn ones. */
+  /** Run, checkpoint or stage that the weights are from; null for drawn ones. */
   init: string | null;
   /** As in the config: weights drawn anew, and weights that are not trained. */
   reset: readonly string[];

@@ -8,6 +8,7 @@ import { trainerOptions } from './config/trainer-options.ts';
 import type { LoadedData, Split, Subset } from './data/types.ts';
 import { type Preparation, prepare } from './prepare.ts';
 import type { Snapshot } from './run.ts';
+import { optionsAt } from './stages.ts';
 import { createOptimizer } from './step/optimizers.ts';
 import { createStepProgram } from './step/program.ts';
 import type { StepProgram } from './step/types.ts';
@@ -34,7 +35,7 @@ export async function openTrained(wanted: string, context: LoadContext): Promise
   const directory = await findRun(wanted);
   const config = await loadConfig(join(directory, runFiles.config), context);
   const { snapshot, path } = await readLatest(directory);
-  const options = trainerOptions(config);
+  const options = optionsAt(trainerOptions(config), snapshot.epoch);
   const data = await dataOf(directory, Boolean(config.options.data.validation));
   const preparation = await prepare({ ...options, data, resume: snapshot });
   const composition = compose(options.plugins ?? [], preparation.info);

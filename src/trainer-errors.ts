@@ -35,3 +35,24 @@ export const snapshotMismatch = (
     `resume: ${name}: expected ${expected ? `shape [${expected.join(', ')}]` : 'no such state'}, got ${got ? `shape [${got.join(', ')}]` : 'nothing'}.\n  The checkpoint is of another model, optimizer or plugin list: resume with the config that the run began with.`,
     { code: 'SNAPSHOT_MISMATCH', kind: 'config' },
   );
+
+/** Two stages of one name. */
+export const stageTwice = (name: string, i: number, j: number): TailmixError =>
+  new TailmixError(
+    `stages[${i}] and stages[${j}] are both named "${name}", and metrics tell stages by their names. Rename one.`,
+    { code: 'STAGE_TWICE', kind: 'config', path: `stages[${j}].name` },
+  );
+
+/** A plugin in a stage that is there once for all stages. */
+export const spansInStage = (plugin: string, stage: number): TailmixError =>
+  new TailmixError(
+    `stages[${stage}].plugins: expected plugins of the stage; ${plugin} spans all stages of a run.\n  Make it an entry of \`plugins\` of the run.`,
+    { code: 'SPANS_STAGES', kind: 'config', plugin },
+  );
+
+/** A plugin that spans stages and does more than observe. */
+export const spansNotObserving = (plugin: string, what: string): TailmixError =>
+  new TailmixError(
+    `[${plugin}] spans the stages of a run, and ${what}: expected taps of on… hooks alone.\n  Leave out \`spans\`, and each stage has its own.`,
+    { code: 'SPANS_STAGES', kind: 'config', plugin },
+  );

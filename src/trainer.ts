@@ -1,12 +1,17 @@
-import { loadBackend } from './backend/load.ts';
-import { compose } from './compose.ts';
+import { type Backend, loadBackend } from './backend/load.ts';
+import type { Composition } from './compose.ts';
+import { type ComposedStage, composeRun } from './compose-run.ts';
 import { createMeter, planEpoch } from './epoch.ts';
+import { internal } from './errors.ts';
 import { evaluate } from './evaluate.ts';
 import { type Fit, openFit, trainStep } from './fit.ts';
 import type { StepContext } from './hooks.ts';
 import type { EpochMetrics, RunSummary } from './metrics/types.ts';
-import { type Preparation, prepare, type TrainerOptions } from './prepare.ts';
-import type { Snapshot } from './run.ts';
+import { createRun, loadStates, type OpenRun, runInStage } from './open-run.ts';
+import { type Preparation, prepare, readData, startedFrom, type TrainerOptions } from './prepare.ts';
+import type { Run, Snapshot } from './run.ts';
+import { metricsAt, type Place } from './span.ts';
+import { stageOfEpoch, stagesOf } from './stages.ts';
 import { signatureFor } from './step/signature.ts';
 import { classWeightsInvalid } from './trainer-errors.ts';
 
@@ -27,47 +32,97 @@ export interface RunResult {
  * await createTrainer({ data: { name: 'digits' }, model: { name: 'small-cnn' }, plugins: [mixup(), remix({ kappa: 3 })] }).run();
  */
 export function createTrainer(options: TrainerOptions): { run(): Promise<RunResult> } {
-  return { run: async () => train(await prepare(options)) };
+  return { run: () => train(options) };
 }
 
-async function train(preparation: Preparation): Promise<RunResult> {
-  const { options, info } = preparation;
-  const composition = compose(options.plugins ?? [], info, options.known);
+type PreparedStage = ComposedStage<Preparation>;
+
+/** What all stages of a run share. */
+interface Session {
+  run: OpenRun;
+  backend: Backend;
+  /** Plugins that span the stages; null where there is one. */
+  spanning: Composition | null;
+}
+
+async function train(options: TrainerOptions): Promise<RunResult> {
+  const data = await readData(options);
+  const prepared = await Promise.all(
+    stagesOf(options).map(async (stage) => ({ ...stage, ...(await prepare(stage.options, data)) })),
+  );
+  const { stages, spanning, info, plan } = composeRun(options, prepared, { run: () => session.run });
   const backend = await loadBackend(options.backend);
-  const fit = await openFit(preparation, composition, backend);
-  const { run, loader, engine } = fit;
+  const run = createRun({ options, settings: prepared[0]!.settings, data }, { info, plan, backend, spanning });
+  const session: Session = { run, backend, spanning };
+  const { resume } = options;
+  let before: Snapshot | null = null;
+  if (resume && spanning) loadStates(resume, spanning);
+  for (const stage of resume ? stages.slice(stages.indexOf(stageOfEpoch(stages, resume.epoch + 1))) : stages) {
+    const source: Snapshot | null = before ?? (stage.options.resume ? null : (resume ?? null));
+    const begun = source === null ? stage : { ...stage, ...startedFrom(stage, source) };
+    const position = { begins: before === null, ends: stage === stages.at(-1) };
+    const { summary, snapshot } = await trainStage(begun, session, position);
+    if (position.ends || run.stopReason !== null) return { summary, epochs: run.epochs, snapshot };
+    before = snapshot;
+  }
+  throw internal('a run without stages');
+}
+
+async function trainStage(
+  stage: PreparedStage,
+  { run, backend, spanning }: Session,
+  { begins, ends }: { begins: boolean; ends: boolean },
+): Promise<Omit<RunResult, 'epochs'>> {
+  const { composition, info, place, before } = stage;
   const { hooks } = composition;
-  try {
-    await hooks.onTrainBegin.promise(run);
-    for (let epoch = run.resumedFrom + 1; epoch <= info.epochs && run.stopReason === null; epoch++) {
-      await trainEpoch(fit, epoch);
-    }
-    await completeEvaluation(fit);
-    const summary = run.summary();
-    await hooks.onTrainEnd.promise(summary, run);
-    return { summary, epochs: run.epochs, snapshot: run.midEpoch ? null : run.snapshot() };
-  } catch (error) {
+  const own = place === null ? run : runInStage(run, info, before);
+  const fail = async (error: unknown): Promise<never> => {
     run.fail(error);
-    await hooks.onError.promise(error as Error, run).catch(() => {});
+    await hooks.onError.promise(error as Error, own).catch(() => {});
+    await spanning?.hooks.onError.promise(error as Error, run).catch(() => {});
     throw error;
+  };
+  const opening = openFit(stage, composition, backend);
+  const fit = await (begins ? opening : opening.catch(fail));
+  run.enter(fit);
+  try {
+    await hooks.onTrainBegin.promise(own);
+    if (begins) await spanning?.hooks.onTrainBegin.promise(run);
+    for (let epoch = own.resumedFrom + 1; epoch <= info.epochs && run.stopReason === null; epoch++) {
+      await trainEpoch(fit, { run, own, place }, epoch);
+    }
+    const isOver = ends || run.stopReason !== null;
+    if (isOver) await completeEvaluation(fit, run);
+    const summary = run.summary();
+    await hooks.onTrainEnd.promise(summary, own);
+    if (isOver) await spanning?.hooks.onTrainEnd.promise(summary, run);
+    return { summary, snapshot: run.midEpoch ? null : run.snapshot() };
+  } catch (error) {
+    return await fail(error);
   } finally {
-    await loader.close();
-    engine.dispose();
+    await fit.loader.close();
+    fit.engine.dispose();
   }
 }
 
-async function trainEpoch(fit: Fit, epoch: number): Promise<void> {
-  const { composition, data, info, settings, program, engine, loader, run } = fit;
-  const { hooks } = composition;
-  await hooks.onEpochBegin.promise(epoch, run);
+/** @param epoch counts from the stage's beginning; images are drawn and augmented by the run's epoch. */
+async function trainEpoch(
+  fit: Fit,
+  { run, own, place }: { run: OpenRun; own: Run; place: Place | null },
+  epoch: number,
+): Promise<void> {
+  const { composition, data, info, settings, program, engine, loader } = fit;
+  const { hooks, draws } = composition;
+  const epochOfRun = epoch + (place?.epochs ?? 0);
+  await hooks.onEpochBegin.promise(epoch, own);
   const steps = planEpoch({
     subset: data.train,
     seed: info.seed,
-    epoch,
+    epoch: epochOfRun,
     batchSize: info.batchSize,
     dropLast: settings.train.dropLast,
     samplingWeights: hooks.computeSamplingWeights.call(null, epoch),
-    draws: composition.draws,
+    draws: Object.fromEntries(Object.entries(draws).map(([plugin, weights]) => [plugin, () => weights(epoch)])),
   });
   const classWeights = hooks.computeClassWeights.call(new Float64Array(info.classes.length).fill(1), epoch);
   if (
@@ -81,7 +136,7 @@ async function trainEpoch(fit: Fit, epoch: number): Promise<void> {
   const waited = loader.waitMs;
   let stepInEpoch = 0;
   run.midEpoch = true;
-  for await (const rows of loader.load(data.train.split, steps, epoch, true)) {
+  for await (const rows of loader.load(data.train.split, steps, epochOfRun, true)) {
     const ctx: StepContext = {
       epoch,
       step: (epoch - 1) * info.stepsPerEpoch + stepInEpoch + 1,
@@ -108,12 +163,12 @@ async function trainEpoch(fit: Fit, epoch: number): Promise<void> {
     test: due ? await evaluate(engine, predict, loader, data.test, info) : null,
     validation: due && data.validation ? await evaluate(engine, predict, loader, data.validation, info) : null,
   };
-  run.epochs.push(metrics);
-  await hooks.onEpochEnd.promise(metrics, run);
+  run.epochs.push(place === null ? metrics : metricsAt(metrics, place));
+  await hooks.onEpochEnd.promise(metrics, own);
 }
 
 /** A run resumed after its last epoch knows that epoch's figures, but for the confusion matrix. */
-async function completeEvaluation({ run, engine, program, loader, data, info }: Fit): Promise<void> {
+async function completeEvaluation({ engine, program, loader, data, info }: Fit, run: OpenRun): Promise<void> {
   const last = run.epochs.at(-1);
   if (!last?.test || last.test.confusion !== null) return;
   last.test = await evaluate(engine, signatureFor(program, 'predict', {}), loader, data.test, info);

@@ -40,6 +40,7 @@ export const bestPath = (runDirectory: string, split: 'validation' | 'test'): st
 export default definePlugin({
   name,
   options,
+  spans: 'run',
   apply({ hooks, info: { validationCount } }, { every, keep, best: split, metric }) {
     if (split === 'validation' && validationCount === 0) throw noValidation();
     // After tracking: a run killed between the two repeats an epoch that was recorded, and none goes missing.

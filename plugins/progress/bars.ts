@@ -1,6 +1,6 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
 import type { RunInfo } from 'tailmix';
-import type { Reporter } from './reporter.ts';
+import { type Reporter, stageAt, stepsUpTo } from './reporter.ts';
 
 const format = {
   run: '{name} {bar} {percentage} %  epoch {epoch}/{epochs}  {eta_formatted} left  {last}',
@@ -10,6 +10,8 @@ const format = {
 /** Two bars, one for the run and one for the epoch; the newest evaluation stands behind the first. */
 export function barReporter(info: RunInfo, stream: NodeJS.WriteStream): Reporter {
   const { epochs, stepsPerEpoch } = info;
+  const plan = info.stages ?? [{ epochs, stepsPerEpoch }];
+  const stepsOf = (epoch: number): number => plan[stageAt(plan, epoch)]!.stepsPerEpoch;
   const width = Math.max(info.name.length, 'epoch'.length);
   const bars = new MultiBar({
     stream,
@@ -24,9 +26,9 @@ export function barReporter(info: RunInfo, stream: NodeJS.WriteStream): Reporter
   return {
     begin(resumedFrom) {
       const payload = { name: info.name.padEnd(width), epoch: resumedFrom, epochs, last: '' };
-      run = bars.create(epochs * stepsPerEpoch, resumedFrom * stepsPerEpoch, payload, { format: format.run });
+      run = bars.create(stepsUpTo(plan, epochs), stepsUpTo(plan, resumedFrom), payload, { format: format.run });
       epoch = bars.create(
-        stepsPerEpoch,
+        stepsOf(resumedFrom + 1),
         0,
         { name: 'epoch'.padEnd(width), loss: '–', rate: '–' },
         { format: format.epoch },
@@ -34,6 +36,7 @@ export function barReporter(info: RunInfo, stream: NodeJS.WriteStream): Reporter
     },
     step(result, imagesPerSecond) {
       run.update(result.step, { epoch: result.epoch });
+      if (result.stepInEpoch === 1) epoch.setTotal(stepsOf(result.epoch));
       epoch.update(result.stepInEpoch, { loss: result.loss.toFixed(4), rate: Math.round(imagesPerSecond) });
     },
     epoch({ test }) {

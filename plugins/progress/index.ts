@@ -39,6 +39,7 @@ export const engineNotes = ({ mode, reason, precision, precisionReason }: Run['e
 export default definePlugin({
   name,
   options,
+  spans: 'run',
   apply({ hooks, info }, options) {
     const shown = progressStyle(options.style, {
       asked: process.env[PROGRESS_VARIABLE],

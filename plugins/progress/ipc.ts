@@ -1,5 +1,5 @@
 import type { ProgressMessage, RunInfo } from 'tailmix';
-import type { Reporter } from './reporter.ts';
+import { type Reporter, stageAt } from './reporter.ts';
 
 const INTERVAL_MS = 250;
 
@@ -9,22 +9,25 @@ const INTERVAL_MS = 250;
  * @param now - milliseconds; default: the process's clock
  */
 export function ipcReporter(
-  { name, epochs, stepsPerEpoch }: RunInfo,
+  { name, epochs, stepsPerEpoch, stages }: RunInfo,
   send: (message: ProgressMessage) => void,
   now = (): number => performance.now(),
 ): Reporter {
-  const common = { type: 'progress', name, epochs, steps: stepsPerEpoch } as const;
+  const common = { type: 'progress', name, epochs } as const;
+  const plan = stages ?? [{ epochs, stepsPerEpoch }];
+  const stepsOf = (epoch: number): number => plan[stageAt(plan, epoch)]!.stepsPerEpoch;
   let last = Number.NEGATIVE_INFINITY;
   return {
     begin() {},
     step({ epoch, stepInEpoch, loss }, imagesPerSecond) {
       if (now() - last < INTERVAL_MS) return;
       last = now();
-      send({ ...common, epoch, step: stepInEpoch, loss, imagesPerSecond });
+      send({ ...common, steps: stepsOf(epoch), epoch, step: stepInEpoch, loss, imagesPerSecond });
     },
     epoch(metrics) {
       const { epoch, imagesPerSecond } = metrics;
-      send({ ...common, epoch, step: stepsPerEpoch, loss: metrics.train.loss, imagesPerSecond, metrics });
+      const steps = stepsOf(epoch);
+      send({ ...common, steps, epoch, step: steps, loss: metrics.train.loss, imagesPerSecond, metrics });
     },
     end() {},
   };

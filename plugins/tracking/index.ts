@@ -46,6 +46,7 @@ export const describeSubset = ({ info, subset }: Run): Record<string, unknown> =
 export default definePlugin({
   name,
   options,
+  spans: 'run',
   apply({ hooks }) {
     const stage = Stage.Observe;
     hooks.onTrainBegin.tapPromise({ name, stage }, async (run) => {

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
+import { planRun } from '../compose-run.ts';
 import { loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
-import { planRun } from '../prepare.ts';
 import { type ConfigFlags, context, knownPlugins, overridesOf } from './context.ts';
 import { print, printJson } from './output.ts';
 
@@ -12,11 +12,18 @@ export async function plan(
 ): Promise<number> {
   const config = await loadConfig(path, { ...context, set, overrides: overridesOf(flags) });
   const planned = await planRun({ ...trainerOptions(config), known: await knownPlugins() });
-  const { composition, plan: table, unread } = planned;
+  const { stages, plan: table, unread } = planned;
   const info = unread ? { ...planned.info, classCounts: unread } : planned.info;
-  const { provides, inputs, variants, warnings } = composition;
+  const described = stages.map(({ name, composition: { provides, inputs, variants, warnings } }) => ({
+    ...(name !== null && { name }),
+    provides,
+    inputs,
+    variants,
+    warnings,
+  }));
+  const composed = config.stages === null ? described[0] : { stages: described };
   const hash = config.hash;
-  if (json) printJson({ config: config.resolved, hash, info, provides, inputs, variants, warnings, plan: table });
+  if (json) printJson({ config: config.resolved, hash, info, ...composed, plan: table });
   else print(`${stringify(config.resolved)}\n${table}\nconfig hash             ${hash.slice(0, 16)}`);
   return 0;
 }

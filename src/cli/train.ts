@@ -1,13 +1,14 @@
 import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
+import { planRun } from '../compose-run.ts';
 import { displayPath } from '../config/display.ts';
 import { loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import type { ResolvedConfig } from '../config/types.ts';
 import type { ReadProgress } from '../data/types.ts';
 import type { RunSummary } from '../metrics/types.ts';
-import { planRun, type TrainerOptions } from '../prepare.ts';
+import type { TrainerOptions } from '../prepare.ts';
 import { readLatest } from '../tracking/checkpoint.ts';
 import { PROGRESS_VARIABLE } from '../tracking/progress-message.ts';
 import { claimRunDirectory, createRunDirectory, findRun, runFiles } from '../tracking/run-directory.ts';

@@ -22,15 +22,23 @@ const enabled: Described = {
  */
 export function runJsonSchema(plugins: readonly DescribedPlugin[]): Described {
   const { $schema, properties, ...schema } = optional(describeInput(runOptions));
-  const { plugins: list, ...others } = properties as Record<string, Described>;
+  const { plugins: list, stages, ...others } = properties as Record<string, Described>;
   const names = plugins.map(({ definition }) => definition.name);
   const items = { anyOf: [...plugins.map((plugin) => runEntry(plugin, plugins)), otherEntry(names)] };
   return {
     $schema: $schema!,
     title: 'A run of tailmix',
     ...schema,
-    properties: { ...others, plugins: { ...list, items } },
+    properties: { ...others, plugins: { ...list, items }, stages: withEntries(stages!) },
   };
+}
+
+/** The list of stages, each with plugins of its own. */
+function withEntries(stages: Described): Described {
+  const stage = stages.items as Described;
+  const { plugins, ...others } = stage.properties as Record<string, Described>;
+  const own = { ...(plugins as Described), items: { $ref: '#/properties/plugins/items' } };
+  return { ...stages, items: { ...stage, properties: { ...others, plugins: own } } };
 }
 
 /** JSON Schema (draft 7) of a sweep: `configs/sweep-schema.json`. */

@@ -5,7 +5,7 @@ import { displayValue } from './display.ts';
 import { nameOf } from './entries.ts';
 import { type Problem, setIndex, setPlugin, setSyntax, setThrough, setValue } from './errors.ts';
 import { suggest } from './suggest.ts';
-import { formatPath, isMap, mapLeaves, parsePath, type Tree } from './tree.ts';
+import { formatPath, isMap, mapLeaves, parsePath, type Tree, valueAt } from './tree.ts';
 import type { PluginEntry } from './types.ts';
 
 /** A value that the command line puts over those of the files. */
@@ -29,8 +29,8 @@ export function parseSetting(text: string): Override | Problem {
 }
 
 /**
- * Puts overrides over a config, in order. `plugins.NAME.option` finds the entry by its name; a default that the
- * config does not list gets an entry.
+ * Puts overrides over a config, in order. `plugins.NAME.option` and `stages[1].plugins.NAME.option` find the entry by its
+ * name; a default that the config does not list gets an entry.
  *
  * @returns the new config, where each value came from, and what did not fit.
  */
@@ -43,7 +43,7 @@ export function applyOverrides(
   const labels = new Map<string, string>();
   const problems: Problem[] = [];
   for (const override of overrides) {
-    const path = override.path[0] === 'plugins' ? findEntry(copy, override, defaults) : override.path;
+    const path = findEntry(copy, override, defaults);
     const problem = Array.isArray(path) ? put(copy, path, override) : path;
     if (problem) problems.push(problem);
     else labels.set(formatPath(path as (string | number)[]), override.label);
@@ -51,31 +51,34 @@ export function applyOverrides(
   return { tree: copy, labels, problems };
 }
 
-/** `plugins.remix.kappa` as `plugins[1].kappa`. */
+/** `plugins.remix.kappa` as `plugins[1].kappa`, of the run or of a stage; any other path as it is. */
 function findEntry(
   tree: Tree,
   { path, label }: Override,
-  defaults: readonly PluginEntry[],
+  standard: readonly PluginEntry[],
 ): (string | number)[] | Problem {
-  const [, name, ...rest] = path;
-  if (typeof name !== 'string') return path;
-  const entries = Array.isArray(tree.plugins) ? (tree.plugins as unknown[]) : [];
+  const start = path[0] === 'stages' ? path.slice(0, 2) : [];
+  const owner = valueAt(tree, start);
+  const [list, name, ...rest] = path.slice(start.length);
+  if (list !== 'plugins' || typeof name !== 'string' || !isMap(owner)) return path;
+  const defaults = start.length === 0 ? standard : [];
+  const entries = Array.isArray(owner.plugins) ? (owner.plugins as unknown[]) : [];
   const names = entries.map((entry) => nameOf(entry));
   let index = names.findIndex((own) => own === name || stem(own) === name);
   if (index < 0 && defaults.some((entry) => nameOf(entry) === name)) {
     index = entries.length;
-    tree.plugins = [...entries, { use: name }];
+    owner.plugins = [...entries, { use: name }];
   }
   if (index < 0) {
     const known = [...names, ...defaults.map(nameOf)].filter((own) => own !== null);
     return setPlugin(label, name, known, suggest(name, known));
   }
-  const list = tree.plugins as unknown[];
-  const entry = list[index];
-  if (!isPlugin(entry)) return ['plugins', index, ...rest];
+  const all = owner.plugins as unknown[];
+  const entry = all[index];
+  if (!isPlugin(entry)) return [...start, 'plugins', index, ...rest];
   // Made by a call, whose options were checked there: they are checked again when something is set.
-  list[index] = { ...entry, options: { ...entry.options }, changed: true };
-  return ['plugins', index, 'options', ...rest];
+  all[index] = { ...entry, options: { ...entry.options }, changed: true };
+  return [...start, 'plugins', index, 'options', ...rest];
 }
 
 /** `./plugins/my-plugin.ts` as `my-plugin`. */

@@ -3,6 +3,7 @@ import process from 'node:process';
 import type { z } from 'zod';
 import { TailmixError } from '../errors.ts';
 import { pinInit } from '../init.ts';
+import type { Plugin } from '../plugin.ts';
 import { displayPath, displayValue } from './display.ts';
 import { type LoadedEntry, loadEntry, nameOf, writtenOptions } from './entries.ts';
 import { type Placeholder, redact, restore, substitute } from './env.ts';
@@ -10,6 +11,7 @@ import { configInvalid, configNotMap, type Problem } from './errors.ts';
 import { hashConfig } from './identity.ts';
 import { describeIssues, type Finding } from './issues.ts';
 import { runOptions } from './schema.ts';
+import { mergeStageTrain, stagesOfOptions, withoutEntries, writtenStages } from './stages.ts';
 import { formatPath, isMap, mapLeaves, type Path, type Tree } from './tree.ts';
 import type { PluginEntry, PluginRegistry, ResolvedConfig } from './types.ts';
 
@@ -63,14 +65,25 @@ export async function resolveTree(
   const options = checkOptions(tree as Tree, own);
   const findings: Finding[] = Array.isArray(options) ? options : [];
   if (!Array.isArray(options)) findings.push(...(await pinWeights(options, placeholders)));
-  const entries: OwnEntry[] = [];
+  const merged = Array.isArray(options) ? null : mergeStageTrain(tree as Tree, own);
+  findings.push(...(merged?.findings ?? []));
+  const load = async (placed: readonly PlacedEntry[], list: Path): Promise<OwnEntry[]> => {
+    const entries: OwnEntry[] = [];
+    for (const { entry, index } of placed) {
+      const filled = substitute(entry);
+      const place = [...list, index];
+      const loaded = await loadEntry(filled.tree, { registry, directory: origins.directory(place), written: entry });
+      if (!Array.isArray(loaded)) entries.push({ ...loaded, placeholders: filled.placeholders });
+      else findings.push(...loaded.map(({ path: at, message }) => ({ path: [...place, ...at], message })));
+    }
+    return entries;
+  };
   const placed = placeEntries(Array.isArray(own.plugins) ? own.plugins : [], defaults);
-  for (const { entry, index } of placed) {
-    const filled = substitute(entry);
-    const directory = origins.directory(['plugins', index]);
-    const loaded = await loadEntry(filled.tree, { registry, directory, written: entry });
-    if (!Array.isArray(loaded)) entries.push({ ...loaded, placeholders: filled.placeholders });
-    else findings.push(...loaded.map(({ path: at, message }) => ({ path: ['plugins', index, ...at], message })));
+  const entries = await load(placed, ['plugins']);
+  const stageEntries: (OwnEntry[] | null)[] = [];
+  for (const { stage, path: at } of writtenStages(own)) {
+    const own = Array.isArray(stage.plugins) ? stage.plugins.map((entry: unknown, index) => ({ entry, index })) : null;
+    stageEntries.push(own && (await load(own, [...at, 'plugins'])));
   }
   const empty = new Set(unfilled.map(({ path: at }) => formatPath(at)));
   const all = [...unfilled, ...findings.filter(({ path: at }) => !empty.has(formatPath(at)))].map(
@@ -82,17 +95,36 @@ export async function resolveTree(
   );
   if (Array.isArray(options) || problems.length + all.length > 0) throw configInvalid([...problems, ...all]);
 
-  const resolved = describeRun(options, placeholders, entries);
+  const resolved = describeRun(options, placeholders, entries, stageEntries);
   const observers = new Set(defaults.map(nameOf));
-  const decisive = entries.filter(({ enabled, plugin }) => enabled && !observers.has(plugin.definition.name));
+  const decisive = entries.filter(({ plugin }) => !observers.has(plugin.definition.name));
+  const stages = stagesOfOptions(options, merged!.train);
   return {
     path,
     options: { ...options, plugins: placed.map(({ entry }) => entry as PluginEntry) },
-    plugins: entries.filter(({ enabled }) => enabled).map(({ plugin }) => plugin),
+    plugins: enabledPlugins(entries),
+    stages:
+      stages?.map((stage, i) => ({
+        ...stage,
+        ...(stageEntries[i] && { plugins: enabledPlugins(stageEntries[i]) }),
+      })) ?? null,
     resolved,
-    hash: hashConfig(resolved, decisive.map(describePlugin)),
+    hash: hashConfig(
+      resolved,
+      describePlugins(decisive),
+      stages?.map(({ name: _name, ...stage }, i) => ({
+        ...stage,
+        plugins: stageEntries[i] ? describePlugins(stageEntries[i]) : null,
+      })) ?? null,
+    ),
   };
 }
+
+const enabledPlugins = (entries: readonly OwnEntry[]): Plugin[] =>
+  entries.filter(({ enabled }) => enabled).map(({ plugin }) => plugin);
+
+const describePlugins = (entries: readonly OwnEntry[]): Tree[] =>
+  entries.filter(({ enabled }) => enabled).map(describePlugin);
 
 /** Puts the checksum of the weights to start from beside their place, so that it decides the hash. */
 async function pinWeights(
@@ -114,19 +146,21 @@ async function pinWeights(
 
 type OwnEntry = LoadedEntry & { placeholders: Placeholder[] };
 
-/** The config without its plugin entries, which have schemas of their own. */
+/** An entry as written, and its place in its list (behind the list's end, for a default). */
+interface PlacedEntry {
+  entry: unknown;
+  index: number;
+}
+
 function checkOptions(tree: Tree, written: Tree): z.output<typeof runOptions> | Finding[] {
-  const value = Array.isArray(tree.plugins) ? { ...tree, plugins: [] } : tree;
+  const value = withoutEntries(tree);
   const parsed = runOptions.safeParse(value);
   if (parsed.success) return parsed.data;
   return describeIssues(parsed.error.issues, { schema: runOptions, value, written, owner: 'a run' });
 }
 
-/** Entries in the order in which they run, each with its place in the config (behind its end, for a default). */
-function placeEntries(
-  entries: readonly unknown[],
-  defaults: readonly PluginEntry[],
-): { entry: unknown; index: number }[] {
+/** Entries in the order in which they run. */
+function placeEntries(entries: readonly unknown[], defaults: readonly PluginEntry[]): PlacedEntry[] {
   const placed = entries.map((entry, index) => ({ entry, index }));
   const names = defaults.map(nameOf);
   const own = placed.filter(({ entry }) => !names.includes(nameOf(entry)));
@@ -146,13 +180,20 @@ function describeRun(
   { out: _, ...options }: z.output<typeof runOptions>,
   placeholders: readonly Placeholder[],
   entries: readonly OwnEntry[],
+  stageEntries: readonly (readonly OwnEntry[] | null)[],
 ): Tree {
-  const plugins = entries.map((entry) => {
-    const use = entry.use ?? entry.plugin.definition.name;
-    const written = { use, ...(entry.enabled ? {} : { enabled: false }), ...writtenOptions(entry) };
-    return restore(written, entry.placeholders);
+  const { stages, ...run } = restore(options, placeholders) as Tree & { stages?: Tree[] };
+  const described = stages?.map((stage, i) => {
+    const own = stageEntries[i];
+    return { ...stage, ...(own && { plugins: own.map(describeEntry) }) };
   });
-  return plain({ ...(restore(options, placeholders) as Tree), plugins });
+  return plain({ ...run, plugins: entries.map(describeEntry), ...(described && { stages: described }) });
+}
+
+function describeEntry(entry: OwnEntry): unknown {
+  const use = entry.use ?? entry.plugin.definition.name;
+  const written = { use, ...(entry.enabled ? {} : { enabled: false }), ...writtenOptions(entry) };
+  return restore(written, entry.placeholders);
 }
 
 const describePlugin = ({ placeholders, ...entry }: OwnEntry): Tree => ({

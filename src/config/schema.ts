@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { dataOptions } from '../data/options.ts';
-import { modelOptions } from '../models/options.ts';
+import { modelOptions, transferOptions } from '../models/options.ts';
 import type { PluginEntry } from './types.ts';
 
 const sgd = z
@@ -74,6 +74,59 @@ export const evaluateOptions = z.strictObject({
 const isEntry = (value: unknown): value is PluginEntry =>
   typeof value === 'object' && value !== null && ('use' in value || 'definition' in value);
 
+/** A map's options without defaults, to write over those of another map. */
+function withoutDefaults<Shape extends z.ZodRawShape>(
+  shape: Shape,
+): { [Key in keyof Shape]: z.ZodOptional<z.ZodType> } {
+  const entries = Object.entries(shape).map(([key, option]) => {
+    const own = option as z.ZodType;
+    const inner = own instanceof z.ZodDefault || own instanceof z.ZodPrefault ? (own.unwrap() as z.ZodType) : own;
+    return [key, inner.optional().describe(own.description ?? '')];
+  });
+  return Object.fromEntries(entries) as { [Key in keyof Shape]: z.ZodOptional<z.ZodType> };
+}
+
+const { name: _sgd, ...sgdOptions } = sgd.shape;
+const { name: _adamw, ...adamwOptions } = adamw.shape;
+
+/** A stage of a run: what it has of its own. */
+export const stageOptions = z.strictObject({
+  name: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Name of the stage in plan, metrics and summary, unique. Default: `stage 1`, `stage 2` …'),
+  epochs: z.int().positive().optional().describe('Epochs of the stage. Default: train.epochs.'),
+  model: z
+    .strictObject(transferOptions)
+    .omit({ init: true })
+    .prefault({})
+    .describe(
+      'Which weights of the stage before are drawn anew, and which are not trained. Default: none anew, frozen as in `model`.',
+    ),
+  train: z
+    .strictObject({
+      ...withoutDefaults({
+        batchSize: trainOptions.shape.batchSize,
+        dropLast: trainOptions.shape.dropLast,
+        reduction: trainOptions.shape.reduction,
+      }),
+      optimizer: z
+        .strictObject({
+          name: z.enum(['sgd', 'adamw']).optional().describe('Another optimizer starts from its own defaults.'),
+          ...withoutDefaults({ ...adamwOptions, ...sgdOptions }),
+        })
+        .optional()
+        .describe('Options of the optimizer that differ; its momentum starts from nothing in any case.'),
+    })
+    .prefault({})
+    .describe('What differs from `train`.'),
+  plugins: z
+    .array(z.custom<PluginEntry>(isEntry, 'expected a map with `use`'))
+    .optional()
+    .describe('Plugins of the stage, in order, in the place of those of the run. Default: those of the run.'),
+});
+
 /** A run as it is written. Plugin entries are checked by the options of the plugin that they name. */
 export const runOptions = z.strictObject({
   $schema: z.string().optional().describe('JSON Schema of this file, for editors.'),
@@ -96,6 +149,13 @@ export const runOptions = z.strictObject({
     .array(z.custom<PluginEntry>(isEntry, 'expected a map with `use`'))
     .default([])
     .describe('What the run does beside plain training, in order.'),
+  stages: z
+    .array(stageOptions)
+    .min(1)
+    .optional()
+    .describe(
+      'Parts of the run, one after the other, each from the weights of the one before; what a stage does not say is as the run says. Default: one part.',
+    ),
   out: z.string().min(1).optional().describe('Run directory. Default: runs/<name>-<time>.'),
 });
 

@@ -2,7 +2,7 @@ import type { TrainerOptions } from '../prepare.ts';
 import type { ResolvedConfig } from './types.ts';
 
 /** A resolved config as `createTrainer` takes it. The backend, the run directory and the like can be put beside it. */
-export function trainerOptions({ options, plugins, resolved, hash }: ResolvedConfig): TrainerOptions {
+export function trainerOptions({ options, plugins, stages, resolved, hash }: ResolvedConfig): TrainerOptions {
   const { name, method, seed, data, model, train, evaluate, backend } = options;
   return {
     name,
@@ -14,6 +14,7 @@ export function trainerOptions({ options, plugins, resolved, hash }: ResolvedCon
     evaluate,
     backend,
     plugins,
+    ...(stages && { stages }),
     config: { resolved, hash },
   };
 }

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Plugin, PluginFactory } from '../plugin.ts';
+import type { StageOptions } from '../stages.ts';
 import type { runOptions } from './schema.ts';
 
 /** A validated run configuration with all defaults in, before plugin entries are loaded. */
@@ -18,6 +19,8 @@ export interface ResolvedConfig {
   options: RunOptions;
   /** In config order. */
   plugins: Plugin[];
+  /** As the trainer takes them; null for a run that says nothing of stages. */
+  stages: StageOptions[] | null;
   /** As logged: defaults in, `${env:NAME}` as its placeholder, keys in schema order. JSON. */
   resolved: Record<string, unknown>;
   /** SHA-256 of `resolved`, hex. */

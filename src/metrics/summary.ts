@@ -1,21 +1,26 @@
 import { median } from './statistics.ts';
-import type { EpochMetrics, Evaluation, RunSummary } from './types.ts';
+import type { EpochMetrics, Evaluation, RunSummary, StageSummary } from './types.ts';
 
 /** The part of a {@link RunSummary} that follows from its epochs. */
-export type EpochSummary = Pick<RunSummary, 'last' | 'lastEpoch' | 'bestOnTest' | 'lastFiveMedian'>;
+export type EpochSummary = Pick<RunSummary, 'stages' | 'last' | 'lastEpoch' | 'bestOnTest' | 'lastFiveMedian'>;
 
 /**
- * Last, best on test (the first epoch of the highest accuracy) and last-five median of a run.
+ * Last, best on test (the first epoch of the highest accuracy) and last-five median of a run; of its last stage, where it
+ * has several.
  *
  * @param epochs In order; epochs without a test evaluation count for nothing but `lastEpoch`.
  */
 export function summarizeEpochs(epochs: readonly EpochMetrics[]): EpochSummary {
-  const evaluated = epochs.flatMap(({ epoch, test }) => (test ? [{ epoch, test }] : []));
+  const stage = epochs.at(-1)?.stage;
+  const evaluated = epochs.flatMap(({ epoch, test, stage: own }) => (test && own === stage ? [{ epoch, test }] : []));
   const last = evaluated.at(-1);
-  if (!last) return { last: null, lastEpoch: epochs.at(-1)?.epoch ?? 0, bestOnTest: null, lastFiveMedian: null };
+  const stages = stage === undefined ? {} : { stages: summarizeStages(epochs) };
+  if (!last)
+    return { ...stages, last: null, lastEpoch: epochs.at(-1)?.epoch ?? 0, bestOnTest: null, lastFiveMedian: null };
   const best = evaluated.reduce((a, b) => (b.test.accuracy > a.test.accuracy ? b : a));
   const lastFive = evaluated.slice(-5).map(({ test }) => test);
   return {
+    ...stages,
     last: last.test,
     lastEpoch: last.epoch,
     bestOnTest: {
@@ -28,6 +33,14 @@ export function summarizeEpochs(epochs: readonly EpochMetrics[]): EpochSummary {
       balancedAccuracy: median(lastFive.map(({ balancedAccuracy }) => balancedAccuracy)),
     },
   };
+}
+
+function summarizeStages(epochs: readonly EpochMetrics[]): StageSummary[] {
+  return [...new Set(epochs.map(({ stage }) => stage!))].map((name) => {
+    const own = epochs.filter(({ stage }) => stage === name);
+    const last = own.findLast(({ test }) => test !== null)?.test ?? null;
+    return { name, epochs: own.length, last: last && withoutConfusion(last) };
+  });
 }
 
 /** An evaluation as `metrics.jsonl` keeps it: without its confusion matrix. */

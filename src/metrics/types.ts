@@ -48,8 +48,10 @@ export interface ReliabilityBin {
 
 /** One line of `metrics.jsonl`. */
 export interface EpochMetrics {
-  /** Counts from 1. */
+  /** Counts from 1, over all stages. */
   epoch: number;
+  /** Name of the stage; only in a run that has several. */
+  stage?: string;
   /** Steps done since the start of the run. */
   step: number;
   /** Of the epoch's last step. */
@@ -73,6 +75,15 @@ export interface EpochMetrics {
   imagesPerSecond: number;
 }
 
+/** What a stage came to. */
+export interface StageSummary {
+  name: string;
+  /** Epochs that it trained. */
+  epochs: number;
+  /** Its last evaluation, without the confusion matrix; null where there was none. */
+  last: Evaluation | null;
+}
+
 /** `summary.json`: what a finished (or stopped) run came to. */
 export interface RunSummary {
   name: string;
@@ -90,6 +101,8 @@ export interface RunSummary {
   classCounts: number[];
   groups: GroupRule;
   epochs: number;
+  /** How each stage ended, in order; only in a run that has several. The figures below are those of the last one begun. */
+  stages?: StageSummary[];
   /** Headline: the evaluation of the last evaluated epoch. */
   last: Evaluation | null;
   /** Epoch of `last`; without an evaluation, the last finished epoch (0: none). */

@@ -20,7 +20,7 @@ const head = {
 const weightNames = () => z.array(z.string().min(1));
 
 /** Where weights begin, and which of them are trained. */
-const transfer = {
+export const transferOptions = {
   init: z
     .union([
       z.string().min(1),
@@ -57,7 +57,7 @@ const network = <Name extends ModelName>(name: Name, width: number, what: string
       name: z.literal(name),
       width: z.int().positive().default(width).describe('Channels of the first stage.'),
       ...head,
-      ...transfer,
+      ...transferOptions,
     })
     .describe(what);
 
@@ -67,7 +67,7 @@ const mlp = z
     width: z.int().positive().default(128).describe('Units of each hidden layer.'),
     depth: z.int().positive().default(2).describe('Number of hidden layers.'),
     ...head,
-    ...transfer,
+    ...transferOptions,
   })
   .describe('Fully connected ReLU layers on the pixels.');
 

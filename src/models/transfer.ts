@@ -65,24 +65,38 @@ export function startValues(
   { state, weights }: Pick<Snapshot, 'state' | 'weights'>,
   { source, reset, seed }: { source: string; reset: readonly string[]; seed: number },
 ): Record<string, Float32Array> {
+  const shapes = Object.fromEntries(weights.map((name) => [name, state[name]!.shape]));
+  const { taken, anew } = checkStart(models, shapes, { source, reset });
+  return Object.fromEntries([
+    ...taken.map(({ name }) => [name, state[name]!.values]),
+    ...anew.map(({ name, initial }) => [name, initial(randomStream(seed, 'reset', name))]),
+  ]);
+}
+
+/**
+ * Which weights are taken from a source and which are drawn anew, for a model that starts from it.
+ *
+ * @param shapes of the source's weights and statistics, by name.
+ * @throws {TailmixError} MODEL_WEIGHTS, INIT_MISMATCH.
+ */
+export function checkStart(
+  models: ExtendedModel,
+  shapes: Readonly<Record<string, readonly number[]>>,
+  { source, reset }: { source: string; reset: readonly string[] },
+): { taken: WeightSpec[]; anew: WeightSpec[] } {
   const { base, model } = models;
-  const anew = selectWeights(models, reset, 'reset');
+  const drawn = selectWeights(models, reset, 'reset');
   const own = new Set(base.weights.map(({ name }) => name));
-  const taken = model.weights.filter(({ name }) => !anew.has(name) && (own.has(name) || state[name] !== undefined));
+  const taken = model.weights.filter(({ name }) => !drawn.has(name) && (own.has(name) || shapes[name] !== undefined));
   const known = new Set(model.weights.map(({ name }) => name));
   const differences: WeightDifference[] = [
     ...taken
-      .filter(({ name, shape }) => state[name]?.shape.join() !== shape.join())
-      .map(({ name, shape }) => ({ name, expected: shape, got: state[name]?.shape ?? null })),
-    ...weights
+      .filter(({ name, shape }) => shapes[name]?.join() !== shape.join())
+      .map(({ name, shape }) => ({ name, expected: shape, got: shapes[name] ?? null })),
+    ...Object.keys(shapes)
       .filter((name) => !known.has(name) && !reset.some((entry) => begins(name, entry)))
-      .map((name) => ({ name, expected: null, got: state[name]!.shape })),
+      .map((name) => ({ name, expected: null, got: shapes[name]! })),
   ];
   if (differences.length > 0) throw initMismatch(source, model.name, differences);
-  return Object.fromEntries([
-    ...taken.map(({ name }) => [name, state[name]!.values]),
-    ...model.weights
-      .filter(({ name }) => anew.has(name))
-      .map(({ name, initial }) => [name, initial(randomStream(seed, 'reset', name))]),
-  ]);
+  return { taken, anew: model.weights.filter(({ name }) => drawn.has(name)) };
 }

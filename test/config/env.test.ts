@@ -2,10 +2,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { defaults } from '../../plugins/index.ts';
+import { planRun } from '../../src/compose-run.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { trainerOptions } from '../../src/config/trainer-options.ts';
-import { planRun } from '../../src/prepare.ts';
 import { messageOfError } from '../support/message.ts';
 import { registry } from './few-plugins.ts';
 import { inEmptyFolder } from './folder.ts';

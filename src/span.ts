@@ -1,0 +1,79 @@
+import type { Composition } from './compose.ts';
+import type { BatchResult, HookName, Hooks } from './hooks.ts';
+import type { EpochMetrics } from './metrics/types.ts';
+import type { Run } from './run.ts';
+import { spansNotObserving } from './trainer-errors.ts';
+
+/** Where a stage stands in its run. */
+export interface Place {
+  /** Name of the stage. */
+  stage: string;
+  /** Epochs and steps of the stages before it. */
+  epochs: number;
+  steps: number;
+}
+
+/** Plugins that span a run of several stages, as seen from one of them. */
+export interface Spanning {
+  composition: Composition;
+  place: Place;
+  /** The whole run; asked when something is observed. */
+  run(): Run;
+}
+
+/** Figures of a stage's epoch as the run counts. */
+export const metricsAt = (metrics: EpochMetrics, { stage, epochs, steps }: Place): EpochMetrics => {
+  const { epoch, step, ...figures } = metrics;
+  return { epoch: epoch + epochs, stage, step: step + steps, ...figures };
+};
+
+const resultAt = (result: BatchResult, { epochs, steps }: Place): BatchResult => ({
+  ...result,
+  epoch: result.epoch + epochs,
+  step: result.step + steps,
+});
+
+/** Hooks whose taps are told of each stage; those of begin and end are called once a run, by the trainer. */
+const TOLD = ['onEpochBegin', 'onEpochEnd', 'onBatchEnd'] as const;
+
+// biome-ignore lint/complexity/noBannedTypes: tapable's own type of a tap's function.
+type Taps = readonly { name: string; stage?: number; type: 'sync' | 'async' | 'promise'; fn: Function }[];
+
+/**
+ * Adds the taps of plugins that span the run to a stage's hooks, so that both kinds run in one order. What they are told
+ * is counted over the run.
+ *
+ * @param adding called before each tap with its plugin's name
+ */
+export function adoptTaps(hooks: Hooks, { composition, place, run }: Spanning, adding: (plugin: string) => void): void {
+  for (const hook of TOLD) {
+    for (const { name, stage = 0, type, fn } of composition.hooks[hook].taps as Taps) {
+      const told = {
+        onEpochBegin: (epoch: number) => fn(epoch + place.epochs, run()),
+        onEpochEnd: (metrics: EpochMetrics) => fn(metricsAt(metrics, place), run()),
+        onBatchEnd: (result: BatchResult) => fn(resultAt(result, place)),
+      }[hook] as () => Promise<void>;
+      adding(name);
+      if (type === 'promise') (hooks[hook] as Hooks['onEpochEnd']).tapPromise({ name, stage }, told);
+      else (hooks[hook] as Hooks['onEpochEnd']).tap({ name, stage }, told);
+    }
+  }
+}
+
+/**
+ * Refuses plugins that span stages and would have to be in each: what they decide, build or add is a stage's.
+ *
+ * @throws {TailmixError} SPANS_STAGES
+ */
+export function checkSpanning({ hooks, plugins }: Composition): void {
+  for (const { definition } of plugins) {
+    const { name, provides = [], requires = [] } = definition;
+    const declared = (['inputs', 'variants', 'draw', 'extendModel'] as const).find((part) => definition[part]);
+    if (declared !== undefined) throw spansNotObserving(name, `has ${declared}`);
+    if (provides.length + requires.length > 0) throw spansNotObserving(name, 'provides or requires something');
+    for (const hook of Object.keys(hooks) as HookName[]) {
+      const observes = hook.startsWith('on') && hook !== 'onBatch';
+      if (!observes && hooks[hook].taps.some((tap) => tap.name === name)) throw spansNotObserving(name, `taps ${hook}`);
+    }
+  }
+}

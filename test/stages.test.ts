@@ -1,0 +1,307 @@
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import lrSchedule from '../plugins/lr-schedule/index.ts';
+import mixup from '../plugins/mixup/index.ts';
+import resample from '../plugins/resample/index.ts';
+import { planRun } from '../src/compose-run.ts';
+import type { TrainOptions } from '../src/config/schema.ts';
+import { definePlugin, type Plugin } from '../src/plugin.ts';
+import type { Snapshot } from '../src/run.ts';
+import { createTrainer, type TrainerOptions } from '../src/trainer.ts';
+import { describeNative } from './step/captured-support.ts';
+import { messageOfError } from './support/message.ts';
+import { squares } from './support/squares.ts';
+
+const model = { name: 'small-cnn', width: 2 } as const;
+const head = { freeze: ['backbone'], reset: ['classifier'], frozenNorm: 'running' } as const;
+
+/** ERM, then a head trained anew on a balanced draw: three epochs of 3 steps, two of 5. */
+const crt = (more: Partial<TrainerOptions> = {}): TrainerOptions => ({
+  data: squares(),
+  model,
+  train: { epochs: 3, batchSize: 16 },
+  plugins: [mixup()],
+  stages: [
+    { name: 'erm' },
+    {
+      name: 'crt',
+      epochs: 2,
+      model: head,
+      train: { batchSize: 8, optimizer: { name: 'sgd', learningRate: 0.02 } },
+      plugins: [resample({ weights: 'class-uniform' }), lrSchedule({ schedule: 'cosine', warmup: 0 })],
+    },
+  ],
+  ...more,
+});
+
+/** What an observer is told, as text, and the snapshot of each epoch. */
+function watcher(name: string, spans: 'stage' | 'run') {
+  const heard: string[] = [];
+  const snapshots: Snapshot[] = [];
+  const plugin = definePlugin({
+    name,
+    options: z.strictObject({}),
+    spans,
+    apply({ hooks, info }) {
+      heard.push(`${info.epochs} epochs`);
+      hooks.onTrainBegin.tap(name, (run) => void heard.push(`begin after ${run.resumedFrom}, ${run.info.epochs}`));
+      hooks.onEpochBegin.tap(name, (epoch) => void heard.push(`epoch ${epoch}`));
+      hooks.onBatchEnd.tap(name, ({ epoch, step, stepInEpoch }) => void heard.push(`${epoch}/${step}/${stepInEpoch}`));
+      hooks.onEpochEnd.tap(name, (metrics, run) => {
+        heard.push(`end of ${metrics.epoch} ${metrics.stage ?? '–'} at ${metrics.step}`);
+        snapshots.push(structuredClone(run.snapshot()));
+      });
+      hooks.onTrainEnd.tap(name, ({ lastEpoch }) => void heard.push(`over at ${lastEpoch}`));
+    },
+  });
+  return { plugin: plugin(), heard, snapshots };
+}
+
+const erm = (options: TrainerOptions): TrainerOptions => {
+  const { stages: _, ...plain } = options;
+  return plain;
+};
+
+const valuesOf = ({ state }: Snapshot): Record<string, Float32Array> =>
+  Object.fromEntries(Object.entries(state).map(([name, { values }]) => [name, values]));
+
+test('the first stage is the plain run to the bit; the second starts from it and trains what is not frozen', async () => {
+  const all = watcher('all', 'run');
+  const staged = await createTrainer(crt({ plugins: [mixup(), all.plugin] })).run();
+  const plain = await createTrainer(erm(crt())).run();
+  expect(valuesOf(all.snapshots[2]!)).toEqual(valuesOf(plain.snapshot!));
+  expect(staged.epochs.slice(0, 3).map(({ train, test: evaluated }) => [train, evaluated])).toEqual(
+    plain.epochs.map(({ train, test: evaluated }) => [train, evaluated]),
+  );
+
+  const [before, after] = [plain.snapshot!, staged.snapshot!];
+  const changed = after.weights.filter(
+    (name) => !before.state[name]!.values.every((x, i) => x === after.state[name]!.values[i]),
+  );
+  expect(changed).toEqual(['classifier/kernel', 'classifier/bias']);
+  expect(Object.keys(after.state).filter((name) => name.startsWith('momentum/'))).toEqual([
+    'momentum/classifier/kernel',
+    'momentum/classifier/bias',
+  ]);
+  expect(staged.epochs.map(({ learningRate }) => learningRate).slice(3)).toEqual([0.02, 0.02 * 0.5]);
+});
+
+test('plugins of a stage count from its beginning; those that span the run count over it', async () => {
+  const own = watcher('own', 'stage');
+  const all = watcher('all', 'run');
+  const options = crt({ plugins: [mixup(), all.plugin] });
+  const [first, second] = options.stages!;
+  await createTrainer({ ...options, stages: [first!, { ...second!, plugins: [own.plugin] }] }).run();
+  const steps = (epoch: number, before: number, count: number) =>
+    Array.from({ length: count }, (_, i) => `${epoch}/${before + i + 1}/${i + 1}`);
+  expect(own.heard).toEqual([
+    '2 epochs',
+    'begin after 0, 2',
+    ...['epoch 1', ...steps(1, 0, 5), 'end of 1 – at 5'],
+    ...['epoch 2', ...steps(2, 5, 5), 'end of 2 – at 10'],
+    'over at 5',
+  ]);
+  expect(all.heard).toEqual([
+    '5 epochs',
+    'begin after 0, 5',
+    ...['epoch 1', ...steps(1, 0, 3), 'end of 1 erm at 3'],
+    ...['epoch 2', ...steps(2, 3, 3), 'end of 2 erm at 6'],
+    ...['epoch 3', ...steps(3, 6, 3), 'end of 3 erm at 9'],
+    ...['epoch 4', ...steps(4, 9, 5), 'end of 4 crt at 14'],
+    ...['epoch 5', ...steps(5, 14, 5), 'end of 5 crt at 19'],
+    'over at 5',
+  ]);
+});
+
+test('metrics and summary say which stage', async () => {
+  const { epochs, summary } = await createTrainer(crt()).run();
+  expect(epochs.map(({ epoch, stage, step }) => [epoch, stage, step])).toEqual([
+    [1, 'erm', 3],
+    [2, 'erm', 6],
+    [3, 'erm', 9],
+    [4, 'crt', 14],
+    [5, 'crt', 19],
+  ]);
+  expect(summary.epochs).toBe(5);
+  expect(summary.stages!.map(({ name, epochs, last }) => [name, epochs, last!.accuracy])).toEqual([
+    ['erm', 3, epochs[2]!.test!.accuracy],
+    ['crt', 2, epochs[4]!.test!.accuracy],
+  ]);
+  expect(summary.last!.accuracy).toBe(epochs[4]!.test!.accuracy);
+  expect([4, 5]).toContain(summary.bestOnTest!.epoch);
+  expect((await createTrainer(erm(crt())).run()).summary.stages).toBeUndefined();
+});
+
+test('a later stage draws otherwise than the first', async () => {
+  const drawn: number[][] = [];
+  const listen = definePlugin({
+    name: 'listen',
+    options: z.strictObject({}),
+    spans: 'run',
+    apply: ({ hooks }) =>
+      void hooks.onBatchEnd.tap('listen', ({ batch }) => void drawn.push([...batch.indices, batch.lambda[0]!])),
+  });
+  await createTrainer({
+    data: squares(),
+    model,
+    train: { epochs: 1, batchSize: 64 },
+    plugins: [mixup(), listen()],
+    stages: [{}, {}],
+  }).run();
+  expect(drawn).toHaveLength(2);
+  expect(drawn[1]).not.toEqual(drawn[0]);
+  expect(drawn[1]!.at(-1)).not.toBe(drawn[0]!.at(-1));
+});
+
+for (const step of ['eager', 'captured'] as const) {
+  const inMode = (more: Partial<TrainerOptions> = {}): TrainerOptions =>
+    crt({ train: { epochs: 3, batchSize: 16, step }, ...more });
+
+  describeNative(`stages, ${step}`, () => {
+    test('end the same wherever they are resumed', async () => {
+      const all = watcher('all', 'run');
+      const whole = await createTrainer(inMode({ plugins: [mixup(), all.plugin] })).run();
+      expect(whole.summary.stepMode).toBe(step);
+      expect(all.snapshots).toHaveLength(5);
+      for (const resume of all.snapshots) {
+        const resumed = await createTrainer(
+          inMode({ resume: JSON.parse(JSON.stringify(resume), revive) as Snapshot }),
+        ).run();
+        expect(resumed.snapshot!.state, `after epoch ${resume.epoch}`).toEqual(whole.snapshot!.state);
+        expect(resumed.summary.last).toEqual(whole.summary.last);
+        expect(resumed.epochs.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4, 5]);
+      }
+    });
+  });
+}
+
+describeNative('stages', () => {
+  test('come to the same captured and eager', async () => {
+    const last = async (step: TrainOptions['step']) =>
+      valuesOf((await createTrainer(crt({ train: { epochs: 3, batchSize: 16, step } })).run()).snapshot!);
+    const [eager, captured] = [await last('eager'), await last('captured')];
+    for (const [name, values] of Object.entries(eager)) {
+      const largest = Math.max(...values.map(Math.abs), 1e-3);
+      const apart = Math.max(...values.map((x, i) => Math.abs(x - captured[name]![i]!)));
+      expect(apart / largest, name).toBeLessThan(1e-4);
+    }
+  });
+});
+
+/** Arrays of floats as JSON has them: objects of numbered fields. */
+function revive(key: string, value: unknown): unknown {
+  return key === 'values' ? Float32Array.from(Object.values(value as Record<string, number>)) : value;
+}
+
+test('a run that is stopped in a stage ends there, and goes on in it', async () => {
+  const stop = definePlugin({
+    name: 'stop',
+    options: z.strictObject({}),
+    apply: ({ hooks }) => void hooks.onEpochEnd.tap('stop', ({ epoch }, run) => epoch === 2 && run.stop('enough')),
+  });
+  const whole = await createTrainer(crt()).run();
+  const half = await createTrainer(crt({ plugins: [mixup(), stop()] })).run();
+  expect(half.summary).toMatchObject({ status: 'stopped', lastEpoch: 2, stages: [{ name: 'erm', epochs: 2 }] });
+  const resumed = await createTrainer(crt({ resume: half.snapshot! })).run();
+  expect(resumed.snapshot!.state).toEqual(whole.snapshot!.state);
+});
+
+test('an error in a later stage is told to its plugins and to those that span the run, once', async () => {
+  const told: string[] = [];
+  const observer = (name: string, spans: 'stage' | 'run'): Plugin =>
+    definePlugin({
+      name,
+      options: z.strictObject({}),
+      spans,
+      apply: ({ hooks }) =>
+        void hooks.onError.tap(name, (_, run) => void told.push(`${name}: ${run.summary().status}`)),
+    })();
+  const failing = definePlugin({
+    name: 'failing',
+    options: z.strictObject({}),
+    apply: ({ hooks }) =>
+      void hooks.onEpochBegin.tap('failing', () => {
+        throw new Error('no more');
+      }),
+  });
+  const [first, second] = crt().stages!;
+  const options = crt({
+    plugins: [observer('all', 'run')],
+    stages: [first!, { ...second!, plugins: [failing(), observer('own', 'stage')] }],
+  });
+  await expect(createTrainer(options).run()).rejects.toThrow('[failing] onEpochBegin: no more');
+  expect(told).toEqual(['own: failed', 'all: failed']);
+});
+
+test('the plan has a part for each stage', async () => {
+  const { plugin } = watcher('all', 'run');
+  const { plan, stages } = await planRun({ ...crt({ plugins: [mixup(), plugin] }), name: 'crt' });
+  expect(stages.map(({ name }) => name)).toEqual(['erm', 'crt']);
+  expect(plan).toMatchInlineSnapshot(`
+    "run                     crt, seed 0
+    data                    squares: 35 images, 4 classes, ratio 10
+    class counts            20 9 4 2
+    stages                  erm (3 epochs) → crt (2 epochs)
+    onTrainBegin            all(0)
+    onEpochBegin            all(0)
+    onEpochEnd              all(0)
+    onTrainEnd              all(0)
+    onBatchEnd              all(0)
+
+    stage 1 of 2            erm
+    steps                   3 epochs × 3 steps of 16
+
+    onEpochBegin            all(0)
+    onEpochEnd              all(0)
+    onBatch                 mixup(-100)
+    onBatchEnd              all(0)
+
+    provides                mix: mixup
+    variants                mix: input
+
+    stage 2 of 2            crt
+    starts from             stage "erm"; classifier drawn anew
+    frozen                  backbone; batch norms by their averages, which stay
+    steps                   2 epochs × 5 steps of 8
+
+    onEpochBegin            all(0)
+    onEpochEnd              all(0)
+    computeSamplingWeights  resample(-200)
+    computeLearningRate     lr-schedule(0)
+    onBatchEnd              all(0)
+
+    provides                sampler: resample  learning-rate: lr-schedule
+    "
+  `);
+});
+
+describe('refuses', () => {
+  const messageOf = (options: TrainerOptions) => messageOfError(() => createTrainer(options).run());
+  const spanning = watcher('all', 'run').plugin;
+  const extending = definePlugin({
+    name: 'extending',
+    options: z.strictObject({}),
+    extendModel: (base) => ({
+      ...base,
+      weights: [...base.weights, { name: 'extending/x', shape: [1], kind: 'bias', initial: () => new Float32Array(1) }],
+    }),
+    apply() {},
+  });
+  const deciding = definePlugin({
+    name: 'deciding',
+    options: z.strictObject({}),
+    spans: 'run',
+    apply: ({ hooks }) => void hooks.computeLearningRate.tap('deciding', (rate) => rate),
+  });
+
+  test.each<[string, TrainerOptions]>([
+    ['two stages of one name', crt({ stages: [{ name: 'stage 2' }, {}] })],
+    ['a plugin that spans the run in a stage', crt({ stages: [{}, { plugins: [spanning] }] })],
+    ['a plugin that spans the run and decides', crt({ plugins: [deciding()], stages: [{}, {}] })],
+    ['a reset with nothing to start from', crt({ stages: [{ model: { reset: ['classifier'] } }] })],
+    ['weights that are none', crt({ stages: [{}, { model: { freeze: ['head'] } }] })],
+    ['a model that cannot go on from the one before', crt({ stages: [{ plugins: [extending()] }, { plugins: [] }] })],
+  ])('%s', async (_, options) => {
+    expect(await messageOf(options)).toMatchSnapshot();
+  });
+});
