@@ -103,24 +103,6 @@ export const noPip = (): TailmixError => setUpProblem('NO_PIP', 'no Python was f
 /** `pip download` failed. */
 export const pipFailed = (reason: string): TailmixError => setUpProblem('PIP_FAILED', reason || 'it gave no wheel');
 
-/** The server refuses the file. */
-export const downloadRefused = (url: string, status: number): TailmixError =>
-  setUpProblem('DOWNLOAD_REFUSED', `${url} answered ${status}`);
-
-/** The connection broke too often. */
-export const downloadBroke = (url: string, reason: string): TailmixError =>
-  setUpProblem(
-    'DOWNLOAD_BROKE',
-    `the download of ${url} broke off (${reason}); run it again to continue where it stopped`,
-  );
-
-/** The file is not the one that the index describes. */
-export const wrongChecksum = (url: string): TailmixError =>
-  setUpProblem(
-    'DOWNLOAD_CHECKSUM',
-    `${url} does not have the checksum and size that the index states; it was discarded`,
-  );
-
 /** A file given with `--from` does not exist or is no fitting wheel. */
 export const fromNotUsable = (path: string, project: string, version: string): TailmixError =>
   new TailmixError(

@@ -1,14 +1,10 @@
+import type { RemoteFile } from '../download/download.ts';
+import { authorized } from '../download/request.ts';
 import { indexAnswered } from './errors.ts';
-import { authorized } from './request.ts';
 
 /** A file that a package index offers. */
-export interface IndexFile {
+export interface IndexFile extends RemoteFile {
   filename: string;
-  url: string;
-  /** The index's own checksum; `null` if it states none. */
-  hash: { algorithm: string; digest: string } | null;
-  /** Bytes; `null` if the index does not say. */
-  size: number | null;
 }
 
 const ACCEPT = 'application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1';

@@ -5,8 +5,8 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import { type Entry, openPromise } from 'yauzl';
+import type { OnBytes } from '../download/download.ts';
 import { messageOf, TailmixError } from '../errors.ts';
-import type { OnBytes } from './download.ts';
 import { wheelDamaged, wheelWithout } from './errors.ts';
 import { destinationOf, LIBRARIES } from './wheel-layout.ts';
 

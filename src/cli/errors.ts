@@ -38,3 +38,10 @@ export const noValidationSplit = (directory: string): TailmixError =>
 /** A generated file that cannot be written, for example in an installed package. */
 export const schemaNotWritten = (path: string, cause: string): TailmixError =>
   new TailmixError(`schema: expected to write ${path}, but the system refused (${cause}).`, { code: 'SCHEMA_WRITE' });
+
+/** A name that is neither a data set nor a config. */
+export const dataUnknown = (name: string, names: readonly string[]): TailmixError =>
+  config(
+    'DATA_UNKNOWN',
+    `data: expected a data set (${names.join(', ')}) or a config file; got ${JSON.stringify(name)}, which is neither.`,
+  );

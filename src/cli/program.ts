@@ -11,6 +11,13 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
+function webFolder(url: string, before: string[] = []): string[] {
+  if (!/^https?:/.test(url) || !URL.canParse(url)) {
+    throw new InvalidArgumentError('Expected the address of a folder, http://… or https://….');
+  }
+  return [...before, url];
+}
+
 const setOption = (): Option =>
   new Option('--set <path=value>', 'put a value over the config, for example train.epochs=3; repeatable').argParser(
     collect,
@@ -152,6 +159,7 @@ export function createProgram(finish: Finish): Command {
     .addHelpText('after', example('tailmix schema > tailmix.schema.json'))
     .action(async (options) => finish(await (await import('./schema.ts')).schema(options)));
 
+  addData(program, finish);
   addBench(program, finish);
 
   program
@@ -172,6 +180,27 @@ export function createProgram(finish: Finish): Command {
     .action(async (options) => finish(await (await import('./setup.ts')).setup(options)));
 
   return program;
+}
+
+function addData(program: Command, finish: Finish): void {
+  const data = program.command('data').description('fetch a data set, or look at one');
+  data
+    .command('prepare')
+    .description('download, check and unpack a data set, and pack its images; goes on where it was left')
+    .argument('<name>', 'data set, or a config that names one')
+    .option('--from <path>', 'a downloaded archive, or a folder with the archives: fetch nothing')
+    .addOption(
+      new Option('--mirror <url>', 'folder on a server with the archives, asked first; repeatable').argParser(
+        webFolder,
+      ),
+    )
+    .option('--without-images', 'annotations alone (inat2018)')
+    .option('--force', 'again, in place of what is there')
+    .addOption(setOption())
+    .addOption(dataRootOption())
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix data prepare cifar10 --data-root ~/data'))
+    .action(async (name, options) => finish(await (await import('./data-prepare.ts')).dataPrepare(name, options)));
 }
 
 function addBench(program: Command, finish: Finish): void {

@@ -2,7 +2,7 @@ import process from 'node:process';
 import { type NativeName, TENSORFLOW_VERSION } from '../backend/paths.ts';
 import { type SetupResult, setUpNative } from '../backend/setup.ts';
 import { TailmixError } from '../errors.ts';
-import { setupProgress } from './setup-progress.ts';
+import { stageProgress } from './stage-progress.ts';
 
 /** Options of `tailmix setup`. */
 export interface SetupCommandOptions {
@@ -52,7 +52,7 @@ async function attempt(name: NativeName, options: SetupCommandOptions): Promise<
   if (options.gpu) {
     process.stderr.write('The GPU build is written for CUDA on Linux and was not tested: no GPU was available.\n');
   }
-  const progress = setupProgress();
+  const progress = stageProgress();
   try {
     const { from, force = false } = options;
     const result = await setUpNative({ name, force, ...progress, ...(from === undefined ? {} : { from }) });

@@ -6,8 +6,8 @@ import { DEFAULT_INDEX, readIndexSettings } from '../../src/backend/index-settin
 import { listProject } from '../../src/backend/simple-index.ts';
 import { obtainWheel } from '../../src/backend/wheel-source.ts';
 import { messageOfError } from '../support/message.ts';
+import { sendRange, serve } from '../support/server.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { sendRange, serve } from './fixtures/server.ts';
 
 const content = Buffer.from('a wheel');
 const sha256 = createHash('sha256').update(content).digest('hex');

@@ -5,7 +5,7 @@ import { unpackWheel } from '../../src/backend/wheel.ts';
 import { destinationOf, isWheelFor } from '../../src/backend/wheel-layout.ts';
 import { messageOfError } from '../support/message.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { zipOf } from './fixtures/zip.ts';
+import { zipOf } from '../support/zip.ts';
 
 const members = {
   'tensorflow/libtensorflow_cc.so.2': Buffer.alloc(200_000, 'cc'),

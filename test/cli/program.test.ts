@@ -17,6 +17,7 @@ describe('help', () => {
       'plugins',
       'init',
       'schema',
+      'data',
       'bench',
       'doctor',
       'setup',
