@@ -32,6 +32,14 @@ export const describeCheck = (size: number | null, hash: { algorithm: string; di
     ...(hash === null ? [] : [`${hash.algorithm.toUpperCase()} ${hash.digest}`]),
   ].join(', ') || 'not empty';
 
+/** No server gave an archive. */
+export const notFetched = (file: string, reason: string, cause: unknown): TailmixError =>
+  run(
+    'PREPARE_FETCH',
+    `${reason}\nRun it again to go on, or fetch ${file} in another way and give it with --from.`,
+    cause,
+  );
+
 /** An archive that cannot be read to its end. */
 export const archiveDamaged = (archive: string, reason: string, cause?: unknown): TailmixError =>
   run('ARCHIVE_DAMAGED', `${archive}: expected a whole archive; got "${reason}". Download it again.`, cause);

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { openPromise } from 'yauzl';
 import { downloadFromMirrors, isIntact, type OnBytes, type Patience } from '../../download/download.ts';
 import { messageOf, TailmixError } from '../../errors.ts';
-import { archiveDamaged, describeCheck, fromMissing, fromWrong } from './errors.ts';
+import { archiveDamaged, describeCheck, fromMissing, fromWrong, notFetched } from './errors.ts';
 import type { Archive } from './source.ts';
 
 /** A checked archive on this machine. */
@@ -39,6 +39,8 @@ export async function fetchArchive(
     onBytes,
     onMirror: (url) => onStage(`fetching ${url}`),
     ...(patience && { patience }),
+  }).catch((error: unknown) => {
+    throw error instanceof TailmixError ? notFetched(archive.file, error.message, error) : error;
   });
   return { path, origin, temporary: true };
 }

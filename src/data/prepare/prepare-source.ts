@@ -12,6 +12,7 @@ import { unpackTar } from './unpack.ts';
 
 /** Folder under the data root for what is under way: downloads, and what is being unpacked. */
 const WORK = '.tailmix';
+const DOWNLOADS = 'downloads';
 
 /** What to prepare, and how to tell about it. */
 export interface PrepareOptions {
@@ -61,11 +62,15 @@ export async function prepareSource(source: DataSource, options: PrepareOptions)
         await mkdir(work, { recursive: true });
         await removeLeftovers(work);
         const prepared: PreparedArchive[] = [];
-        for (const archive of archives) {
-          prepared.push(await prepareArchive(archive, given?.get(archive) ?? null, options));
+        try {
+          for (const archive of archives) {
+            prepared.push(await prepareArchive(archive, given?.get(archive) ?? null, options));
+          }
+          return prepared;
+        } finally {
+          // Downloads that are to be continued keep them.
+          for (const folder of [join(work, DOWNLOADS), work]) await rmdir(folder).catch(() => {});
         }
-        await rmdir(work).catch(() => {}); // downloads of an earlier call may be left
-        return prepared;
       },
       { onWait: () => onStage('waiting for another preparation') },
     );
@@ -89,7 +94,7 @@ async function prepareArchive(
     return { file, place, changed: false, origin: null };
   }
   await requireRoom(root, (given === null ? (archive.size ?? archive.about ?? 0) : 0) + archive.limits.bytes);
-  const downloads = join(root, WORK, 'downloads');
+  const downloads = join(root, WORK, DOWNLOADS);
   await mkdir(downloads, { recursive: true });
   const obtain: ObtainOptions = { downloads, mirrors, onStage, onBytes, ...(patience && { patience }) };
   const obtained = given === null ? await fetchArchive(archive, obtain) : await checkGiven(archive, given, obtain);
@@ -103,7 +108,6 @@ async function prepareArchive(
     await rm(aside, { recursive: true, force: true });
   }
   if (obtained.temporary) await rm(obtained.path, { force: true });
-  await rmdir(downloads).catch(() => {});
   return { file, place, changed: true, origin: obtained.origin };
 }
 

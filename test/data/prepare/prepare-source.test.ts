@@ -89,7 +89,8 @@ describe('from a server', () => {
     expect(message.replaceAll(missing.base, '…')).toMatchInlineSnapshot(`
       "set.tar.gz: no mirror gave it.
         the download of …mirror/set.tar.gz broke off (other side closed); run it again to continue where it stopped
-        …published/set.tar.gz answered 404"
+        …published/set.tar.gz answered 404
+      Run it again to go on, or fetch set.tar.gz in another way and give it with --from."
     `);
     expect(existsSync(join(root, 'set'))).toBe(false);
     broken = false;
@@ -105,7 +106,10 @@ describe('from a server', () => {
     const { base } = await serve((_request, response) => response.end(Buffer.alloc(bytes.length, 'other')));
     const { source } = await smallSet(base);
     expect(await messageOfError(() => prepareSource(source, { root, patience }), base)).toMatchInlineSnapshot(
-      `"…set.tar.gz does not have the published checksum and size; it was discarded"`,
+      `
+      "…set.tar.gz does not have the published checksum and size; it was discarded
+      Run it again to go on, or fetch set.tar.gz in another way and give it with --from."
+    `,
     );
     expect(treeOf(root)).toEqual({});
   });
