@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { version } from '../version.ts';
+import { addMlflow } from './mlflow.ts';
 
 /** Takes a command's exit code. */
 export type Finish = (exitCode: number) => void;
@@ -160,6 +161,7 @@ export function createProgram(finish: Finish): Command {
     .action(async (options) => finish(await (await import('./schema.ts')).schema(options)));
 
   addData(program, finish);
+  addMlflow(program, finish);
   addBench(program, finish);
 
   program

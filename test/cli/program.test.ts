@@ -18,6 +18,7 @@ describe('help', () => {
       'init',
       'schema',
       'data',
+      'mlflow',
       'bench',
       'doctor',
       'setup',

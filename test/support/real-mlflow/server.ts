@@ -30,10 +30,20 @@ export function hasMlflow(what: string): boolean {
   return isInstalled();
 }
 
-/** Starts a server with the light settings of one user: a worker, no job runners; `auth` asks for user and password. */
-export async function startMlflow({ auth = false } = {}): Promise<RealMlflow> {
+/**
+ * Starts a server with the light settings of one user: a worker, no job runners.
+ *
+ * @param auth asks for user and password.
+ * @param store database to copy; default: an empty one.
+ * @param artifacts folder of artifacts; default: an empty one.
+ */
+export async function startMlflow({
+  auth = false,
+  store = installed.store,
+  artifacts = './mlartifacts',
+} = {}): Promise<RealMlflow> {
   const folder = await mkdtemp(join(tmpdir(), 'tailmix-mlflow-'));
-  await copyFile(installed.store, join(folder, 'mlflow.db'));
+  await copyFile(store, join(folder, 'mlflow.db'));
   await copyFile(installed.users, join(folder, 'basic_auth.db'));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -42,9 +52,9 @@ export async function startMlflow({ auth = false } = {}): Promise<RealMlflow> {
 
   const isHealthy = async () => (await fetch(`${url}/health`).catch(() => null))?.ok === true;
   const start = async () => {
-    const store = ['--backend-store-uri', 'sqlite:///mlflow.db', '--artifacts-destination', './mlartifacts'];
+    const stores = ['--backend-store-uri', 'sqlite:///mlflow.db', '--artifacts-destination', artifacts];
     const place = ['--host', '127.0.0.1', '--port', String(port), '--workers', '1'];
-    const args = ['server', ...place, ...store, ...(auth ? ['--app-name', 'basic-auth'] : [])];
+    const args = ['server', ...place, ...stores, ...(auth ? ['--app-name', 'basic-auth'] : [])];
     let said = '';
     // A group of its own, so that its workers end with it.
     child = spawn(join(installed.programs, 'mlflow'), args, {
