@@ -1,4 +1,4 @@
-"""The yardstick in PyTorch: ERM, LDAM-DRW and Remix-DRW on long-tailed CIFAR-10 with the recipe of the YAML files here.
+"""The yardstick in PyTorch: the methods of the YAML files here on long-tailed CIFAR-10, with the same recipe.
 
     python bench/yardstick/train.py --data DIR --method remix-drw --epochs 60 --seed 0 [--device cuda] --out FILE
 
@@ -20,9 +20,10 @@ from PIL import Image
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "test" / "reference"))
 from models import Basic, Residual  # noqa: E402
 
+METHODS = ["erm", "drw", "ldam-drw", "balanced-softmax", "mixup-drw", "remix-drw"]
 parser = argparse.ArgumentParser()
 parser.add_argument("--data", type=pathlib.Path, required=True)
-parser.add_argument("--method", choices=["erm", "ldam-drw", "remix-drw"], required=True)
+parser.add_argument("--method", choices=METHODS, required=True)
 parser.add_argument("--epochs", type=int, default=60)
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--device", default="cpu")
@@ -107,6 +108,8 @@ margins = n.pow(-0.25) * (0.5 / n.pow(-0.25).max())
 def term(logits, y):
     if cosine:
         logits = 30 * (logits - F.one_hot(y, 10) * margins[y][:, None])
+    if args.method == "balanced-softmax":
+        logits = logits + n.log()
     return F.cross_entropy(logits, y, reduction="none")
 
 
@@ -116,17 +119,18 @@ for epoch in range(1, args.epochs + 1):
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(epoch)
     weights = torch.ones(10, device=args.device)
-    if args.method != "erm" and epoch > round(0.8 * args.epochs):
+    if args.method.endswith("drw") and epoch > round(0.8 * args.epochs):
         weights = (1 - BETA) / (1 - BETA**n)
         weights = weights / weights.sum() * 10
     net.train()
     for chosen in torch.randperm(len(x_train), device=args.device).split(BATCH):
         x, y = normalise(augment(x_train[chosen])), y_train[chosen]
-        if args.method == "remix-drw":
+        if args.method in ("mixup-drw", "remix-drw"):
             order, share = torch.randperm(len(y), device=args.device), float(np.random.beta(1, 1))
             own = torch.full((len(y),), share, device=args.device)
-            own[(n[y] >= KAPPA * n[y[order]]) & (share < TAU)] = 0
-            own[(n[y[order]] >= KAPPA * n[y]) & (1 - share < TAU)] = 1
+            if args.method == "remix-drw":
+                own[(n[y] >= KAPPA * n[y[order]]) & (share < TAU)] = 0
+                own[(n[y[order]] >= KAPPA * n[y]) & (1 - share < TAU)] = 1
             logits = net(share * x + (1 - share) * x[order])
             a, b = own * weights[y], (1 - own) * weights[y[order]]
             loss = (a * term(logits, y) + b * term(logits, y[order])).sum() / (a + b).sum()

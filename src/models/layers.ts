@@ -61,14 +61,30 @@ export function convolution(
   const kernel = `${name}/kernel`;
   const shape = [size, size, inputs, out] as const;
   const fans = { in: size * size * inputs, out: size * size * out };
-  const pads = [(size - 1) / 2, (size - 1) / 2] as [number, number];
-  const padding: tf.backend_util.ExplicitPadding | 'same' = stride === 1 ? 'same' : [[0, 0], pads, pads, [0, 0]];
   return {
     weights: [
       { name: kernel, shape, kind: 'kernel', initial: initial?.(shape, fans) ?? kaimingNormal(shape, fans.in) },
     ],
-    apply: (x, { weights }) => tf.conv2d(x, weights[kernel] as tf.Tensor4D, stride, padding),
+    apply(x, { weights }) {
+      const filter = weights[kernel] as tf.Tensor4D;
+      return stride === 1
+        ? tf.conv2d(x, filter, 1, 'same')
+        : tf.conv2d(padded(x, size, stride), filter, stride, 'valid');
+    },
   };
+}
+
+/**
+ * Zeros on all four sides, without those that no window reaches. A step of its own: TensorFlow's fast kernels refuse
+ * explicit padding in gradients.
+ */
+function padded(x: tf.Tensor4D, size: number, stride: number): tf.Tensor4D {
+  const pad = (size - 1) / 2;
+  const sides = (length: number): [number, number] => {
+    const reach = Math.floor((length - 1) / stride) * stride + size;
+    return [pad, Math.max(0, reach - length - pad)];
+  };
+  return pad === 0 ? x : tf.pad4d(x, [[0, 0], sides(x.shape[1]), sides(x.shape[2]), [0, 0]]);
 }
 
 /** Batch normalisation with PyTorch's momentum (0.1) and epsilon (1e-5). Everything is `[channels]`. */
