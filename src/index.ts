@@ -9,9 +9,11 @@ export { type LoadContext, loadConfig } from './config/load.ts';
 export { type ConfigContext, resolveConfig } from './config/resolve.ts';
 export type { RunInput } from './config/schema.ts';
 export type { PluginEntry, PluginRegistry, ResolvedConfig, RunOptions } from './config/types.ts';
+export { type Dataset, type DatasetDefinition, defineDataset, splitInMemory } from './data/dataset.ts';
 export { describeData, loadData } from './data/load-data.ts';
 export type { DataInput } from './data/options.ts';
-export type { LoadedData } from './data/types.ts';
+export { dataRoot } from './data/root.ts';
+export type { DatasetImages, DatasetInfo, LoadedData, ReadContext, Split } from './data/types.ts';
 export { type ErrorDetails, messageOf, TailmixError } from './errors.ts';
 export {
   type Batch,

@@ -4,6 +4,7 @@ import { evaluateOptions, trainOptions } from './config/schema.ts';
 import { describeData, hasCounts, loadData } from './data/load-data.ts';
 import { type DataInput, dataOptions } from './data/options.ts';
 import { longTailCounts } from './data/profile.ts';
+import { datasetName } from './data/sets/registry.ts';
 import type { CountSummary, DataPlan, LoadedData, ReadProgress } from './data/types.ts';
 import { readInit, runOfInit } from './init.ts';
 import { resetWithoutInit } from './models/errors.ts';
@@ -157,7 +158,7 @@ const countsOf = ({ info, train, validation }: LoadedData) => ({
 });
 
 function resolveSettings({ name, method, seed = 0, train, evaluate, data }: TrainerOptions): Settings {
-  const named = name ?? (isLoaded(data) ? data.info.name : data.name);
+  const named = name ?? (isLoaded(data) ? data.info.name : datasetName(data.name));
   return {
     name: named,
     method: method ?? named,

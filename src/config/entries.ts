@@ -1,12 +1,8 @@
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { isAbsolute, join, relative, resolve } from 'node:path';
-import process from 'node:process';
+import { resolve } from 'node:path';
 import { heldBy, isPlugin, type Plugin, type PluginFactory } from '../plugin.ts';
 import { displayPath, displayValue } from './display.ts';
-import { importModule, reasonOf, resolvePackage } from './import-module.ts';
 import { describeIssues, type Finding } from './issues.ts';
+import { isPath, loadOwnModule } from './own-module.ts';
 import { optionsOf, schemaAt } from './shape.ts';
 import { suggest } from './suggest.ts';
 import { isMap, type Tree, valueAt } from './tree.ts';
@@ -145,44 +141,16 @@ function withOptions(
 
 type Found = { factory: PluginFactory; use: string; source: string | null };
 
-const isPath = (use: string): boolean => /^\.{1,2}[/\\]/.test(use) || isAbsolute(use);
-
 async function findFactory(use: string, { registry, directory }: EntryContext): Promise<Found | Finding> {
   if (Object.hasOwn(registry, use)) return { factory: (await registry[use]!()).default, use, source: null };
-  const parent = join(directory, 'tailmix.config.js');
-  const file = isPath(use) ? findFile(use, directory) : await resolvePackage(use, parent);
-  if (file === null) return notFound(use, directory, Object.keys(registry));
-  let module: { default?: unknown };
-  try {
-    module = await importModule(isPath(use) ? file : use, parent, registry);
-  } catch (error) {
-    return { path: ['use'], message: `${use}: expected a module that loads; it threw: ${reasonOf(error)}` };
-  }
-  const factory = module.default;
-  const problem = problemOf(factory);
+  const loaded = await loadOwnModule(use, { directory, registry });
+  if (loaded === null) return notFound(use, directory, Object.keys(registry));
+  if ('message' in loaded) return { path: ['use'], message: loaded.message };
+  const problem = problemOf(loaded.value);
   if (problem)
     return { path: ['use'], message: `${use}: expected \`export default definePlugin({ … })\`, ${problem}.` };
-  return {
-    factory: factory as PluginFactory,
-    use: isPath(use) ? portable(file) : use,
-    source: isPath(use) ? await hashOf(file) : null,
-  };
+  return { factory: loaded.value as PluginFactory, use: loaded.name, source: loaded.source };
 }
-
-/** A path of an entry: relative to the config that names it, else (the config of a run directory) to the working directory. */
-function findFile(use: string, directory: string): string | null {
-  return [resolve(directory, use), resolve(use)].find((file) => existsSync(file)) ?? null;
-}
-
-const portable = (file: string): string => {
-  const path = relative(process.cwd(), file).replaceAll('\\', '/');
-  return path.startsWith('../') ? path : `./${path}`;
-};
-
-const hashOf = async (file: string): Promise<string> =>
-  createHash('sha256')
-    .update(await readFile(file))
-    .digest('hex');
 
 function notFound(use: string, directory: string, builtIn: readonly string[]): Finding {
   if (isPath(use)) {

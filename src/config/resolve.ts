@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { TailmixError } from '../errors.ts';
 import { pinInit } from '../init.ts';
 import type { Plugin } from '../plugin.ts';
+import { type LoadedDataset, loadDataset } from './dataset.ts';
 import { displayPath, displayValue } from './display.ts';
 import { type LoadedEntry, loadEntry, nameOf, writtenOptions } from './entries.ts';
 import { type Placeholder, redact, restore, substitute } from './env.ts';
@@ -64,7 +65,14 @@ export async function resolveTree(
   const { tree, placeholders, problems: unfilled } = substitute(own);
   const options = checkOptions(tree as Tree, own);
   const findings: Finding[] = Array.isArray(options) ? options : [];
-  if (!Array.isArray(options)) findings.push(...(await pinWeights(options, placeholders)));
+  let data: LoadedDataset | null = null;
+  if (!Array.isArray(options)) {
+    findings.push(...(await pinWeights(options, placeholders)));
+    const directory = origins.directory(['data', 'name']);
+    const loaded = await loadDataset(options.data, { registry, directory, written: own });
+    if (Array.isArray(loaded)) findings.push(...loaded);
+    else data = loaded;
+  }
   const merged = Array.isArray(options) ? null : mergeStageTrain(tree as Tree, own);
   findings.push(...(merged?.findings ?? []));
   const load = async (placed: readonly PlacedEntry[], list: Path): Promise<OwnEntry[]> => {
@@ -93,15 +101,22 @@ export async function resolveTree(
       message: redact(message, at, placeholders),
     }),
   );
-  if (Array.isArray(options) || problems.length + all.length > 0) throw configInvalid([...problems, ...all]);
+  if (Array.isArray(options) || data === null || problems.length + all.length > 0)
+    throw configInvalid([...problems, ...all]);
 
-  const resolved = describeRun(options, placeholders, entries, stageEntries);
+  const hasOptions = Object.keys(data.options).length > 0;
+  const named = { ...options.data, ...(hasOptions ? { options: data.options } : {}) };
+  const resolved = describeRun({ ...options, data: { ...named, name: data.name } }, placeholders, entries, stageEntries);
   const observers = new Set(defaults.map(nameOf));
   const decisive = entries.filter(({ plugin }) => !observers.has(plugin.definition.name));
   const stages = stagesOfOptions(options, merged!.train);
   return {
     path,
-    options: { ...options, plugins: placed.map(({ entry }) => entry as PluginEntry) },
+    options: {
+      ...options,
+      data: data.source === null ? named : { ...named, name: data.dataset },
+      plugins: placed.map(({ entry }) => entry as PluginEntry),
+    },
     plugins: enabledPlugins(entries),
     stages:
       stages?.map((stage, i) => ({
@@ -110,7 +125,7 @@ export async function resolveTree(
       })) ?? null,
     resolved,
     hash: hashConfig(
-      resolved,
+      withSource(resolved, data),
       describePlugins(decisive),
       stages?.map(({ name: _name, ...stage }, i) => ({
         ...stage,
@@ -125,6 +140,10 @@ const enabledPlugins = (entries: readonly OwnEntry[]): Plugin[] =>
 
 const describePlugins = (entries: readonly OwnEntry[]): Tree[] =>
   entries.filter(({ enabled }) => enabled).map(describePlugin);
+
+/** With the name and the hash of a data set's own module in place of its path. */
+const withSource = (resolved: Tree, { dataset, source }: LoadedDataset): Tree =>
+  source === null ? resolved : { ...resolved, data: { ...(resolved.data as Tree), name: dataset.name, source } };
 
 /** Puts the checksum of the weights to start from beside their place, so that it decides the hash. */
 async function pinWeights(

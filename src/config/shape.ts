@@ -78,6 +78,9 @@ export const describeInput = (schema: z.ZodType): Described =>
     target: 'draft-7',
     unrepresentable: 'any',
     override({ zodSchema, jsonSchema }) {
+      // What is no JSON, such as a data set passed in code, is an empty schema, which would allow anything.
+      if (jsonSchema.anyOf)
+        jsonSchema.anyOf = jsonSchema.anyOf.filter((option) => Object.keys(option as object).length > 0);
       const { type, values } = zodSchema._zod.def as { type: string; values?: unknown[] };
       if (type !== 'literal' || values?.[0] !== Number.POSITIVE_INFINITY) return;
       delete jsonSchema.const;
@@ -89,7 +92,9 @@ export const describeInput = (schema: z.ZodType): Described =>
 export function choicesOf(schema: z.ZodType): string[] {
   const { enum: values, const: only, anyOf = [] } = describeInput(unwrap(schema));
   const own = values ?? (only === undefined ? [] : [only]);
-  return [...own, ...anyOf.flatMap((option) => (option as Described).const ?? [])].map(String);
+  return [...own, ...anyOf.flatMap((option) => (option as Described).enum ?? (option as Described).const ?? [])].map(
+    String,
+  );
 }
 
 /** What is expected of a value, in words: `a number from 0 to 1`, `one of exp, step, none`. */

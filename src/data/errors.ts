@@ -77,6 +77,23 @@ export const loaderDied = (reason: string, cause: unknown): TailmixError =>
     cause,
   );
 
+/** A name that is no built-in data set's, where no config says what it is relative to. */
+export const datasetUnknown = (name: string, known: readonly string[]): TailmixError =>
+  config(
+    'DATA_UNKNOWN',
+    `data.name: expected one of ${known.join(', ')}, or a data set made by defineDataset; got "${name}". In code import the module and pass what it exports.`,
+  );
+
+/** Options that a data set does not take, outside a config. */
+export const datasetOptions = (
+  name: string,
+  { path, message }: { path: readonly PropertyKey[]; message: string },
+): TailmixError =>
+  config(
+    'DATA_OPTIONS',
+    `data.options: expected options of "${name}"; got ${path.length > 0 ? `${path.join('.')}: ` : ''}${message}. Correct data.options.`,
+  );
+
 /** None of the layouts of a data set is under the root. */
 export const datasetMissing = (name: string, root: string, layouts: readonly string[]): TailmixError =>
   run(

@@ -1,8 +1,9 @@
-import { channelCount, countsUnknown, emptyClass, validationTooLarge } from './errors.ts';
+import type { Dataset, DatasetInput } from './dataset.ts';
+import { channelCount, countsUnknown, datasetOptions, emptyClass, validationTooLarge } from './errors.ts';
 import type { DataOptions } from './options.ts';
 import { fitLongTail, type Profile } from './profile.ts';
 import { packedRoot } from './root.ts';
-import { datasets } from './sets/registry.ts';
+import { datasetOf } from './sets/registry.ts';
 import { concatenate, cutRows, drawRows, rowsByClass, subsetOf } from './subset.ts';
 import type { CountSummary, DataPlan, ImageInfo, LoadedData, ReadContext } from './types.ts';
 
@@ -11,8 +12,8 @@ import type { CountSummary, DataPlan, ImageInfo, LoadedData, ReadContext } from 
  * folders the files are listed.
  */
 export async function describeData(options: DataOptions): Promise<DataPlan> {
-  const dataset = datasets[options.name];
-  const info = withStatistics(await dataset.describe(options), options);
+  const dataset = datasetOf(options);
+  const info = withStatistics(await dataset.describe(ownOptions(dataset, options)), options);
   const { fullCounts } = info;
   return { ...(hasCounts(fullCounts) ? plan(info, fullCounts, options) : planUnread(info, fullCounts, options)), info };
 }
@@ -28,7 +29,8 @@ export async function loadData(
   options: DataOptions,
   { cache = packedRoot(), onProgress = () => {} }: Partial<ReadContext> = {},
 ): Promise<LoadedData> {
-  const images = await datasets[options.name].read(options, { cache, onProgress });
+  const dataset = datasetOf(options);
+  const images = await dataset.read(ownOptions(dataset, options), { cache, onProgress });
   const info = withStatistics(images.info, options);
   const classCount = info.classes.length;
   const rows = rowsByClass(images.train.labels, classCount);
@@ -51,7 +53,7 @@ export async function loadData(
 
 /** The plan of a set whose counts come with its data, without that data: all images, or nothing can be said. */
 function planUnread({ name }: ImageInfo, summary: CountSummary, options: DataOptions): Omit<DataPlan, 'info'> {
-  const dataset = datasets[options.name];
+  const dataset = datasetOf(options);
   const { profile = dataset.profile, validation, augment = dataset.augment } = options;
   if (profile !== 'none') throw countsUnknown('profile', `"${profile}"`, name, summary.source);
   if (validation > 0) throw countsUnknown('validation', String(validation), name, summary.source);
@@ -64,7 +66,7 @@ function plan(
   fullCounts: readonly number[],
   options: DataOptions,
 ): Omit<DataPlan, 'info'> & { classCounts: readonly number[] } {
-  const dataset = datasets[options.name];
+  const dataset = datasetOf(options);
   const profile: Profile = { ...options, profile: options.profile ?? dataset.profile };
   const smallest = Math.min(...fullCounts);
   const perClass = options.validation < 1 ? Math.trunc(options.validation * smallest) : options.validation;
@@ -82,6 +84,13 @@ function plan(
     validationPerClass: perClass,
     augment: options.augment ?? dataset.augment,
   };
+}
+
+/** The options of a set itself, its defaults in. A config's were checked with the config. */
+function ownOptions({ options: schema, name }: Dataset, data: DataOptions): DatasetInput<Record<string, unknown>> {
+  const parsed = schema.safeParse(data.options ?? {});
+  if (!parsed.success) throw datasetOptions(name, parsed.error.issues[0]!);
+  return { ...data, options: parsed.data };
 }
 
 /** The info with `data.mean` and `data.std` in place of the set's own. */

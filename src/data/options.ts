@@ -1,7 +1,18 @@
 import { z } from 'zod';
+import { type Dataset, isDataset } from './dataset.ts';
 
 /** Data sets that ship with tailmix. */
-export const datasetNames = ['digits', 'cifar10', 'cifar100', 'cinic10', 'inat2018', 'image-folder'] as const;
+export const datasetNames = [
+  'digits',
+  'cifar10',
+  'cifar100',
+  'cinic10',
+  'inat2018',
+  'image-folder',
+  'blobs',
+  'moons',
+  'circles',
+] as const;
 export type DatasetName = (typeof datasetNames)[number];
 
 /** Shapes of the training set: see {@link longTailCounts}. */
@@ -26,11 +37,22 @@ const flip = z
 export const transformOptions = z.discriminatedUnion('name', [padCrop, flip]);
 export type TransformOptions = z.output<typeof transformOptions>;
 
+/** A path, as `use` of a plugin entry has it. */
+const ownModule = z.string().regex(/^(\.{1,2}[/\\]|\/|[A-Za-z]:[/\\])/);
+
 const perChannel = z.array(z.number()).min(1);
 
 /** The `data` section of a run: which images, how long the tail, and how they are read. */
 export const dataOptions = z.strictObject({
-  name: z.enum(datasetNames).describe('Data set: `digits` comes with tailmix, the others are read from `root`.'),
+  name: z
+    .union([z.enum(datasetNames), ownModule, z.custom<Dataset>(isDataset)])
+    .describe(
+      'Data set: `digits` comes with tailmix, `blobs`, `moons` and `circles` are drawn, the others are read from `root`; or the path of a module of your own, relative to the config (`./my-set.ts`).',
+    ),
+  options: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('Options of the data set itself; docs/data.md has those of the built-in ones.'),
   root: z
     .string()
     .min(1)

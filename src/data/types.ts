@@ -1,4 +1,4 @@
-import type { DataOptions, ProfileName, TransformOptions } from './options.ts';
+import type { ProfileName, TransformOptions } from './options.ts';
 
 /** What is known of the images of a data set. */
 export interface ImageInfo {
@@ -97,18 +97,6 @@ export interface DatasetImages {
   train: Split;
   test: Split;
   skipped: readonly string[];
-}
-
-/** A data set as a module: what tailmix must know of one to train on it. */
-export interface Dataset {
-  /** Default of `data.profile`. */
-  profile: ProfileName;
-  /** Default of `data.augment`. */
-  augment: readonly TransformOptions[];
-  /** Counts and shape. Must not need the images where the set is of a known size. */
-  describe(options: DataOptions): DatasetInfo | Promise<DatasetInfo>;
-  /** Opens both splits. */
-  read(options: DataOptions, context: ReadContext): Promise<DatasetImages>;
 }
 
 /** Rows of one step. `positions` seed the augmentation: the place in the epoch's index list, never the image. */

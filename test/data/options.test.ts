@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { z } from 'zod';
+import { describeInput } from '../../src/config/shape.ts';
 import { dataOptions } from '../../src/data/options.ts';
 import { dataRoot, packedRoot } from '../../src/data/root.ts';
 
@@ -20,7 +20,7 @@ test('defaults', () => {
 });
 
 test('every option is described, in the JSON Schema too', () => {
-  const { properties } = z.toJSONSchema(dataOptions, { io: 'input' });
+  const { properties } = describeInput(dataOptions);
   expect(Object.keys(properties!)).toEqual(Object.keys(dataOptions.shape));
   for (const [name, property] of Object.entries(properties!)) {
     expect((property as { description?: string }).description, name).toBeTruthy();

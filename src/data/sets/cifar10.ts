@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { defineDataset } from '../dataset.ts';
 import { badFile, datasetMissing } from '../errors.ts';
 import { readClassFolders } from '../packed/pack-folders.ts';
 import { dataRoot } from '../root.ts';
-import type { Dataset, DatasetInfo } from '../types.ts';
+import type { DatasetInfo } from '../types.ts';
 import { readCifarFiles } from './cifar-binary.ts';
 import { type ClassFolders, folderExists, listClassFolders } from './class-folders.ts';
 
@@ -29,7 +30,8 @@ type Place = { kind: 'binary'; folder: string } | { kind: 'folders'; train: Clas
  * CIFAR-10 (Krizhevsky 2009) from the official binary files, or from class folders `train/<class>/…`, `test/<class>/…`.
  * Mean and standard deviation are those of the long-tail literature (Cao et al. 2019).
  */
-export const cifar10: Dataset = {
+export const cifar10 = defineDataset({
+  name: 'cifar10',
   profile: 'exp',
   augment: [
     { name: 'pad-crop', padding: 4 },
@@ -58,7 +60,7 @@ export const cifar10: Dataset = {
     const test = await readClassFolders('test', place.test, decode, context);
     return { info, train: train.split, test: test.split, skipped: [...train.skipped, ...test.skipped] };
   },
-};
+});
 
 const layouts = ['cifar-10-batches-bin/data_batch_1.bin', 'train/<class>/<image>'];
 

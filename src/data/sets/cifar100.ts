@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { defineDataset } from '../dataset.ts';
 import { datasetMissing } from '../errors.ts';
 import { dataRoot } from '../root.ts';
-import type { Dataset, DatasetInfo } from '../types.ts';
+import type { DatasetInfo } from '../types.ts';
 import { readCifarFiles } from './cifar-binary.ts';
 
 const classes = `
@@ -32,7 +33,8 @@ const layout = { labelBytes: 2, labelAt: 1, classCount: 100 };
  * CIFAR-100 (Krizhevsky 2009) by its 100 fine labels, from the official binary files. Mean and standard deviation are
  * CIFAR-10's, as in the long-tail literature (Cao et al. 2019).
  */
-export const cifar100: Dataset = {
+export const cifar100 = defineDataset({
+  name: 'cifar100',
   profile: 'exp',
   augment: [
     { name: 'pad-crop', padding: 4 },
@@ -49,7 +51,7 @@ export const cifar100: Dataset = {
       skipped: [],
     };
   },
-};
+});
 
 const layouts = ['cifar-100-binary/train.bin', 'train.bin'];
 

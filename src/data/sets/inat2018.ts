@@ -1,8 +1,9 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { defineDataset } from '../dataset.ts';
 import { badFile, datasetMissing, readerMissing } from '../errors.ts';
 import { dataRoot } from '../root.ts';
-import type { CountSummary, Dataset, DatasetInfo } from '../types.ts';
+import type { CountSummary, DatasetInfo } from '../types.ts';
 
 const CLASSES = 8142;
 const ANNOTATIONS = 'train2018.json';
@@ -27,7 +28,8 @@ const info: DatasetInfo = {
  *
  * Missing so far: the images themselves ({@link readerMissing}), and the transforms of the papers beyond the flip.
  */
-export const inat2018: Dataset = {
+export const inat2018 = defineDataset({
+  name: 'inat2018',
   profile: 'none',
   augment: [{ name: 'flip', probability: 0.5 }],
   async describe({ root }) {
@@ -39,7 +41,7 @@ export const inat2018: Dataset = {
     if (folder === null) throw datasetMissing('inat2018', dataRoot(root), layouts);
     throw readerMissing('inat2018', folder);
   },
-};
+});
 
 const layouts = [ANNOTATIONS, `inat2018/${ANNOTATIONS}`];
 
