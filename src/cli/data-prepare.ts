@@ -1,9 +1,11 @@
 import { displayPath } from '../config/display.ts';
+import { isDataset } from '../data/dataset.ts';
 import { describeData, loadData } from '../data/load-data.ts';
 import { noSource } from '../data/prepare/errors.ts';
 import { type PreparedArchive, prepareSource } from '../data/prepare/prepare-source.ts';
 import { sources } from '../data/prepare/sources.ts';
 import { dataRoot } from '../data/root.ts';
+import { datasetName } from '../data/sets/registry.ts';
 import { grouped } from '../report/format.ts';
 import type { ConfigFlags } from './context.ts';
 import { dataConfigOf } from './data-config.ts';
@@ -26,10 +28,11 @@ export async function dataPrepare(wanted: string, options: DataPrepareOptions): 
   const started = performance.now();
   const { from, mirror = [], withoutImages = false, force = false, json = false, ...flags } = options;
   const { data } = await dataConfigOf(wanted, flags);
-  const source = sources[data.name];
+  const name = datasetName(data.name);
+  const source = isDataset(data.name) ? undefined : sources[name];
   if (source === undefined) {
     const unfit = { '--from': from, '--mirror': mirror[0], '--without-images': withoutImages ? '' : undefined };
-    for (const [option, value] of Object.entries(unfit)) if (value !== undefined) throw noSource(option, data.name);
+    for (const [option, value] of Object.entries(unfit)) if (value !== undefined) throw noSource(option, name);
   }
   const root = dataRoot(data.root);
   const progress = stageProgress();
@@ -46,8 +49,8 @@ export async function dataPrepare(wanted: string, options: DataPrepareOptions): 
     const read = withoutImages ? await readCounts(whole) : await readImages(whole, progress);
     progress.stop();
     const seconds = Math.round(performance.now() - started) / 1000;
-    if (json) printJson({ name: data.name, root, archives, ...read, seconds });
-    else describe(data.name, archives, read);
+    if (json) printJson({ name, root, archives, ...read, seconds });
+    else describe(name, archives, read);
     return 0;
   } finally {
     progress.stop();

@@ -106,7 +106,12 @@ export async function resolveTree(
 
   const hasOptions = Object.keys(data.options).length > 0;
   const named = { ...options.data, ...(hasOptions ? { options: data.options } : {}) };
-  const resolved = describeRun({ ...options, data: { ...named, name: data.name } }, placeholders, entries, stageEntries);
+  const resolved = describeRun(
+    { ...options, data: { ...named, name: data.name } },
+    placeholders,
+    entries,
+    stageEntries,
+  );
   const observers = new Set(defaults.map(nameOf));
   const decisive = entries.filter(({ plugin }) => !observers.has(plugin.definition.name));
   const stages = stagesOfOptions(options, merged!.train);

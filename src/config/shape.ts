@@ -101,7 +101,7 @@ export function choicesOf(schema: z.ZodType): string[] {
 export const expectation = (schema: z.ZodType): string => inWords(describeInput(unwrap(schema)));
 
 function inWords(described: Described): string {
-  const { type, enum: values, const: only, anyOf, oneOf, items, properties, pattern } = described;
+  const { type, enum: values, const: only, anyOf, oneOf, items, properties, pattern, title } = described;
   if (values) return `one of ${values.join(', ')}`;
   if (only !== undefined) return JSON.stringify(only);
   if (described.minimum === Number.MAX_VALUE) return '.inf';
@@ -119,7 +119,7 @@ function inWords(described: Described): string {
     case 'number':
       return `a number${rangeOf(described)}`;
     case 'string':
-      return pattern ? `text like ${pattern}` : described.minLength ? 'text that is not empty' : 'text';
+      return pattern ? (title ?? `text like ${pattern}`) : described.minLength ? 'text that is not empty' : 'text';
     case 'boolean':
       return 'true or false';
     case 'null':

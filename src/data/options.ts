@@ -38,7 +38,10 @@ export const transformOptions = z.discriminatedUnion('name', [padCrop, flip]);
 export type TransformOptions = z.output<typeof transformOptions>;
 
 /** A path, as `use` of a plugin entry has it. */
-const ownModule = z.string().regex(/^(\.{1,2}[/\\]|\/|[A-Za-z]:[/\\])/);
+const ownModule = z
+  .string()
+  .regex(/^(\.{1,2}[/\\]|\/|[A-Za-z]:[/\\])/)
+  .meta({ title: 'a path such as ./my-set.ts' });
 
 const perChannel = z.array(z.number()).min(1);
 

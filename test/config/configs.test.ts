@@ -162,7 +162,7 @@ describe('recipes', () => {
       const { name, method, plugins, model, ...shared } = (await loadConfig(file, context))
         .resolved as unknown as Resolved;
       const setting = JSON.stringify({ ...shared, model: { ...model, head: null } });
-      const key = `${dirname(file)}${method.endsWith('-200') ? '-200' : ''}`;
+      const key = `${dirname(file)} ${shared.data.name}${method.endsWith('-200') ? '-200' : ''}`;
       settings.set(key, (settings.get(key) ?? new Set()).add(setting));
       expect(model.head, file).toBe(plugins.some(({ use }) => use === 'ldam') ? 'cosine' : 'linear');
     }
@@ -175,6 +175,7 @@ interface Resolved {
   method: string;
   plugins: { use: string }[];
   model: Record<string, unknown>;
+  data: { name: string };
 }
 
 interface Schema {

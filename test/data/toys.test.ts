@@ -35,9 +35,9 @@ describe.each(['blobs', 'moons', 'circles'] as const)('%s', (name) => {
   });
 
   test('an MLP separates the classes', async () => {
-    const config = await loadConfig(`configs/toy/${name}-remix.yaml`, { registry, set: ['train.epochs=10'] });
+    const config = await loadConfig(`configs/toy/${name}-erm.yaml`, { registry, set: ['train.epochs=20'] });
     const { summary } = await createTrainer(trainerOptions(config)).run();
-    expect(summary.last!.balancedAccuracy).toBeGreaterThan(name === 'blobs' ? 0.85 : 0.7);
+    expect(summary.last!.balancedAccuracy).toBeGreaterThan(0.8);
   });
 });
 

@@ -20,24 +20,26 @@ const idx = (sizes: number[], values: Uint8Array): Buffer => {
   return Buffer.concat([head, values]);
 };
 
-/** A root with the four files: `each` images of every class, one grey a class; and a config that names the example. */
+/** A root with the four files: `each` images of every class, which are its columns; and a config that names the example. */
 async function setUp(each = 8) {
   const root = await temporaryFolder();
   const folder = join(root, 'fashion-mnist');
   await mkdir(folder);
   const labels = Uint8Array.from({ length: 10 * each }, (_, i) => i % 10);
-  const images = Uint8Array.from({ length: labels.length * 784 }, (_, i) => 25 * labels[Math.floor(i / 784)]!);
+  const images = Uint8Array.from({ length: labels.length * 784 }, (_, i) =>
+    (i % 28) % 10 === labels[Math.floor(i / 784)] ? 255 : 0,
+  );
   for (const prefix of ['train', 't10k']) {
     await writeFile(join(folder, `${prefix}-labels-idx1-ubyte.gz`), gzipSync(idx([labels.length], labels)));
     await writeFile(join(folder, `${prefix}-images-idx3-ubyte.gz`), gzipSync(idx([labels.length, 28, 28], images)));
   }
-  const config = join(root, 'run.yaml');
-  const lines = [`data: { name: ${example}, root: ${root}, ratio: 4 }`, 'model: { name: mlp }'];
-  await writeFile(
-    config,
-    `${lines.join('\n')}\ntrain: { epochs: 12, batchSize: 8, optimizer: { name: sgd, learningRate: 0.02 } }\n`,
-  );
-  const load = (...set: string[]) => loadConfig(config, { registry, set });
+  const train = 'train: { epochs: 12, batchSize: 8, optimizer: { name: sgd, learningRate: 0.02 } }';
+  const load = async (name = example, ...set: string[]) => {
+    const config = join(root, 'run.yaml');
+    const data = `data: { name: ${name}, root: ${root}, ratio: 4 }`;
+    await writeFile(config, `${data}\nmodel: { name: mlp }\n${train}\n`);
+    return loadConfig(config, { registry, set });
+  };
   return { root, folder, labels, images, load };
 }
 
@@ -61,9 +63,17 @@ test('a config that names it trains on it', async () => {
   expect(summary.last!.accuracy).toBeGreaterThan(0.5);
 });
 
+test('its config trains', async () => {
+  const { root } = await setUp(4);
+  const set = [`data.root=${root}`, 'data.ratio=2', 'train.epochs=3', 'train.batchSize=8'];
+  const config = await loadConfig(example.replace('.ts', '.yaml'), { registry, set });
+  const { summary } = await createTrainer(trainerOptions(config)).run();
+  expect(summary.last!.accuracy).toBeGreaterThan(0);
+});
+
 test('a plan needs no files; its counts are the published ones', async () => {
   const { load } = await setUp();
-  const { info, profile, augment } = await describeData((await load('data.root=/nowhere')).options.data);
+  const { info, profile, augment } = await describeData((await load(example, 'data.root=/nowhere')).options.data);
   expect([info.fullCounts, profile, augment.length]).toEqual([Array(10).fill(6000), 'exp', 1]);
 });
 
@@ -73,11 +83,9 @@ test('the hash of a run follows the file of the data set, not its path', async (
   await writeFile(join(root, 'a.ts'), source);
   await writeFile(join(root, 'b.ts'), source);
   await writeFile(join(root, 'c.ts'), `${source}\n// changed`);
-  const hashes = await Promise.all(
-    ['./a.ts', './b.ts', './c.ts'].map(async (name) => (await load(`data.name=${name}`)).hash),
-  );
-  expect(hashes[0]).toBe(hashes[1]);
-  expect(hashes[2]).not.toBe(hashes[0]);
+  const { hash } = await load('./a.ts');
+  expect((await load('./b.ts')).hash).toBe(hash);
+  expect((await load('./c.ts')).hash).not.toBe(hash);
 });
 
 test('what is wrong is told with the config', async () => {
@@ -85,47 +93,48 @@ test('what is wrong is told with the config', async () => {
   await writeFile(join(root, 'none.ts'), 'export const a = 1;');
   await writeFile(join(root, 'other.ts'), 'export default 5;');
   await writeFile(join(root, 'throws.ts'), 'throw new Error("no luck");');
-  const message = (...set: string[]) => messageOfError(() => load(...set), root);
+  const message = (name: string, ...set: string[]) => messageOfError(() => load(name, ...set), root);
   expect([
-    await message('data.name=./none.ts'),
-    await message('data.name=./other.ts'),
-    await message('data.name=./throws.ts'),
-    await message('data.name=./missing.ts'),
-    await message('data.name=cifar11'),
-    await message('data.options.foldr=x'),
-    await message('data.options.folder=3'),
-    await message('data.name=digits', 'data.options.folder=x'),
+    await message('./none.ts'),
+    await message('./other.ts'),
+    await message('./throws.ts'),
+    await message('./missing.ts'),
+    await message('cifar11'),
+    await message(example, 'data.options.foldr=x'),
+    await message(example, 'data.options.folder=3'),
+    await message('digits', 'data.options.folder=x'),
   ]).toMatchInlineSnapshot(`
     [
-      "…/run.yaml:3  train.optimizer.name
-      is required: one of sgd, adamw.",
-      "…/run.yaml:3  train.optimizer.name
-      is required: one of sgd, adamw.",
-      "…/run.yaml:3  train.optimizer.name
-      is required: one of sgd, adamw.",
-      "…/run.yaml:3  train.optimizer.name
-      is required: one of sgd, adamw.",
-      "--set data.name=cifar11  data.name
-      expected one of digits, cifar10, cifar100, cinic10, inat2018, image-folder, blobs, moons, circles, or text like ^(\\.{1,2}[/\\\\]|\\/|[A-Za-z]:[/\\\\]), got "cifar11". Did you mean "cifar10"?
-
-    …/run.yaml:3  train.optimizer.name
-      is required: one of sgd, adamw.",
-      "…/run.yaml:3  train.optimizer.name
-      is required: one of sgd, adamw.",
-      "…/run.yaml:3  train.optimizer.name
-      is required: one of sgd, adamw.",
-      "…/run.yaml:3  train.optimizer.name
-      is required: one of sgd, adamw.",
+      "…/run.yaml:1  data.name
+      ./none.ts: expected \`export default defineDataset({ … })\`, got a module without a default export.",
+      "…/run.yaml:1  data.name
+      ./other.ts: expected \`export default defineDataset({ … })\`, got 5.",
+      "…/run.yaml:1  data.name
+      ./throws.ts: expected a module that loads; it threw: no luck",
+      "…/run.yaml:1  data.name
+      expected a file at …/missing.ts; there is none.",
+      "…/run.yaml:1  data.name
+      expected one of digits, cifar10, cifar100, cinic10, inat2018, image-folder, blobs, moons, circles, or a path such as ./my-set.ts, got "cifar11". Did you mean "cifar10"?",
+      "--set data.options.foldr=x  data.options.foldr
+      fashion-mnist has no option "foldr". Did you mean "folder"? Options: folder.",
+      "--set data.options.folder=3  data.options.folder
+      expected text, got 3.",
+      "--set data.options.folder=x  data.options.folder
+      digits has no option "folder". It has none.",
     ]
   `);
 });
 
 test('in code: the data set itself, not its path', async () => {
-  expect(await messageOfError(() => describeData({ name: './my-set.ts' } as never))).toMatchInlineSnapshot(`"data.name: expected one of digits, cifar10, cifar100, cinic10, inat2018, image-folder, blobs, moons, circles, or a data set made by defineDataset; got "./my-set.ts". In code import the module and pass what it exports."`);
+  expect(await messageOfError(() => describeData({ name: './my-set.ts' } as never))).toMatchInlineSnapshot(
+    `"data.name: expected one of digits, cifar10, cifar100, cinic10, inat2018, image-folder, blobs, moons, circles, or a data set made by defineDataset; got "./my-set.ts". In code import the module and pass what it exports."`,
+  );
   const { default: set } = await import('../../examples/custom-dataset.ts');
   const { dataOptions } = await import('../../src/data/options.ts');
   expect((await describeData(dataOptions.parse({ name: set }))).info.name).toBe('fashion-mnist');
   expect(
     await messageOfError(() => describeData(dataOptions.parse({ name: set, options: { folder: 1 } }))),
-  ).toMatchInlineSnapshot(`"data.options: expected options of "fashion-mnist"; got folder: Invalid input: expected string, received number. Correct data.options."`);
+  ).toMatchInlineSnapshot(
+    `"data.options: expected options of "fashion-mnist"; got folder: Invalid input: expected string, received number. Correct data.options."`,
+  );
 });

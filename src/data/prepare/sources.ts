@@ -103,5 +103,7 @@ const inat2018: DataSource = {
   ],
 };
 
-/** Where the data sets that are fetched come from. */
-export const sources: Readonly<Partial<Record<DatasetName, DataSource>>> = { cifar10, cifar100, cinic10, inat2018 };
+const byName = { cifar10, cifar100, cinic10, inat2018 } satisfies Partial<Record<DatasetName, DataSource>>;
+
+/** Where the data sets that are fetched come from, by their names. */
+export const sources: Readonly<Record<string, DataSource | undefined>> = byName;
