@@ -45,3 +45,10 @@ export const dataUnknown = (name: string, names: readonly string[]): TailmixErro
     'DATA_UNKNOWN',
     `data: expected a data set (${names.join(', ')}) or a config file; got ${JSON.stringify(name)}, which is neither.`,
   );
+
+/** The pictures of a data set cannot be written. */
+export const infoNotWritten = (folder: string, cause: unknown): TailmixError =>
+  new TailmixError(
+    `data info: expected to write pictures to ${folder}; the system refused (${(cause as NodeJS.ErrnoException).code ?? String(cause)}). Choose another folder with --out.`,
+    { code: 'INFO_WRITE', cause },
+  );

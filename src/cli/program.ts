@@ -203,6 +203,17 @@ function addData(program: Command, finish: Finish): void {
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix data prepare cifar10 --data-root ~/data'))
     .action(async (name, options) => finish(await (await import('./data-prepare.ts')).dataPrepare(name, options)));
+  data
+    .command('info')
+    .description('show a data set: counts, the long tail, sample images, duplicates, unreadable files')
+    .argument('<name>', 'data set, or a config that names one')
+    .option('--out <dir>', 'folder for the pictures (default: runs/data/<name>)')
+    .option('--without-images', 'counts alone: read no image')
+    .addOption(setOption())
+    .addOption(dataRootOption())
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix data info cifar10 --data-root ~/data'))
+    .action(async (name, options) => finish(await (await import('./data-info.ts')).dataInfo(name, options)));
 }
 
 function addBench(program: Command, finish: Finish): void {

@@ -5,7 +5,7 @@ import { fitLongTail, type Profile } from './profile.ts';
 import { packedRoot } from './root.ts';
 import { datasetOf } from './sets/registry.ts';
 import { concatenate, cutRows, drawRows, rowsByClass, subsetOf } from './subset.ts';
-import type { CountSummary, DataPlan, ImageInfo, LoadedData, ReadContext } from './types.ts';
+import type { CountSummary, DataPlan, DatasetImages, ImageInfo, LoadedData, ReadContext } from './types.ts';
 
 /**
  * What a run will train on, without reading an image: counts of a known set come from what is known of it; of class
@@ -21,16 +21,25 @@ export async function describeData(options: DataOptions): Promise<DataPlan> {
 /** Whether class counts are known, and not only summed up. */
 export const hasCounts = (counts: DataPlan['classCounts']): counts is readonly number[] => Array.isArray(counts);
 
-/**
- * Opens a data set and draws its subsets: first the validation part (the same number in every class) from all training
- * images, then the long tail from the rest.
- */
-export async function loadData(
+/** Opens a data set and draws its subsets, as {@link drawSubsets} does. */
+export async function loadData(options: DataOptions, context: Partial<ReadContext> = {}): Promise<LoadedData> {
+  return drawSubsets(await readImages(options, context), options);
+}
+
+/** Opens both splits of a data set, whole. */
+export async function readImages(
   options: DataOptions,
   { cache = packedRoot(), onProgress = () => {} }: Partial<ReadContext> = {},
-): Promise<LoadedData> {
+): Promise<DatasetImages> {
   const dataset = datasetOf(options);
-  const images = await dataset.read(ownOptions(dataset, options), { cache, onProgress });
+  return dataset.read(ownOptions(dataset, options), { cache, onProgress });
+}
+
+/**
+ * Draws the subsets of a data set: first the validation part (the same number in every class) from all training
+ * images, then the long tail from the rest.
+ */
+export function drawSubsets(images: DatasetImages, options: DataOptions): LoadedData {
   const info = withStatistics(images.info, options);
   const classCount = info.classes.length;
   const rows = rowsByClass(images.train.labels, classCount);

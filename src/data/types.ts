@@ -55,6 +55,17 @@ export interface Split {
   /** `[N]`, class of each row. */
   labels: Int32Array;
   pixels: PixelSource;
+  /** `[N]`, file of each row, where every image is a file. */
+  files?: readonly string[];
+  /** Files that were left out (`onCorrupt: skip`). */
+  unreadable?: readonly Unreadable[];
+}
+
+/** A file that could not be read as an image of the set. */
+export interface Unreadable {
+  path: string;
+  /** In the words of the message that `onCorrupt: error` ends with. */
+  reason: string;
 }
 
 /** A part of a split: which rows take part. The long-tailed training set is one. */

@@ -52,6 +52,7 @@ describe('a packed file', () => {
       count: 4,
       pixelsSha256: createHash('sha256').update(bytes.subarray(4096, labelsAt)).digest('hex'),
       skipped: [],
+      reasons: [],
     });
     expect(footer.readUInt32LE(4)).toBe(4);
     expect(footer.readUInt32LE(8)).toBe(1);

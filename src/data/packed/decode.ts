@@ -64,7 +64,7 @@ async function decodeFile(
   try {
     return { path, label, image: await decode(open, path, shape, resize) };
   } catch (error) {
-    if (onCorrupt === 'skip') return { path, label, image: null };
+    if (onCorrupt === 'skip') return { path, label, image: null, reason: messageOf(error) };
     throw error;
   }
 }

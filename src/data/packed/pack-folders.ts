@@ -21,7 +21,10 @@ export async function readClassFolders(
   const packed = (await openPacked(path, key)) ?? (await pack());
   const { labels, pixels, metadata } = packed;
   if (labels.length === 0) throw nothingReadable(folders.folder, metadata.skipped.length);
-  return { split: { name, labels, pixels }, skipped: metadata.skipped };
+  const left = new Set(metadata.skipped);
+  const files = folders.files.map((file) => file.path).filter((file) => !left.has(file));
+  const unreadable = metadata.skipped.map((file, i) => ({ path: file, reason: metadata.reasons?.[i] ?? '' }));
+  return { split: { name, labels, pixels, files, unreadable }, skipped: metadata.skipped };
 
   async function pack(): Promise<Packed> {
     await writePacked(path, { key, shape }, decodeFiles(folders, options, onProgress));

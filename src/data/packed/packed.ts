@@ -34,6 +34,8 @@ export interface PackedMetadata {
   pixelsSha256: string;
   /** Source files that could not be read and were left out. */
   skipped: string[];
+  /** Why, for each of them; a file of an earlier version has none. */
+  reasons?: string[];
 }
 
 /** An opened packed file. */
@@ -49,6 +51,8 @@ export interface PackedRow {
   path: string;
   label: number;
   image: Uint8Array | null;
+  /** Why there are no pixels. */
+  reason?: string;
 }
 
 /**
@@ -65,6 +69,7 @@ export async function writePacked(
   await writeAtomically(path, async (file) => {
     const labels: number[] = [];
     const skipped: string[] = [];
+    const reasons: string[] = [];
     const pixelHash = createHash('sha256');
     const head = Buffer.alloc(PIXELS_AT);
     MAGIC.copy(head);
@@ -80,9 +85,10 @@ export async function writePacked(
       pending = [];
       pendingBytes = 0;
     };
-    for await (const { path: source, label, image } of rows) {
+    for await (const { path: source, label, image, reason = '' } of rows) {
       if (image === null) {
         skipped.push(source);
+        reasons.push(reason);
         continue;
       }
       labels.push(label);
@@ -98,6 +104,7 @@ export async function writePacked(
       count: labels.length,
       pixelsSha256: pixelHash.digest('hex'),
       skipped,
+      reasons,
     };
     const labelBytes = Buffer.alloc(labels.length * 4);
     for (const [row, label] of labels.entries()) labelBytes.writeInt32LE(label, row * 4);

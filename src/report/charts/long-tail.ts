@@ -9,7 +9,11 @@ import { chartWidth } from './theme.ts';
 export const groupColours = { many: 'var(--many)', medium: 'var(--medium)', few: 'var(--few)' };
 
 /** Training images per class, from head to tail, by group: bars, and with many classes a line over the rank. */
-export function longTailSpec({ classes, classCounts, groups }: Comparison): TopLevelSpec {
+export function longTailSpec({
+  classes,
+  classCounts,
+  groups,
+}: Pick<Comparison, 'classes' | 'classCounts' | 'groups'>): TopLevelSpec {
   const colour = {
     field: 'group',
     type: 'nominal',

@@ -1,6 +1,7 @@
 import { Error as errorsOnly, parse, View } from 'vega';
-import { compile, type TopLevelSpec } from 'vega-lite';
+import { type Config, compile, type TopLevelSpec } from 'vega-lite';
 import { Html, html } from '../html.ts';
+import { lightColours } from '../page/style.ts';
 import { theme } from './theme.ts';
 
 /**
@@ -10,12 +11,29 @@ import { theme } from './theme.ts';
  * @param description What the chart shows, for readers who cannot see it.
  */
 export async function drawChart(spec: TopLevelSpec, description: string): Promise<Html> {
-  const view = new View(parse(compile(spec, { config: theme }).spec), { renderer: 'none', logLevel: errorsOnly });
+  const { width, height, content } = await draw(spec, theme);
+  const opening = html`<svg role="img" aria-label="${description}" viewBox="0 0 ${width} ${height}" style="--w:${width}px">`;
+  return new Html(opening.text + content);
+}
+
+/**
+ * Draws a chart as an SVG file of its own, for any viewer: with its title and legend, in the light colours of the report.
+ *
+ * @param description - as for {@link drawChart}; it is the title too
+ */
+export async function drawChartFile(spec: TopLevelSpec, description: string): Promise<string> {
+  const legend = { ...theme.legend, disable: false, orient: 'top', title: null } as const;
+  const { width, height, content } = await draw({ ...spec, title: description }, { ...theme, padding: 12, legend });
+  const opening = html`<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" aria-label="${description}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"><rect width="100%" height="100%" fill="var(--ground)"/>`;
+  return `${(opening.text + content).replace(/var\((--[\w-]+)\)/g, (_, name: string) => lightColours[name]!)}\n`;
+}
+
+async function draw(spec: TopLevelSpec, config: Config): Promise<{ width: string; height: string; content: string }> {
+  const view = new View(parse(compile(spec, { config }).spec), { renderer: 'none', logLevel: errorsOnly });
   try {
     const svg = await view.toSVG();
     const [root, width, height] = /^<svg[^>]* width="([\d.]+)" height="([\d.]+)"[^>]*>/.exec(svg)!;
-    const opening = html`<svg role="img" aria-label="${description}" viewBox="0 0 ${width!} ${height!}" style="--w:${width!}px">`;
-    return new Html(opening.text + svg.slice(root.length));
+    return { width: width!, height: height!, content: svg.slice(root.length) };
   } finally {
     view.finalize();
   }

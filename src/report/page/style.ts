@@ -111,3 +111,11 @@ footer { margin-top: 3rem; padding-bottom: 3rem; color: var(--muted); font-size:
   h2, h3, figcaption { break-after: avoid; }
 }
 `;
+
+/** Colours of the light page by name, `--ink` and so on, for pictures outside of a page. */
+export const lightColours: Readonly<Record<string, string>> = Object.fromEntries(
+  [...style.slice(0, style.indexOf('@media')).matchAll(/(--[\w-]+): (#[0-9a-f]+);/g)].map(([, name, colour]) => [
+    name,
+    colour,
+  ]),
+);

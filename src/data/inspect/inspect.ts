@@ -1,0 +1,166 @@
+import { TailmixError } from '../../errors.ts';
+import { describeData, drawSubsets, hasCounts, readImages } from '../load-data.ts';
+import type { DataOptions } from '../options.ts';
+import type { CountSummary, DatasetImages, ImageInfo, ReadContext, Split, Subset, Unreadable } from '../types.ts';
+import { type Scan, scanImages, type Twins } from './scan.ts';
+
+/** An image, to be named. */
+export interface ImageName {
+  split: 'train' | 'test';
+  row: number;
+  class: string;
+  /** Its file, where every image is one. */
+  file: string | null;
+}
+
+/** Images with the same pixels. */
+export interface Duplicates {
+  /** Test images whose pixels are in the training images too. */
+  testInTrain: number;
+  /** Training images that repeat an earlier one. */
+  withinTrain: number;
+  /** Test images that repeat an earlier one. */
+  withinTest: number;
+  /** Sets of equal images that are in more than one class. */
+  acrossClasses: number;
+  /** Each set of equal images; those in both splits first. */
+  sets: ImageName[][];
+}
+
+/** What is known of a data set. Counts are in label order. */
+export interface DataReport {
+  info: ImageInfo;
+  /** All training images per class, `[C]`, or what is known of them. */
+  allCounts: readonly number[] | CountSummary;
+  /** Those that a run would train on, `[C]`; null where nothing can be drawn. */
+  trainCounts: readonly number[] | null;
+  /** Why nothing can be drawn. */
+  notDrawn: string | null;
+  /** Test images per class, `[C]`; null where only their number is known. */
+  testCounts: readonly number[] | null;
+  testCount: number;
+  /** Everything that needs the images; null where they are not there, or were not asked for. */
+  read: ReadReport | null;
+  /** Why the images were not read; null where they were not asked for. */
+  notRead: string | null;
+}
+
+/** What the images themselves say. */
+export interface ReadReport {
+  images: DatasetImages;
+  /** What a run would train on; null where nothing can be drawn. */
+  train: Subset | null;
+  duplicates: Duplicates;
+  /** Per channel, of all training pixels scaled to 0…1. */
+  mean: number[];
+  std: number[];
+  unreadable: Unreadable[];
+}
+
+/** How to look, and how to tell about it. */
+export interface InspectOptions extends Partial<ReadContext> {
+  /** Whether images are read (default true). */
+  images?: boolean;
+  onScan?: (done: number, total: number) => void;
+}
+
+/**
+ * Looks at a data set: what is known of it and, where its images are, at each of them. Unreadable files are listed,
+ * whatever `onCorrupt` says.
+ *
+ * @throws TailmixError of the data set, but for images that are not there
+ */
+export async function inspectData(options: DataOptions, inspect: InspectOptions = {}): Promise<DataReport> {
+  const { images: wanted = true, onScan } = inspect;
+  const found = wanted ? await imagesOf(options, inspect) : null;
+  if (found === null || 'missing' in found) {
+    const plan = await describeData(options);
+    return {
+      info: plan.info,
+      allCounts: plan.info.fullCounts,
+      trainCounts: hasCounts(plan.classCounts) ? plan.classCounts : null,
+      notDrawn: null,
+      testCounts: null,
+      testCount: plan.info.testCount,
+      read: null,
+      notRead: found?.missing ?? null,
+    };
+  }
+  const { info, train, test } = found;
+  const drawn = attempt(() => drawSubsets(found, options));
+  const scan = await scanImages(found, info.shape, onScan);
+  return {
+    info,
+    allCounts: countsOf(train, info),
+    trainCounts: drawn.value ? [...drawn.value.train.classCounts] : null,
+    notDrawn: drawn.fault,
+    testCounts: countsOf(test, info),
+    testCount: test.labels.length,
+    read: {
+      images: found,
+      train: drawn.value?.train ?? null,
+      duplicates: duplicatesOf(scan, found),
+      mean: scan.mean,
+      std: scan.std,
+      unreadable: [...(train.unreadable ?? []), ...(test.unreadable ?? [])],
+    },
+    notRead: null,
+  };
+}
+
+/** Codes of errors that say that there are no images yet. */
+const absent = new Set(['DATA_MISSING', 'DATA_READER']);
+
+async function imagesOf(options: DataOptions, context: InspectOptions): Promise<DatasetImages | { missing: string }> {
+  try {
+    return await readImages(options, context);
+  } catch (error) {
+    if (!(error instanceof TailmixError)) throw error;
+    if (absent.has(error.code)) return { missing: error.message };
+    // Only now: where all files are good, the packed file of a run serves.
+    if (error.code === 'DATA_IMAGE' && options.onCorrupt === 'error') {
+      return readImages({ ...options, onCorrupt: 'skip' }, context);
+    }
+    throw error;
+  }
+}
+
+function attempt<T>(draw: () => T): { value: T | null; fault: string | null } {
+  try {
+    return { value: draw(), fault: null };
+  } catch (error) {
+    if (error instanceof TailmixError) return { value: null, fault: error.message };
+    throw error;
+  }
+}
+
+function countsOf({ labels }: Split, { classes }: ImageInfo): number[] {
+  const counts = classes.map(() => 0);
+  for (const label of labels) counts[label]!++;
+  return counts;
+}
+
+function duplicatesOf({ twins }: Scan, { info, train, test }: DatasetImages): Duplicates {
+  const name = (split: Split, of: 'train' | 'test', row: number): ImageName => ({
+    split: of,
+    row,
+    class: info.classes[split.labels[row]!]!,
+    file: split.files?.[row] ?? null,
+  });
+  const sets = twins
+    .toSorted((a, b) => Number(isLeak(b)) - Number(isLeak(a)))
+    .map((rows) => [
+      ...rows.train.map((row) => name(train, 'train', row)),
+      ...rows.test.map((row) => name(test, 'test', row)),
+    ]);
+  const total = (count: (rows: Twins) => number): number => twins.reduce((sum, rows) => sum + count(rows), 0);
+  return {
+    testInTrain: total((rows) => (isLeak(rows) ? rows.test.length : 0)),
+    withinTrain: total((rows) => Math.max(0, rows.train.length - 1)),
+    withinTest: total((rows) => Math.max(0, rows.test.length - 1)),
+    acrossClasses: sets.filter((set) => set.some((image) => image.class !== set[0]!.class)).length,
+    sets,
+  };
+}
+
+const isLeak = ({ train, test }: Twins): boolean => train.length > 0 && test.length > 0;
