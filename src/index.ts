@@ -30,7 +30,7 @@ export {
 export { withoutConfusion } from './metrics/summary.ts';
 export type { EpochMetrics, Evaluation, GroupRule, RunSummary } from './metrics/types.ts';
 export { createModel, type ModelOptions } from './models/index.ts';
-export type { Forward, Model, ModelHead, ModelOutputs, WeightSpec } from './models/types.ts';
+export type { Forward, Model, ModelHead, ModelOutputs, Task, WeightSpec } from './models/types.ts';
 export {
   type Capability,
   type Correction,
@@ -49,6 +49,7 @@ export { type Random, randomStream } from './random.ts';
 export type { Run, RunInfo, Snapshot } from './run.ts';
 export { classShares, imageWeights, type SamplingRule, samplingRules } from './sampling-weights.ts';
 export { globalNorm } from './step/global-norm.ts';
+export { stopGradient } from './step/stop-gradient.ts';
 export type {
   Backward,
   Gradients,

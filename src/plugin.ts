@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Hooks } from './hooks.ts';
-import type { Model, ModelHead } from './models/types.ts';
+import type { Model, ModelHead, Task } from './models/types.ts';
 import type { Random } from './random.ts';
 import type { RunInfo } from './run.ts';
 import type { InputSpec } from './step/types.ts';
@@ -84,7 +84,7 @@ export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject> {
    * logits, a second branch. Names of added weights begin with the plugin's. Runs before any hook; a plugin that
    * another one holds cannot have it.
    */
-  extendModel?(model: Model, options: z.output<Options>): Model;
+  extendModel?(model: Model, options: z.output<Options>, task: Task): Model;
   // biome-ignore lint/suspicious/noConfusingVoidType: a plugin without state returns nothing.
   apply(context: PluginContext, options: z.output<Options>): PluginState | undefined | void;
   /**
@@ -111,8 +111,8 @@ export const heldBy = ({ definition: { holds }, options }: Plugin): readonly Hel
   holds === undefined ? [] : (options[holds] as HeldItem[]);
 
 /** The model with what the plugin adds to it. */
-export const extendModel = (model: Model, { definition, options }: Plugin): Model =>
-  definition.extendModel?.(model, options) ?? model;
+export const extendModel = (model: Model, { definition, options }: Plugin, task: Task): Model =>
+  definition.extendModel?.(model, options, task) ?? model;
 
 /** True for a plugin made by a call, `remix({ kappa: 3 })`. */
 export const isPlugin = (value: unknown): value is Plugin =>

@@ -10,7 +10,7 @@ import { readInit, runOfInit } from './init.ts';
 import { resetWithoutInit } from './models/errors.ts';
 import { createModel, type ModelOptions, modelOptions } from './models/index.ts';
 import { type ExtendedModel, frozenWeights, startValues } from './models/transfer.ts';
-import type { Model } from './models/types.ts';
+import type { Model, Task } from './models/types.ts';
 import { extendModel, type Plugin, type PluginDefinition } from './plugin.ts';
 import type { RunInfo, RunStart, Snapshot } from './run.ts';
 import type { StageOptions } from './stages.ts';
@@ -178,10 +178,9 @@ function describe(
   trainCount = classCounts.reduce((a, b) => a + b, 0),
 ): { models: ExtendedModel; info: RunInfo } {
   const { classes, shape, mean, std } = image;
-  const base = isModel(options.model)
-    ? options.model
-    : createModel(modelOptions.parse(options.model), { classes: classes.length, imageShape: shape });
-  const model = (options.plugins ?? []).reduce(extendModel, base);
+  const task: Task = { classes: classes.length, imageShape: shape };
+  const base = isModel(options.model) ? options.model : createModel(modelOptions.parse(options.model), task);
+  const model = (options.plugins ?? []).reduce((before, plugin) => extendModel(before, plugin, task), base);
   const steps = trainCount / train.batchSize;
   const info: RunInfo = {
     name,

@@ -78,6 +78,6 @@ export default definePlugin({
   apply({ hooks, warn }, options) {
     if (options.decay === 0) warn('NO_EFFECT', 'decay is 0: the average is the weights themselves.');
     hooks.buildUpdate.tap({ name, stage: Stage.Smooth + 100 }, (update) => averaging(update, options));
-    hooks.buildPrediction.tap(name, withAverages);
+    hooks.buildPrediction.tap({ name, stage: Stage.Smooth + 100 }, withAverages);
   },
 });

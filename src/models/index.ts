@@ -1,11 +1,9 @@
 import { imageTooSmall } from './errors.ts';
-import type { Task } from './network.ts';
 import type { ModelName, ModelOptions } from './options.ts';
 import { resnet18, resnet32, resnet50 } from './resnet.ts';
 import { mlp, smallCnn } from './small.ts';
-import type { Model } from './types.ts';
+import type { Model, Task } from './types.ts';
 
-export type { Task } from './network.ts';
 export { type ModelName, type ModelOptions, modelNames, modelOptions } from './options.ts';
 
 /** Smallest side of an image that still has a pixel to halve at every stride. */

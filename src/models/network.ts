@@ -4,14 +4,6 @@ import { type ClassifierOptions, classifier } from './heads.ts';
 import { type Layer, sequence, startFlow } from './layers.ts';
 import type { Model } from './types.ts';
 
-/** What a model is made for. */
-export interface Task {
-  /** Number of classes, C. */
-  classes: number;
-  /** `[height, width, channels]`. */
-  imageShape: readonly [number, number, number];
-}
-
 /** What {@link network} puts together. */
 export interface NetworkOptions {
   name: string;

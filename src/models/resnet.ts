@@ -2,8 +2,8 @@ import { tf } from '../tf.ts';
 import { type Block, basicBlock, bottleneck, projection, subsampling } from './blocks.ts';
 import { type Initializer, kaimingNormal, uniform } from './init.ts';
 import { type ConvolutionOptions, convolutionNormRelu, type Layer, sequence, stateless } from './layers.ts';
-import { blocks, type NetworkOptions, network, type Task } from './network.ts';
-import type { Model } from './types.ts';
+import { blocks, type NetworkOptions, network } from './network.ts';
+import type { Model, Task } from './types.ts';
 
 /** Options that the residual networks share; `width` is the number of channels of the first stage. */
 export interface ResNetOptions {

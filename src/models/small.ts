@@ -3,8 +3,8 @@ import type { tf } from '../tf.ts';
 import { classifier, type Head } from './heads.ts';
 import { constant, kaimingNormal } from './init.ts';
 import { convolutionNormRelu, startFlow } from './layers.ts';
-import type { NetworkOptions, Task } from './network.ts';
-import type { Model } from './types.ts';
+import type { NetworkOptions } from './network.ts';
+import type { Model, Task } from './types.ts';
 
 /** Options of {@link smallCnn}; `width` is the number of channels of the first stage. */
 export interface SmallCnnOptions {

@@ -1,6 +1,14 @@
 import type { Random } from '../random.ts';
 import type { tf } from '../tf.ts';
 
+/** What a model is made for. */
+export interface Task {
+  /** Number of classes, C. */
+  classes: number;
+  /** `[height, width, channels]`. */
+  imageShape: readonly [number, number, number];
+}
+
 export type NamedTensors = Record<string, tf.Tensor>;
 
 /** What a `build…` function sees beside its tensors. Nothing else may vary between the steps of one signature. */

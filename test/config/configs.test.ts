@@ -156,13 +156,19 @@ describe('recipes', () => {
     });
   });
 
-  it('methods of a setting differ in method, name and plugins alone; LDAM in its classifier too', async () => {
+  it('methods of a setting differ in method, name, plugins and later stages; LDAM in its classifier too', async () => {
     const settings = new Map<string, Set<string>>();
     for (const file of runs.filter((run) => !run.startsWith(join('configs', 'digits')))) {
-      const { name, method, plugins, model, ...shared } = (await loadConfig(file, context))
-        .resolved as unknown as Resolved;
+      const {
+        name,
+        method,
+        plugins,
+        model,
+        stages: _,
+        ...shared
+      } = (await loadConfig(file, context)).resolved as unknown as Resolved;
       const setting = JSON.stringify({ ...shared, model: { ...model, head: null } });
-      const key = `${dirname(file)} ${shared.data.name}${method.endsWith('-200') ? '-200' : ''}`;
+      const key = `${dirname(file)} ${shared.data.name}, ${shared.train.epochs} epochs`;
       settings.set(key, (settings.get(key) ?? new Set()).add(setting));
       expect(model.head, file).toBe(plugins.some(({ use }) => use === 'ldam') ? 'cosine' : 'linear');
     }
@@ -172,6 +178,8 @@ describe('recipes', () => {
 
 interface Resolved {
   name: string;
+  train: { epochs: number };
+  stages?: unknown;
   method: string;
   plugins: { use: string }[];
   model: Record<string, unknown>;

@@ -7,6 +7,7 @@ import type { Plugin } from '../../src/plugin.ts';
 export const settings: Record<string, { options: Record<string, unknown>; beside?: readonly Plugin[] }> = {
   'balanced-mixup': { options: { alpha: 0.5 } },
   'balanced-softmax': { options: {} },
+  bbn: { options: { weights: 'effective-number', schedule: 'cosine' } },
   cdt: { options: { gamma: 0.3 } },
   checkpoint: { options: { every: 1, keep: 1, best: 'test', metric: 'accuracy' } },
   choose: {
@@ -31,6 +32,7 @@ export const settings: Record<string, { options: Record<string, unknown>; beside
   ldam: { options: { maxMargin: 0.3, scale: 10 } },
   'logit-adjustment': { options: { mode: 'post-hoc', tau: 1.5 } },
   'lr-schedule': { options: { schedule: 'cosine', warmup: 1, warmupBy: 'step', minimum: 0.001 } },
+  lws: { options: {} },
   mamix: { options: { omega: -0.5 }, beside: [mixup()] },
   'manifold-mixup': { options: { stages: ['stage1', 'input'], alpha: 1 } },
   mixup: { options: { alpha: 0.4, lambda: 'sample' } },
@@ -39,6 +41,7 @@ export const settings: Record<string, { options: Record<string, unknown>; beside
   resample: { options: { weights: 'square-root' } },
   reweight: { options: { weights: 'inverse', gamma: 0.5 } },
   sam: { options: { rho: 0.5, adaptive: true } },
+  'tau-norm': { options: { tau: 0.7, bias: 'keep' } },
   tracking: { options: {} },
   unimix: { options: { alpha: 1, tau: -1 } },
   vs: { options: { gamma: 0.15, tau: 1.25 } },

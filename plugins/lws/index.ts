@@ -1,0 +1,49 @@
+import { definePlugin, type Model, type ModelOutputs, type tf, z } from 'tailmix';
+
+const name = 'lws';
+
+const options = z.strictObject({});
+
+const SCALE = `${name}/scale`;
+
+/**
+ * `s_c·z_c`: the classifier's logits, bias and all, each class by a factor of its own.
+ *
+ * @param scale - `[C]`
+ */
+export const scaledLogits = (outputs: ModelOutputs, scale: tf.Tensor): ModelOutputs => ({
+  ...outputs,
+  logits: outputs.logits.mul(scale) as tf.Tensor2D,
+});
+
+/** The model with a factor for each class, 1 at first, behind its classifier. */
+export const withScales = (model: Model, classes: number): Model => ({
+  ...model,
+  weights: [
+    ...model.weights,
+    { name: SCALE, shape: [classes], kind: 'norm', initial: () => new Float32Array(classes).fill(1) },
+  ],
+  forward: (weights, ...given) => scaledLogits(model.forward(weights, ...given), weights[SCALE]!),
+});
+
+/**
+ * Learnable weight scaling: trains one factor for each class's logit, the classifier and what is before it frozen.
+ *
+ * @see Kang et al., Decoupling Representation and Classifier for Long-Tailed Recognition, ICLR 2020,
+ *   https://arxiv.org/abs/1910.09217, section 4
+ */
+export default definePlugin({
+  name,
+  options,
+  provides: ['head'],
+  extendModel: (model, _, { classes }) => withScales(model, classes),
+  apply({ info: { start }, warn }) {
+    const left = ['backbone', 'classifier'].filter((part) => !start.freeze.includes(part));
+    if (left.length > 0) {
+      warn(
+        'NOT_INTENDED',
+        `${left.join(' and ')} ${left.length > 1 ? 'are' : 'is'} trained beside the scales. Set model.freeze: [backbone, classifier].`,
+      );
+    }
+  },
+});
