@@ -39,7 +39,7 @@ export async function compileBinding(compiler: Compiler, folder: string, package
   const quietLoader = join(folder, 'include', 'quiet_loader.cc');
   await writeFile(quietLoader, QUIET_LOADER_SOURCE);
   const flags = [
-    ...['-std=c++17', '-O2', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8', '-DNODE_GYP_MODULE_NAME=tailmix'],
+    ...['-O2', '-DNAPI_VERSION=8', '-DNODE_GYP_MODULE_NAME=tailmix'],
     `-I${tfjsNode}`,
     `-I${join(folder, 'include')}`,
     `-I${join(modules, 'node-api-headers', 'include')}`,
@@ -47,15 +47,28 @@ export async function compileBinding(compiler: Compiler, folder: string, package
   ];
   const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((file) => join(tfjsNode, 'binding', file));
   const libraries = [`-L${join(folder, 'lib')}`, ...LIBRARIES.map((library) => `-l:${library}`)];
-  await compile([...compiler, ...flags, quietLoader, '-o', quietLoaderPath(folder), '-ldl']);
-  await compile([...compiler, ...flags, ...sources, '-o', bindingPath(folder), ...libraries]);
+  await compileModule('the binding', compiler, [...flags, quietLoader], quietLoaderPath(folder), ['-ldl']);
+  await compileModule('the binding', compiler, [...flags, ...sources], bindingPath(folder), libraries);
 }
 
-async function compile(command: [string, ...string[]]): Promise<void> {
-  const { code, stderr } = await runCommand(command);
+/**
+ * Compiles a Node-API module.
+ *
+ * @param what for the message of a failure
+ * @throws TailmixError `COMPILE_FAILED`
+ */
+export async function compileModule(
+  what: string,
+  compiler: Compiler,
+  sources: readonly string[],
+  output: string,
+  libraries: readonly string[],
+): Promise<void> {
+  const flags = ['-std=c++17', '-fPIC', '-shared', '-w'];
+  const { code, stderr } = await runCommand([...compiler, ...flags, ...sources, '-o', output, ...libraries]);
   if (code === 0) return;
   const firstError = stderr.split('\n').find((line) => /error:|not found|cannot find/.test(line));
-  throw compileFailed(command[0], firstError?.trim() ?? lastLines(stderr));
+  throw compileFailed(compiler[0], what, firstError?.trim() ?? lastLines(stderr));
 }
 
 /**
@@ -64,14 +77,17 @@ async function compile(command: [string, ...string[]]): Promise<void> {
  * @returns TensorFlow's version
  * @throws TailmixError `LOAD_FAILED`
  */
-export async function tryBinding(folder: string): Promise<string> {
-  const { code, stdout, stderr } = await runCommand(
-    [process.execPath, '-e', `process.stdout.write(require(${JSON.stringify(bindingPath(folder))}).TF_Version)`],
-    { env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2', NODE_OPTIONS: '' } },
-  );
-  if (code !== 0) {
-    const reason = stderr.split('\n').find((line) => /^Error: |: cannot open|ended by/.test(line));
-    throw loadFailed(reason?.replace(/^Error: /, '') ?? lastLines(stderr));
+export const tryBinding = (folder: string): Promise<string> =>
+  tryToRun(`process.stdout.write(require(${JSON.stringify(bindingPath(folder))}).TF_Version)`);
+
+/** Runs JavaScript in a process of its own and returns what it writes. @throws TailmixError `LOAD_FAILED` */
+export async function tryToRun(code: string): Promise<string> {
+  const ended = await runCommand([process.execPath, '-e', code], {
+    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2', NODE_OPTIONS: '' },
+  });
+  if (ended.code !== 0) {
+    const reason = ended.stderr.split('\n').find((line) => /^Error: |: cannot open|ended by/.test(line));
+    throw loadFailed(reason?.replace(/^Error: /, '') ?? lastLines(ended.stderr));
   }
-  return stdout;
+  return ended.stdout;
 }

@@ -5,6 +5,7 @@ import { messageOf } from '../errors.ts';
 import { findCompiler } from './compile.ts';
 import type { Finding } from './finding.ts';
 import { whyNotNative } from './native.ts';
+import { whyNotOwnOps } from './own-ops.ts';
 import { cacheRoot, type NativeName, nativeFolder } from './paths.ts';
 import { readStamp } from './stamp.ts';
 
@@ -23,6 +24,13 @@ export function nativeFindings(root: string = cacheRoot()): Finding[] {
       value: `TensorFlow ${tensorflow}, tfjs-node ${tfjsNode}, ${createdAt.slice(0, 10)}`,
     };
   });
+}
+
+/** Whether tailmix's own ops are used with the native build in `folder`. */
+export function ownOpsFinding(folder: string): Finding {
+  const why = whyNotOwnOps(folder);
+  if (why === null) return { name: 'own ops', status: 'ok', value: 'batch norm with its neighbours in one pass' };
+  return { name: 'own ops', status: 'note', value: `not used, training is slower: ${why}` };
 }
 
 /** The compiler that `tailmix setup` would use. */

@@ -39,11 +39,11 @@ export const noCompiler = (wanted: string[]): TailmixError =>
       '`apt install g++` or `dnf install gcc-c++`, and run `tailmix setup` again.',
   );
 
-/** The compiler rejected the binding. */
-export const compileFailed = (compiler: string, reason: string): TailmixError =>
+/** The compiler rejected `what`. */
+export const compileFailed = (compiler: string, what: string, reason: string): TailmixError =>
   setUpProblem(
     'COMPILE_FAILED',
-    `${compiler} could not compile the binding: ${reason}; set CXX to a C++17 compiler and run \`tailmix setup\` again.`,
+    `${compiler} could not compile ${what}: ${reason}; set CXX to a C++17 compiler and run \`tailmix setup\` again.`,
   );
 
 /** The compiled binding does not load. */

@@ -48,6 +48,7 @@ onLinux('without a compiler, WASM serves and the exit code is 0', async () => {
     folder: null,
     changed: false,
     problem: expect.stringContaining('no C++ compiler was found'),
+    withoutOwnOps: null,
     seconds: expect.any(Number),
   });
 });
@@ -61,12 +62,14 @@ onLinux('an install that was asked for and fails has an exit code', async () => 
 });
 
 onLinux('what is set up is reported, and nothing is done', async () => {
+  vi.stubEnv('TAILMIX_OPS', '0');
   const root = process.env.TAILMIX_CACHE!;
   const from = offlineFolder(join(root, '..', 'offline'));
   const { folder } = await setUpNative({ root, from, platform: linux, build: pretendBuild });
   expect(await setup()).toBe(0);
   expect(output.replace(folder, '…')).toMatchInlineSnapshot(`
     "Ready: backend native, TensorFlow 2.21.0, in …
+    Training goes without tailmix's own, faster ops: TAILMIX_OPS=0 leaves them out.
     "
   `);
   expect(errors).toBe('');

@@ -11,6 +11,9 @@ export interface BatchNormOptions {
   epsilon?: number;
 }
 
+/** Channels that tailmix's own op takes at a time. */
+const LANES = 16;
+
 /** What {@link batchNorm} gives; `mean` and `variance` are the next running statistics, `[channels]`. */
 export interface BatchNormOutputs {
   y: tf.Tensor4D;
@@ -21,7 +24,7 @@ export interface BatchNormOutputs {
 /**
  * Batch normalisation over batch, height and width (Ioffe and Szegedy 2015), in PyTorch's form: the batch is
  * normalised by its biased variance, the running variance takes the unbiased one.
- * One op each way on the native backend.
+ * One op each way on the native backend: tailmix's own in training where it runs, else TensorFlow's.
  *
  * @param x `[batch, height, width, channels]`; all else is `[channels]`.
  */
@@ -33,6 +36,11 @@ export function batchNorm(
   runningVariance: tf.Tensor1D,
   { training, momentum = 0.1, epsilon = 1e-5 }: BatchNormOptions,
 ): BatchNormOutputs {
+  if (training && x.shape[3] % LANES === 0 && hasKernel('TailmixBatchNorm')) {
+    const inputs = { x, scale, shift, mean: runningMean, variance: runningVariance };
+    const [y, mean, variance] = runKernel('TailmixBatchNorm', inputs, { momentum, epsilon });
+    return { y: y as tf.Tensor4D, mean: mean as tf.Tensor1D, variance: variance as tf.Tensor1D };
+  }
   if (!hasKernel('FusedBatchNormV3')) {
     return composedBatchNorm(x, scale, shift, runningMean, runningVariance, { training, momentum, epsilon });
   }
@@ -73,8 +81,21 @@ export function composedBatchNorm(
   };
 }
 
-/** Gradient of the native kernel: one op, in training and with running statistics alike. */
-export const batchNormGradient: tf.GradConfig = {
+/** Gradient of tailmix's own op. */
+const ownBatchNormGradient: tf.GradConfig = {
+  kernelName: 'TailmixBatchNorm',
+  inputsToSave: ['x', 'scale', 'shift'],
+  outputsToSave: [false, false, false, true, true],
+  gradFunc: (dys, saved) => {
+    const [x, scale, shift, mean, inverse] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+    const dy = (dys as tf.Tensor[])[0]!;
+    const [dx, dscale, dshift] = runKernel('TailmixBatchNormGrad', { dy, x, scale, shift, mean, inverse });
+    return { x: () => dx!, scale: () => dscale!, shift: () => dshift! };
+  },
+};
+
+/** Gradient of TensorFlow's op, in training and with running statistics alike. */
+const fusedBatchNormGradient: tf.GradConfig = {
   kernelName: 'FusedBatchNormV3',
   inputsToSave: ['x', 'scale', 'mean', 'variance'],
   outputsToSave: [false, false, false, true, true, true],
@@ -104,3 +125,6 @@ export const batchNormGradient: tf.GradConfig = {
     return { x: () => dx!, scale: () => dscale!, shift: () => dshift! };
   },
 };
+
+/** Gradients of the native kernels, one op each. */
+export const batchNormGradients: readonly tf.GradConfig[] = [ownBatchNormGradient, fusedBatchNormGradient];

@@ -1,5 +1,5 @@
 import { tf } from '../../tf.ts';
-import { batchNormGradient } from './batch-norm.ts';
+import { batchNormGradients } from './batch-norm.ts';
 import { supplyNativeKernels } from './native.ts';
 import { supplyWasmKernels } from './wasm.ts';
 
@@ -19,7 +19,7 @@ const supplied = new Set<string>();
 export function supplyKernels(): void {
   const name = tf.getBackend();
   if (supplied.has(name)) return;
-  if (supplied.size === 0) tf.registerGradient(batchNormGradient);
+  if (supplied.size === 0) for (const gradient of batchNormGradients) tf.registerGradient(gradient);
   supply[name]?.();
   supplied.add(name);
 }

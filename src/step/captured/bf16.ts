@@ -34,6 +34,8 @@ const RULES: Readonly<Record<string, HalfRule>> = {
   Conv2DBackpropFilter: { inputs: [0, 2], outputs: [0], when: 'always', weight: true },
   FusedBatchNormV3: { inputs: [0], outputs: [0], when: 'first' },
   FusedBatchNormGradV3: { inputs: [1, 0], outputs: [0], when: 'first' },
+  TailmixBatchNorm: { inputs: [0], outputs: [0], when: 'first' },
+  TailmixBatchNormGrad: { inputs: [1, 0], outputs: [0], when: 'first' },
   Relu: { inputs: [0], outputs: [0], when: 'first' },
   Relu6: { inputs: [0], outputs: [0], when: 'first' },
   ReluGrad: { inputs: [1, 0], outputs: [0], when: 'first' },

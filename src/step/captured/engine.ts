@@ -7,6 +7,7 @@ import { type CanRun, toBfloat16 } from './bf16.ts';
 import { expectSame } from './compare.ts';
 import { backendNotNative, engineDisposed, runFailed, unknownCall } from './errors.ts';
 import { foldNorm } from './fold-norm.ts';
+import { fuseNorm } from './fuse-norm.ts';
 import { buildGraph, type Graph } from './graph.ts';
 import { signatureKey } from './key.ts';
 import { packState } from './pack.ts';
@@ -89,7 +90,7 @@ export function createCapturedEngine(
     retrace?.(signature);
     expectSame(signature.call, first, once());
     const merged = mergeEqual(foldNorm(first));
-    const recording = precision === 'bf16' ? toBfloat16(merged, canRun) : merged;
+    const recording = fuseNorm(precision === 'bf16' ? toBfloat16(merged, canRun) : merged);
     parts.set(key, { signature, recording, index: parts.size });
   }
 

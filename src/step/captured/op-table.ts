@@ -36,12 +36,18 @@ const VALUE_SHAPED = new Set([
   'StringNGrams',
 ]);
 
+/** tailmix's own ops (native/ops.cc), in the form of {@link OPS}. */
+const OWN_OPS = `
+TailmixBatchNorm T,#,#,#,#,residuals*T T,residuals,relu,epsilon,momentum
+TailmixBatchNormGrad summands*T,T,outputs*T,#,#,#,# T,summands,outputs,kept,relu
+`;
+
 const parsed = new Map<string, OpEntry>();
 
-/** Looks an op up among TensorFlow's pure ones. */
+/** Looks an op up among the pure ones. */
 function entryOf(op: string): OpEntry | undefined {
   if (parsed.size === 0) {
-    for (const line of OPS.split('\n')) {
+    for (const line of (OPS + OWN_OPS).split('\n')) {
       const [name, inputs = '', attributes = ''] = line.split(' ');
       if (name)
         parsed.set(name, { inputs: inputs.split(',').filter(Boolean).map(parseInput), attributes: words(attributes) });

@@ -56,6 +56,14 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
     const { shape } = scale!;
     return [{ shape: dy!.shape, dtype: dy!.dtype }, ...vectors(scale!, shape, shape, [], [])];
   },
+  TailmixBatchNorm: ([x, scale]) => {
+    const { shape } = scale!;
+    return [{ shape: x!.shape, dtype: x!.dtype }, ...vectors(scale!, shape, shape, shape, shape)];
+  },
+  TailmixBatchNormGrad: ([dy, , scale]) => {
+    const { shape } = scale!;
+    return [{ shape: dy!.shape, dtype: dy!.dtype }, ...vectors(scale!, shape, shape)];
+  },
   Relu: like(0),
   ReluGrad: like(0),
   MaxPoolGrad: like(0),

@@ -56,17 +56,27 @@ describeBackends('kernels', (use) => {
     expect(loss).toBeCloseTo(2.4076059644, 6);
   });
 
-  test.each([true, false])('batchNorm, training: %s', (training) => {
-    const mean = tf.tensor1d([0.5, -1, 0.2]);
-    const variance = tf.tensor1d([2, 0.5, 1]);
+  test.each([
+    [true, 3],
+    [true, 16],
+    [true, 48],
+    [false, 3],
+    [false, 16],
+  ])('batchNorm, training: %s, %i channels', (training, channels) => {
+    const repeated = (...values: number[]): tf.Tensor1D =>
+      tf.tensor1d(Array.from({ length: channels }, (_, c) => values[c % values.length]! * (1 + 0.01 * c)));
+    const mean = repeated(0.5, -1, 0.2);
+    const variance = repeated(2, 0.5, 1);
     const with_ =
       (form: typeof batchNorm): Function =>
       (x, scale, shift) =>
         form(x as tf.Tensor4D, scale as tf.Tensor1D, shift as tf.Tensor1D, mean, variance, { training }).y;
     const inputs = [
-      normals([4, 3, 3, 3], 'x').mul([1, 2, 0.5]).add([3, 0, -1]),
-      tf.tensor1d([1, 0.7, -1.3]),
-      tf.tensor1d([0.1, 0, 2]),
+      normals([4, 3, 3, channels], 'x')
+        .mul(repeated(1, 2, 0.5))
+        .add(repeated(3, 0, -1)),
+      repeated(1, 0.7, -1.3),
+      repeated(0.1, 0, 2),
     ];
     expectGradients(with_(batchNorm), with_(composedBatchNorm), inputs);
   });
@@ -84,6 +94,24 @@ describeBackends('kernels', (use) => {
     expect(variance.dataSync()[0]).toBeCloseTo(0.75 * 1 + (0.25 * 14) / 3, 5);
     expect(variance.dataSync()[1]).toBeCloseTo(0.75 * 2 + 0.25 * 4, 5);
     expect(y.dataSync()[6]).toBeCloseTo(3 / Math.sqrt(3.5 + 1e-5), 5);
+  });
+
+  test('batchNorm in training keeps its digits where the mean is far from zero', () => {
+    const noise = normals([6, 20, 20, 16], 'x').dataSync();
+    const values = Float32Array.from(noise, (value) => 1000 + value);
+    const [one, zero] = [tf.ones([16]) as tf.Tensor1D, tf.zeros([16]) as tf.Tensor1D];
+    const { y } = batchNorm(tf.tensor4d(values, [6, 20, 20, 16]), one, zero, zero, one, { training: true });
+    const rows = values.length / 16;
+    const expected = new Float32Array(values.length);
+    for (let channel = 0; channel < 16; channel++) {
+      const own = Array.from({ length: rows }, (_, row) => values[row * 16 + channel]!);
+      const mean = own.reduce((a, b) => a + b) / rows;
+      const variance = own.reduce((sum, value) => sum + (value - mean) ** 2, 0) / rows;
+      own.forEach((value, row) => {
+        expected[row * 16 + channel] = (value - mean) / Math.sqrt(variance + 1e-5);
+      });
+    }
+    expect(relativeDistance(y, tf.tensor4d(expected, y.shape))).toBeLessThan(1e-4);
   });
 
   test('batchNorm leaves running statistics alone outside training', () => {

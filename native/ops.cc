@@ -1,0 +1,212 @@
+// Two TensorFlow ops for the training step on CPUs with AVX-512, registered with TensorFlow when Node loads this module:
+//
+//   TailmixBatchNorm      batch norm of a batch, with a residual and ReLU where asked for
+//   TailmixBatchNormGrad  its gradient, with ReLU's
+//
+// Link against libtensorflow_framework.
+#include <string>
+
+#include "batch_norm.h"
+#include "tensorflow.h"
+
+namespace {
+
+// Inputs, outputs and failure of one call.
+class Context {
+ public:
+  explicit Context(TF_OpKernelContext* context) : context_(context), status_(TF_NewStatus()) {}
+  ~Context() {
+    for (TF_Tensor* tensor : tensors_) TF_DeleteTensor(tensor);
+    TF_DeleteStatus(status_);
+  }
+
+  TF_Tensor* input(int index) {
+    TF_Tensor* tensor = nullptr;
+    TF_GetInput(context_, index, &tensor, status_);
+    return keep(tensor);
+  }
+  template <class Value>
+  const Value* values(int index) {
+    TF_Tensor* tensor = input(index);
+    return tensor == nullptr ? nullptr : static_cast<const Value*>(TF_TensorData(tensor));
+  }
+  template <class Value>
+  Value* output(int index, TF_DataType type, const std::vector<int64_t>& shape) {
+    size_t bytes = sizeof(Value);
+    for (int64_t side : shape) bytes *= side;
+    TF_Tensor* tensor =
+        keep(TF_AllocateOutput(context_, index, type, shape.data(), static_cast<int>(shape.size()), bytes, status_));
+    return tensor == nullptr ? nullptr : static_cast<Value*>(TF_TensorData(tensor));
+  }
+  // False, with the call failed, if anything has gone wrong so far or `right` is false.
+  bool check(bool right, const char* message) {
+    if (TF_GetCode(status_) == TF_OK && !right) TF_SetStatus(status_, TF_INVALID_ARGUMENT, message);
+    if (TF_GetCode(status_) == TF_OK) return true;
+    TF_OpKernelContext_Failure(context_, status_);
+    return false;
+  }
+
+ private:
+  TF_Tensor* keep(TF_Tensor* tensor) {
+    if (tensor != nullptr) tensors_.push_back(tensor);
+    return tensor;
+  }
+  TF_OpKernelContext* context_;
+  TF_Status* status_;
+  std::vector<TF_Tensor*> tensors_;
+};
+
+std::vector<int64_t> shapeOf(const TF_Tensor* tensor) {
+  std::vector<int64_t> shape(tensor == nullptr ? 0 : TF_NumDims(tensor));
+  for (size_t axis = 0; axis < shape.size(); axis++) shape[axis] = TF_Dim(tensor, static_cast<int>(axis));
+  return shape;
+}
+
+struct Options {
+  int32_t summands = 0, residuals = 0, outputs = 0, kept = 0;
+  unsigned char relu = 0;
+  float epsilon = 0, momentum = 0;
+};
+
+template <class T>
+constexpr TF_DataType typeOf() {
+  return sizeof(typename T::Stored) == 4 ? TF_FLOAT : TF_BFLOAT16;
+}
+
+template <class T>
+void batchNorm(void* options, TF_OpKernelContext* context) {
+  using Stored = typename T::Stored;
+  const auto& o = *static_cast<Options*>(options);
+  Context call(context);
+  auto shape = shapeOf(call.input(0));
+  if (!call.check(shape.size() == 4 && shape[3] % LANES == 0, "x: expected 4 dimensions, channels a multiple of 16"))
+    return;
+  int64_t channels = shape[3], rows = shape[0] * shape[1] * shape[2];
+  NormForward<T> norm{rows, channels, o.relu != 0, o.epsilon, o.momentum};
+  norm.x = call.values<Stored>(0);
+  norm.scale = call.values<float>(1);
+  norm.shift = call.values<float>(2);
+  norm.runningMean = call.values<float>(3);
+  norm.runningVariance = call.values<float>(4);
+  norm.residual = o.residuals > 0 ? call.values<Stored>(5) : nullptr;
+  norm.y = call.output<Stored>(0, typeOf<T>(), shape);
+  norm.nextMean = call.output<float>(1, TF_FLOAT, {channels});
+  norm.nextVariance = call.output<float>(2, TF_FLOAT, {channels});
+  norm.mean = call.output<float>(3, TF_FLOAT, {channels});
+  norm.inverse = call.output<float>(4, TF_FLOAT, {channels});
+  if (call.check(true, "") && rows > 0) normForward(norm);
+}
+
+template <class T>
+void batchNormGrad(void* options, TF_OpKernelContext* context) {
+  using Stored = typename T::Stored;
+  const auto& o = *static_cast<Options*>(options);
+  Context call(context);
+  int x = o.summands, y = x + 1, vectors = y + o.outputs;
+  auto shape = shapeOf(call.input(x));
+  if (!call.check(shape.size() == 4 && shape[3] % LANES == 0, "x: expected 4 dimensions, channels a multiple of 16"))
+    return;
+  int64_t channels = shape[3], rows = shape[0] * shape[1] * shape[2];
+  NormBackward<T> norm{rows, channels, o.relu != 0};
+  norm.dy = call.values<Stored>(0);
+  norm.second = o.summands > 1 ? call.values<Stored>(1) : nullptr;
+  norm.x = call.values<Stored>(x);
+  norm.y = o.outputs > 0 ? call.values<Stored>(y) : nullptr;
+  norm.scale = call.values<float>(vectors);
+  norm.shift = call.values<float>(vectors + 1);
+  norm.mean = call.values<float>(vectors + 2);
+  norm.inverse = call.values<float>(vectors + 3);
+  norm.dx = call.output<Stored>(0, typeOf<T>(), shape);
+  norm.dscale = call.output<float>(1, TF_FLOAT, {channels});
+  norm.dshift = call.output<float>(2, TF_FLOAT, {channels});
+  norm.kept = o.kept > 0 ? call.output<Stored>(3, typeOf<T>(), shape) : nullptr;
+  if (call.check(true, "") && rows > 0) normBackward(norm);
+}
+
+// Reads the attributes that an op has.
+template <class Read>
+void* construct(TF_OpKernelConstruction* construction, const Read& read) {
+  auto* options = new Options;
+  TF_Status* status = TF_NewStatus();
+  read(*options, status);
+  if (TF_GetCode(status) != TF_OK) TF_OpKernelConstruction_Failure(construction, status);
+  TF_DeleteStatus(status);
+  return options;
+}
+
+void* constructNorm(TF_OpKernelConstruction* from) {
+  return construct(from, [&](Options& o, TF_Status* status) {
+    TF_OpKernelConstruction_GetAttrInt32(from, "residuals", &o.residuals, status);
+    TF_OpKernelConstruction_GetAttrBool(from, "relu", &o.relu, status);
+    TF_OpKernelConstruction_GetAttrFloat(from, "epsilon", &o.epsilon, status);
+    TF_OpKernelConstruction_GetAttrFloat(from, "momentum", &o.momentum, status);
+  });
+}
+
+void* constructNormGrad(TF_OpKernelConstruction* from) {
+  return construct(from, [&](Options& o, TF_Status* status) {
+    TF_OpKernelConstruction_GetAttrInt32(from, "summands", &o.summands, status);
+    TF_OpKernelConstruction_GetAttrInt32(from, "outputs", &o.outputs, status);
+    TF_OpKernelConstruction_GetAttrInt32(from, "kept", &o.kept, status);
+    TF_OpKernelConstruction_GetAttrBool(from, "relu", &o.relu, status);
+  });
+}
+
+void destroy(void* options) { delete static_cast<Options*>(options); }
+
+std::string problem;
+
+void note(TF_Status* status) {
+  if (TF_GetCode(status) != TF_OK && problem.empty()) problem = TF_Message(status);
+}
+
+void define(const char* name, std::initializer_list<const char*> attributes, std::initializer_list<const char*> inputs,
+            std::initializer_list<const char*> outputs) {
+  TF_Status* status = TF_NewStatus();
+  TF_OpDefinitionBuilder* builder = TF_NewOpDefinitionBuilder(name);
+  for (const char* attribute : attributes) TF_OpDefinitionBuilderAddAttr(builder, attribute);
+  for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(builder, input);
+  for (const char* output : outputs) TF_OpDefinitionBuilderAddOutput(builder, output);
+  TF_OpDefinitionBuilderSetShapeInferenceFunction(builder, &TF_ShapeInferenceContextSetUnknownShape);
+  TF_RegisterOpDefinition(builder, status);
+  note(status);
+  TF_DeleteStatus(status);
+}
+
+void implement(const char* name, TF_DataType type, void* (*create)(TF_OpKernelConstruction*),
+               void (*compute)(void*, TF_OpKernelContext*)) {
+  TF_Status* status = TF_NewStatus();
+  TF_KernelBuilder* builder = TF_NewKernelBuilder(name, "CPU", create, compute, destroy);
+  TF_KernelBuilder_TypeConstraint(builder, "T", type, status);
+  note(status);
+  TF_RegisterKernelBuilder(name, builder, status);
+  note(status);
+  TF_DeleteStatus(status);
+}
+
+void registerOps() {
+  define("TailmixBatchNorm",
+         {"T: {float, bfloat16}", "residuals: int >= 0 = 0", "relu: bool = false", "epsilon: float", "momentum: float"},
+         {"x: T", "scale: float", "shift: float", "running_mean: float", "running_variance: float",
+          "residual: residuals * T"},
+         {"y: T", "next_mean: float", "next_variance: float", "mean: float", "inverse: float"});
+  define("TailmixBatchNormGrad",
+         {"T: {float, bfloat16}", "summands: int >= 1 = 1", "outputs: int >= 0 = 0", "kept: int >= 0 = 0",
+          "relu: bool = false"},
+         {"dy: summands * T", "x: T", "y: outputs * T", "scale: float", "shift: float", "mean: float",
+          "inverse: float"},
+         {"dx: T", "dscale: float", "dshift: float", "g: kept * T"});
+  implement("TailmixBatchNorm", TF_FLOAT, constructNorm, batchNorm<Float>);
+  implement("TailmixBatchNorm", TF_BFLOAT16, constructNorm, batchNorm<Bfloat16>);
+  implement("TailmixBatchNormGrad", TF_FLOAT, constructNormGrad, batchNormGrad<Float>);
+  implement("TailmixBatchNormGrad", TF_BFLOAT16, constructNormGrad, batchNormGrad<Bfloat16>);
+}
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) napi_value__* napi_register_module_v1(napi_env__* env,
+                                                                                        napi_value__* exports) {
+  static const bool registered = (registerOps(), true);
+  if (registered && !problem.empty()) napi_throw_error(env, nullptr, problem.c_str());
+  return exports;
+}
