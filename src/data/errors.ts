@@ -127,6 +127,10 @@ export const folderMissing = (folder: string): TailmixError =>
     `${folder}: expected a folder with one folder of images per class; there is none. Set data.root, --data-root or TAILMIX_DATA.`,
   );
 
+/** A link among class folders that leads back into a folder that it lies in. */
+export const folderLoop = (path: string, target: string): TailmixError =>
+  run('DATA_FOLDER', `${path}: expected folders that end; this is a link to ${target}, in which it lies. Remove it.`);
+
 /** A split without class folders. */
 export const noClasses = (folder: string): TailmixError =>
   run('DATA_EMPTY', `${folder}: expected one folder of images per class; it holds no folder. Check data.root.`);

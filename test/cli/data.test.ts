@@ -41,7 +41,7 @@ describe('data info', () => {
                     1 of 1 sets of equal images are in several classes
                       images/train/ant/twin.png = images/test/bee/twin.png
       unreadable    1 (9.09 %) of the files
-                      images/train/bee/broken.png: expected a readable image; got "Input buffer contains unsupported image format". Replace the file, or set data.onCorrupt to skip.
+                      images/train/bee/broken.png: expected a readable image; got "something else than JPEG, PNG, WebP, TIFF, GIF or AVIF". Replace the file, or set data.onCorrupt to skip.
       pictures      runs/data/image-folder/long-tail.svg
                     runs/data/image-folder/samples.png
                     runs/data/image-folder/duplicates.png

@@ -87,11 +87,11 @@ it('gives the logits of the newest checkpoint and names the likeliest classes', 
     return ended.stderr;
   };
   expect(await failing('runs/a', '0.png', 'text.png')).toMatchInlineSnapshot(`
-    "text.png: expected a readable image; got "Input buffer contains unsupported image format". Name another file.
+    "text.png: expected a readable image; got "something else than JPEG, PNG, WebP, TIFF, GIF or AVIF". Name another file.
     "
   `);
   expect(await failing('runs/a', 'absent.png')).toMatchInlineSnapshot(`
-    "absent.png: expected a readable image; got "ENOENT: no such file or directory, open 'absent.png'". Name another file.
+    "absent.png: expected a readable image; got "no file of that name, or a link to one that is gone". Name another file.
     "
   `);
   expect(await failing('runs/a', 'red.png')).toMatchInlineSnapshot(`

@@ -93,7 +93,7 @@ describe('readCifarFiles', () => {
         "…/short.bin: expected 9219 bytes; got 9218. Fetch or unpack the data set again.",
         "…/long.bin: expected 9219 bytes; got 9220. Fetch or unpack the data set again.",
         "…/label.bin: expected labels below 10; got 10 in record 1. Fetch or unpack the data set again.",
-        "…/none.bin: expected a readable file; got "ENOENT: no such file or directory, open '…/none.bin'". Check that it is still there.",
+        "…/none.bin: expected a readable file; got "ENOENT: no such file or directory, stat '…/none.bin'". Check that it is still there.",
       ]
     `);
   });

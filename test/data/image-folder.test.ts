@@ -160,13 +160,13 @@ describe('a broken image', () => {
     const path = join(root, 'train', 'a', '0.png');
     await writeFile(path, 'no');
     expect(await messageOfError(() => load(), root)).toMatchInlineSnapshot(
-      `"…/train/a/0.png: expected a readable image; got "Input file contains unsupported image format". Replace the file, or set data.onCorrupt to skip."`,
+      `"…/train/a/0.png: expected a readable image; got "something else than JPEG, PNG, WebP, TIFF, GIF or AVIF". Replace the file, or set data.onCorrupt to skip."`,
     );
     const { info, skipped } = await load({ onCorrupt: 'skip' });
     expect([info.shape, skipped]).toEqual([[4, 5, 3], [path]]);
     await writeFile(join(root, 'train', 'a', '1.png'), 'no');
     expect(await messageOfError(() => load({ onCorrupt: 'skip' }), root)).toMatchInlineSnapshot(
-      `"…/train/a/0.png: expected a readable image; got "Input file contains unsupported image format". Replace the file, or set data.onCorrupt to skip."`,
+      `"…/train/a/0.png: expected a readable image; got "something else than JPEG, PNG, WebP, TIFF, GIF or AVIF". Replace the file, or set data.onCorrupt to skip."`,
     );
   });
 });

