@@ -1,11 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { registry } from '../../plugins/index.ts';
+import { loadBackend } from '../../src/backend/load.ts';
+import { whyNotNative } from '../../src/backend/native.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { describeOptions, withOptionsTable } from '../../src/options-table.ts';
-import type { PluginFactory } from '../../src/plugin.ts';
+import { definePlugin, type PluginFactory } from '../../src/plugin.ts';
+import { tf } from '../../src/tf.ts';
+import { countTensors } from '../support/live-tensors.ts';
 import { recordRun } from '../support/recorded-run.ts';
 import { settings } from './settings.ts';
 
@@ -23,10 +27,26 @@ const HEADINGS = [
 const pluginsFolder = new URL('../../plugins/', import.meta.url);
 const cardPath = (name: string): URL => new URL(`${name}/README.md`, pluginsFolder);
 
+const missing = whyNotNative('native');
+if (missing !== null) console.warn(`SKIPPED: plugins in the captured step, ${missing}`);
+
+beforeAll(async () => void (await loadBackend()));
+
 test('registry, folders and settings name the same plugins', () => {
   const folders = readdirSync(pluginsFolder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   expect(Object.keys(registry).sort()).toEqual(folders.map(({ name }) => name).sort());
   expect(Object.keys(settings).sort()).toEqual(Object.keys(registry).sort());
+});
+
+test('a plugin that keeps a tensor each epoch is found out', async () => {
+  const leaky = definePlugin({
+    name: 'leaky',
+    options: z.strictObject({}),
+    apply: ({ hooks }) => void hooks.onEpochBegin.tap('leaky', () => void tf.keep(tf.scalar(1))),
+  });
+  const { before, epochs, after } = await countTensors([leaky()], 'auto');
+  expect(epochs[6]![0]! - epochs[0]![0]!).toBe(6);
+  expect(after[0]! - before[0]!).toBe(7);
 });
 
 describe.each(Object.entries(settings))('%s', (name, { options, beside = [] }) => {
@@ -63,6 +83,17 @@ describe.each(Object.entries(settings))('%s', (name, { options, beside = [] }) =
     expect(first.steps).toHaveLength(2);
     for (const { loss } of first.steps) expect(loss).toBeGreaterThan(0);
     expect(second).toEqual(first);
+  });
+
+  describe.each(['eager', 'captured'] as const)('%s', (step) => {
+    test.skipIf(step === 'captured' && missing !== null)('trains and leaves no tensor behind', async () => {
+      const factory = await load();
+      const { mode, before, epochs, after } = await countTensors([...beside, factory(options as never)], step);
+      expect(mode).toBe(step);
+      expect(epochs).toHaveLength(7);
+      for (const live of epochs.slice(1)) expect(live).toEqual(epochs[0]);
+      expect(after).toEqual(before);
+    });
   });
 
   test('goes on after a resume as if it had never stopped', async () => {

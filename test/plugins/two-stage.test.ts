@@ -5,6 +5,7 @@ import bbn, { branchWeight } from '../../plugins/bbn/index.ts';
 import ema from '../../plugins/ema/index.ts';
 import { registry } from '../../plugins/index.ts';
 import lws from '../../plugins/lws/index.ts';
+import remix from '../../plugins/remix/index.ts';
 import tauNorm from '../../plugins/tau-norm/index.ts';
 import { compose } from '../../src/compose.ts';
 import { createModel, modelOptions } from '../../src/models/index.ts';
@@ -165,6 +166,15 @@ describe('bbn', () => {
     [3, 15].forEach((ratio, c) => {
       expect(drawn[c + 1]! / drawn[0]!).toBeCloseTo(ratio, 10);
     });
+  });
+
+  test('Remix sees the image of the second draw as partner, and eq. 10 its own α', () => {
+    const info = infoWithCounts([300, 100, 20], { epochs: 10 });
+    const { batch, targets } = mixBatch(compose([bbn(), remix()], info), Int32Array.from([0, 1, 2, 2, 1, 0]), at(9));
+    const alpha = Math.fround(1 - 0.8 ** 2);
+    expect([...batch.lambda]).toEqual([alpha, alpha, alpha]);
+    // A frequent class that has less than half yields to a rare one; a pair of one class and a rare sample stay.
+    expect([...targets.labelWeight]).toEqual([0, alpha, alpha]);
   });
 
   test('takes its rows from its own draw, wherever in the pool that is', () => {
