@@ -3,7 +3,7 @@ export type Settings = ReadonlyMap<string, string>;
 
 /**
  * Flattens a resolved configuration. A list of plugin entries becomes its names in order, and a key for each option of
- * each entry; any other list is one value.
+ * each entry; of a list of other maps (stages), each goes by its place; any other list is one value.
  */
 export function flattenConfig(config: unknown): Settings {
   const settings = new Map<string, string>();
@@ -20,7 +20,9 @@ function flatten(key: string, value: unknown, into: Map<string, string>): void {
       seen.set(use, times);
       flatten(`${key}.${use}${times > 1 ? `#${times}` : ''}`, options, into);
     }
-  } else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+  } else if (Array.isArray(value) && value.length > 0 && value.every(isMap)) {
+    for (const [place, item] of value.entries()) flatten(`${key}[${place}]`, item, into);
+  } else if (isMap(value)) {
     for (const [name, inner] of Object.entries(value)) flatten(key === '' ? name : `${key}.${name}`, inner, into);
   } else if (key !== '') {
     into.set(key, Array.isArray(value) && value.length === 0 ? 'none' : printed(value));
@@ -29,8 +31,11 @@ function flatten(key: string, value: unknown, into: Map<string, string>): void {
 
 const printed = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
+const isMap = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 const isEntry = (value: unknown): value is { use: string } & Record<string, unknown> =>
-  typeof value === 'object' && value !== null && typeof (value as { use?: unknown }).use === 'string';
+  isMap(value) && typeof value.use === 'string';
 
 const labels = /^(\$schema|extends|name|method|out)$/;
 const seeds = /(^|\.)(seed|\w*Seed)$/;

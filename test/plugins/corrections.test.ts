@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import balancedSoftmax from '../../plugins/balanced-softmax/index.ts';
+import bbn from '../../plugins/bbn/index.ts';
 import cdt from '../../plugins/cdt/index.ts';
 import drs from '../../plugins/drs/index.ts';
 import drw from '../../plugins/drw/index.ts';
@@ -8,6 +9,7 @@ import ldam from '../../plugins/ldam/index.ts';
 import logitAdjustment from '../../plugins/logit-adjustment/index.ts';
 import resample from '../../plugins/resample/index.ts';
 import reweight from '../../plugins/reweight/index.ts';
+import tauNorm from '../../plugins/tau-norm/index.ts';
 import vs from '../../plugins/vs/index.ts';
 import type { Plugin } from '../../src/plugin.ts';
 import { infoWithCounts, warningsOf } from '../support/plugins.ts';
@@ -32,6 +34,17 @@ test.each(losses.flatMap((loss) => others.map((other) => [loss, other] as const)
     }
   },
 );
+
+test.each(
+  [bbn(), tauNorm()].flatMap((plugin) =>
+    [drw(), resample(), balancedSoftmax()].map((other) => [plugin, other] as const),
+  ),
+)('$0.definition.name and $1.definition.name: warned of', (plugin, other) => {
+  const info = infoWithCounts([300, 100, 20], { epochs: 200, head: { kind: 'linear', scale: 1 } });
+  expect(warningsOf([other, plugin], info)).toEqual([
+    `NOT_INTENDED [${plugin.definition.name}] corrects the class prior, as ${other.definition.name} does already: rare classes are favoured twice. Keep one.`,
+  ]);
+});
 
 test.each([
   { title: 'LDAM-DRW', plugins: [ldam(), drw()] },

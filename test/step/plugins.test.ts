@@ -65,6 +65,7 @@ describeNative('21 steps, captured as eager', () => {
     ['mixing features', ['manifold-mixup', 'label-smoothing']],
     ['pasting', ['cutmix', 'ema', 'balanced-softmax']],
     ['two passes', ['sam', 'focal']],
+    ['two branches', ['bbn']],
   ] as const)('ResNet-32, %s', async (_, names) => {
     await expectSameTraining({ name: 'resnet32' }, names, 1e-4);
   });
