@@ -13,3 +13,6 @@ export interface LockOptions {
  * at once on the same host, after `staleMs` elsewhere.
  */
 export function withLock<T>(path: string, work: () => Promise<T>, options?: LockOptions): Promise<T>;
+
+/** Whether a process that is alive holds the lock file `path`. */
+export function isLocked(path: string, options?: Pick<LockOptions, 'staleMs'>): Promise<boolean>;

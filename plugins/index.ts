@@ -29,6 +29,7 @@ export const registry: PluginRegistry = {
   mamix: () => import('./mamix/index.ts'),
   'manifold-mixup': () => import('./manifold-mixup/index.ts'),
   mixup: () => import('./mixup/index.ts'),
+  mlflow: () => import('./mlflow/index.ts'),
   progress: () => import('./progress/index.ts'),
   remix: () => import('./remix/index.ts'),
   resample: () => import('./resample/index.ts'),
@@ -41,4 +42,9 @@ export const registry: PluginRegistry = {
 };
 
 /** Plugins that run unasked, after those of the config. An entry of the same name configures one; `enabled: false` ends it. */
-export const defaults: readonly PluginEntry[] = [{ use: 'progress' }, { use: 'tracking' }, { use: 'checkpoint' }];
+export const defaults: readonly PluginEntry[] = [
+  { use: 'progress' },
+  { use: 'tracking' },
+  { use: 'checkpoint' },
+  { use: 'mlflow' },
+];

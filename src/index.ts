@@ -5,6 +5,7 @@ export { emptyInput } from './batch.ts';
 export { logPrior } from './class-prior.ts';
 export { effectiveNumberWeights, inverseFrequencyWeights } from './class-weights.ts';
 export { planRun } from './compose-run.ts';
+export { displayPath } from './config/display.ts';
 export { type LoadContext, loadConfig } from './config/load.ts';
 export { type ConfigContext, resolveConfig } from './config/resolve.ts';
 export type { RunInput } from './config/schema.ts';
@@ -27,6 +28,7 @@ export {
   type StepContext,
   type Targets,
 } from './hooks.ts';
+export { describeGroups, groupOf } from './metrics/groups.ts';
 export { withoutConfusion } from './metrics/summary.ts';
 export type { EpochMetrics, Evaluation, GroupRule, RunSummary } from './metrics/types.ts';
 export { createModel, type ModelOptions } from './models/index.ts';
@@ -46,7 +48,7 @@ export {
   resolveEpoch,
 } from './plugin.ts';
 export { type Random, randomStream } from './random.ts';
-export type { Run, RunInfo, Snapshot } from './run.ts';
+export type { Run, RunInfo, RunWeight, Snapshot } from './run.ts';
 export { classShares, imageWeights, type SamplingRule, samplingRules } from './sampling-weights.ts';
 export { globalNorm } from './step/global-norm.ts';
 export { stopGradient } from './step/stop-gradient.ts';
@@ -72,8 +74,17 @@ export {
   readLatest,
   writeCheckpoint,
 } from './tracking/checkpoint.ts';
+export { isServer, type MlflowSettings, resolveSettings } from './tracking/mlflow/settings.ts';
+export type { DatasetInput } from './tracking/mlflow/types.ts';
 export { PROGRESS_VARIABLE, type ProgressMessage } from './tracking/progress-message.ts';
 export { findRun, listRuns, readEpochs, readSummary, runFiles } from './tracking/run-directory.ts';
+export { type Destination, experimentDestination } from './tracking/spool/attach.ts';
+export { type Flusher, type FlushOutcome, startFlusher } from './tracking/spool/flush.ts';
+export { markRunning } from './tracking/spool/locks.ts';
+export { type RunRecord, type SpoolRecord, spoolFiles } from './tracking/spool/records.ts';
+export { addReport } from './tracking/spool/report.ts';
+export { type Figures, openSpool, type Points, type SpoolWriter, type Texts } from './tracking/spool/write.ts';
+export { type SweepMembership, sweepMembership } from './tracking/sweep-membership.ts';
 export { writeFileAtomic } from './tracking/write-file.ts';
 export { createTrainer, type RunResult, type TrainerOptions } from './trainer.ts';
 export { version } from './version.ts';

@@ -1,6 +1,7 @@
 import process from 'node:process';
 import type { Backend } from './backend/load.ts';
 import type { Composition } from './compose.ts';
+import type { Subset } from './data/types.ts';
 import { messageOf } from './errors.ts';
 import type { Fit } from './fit.ts';
 import { summarizeEpochs, withoutConfusion } from './metrics/summary.ts';
@@ -49,6 +50,18 @@ export function createRun(
       return { backend: backend.name, tensorflow: backend.tensorflow, mode, reason, precision, precisionReason };
     },
     subset: { seed: settings.subsetSeed, hash: data.train.hash },
+    evaluated: { test: evaluatedOn(data.test), validation: data.validation && evaluatedOn(data.validation) },
+    get weights() {
+      const { model, start } = fit;
+      return model.weights.map(({ name, shape, kind }) => ({
+        name,
+        shape,
+        trained: kind !== 'statistic' && !start.frozen.has(name),
+      }));
+    },
+    get interrupted() {
+      return options.signal?.aborted ?? false;
+    },
     epochs,
     midEpoch: false,
     get stopReason() {
@@ -113,6 +126,8 @@ export const runInStage = (run: OpenRun, info: RunInfo, before: number): Run =>
     info: { value: info, enumerable: true },
     resumedFrom: { value: Math.max(0, run.resumedFrom - before), enumerable: true },
   }) as Run;
+
+const evaluatedOn = ({ hash, indices }: Subset) => ({ hash, count: indices.length });
 
 /**
  * Puts a snapshot's weights, slots and plugin state back.

@@ -71,6 +71,7 @@ function describeType(field: Field): string {
   if (field instanceof z.ZodArray && holdsPlugin(field.element)) return 'list of plugin entries';
   if (field instanceof z.ZodArray) return `list of ${describeType(field.element)}`;
   if (field instanceof z.ZodNumber) return describeNumber(field);
+  if (field instanceof z.ZodRecord) return `${describeType(field.valueType as Field)} by name`;
   return field._zod.def.type;
 }
 
@@ -94,4 +95,6 @@ const describeValue = (value: unknown): string =>
     ? '.inf'
     : Array.isArray(value)
       ? `[${value.map(describeValue).join(', ')}]`
-      : String(value);
+      : typeof value === 'object'
+        ? JSON.stringify(value)
+        : String(value);

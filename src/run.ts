@@ -78,6 +78,14 @@ export interface Snapshot {
   configHash: string;
 }
 
+/** A weight of the model, or a running statistic. */
+export interface RunWeight {
+  name: string;
+  shape: readonly number[];
+  /** False for statistics, and for what `model.freeze` names. */
+  trained: boolean;
+}
+
 /** A run as its observers see it. */
 export interface Run {
   readonly info: RunInfo;
@@ -99,6 +107,12 @@ export interface Run {
     precisionReason: string | null;
   };
   readonly subset: { seed: number; hash: string };
+  /** Images evaluated on; `validation` is null without one. `hash` as that of the subset. */
+  readonly evaluated: Readonly<Record<'test' | 'validation', { hash: string; count: number } | null>>;
+  /** Weights and statistics of the model, in order. */
+  readonly weights: readonly RunWeight[];
+  /** Whether the run ends because it was asked to from outside: Ctrl-C, the end of the process that started it. */
+  readonly interrupted: boolean;
   /** Ends the run after the current epoch, in good order. */
   stop(reason: string): void;
   /** Reads the state back from the engine. */

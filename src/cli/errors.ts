@@ -52,3 +52,11 @@ export const infoNotWritten = (folder: string, cause: unknown): TailmixError =>
     `data info: expected to write pictures to ${folder}; the system refused (${(cause as NodeJS.ErrnoException).code ?? String(cause)}). Choose another folder with --out.`,
     { code: 'INFO_WRITE', cause },
   );
+
+/** Nowhere to send runs to. */
+export const noMlflowServer = (known: readonly string[]): TailmixError =>
+  new TailmixError(
+    'mlflow sync: expected the address of an MLflow server, got none. Give it with --server URL or MLFLOW_TRACKING_URI' +
+      (known.length > 1 ? `; the run was sent to ${known.join(' and ')} before.` : '.'),
+    { code: 'MLFLOW_NO_SERVER', kind: 'config' },
+  );

@@ -12,4 +12,16 @@ export function addMlflow(program: Command, finish: Finish): void {
     .addOption(new Option('--json', 'print one JSON document on standard output'))
     .addHelpText('after', '\nExample:\n  tailmix mlflow export runs/digits --mlruns mlflow-store\n')
     .action(async (runs, options) => finish(await (await import('./mlflow-export.ts')).mlflowExport(runs, options)));
+  mlflow
+    .command('sync')
+    .description('send what an MLflow server does not have of runs')
+    .argument('<runs...>', 'run directories, folders of them, or names of runs')
+    .option(
+      '--server <url>',
+      'address of the server (default: MLFLOW_TRACKING_URI, else where the run was sent before)',
+    )
+    .option('--experiment <name>', 'experiment of runs that are not there yet (default: the one they were made for)')
+    .addOption(new Option('--json', 'print one JSON document on standard output'))
+    .addHelpText('after', '\nExample:\n  tailmix mlflow sync runs/digits --server http://127.0.0.1:5000\n')
+    .action(async (runs, options) => finish(await (await import('./mlflow-sync.ts')).mlflowSync(runs, options)));
 }

@@ -119,7 +119,7 @@ it('checks everything before the first run', async () => {
     {
       "code": 2,
       "stderr": "wrong.yaml:5  grid
-      plugins has no entry "remix". Entries: progress, tracking, checkpoint.
+      plugins has no entry "remix". Entries: progress, tracking, checkpoint, mlflow.
       In erm.yaml.
 
     --set train.batchSize=0  train.batchSize

@@ -26,6 +26,7 @@ describe('train', () => {
       'checkpoints',
       'config.yaml',
       'metrics.jsonl',
+      'mlflow',
       'plan.txt',
       'subset.json',
       'summary.json',

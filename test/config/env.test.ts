@@ -1,13 +1,12 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders as configs have them.
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
-import { defaults } from '../../plugins/index.ts';
 import { planRun } from '../../src/compose-run.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { trainerOptions } from '../../src/config/trainer-options.ts';
 import { messageOfError } from '../support/message.ts';
-import { registry } from './few-plugins.ts';
+import { defaults, registry } from './few-plugins.ts';
 import { inEmptyFolder } from './folder.ts';
 
 const write = inEmptyFolder();

@@ -2,10 +2,9 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { defaults } from '../../plugins/index.ts';
 import { canonicalJson } from '../../src/config/identity.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { registry } from './few-plugins.ts';
+import { defaults, registry } from './few-plugins.ts';
 import { inEmptyFolder } from './folder.ts';
 
 const write = inEmptyFolder();

@@ -1,13 +1,12 @@
 import { rename } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { defaults } from '../../plugins/index.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { readInit } from '../../src/init.ts';
 import { checkpointPath, writeCheckpoint } from '../../src/tracking/checkpoint.ts';
 import { messageOfError } from '../support/message.ts';
 import { snapshotAfter } from '../support/tracked-run.ts';
-import { registry } from './few-plugins.ts';
+import { defaults, registry } from './few-plugins.ts';
 import { inEmptyFolder } from './folder.ts';
 
 const write = inEmptyFolder();

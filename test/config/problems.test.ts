@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { defaults } from '../../plugins/index.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { messageOfError } from '../support/message.ts';
-import { registry } from './few-plugins.ts';
+import { defaults, registry } from './few-plugins.ts';
 import { inEmptyFolder } from './folder.ts';
 
 const write = inEmptyFolder();

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { defaults, registry } from '../../plugins/index.ts';
+import { registry } from '../../plugins/index.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { messageOfError } from '../support/message.ts';
+import { defaults } from './few-plugins.ts';
 import { inEmptyFolder } from './folder.ts';
 
 const write = inEmptyFolder();

@@ -36,6 +36,7 @@ export const settings: Record<string, { options: Record<string, unknown>; beside
   mamix: { options: { omega: -0.5 }, beside: [mixup()] },
   'manifold-mixup': { options: { stages: ['stage1', 'input'], alpha: 1 } },
   mixup: { options: { alpha: 0.4, lambda: 'sample' } },
+  mlflow: { options: { experiment: 'tests', every: 1, checkpoints: 'all', tags: { who: 'suite' } } },
   progress: { options: { style: 'none' } },
   remix: { options: { kappa: 2, tau: 0.8 }, beside: [mixup()] },
   resample: { options: { weights: 'square-root' } },

@@ -251,6 +251,7 @@ export function showRun(run: FakeRun): Json {
     },
     data: filled({ metrics: [...latest.values()], params: pairs(run.params), tags: pairs(run.tags) }),
     inputs: filled({ dataset_inputs: run.inputs }),
+    outputs: filled({ model_outputs: run.outputs }),
   };
 }
 

@@ -94,7 +94,16 @@ const handlers: Record<string, Handler> = {
     return {};
   },
   'POST runs/outputs': (store, { run_id, models }) => {
-    findRun(store, run_id).outputs.push(...(models as Json[]));
+    const { outputs } = findRun(store, run_id);
+    for (const model of models as Json[]) {
+      if (outputs.some(({ model_id }) => model_id === model.model_id))
+        throw new Refusal(
+          400,
+          'BAD_REQUEST',
+          '(sqlite3.IntegrityError) UNIQUE constraint failed: inputs.source_type, …',
+        );
+      outputs.push(model);
+    }
     return {};
   },
   'GET metrics/get-history': (store, _, query) => {

@@ -95,6 +95,12 @@ export function fakeRun(directory: string | null, changes: Partial<Run> = {}): R
       precisionReason: null,
     },
     subset: { seed: 0, hash: 'f00' },
+    evaluated: { test: { hash: 'ba5', count: 20 }, validation: null },
+    weights: [
+      { name: 'stage1/kernel', shape: [2, 3], trained: true },
+      { name: 'stage1/mean', shape: [3], trained: false },
+    ],
+    interrupted: false,
     stop() {},
     snapshot: () => snapshotAfter(1),
     summary: () => summary,

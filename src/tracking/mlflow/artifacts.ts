@@ -7,8 +7,8 @@ import type { Transport } from './transport.ts';
 import type { ArtifactEntry } from './types.ts';
 import { checkArtifactPath } from './validate.ts';
 
-/** What an artifact holds: a text, or a file, which is streamed. */
-export type ArtifactSource = { text: string } | { file: string };
+/** What an artifact holds: a text, or a file, which is streamed; `onRead` is called as it goes. */
+export type ArtifactSource = { text: string } | { file: string; onRead?: () => void };
 
 /** Calls that concern files. */
 export interface ArtifactClient {
@@ -72,7 +72,11 @@ async function opened(source: ArtifactSource) {
   if ('text' in source) return { length: Buffer.byteLength(source.text), body: () => source.text };
   const { size } = await stat(source.file);
   // A file that grows meanwhile is sent as long as it was.
-  const body = () => (size === 0 ? '' : createReadStream(source.file, { end: size - 1 }));
+  const body = () => {
+    if (size === 0) return '';
+    const stream = createReadStream(source.file, { end: size - 1 });
+    return source.onRead ? stream.on('data', source.onRead).pause() : stream;
+  };
   return { length: size, body };
 }
 

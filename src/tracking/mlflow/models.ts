@@ -23,7 +23,7 @@ export interface ModelClient {
   getModel(modelId: string): Promise<LoggedModel>;
   /** Models of experiments; the filter is MLflow's own language. */
   searchModels(experimentIds: readonly string[], filter?: string): Promise<LoggedModel[]>;
-  /** Shows a model among the outputs of a run, at a step. */
+  /** Shows a model among the outputs of a run, at a step. The server refuses a second time. */
   logModelOutput(runId: string, modelId: string, step: number): Promise<void>;
 }
 

@@ -83,6 +83,8 @@ export interface StoredRun {
   params: KeyValue[];
   tags: KeyValue[];
   datasets: DatasetInput[];
+  /** Logged models that it made. */
+  models: { modelId: string; step: number }[];
 }
 
 /** A file or folder of a run. */

@@ -24,6 +24,7 @@ export interface WireRun {
   };
   data?: { metrics?: StoredMetric[]; params?: KeyValue[]; tags?: KeyValue[] };
   inputs?: { dataset_inputs?: { dataset: WireDataset; tags?: KeyValue[] }[] };
+  outputs?: { model_outputs?: { model_id: string; step?: number }[] };
 }
 
 interface WireDataset {
@@ -56,12 +57,13 @@ export const readRunInfo = (wire: WireRun['info']): StoredRunInfo => ({
 });
 
 /** Reads a run. */
-export const readRun = ({ info, data = {}, inputs = {} }: WireRun): StoredRun => ({
+export const readRun = ({ info, data = {}, inputs = {}, outputs = {} }: WireRun): StoredRun => ({
   info: readRunInfo(info),
   metrics: (data.metrics ?? []).map((metric) => ({ ...metric, step: metric.step ?? 0 })),
   params: data.params ?? [],
   tags: data.tags ?? [],
   datasets: (inputs.dataset_inputs ?? []).map(({ dataset, tags = [] }) => readDataset(dataset, tags)),
+  models: (outputs.model_outputs ?? []).map(({ model_id, step = 0 }) => ({ modelId: model_id, step })),
 });
 
 const readDataset = (

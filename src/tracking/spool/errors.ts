@@ -21,3 +21,26 @@ export const spoolNotWritten = (path: string, cause: unknown): TailmixError =>
     `${path}: could not be written (${messageOf(cause)}). Training goes on; what is missing is kept in memory and tried again.`,
     { code: 'SPOOL_NOT_WRITTEN', cause },
   );
+
+/** The server has no such run any more. */
+export const runGone = (server: string, cause: Error): TailmixError =>
+  new TailmixError(`MLflow at ${server} does not take the run any more (${cause.message}). It is looked up again.`, {
+    code: 'MLFLOW_RUN_GONE',
+    cause,
+  });
+
+/** Somebody deleted the run in MLflow. */
+export const runDeleted = (server: string, runId: string): TailmixError =>
+  new TailmixError(
+    `MLflow at ${server}: run ${runId} was deleted there. Restore it (\`mlflow runs restore --run-id ${runId}\`), or ` +
+      'delete mlflow/sent.json in the run directory to send it as a new one.',
+    { code: 'MLFLOW_RUN_DELETED' },
+  );
+
+/** The experiment that a variable names was deleted. */
+export const experimentGone = (experimentId: string): TailmixError =>
+  new TailmixError(
+    `MLflow experiment ${experimentId}: it was deleted. Restore it (\`mlflow experiments restore -x ${experimentId}\`), ` +
+      'or set MLFLOW_EXPERIMENT_ID to another one.',
+    { code: 'MLFLOW_EXPERIMENT' },
+  );

@@ -81,6 +81,4 @@ export const spoolFiles = {
   spool: 'mlflow/spool.jsonl',
   /** How far each server has it. */
   sent: 'mlflow/sent.json',
-  /** Held by the process that sends. */
-  lock: 'mlflow/sending.lock',
 } as const;

@@ -11,6 +11,9 @@ export type Texts = Readonly<Record<string, string>>;
 /** Figures by name, as they are measured. */
 export type Figures = Readonly<Record<string, number>>;
 
+/** Points that share time and step, as they were written. */
+export type Points = Pick<RecordOf<'metrics'>, 'time' | 'step' | 'values'>;
+
 /** Writes a run's spool. No method throws, and none waits for anything but the disk. */
 export interface SpoolWriter {
   readonly run: RunRecord;
@@ -18,9 +21,9 @@ export interface SpoolWriter {
   readonly isContinued: boolean;
   /**
    * Points of a step. Names are made ones that MLflow takes. What a metric has at this step or a later one already is
-   * not written again: a resumed run trains some steps twice.
+   * not written again: a resumed run trains some steps twice. Returns what was written; null for nothing.
    */
-  metrics(step: number, values: Figures, time?: number): void;
+  metrics(step: number, values: Figures, time?: number): Points | null;
   /** Parameters. One that was written before keeps its value; a new value becomes the tag `resumed.<name>`. */
   params(values: Texts): void;
   tags(values: Texts): void;
@@ -85,9 +88,11 @@ export function openSpool(
       const fresh = Object.entries(values)
         .map(([key, value]) => [safeName(key), toWire(value)] as const)
         .filter(([key]) => step > (lastSteps.get(key) ?? Number.NEGATIVE_INFINITY));
-      if (fresh.length === 0 || !Number.isSafeInteger(step)) return;
+      if (fresh.length === 0 || !Number.isSafeInteger(step)) return null;
       for (const [key] of fresh) lastSteps.set(key, step);
-      append({ type: 'metrics', time, step, values: Object.fromEntries(fresh) });
+      const points: Points = { time, step, values: Object.fromEntries(fresh) };
+      append({ type: 'metrics', ...points });
+      return points;
     },
     params(values) {
       const all = Object.entries(texts(values, limits.paramValue));

@@ -256,5 +256,6 @@ describe.skipIf(!hasMlflow('exported runs are not read by MLflow'))('MLflow', ()
       ],
       artifacts: { 'config.yaml': hash, 'deep/a b ü.txt': hash },
     } satisfies ReadRun);
-  });
+    // A busy machine takes a minute for the database and the server.
+  }, 240_000);
 });

@@ -1,0 +1,132 @@
+import {
+  definePlugin,
+  displayPath,
+  experimentDestination,
+  type Flusher,
+  isServer,
+  type MlflowSettings,
+  messageOf,
+  type Run,
+  type RunSummary,
+  resolveSettings,
+  Stage,
+  startFlusher,
+  z,
+} from 'tailmix';
+import { serverWithCredentials } from './errors.ts';
+import { stepMeter } from './figures.ts';
+import { openRecorder, type Recorder } from './recorder.ts';
+
+const name = 'mlflow';
+
+const options = z.strictObject({
+  server: z
+    .string()
+    .optional()
+    .describe('Address of the MLflow server. Default: `MLFLOW_TRACKING_URI`; without one, nothing is sent.'),
+  experiment: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Experiment. Default: `MLFLOW_EXPERIMENT_NAME`, else the name of the data set.'),
+  every: z.int().min(0).default(10).describe('Training steps between points of `step/…`; 0 for none.'),
+  checkpoints: z
+    .enum(['none', 'last', 'all'])
+    .default('none')
+    .describe('Checkpoints to send as artifacts: none, the newest at the end, each one when it is written.'),
+  model: z.boolean().default(true).describe('Lists the trained model among the logged models of MLflow 3.'),
+  tags: z.record(z.string(), z.string()).default({}).describe('More tags of the run.'),
+  patience: z.number().min(0).default(10).describe('Seconds that the end waits for a server that takes nothing.'),
+});
+
+/** Resolved options. */
+export type MlflowOptions = z.output<typeof options>;
+
+/** The server to send to; null for none. A store that is no server is not sent to, with `warn` told why. */
+export function serverOf(
+  { server }: Pick<MlflowOptions, 'server'>,
+  env: Readonly<Record<string, string | undefined>>,
+  warn: (code: string, message: string) => void,
+): MlflowSettings | null {
+  if (server !== undefined && /\/\/[^/]*@/.test(server)) throw serverWithCredentials();
+  const uri = server ?? env.MLFLOW_TRACKING_URI;
+  if (!uri) return null;
+  if (isServer(uri)) return resolveSettings(uri, env);
+  warn(
+    'NO_SERVER',
+    `${server === undefined ? 'MLFLOW_TRACKING_URI' : 'server'} "${uri}" is no server (http:// or https://): the run is ` +
+      'kept in its directory, and `tailmix mlflow sync` sends it to one.',
+  );
+  return null;
+}
+
+const tell = (line: string): void => void process.stderr.write(`${line}\n`);
+
+/** MLflow: keeps what it should know of a run in the run directory, and sends it where a server is named. */
+export default definePlugin({
+  name,
+  options,
+  spans: 'run',
+  apply({ hooks, warn }, options) {
+    const settings = serverOf(options, process.env, warn);
+    // After the checkpoint: what it covers is what is there of a run that is killed between the two.
+    const tap = { name, stage: Stage.Observe + 200 };
+    const meter = options.every > 0 ? stepMeter(options.every) : null;
+    let recorder: Recorder | undefined;
+    let flusher: Flusher | undefined;
+
+    /** Tracking never ends a run: what goes wrong in it is told, and it is given up. */
+    const safely = async (work: () => unknown): Promise<void> => {
+      try {
+        await work();
+      } catch (error) {
+        tell(`MLflow: ${messageOf(error)} Training goes on without it.`);
+        await recorder?.close();
+        recorder = undefined;
+      }
+    };
+    hooks.onTrainBegin.tapPromise(tap, (run) =>
+      safely(async () => {
+        if (run.directory === null) return;
+        recorder = await openRecorder(run, run.directory, options, (error) => tell(error.message));
+        if (!settings) return;
+        const { experiment } = options;
+        const destination = experiment === undefined ? experimentDestination() : { experiment };
+        flusher = startFlusher(run.directory, settings, { destination, onNews: tell });
+      }),
+    );
+    hooks.onEpochBegin.tap(tap, () => meter?.restart(performance.now()));
+    if (meter) {
+      hooks.onBatchEnd.tap(tap, (result) => {
+        const figures = meter.add(result, performance.now());
+        if (figures) recorder?.steps(result.step, figures);
+      });
+    }
+    hooks.onEpochEnd.tap(tap, (metrics) => recorder?.epoch(metrics));
+    hooks.onCheckpoint.tap(tap, (checkpoint) => recorder?.checkpoint(checkpoint));
+
+    const end = (summary: RunSummary, error: Error | null, { directory }: Run): Promise<void> =>
+      safely(async () => {
+        await recorder?.end(summary, error, settings !== null);
+        if (flusher && settings) tell(await conclude(flusher, settings.server, directory!, options));
+        await recorder?.close();
+        recorder = undefined;
+        flusher = undefined;
+      });
+    hooks.onTrainEnd.tapPromise(tap, (summary, run) => end(summary, null, run));
+    hooks.onError.tapPromise(tap, (error, run) => end(run.summary(), error, run));
+  },
+});
+
+/** Waits for the server to have all; says where it is, or how to send the rest. */
+async function conclude(
+  flusher: Flusher,
+  server: string,
+  directory: string,
+  { patience, server: named }: MlflowOptions,
+): Promise<string> {
+  const { complete, reason, experimentId, runId } = await flusher.end(1000 * patience);
+  if (complete) return `MLflow: ${server}/#/experiments/${experimentId}/runs/${runId}`;
+  const command = `tailmix mlflow sync ${displayPath(directory)}${named === undefined ? '' : ` --server ${server}`}`;
+  return `MLflow does not have all of this run: ${reason}\nSend the rest: ${command}`;
+}

@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
+import {
+  addReport,
+  type CheckpointInfo,
+  checkpointEpochs,
+  checkpointPath,
+  type EpochMetrics,
+  type Figures,
+  markRunning,
+  openSpool,
+  type Points,
+  type Run,
+  type RunSummary,
+  readEpochs,
+  runFiles,
+  type SpoolWriter,
+  spoolFiles,
+  sweepMembership,
+  writeFileAtomic,
+} from 'tailmix';
+import { datasetsOf, modelSummary, paramsOf, runTags, sourceTags } from './describe.ts';
+import { epochFigures, finalFigures } from './figures.ts';
+import { gitTags } from './git.ts';
+import type { MlflowOptions } from './index.ts';
+import { perClassTable } from './table.ts';
+
+/** Writes what MLflow gets to know of a run into its spool. */
+export interface Recorder {
+  steps(step: number, figures: Figures): void;
+  epoch(metrics: EpochMetrics): void;
+  checkpoint(checkpoint: CheckpointInfo): void;
+  /** @param error what the run failed of; null when it ended in good order. */
+  end(summary: RunSummary, error: Error | null, withReport: boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+const SUMMARY = `${spoolFiles.folder}/model_summary.txt`;
+const PER_CLASS = `${spoolFiles.folder}/per_class.json`;
+
+/** Opens the spool of a run, or goes on with it, and writes what is known before the first step. */
+export async function openRecorder(
+  run: Run,
+  directory: string,
+  options: MlflowOptions,
+  onProblem: (error: Error) => void,
+): Promise<Recorder> {
+  const sweep = sweepMembership();
+  const source = { ...sourceTags(), ...(await gitTags(process.cwd())) };
+  const first = () => ({
+    time: Date.now(),
+    uid: randomUUID(),
+    experiment: options.experiment ?? (process.env.MLFLOW_EXPERIMENT_NAME || run.info.dataset),
+    name: runName(run.summary(), sweep?.variation),
+    tags: { ...source, ...runTags(run, run.summary()), ...options.tags },
+    ...(sweep ? { parent: { uid: sweep.uid, directory: relative(directory, sweep.directory) } } : {}),
+  });
+  const spool = openSpool(directory, first, onProblem);
+  const endRunning = markRunning(directory);
+  await writeFileAtomic(join(directory, SUMMARY), modelSummary(run));
+
+  if (spool.isContinued) {
+    spool.write({ type: 'status', status: 'RUNNING' });
+    spool.tags({ ...source, ...runTags(run, run.summary()), 'tailmix.resumed_from_epoch': String(run.resumedFrom) });
+  }
+  spool.params(paramsOf(run));
+  spool.write({ type: 'inputs', datasets: datasetsOf(run) });
+  const { config, plan, subset } = runFiles;
+  for (const file of [config, plan, subset]) addFile(spool, directory, file);
+  addFile(spool, directory, SUMMARY, 'model_summary.txt');
+  // Epochs of before a resume that the spool lacks: their line was lost, or they ran without this plugin.
+  for (const metrics of await readEpochs(directory)) spool.metrics(metrics.epoch, epochFigures(metrics));
+
+  let newest: Points | null = null;
+  return {
+    steps: (step, figures) => void spool.metrics(step, figures),
+    epoch(metrics) {
+      newest = spool.metrics(metrics.epoch, epochFigures(metrics));
+    },
+    checkpoint: ({ path }) => {
+      if (options.checkpoints === 'all') addCheckpoint(spool, directory, path);
+    },
+    async end(summary, error, withReport) {
+      const isFinished = error === null && !(summary.status === 'stopped' && run.interrupted);
+      spool.tags({
+        ...runTags(run, summary),
+        'tailmix.status': summary.status,
+        ...(summary.reason === null ? {} : { 'tailmix.reason': summary.reason }),
+      });
+      if (isFinished) spool.metrics(0, finalFigures(summary));
+      const { last } = summary;
+      if (last) {
+        await writeFileAtomic(join(directory, PER_CLASS), perClassTable(summary, last));
+        addFile(spool, directory, PER_CLASS, 'per_class.json');
+        spool.tags({ 'mlflow.loggedArtifacts': JSON.stringify([{ path: 'per_class.json', type: 'table' }]) });
+      }
+      for (const file of [runFiles.metrics, runFiles.summary]) addFile(spool, directory, file);
+      if (options.checkpoints === 'last') {
+        const epoch = (await checkpointEpochs(directory)).at(-1);
+        if (epoch !== undefined) addCheckpoint(spool, directory, checkpointPath(directory, epoch));
+      }
+      if (isFinished && withReport) await addReport(directory, spool);
+      if (isFinished && options.model)
+        addModel(spool, directory, summary, { points: newest, withWeights: options.checkpoints !== 'none' });
+      spool.write({ type: 'status', status: error ? 'FAILED' : isFinished ? 'FINISHED' : 'KILLED' });
+      spool.flush();
+    },
+    async close() {
+      spool.close();
+      await endRunning();
+    },
+  };
+}
+
+/** What tells a run from others in a legend. */
+export const runName = ({ method, seed }: Pick<RunSummary, 'method' | 'seed'>, variation?: string): string =>
+  `${method} ${variation ?? `seed ${seed}`}`;
+
+function addFile(spool: SpoolWriter, directory: string, file: string, path = file): void {
+  if (existsSync(join(directory, file))) spool.write({ type: 'artifact', path, file });
+}
+
+function addCheckpoint(spool: SpoolWriter, directory: string, checkpoint: string): void {
+  const path = `checkpoints/${basename(checkpoint)}`;
+  addFile(spool, directory, path);
+  spool.tags({ 'mlflow.latest_checkpoint_artifact': path });
+}
+
+/** The trained model, as MLflow 3 lists it: linked to the test's figures of the last epoch, with what describes it. */
+function addModel(
+  spool: SpoolWriter,
+  directory: string,
+  { method, lastEpoch, classes }: RunSummary,
+  { points, withWeights }: { points: Points | null; withWeights: boolean },
+): void {
+  const checkpoint = `checkpoints/${basename(checkpointPath(directory, lastEpoch))}`;
+  const wanted = [runFiles.config, runFiles.subset, ...(withWeights ? [checkpoint] : [])];
+  const tested = Object.entries(points?.values ?? {}).filter(([key]) => key.startsWith('test/'));
+  spool.write({
+    type: 'model',
+    name: method.replace(/[/:.%"']/g, '-'),
+    kind: 'image-classifier',
+    step: lastEpoch,
+    params: { epoch: String(lastEpoch), classes: String(classes.length) },
+    tags: {},
+    files: wanted.filter((file) => existsSync(join(directory, file))).map((file) => ({ path: basename(file), file })),
+    ...(points && tested.length > 0 ? { metrics: { ...points, values: Object.fromEntries(tested) } } : {}),
+  });
+}

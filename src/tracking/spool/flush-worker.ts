@@ -1,0 +1,72 @@
+/** Sends a run's spool while it is trained, in a thread of its own: it reads files and calls the server, nothing else. */
+import { randomInt } from 'node:crypto';
+import { parentPort, workerData } from 'node:worker_threads';
+import { withLock } from '#lock';
+import { messageOf } from '../../errors.ts';
+import { createMlflowClient } from '../mlflow/client.ts';
+import type { FlushJob, FlushOrder, FlushReport } from './flush-protocol.ts';
+import { lockPath } from './locks.ts';
+import { createSender } from './send.ts';
+
+const SHORTEST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+/** A server that has been away for longer is not waited for at the end. */
+const AWAY_MS = 5000;
+
+const { runDirectory, settings, destination, interval } = workerData as FlushJob;
+const report = (message: FlushReport): void => parentPort!.postMessage(message);
+// The pauses below are the retries.
+const client = createMlflowClient({ ...settings, retries: 0 });
+const sender = createSender(runDirectory, {
+  client,
+  destination,
+  onRemark: (remark) => report({ kind: 'remark', remark }),
+  onProgress: ({ runId, experimentId }) => report({ kind: 'progress', runId, experimentId }),
+});
+
+let order: FlushOrder | undefined;
+let wake = (): void => {};
+parentPort!.on('message', (message: FlushOrder) => {
+  order = message;
+  if (order === 'abort') void client.close();
+  wake();
+});
+
+const pause = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    wake = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+  });
+
+async function flush(): Promise<Extract<FlushReport, { kind: 'ended' }>> {
+  let failures = 0;
+  let awaySince = 0;
+  for (;;) {
+    const wasLast = order !== undefined;
+    try {
+      await withLock(lockPath(runDirectory, 'sending'), () => sender.send());
+      if (failures > 0) report({ kind: 'reached' });
+      failures = 0;
+      if (wasLast) return { kind: 'ended', complete: true, reason: null };
+      if (order === undefined) await pause(interval);
+    } catch (error) {
+      const reason = messageOf(error);
+      if (failures++ === 0) {
+        awaySince = Date.now();
+        report({ kind: 'failed', reason });
+      }
+      const isGivenUp = order === 'abort' || (wasLast && Date.now() - awaySince > AWAY_MS);
+      if (isGivenUp) return { kind: 'ended', complete: false, reason };
+      const longest = Math.min(LONGEST_PAUSE_MS, SHORTEST_PAUSE_MS * 2 ** (failures - 1));
+      await pause(longest / 2 + randomInt(longest / 2));
+    }
+  }
+}
+
+const outcome = await flush();
+await client.close();
+report(outcome);
+parentPort!.close();

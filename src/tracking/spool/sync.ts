@@ -1,0 +1,79 @@
+import { withLock } from '#lock';
+import { createMlflowClient } from '../mlflow/client.ts';
+import type { MlflowSettings } from '../mlflow/settings.ts';
+import type { Destination } from './attach.ts';
+import { isHeld, lockPath } from './locks.ts';
+import { readSpool } from './read.ts';
+import type { SpoolRecord } from './records.ts';
+import { addReport } from './report.ts';
+import { createSender } from './send.ts';
+import { openSpool } from './write.ts';
+
+/** Where a run is on a server once it was sent. */
+export interface Synced {
+  experimentId: string;
+  runId: string;
+  /** Whether the run was going on meanwhile: what comes later is not there yet. */
+  isRunning: boolean;
+  /** What the server did not take, and why. */
+  remarks: string[];
+}
+
+/**
+ * Sends what a server does not have of a run. A run whose process was killed gets its end: `KILLED`, at the time of its
+ * last line. A finished run without a report gets one.
+ *
+ * @throws {MlflowError}
+ * @throws {TailmixError} SPOOL_MISSING, SPOOL_DAMAGED, MLFLOW_RUN_DELETED
+ */
+export async function syncRun(
+  runDirectory: string,
+  settings: MlflowSettings,
+  destination: Destination = {},
+): Promise<Synced> {
+  const isRunning = await isHeld(runDirectory, 'running');
+  if (!isRunning) await completeSpool(runDirectory);
+  const remarks: string[] = [];
+  const client = createMlflowClient(settings);
+  try {
+    const sender = createSender(runDirectory, { client, destination, onRemark: (remark) => remarks.push(remark) });
+    const { experimentId, runId } = await withLock(lockPath(runDirectory, 'sending'), () => sender.send());
+    return { experimentId, runId, isRunning, remarks };
+  } finally {
+    await client.close();
+  }
+}
+
+/**
+ * Adds to the spool of a run that is over what is still missing: its end, if it was killed, and its report.
+ *
+ * @throws {TailmixError} SPOOL_MISSING, SPOOL_DAMAGED
+ */
+export async function completeSpool(runDirectory: string): Promise<void> {
+  let last: SpoolRecord | undefined;
+  let status: SpoolRecord | undefined;
+  let hasReport = false;
+  for await (const { record } of readSpool(runDirectory)) {
+    if (!record) continue;
+    last = record;
+    if (record.type === 'status') status = record;
+    if (record.type === 'artifact' && record.path.startsWith('report/')) hasReport = true;
+  }
+  const isOver = status?.type === 'status' && status.status !== 'RUNNING';
+  if (!last || (isOver && hasReport)) return;
+  const spool = openSpool(
+    runDirectory,
+    () => {
+      throw new Error('unreachable: the spool has a first line');
+    },
+    (error) => {
+      throw error;
+    },
+  );
+  try {
+    if (!isOver) spool.write({ type: 'status', status: 'KILLED', time: last.time });
+    if (!hasReport) await addReport(runDirectory, spool);
+  } finally {
+    spool.close();
+  }
+}
