@@ -38,7 +38,11 @@ export default definePlugin({
   provides: ['head'],
   extendModel: (model, _, { classes }) => withScales(model, classes),
   apply({ info: { start }, warn }) {
-    const left = ['backbone', 'classifier'].filter((part) => !start.freeze.includes(part));
+    const isHead = (entry: string): boolean => entry === 'classifier';
+    const left = [
+      ...(start.freeze.every(isHead) ? ['backbone'] : []),
+      ...(start.freeze.some(isHead) ? [] : ['classifier']),
+    ];
     if (left.length > 0) {
       warn(
         'NOT_INTENDED',

@@ -256,7 +256,13 @@ describe('refused or warned of', () => {
       ['backbone'],
       'NOT_INTENDED [lws] classifier is trained beside the scales. Set model.freeze: [backbone, classifier].',
     ],
+    [
+      lws(),
+      ['classifier'],
+      'NOT_INTENDED [lws] backbone is trained beside the scales. Set model.freeze: [backbone, classifier].',
+    ],
     [lws(), ['backbone', 'classifier'], null],
+    [lws(), ['stage1', 'stage2', 'classifier'], null],
     [tauNorm({ tau: 0, bias: 'keep' }), [], 'NO_EFFECT [tau-norm] tau is 0 and the bias is kept.'],
     [tauNorm({ tau: 0 }), [], null],
   ])('%#', (plugin, freeze, warning) => {
