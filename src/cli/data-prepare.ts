@@ -46,7 +46,7 @@ export async function dataPrepare(wanted: string, options: DataPrepareOptions): 
     // The whole set, whatever tail the config cuts from it.
     const whole = { ...data, profile: 'none', validation: 0 } as const;
     progress.onStage(withoutImages ? 'reading the annotations' : 'reading the images');
-    const read = withoutImages ? await readCounts(whole) : await readImages(whole, progress);
+    const read = withoutImages ? await readCounts(whole) : await readImages(whole, force, progress);
     progress.stop();
     const seconds = Math.round(performance.now() - started) / 1000;
     if (json) printJson({ name, root, archives, ...read, seconds });
@@ -69,9 +69,14 @@ interface Read {
 type Data = Parameters<typeof loadData>[0];
 
 /** Opens both splits, which decodes and packs class folders. */
-async function readImages(data: Data, { onStage, onImages }: ReturnType<typeof stageProgress>): Promise<Read> {
+async function readImages(
+  data: Data,
+  fresh: boolean,
+  { onStage, onImages }: ReturnType<typeof stageProgress>,
+): Promise<Read> {
   let current = '';
   const { info, train, test, skipped } = await loadData(data, {
+    fresh,
     onProgress({ split, done, total }) {
       if (split !== current) onStage(`packing ${displayPath(split)}`);
       current = split;

@@ -23,6 +23,13 @@ export const emptyClass = (name: string, ratio: number, largest: number): Tailmi
     `data.ratio: expected at most ${largest}, the size of the largest class, so that every class has an image; got ${ratio}, which leaves class "${name}" none. Lower the ratio.`,
   );
 
+/** All images of a class were skipped. */
+export const classUnread = (name: string): TailmixError =>
+  run(
+    'DATA_EMPTY_CLASS',
+    `data set: expected a readable training image in every class; class "${name}" has none. Check its files, or take it out.`,
+  );
+
 /** Sampling weights of another length than the training set. */
 export const samplingWeightCount = (expected: number, got: number): TailmixError =>
   run(
@@ -101,12 +108,21 @@ export const datasetMissing = (name: string, root: string, layouts: readonly str
     `data.root: expected "${name}" as ${layouts.join(' or ')} under ${root}; found neither. Set data.root, --data-root or TAILMIX_DATA.`,
   );
 
-/** The images of a known data set are there, and nothing reads them yet. */
-export const readerMissing = (name: string, folder: string): TailmixError =>
-  run(
-    'DATA_READER',
-    `data.name: expected a data set that this version reads; "${name}" is there (${folder}), and can only be planned. Put its images into class folders and set data.name to image-folder.`,
-  );
+/** A category of the validation annotations that the training ones do not have. */
+export const unknownCategory = (path: string, id: number, train: string): TailmixError =>
+  run('DATA_CLASS', `${path}: expected categories of ${train}; got ${id}. Use the annotations of one data set.`);
+
+/** A line of a manifest that is no row of it. */
+export const manifestRow = (path: string, line: number, expected: string, got: string): TailmixError =>
+  run('DATA_MANIFEST', `${path}:${line}: expected ${expected}; got ${got}. Correct the line.`);
+
+/** A manifest without a column, or without a split. */
+export const manifestLacks = (path: string, expected: string, got: string): TailmixError =>
+  run('DATA_MANIFEST', `${path}: expected ${expected}; got ${got}. Correct the file or data.options.`);
+
+/** A file name that says no format of a manifest. */
+export const manifestFormat = (path: string): TailmixError =>
+  config('DATA_MANIFEST', `data.options.file: expected a .csv, .tsv or .jsonl file; got ${path}. Rename it.`);
 
 /** An option that needs the class counts, which come with data that is not there. */
 export const countsUnknown = (

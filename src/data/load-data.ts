@@ -1,5 +1,5 @@
 import type { Dataset, DatasetInput } from './dataset.ts';
-import { channelCount, countsUnknown, datasetOptions, emptyClass, validationTooLarge } from './errors.ts';
+import { channelCount, classUnread, countsUnknown, datasetOptions, emptyClass, validationTooLarge } from './errors.ts';
 import type { DataOptions } from './options.ts';
 import { fitLongTail, type Profile } from './profile.ts';
 import { packedRoot } from './root.ts';
@@ -29,10 +29,10 @@ export async function loadData(options: DataOptions, context: Partial<ReadContex
 /** Opens both splits of a data set, whole. */
 export async function readImages(
   options: DataOptions,
-  { cache = packedRoot(), onProgress = () => {} }: Partial<ReadContext> = {},
+  { cache = packedRoot(), fresh = false, onProgress = () => {} }: Partial<ReadContext> = {},
 ): Promise<DatasetImages> {
   const dataset = datasetOf(options);
-  return dataset.read(ownOptions(dataset, options), { cache, onProgress });
+  return dataset.read(ownOptions(dataset, options), { cache, fresh, onProgress });
 }
 
 /**
@@ -78,6 +78,7 @@ function plan(
   const dataset = datasetOf(options);
   const profile: Profile = { ...options, profile: options.profile ?? dataset.profile };
   const smallest = Math.min(...fullCounts);
+  if (smallest === 0) throw classUnread(info.classes[fullCounts.indexOf(0)]!);
   const perClass = options.validation < 1 ? Math.trunc(options.validation * smallest) : options.validation;
   if (perClass >= smallest || (perClass === 0 && options.validation > 0)) {
     const name = info.classes[fullCounts.indexOf(smallest)]!;

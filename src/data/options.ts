@@ -9,6 +9,7 @@ export const datasetNames = [
   'cinic10',
   'inat2018',
   'image-folder',
+  'manifest',
   'blobs',
   'moons',
   'circles',
@@ -65,7 +66,7 @@ export const dataOptions = z.strictObject({
     .enum(profileNames)
     .optional()
     .describe(
-      'Images per class: `exp` falls exponentially, `step` has two levels, `none` keeps all. Default: `exp`; for inat2018 and image-folder `none`.',
+      'Images per class: `exp` falls exponentially, `step` has two levels, `none` keeps all. Default: `exp`; for inat2018, image-folder, manifest and your own `none`.',
     ),
   ratio: z.number().min(1).default(100).describe('Imbalance ratio: largest class over smallest. Not used by `none`.'),
   mu: z.number().gt(0).lt(1).default(0.5).describe('Fraction of classes that are small; `step` only.'),
@@ -99,7 +100,7 @@ export const dataOptions = z.strictObject({
     .union([z.int().positive(), z.tuple([z.int().positive(), z.int().positive()])])
     .optional()
     .describe(
-      'image-folder only: side in pixels, or [height, width], that images are scaled and centre-cropped to when packed. Default: all must have the size of the first.',
+      'image-folder, manifest and inat2018: side in pixels, or [height, width], that images are scaled and centre-cropped to when packed. Default: all must have the size of the first; for inat2018 224.',
     ),
   workers: z.int().min(0).max(64).default(1).describe('Threads that load and augment images; 0 loads in the main one.'),
   onCorrupt: z

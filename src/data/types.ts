@@ -92,6 +92,19 @@ export interface LoadedData {
   skipped: readonly string[];
 }
 
+/** An image file. */
+export interface ImageFile {
+  path: string;
+  label: number;
+}
+
+/** The image files of a split, in row order. */
+export interface ImageList {
+  /** What messages call it: a folder, or the file that lists them. */
+  folder: string;
+  files: readonly ImageFile[];
+}
+
 /** Called while images are decoded: `done` of `total` files of a split. */
 export type ReadProgress = (progress: { split: string; done: number; total: number }) => void;
 
@@ -99,6 +112,8 @@ export type ReadProgress = (progress: { split: string; done: number; total: numb
 export interface ReadContext {
   /** Folder for packed files. */
   cache: string;
+  /** Make packed files anew where there are any. Default: no. */
+  fresh?: boolean;
   onProgress: ReadProgress;
 }
 

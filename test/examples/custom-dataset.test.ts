@@ -114,7 +114,7 @@ test('what is wrong is told with the config', async () => {
       "…/run.yaml:1  data.name
       expected a file at …/missing.ts; there is none.",
       "…/run.yaml:1  data.name
-      expected one of digits, cifar10, cifar100, cinic10, inat2018, image-folder, blobs, moons, circles, or a path such as ./my-set.ts, got "cifar11". Did you mean "cifar10"?",
+      expected one of digits, cifar10, cifar100, cinic10, inat2018, image-folder, manifest, blobs, moons, circles, or a path such as ./my-set.ts, got "cifar11". Did you mean "cifar10"?",
       "--set data.options.foldr=x  data.options.foldr
       fashion-mnist has no option "foldr". Did you mean "folder"? Options: folder.",
       "--set data.options.folder=3  data.options.folder
@@ -127,7 +127,7 @@ test('what is wrong is told with the config', async () => {
 
 test('in code: the data set itself, not its path', async () => {
   expect(await messageOfError(() => describeData({ name: './my-set.ts' } as never))).toMatchInlineSnapshot(
-    `"data.name: expected one of digits, cifar10, cifar100, cinic10, inat2018, image-folder, blobs, moons, circles, or a data set made by defineDataset; got "./my-set.ts". In code import the module and pass what it exports."`,
+    `"data.name: expected one of digits, cifar10, cifar100, cinic10, inat2018, image-folder, manifest, blobs, moons, circles, or a data set made by defineDataset; got "./my-set.ts". In code import the module and pass what it exports."`,
   );
   const { default: set } = await import('../../examples/custom-dataset.ts');
   const { dataOptions } = await import('../../src/data/options.ts');

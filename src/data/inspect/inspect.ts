@@ -109,7 +109,7 @@ export async function inspectData(options: DataOptions, inspect: InspectOptions 
 }
 
 /** Codes of errors that say that there are no images yet. */
-const absent = new Set(['DATA_MISSING', 'DATA_READER']);
+const absent = new Set(['DATA_MISSING']);
 
 async function imagesOf(options: DataOptions, context: InspectOptions): Promise<DatasetImages | { missing: string }> {
   try {

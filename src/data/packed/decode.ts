@@ -1,9 +1,8 @@
 import type sharp from 'sharp';
 import { messageOf, TailmixError } from '../../errors.ts';
 import { badImage, inputUnreadable, wrongChannels, wrongSize } from '../errors.ts';
-import type { ClassFolders } from '../sets/class-folders.ts';
 import type { Shape } from '../transforms/augment.ts';
-import type { ReadProgress } from '../types.ts';
+import type { ImageFile, ImageList, ReadProgress } from '../types.ts';
 import { type BadImage, readImageFile } from './image-file.ts';
 import type { PackedRow } from './packed.ts';
 
@@ -40,7 +39,7 @@ export async function imageShape(path: string): Promise<Shape> {
 
 /** Decodes files to RGB, several at once, and yields them in their order. Orientation tags and alpha are ignored. */
 export async function* decodeFiles(
-  { folder, files }: ClassFolders,
+  { folder, files }: ImageList,
   options: DecodeOptions,
   onProgress: ReadProgress,
 ): AsyncGenerator<PackedRow> {
@@ -63,7 +62,7 @@ export async function* decodeFiles(
 
 async function decodeFile(
   open: typeof sharp,
-  { path, label }: ClassFolders['files'][number],
+  { path, label }: ImageFile,
   { shape, resize, onCorrupt }: DecodeOptions,
 ): Promise<PackedRow> {
   try {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { messageOf } from '../../errors.ts';
 import { defineDataset } from '../dataset.ts';
 import { badFile, datasetMissing, readFailed } from '../errors.ts';
-import { readClassFolders } from '../packed/pack-folders.ts';
+import { readClassFolders } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
 import type { DatasetInfo } from '../types.ts';
 import { readCifarFiles } from './cifar-binary.ts';

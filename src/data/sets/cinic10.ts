@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { defineDataset } from '../dataset.ts';
 import { datasetMissing } from '../errors.ts';
-import { readClassFolders } from '../packed/pack-folders.ts';
+import { readClassFolders } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
 import type { DatasetInfo } from '../types.ts';
 import { type ClassFolders, folderExists, listClassFolders } from './class-folders.ts';

@@ -2,17 +2,15 @@ import { createHash } from 'node:crypto';
 import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { extname, join, relative } from 'node:path';
 import { emptyFolder, folderLoop, folderMissing, noClasses, unknownClass } from '../errors.ts';
+import type { ImageList } from '../types.ts';
 
 /** File names that are images; the list of torchvision's ImageFolder. */
 const EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp']);
 
-/** The images of one split that lies in a folder per class. */
-export interface ClassFolders {
-  folder: string;
+/** The images of one split that lies in a folder per class: in class order, within a class sorted by path. */
+export interface ClassFolders extends ImageList {
   /** Sorted folder names, which is label order. */
   classes: string[];
-  /** In class order, within a class sorted by path. */
-  files: { path: string; label: number }[];
 }
 
 /** How the class folders of a split are read. */
@@ -103,6 +101,6 @@ function isFolder(folder: string, entry: Dirent): boolean {
 }
 
 /** As Python sorts strings, and whatever the locale. */
-function byCodePoint(a: string, b: string): number {
+export function byCodePoint(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

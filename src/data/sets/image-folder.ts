@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { defineDataset } from '../dataset.ts';
 import type { DataOptions } from '../options.ts';
-import { imageShape } from '../packed/decode.ts';
-import { readClassFolders } from '../packed/pack-folders.ts';
+import { shapeOf } from '../packed/image-size.ts';
+import { readClassFolders } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
 import type { Shape } from '../transforms/augment.ts';
 import type { ImageInfo } from '../types.ts';
@@ -42,19 +42,6 @@ function list(options: DataOptions): { train: ClassFolders; test: ClassFolders }
   const train = listClassFolders(join(root, 'train'));
   const held = folderExists(join(root, 'test')) || !folderExists(join(root, 'val')) ? 'test' : 'val';
   return { train, test: listClassFolders(join(root, held), { classes: train.classes, mayLackClasses: true }) };
-}
-
-/** The size asked for, else that of the first image (that can be read, where others are skipped). */
-async function shapeOf({ files }: ClassFolders, { imageSize, onCorrupt }: DataOptions): Promise<Shape> {
-  if (imageSize !== undefined) {
-    const [height, width] = typeof imageSize === 'number' ? [imageSize, imageSize] : imageSize;
-    return [height, width, 3];
-  }
-  for (const { path } of onCorrupt === 'skip' ? files : []) {
-    const shape = await imageShape(path).catch(() => null);
-    if (shape !== null) return shape;
-  }
-  return imageShape(files[0]!.path);
 }
 
 function infoOf({ classes }: ClassFolders, shape: Shape): ImageInfo {

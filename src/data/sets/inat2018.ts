@@ -1,19 +1,34 @@
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
+import { messageOf } from '../../errors.ts';
 import { defineDataset } from '../dataset.ts';
-import { badFile, datasetMissing, readerMissing } from '../errors.ts';
+import { badFile, datasetMissing, unknownCategory } from '../errors.ts';
+import type { DataOptions } from '../options.ts';
+import { sizeOf } from '../packed/image-size.ts';
+import { readListed } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
-import type { CountSummary, DatasetInfo } from '../types.ts';
+import type { CountSummary, DatasetInfo, ImageInfo, ImageList } from '../types.ts';
+import { type CocoImages, readCoco } from './coco.ts';
+import { forgetListings, readListing } from './listing.ts';
 
 const CLASSES = 8142;
-const ANNOTATIONS = 'train2018.json';
+const SIDE = 224;
+const NAMES = 'categories.json';
 
-const published: CountSummary = { total: 437_513, largest: 1000, smallest: 2, source: ANNOTATIONS };
+const options = z.strictObject({
+  train: z.string().min(1).default('train2018.json').describe('Annotations of the training images.'),
+  val: z.string().min(1).default('val2018.json').describe('Annotations of the images that a run is evaluated on.'),
+});
+type Options = z.output<typeof options>;
+
+const published: CountSummary = { total: 437_513, largest: 1000, smallest: 2, source: 'train2018.json' };
 
 const info: DatasetInfo = {
   name: 'inat2018',
   classes: Array.from({ length: CLASSES }, (_, category) => String(category)),
-  shape: [224, 224, 3],
+  shape: [SIDE, SIDE, 3],
   mean: [0.466, 0.471, 0.38],
   std: [0.195, 0.194, 0.192],
   fullCounts: published,
@@ -22,54 +37,92 @@ const info: DatasetInfo = {
 
 /**
  * iNaturalist 2018 (Van Horn et al.): 437,513 images of 8,142 species, as unequal as they are; evaluated on the
- * validation split, three images of each. Classes are the category numbers. How many images each has stands in
- * `train2018.json` alone, so without that file a plan says the published total and range. Mean and standard deviation
- * are those of Park et al. 2022.
- *
- * Missing so far: the images themselves ({@link readerMissing}), and the transforms of the papers beyond the flip.
+ * validation split, three images of each. Annotations as in COCO name JPEG files below their folder; label order is the
+ * order of category numbers. How many images each class has stands in `train2018.json` alone, so without that file a
+ * plan says the published total and range. Mean and standard deviation are those of Park et al. 2022.
  */
 export const inat2018 = defineDataset({
   name: 'inat2018',
+  options,
   profile: 'none',
   augment: [{ name: 'flip', probability: 0.5 }],
-  async describe({ root }) {
-    const folder = find(dataRoot(root));
-    return folder === null ? info : { ...info, fullCounts: await countAnnotations(join(folder, ANNOTATIONS)) };
+  async describe(data) {
+    const folder = find(data);
+    if (folder === null) return { ...info, shape: sizeOf(data.imageSize ?? SIDE) };
+    const train = await readAnnotations(join(folder, data.options.train));
+    const fullCounts = train.categories.map(() => 0);
+    for (const label of train.labels) fullCounts[label]!++;
+    const empty = fullCounts.indexOf(0);
+    if (empty >= 0) throw badFile(train.path, 'images of every category', `none of "${train.categories[empty]!.name}"`);
+    const val = join(folder, data.options.val);
+    const testCount = existsSync(val) ? (await readAnnotations(val)).files.length : info.testCount;
+    return { ...(await infoOf(train, folder, data)), fullCounts, testCount };
   },
-  async read({ root }) {
-    const folder = find(dataRoot(root));
-    if (folder === null) throw datasetMissing('inat2018', dataRoot(root), layouts);
-    throw readerMissing('inat2018', folder);
+  async read(data, context) {
+    const folder = find(data);
+    const val = join(folder ?? '', data.options.val);
+    if (folder === null || !existsSync(val))
+      throw datasetMissing('inat2018', dataRoot(data.root), layouts(data.options));
+    const train = await readAnnotations(join(folder, data.options.train));
+    const test = await readAnnotations(val);
+    const labels = new Map(train.categories.map(({ id }, label) => [id, label]));
+    const decode = { shape: sizeOf(data.imageSize ?? SIDE), resize: true, onCorrupt: data.onCorrupt };
+    const list = (own: Annotations): ImageList => ({
+      folder: own.path,
+      files: own.files.map((file, row) => {
+        const { id } = own.categories[own.labels[row]!]!;
+        const label = labels.get(id);
+        if (label === undefined) throw unknownCategory(own.path, id, train.path);
+        return { path: join(folder, file), label };
+      }),
+    });
+    const source = ({ hash }: Annotations): string => `${folder}\0${train.hash}\0${hash}`;
+    const trainPart = await readListed('train', list(train), source(train), decode, context);
+    const testPart = await readListed('test', list(test), source(test), decode, context);
+    forgetListings();
+    return {
+      info: await infoOf(train, folder, data),
+      train: trainPart.split,
+      test: testPart.split,
+      skipped: [...trainPart.skipped, ...testPart.skipped],
+    };
   },
 });
 
-const layouts = [ANNOTATIONS, `inat2018/${ANNOTATIONS}`];
+const layouts = ({ train, val }: Options): string[] => [`${train} and ${val}`, `the same in inat2018/`];
 
 /** Looks in the root and in `inat2018/` below it. */
-function find(root: string): string | null {
-  return [root, join(root, 'inat2018')].find((folder) => existsSync(join(folder, ANNOTATIONS))) ?? null;
+function find({ root, options: { train } }: { root?: string | undefined; options: Options }): string | null {
+  const base = dataRoot(root);
+  return [base, join(base, 'inat2018')].find((folder) => existsSync(join(folder, train))) ?? null;
 }
 
-/** Longest text of a category in an annotation, with room for white space. */
-const OVERLAP = 64;
+type Annotations = CocoImages & { path: string; hash: string };
 
-/** Images of each category, `[8142]`. The file is searched piece by piece, not parsed: its `annotations` alone have the key. */
-async function countAnnotations(path: string): Promise<number[]> {
-  const counts = new Array<number>(CLASSES).fill(0);
-  let rest = '';
-  for await (const piece of createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 20 })) {
-    const text: string = rest + piece;
-    let end = 0;
-    // The character after the number shows that the number is whole.
-    for (const match of text.matchAll(/"category_id"\s*:\s*(\d+)(?=\D)/g)) {
-      const category = Number(match[1]);
-      if (category >= CLASSES) throw badFile(path, `categories below ${CLASSES}`, String(category));
-      counts[category]!++;
-      end = match.index + match[0].length;
-    }
-    rest = text.slice(Math.max(end, text.length - OVERLAP));
+async function readAnnotations(path: string): Promise<Annotations> {
+  const { value, hash } = await readListing(path, 'coco', () => readCoco(path));
+  return { ...value, path, hash };
+}
+
+/** Names of classes come from `categories.json` where it is: those of the annotations are obfuscated. */
+async function infoOf(
+  { categories }: Annotations,
+  folder: string,
+  { imageSize }: Pick<DataOptions, 'imageSize'>,
+): Promise<ImageInfo> {
+  const path = join(folder, NAMES);
+  const names = existsSync(path) ? await readNames(path) : new Map<number, string>();
+  const classes = categories.map(({ id, name }) => names.get(id) ?? name);
+  return { ...info, classes, shape: sizeOf(imageSize ?? SIDE) };
+}
+
+async function readNames(path: string): Promise<Map<number, string>> {
+  let list: unknown;
+  try {
+    list = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw badFile(path, 'JSON', messageOf(error));
   }
-  const empty = counts.indexOf(0);
-  if (empty >= 0) throw badFile(path, `annotations of all ${CLASSES} categories`, `none of category ${empty}`);
-  return counts;
+  if (!Array.isArray(list)) throw badFile(path, 'a list of categories', typeof list);
+  return new Map(list.map(({ id, name }: { id: number; name: string }) => [id, String(name)]));
 }

@@ -7,6 +7,7 @@ import { cinic10 } from './cinic10.ts';
 import { digits } from './digits.ts';
 import { imageFolder } from './image-folder.ts';
 import { inat2018 } from './inat2018.ts';
+import { manifest } from './manifest.ts';
 import { blobs, circles, moons } from './toys.ts';
 
 /** The built-in data sets by name. */
@@ -17,6 +18,7 @@ export const datasets: Readonly<Record<DatasetName, Dataset>> = {
   cinic10,
   inat2018,
   'image-folder': imageFolder,
+  manifest,
   blobs,
   moons,
   circles,

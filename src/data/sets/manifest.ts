@@ -1,0 +1,193 @@
+import { dirname, extname, isAbsolute, resolve, sep } from 'node:path';
+import { z } from 'zod';
+import { defineDataset } from '../dataset.ts';
+import { manifestFormat, manifestLacks, manifestRow } from '../errors.ts';
+import { shapeOf } from '../packed/image-size.ts';
+import { readListed } from '../packed/pack-images.ts';
+import { dataRoot } from '../root.ts';
+import type { ImageInfo, ImageList } from '../types.ts';
+import { byCodePoint } from './class-folders.ts';
+import { forgetListings, readListing } from './listing.ts';
+import { type OnRow, readLines, readSeparated } from './rows.ts';
+
+const column = (name: string, description: string) => z.string().min(1).default(name).describe(description);
+
+const options = z.strictObject({
+  file: z
+    .string()
+    .min(1)
+    .default('manifest.csv')
+    .describe('The manifest: `.csv`, `.tsv` or `.jsonl`; relative to the root.'),
+  images: z.string().min(1).optional().describe('Folder that paths are relative to. Default: that of the manifest.'),
+  columns: z
+    .strictObject({
+      path: column('path', 'Column with the path of an image.'),
+      label: column('label', 'Column with its class.'),
+      split: column('split', 'Column with its split.'),
+    })
+    .prefault({})
+    .describe('Names of the columns.'),
+  classes: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('Class names in label order. Default: the labels of train, as numbers if they all are, else as text.'),
+});
+type Options = z.output<typeof options>;
+
+/** Splits in the manifest; the first of the others that has a row is what a run is evaluated on. */
+const TRAIN = 'train';
+const HELD_OUT = ['test', 'val', 'valid', 'validation'];
+
+/**
+ * Any images, listed in one file with a line an image: path, label, split. Its classes are as unequal as they are unless
+ * a profile is asked for. Mean and standard deviation default to ImageNet's.
+ */
+export const manifest = defineDataset({
+  name: 'manifest',
+  options,
+  profile: 'none',
+  augment: [],
+  async describe(data) {
+    const { classes, train, test } = await open(data);
+    const fullCounts = classes.map(() => 0);
+    for (const { label } of train.files) fullCounts[label]!++;
+    return { ...infoOf(classes, await shapeOf(train, data)), fullCounts, testCount: test.files.length };
+  },
+  async read(data, context) {
+    const { classes, source, train, test } = await open(data);
+    const shape = await shapeOf(train, data);
+    const decode = { shape, resize: data.imageSize !== undefined, onCorrupt: data.onCorrupt };
+    const trainPart = await readListed('train', train, source, decode, context);
+    const testPart = await readListed('test', test, source, decode, context);
+    forgetListings();
+    return {
+      info: infoOf(classes, shape),
+      train: trainPart.split,
+      test: testPart.split,
+      skipped: [...trainPart.skipped, ...testPart.skipped],
+    };
+  },
+});
+
+const infoOf = (classes: readonly string[], shape: ImageInfo['shape']): ImageInfo => ({
+  name: 'manifest',
+  classes,
+  shape,
+  mean: [0.485, 0.456, 0.406],
+  std: [0.229, 0.224, 0.225],
+});
+
+/** What a manifest says. */
+interface Manifest {
+  classes: readonly string[];
+  /** Hash of the file and how it is read. */
+  source: string;
+  train: ImageList;
+  test: ImageList;
+}
+
+async function open({ root, options: own }: { root?: string | undefined; options: Options }): Promise<Manifest> {
+  const path = resolve(dataRoot(root), own.file);
+  const images = own.images === undefined ? dirname(path) : resolve(dataRoot(root), own.images);
+  const settings = JSON.stringify([images, own]);
+  const { value, hash } = await readListing(path, settings, () => readManifest(path, images, own));
+  const list = (files: ImageList['files']) => ({ folder: path, files });
+  return { classes: value.classes, source: `${settings}\0${hash}`, train: list(value.train), test: list(value.test) };
+}
+
+/** An image as its line has it. */
+interface Listed {
+  path: string;
+  label: string;
+  line: number;
+}
+
+async function readManifest(
+  path: string,
+  images: string,
+  { columns, classes: given }: Options,
+): Promise<{ classes: readonly string[]; train: ImageList['files']; test: ImageList['files'] }> {
+  const rows = new Map<string, Listed[]>([TRAIN, ...HELD_OUT].map((split) => [split, []]));
+  const names = [columns.path, columns.label, columns.split];
+  await readRows(path, names, (line, [file, label, split]) => {
+    if (file === '' || label === '') throw manifestRow(path, line, 'a path and a label', 'an empty one');
+    const own = rows.get(split!);
+    if (own === undefined) throw manifestRow(path, line, `a split of ${[...rows.keys()].join(', ')}`, `"${split}"`);
+    own.push({ path: isAbsolute(file!) ? file! : `${images}${sep}${file}`, label: label!, line });
+  });
+  const train = rows.get(TRAIN)!;
+  const held = HELD_OUT.find((split) => rows.get(split)!.length > 0);
+  if (train.length === 0) throw manifestLacks(path, 'rows with the split train', 'none');
+  if (held === undefined) throw manifestLacks(path, `rows with the split ${HELD_OUT.join(' or ')}`, 'none');
+  const classes = given ?? classesOf(train);
+  const labels = new Map(classes.map((name, label) => [name, label]));
+  const files = (own: readonly Listed[]): ImageList['files'] =>
+    own.map(({ path: file, label: name, line }) => {
+      const label = labels.get(name);
+      if (label === undefined)
+        throw manifestRow(path, line, given ? 'a class of data.options' : 'a class of train', `"${name}"`);
+      return { path: file, label };
+    });
+  const all = { classes, train: files(train), test: files(rows.get(held)!) };
+  const trained = new Set(all.train.map(({ label }) => label));
+  const empty = classes.find((_, label) => !trained.has(label));
+  if (empty !== undefined) throw manifestLacks(path, 'training images of every class', `none of "${empty}"`);
+  return all;
+}
+
+function classesOf(rows: readonly Listed[]): string[] {
+  const names = [...new Set(rows.map(({ label }) => label))];
+  const numeric = names.every((name) => /^(0|[1-9]\d*)$/.test(name));
+  return names.sort(numeric ? (a, b) => Number(a) - Number(b) : byCodePoint);
+}
+
+/** Calls with the named columns of each row. */
+async function readRows(path: string, names: readonly string[], onRow: OnRow): Promise<void> {
+  const extension = extname(path).toLowerCase();
+  if (extension === '.jsonl' || extension === '.ndjson') return readJsonLines(path, names, onRow);
+  if (extension !== '.csv' && extension !== '.tsv') throw manifestFormat(path);
+  const header = `a first line with ${names.join(', ')}`;
+  let places: number[] | null = null;
+  let width = 0;
+  await readSeparated(path, extension === '.csv' ? ',' : '\t', (line, fields) => {
+    if (places === null) {
+      width = fields.length;
+      places = names.map((name) => fields.indexOf(name));
+      const missing = names.filter((name) => !fields.includes(name));
+      if (missing.length > 0) throw manifestLacks(path, header, `one without ${missing.join(', ')}`);
+      return;
+    }
+    if (fields.length !== width)
+      throw manifestRow(path, line, `${width} fields, as the first line has`, String(fields.length));
+    onRow(
+      line,
+      places.map((place) => fields[place]!),
+    );
+  });
+  if (places === null) throw manifestLacks(path, header, 'an empty file');
+}
+
+async function readJsonLines(path: string, names: readonly string[], onRow: OnRow): Promise<void> {
+  await readLines(path, (line, text) => {
+    if (text.trim() === '') return;
+    const row = parseMap(text);
+    if (row === null) throw manifestRow(path, line, 'a JSON map', text.slice(0, 80));
+    const fields = names.map((name) => row[name]);
+    const wrong = fields.findIndex((field) => typeof field !== 'string' && typeof field !== 'number');
+    if (wrong >= 0) {
+      const got = JSON.stringify(fields[wrong]) ?? 'none';
+      throw manifestRow(path, line, `text or a number as ${names[wrong]}`, got);
+    }
+    onRow(line, fields.map(String));
+  });
+}
+
+function parseMap(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null;
+  } catch {
+    return null;
+  }
+}
