@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheUnwritable, nothingReadable } from '../errors.ts';
-import { type ClassFolders, fingerprint } from '../sets/class-folders.ts';
+import { type ClassFolders, fingerprint, statOf } from '../sets/class-folders.ts';
 import type { ImageList, ReadContext, Split } from '../types.ts';
 import { type DecodeOptions, decodeFiles } from './decode.ts';
 import { openPacked, type Packed, writePacked } from './packed.ts';
@@ -71,6 +70,6 @@ async function readPacked(
 
 /** Whether a file that was left out has come or changed since. */
 function isMended(path: string, skipped: readonly string[]): boolean {
-  const changedAt = (file: string): number => statSync(file, { throwIfNoEntry: false })?.ctimeMs ?? 0;
+  const changedAt = (file: string): number => statOf(file)?.ctimeMs ?? 0;
   return skipped.some((file) => changedAt(file) > changedAt(path));
 }

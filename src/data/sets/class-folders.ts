@@ -49,7 +49,7 @@ export function folderExists(path: string): boolean {
 }
 
 /** Null for what is not there, a link that leads nowhere, or to itself. */
-function statOf(path: string): Stats | null {
+export function statOf(path: string): Stats | null {
   try {
     return statSync(path);
   } catch {
