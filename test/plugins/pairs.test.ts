@@ -89,11 +89,11 @@ test('the runs below have every pair that goes together', () => {
   for (const pair of pairsOf(all)) expect(met.has(keyOf(pair)), keyOf(pair)).toBe(clash(...pair) === undefined);
 });
 
-test('they train two steps on 8×8 images', async () => {
-  for (const run of runs) {
+test.each(runs.map((run) => [run.map(nameOf).join(', '), run] as const))(
+  'two steps on 8×8 images: %s',
+  async (_, run) => {
     const { steps } = await recordRun(run, { step: 'eager' });
-    const named = run.map(nameOf).join(', ');
-    expect(steps, named).toHaveLength(2);
-    for (const { loss } of steps) expect(Number.isFinite(loss), named).toBe(true);
-  }
-});
+    expect(steps).toHaveLength(2);
+    for (const { loss } of steps) expect(Number.isFinite(loss)).toBe(true);
+  },
+);
