@@ -51,6 +51,7 @@ export async function openFit(preparation: Preparation, composition: Composition
   const loader = createLoader({
     shape: info.imageShape,
     augment: data.augment,
+    mean: data.info.mean,
     seed: info.seed,
     workers: settings.workers,
   });

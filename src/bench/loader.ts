@@ -1,6 +1,6 @@
 import { createLoader } from '../data/loader/loader.ts';
-import type { TransformOptions } from '../data/options.ts';
 import { splitSteps } from '../data/sampler.ts';
+import type { TransformOptions } from '../data/transforms/options.ts';
 import { median } from '../metrics/statistics.ts';
 import { randomStream } from '../random.ts';
 import { noiseData } from './noise.ts';

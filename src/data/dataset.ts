@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { DataOptions, ProfileName, TransformOptions } from './options.ts';
+import type { DataOptions, ProfileName } from './options.ts';
+import type { TransformOptions } from './transforms/options.ts';
 import type { DatasetImages, DatasetInfo, ReadContext, Split } from './types.ts';
 
 /** `data` as a data set gets it: with options of its own. */

@@ -197,3 +197,14 @@ export const nothingReadable = (folder: string, skipped: number): TailmixError =
 /** A packed file is not readable right after it was written. */
 export const cacheUnwritable = (path: string): TailmixError =>
   run('DATA_CACHE', `${path}: expected the packed file just written; it cannot be read back. Check the disk.`);
+
+/** A transform of colours, for images of another number of channels. */
+export const transformChannels = (name: string, got: number): TailmixError =>
+  config('DATA_AUGMENT', `data.augment: expected images of 3 channels for "${name}"; got ${got}. Take it out.`);
+
+/** Transforms that end below the size of the model's input. */
+export const transformSize = (got: readonly number[], expected: readonly number[]): TailmixError =>
+  config(
+    'DATA_AUGMENT',
+    `data.augment: expected images of at least ${expected.slice(0, 2).join(' x ')} pixels in the end; got ${got.slice(0, 2).join(' x ')}. Let random-resized-crop or pad-crop be last, or raise data.packSize.`,
+  );

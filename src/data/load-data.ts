@@ -5,6 +5,7 @@ import { fitLongTail, type Profile } from './profile.ts';
 import { packedRoot } from './root.ts';
 import { datasetOf } from './sets/registry.ts';
 import { concatenate, cutRows, drawRows, rowsByClass, subsetOf } from './subset.ts';
+import { shapesAfter } from './transforms/augment.ts';
 import type { CountSummary, DataPlan, DatasetImages, ImageInfo, LoadedData, ReadContext } from './types.ts';
 
 /**
@@ -61,12 +62,19 @@ export function drawSubsets(images: DatasetImages, options: DataOptions): Loaded
 }
 
 /** The plan of a set whose counts come with its data, without that data: all images, or nothing can be said. */
-function planUnread({ name }: ImageInfo, summary: CountSummary, options: DataOptions): Omit<DataPlan, 'info'> {
+function planUnread(info: ImageInfo, summary: CountSummary, options: DataOptions): Omit<DataPlan, 'info'> {
   const dataset = datasetOf(options);
-  const { profile = dataset.profile, validation, augment = dataset.augment } = options;
-  if (profile !== 'none') throw countsUnknown('profile', `"${profile}"`, name, summary.source);
-  if (validation > 0) throw countsUnknown('validation', String(validation), name, summary.source);
-  return { profile, classCounts: summary, validationPerClass: 0, augment };
+  const { profile = dataset.profile, validation } = options;
+  if (profile !== 'none') throw countsUnknown('profile', `"${profile}"`, info.name, summary.source);
+  if (validation > 0) throw countsUnknown('validation', String(validation), info.name, summary.source);
+  return { profile, classCounts: summary, validationPerClass: 0, augment: augmentOf(info, options) };
+}
+
+/** Transforms of training images; they, and none in evaluation, must end at the shape that the model takes. */
+function augmentOf({ shape, packShape = shape }: ImageInfo, options: DataOptions): DataPlan['augment'] {
+  const { augment = datasetOf(options).augment } = options;
+  for (const transforms of [augment, []]) shapesAfter(transforms, packShape, shape);
+  return augment;
 }
 
 /** What a run trains on, from the images per class. */
@@ -92,7 +100,7 @@ function plan(
     profile: profile.profile,
     classCounts,
     validationPerClass: perClass,
-    augment: options.augment ?? dataset.augment,
+    augment: augmentOf(info, options),
   };
 }
 

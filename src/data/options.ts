@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Dataset, isDataset } from './dataset.ts';
+import { transformOptions } from './transforms/options.ts';
 
 /** Data sets that ship with tailmix. */
 export const datasetNames = [
@@ -19,24 +20,6 @@ export type DatasetName = (typeof datasetNames)[number];
 /** Shapes of the training set: see {@link longTailCounts}. */
 export const profileNames = ['exp', 'step', 'none'] as const;
 export type ProfileName = (typeof profileNames)[number];
-
-const padCrop = z
-  .strictObject({
-    name: z.literal('pad-crop'),
-    padding: z.int().positive().default(4).describe('Pixels of zeros on each side before the crop.'),
-  })
-  .describe('Pads with zeros on all sides and cuts a window of the original size at a random place.');
-
-const flip = z
-  .strictObject({
-    name: z.literal('flip'),
-    probability: z.number().min(0).max(1).default(0.5).describe('Chance that an image is mirrored.'),
-  })
-  .describe('Mirrors left and right.');
-
-/** One entry of `data.augment`. */
-export const transformOptions = z.discriminatedUnion('name', [padCrop, flip]);
-export type TransformOptions = z.output<typeof transformOptions>;
 
 /** A path, as `use` of a plugin entry has it. */
 const ownModule = z
@@ -88,7 +71,7 @@ export const dataOptions = z.strictObject({
     .array(transformOptions)
     .optional()
     .describe(
-      'Transforms of training images, in order. Default: pad-crop and flip for cifar10, cifar100 and cinic10, flip for inat2018, else none.',
+      'Transforms of training images, in order. Default: pad-crop and flip for cifar10, cifar100 and cinic10, random-resized-crop and flip for inat2018, else none.',
     ),
   mean: perChannel.optional().describe('Mean per channel of pixels in 0…1. Default: that of the data set.'),
   std: z
@@ -100,7 +83,13 @@ export const dataOptions = z.strictObject({
     .union([z.int().positive(), z.tuple([z.int().positive(), z.int().positive()])])
     .optional()
     .describe(
-      'image-folder, manifest and inat2018: side in pixels, or [height, width], that images are scaled and centre-cropped to when packed. Default: all must have the size of the first; for inat2018 224.',
+      'image-folder, manifest and inat2018: side in pixels, or [height, width], that images are scaled and centre-cropped to when packed. Default: packSize, else all must have the size of the first; for inat2018 224.',
+    ),
+  packSize: z
+    .union([z.int().positive(), z.tuple([z.int().positive(), z.int().positive()])])
+    .optional()
+    .describe(
+      'image-folder, manifest and inat2018: size at which images are packed, for transforms that cut imageSize out of it; evaluation takes the centre. Default: imageSize; for inat2018 256 where neither is given.',
     ),
   workers: z.int().min(0).max(64).default(1).describe('Threads that load and augment images; 0 loads in the main one.'),
   onCorrupt: z

@@ -1,4 +1,6 @@
-import type { ProfileName, TransformOptions } from './options.ts';
+import type { ProfileName } from './options.ts';
+import type { Shape } from './transforms/augment.ts';
+import type { TransformOptions } from './transforms/options.ts';
 
 /** What is known of the images of a data set. */
 export interface ImageInfo {
@@ -7,6 +9,8 @@ export interface ImageInfo {
   classes: readonly string[];
   /** `[height, width, channels]` of one image, in pixels. */
   shape: readonly [number, number, number];
+  /** The same of what is packed, where transforms cut `shape` out of it. */
+  packShape?: readonly [number, number, number];
   /** Per channel, of pixel values scaled to 0…1. */
   mean: readonly number[];
   std: readonly number[];
@@ -45,9 +49,13 @@ export interface DataPlan {
 }
 
 /** Where the pixels of a split lie; plain data, so that a worker thread can open it too. */
-export type PixelSource =
+export type PixelSource = {
+  /** Of each image; default: the shape that the model takes. A larger one has its centre cut out. */
+  shape?: Shape;
+} & (
   | { kind: 'memory'; bytes: SharedArrayBuffer }
-  | { kind: 'file'; path: string /** Byte offset of image 0. */; offset: number };
+  | { kind: 'file'; path: string /** Byte offset of image 0. */; offset: number }
+);
 
 /** Images of one split: row i is `height × width × channels` uint8, at `i × bytesPerImage` of its source. */
 export interface Split {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { mirror, openAugment, padCrop, type Shape } from '../../src/data/transforms/augment.ts';
+import { openAugment, type Shape } from '../../src/data/transforms/augment.ts';
+import { mirror, padCrop } from '../../src/data/transforms/geometry.ts';
 
 const shape: Shape = [3, 3, 1];
 // biome-ignore format: a picture

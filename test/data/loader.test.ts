@@ -9,6 +9,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { createLoader, type LoaderOptions } from '../../src/data/loader/loader.ts';
 import { splitSteps } from '../../src/data/sampler.ts';
 import { openAugment } from '../../src/data/transforms/augment.ts';
+import { transformOptions } from '../../src/data/transforms/options.ts';
 import type { Loader, PixelSource, Split } from '../../src/data/types.ts';
 import { messageOfError } from '../support/message.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -89,6 +90,38 @@ describe('rows', () => {
       for (const [i, row] of indices.entries()) apply(images, row * BYTES, expected, i * BYTES, positions[i]!);
       expect(Buffer.compare(rows.images, expected)).toBe(0);
       rows.release();
+    }
+  });
+
+  test('of a larger size than the model takes: every transform alike with any number of workers; the centre without', async () => {
+    const stored = [8, 7, 3] as const;
+    const pixels = Uint8Array.from({ length: ROWS * 168 }, (_, i) => (i * 29) ^ (i >> 3));
+    const bytes = new SharedArrayBuffer(pixels.length);
+    new Uint8Array(bytes).set(pixels);
+    const split = splitOf({ kind: 'memory', bytes, shape: stored });
+    const path = join(await temporaryFolder(), 'images');
+    await writeFile(path, pixels);
+    const file = splitOf({ kind: 'file', path, offset: 0, shape: stored });
+    const every = ['color-jitter', 'pca-lighting', 'rand-augment', 'random-resized-crop', 'flip', 'cutout'];
+    const own = {
+      shape: [5, 4, 3] as const,
+      mean: [0.1, 0.2, 0.3],
+      augment: every.map((name) => transformOptions.parse(name === 'cutout' ? { name, size: 2 } : { name })),
+    };
+    const first = await digest(make({ ...own, workers: 0 }), split);
+    for (const workers of [1, 2, 3]) {
+      expect(await digest(make({ ...own, workers }), split)).toBe(first);
+      expect(await digest(make({ ...own, workers }), file)).toBe(first);
+    }
+    expect(await digest(make(own), split, 2)).not.toBe(first);
+    for await (const rows of make(own).load(split, steps, 1, false)) {
+      const row = steps[0]!.indices[0]!;
+      const expected = [1, 2, 3, 4, 5].flatMap((y) => [
+        ...pixels.subarray(row * 168 + (y * 7 + 1) * 3, row * 168 + (y * 7 + 5) * 3),
+      ]);
+      expect([...rows.images.subarray(0, 60)]).toEqual(expected);
+      rows.release();
+      break;
     }
   });
 

@@ -1,15 +1,18 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { internal, messageOf } from '../../errors.ts';
 import { readFailed, shortRead } from '../errors.ts';
-import type { TransformOptions } from '../options.ts';
 import { openAugment, type Shape } from '../transforms/augment.ts';
+import type { TransformOptions } from '../transforms/options.ts';
 import type { PixelSource, StepRows } from '../types.ts';
 
 /** What the rows of an epoch are made from. */
 export interface FillOptions {
   pixels: PixelSource;
+  /** Of what comes out. */
   shape: Shape;
   transforms: readonly TransformOptions[];
+  /** Mean colour of the data set, of pixels in 0…1. */
+  mean?: readonly number[] | undefined;
   seed: number;
   epoch: number;
 }
@@ -21,9 +24,11 @@ export interface Filler {
 }
 
 /** Opens the images of a split for one epoch. Runs in a worker thread or in the main one, with equal bytes. */
-export function openFiller({ pixels, shape, transforms, seed, epoch }: FillOptions): Filler {
-  const bytes = shape[0] * shape[1] * shape[2];
-  const augment = openAugment(transforms, shape, seed, epoch);
+export function openFiller({ pixels, shape, transforms, mean = [], seed, epoch }: FillOptions): Filler {
+  const stored = pixels.shape ?? shape;
+  const bytes = stored[0] * stored[1] * stored[2];
+  const bytesOut = shape[0] * shape[1] * shape[2];
+  const augment = openAugment(transforms, stored, seed, epoch, { target: shape, mean });
   if (pixels.kind === 'memory') {
     const source = new Uint8Array(pixels.bytes);
     return {
@@ -31,7 +36,7 @@ export function openFiller({ pixels, shape, transforms, seed, epoch }: FillOptio
         for (let i = 0; i < indices.length; i++) {
           const from = indices[i]! * bytes;
           if (!(from >= 0 && from + bytes <= source.length)) throw internal(`row ${indices[i]} is not in the split`);
-          augment(source, from, target, i * bytes, positions[i]!);
+          augment(source, from, target, i * bytesOut, positions[i]!);
         }
       },
       close() {},
@@ -45,7 +50,7 @@ export function openFiller({ pixels, shape, transforms, seed, epoch }: FillOptio
       for (let i = 0; i < indices.length; i++) {
         const read = attempt(path, () => readSync(file, image, 0, bytes, offset + indices[i]! * bytes));
         if (read !== bytes) throw shortRead(path, indices[i]!, bytes, read);
-        augment(image, 0, target, i * bytes, positions[i]!);
+        augment(image, 0, target, i * bytesOut, positions[i]!);
       }
     },
     close: () => closeSync(file),

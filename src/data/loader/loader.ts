@@ -1,6 +1,6 @@
 import { internal } from '../../errors.ts';
-import type { TransformOptions } from '../options.ts';
 import type { Shape } from '../transforms/augment.ts';
+import type { TransformOptions } from '../transforms/options.ts';
 import type { LoadedRows, Loader, Split, StepRows } from '../types.ts';
 import { openFiller } from './fill.ts';
 import { JOB, type Job, STATE, wakeWorkers } from './ring.ts';
@@ -8,10 +8,12 @@ import { startThreads } from './threads.ts';
 
 /** What a loader must know. */
 export interface LoaderOptions {
-  /** `[height, width, channels]` of every image. */
+  /** `[height, width, channels]` of every image that comes out. */
   shape: Shape;
   /** Transforms of augmented loads, in order. */
   augment: readonly TransformOptions[];
+  /** Mean colour of the data set, of pixels in 0…1. */
+  mean?: readonly number[];
   /** Seed of the run; augmentation is a function of (seed, epoch, position, image). */
   seed: number;
   /** Threads; 0 loads in the main one. Default 1. */
@@ -31,7 +33,7 @@ export function createLoader(options: LoaderOptions): Loader {
   return workers === 0 ? createMainThreadLoader(options) : createThreadedLoader(options, workers);
 }
 
-function createMainThreadLoader({ shape, augment, seed }: LoaderOptions): Loader {
+function createMainThreadLoader({ shape, augment, mean, seed }: LoaderOptions): Loader {
   const bytes = shape[0] * shape[1] * shape[2];
   let waitMs = 0;
   return {
@@ -39,7 +41,14 @@ function createMainThreadLoader({ shape, augment, seed }: LoaderOptions): Loader
       return waitMs;
     },
     async *load(split, steps, epoch, augmented) {
-      const filler = openFiller({ pixels: split.pixels, shape, transforms: augmented ? augment : [], seed, epoch });
+      const filler = openFiller({
+        pixels: split.pixels,
+        shape,
+        transforms: augmented ? augment : [],
+        mean,
+        seed,
+        epoch,
+      });
       try {
         for (const step of steps) {
           const start = performance.now();
@@ -56,7 +65,10 @@ function createMainThreadLoader({ shape, augment, seed }: LoaderOptions): Loader
   };
 }
 
-function createThreadedLoader({ shape, augment, seed, prefetch, program }: LoaderOptions, workers: number): Loader {
+function createThreadedLoader(
+  { shape, augment, mean, seed, prefetch, program }: LoaderOptions,
+  workers: number,
+): Loader {
   const bytes = shape[0] * shape[1] * shape[2];
   const slotCount = prefetch ?? Math.max(4, 2 * workers);
   const threads = startThreads(workers, program);
@@ -89,6 +101,7 @@ function createThreadedLoader({ shape, augment, seed, prefetch, program }: Loade
       shape,
       pixels: split.pixels,
       transforms: augmented ? augment : [],
+      mean,
       ...shareSteps(steps),
     };
     try {

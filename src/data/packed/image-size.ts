@@ -1,20 +1,51 @@
 import type { DataOptions } from '../options.ts';
 import type { Shape } from '../transforms/augment.ts';
-import type { ImageList } from '../types.ts';
-import { imageShape } from './decode.ts';
+import type { ImageInfo, ImageList } from '../types.ts';
+import { type DecodeOptions, imageShape } from './decode.ts';
+
+type Size = number | [number, number];
 
 /** An option that is a side or `[height, width]`, as the shape of an RGB image. */
-export function sizeOf(size: NonNullable<DataOptions['imageSize']>): Shape {
+function sizeOf(size: Size): Shape {
   const [height, width] = typeof size === 'number' ? [size, size] : size;
   return [height, width, 3];
 }
 
-/** The size asked for, else that of the first image (that can be read, where others are skipped). */
-export async function shapeOf(
-  { files }: ImageList,
-  { imageSize, onCorrupt }: Pick<DataOptions, 'imageSize' | 'onCorrupt'>,
-): Promise<Shape> {
-  if (imageSize !== undefined) return sizeOf(imageSize);
+/** Sizes of images that are packed: what the model takes, and what is kept where that is another. */
+export type Sizes = Pick<ImageInfo, 'shape' | 'packShape'>;
+
+/** The sizes asked for; without any, that of the first image (that can be read, where others are skipped). */
+export async function sizesOf(
+  list: ImageList,
+  options: Pick<DataOptions, 'imageSize' | 'packSize' | 'onCorrupt'>,
+): Promise<Sizes> {
+  return givenSizes(options) ?? { shape: await firstShape(list, options.onCorrupt) };
+}
+
+/** The sizes asked for, if any. */
+export function givenSizes({
+  imageSize,
+  packSize,
+}: {
+  imageSize?: Size | undefined;
+  packSize?: Size | undefined;
+}): Sizes | null {
+  const size = imageSize ?? packSize;
+  if (size === undefined) return null;
+  return { shape: sizeOf(size), ...(packSize !== undefined && { packShape: sizeOf(packSize) }) };
+}
+
+/** How images become rows of these sizes. */
+export const decodeOptions = (
+  { shape, packShape }: Sizes,
+  { imageSize, packSize, onCorrupt }: Pick<DataOptions, 'imageSize' | 'packSize' | 'onCorrupt'>,
+): DecodeOptions => ({
+  shape: packShape ?? shape,
+  resize: imageSize !== undefined || packSize !== undefined,
+  onCorrupt,
+});
+
+async function firstShape({ files }: ImageList, onCorrupt: DataOptions['onCorrupt']): Promise<Shape> {
   for (const { path } of onCorrupt === 'skip' ? files : []) {
     const shape = await imageShape(path).catch(() => null);
     if (shape !== null) return shape;

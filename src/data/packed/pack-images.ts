@@ -58,7 +58,10 @@ async function readPacked(
   const left = new Set(metadata.skipped);
   const files = list.files.map((file) => file.path).filter((file) => !left.has(file));
   const unreadable = metadata.skipped.map((file, i) => ({ path: file, reason: metadata.reasons?.[i] ?? '' }));
-  return { split: { name, labels, pixels, files, unreadable }, skipped: metadata.skipped };
+  return {
+    split: { name, labels, pixels: { ...pixels, shape: metadata.shape }, files, unreadable },
+    skipped: metadata.skipped,
+  };
 
   async function pack(): Promise<Packed> {
     await writePacked(path, { key, shape: options.shape }, decodeFiles(list, options, onProgress));

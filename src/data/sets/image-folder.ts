@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import { defineDataset } from '../dataset.ts';
 import type { DataOptions } from '../options.ts';
-import { shapeOf } from '../packed/image-size.ts';
+import { decodeOptions, type Sizes, sizesOf } from '../packed/image-size.ts';
 import { readClassFolders } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
-import type { Shape } from '../transforms/augment.ts';
 import type { ImageInfo } from '../types.ts';
 import { type ClassFolders, folderExists, listClassFolders } from './class-folders.ts';
 
@@ -20,16 +19,16 @@ export const imageFolder = defineDataset({
     const { train, test } = list(options);
     const fullCounts = train.classes.map(() => 0);
     for (const { label } of train.files) fullCounts[label]!++;
-    return { ...infoOf(train, await shapeOf(train, options)), fullCounts, testCount: test.files.length };
+    return { ...infoOf(train, await sizesOf(train, options)), fullCounts, testCount: test.files.length };
   },
   async read(options, context) {
     const { train, test } = list(options);
-    const shape = await shapeOf(train, options);
-    const decode = { shape, resize: options.imageSize !== undefined, onCorrupt: options.onCorrupt };
+    const sizes = await sizesOf(train, options);
+    const decode = decodeOptions(sizes, options);
     const trainPart = await readClassFolders('train', train, decode, context);
     const testPart = await readClassFolders('test', test, decode, context);
     return {
-      info: infoOf(train, shape),
+      info: infoOf(train, sizes),
       train: trainPart.split,
       test: testPart.split,
       skipped: [...trainPart.skipped, ...testPart.skipped],
@@ -44,6 +43,6 @@ function list(options: DataOptions): { train: ClassFolders; test: ClassFolders }
   return { train, test: listClassFolders(join(root, held), { classes: train.classes, mayLackClasses: true }) };
 }
 
-function infoOf({ classes }: ClassFolders, shape: Shape): ImageInfo {
-  return { name: 'image-folder', classes, shape, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+function infoOf({ classes }: ClassFolders, sizes: Sizes): ImageInfo {
+  return { name: 'image-folder', classes, ...sizes, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 }

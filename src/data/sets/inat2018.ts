@@ -6,7 +6,7 @@ import { messageOf } from '../../errors.ts';
 import { defineDataset } from '../dataset.ts';
 import { badFile, datasetMissing, unknownCategory } from '../errors.ts';
 import type { DataOptions } from '../options.ts';
-import { sizeOf } from '../packed/image-size.ts';
+import { decodeOptions, givenSizes, type Sizes } from '../packed/image-size.ts';
 import { readListed } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
 import type { CountSummary, DatasetInfo, ImageInfo, ImageList } from '../types.ts';
@@ -15,6 +15,7 @@ import { forgetListings, readListing } from './listing.ts';
 
 const CLASSES = 8142;
 const SIDE = 224;
+const PACKED = 256;
 const NAMES = 'categories.json';
 
 const options = z.strictObject({
@@ -45,10 +46,13 @@ export const inat2018 = defineDataset({
   name: 'inat2018',
   options,
   profile: 'none',
-  augment: [{ name: 'flip', probability: 0.5 }],
+  augment: [
+    { name: 'random-resized-crop', scale: [0.08, 1], ratio: [3 / 4, 4 / 3] },
+    { name: 'flip', probability: 0.5 },
+  ],
   async describe(data) {
     const folder = find(data);
-    if (folder === null) return { ...info, shape: sizeOf(data.imageSize ?? SIDE) };
+    if (folder === null) return { ...info, ...sizes(data) };
     const train = await readAnnotations(join(folder, data.options.train));
     const fullCounts = train.categories.map(() => 0);
     for (const label of train.labels) fullCounts[label]!++;
@@ -66,7 +70,7 @@ export const inat2018 = defineDataset({
     const train = await readAnnotations(join(folder, data.options.train));
     const test = await readAnnotations(val);
     const labels = new Map(train.categories.map(({ id }, label) => [id, label]));
-    const decode = { shape: sizeOf(data.imageSize ?? SIDE), resize: true, onCorrupt: data.onCorrupt };
+    const decode = { ...decodeOptions(sizes(data), data), resize: true };
     const list = (own: Annotations): ImageList => ({
       folder: own.path,
       files: own.files.map((file, row) => {
@@ -97,6 +101,9 @@ function find({ root, options: { train } }: { root?: string | undefined; options
   return [base, join(base, 'inat2018')].find((folder) => existsSync(join(folder, train))) ?? null;
 }
 
+const sizes = (data: Pick<DataOptions, 'imageSize' | 'packSize'>): Sizes =>
+  givenSizes(data) ?? givenSizes({ imageSize: SIDE, packSize: PACKED })!;
+
 type Annotations = CocoImages & { path: string; hash: string };
 
 async function readAnnotations(path: string): Promise<Annotations> {
@@ -108,12 +115,12 @@ async function readAnnotations(path: string): Promise<Annotations> {
 async function infoOf(
   { categories }: Annotations,
   folder: string,
-  { imageSize }: Pick<DataOptions, 'imageSize'>,
+  data: Pick<DataOptions, 'imageSize' | 'packSize'>,
 ): Promise<ImageInfo> {
   const path = join(folder, NAMES);
   const names = existsSync(path) ? await readNames(path) : new Map<number, string>();
   const classes = categories.map(({ id, name }) => names.get(id) ?? name);
-  return { ...info, classes, shape: sizeOf(imageSize ?? SIDE) };
+  return { ...info, classes, ...sizes(data) };
 }
 
 async function readNames(path: string): Promise<Map<number, string>> {

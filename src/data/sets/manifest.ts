@@ -2,7 +2,7 @@ import { dirname, extname, isAbsolute, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { defineDataset } from '../dataset.ts';
 import { manifestFormat, manifestLacks, manifestRow } from '../errors.ts';
-import { shapeOf } from '../packed/image-size.ts';
+import { decodeOptions, type Sizes, sizesOf } from '../packed/image-size.ts';
 import { readListed } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
 import type { ImageInfo, ImageList } from '../types.ts';
@@ -52,17 +52,17 @@ export const manifest = defineDataset({
     const { classes, train, test } = await open(data);
     const fullCounts = classes.map(() => 0);
     for (const { label } of train.files) fullCounts[label]!++;
-    return { ...infoOf(classes, await shapeOf(train, data)), fullCounts, testCount: test.files.length };
+    return { ...infoOf(classes, await sizesOf(train, data)), fullCounts, testCount: test.files.length };
   },
   async read(data, context) {
     const { classes, source, train, test } = await open(data);
-    const shape = await shapeOf(train, data);
-    const decode = { shape, resize: data.imageSize !== undefined, onCorrupt: data.onCorrupt };
+    const sizes = await sizesOf(train, data);
+    const decode = decodeOptions(sizes, data);
     const trainPart = await readListed('train', train, source, decode, context);
     const testPart = await readListed('test', test, source, decode, context);
     forgetListings();
     return {
-      info: infoOf(classes, shape),
+      info: infoOf(classes, sizes),
       train: trainPart.split,
       test: testPart.split,
       skipped: [...trainPart.skipped, ...testPart.skipped],
@@ -70,10 +70,10 @@ export const manifest = defineDataset({
   },
 });
 
-const infoOf = (classes: readonly string[], shape: ImageInfo['shape']): ImageInfo => ({
+const infoOf = (classes: readonly string[], sizes: Sizes): ImageInfo => ({
   name: 'manifest',
   classes,
-  shape,
+  ...sizes,
   mean: [0.485, 0.456, 0.406],
   std: [0.229, 0.224, 0.225],
 });

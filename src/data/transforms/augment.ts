@@ -1,5 +1,9 @@
 import { randomField } from '../../random.ts';
-import type { TransformOptions } from '../options.ts';
+import { transformChannels, transformSize } from '../errors.ts';
+import { colourPass } from './colour-transforms.ts';
+import { copyImage, cover, cropWindow, mirror, padCrop } from './geometry.ts';
+import type { TransformOptions } from './options.ts';
+import { type Box, openResample } from './resample.ts';
 
 /** `[height, width, channels]`. */
 export type Shape = readonly [number, number, number];
@@ -7,98 +11,66 @@ export type Shape = readonly [number, number, number];
 /** Reads one uint8 image at `source[from]`, writes it at `target[to]`; `position` is its place in the epoch's list. */
 export type Augment = (source: Uint8Array, from: number, target: Uint8Array, to: number, position: number) => void;
 
+/** Uniform in [0, 1): number `draw` of the image at a position. */
+export type Draw = (position: number, draw: number) => number;
+
+/** What transforms must know beside the image. */
+interface AugmentOptions {
+  /** Shape that comes out. Default: that which goes in. */
+  target?: Shape;
+  /** Mean colour of the data set, of pixels in 0…1. */
+  mean?: readonly number[];
+}
+
+const NEEDS_RGB: ReadonlySet<string> = new Set(['color-jitter', 'pca-lighting', 'rand-augment']);
+
 /**
- * Cuts a window of the image's own size out of the image padded with zeros.
+ * The shape after each transform of a list; what does not become `target` so has its centre cut out at the end.
  *
- * @param top - first row of the window in the padded image, 0…2·padding
- * @param left - first column, 0…2·padding
+ * @throws {TailmixError} DATA_AUGMENT where the result is smaller than `target`, or a transform needs other channels
  */
-export function padCrop(
-  source: Uint8Array,
-  from: number,
-  target: Uint8Array,
-  to: number,
-  [height, width, channels]: Shape,
-  { padding, top, left }: { padding: number; top: number; left: number },
-): void {
-  const rowBytes = width * channels;
-  const down = top - padding;
-  const right = (left - padding) * channels;
-  const firstRow = Math.min(height, Math.max(0, -down));
-  const endRow = Math.max(firstRow, Math.min(height, height - down));
-  target.fill(0, to, to + firstRow * rowBytes);
-  target.fill(0, to + endRow * rowBytes, to + height * rowBytes);
-  const first = to + firstRow * rowBytes;
-  const end = to + endRow * rowBytes;
-  if (Math.abs(right) >= rowBytes || first === end) {
-    target.fill(0, first, end);
-    return;
-  }
-  // All rows in one copy (four times as fast as row by row); what ran over into a neighbouring row is blackened.
-  const read = from + (firstRow + down) * rowBytes + Math.max(0, right);
-  const bytes = end - first - Math.abs(right);
-  target.set(source.subarray(read, read + bytes), first + Math.max(0, -right));
-  const black = right < 0 ? 0 : rowBytes - right;
-  for (let row = first + black; row < end; row += rowBytes) {
-    for (let i = row; i < row + Math.abs(right); i++) target[i] = 0;
-  }
-}
-
-/** Mirrors left and right. */
-export function mirror(
-  source: Uint8Array,
-  from: number,
-  target: Uint8Array,
-  to: number,
-  [height, width, channels]: Shape,
-): void {
-  const rowBytes = width * channels;
-  for (let y = 0; y < height; y++) {
-    let read = from + (y + 1) * rowBytes - channels;
-    let write = to + y * rowBytes;
-    const end = write + rowBytes;
-    if (channels === 3) {
-      // Twice as fast as the loop over channels.
-      for (; write < end; write += 3, read -= 3) {
-        target[write] = source[read]!;
-        target[write + 1] = source[read + 1]!;
-        target[write + 2] = source[read + 2]!;
-      }
-    } else {
-      for (; write < end; read -= channels) {
-        for (let c = 0; c < channels; c++) target[write++] = source[read + c]!;
-      }
-    }
-  }
-}
-
-/** Copies an image. */
-export function copyImage(source: Uint8Array, from: number, target: Uint8Array, to: number, bytes: number): void {
-  target.set(source.subarray(from, from + bytes), to);
+export function shapesAfter(transforms: readonly TransformOptions[], shape: Shape, target: Shape): Shape[] {
+  let now = shape;
+  const shapes = transforms.map((options) => {
+    if (NEEDS_RGB.has(options.name) && shape[2] !== 3) throw transformChannels(options.name, shape[2]);
+    if (options.name === 'resize') {
+      const [height, width] = typeof options.size === 'number' ? [options.size, options.size] : options.size;
+      now = [height, width, shape[2]];
+    } else if (options.name === 'pad-crop' || options.name === 'random-resized-crop') now = target;
+    return now;
+  });
+  if (now[0] < target[0] || now[1] < target[1]) throw transformSize(now, target);
+  return shapes;
 }
 
 /**
  * The transforms of an epoch as one function. What it does to an image depends on (seed, epoch, position, image) alone;
- * each transform draws from a field of its own name, so that adding one shifts no other's draws.
+ * each transform draws from a field of its own name, so that adding one shifts no other's draws. An image that is larger
+ * than the target in the end has its centre cut out: without transforms, that of evaluation.
  *
- * @param shape - of every image; all transforms keep it
+ * @param shape - of every image that goes in
  */
 export function openAugment(
   transforms: readonly TransformOptions[],
   shape: Shape,
   seed: number,
   epoch: number,
+  { target: final = shape, mean = [] }: AugmentOptions = {},
 ): Augment {
-  const bytes = shape[0] * shape[1] * shape[2];
   const used = new Map<string, number>();
-  const passes = transforms.map((options) => {
+  const shapes = shapesAfter(transforms, shape, final);
+  const passes = transforms.map((options, i) => {
     const occurrence = used.get(options.name) ?? 0;
     used.set(options.name, occurrence + 1);
-    return openTransform(options, shape, randomField(seed, 'augment', options.name, occurrence, epoch));
+    const random = randomField(seed, 'augment', options.name, occurrence, epoch);
+    return openTransform(options, shapes[i - 1] ?? shape, shapes[i]!, random, mean);
   });
-  if (passes.length === 0) return (source, from, target, to) => copyImage(source, from, target, to, bytes);
+  const end = shapes.at(-1) ?? shape;
+  if (bytesOf(end) !== bytesOf(final) || end[0] !== final[0]) passes.push(centreCrop(end, final));
+  if (passes.length === 0) return (source, from, target, to) => copyImage(source, from, target, to, bytesOf(shape));
   const last = passes.pop()!;
-  const scratch = [new Uint8Array(bytes), new Uint8Array(bytes)] as const;
+  const room = Math.max(...[shape, ...shapes].map(bytesOf));
+  const scratch = [new Uint8Array(room), new Uint8Array(room)] as const;
   return (source, from, target, to, position) => {
     let image = source;
     let at = from;
@@ -112,23 +84,97 @@ export function openAugment(
   };
 }
 
-function openTransform(options: TransformOptions, shape: Shape, random: ReturnType<typeof randomField>): Augment {
+const bytesOf = ([height, width, channels]: Shape): number => height * width * channels;
+
+function centreCrop(shape: Shape, [height, width]: Shape): Augment {
+  const window = { top: (shape[0] - height) >> 1, left: (shape[1] - width) >> 1, height, width };
+  return (source, from, target, to) => cropWindow(source, from, target, to, shape, window);
+}
+
+function openTransform(
+  options: TransformOptions,
+  shape: Shape,
+  after: Shape,
+  random: Draw,
+  mean: readonly number[],
+): Augment {
   switch (options.name) {
     case 'pad-crop': {
       const { padding } = options;
-      const places = 2 * padding + 1;
+      const [height, width] = after;
+      const [down, right] = [shape[0] + 2 * padding - height + 1, shape[1] + 2 * padding - width + 1];
+      const same = shape[0] === height && shape[1] === width;
       return (source, from, target, to, position) => {
-        const top = Math.floor(random(position, 0) * places);
-        const left = Math.floor(random(position, 1) * places);
-        padCrop(source, from, target, to, shape, { padding, top, left });
+        const top = Math.floor(random(position, 0) * down);
+        const left = Math.floor(random(position, 1) * right);
+        if (same) padCrop(source, from, target, to, shape, { padding, top, left });
+        else cropWindow(source, from, target, to, shape, { top: top - padding, left: left - padding, height, width });
       };
     }
     case 'flip': {
-      const bytes = shape[0] * shape[1] * shape[2];
+      const bytes = bytesOf(shape);
       return (source, from, target, to, position) => {
         if (random(position, 0) < options.probability) mirror(source, from, target, to, shape);
         else copyImage(source, from, target, to, bytes);
       };
     }
+    case 'resize': {
+      const resample = openResample(shape, after);
+      const box = { top: 0, left: 0, height: shape[0], width: shape[1] };
+      return (source, from, target, to) => resample(source, from, box, target, to);
+    }
+    case 'random-resized-crop': {
+      const resample = openResample(shape, after);
+      return (source, from, target, to, position) =>
+        resample(
+          source,
+          from,
+          drawBox(shape, options, (draw) => random(position, draw)),
+          target,
+          to,
+        );
+    }
+    case 'cutout': {
+      const bytes = bytesOf(shape);
+      const colour = Array.from({ length: shape[2] }, (_, c) => Math.round(255 * (mean[c] ?? 0)));
+      return (source, from, target, to, position) => {
+        copyImage(source, from, target, to, bytes);
+        for (let i = 0; i < options.count; i++) {
+          const y = Math.floor(random(position, 2 * i) * shape[0]);
+          const x = Math.floor(random(position, 2 * i + 1) * shape[1]);
+          cover(target, to, shape, { y, x, size: options.size, colour });
+        }
+      };
+    }
+    default:
+      return colourPass(options, shape, random);
   }
+}
+
+/** Times that a box is drawn anew when it does not fit. */
+const TRIES = 10;
+
+/**
+ * A random part of an image: its area a uniform share of the whole, its ratio log-uniform; where none fits, the largest
+ * centred one whose ratio is within the limits.
+ */
+export function drawBox(
+  [height, width]: Shape,
+  { scale, ratio }: { scale: readonly [number, number]; ratio: readonly [number, number] },
+  random: (draw: number) => number,
+): Box {
+  const [low, high] = [Math.log(ratio[0]), Math.log(ratio[1])];
+  for (let i = 0; i < 4 * TRIES; i += 4) {
+    const area = height * width * (scale[0] + random(i) * (scale[1] - scale[0]));
+    const aspect = Math.exp(low + random(i + 1) * (high - low));
+    const [w, h] = [Math.round(Math.sqrt(area * aspect)), Math.round(Math.sqrt(area / aspect))];
+    if (w < 1 || h < 1 || w > width || h > height) continue;
+    const top = Math.floor(random(i + 2) * (height - h + 1));
+    const left = Math.floor(random(i + 3) * (width - w + 1));
+    return { top, left, height: h, width: w };
+  }
+  const own = width / height;
+  const w = own > ratio[1] ? Math.max(1, Math.round(height * ratio[1])) : width;
+  const h = own < ratio[0] ? Math.max(1, Math.round(width / ratio[0])) : height;
+  return { top: (height - h) >> 1, left: (width - w) >> 1, height: h, width: w };
 }

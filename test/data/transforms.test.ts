@@ -1,0 +1,308 @@
+import { describe, expect, test } from 'vitest';
+import { describeData } from '../../src/data/load-data.ts';
+import { type DataInput, dataOptions } from '../../src/data/options.ts';
+import { drawBox, openAugment, type Shape } from '../../src/data/transforms/augment.ts';
+import {
+  addColour,
+  brighten,
+  type ColourOperation,
+  contrast,
+  lightingColour,
+  saturate,
+  turnHue,
+} from '../../src/data/transforms/colour.ts';
+import { affine, cover, cropWindow, type Matrix } from '../../src/data/transforms/geometry.ts';
+import { type TransformOptions, transformOptions } from '../../src/data/transforms/options.ts';
+import {
+  autoContrast,
+  equalize,
+  openOperations,
+  posterize,
+  rotation,
+  sharpen,
+  solarize,
+} from '../../src/data/transforms/rand-augment.ts';
+import { openResample } from '../../src/data/transforms/resample.ts';
+import reference from '../reference/transforms.json' with { type: 'json' };
+import { messageOfError } from '../support/message.ts';
+
+const bytesOf = ({ bytes }: { bytes: string }): Uint8Array => new Uint8Array(Buffer.from(bytes, 'base64'));
+const image = bytesOf(reference.image);
+const shape = reference.image.shape as unknown as Shape;
+const [height, width] = shape;
+
+/** Largest difference of two images, and the share of bytes that differ at all. */
+function difference(got: Uint8Array, expected: Uint8Array): { most: number; share: number } {
+  expect(got).toHaveLength(expected.length);
+  const each = Array.from(got, (value, i) => Math.abs(value - expected[i]!));
+  return { most: Math.max(...each), share: each.filter((value) => value > 0).length / each.length };
+}
+
+function changed(operation: ColourOperation): Uint8Array {
+  const padded = new Uint8Array(image.length + 6).fill(77);
+  padded.set(image, 3);
+  operation(padded, 3, height * width);
+  expect([...padded.subarray(0, 3), ...padded.subarray(-3)]).toEqual(Array(6).fill(77));
+  return padded.slice(3, -3);
+}
+
+describe('against Pillow and torchvision', () => {
+  test.each(Object.entries(reference.resize))('resize to %s', (_, expected) => {
+    const target = new Uint8Array(bytesOf(expected).length);
+    openResample(shape, expected.shape as unknown as Shape)(image, 0, { top: 0, left: 0, height, width }, target, 0);
+    expect(difference(target, bytesOf(expected)).most).toBeLessThanOrEqual(1);
+  });
+
+  test('a part, scaled: nothing outside it has a part; one function after the other', () => {
+    const resample = openResample(shape, [9, 12, 3]);
+    for (const { box, ...expected } of reference.crop) {
+      const [top, left, h, w] = box as [number, number, number, number];
+      const target = new Uint8Array(9 * 12 * 3);
+      resample(image, 0, { top, left, height: h, width: w }, target, 0);
+      expect(difference(target, bytesOf(expected)).most).toBeLessThanOrEqual(1);
+    }
+  });
+
+  test.each([
+    ['brightness', brighten],
+    ['contrast', contrast],
+    ['saturation', saturate],
+  ] as const)('%s', (name, operation) => {
+    for (const { factor, ...expected } of reference[name])
+      expect(difference(changed(operation(factor)), bytesOf(expected)).most, `${factor}`).toBeLessThanOrEqual(1);
+  });
+
+  test('hue', () => {
+    for (const { factor, ...expected } of reference.hue)
+      expect(difference(changed(turnHue(factor)), bytesOf(expected)).most, `${factor}`).toBeLessThanOrEqual(1);
+  });
+
+  test('lighting', () => {
+    for (const { coefficients, ...expected } of reference.lighting) {
+      const colour = lightingColour(coefficients as [number, number, number]);
+      expect(difference(changed(addColour(colour)), bytesOf(expected)).most).toBeLessThanOrEqual(1);
+    }
+  });
+
+  test('sharpness', () => {
+    for (const { factor, ...expected } of reference.sharpness) {
+      const target = new Uint8Array(image.length);
+      sharpen(image, 0, target, shape, factor);
+      expect(difference(target, bytesOf(expected)).most, `${factor}`).toBeLessThanOrEqual(1);
+    }
+  });
+
+  test('posterize, solarize, equalize to the byte; autocontrast, where torchvision rounds in float32, to 1', () => {
+    for (const { bits, ...expected } of reference.posterize)
+      expect(changed(posterize(bits))).toEqual(bytesOf(expected));
+    for (const { threshold, ...expected } of reference.solarize)
+      expect(changed(solarize(threshold))).toEqual(bytesOf(expected));
+    expect(changed(equalize)).toEqual(bytesOf(reference.equalize));
+    expect(difference(changed(autoContrast), bytesOf(reference.autoContrast)).most).toBeLessThanOrEqual(1);
+  });
+
+  test('shear, shift, rotation: but for pixels on an edge', () => {
+    const moved = (matrix: Matrix): Uint8Array => {
+      const target = new Uint8Array(image.length);
+      affine(image, 0, target, shape, matrix);
+      return target;
+    };
+    for (const { matrix, ...expected } of reference.affine)
+      expect(difference(moved(matrix as unknown as Matrix), bytesOf(expected)).share).toBeLessThan(0.01);
+    for (const { degrees, ...expected } of reference.rotate)
+      expect(difference(moved(rotation(shape, degrees)), bytesOf(expected)).share, `${degrees}`).toBeLessThan(0.01);
+  });
+
+  test('strengths of RandAugment', () => {
+    const applied = (magnitude: number, operation: number, sign = 1): Uint8Array => {
+      const target = new Uint8Array(image.length);
+      openOperations(shape, magnitude)[operation]!(sign)(image, 0, target);
+      return target;
+    };
+    for (const [step, strength] of Object.entries(reference.randAugment)) {
+      const magnitude = Number(step);
+      const moved = (matrix: Matrix): Uint8Array => {
+        const target = new Uint8Array(image.length);
+        affine(image, 0, target, shape, matrix);
+        return target;
+      };
+      const sharpened = new Uint8Array(image.length);
+      sharpen(image, 0, sharpened, shape, 1 + strength.Sharpness);
+      const expected = [
+        image,
+        moved([1, strength.ShearX, 0, 0, 1, 0]),
+        moved([1, 0, 0, strength.ShearY, 1, 0]),
+        moved([1, 0, -Math.trunc(strength.TranslateX), 0, 1, 0]),
+        moved([1, 0, 0, 0, 1, -Math.trunc(strength.TranslateY)]),
+        moved(rotation(shape, strength.Rotate)),
+        changed(brighten(1 + strength.Brightness)),
+        changed(saturate(1 + strength.Color)),
+        changed(contrast(1 + strength.Contrast)),
+        sharpened,
+        changed(posterize(strength.Posterize)),
+        changed(solarize(strength.Solarize)),
+        changed(autoContrast),
+        changed(equalize),
+      ];
+      for (const [i, pixels] of expected.entries()) {
+        const { most, share } = difference(applied(magnitude, i), pixels);
+        // Colours may round the other way, moved pixels lie on an edge.
+        if (i >= 6) expect(most, `${step}, operation ${i}`).toBeLessThanOrEqual(1);
+        else expect(share, `${step}, operation ${i}`).toBeLessThan(0.02);
+      }
+    }
+    expect(applied(9, 6, -1)).toEqual(changed(brighten(1 - 0.27)));
+  });
+});
+
+describe('one pixel worked by hand', () => {
+  const pixel = (operation: ColourOperation, ...values: number[]): number[] => {
+    const own = Uint8Array.from(values);
+    operation(own, 0, 1);
+    return [...own];
+  };
+
+  test('colours', () => {
+    expect(pixel(brighten(1.5), 10, 100, 200)).toEqual([15, 150, 255]);
+    expect(pixel(saturate(0), 255, 0, 0)).toEqual([76, 76, 76]);
+    expect(pixel(turnHue(1 / 3), 255, 0, 0)).toEqual([0, 255, 0]);
+    expect(pixel(turnHue(-1 / 3), 255, 0, 0)).toEqual([0, 0, 255]);
+    expect(pixel(addColour([0.1, 0, -1]), 0, 7, 7)).toEqual([26, 7, 0]);
+  });
+
+  test('the first component of lighting moves all channels alike', () => {
+    expect(lightingColour([1, 0, 0])).toEqual([-0.5675 * 0.2175, -0.5808 * 0.2175, -0.5836 * 0.2175]);
+  });
+});
+
+test('cropWindow takes what it covers, black elsewhere, and writes nothing else', () => {
+  const source = Uint8Array.of(99, 1, 2, 3, 4, 5, 6);
+  const cut = (top: number, left: number, h: number, w: number): number[] => {
+    const target = new Uint8Array(h * w + 2).fill(88);
+    cropWindow(source, 1, target, 1, [2, 3, 1], { top, left, height: h, width: w });
+    expect([target[0], target.at(-1)]).toEqual([88, 88]);
+    return [...target.subarray(1, -1)];
+  };
+  expect(cut(0, 1, 2, 2)).toEqual([2, 3, 5, 6]);
+  expect(cut(-1, -1, 2, 3)).toEqual([0, 0, 0, 0, 1, 2]);
+  expect(cut(1, 2, 2, 2)).toEqual([6, 0, 0, 0]);
+  expect(cut(5, 9, 1, 2)).toEqual([0, 0]);
+});
+
+test('cover clips at the border', () => {
+  const own = new Uint8Array(9).fill(1);
+  cover(own, 0, [3, 3, 1], { y: 0, x: 2, size: 3, colour: [5] });
+  expect([...own]).toEqual([1, 5, 5, 1, 5, 5, 1, 1, 1]);
+});
+
+describe('drawBox', () => {
+  const limits = { scale: [0.08, 1], ratio: [3 / 4, 4 / 3] } as const;
+
+  test('areas are uniform, ratios log-uniform, all inside', () => {
+    let state = 1;
+    const random = (): number => {
+      state = (state * 48271) % 0x7fffffff;
+      return state / 0x7fffffff;
+    };
+    const boxes = Array.from({ length: 4000 }, () => drawBox([400, 400, 3], limits, random));
+    const shares = boxes.map((box) => (box.height * box.width) / 160_000).sort((a, b) => a - b);
+    const logs = boxes.map((box) => Math.log(box.width / box.height));
+    expect(
+      boxes.every(({ top, left, height: h, width: w }) => top >= 0 && left >= 0 && top + h <= 400 && left + w <= 400),
+    ).toBe(true);
+    expect(shares[0]).toBeGreaterThan(0.079);
+    // Large parts of a strong ratio do not fit and are drawn anew.
+    expect(shares[2000]).toBeGreaterThan(0.45);
+    expect(shares[2000]).toBeLessThan(0.55);
+    expect(Math.max(...logs)).toBeLessThan(Math.log(4 / 3) + 0.03);
+    expect(Math.abs(logs.reduce((sum, log) => sum + log, 0) / 4000)).toBeLessThan(0.01);
+  });
+
+  test('where none fits, the largest in the middle whose ratio may be', () => {
+    expect(drawBox([10, 100, 3], { scale: [1, 1], ratio: [1, 1] }, () => 0.5)).toEqual({
+      top: 0,
+      left: 45,
+      height: 10,
+      width: 10,
+    });
+    expect(drawBox([100, 10, 3], { scale: [1, 1], ratio: [1, 2] }, () => 0.5)).toEqual({
+      top: 45,
+      left: 0,
+      height: 10,
+      width: 10,
+    });
+  });
+});
+
+describe('a list of transforms', () => {
+  const every = ['pad-crop', 'flip', 'random-resized-crop', 'color-jitter', 'pca-lighting', 'rand-augment', 'cutout'];
+  const list = (...names: (string | Record<string, unknown>)[]): TransformOptions[] =>
+    names.map((entry) => transformOptions.parse(typeof entry === 'string' ? { name: entry } : entry));
+  const run = (
+    transforms: TransformOptions[],
+    position: number,
+    target: Shape = shape,
+    epoch = 1,
+    seed = 5,
+  ): Uint8Array => {
+    const out = new Uint8Array(target[0] * target[1] * target[2]);
+    openAugment(transforms, shape, seed, epoch, { target, mean: [0.5, 0.4, 0.3] })(image, 0, out, 0, position);
+    return out;
+  };
+
+  test.each(every)('%s depends on position, epoch and seed alone', (name) => {
+    const transforms = list(name);
+    const drawn = [0, 1, 2, 3, 4, 5].map((position) => run(transforms, position).join());
+    expect([5, 4, 3, 2, 1, 0].map((position) => run(transforms, position).join()).reverse()).toEqual(drawn);
+    expect(new Set(drawn).size).toBeGreaterThan(1);
+    const other = (epoch: number, seed: number) =>
+      [0, 1, 2, 3, 4, 5].map((p) => run(transforms, p, shape, epoch, seed).join());
+    expect(other(2, 5)).not.toEqual(drawn);
+    expect(other(1, 6)).not.toEqual(drawn);
+  });
+
+  test('an image does not see the one before it, and another transform shifts no draws', () => {
+    const transforms = list(...every);
+    const out = new Uint8Array(image.length);
+    const apply = openAugment(transforms, shape, 5, 1, { mean: [0.5, 0.4, 0.3] });
+    for (const position of [3, 7, 3]) apply(image, 0, out, 0, position);
+    expect(out).toEqual(run(transforms, 3));
+    const crop = run(list('random-resized-crop'), 3);
+    const flipped = run(list('random-resized-crop', { name: 'flip', probability: 0 }), 3);
+    expect(flipped).toEqual(crop);
+  });
+
+  test('what is larger than the target has its centre cut out; crops draw from all of it', () => {
+    const target: Shape = [11, 12, 3];
+    const centre = new Uint8Array(11 * 12 * 3);
+    cropWindow(image, 0, centre, 0, shape, { top: 5, left: 7, height: 11, width: 12 });
+    expect(run([], 0, target)).toEqual(centre);
+    expect(run(list({ name: 'flip', probability: 0 }), 0, target)).toEqual(centre);
+    const corners = new Set<number>();
+    for (let position = 0; position < 200; position++)
+      corners.add(run(list({ name: 'pad-crop', padding: 0 }), position, target)[0]!);
+    expect(corners.size).toBeGreaterThan(50);
+    expect(run(list({ name: 'resize', size: [11, 12] }), 0, target)).toHaveLength(11 * 12 * 3);
+  });
+
+  test('cutout covers with the mean colour', () => {
+    const out = run(list({ name: 'cutout', size: 100 }), 0);
+    expect([...out.subarray(0, 6)]).toEqual([128, 102, 77, 128, 102, 77]);
+  });
+
+  test('what cannot be is told with the config', async () => {
+    const refused = (input: Partial<DataInput>) =>
+      messageOfError(() => describeData(dataOptions.parse({ root: '/nowhere', ...input })));
+    expect([
+      await refused({ name: 'digits', augment: [{ name: 'color-jitter' }] }),
+      await refused({ name: 'cifar10', augment: [{ name: 'resize', size: 20 }] }),
+      await refused({ name: 'inat2018', imageSize: 224, packSize: 200 }),
+    ]).toMatchInlineSnapshot(`
+      [
+        "data.augment: expected images of 3 channels for "color-jitter"; got 1. Take it out.",
+        "data.augment: expected images of at least 32 x 32 pixels in the end; got 20 x 20. Let random-resized-crop or pad-crop be last, or raise data.packSize.",
+        "data.augment: expected images of at least 224 x 224 pixels in the end; got 200 x 200. Let random-resized-crop or pad-crop be last, or raise data.packSize.",
+      ]
+    `);
+  });
+});
