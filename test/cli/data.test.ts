@@ -114,9 +114,8 @@ describe('data info', () => {
     `);
     const unknown = await tailmix(folder, 'data', 'info', 'cifar');
     expect(unknown).toMatchObject({ code: 2, stdout: '' });
-    expect(unknown.stderr).toMatchInlineSnapshot(`
-      "data: expected a data set (digits, cifar10, cifar100, cinic10, inat2018, image-folder, blobs, moons, circles) or a config file; got "cifar", which is neither.
-      "
-    `);
+    expect(unknown.stderr).toMatch(
+      /^data: expected a data set \(digits, cifar10, .*\) or a config file; got "cifar", which is neither\.\n$/,
+    );
   });
 });

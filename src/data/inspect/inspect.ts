@@ -108,8 +108,8 @@ export async function inspectData(options: DataOptions, inspect: InspectOptions 
   };
 }
 
-/** Codes of errors that say that there are no images yet. */
-const absent = new Set(['DATA_MISSING']);
+/** Codes of errors that say that there are no images, or none that can be read. */
+const absent = new Set(['DATA_MISSING', 'DATA_EMPTY']);
 
 async function imagesOf(options: DataOptions, context: InspectOptions): Promise<DatasetImages | { missing: string }> {
   try {
@@ -119,7 +119,7 @@ async function imagesOf(options: DataOptions, context: InspectOptions): Promise<
     if (absent.has(error.code)) return { missing: error.message };
     // Only now: where all files are good, the packed file of a run serves.
     if (error.code === 'DATA_IMAGE' && options.onCorrupt === 'error') {
-      return readImages({ ...options, onCorrupt: 'skip' }, context);
+      return imagesOf({ ...options, onCorrupt: 'skip' }, context);
     }
     throw error;
   }

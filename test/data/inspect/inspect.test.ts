@@ -117,6 +117,14 @@ describe('unreadable files', () => {
     }
   });
 
+  test('all of a split: what is known without them', async () => {
+    const { at, inspect } = await setUp({ train: { a: 3, b: 2 }, test: { a: 1 } });
+    await writeFile(at('test/a/0.png'), 'no image');
+    const { read, notRead, allCounts } = await inspect();
+    expect({ read, allCounts }).toEqual({ read: null, allCounts: [3, 2] });
+    expect(notRead).toBe(`${at('test')}: expected readable images; all 1 were skipped. Check the files.`);
+  });
+
   test('where all are good, the packed file of a run serves', async () => {
     const { inspect } = await setUp({ train: { a: 1, b: 1 }, test: { a: 1 } });
     await inspect();
