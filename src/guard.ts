@@ -1,5 +1,6 @@
 import { messageOf, TailmixError } from './errors.ts';
 import type { HookName, Hooks } from './hooks.ts';
+import { createLeakWatch, liveTensors, warnOfLeak } from './leaks.ts';
 import { ownedBy } from './owner.ts';
 
 /** Wall time that a plugin spent in a hook, in milliseconds, and how often it was called. */
@@ -20,8 +21,8 @@ const isThenable = (value: unknown): boolean =>
 
 /**
  * Wraps every tap that is made from now on: an error gets the plugin's and the hook's name (its cause is kept), a
- * Promise or `undefined` where a value is due is refused, the time is counted, and what a `build…` tap adds is known as
- * the plugin's while it runs.
+ * Promise or `undefined` where a value is due is refused, the time is counted, a leak is reported, and what a `build…`
+ * tap adds is known as the plugin's while it runs.
  *
  * @param owner the plugin being applied; a tap under another name is refused.
  * @param timings where the times are kept.
@@ -44,12 +45,20 @@ export function guardHooks(hooks: Hooks, owner: () => string, timings: TapTiming
 // biome-ignore lint/complexity/noBannedTypes: tapable's own type of a tap's function.
 type GuardedTap = { name: string; type: 'sync' | 'async' | 'promise'; fn: Function };
 
+/** Tensors that the taps of plugins have left so far: those of a plugin inside another are not the other's. */
+let leftByTaps = 0;
+
 function guardTap({ name: plugin, fn, type }: GuardedTap, hook: HookName, timing: TapTiming) {
+  const leaks = createLeakWatch();
   return (...args: unknown[]): unknown => {
     const start = performance.now();
+    const others = liveTensors() - leftByTaps;
     const stop = (): void => {
       timing.calls++;
       timing.milliseconds += performance.now() - start;
+      const left = liveTensors() - leftByTaps - others;
+      leftByTaps += left;
+      if (leaks(left)) warnOfLeak(plugin, hook, left);
     };
     const fail = (error: unknown): never => {
       throw pluginFailed(plugin, hook, error);

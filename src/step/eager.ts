@@ -1,6 +1,9 @@
+import { createLeakWatch, liveTensors, warnOfLeak } from '../leaks.ts';
+import { currentOwner } from '../owner.ts';
 import { tf } from '../tf.ts';
 import { checkFeeds } from './check.ts';
 import { unknownState } from './errors.ts';
+import { watchKeeps } from './keeps.ts';
 import type { Engine, HostArray, HostOutputs, NamedTensors, Signature, StepProgram } from './types.ts';
 
 /** The reference engine: calls the program's functions op by op. Every other engine must agree with it. */
@@ -21,6 +24,8 @@ export function createEagerEngine(
     state[name] = tf.keep(tensor.clone());
     before.dispose();
   };
+  const watches = Object.fromEntries(Object.keys(program.functions).map((call) => [call, createLeakWatch()]));
+  let leaking: string | null = null;
   return {
     mode: 'eager',
     reason,
@@ -31,11 +36,30 @@ export function createEagerEngine(
       checkFeeds(signature, inputs);
       const step = program.functions[signature.call]!;
       const outputs: HostOutputs = {};
-      tf.tidy(() => {
-        const after = step(state, tensorsOf(signature, inputs), signature.variants);
-        for (const [name, tensor] of Object.entries(after.outputs)) outputs[name] = hostCopy(tensor);
-        for (const [name, tensor] of Object.entries(after.state)) replace(name, tensor);
-      });
+      const compute = (): void =>
+        tf.tidy(() => {
+          const after = step(state, tensorsOf(signature, inputs), signature.variants);
+          for (const [name, tensor] of Object.entries(after.outputs)) outputs[name] = hostCopy(tensor);
+          for (const [name, tensor] of Object.entries(after.state)) replace(name, tensor);
+        });
+      if (leaking === signature.call) {
+        leaking = null;
+        const keeps = watchKeeps(currentOwner);
+        try {
+          compute();
+        } finally {
+          keeps.stop();
+        }
+        const ours = new Set(Object.values(state));
+        const keepers = keeps.left().flatMap(({ tensor, keeper }) => (ours.has(tensor) ? [] : [keeper]));
+        for (const keeper of new Set(keepers)) {
+          warnOfLeak(keeper, `eager "${signature.call}"`, keepers.filter((other) => other === keeper).length);
+        }
+        return outputs;
+      }
+      const before = liveTensors();
+      compute();
+      if (watches[signature.call]!(liveTensors() - before)) leaking = signature.call;
       return outputs;
     },
     read(names = Object.keys(state)) {

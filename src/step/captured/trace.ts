@@ -1,5 +1,6 @@
 import type { TensorFlowBinding, TensorMetadata } from '../../backend/binding.ts';
 import { tf } from '../../tf.ts';
+import { watchKeeps } from '../keeps.ts';
 import type { NamedTensors, Signature, StepFunction } from '../types.ts';
 import { backendNotNative, badResult, type Place, tensorsKept, variableUsed } from './errors.ts';
 import { createRecorder, type Recorder, sourceOp } from './recorder.ts';
@@ -43,6 +44,7 @@ export function trace(fn: StepFunction, signature: Signature, { shapes, state, o
     },
   });
   const restoreGather = gatherWithoutReading();
+  const keeps = watchKeeps(owner);
   backend.binding = recorder.binding;
   const results: Pick<Recording, 'outputs' | 'state'> = { outputs: {}, state: {} };
   let thrown: unknown;
@@ -58,11 +60,12 @@ export function trace(fn: StepFunction, signature: Signature, { shapes, state, o
   } finally {
     backend.binding = recorder.alive().length > 0 ? forgiving(binding, recorder) : binding;
     restoreGather();
+    keeps.stop();
   }
   const problem = recorder.failure() ?? thrown;
   if (problem !== undefined) throw problem;
   refuseVariables(call, variables, variableIds(backend), owner);
-  refuseKept(call, recorder);
+  refuseKept(call, recorder, keeps.left()[0]?.keeper);
   return { nodes: recorder.nodes, ...results };
 }
 
@@ -85,11 +88,11 @@ function refuseVariables(
   }
 }
 
-function refuseKept(call: string, recorder: Recorder): void {
+function refuseKept(call: string, recorder: Recorder, keeper: string | undefined): void {
   const kept = recorder.alive();
   const [first] = kept;
   if (first === undefined) return;
-  const { owner } = recorder.nodes[first.node]!;
+  const owner = keeper ?? recorder.nodes[first.node]!.owner;
   throw tensorsKept({ call, owner }, kept.length, sourceOp(recorder.nodes, first));
 }
 
