@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { ModelName, modelOptions } from '../../src/models/index.ts';
 
 /** Norm and projections of a tensor, as test/reference/models.py writes them. */
-type Description = [norm: number, ...projections: number[]];
+export type Description = [norm: number, ...projections: number[]];
 
 /** One network of test/reference/models.json. */
 export interface ModelReference {
