@@ -83,7 +83,8 @@ export { type Flusher, type FlushOutcome, startFlusher } from './tracking/spool/
 export { markRunning } from './tracking/spool/locks.ts';
 export { type RunRecord, type SpoolRecord, spoolFiles } from './tracking/spool/records.ts';
 export { addReport } from './tracking/spool/report.ts';
-export { type Figures, openSpool, type Points, type SpoolWriter, type Texts } from './tracking/spool/write.ts';
+export { ensureSweepRun } from './tracking/spool/sweep-run.ts';
+export { type Figures, openSpool, type SpoolWriter, type Texts } from './tracking/spool/write.ts';
 export { type SweepMembership, sweepMembership } from './tracking/sweep-membership.ts';
 export { writeFileAtomic } from './tracking/write-file.ts';
 export { createTrainer, type RunResult, type TrainerOptions } from './trainer.ts';

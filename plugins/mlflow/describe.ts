@@ -93,7 +93,7 @@ const DIGEST = 36;
 /** Data sets of a run. The split is a part of the digest: name and digest tell them apart, and a run keeps one context for each. */
 export function datasetsOf({ info, subset, evaluated, config }: Run): DatasetInput[] {
   const { dataset, classCounts, classes, imageShape } = info;
-  const source = isTree(config) ? JSON.stringify(config.data) : '{}';
+  const source = JSON.stringify((isTree(config) && config.data) || { name: dataset });
   const tensor = (dtype: string, shape: readonly number[]): string =>
     JSON.stringify([{ type: 'tensor', 'tensor-spec': { dtype, shape: [-1, ...shape] } }]);
   const schema = JSON.stringify({

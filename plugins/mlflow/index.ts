@@ -123,10 +123,16 @@ async function conclude(
   flusher: Flusher,
   server: string,
   directory: string,
-  { patience, server: named }: MlflowOptions,
+  { patience, server: named, experiment }: MlflowOptions,
 ): Promise<string> {
   const { complete, reason, experimentId, runId } = await flusher.end(1000 * patience);
   if (complete) return `MLflow: ${server}/#/experiments/${experimentId}/runs/${runId}`;
-  const command = `tailmix mlflow sync ${displayPath(directory)}${named === undefined ? '' : ` --server ${server}`}`;
+  const flags = [
+    ...(named === undefined ? [] : ['--server', server]),
+    ...(experiment === undefined ? [] : ['--experiment', quoted(experiment)]),
+  ];
+  const command = ['tailmix mlflow sync', quoted(displayPath(directory)), ...flags].join(' ');
   return `MLflow does not have all of this run: ${reason}\nSend the rest: ${command}`;
 }
+
+const quoted = (text: string): string => (/^[\w./=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);

@@ -7,10 +7,10 @@ import {
   checkpointEpochs,
   checkpointPath,
   type EpochMetrics,
+  ensureSweepRun,
   type Figures,
   markRunning,
   openSpool,
-  type Points,
   type Run,
   type RunSummary,
   readEpochs,
@@ -48,10 +48,12 @@ export async function openRecorder(
 ): Promise<Recorder> {
   const sweep = sweepMembership();
   const source = { ...sourceTags(), ...(await gitTags(process.cwd())) };
+  const experiment = options.experiment ?? (process.env.MLFLOW_EXPERIMENT_NAME || run.info.dataset);
+  if (sweep) await ensureSweepRun(sweep, experiment, { ...source, ...options.tags });
   const first = () => ({
     time: Date.now(),
     uid: randomUUID(),
-    experiment: options.experiment ?? (process.env.MLFLOW_EXPERIMENT_NAME || run.info.dataset),
+    experiment,
     name: runName(run.summary(), sweep?.variation),
     tags: { ...source, ...runTags(run, run.summary()), ...options.tags },
     ...(sweep ? { parent: { uid: sweep.uid, directory: relative(directory, sweep.directory) } } : {}),
@@ -72,12 +74,9 @@ export async function openRecorder(
   // Epochs of before a resume that the spool lacks: their line was lost, or they ran without this plugin.
   for (const metrics of await readEpochs(directory)) spool.metrics(metrics.epoch, epochFigures(metrics));
 
-  let newest: Points | null = null;
   return {
-    steps: (step, figures) => void spool.metrics(step, figures),
-    epoch(metrics) {
-      newest = spool.metrics(metrics.epoch, epochFigures(metrics));
-    },
+    steps: (step, figures) => spool.metrics(step, figures),
+    epoch: (metrics) => spool.metrics(metrics.epoch, epochFigures(metrics)),
     checkpoint: ({ path }) => {
       if (options.checkpoints === 'all') addCheckpoint(spool, directory, path);
     },
@@ -101,8 +100,8 @@ export async function openRecorder(
         if (epoch !== undefined) addCheckpoint(spool, directory, checkpointPath(directory, epoch));
       }
       if (isFinished && withReport) await addReport(directory, spool);
-      if (isFinished && options.model)
-        addModel(spool, directory, summary, { points: newest, withWeights: options.checkpoints !== 'none' });
+      if (isFinished && options.model && !spool.models.has(summary.lastEpoch))
+        addModel(spool, directory, summary, options.checkpoints !== 'none');
       spool.write({ type: 'status', status: error ? 'FAILED' : isFinished ? 'FINISHED' : 'KILLED' });
       spool.flush();
     },
@@ -132,8 +131,9 @@ function addModel(
   spool: SpoolWriter,
   directory: string,
   { method, lastEpoch, classes }: RunSummary,
-  { points, withWeights }: { points: Points | null; withWeights: boolean },
+  withWeights: boolean,
 ): void {
+  const points = spool.last('test/accuracy');
   const checkpoint = `checkpoints/${basename(checkpointPath(directory, lastEpoch))}`;
   const wanted = [runFiles.config, runFiles.subset, ...(withWeights ? [checkpoint] : [])];
   const tested = Object.entries(points?.values ?? {}).filter(([key]) => key.startsWith('test/'));
@@ -145,6 +145,6 @@ function addModel(
     params: { epoch: String(lastEpoch), classes: String(classes.length) },
     tags: {},
     files: wanted.filter((file) => existsSync(join(directory, file))).map((file) => ({ path: basename(file), file })),
-    ...(points && tested.length > 0 ? { metrics: { ...points, values: Object.fromEntries(tested) } } : {}),
+    ...(points?.step === lastEpoch ? { metrics: { ...points, values: Object.fromEntries(tested) } } : {}),
   });
 }

@@ -7,6 +7,7 @@ import { expandSweep } from '../sweep/expand.ts';
 import { readSweep } from '../sweep/read.ts';
 import { type RunOutcome, runSweep } from '../sweep/run.ts';
 import { sweepDisplay } from '../sweep/show.ts';
+import { trackSweep } from '../sweep/tracking.ts';
 import { context } from './context.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
 import { print, printJson, tell } from './output.ts';
@@ -31,8 +32,10 @@ export async function sweep(path: string, options: SweepCommandOptions): Promise
   const { runs, out } = await expandSweep(read, { set, backend, out: wanted }, context);
   const jobs = options.jobs ?? read.options.jobs ?? (backend === 'wasm' ? availableParallelism() : 1);
   tell(`${read.name}: ${runs.length} runs, ${jobs} at once, backend ${backend}, in ${displayPath(out)}`);
+  const tracking = await trackSweep(read.name, out);
   const interruption = watchInterrupts('runs under way end after their step; the same command goes on with them.');
   const display = sweepDisplay(process.stderr, runs.length);
+  const threads = threadsFor(jobs);
   let outcomes: RunOutcome[];
   try {
     outcomes = await runSweep(runs, {
@@ -44,7 +47,7 @@ export async function sweep(path: string, options: SweepCommandOptions): Promise
         ...(options.backend === undefined ? [] : ['--backend', options.backend]),
         ...(dataRoot === undefined ? [] : ['--data-root', dataRoot]),
       ],
-      env: threadsFor(jobs),
+      env: (run) => ({ ...threads, ...tracking.env(run) }),
     });
   } finally {
     display.stop();
@@ -52,9 +55,12 @@ export async function sweep(path: string, options: SweepCommandOptions): Promise
   }
   const failed = outcomes.filter(({ status }) => status === 'failed');
   for (const { run, message } of failed) tell(`\n${run.label} failed:\n  ${message.replaceAll('\n', '\n  ')}`);
-  if (interruption.signal.aborted) return INTERRUPTED;
+  const isInterrupted = interruption.signal.aborted;
   const done = outcomes.filter(({ status }) => status === 'finished' || status === 'skipped');
-  if (done.length > 0) await conclude(done, outcomes, options, join(out, 'report'));
+  if (done.length > 0 && !isInterrupted) await conclude(done, outcomes, options, join(out, 'report'));
+  const unsent = await tracking.end(outcomes, isInterrupted);
+  if (unsent !== null) tell(unsent);
+  if (isInterrupted) return INTERRUPTED;
   return failed.length > 0 ? 1 : 0;
 }
 

@@ -10,7 +10,8 @@ export interface ChildContext {
   resume: boolean;
   /** Arguments for every run, for example `--data-root`. */
   flags: readonly string[];
-  env: Readonly<Record<string, string>>;
+  /** Variables of a run. */
+  env(run: PlannedRun): Readonly<Record<string, string>>;
   /** Ends the run in good order. */
   signal: AbortSignal;
   onProgress(message: ProgressMessage): void;
@@ -28,15 +29,16 @@ const KEPT = 8000;
 
 /** Runs one run as `tailmix train` in a child process; its progress comes over the channel between the two. */
 export function trainInChild(
-  { config, set, directory }: PlannedRun,
+  run: PlannedRun,
   { launcher, resume, flags, env, signal, onProgress }: ChildContext,
 ): Promise<ChildResult> {
+  const { config, set, directory } = run;
   const settings = set.flatMap((setting) => ['--set', setting]);
   const own = resume ? ['--resume', directory] : [config, ...settings, '--out', directory];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [launcher, 'train', ...own, ...flags, '--json'], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: { ...process.env, ...env, [PROGRESS_VARIABLE]: 'ipc' },
+      env: { ...process.env, ...env(run), [PROGRESS_VARIABLE]: 'ipc' },
       // In a group of its own, so that Ctrl-C reaches it once: through this process.
       detached: true,
     });

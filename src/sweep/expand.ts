@@ -13,6 +13,8 @@ import type { Sweep } from './read.ts';
 export interface PlannedRun {
   /** `remix kappa=4 seed 1`. */
   label: string;
+  /** What tells it from others of its config: `kappa=4 seed 1`. */
+  variation: string;
   /** Absolute path of the config. */
   config: string;
   /** For `--set`, in order. */
@@ -67,6 +69,7 @@ export async function expandSweep(
           });
           runs.push({
             label: parts.join(' '),
+            variation: parts.slice(1).join(' '),
             config,
             set,
             directory: directory(keyOf(hash, overrides.backend)),

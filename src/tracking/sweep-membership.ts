@@ -8,6 +8,7 @@ const membership = z.object({
   directory: z.string(),
   /** Identity of the sweep as a run of its own that its runs are a part of. */
   uid: z.string(),
+  name: z.string(),
   /** What tells the run from others of its method: `kappa=4 seed 1`. */
   variation: z.string(),
 });

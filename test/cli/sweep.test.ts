@@ -28,6 +28,7 @@ it('runs a grid, goes on where it was left, and reports', async () => {
   expect(runs.map((run) => run.replace(/-\w{8}$/, '')).sort()).toEqual([
     'erm-seed0',
     'erm-seed1',
+    'mlflow',
     'remix-seed0',
     'remix-seed1',
   ]);

@@ -55,7 +55,10 @@ test('nested entries, no entries, two of one name', () => {
 
 test('stages go by their place, so that runs which differ in one are told apart by what differs', () => {
   const staged = (frozenNorm: string) => ({
-    stages: [{ name: 'erm', model: {} }, { name: 'crt', model: { frozenNorm }, plugins: [{ use: 'lws' }] }],
+    stages: [
+      { name: 'erm', model: {} },
+      { name: 'crt', model: { frozenNorm }, plugins: [{ use: 'lws' }] },
+    ],
   });
   const [batch, running] = ['batch', 'running'].map((norm) => flattenConfig(staged(norm)));
   expect([...batch!]).toEqual([

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { messageOf } from '../../errors.ts';
 import { noSpool, spoolDamaged } from './errors.ts';
 import { parseRecord, type RunRecord, type SpoolRecord, spoolFiles } from './records.ts';
@@ -56,7 +57,8 @@ function parsed(line: string): Pick<SpoolLine, 'record' | 'problem'> {
   try {
     return { record: parseRecord(line), problem: null };
   } catch (error) {
-    return { record: null, problem: messageOf(error).split('\n')[0]! };
+    const why = error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error);
+    return { record: null, problem: why.replace(/\s*\n\s*/g, ' ') };
   }
 }
 

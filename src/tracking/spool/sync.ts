@@ -1,6 +1,7 @@
 import { withLock } from '#lock';
 import { createMlflowClient } from '../mlflow/client.ts';
 import type { MlflowSettings } from '../mlflow/settings.ts';
+import { isRun } from '../run-directory.ts';
 import type { Destination } from './attach.ts';
 import { isHeld, lockPath } from './locks.ts';
 import { readSpool } from './read.ts';
@@ -60,7 +61,8 @@ export async function completeSpool(runDirectory: string): Promise<void> {
     if (record.type === 'artifact' && record.path.startsWith('report/')) hasReport = true;
   }
   const isOver = status?.type === 'status' && status.status !== 'RUNNING';
-  if (!last || (isOver && hasReport)) return;
+  const wantsReport = !hasReport && isRun(runDirectory);
+  if (!last || (isOver && !wantsReport)) return;
   const spool = openSpool(
     runDirectory,
     () => {
@@ -72,7 +74,7 @@ export async function completeSpool(runDirectory: string): Promise<void> {
   );
   try {
     if (!isOver) spool.write({ type: 'status', status: 'KILLED', time: last.time });
-    if (!hasReport) await addReport(runDirectory, spool);
+    if (wantsReport) await addReport(runDirectory, spool);
   } finally {
     spool.close();
   }

@@ -21,16 +21,18 @@ export interface SpoolWriter {
   readonly isContinued: boolean;
   /**
    * Points of a step. Names are made ones that MLflow takes. What a metric has at this step or a later one already is
-   * not written again: a resumed run trains some steps twice. Returns what was written; null for nothing.
+   * not written again: a resumed run trains some steps twice.
    */
-  metrics(step: number, values: Figures, time?: number): Points | null;
+  metrics(step: number, values: Figures, time?: number): void;
   /** Parameters. One that was written before keeps its value; a new value becomes the tag `resumed.<name>`. */
   params(values: Texts): void;
   tags(values: Texts): void;
   /** Any other line; `time` is now unless it says. */
   write(record: Other): void;
-  /** Last step of a metric; null without one. */
-  lastStep(key: string): number | null;
+  /** The last points that a metric is among; null without one. */
+  last(key: string): Points | null;
+  /** Steps of the logged models. */
+  readonly models: ReadonlySet<number>;
   /** Flushes to the disk, so that a power cut leaves it whole. */
   flush(): void;
   /** Once closed, nothing more is written. */
@@ -55,7 +57,8 @@ export function openSpool(
 ): SpoolWriter {
   const path = join(runDirectory, spoolFiles.spool);
   const found = existsSync(path) ? recover(path) : null;
-  const lastSteps = found?.lastSteps ?? new Map<string, number>();
+  const lastPoints = found?.lastPoints ?? new Map<string, Points>();
+  const models = found?.models ?? new Set<number>();
   const params = found?.params ?? new Map<string, string>();
   mkdirSync(dirname(path), { recursive: true });
   const file = openSync(path, 'a');
@@ -87,12 +90,11 @@ export function openSpool(
     metrics(step, values, time = Date.now()) {
       const fresh = Object.entries(values)
         .map(([key, value]) => [safeName(key), toWire(value)] as const)
-        .filter(([key]) => step > (lastSteps.get(key) ?? Number.NEGATIVE_INFINITY));
-      if (fresh.length === 0 || !Number.isSafeInteger(step)) return null;
-      for (const [key] of fresh) lastSteps.set(key, step);
+        .filter(([key]) => step > (lastPoints.get(key)?.step ?? Number.NEGATIVE_INFINITY));
+      if (fresh.length === 0 || !Number.isSafeInteger(step)) return;
       const points: Points = { time, step, values: Object.fromEntries(fresh) };
+      for (const [key] of fresh) lastPoints.set(key, points);
       append({ type: 'metrics', ...points });
-      return points;
     },
     params(values) {
       const all = Object.entries(texts(values, limits.paramValue));
@@ -102,8 +104,12 @@ export function openSpool(
       if (fresh.length > 0) append({ type: 'params', time: Date.now(), values: Object.fromEntries(fresh) });
       tags(Object.fromEntries(changed.map(([key, value]) => [`resumed.${key}`, value])));
     },
-    write: (record) => append({ time: Date.now(), ...record } as SpoolRecord),
-    lastStep: (key) => lastSteps.get(key) ?? null,
+    write(record) {
+      if (record.type === 'model') models.add(record.step);
+      append({ time: Date.now(), ...record } as SpoolRecord);
+    },
+    last: (key) => lastPoints.get(key) ?? null,
+    models,
     flush() {
       try {
         fsyncSync(file);
@@ -154,13 +160,16 @@ function recover(path: string) {
   });
   const [run] = records;
   if (run?.type !== 'run') throw spoolDamaged(path, `it is of type ${run?.type}`);
-  const lastSteps = new Map<string, number>();
+  const lastPoints = new Map<string, Points>();
+  const models = new Set<number>();
   const params = new Map<string, string>();
   for (const record of records) {
     if (record.type === 'params') for (const [key, value] of Object.entries(record.values)) params.set(key, value);
+    if (record.type === 'model') models.add(record.step);
     if (record.type !== 'metrics') continue;
-    for (const key of Object.keys(record.values))
-      lastSteps.set(key, Math.max(record.step, lastSteps.get(key) ?? record.step));
+    const { time, step, values } = record;
+    for (const key of Object.keys(values))
+      if (step >= (lastPoints.get(key)?.step ?? step)) lastPoints.set(key, { time, step, values });
   }
-  return { run, lastSteps, params };
+  return { run, lastPoints, models, params };
 }

@@ -75,7 +75,7 @@ it('goes on after a crash: the torn line goes, steps that are there are not writ
 
   const resumed = open(directory);
   expect(resumed).toMatchObject({ isContinued: true, run: { uid: 'u-1' } });
-  expect([resumed.lastStep('loss'), resumed.lastStep('other')]).toEqual([3, null]);
+  expect([resumed.last('loss')?.step, resumed.last('other')]).toEqual([3, null]);
   resumed.params({ epochs: '5', more: '1' });
   for (const step of [2, 3, 4]) resumed.metrics(step, { loss: 9, other: 9 });
   expect((await readFile(path, 'utf8')).startsWith(whole)).toBe(true);

@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
+import { displayPath } from '../config/display.ts';
+import { internal, messageOf } from '../errors.ts';
+import { isServer, resolveSettings } from '../tracking/mlflow/settings.ts';
+import { markRunning } from '../tracking/spool/locks.ts';
+import { hasSpool, readSpoolRun } from '../tracking/spool/read.ts';
+import { spoolFiles } from '../tracking/spool/records.ts';
+import { readSent } from '../tracking/spool/sent.ts';
+import { syncRun } from '../tracking/spool/sync.ts';
+import { openSpool, type SpoolWriter } from '../tracking/spool/write.ts';
+import { SWEEP_VARIABLE, type SweepMembership } from '../tracking/sweep-membership.ts';
+import type { PlannedRun } from './expand.ts';
+import type { RunOutcome } from './run.ts';
+
+/** The run that stands for a sweep: its runs make it, where they are tracked, and are parts of it. */
+export interface SweepTracking {
+  /** Tells a run what it is a part of. */
+  env(run: PlannedRun): Record<string, string>;
+  /** Gives it its end and its report, sends them, and says how to send what is missing; null where nothing is. */
+  end(outcomes: readonly RunOutcome[], isInterrupted: boolean): Promise<string | null>;
+}
+
+const REPORT_FILES = ['report/index.html', 'report/results.md', 'report/results.csv'];
+
+/** Goes on with the run of a sweep that was there before, or lets one be made. */
+export async function trackSweep(name: string, out: string): Promise<SweepTracking> {
+  const directory = resolve(out);
+  const uid = hasSpool(directory) ? (await readSpoolRun(directory)).uid : randomUUID();
+  const endRunning = markRunning(directory);
+  if (hasSpool(directory)) append(directory, (spool) => spool.write({ type: 'status', status: 'RUNNING' }));
+  return {
+    env: ({ variation }) => ({
+      [SWEEP_VARIABLE]: JSON.stringify({ directory, uid, name, variation } satisfies SweepMembership),
+    }),
+    async end(outcomes, isInterrupted) {
+      if (hasSpool(directory)) addEnd(directory, outcomes, isInterrupted);
+      await endRunning();
+      return hasSpool(directory) ? send(directory, outcomes) : null;
+    },
+  };
+}
+
+function addEnd(directory: string, outcomes: readonly RunOutcome[], isInterrupted: boolean): void {
+  const count = (status: RunOutcome['status']): number => outcomes.filter((run) => run.status === status).length;
+  append(directory, (spool) => {
+    spool.tags({
+      'tailmix.runs': String(outcomes.length),
+      'tailmix.finished': String(count('finished') + count('skipped')),
+      'tailmix.failed': String(count('failed')),
+    });
+    for (const file of REPORT_FILES)
+      if (existsSync(join(directory, file))) spool.write({ type: 'artifact', path: file, file });
+    spool.write({ type: 'status', status: isInterrupted ? 'KILLED' : count('failed') > 0 ? 'FAILED' : 'FINISHED' });
+    spool.flush();
+  });
+}
+
+/** Adds lines to a spool that is there. */
+function append(directory: string, write: (spool: SpoolWriter) => void): void {
+  const unexpected = (error?: Error): never => {
+    throw error ?? internal('a spool without its first line');
+  };
+  const spool = openSpool(directory, unexpected, unexpected);
+  try {
+    write(spool);
+  } finally {
+    spool.close();
+  }
+}
+
+/** Servers that got some of it, or should have. */
+async function send(directory: string, outcomes: readonly RunOutcome[]): Promise<string | null> {
+  const named = process.env.MLFLOW_TRACKING_URI ?? '';
+  const environment = isServer(named) ? resolveSettings(named) : null;
+  const known = Object.keys(await readSent(directory)).filter((server) => server !== environment?.server);
+  const runs = outcomes.map(({ run }) => run.directory).filter(hasSpool);
+  for (const settings of [...(environment ? [environment] : []), ...known.map((server) => resolveSettings(server))]) {
+    const { server } = settings;
+    let reason = 'it lacks some of its runs.';
+    try {
+      await syncRun(directory, { ...settings, retries: 0 });
+      const complete = await Promise.all(runs.map((run) => isComplete(run, server)));
+      if (complete.every(Boolean)) continue;
+    } catch (error) {
+      reason = messageOf(error);
+    }
+    const flag = settings === environment ? '' : ` --server ${server}`;
+    return `MLflow does not have all of this sweep: ${reason}\nSend the rest: tailmix mlflow sync ${displayPath(directory)}${flag}`;
+  }
+  return null;
+}
+
+async function isComplete(directory: string, server: string): Promise<boolean> {
+  const state = (await readSent(directory))[server];
+  const { size } = await stat(join(directory, spoolFiles.spool));
+  return state !== undefined && state.sent === size && state.postponed.length === 0;
+}

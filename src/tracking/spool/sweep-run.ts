@@ -1,0 +1,32 @@
+import { withLock } from '#lock';
+import { version } from '../../version.ts';
+import type { SweepMembership } from '../sweep-membership.ts';
+import { lockPath } from './locks.ts';
+import { hasSpool } from './read.ts';
+import { openSpool, type Texts } from './write.ts';
+
+/**
+ * Makes the run that stands for a sweep, if none of its runs did before: a spool in the sweep's directory, in the
+ * experiment of its runs.
+ *
+ * @throws what the file system throws.
+ */
+export const ensureSweepRun = (
+  { directory, uid, name }: SweepMembership,
+  experiment: string,
+  tags: Texts,
+): Promise<void> =>
+  withLock(lockPath(directory, 'sending'), async () => {
+    if (hasSpool(directory)) return;
+    const first = () => ({
+      time: Date.now(),
+      uid,
+      experiment,
+      name,
+      tags: { ...tags, 'tailmix.version': version, 'tailmix.sweep': name },
+    });
+    const spool = openSpool(directory, first, (error) => {
+      throw error;
+    });
+    spool.close();
+  });
