@@ -1,6 +1,11 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { open, readdir, readFile, truncate, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { openPacked, type Packed, type PackedRow, writePacked } from '../../src/data/packed/packed.ts';
@@ -153,5 +158,23 @@ describe('writePacked', () => {
     await utimes(`${path}.old.tmp`, past, past);
     await writePacked(path, { key: 'k', shape }, rows([0]));
     expect((await readdir(join(path, '..'))).sort()).toEqual(['a.pack', 'a.pack.new.tmp']);
+  });
+
+  test('that is killed leaves no file of the name, and what it wrote is never opened', async () => {
+    const path = join(await temporaryFolder(), 'a.pack');
+    const script = fileURLToPath(new URL('./fixtures/killed-packing.ts', import.meta.url));
+    const jiti = join(dirname(createRequire(import.meta.url).resolve('jiti')), 'jiti-cli.mjs');
+    const child = spawn(process.execPath, [jiti, script, path, 'k']);
+    const [said] = await once(child.stdout, 'data');
+    expect(String(said)).toBe('packing\n');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const [left, ...others] = await readdir(join(path, '..'));
+    expect([left, others]).toEqual([expect.stringMatching(/^a\.pack\..*\.tmp$/), []]);
+    expect((await readFile(join(path, '..', left!))).length).toBeGreaterThan(2 ** 22);
+    expect(await openPacked(path, 'k')).toBeNull();
+    expect(await openPacked(join(path, '..', left!), 'k')).toBeNull();
+    await writePacked(path, { key: 'k', shape }, rows([0, 1]));
+    expect([...(await openPacked(path, 'k'))!.labels]).toEqual([0, 1]);
   });
 });
