@@ -28,6 +28,7 @@ export interface Scan {
  * Reads every image of both splits once: which have the same pixels, and mean and deviation of the training images. Of
  * an image SHA-256 of its pixels is kept, so that the set may be larger than memory.
  *
+ * @param shape - of images whose split names no other; larger ones that are packed are compared as they are packed
  * @param onProgress - called with the images read and their number
  */
 export async function scanImages(
@@ -53,7 +54,8 @@ export async function scanImages(
       if (++done % 1000 === 0 || done === total) onProgress(done, total);
     }
   }
-  const values = (train.labels.length * shape[0] * shape[1] || 1) * 255;
+  const [height, width] = train.pixels.shape ?? shape;
+  const values = (train.labels.length * height * width || 1) * 255;
   const mean = sum.map((value) => value / values);
   return {
     twins: [...seen.values()].filter((rows) => rows.train.length + rows.test.length > 1),
@@ -63,7 +65,8 @@ export async function scanImages(
 }
 
 /** The images of a split in row order; the bytes are overwritten by later ones. */
-async function* eachImage(split: Split, shape: Shape): AsyncGenerator<{ row: number; image: Uint8Array }> {
+async function* eachImage(split: Split, standard: Shape): AsyncGenerator<{ row: number; image: Uint8Array }> {
+  const shape = split.pixels.shape ?? standard;
   const bytes = shape[0] * shape[1] * shape[2];
   const count = split.labels.length;
   const rows = Math.min(count, Math.max(1, Math.floor(CHUNK / bytes)));

@@ -74,6 +74,21 @@ describe('duplicates', () => {
   });
 });
 
+test('images that are packed larger than the model takes are compared whole', async () => {
+  const { at, inspect } = await setUp({ train: { a: 1 }, test: { a: 1 } });
+  const white = picture(1, 8, 8).fill(255);
+  const corner = white.slice().fill(0, 0, 3);
+  for (const [path, pixels] of [
+    [at('train/a/0.png'), white],
+    [at('test/a/0.png'), corner],
+  ] as const)
+    await sharp(pixels, { raw: { width: 8, height: 8, channels: 3 } }).toFile(path);
+  const { read } = await inspect({ imageSize: 4, packSize: 8 });
+  expect(read!.duplicates.sets).toEqual([]);
+  expect(read!.mean).toEqual([1, 1, 1]);
+  expect(read!.images.train.pixels.shape).toEqual([8, 8, 3]);
+});
+
 test('mean and deviation are those of all training pixels', async () => {
   const { at, inspect } = await setUp({ train: { a: 0, b: 0 }, test: { a: 0, b: 1 } });
   const flat = (r: number, g: number, b: number, path: string) =>
