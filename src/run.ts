@@ -106,7 +106,8 @@ export interface Run {
     precision: 'fp32' | 'bf16';
     precisionReason: string | null;
   };
-  readonly subset: { seed: number; hash: string };
+  /** `skipped`: unreadable images that were left out (`data.onCorrupt: skip`), those of test too. */
+  readonly subset: { seed: number; hash: string; skipped: number };
   /** Images evaluated on; `validation` is null without one. `hash` as that of the subset. */
   readonly evaluated: Readonly<Record<'test' | 'validation', { hash: string; count: number } | null>>;
   /** Weights and statistics of the model, in order. */

@@ -57,8 +57,9 @@ export default definePlugin({
     const tap = { name, stage: Stage.Observe };
     let images = 0;
     let since = 0;
-    hooks.onTrainBegin.tapPromise(tap, async ({ engine, resumedFrom }) => {
-      if (shown !== 'ipc') for (const note of engineNotes(engine)) process.stderr.write(`${note}\n`);
+    hooks.onTrainBegin.tapPromise(tap, async ({ engine, resumedFrom, subset }) => {
+      const notes = [...engineNotes(engine), ...skippedNotes(subset.skipped)];
+      if (shown !== 'ipc') for (const note of notes) process.stderr.write(`${note}\n`);
       reporter.begin(resumedFrom);
     });
     hooks.onEpochBegin.tapPromise(tap, async () => {
@@ -74,3 +75,8 @@ export default definePlugin({
     hooks.onError.tapPromise(tap, async () => reporter.end());
   },
 });
+
+const skippedNotes = (count: number): string[] =>
+  count === 0
+    ? []
+    : [`${count} unreadable image${count === 1 ? ' was' : 's were'} left out (tailmix data info lists them)`];

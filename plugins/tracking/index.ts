@@ -34,6 +34,7 @@ export const describeSubset = ({ info, subset }: Run): Record<string, unknown> =
   dataset: info.dataset,
   seed: subset.seed,
   hash: subset.hash,
+  skipped: subset.skipped,
   trainCount: info.trainCount,
   classCounts: info.classCounts,
   classes: info.classes,

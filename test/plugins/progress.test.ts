@@ -153,6 +153,15 @@ describe('the plugin', () => {
     expect(written).toEqual(['the step is eager: no graphs\n', 'the step computes in fp32: no bf16\n']);
   });
 
+  test('says how many images were left out', async () => {
+    vi.stubEnv('TAILMIX_PROGRESS', 'lines');
+    const written: string[] = [];
+    vi.spyOn(process.stderr, 'write').mockImplementation((line) => Boolean(written.push(String(line))));
+    const { hooks } = compose([progress()], info);
+    await hooks.onTrainBegin.promise(fakeRun(null, { info, subset: { seed: 0, hash: 'f00', skipped: 3 } }));
+    expect(written).toEqual(['3 unreadable images were left out (tailmix data info lists them)\n']);
+  });
+
   test('taps nothing with style none', () => {
     vi.stubEnv('TAILMIX_PROGRESS', undefined);
     const { hooks } = compose([progress({ style: 'none' })], info);

@@ -32,6 +32,7 @@ test('leaves the files of a run directory', async () => {
     dataset: 'squares',
     seed: 0,
     hash: 'f00',
+    skipped: 0,
     trainCount: 35,
     classCounts: [20, 9, 4, 2],
     classes: ['a', 'b', 'c', 'd'],
