@@ -252,7 +252,7 @@ describe('statuses', () => {
 });
 
 describe('with a server', () => {
-  const quick = { patience: 2 };
+  const quick = { patience: 30 };
 
   it('a run is sent while it goes on, and its address is told at the end', async () => {
     const fake = await server();
@@ -292,6 +292,48 @@ describe('with a server', () => {
     expect(onlyRun(fake).status).toBe('FINISHED');
   });
 
+  it('one that is restarted in mid-run gets what it missed, once', async () => {
+    const fake = await server();
+    const directory = await temporaryFolder();
+    const arrived = (epoch: number) =>
+      vi.waitUntil(() => [...fake.store.runs.values()].some((run) => stepsOf(run, 'train/loss').includes(epoch)), {
+        timeout: 30_000,
+      });
+    await train(directory, {
+      epochs: [1, 2, 3],
+      options: { ...quick, server: fake.url },
+      atEpoch: async (epoch) => {
+        await arrived(epoch === 2 ? 1 : epoch);
+        if (epoch === 1) await fake.stop();
+        if (epoch === 2) {
+          await vi.waitUntil(() => told.includes('cannot be reached'), { timeout: 30_000 });
+          await fake.start();
+        }
+      },
+    });
+    const run = onlyRun(fake);
+    expect(stepsOf(run, 'train/loss')).toEqual([1, 2, 3]);
+    expect(stepsOf(run, 'step/loss')).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(run.status).toBe('FINISHED');
+  });
+
+  it('one that is slow is waited for as long as it takes something', async () => {
+    const fake = await server();
+    fake.fault = () => ({ slowMs: 500 });
+    const directory = await temporaryFolder();
+    let before = 0;
+    await train(directory, {
+      options: { patience: 4, server: fake.url },
+      atEpoch: async () => {
+        await vi.waitUntil(() => fake.store.runs.size === 1, { timeout: 60_000 });
+        before = fake.calls.length;
+      },
+    });
+    expect(fake.calls.length - before).toBeGreaterThan(8);
+    expect(told).toMatch(/^MLflow: http.*\n$/);
+    expect(onlyRun(fake).status).toBe('FINISHED');
+  });
+
   it('one that never answers is not waited for, and the one command for the rest is told', async () => {
     const fake = await server();
     fake.fault = () => 'hang';
@@ -310,7 +352,12 @@ describe('with a server', () => {
     const fake = await server();
     fake.fault = () => ({ status: 401, text: 'You are not authenticated.' });
     const directory = await temporaryFolder();
-    await train(directory, { options: { patience: 0.5, server: fake.url } });
+    await train(directory, {
+      options: { patience: 0.5, server: fake.url },
+      atEpoch: async () => {
+        await vi.waitUntil(() => told.includes('Training goes on'), { timeout: 60_000 });
+      },
+    });
     expect(told.match(/Set MLFLOW_TRACKING_USERNAME/g)!.length).toBeLessThan(3);
     expect(told).toContain('Training goes on');
     expect((await linesOf(directory)).at(-1)).toMatchObject({ status: 'FINISHED' });
