@@ -35,6 +35,14 @@ const options = z.strictObject({
     .default('none')
     .describe('Checkpoints to send as artifacts: none, the newest at the end, each one when it is written.'),
   model: z.boolean().default(true).describe('Lists the trained model among the logged models of MLflow 3.'),
+  system: z
+    .number()
+    .min(0)
+    .optional()
+    .describe(
+      'Seconds between samples of processor, memory, disk, network and GPU (`system/…`); 0 for none. Default: 10 with ' +
+        '`MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING=true`, else 0.',
+    ),
   tags: z.record(z.string(), z.string()).default({}).describe('More tags of the run.'),
   patience: z.number().min(0).default(10).describe('Seconds that the end waits for a server that takes nothing.'),
 });

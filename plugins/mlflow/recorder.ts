@@ -24,6 +24,7 @@ import { datasetsOf, modelSummary, paramsOf, runTags, sourceTags } from './descr
 import { epochFigures, finalFigures } from './figures.ts';
 import { gitTags } from './git.ts';
 import type { MlflowOptions } from './index.ts';
+import { samplingSeconds, startSampling } from './system.ts';
 import { perClassTable } from './table.ts';
 
 /** Writes what MLflow gets to know of a run into its spool. */
@@ -74,6 +75,12 @@ export async function openRecorder(
   // Epochs of before a resume that the spool lacks: their line was lost, or they ran without this plugin.
   for (const metrics of await readEpochs(directory)) spool.metrics(metrics.epoch, epochFigures(metrics));
 
+  const seconds = samplingSeconds(options, process.env);
+  // Their step counts the samples.
+  const stopSampling = startSampling(directory, seconds, (figures) => {
+    const last = Object.keys(figures).map((key) => spool.last(key)?.step ?? -1);
+    spool.metrics(1 + Math.max(-1, ...last), figures);
+  });
   return {
     steps: (step, figures) => spool.metrics(step, figures),
     epoch: (metrics) => spool.metrics(metrics.epoch, epochFigures(metrics)),
@@ -106,6 +113,7 @@ export async function openRecorder(
       spool.flush();
     },
     async close() {
+      stopSampling();
       spool.close();
       await endRunning();
     },

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Finish } from './program.ts';
 
 /** `tailmix mlflow …`: what concerns MLflow beyond a run that is being trained. */
@@ -24,4 +24,18 @@ export function addMlflow(program: Command, finish: Finish): void {
     .addOption(new Option('--json', 'print one JSON document on standard output'))
     .addHelpText('after', '\nExample:\n  tailmix mlflow sync runs/digits --server http://127.0.0.1:5000\n')
     .action(async (runs, options) => finish(await (await import('./mlflow-sync.ts')).mlflowSync(runs, options)));
+  mlflow
+    .command('ui')
+    .description("start MLflow's own server over runs, on this machine, and go on to send what they write")
+    .argument('[runs...]', 'run directories, folders of them, or names of runs', ['runs'])
+    .option('--port <number>', 'port to listen on (default: 5000, or a free one where that is taken)', toPort)
+    .option('--store <dir>', 'folder of its database and artifacts (default: .mlflow in the folder of the runs)')
+    .addHelpText('after', '\nExample:\n  tailmix mlflow ui runs/digits\n')
+    .action(async (runs, options) => finish(await (await import('./mlflow-ui.ts')).mlflowUi(runs, options)));
+}
+
+function toPort(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new InvalidArgumentError('Expected 1 to 65535.');
+  return port;
 }
