@@ -1,6 +1,7 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { registry } from '../../plugins/index.ts';
+import { cpuFeatures, isBfloat16Native } from '../../src/backend/cpu.ts';
 import type { TrainOptions } from '../../src/config/schema.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
 import { createTrainer, type TrainerOptions } from '../../src/trainer.ts';
@@ -10,6 +11,13 @@ import { describeNative, relativeDistance } from './captured-support.ts';
 
 const MIXER: Readonly<Record<string, string>> = { remix: 'mixup', mamix: 'mixup' };
 
+const COSINE = new Set(['gcl', 'ldam']);
+
+const hasBfloat16 = (): boolean => {
+  const cpu = cpuFeatures();
+  return cpu !== null && isBfloat16Native(cpu);
+};
+
 const pluginsNamed = (names: readonly string[]): Promise<Plugin[]> =>
   Promise.all(names.map(async (name) => (await registry[name as keyof typeof registry]!()).default()));
 
@@ -18,16 +26,17 @@ async function train(
   step: TrainOptions['step'],
   model: TrainerOptions['model'],
   names: readonly string[],
-  batchSize: number,
+  precision: TrainOptions['precision'] = 'fp32',
+  learningRate = 0.01,
 ) {
   const losses: number[] = [];
-  let mode: string | undefined;
+  let ran: string | undefined;
   const observer = definePlugin({
     name: 'observer',
     options: z.strictObject({}),
     apply({ hooks }) {
       hooks.onTrainBegin.tap('observer', (run) => {
-        mode = run.engine.mode;
+        ran = `${run.engine.mode} ${run.engine.precision}`;
       });
       hooks.onBatchEnd.tap('observer', ({ loss }) => void losses.push(loss));
     },
@@ -36,37 +45,61 @@ async function train(
     data: { ...squares([10, 5, 3, 2]), validation: squares().test },
     model,
     plugins: [...(await pluginsNamed(names)), observer()],
-    train: { epochs: 7, batchSize, step, optimizer: { name: 'sgd', learningRate: 0.01 } },
+    train: { epochs: 7, batchSize: 8, step, precision, optimizer: { name: 'sgd', learningRate } },
     directory: await temporaryFolder(),
   }).run();
   const state = Object.entries(snapshot!.state).map(([name, { values }]) => [name, values] as const);
-  return { mode, losses, state: Object.fromEntries(state) };
+  return { ran, losses, state: Object.fromEntries(state) };
 }
 
 async function expectSameTraining(model: TrainerOptions['model'], names: readonly string[], tolerance: number) {
-  const eager = await train('eager', model, names, 8);
-  const captured = await train('captured', model, names, 8);
-  expect([eager.mode, captured.mode]).toEqual(['eager', 'captured']);
+  const eager = await train('eager', model, names);
+  const captured = await train('captured', model, names);
+  expect([eager.ran, captured.ran]).toEqual(['eager fp32', 'captured fp32']);
   expect(eager.losses).toHaveLength(21);
   expect(relativeDistance({ losses: captured.losses }, { losses: eager.losses })).toBeLessThan(tolerance);
   expect(Object.keys(captured.state)).toEqual(Object.keys(eager.state));
   expect(relativeDistance(captured.state, eager.state)).toBeLessThan(tolerance);
 }
 
+const withMixer = (name: string): string[] => (name in MIXER ? [MIXER[name]!, name] : [name]);
+const combinations = [
+  ['plain', []],
+  ['mixing pixels and labels', ['mixup', 'remix', 'drw']],
+  ['mixing features', ['manifold-mixup', 'label-smoothing']],
+  ['pasting', ['cutmix', 'ema', 'balanced-softmax']],
+  ['two passes', ['sam', 'focal']],
+  ['two branches', ['bbn']],
+] as const;
+
 describeNative('21 steps, captured as eager', () => {
   test.each(Object.keys(registry))('%s', async (name) => {
-    const names = name in MIXER ? [MIXER[name]!, name] : [name];
-    await expectSameTraining(tinyModel(), names, 1e-5);
+    await expectSameTraining(tinyModel(), withMixer(name), 1e-5);
   });
 
-  test.each([
-    ['plain', []],
-    ['mixing pixels and labels', ['mixup', 'remix', 'drw']],
-    ['mixing features', ['manifold-mixup', 'label-smoothing']],
-    ['pasting', ['cutmix', 'ema', 'balanced-softmax']],
-    ['two passes', ['sam', 'focal']],
-    ['two branches', ['bbn']],
-  ] as const)('ResNet-32, %s', async (_, names) => {
+  test.each(Object.keys(registry))('ResNet-32, %s', async (name) => {
+    const head = COSINE.has(name) ? 'cosine' : 'linear';
+    await expectSameTraining({ name: 'resnet32', head }, withMixer(name), 1e-4);
+  });
+
+  test.each(combinations)('ResNet-32, %s', async (_, names) => {
     await expectSameTraining({ name: 'resnet32' }, names, 1e-4);
+  });
+});
+
+const bf16 = hasBfloat16() ? describeNative : describe.skip;
+if (!hasBfloat16()) console.warn('SKIPPED: ResNet-32 in bfloat16, this processor computes it by emulation');
+
+// Early gradients of a ResNet-32 in bfloat16 are 35 to 40 % off float32's, here as in PyTorch's autocast: ReLU's mask.
+bf16('21 steps, bfloat16 as float32', () => {
+  test.each(combinations)('ResNet-32, %s', async (_, names) => {
+    const exact = await train('captured', { name: 'resnet32' }, names, 'fp32', 0.001);
+    const half = await train('captured', { name: 'resnet32' }, names, 'bf16', 0.001);
+    expect([exact.ran, half.ran]).toEqual(['captured fp32', 'captured bf16']);
+    const kernels = ({ state }: typeof exact) =>
+      Object.fromEntries(Object.entries(state).filter(([name]) => /^(?!momentum).*kernel$/.test(name)));
+    expect(Math.abs(half.losses[0]! / exact.losses[0]! - 1)).toBeLessThan(0.01);
+    expect(relativeDistance({ losses: half.losses }, { losses: exact.losses })).toBeLessThan(0.2);
+    expect(relativeDistance(kernels(half), kernels(exact))).toBeLessThan(0.04);
   });
 });
