@@ -9,7 +9,7 @@ import { restore } from './open-run.ts';
 import type { Preparation } from './prepare.ts';
 import { rehearse } from './rehearse.ts';
 import { createEngine } from './step/index.ts';
-import { trainFeeds } from './step/inputs.ts';
+import { modelFeeds, trainFeeds } from './step/inputs.ts';
 import { createOptimizer } from './step/optimizers.ts';
 import { createStepProgram } from './step/program.ts';
 import { signatureFor } from './step/signature.ts';
@@ -79,15 +79,18 @@ export function trainStep(
   checkBatch(batch, variants, inputs);
   const targets = hooks.computeTargets.call(createTargets(batch), ctx);
   checkTargets(targets, size);
-  const feeds = trainFeeds({
-    batch,
-    targets,
-    images: rows.images,
-    imageShape: info.imageShape,
-    classWeights,
-    learningRate,
-    reduction: settings.train.reduction,
-  });
+  const feeds = {
+    ...modelFeeds(fit.model, info.seed, ctx),
+    ...trainFeeds({
+      batch,
+      targets,
+      images: rows.images,
+      imageShape: info.imageShape,
+      classWeights,
+      learningRate,
+      reduction: settings.train.reduction,
+    }),
+  };
   const outputs = engine.run(signatureFor(program, 'train', batch.variants, size), feeds);
   const loss = outputs.loss![0]!;
   if (!Number.isFinite(loss)) throw lossNotFinite(loss, ctx, learningRate, engine.read());

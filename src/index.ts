@@ -31,8 +31,11 @@ export {
 export { describeGroups, groupOf } from './metrics/groups.ts';
 export { withoutConfusion } from './metrics/summary.ts';
 export type { EpochMetrics, Evaluation, GroupRule, RunSummary } from './metrics/types.ts';
+export { defineModel, type ModelChoice, type ModelDefinition, type ModelFactory } from './models/definition.ts';
+export { dropout } from './models/dropout.ts';
 export { createModel, type ModelOptions } from './models/index.ts';
-export type { Forward, Model, ModelHead, ModelOutputs, Task, WeightSpec } from './models/types.ts';
+export { graphModel, layersModel } from './models/open.ts';
+export type { Forward, ImageTask, Model, ModelHead, ModelOutputs, Task, WeightSpec } from './models/types.ts';
 export {
   type Capability,
   type Correction,

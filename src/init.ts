@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { displayPath } from './config/display.ts';
 import { TailmixError } from './errors.ts';
 import { initChanged, initMissing } from './models/errors.ts';
-import type { ModelOptions } from './models/options.ts';
+import type { ModelSection } from './models/options.ts';
 import type { Snapshot } from './run.ts';
 import { readCheckpoint, readLatest } from './tracking/checkpoint.ts';
 import { findRun } from './tracking/run-directory.ts';
@@ -14,7 +14,7 @@ export interface PinnedInit {
   sha256: string;
 }
 
-type Init = NonNullable<ModelOptions['init']>;
+type Init = NonNullable<ModelSection['init']>;
 
 /** The run, name or file that `model.init` names, and the checksum that it has already. */
 export const runOfInit = (init: Init): { run: string; sha256?: string | undefined } =>

@@ -5,10 +5,10 @@ import { describeData, hasCounts, loadData } from './data/load-data.ts';
 import { type DataInput, dataOptions } from './data/options.ts';
 import { longTailCounts } from './data/profile.ts';
 import { datasetName } from './data/sets/registry.ts';
-import type { CountSummary, DataPlan, LoadedData, ReadProgress } from './data/types.ts';
+import type { CountSummary, DataPlan, ImageInfo, LoadedData, ReadProgress } from './data/types.ts';
 import { readInit, runOfInit } from './init.ts';
 import { resetWithoutInit } from './models/errors.ts';
-import { createModel, type ModelOptions, modelOptions } from './models/index.ts';
+import { type ModelInput, openModel, startOf } from './models/open.ts';
 import { type ExtendedModel, frozenWeights, startValues } from './models/transfer.ts';
 import type { Model, Task } from './models/types.ts';
 import { extendModel, type Plugin, type PluginDefinition } from './plugin.ts';
@@ -25,8 +25,8 @@ export interface TrainerOptions {
   seed?: number;
   /** Options of a known data set, or data that is loaded already. */
   data: DataInput | LoadedData;
-  /** Options of a known model, or a model. */
-  model: z.input<typeof modelOptions> | Model;
+  /** Options of a known model, a call of one of your own, a model, or a function of the task that makes one. */
+  model: ModelInput;
   /** Weights in memory to start from, and for a model of your own what `model.reset` and `model.freeze` are for others. */
   start?: Partial<Omit<RunStart, 'init'>> & {
     init?: Snapshot;
@@ -79,14 +79,13 @@ export interface Preparation {
 }
 
 const isLoaded = (data: TrainerOptions['data']): data is LoadedData => 'train' in data;
-const isModel = (model: TrainerOptions['model']): model is Model => 'forward' in model;
 
 /** Reads the data, unless it is given, and makes the model, for a run that has one stage. */
 export async function prepare(options: TrainerOptions, given?: LoadedData): Promise<Preparation> {
   const settings = resolveSettings(options);
   const data = given ?? (await readData(options));
   const { info: image, ...counts } = countsOf(data);
-  const { models, info } = describe(options, settings, image, counts);
+  const { models, info } = describe(options, settings, await baseModel(options, image), image, counts);
   const start = { ...frozenWeights(models, info.start), initial: await initialValues(options, models, info) };
   return { options, settings, data, model: models.model, models, info, start };
 }
@@ -110,8 +109,7 @@ async function initialValues(
   { seed, start: { init: source, reset } }: RunInfo,
 ): Promise<Record<string, Float32Array>> {
   if (resume || source === null || start?.from !== undefined) return {};
-  const snapshot =
-    start?.init ?? (await readInit(isModel(model) ? source : (modelOptions.parse(model).init ?? source)));
+  const snapshot = start?.init ?? (await readInit(startOf(model).init ?? source));
   return startValues(models, snapshot, { source, reset, seed });
 }
 
@@ -124,9 +122,9 @@ export interface Described {
 }
 
 /**
- * Describes a run that has one stage, without TensorFlow and, for known data sets, without data. Where the class counts
- * come with data that is not there, `unread` says what is known of them, and those of `info` are a stand-in of the same
- * range.
+ * Describes a run that has one stage, without TensorFlow (but for a backbone, which is loaded) and, for known data sets,
+ * without data. Where the class counts come with data that is not there, `unread` says what is known of them, and those
+ * of `info` are a stand-in of the same range.
  */
 export async function describeRun(options: TrainerOptions): Promise<Described> {
   const settings = resolveSettings(options);
@@ -140,7 +138,8 @@ export async function describeRun(options: TrainerOptions): Promise<Described> {
       }
     : countsOf(data as LoadedData);
   const unread = planned && !hasCounts(planned.classCounts) ? planned.classCounts : null;
-  return { settings, unread, ...describe(options, settings, image, counts, unread?.total) };
+  const base = await baseModel(options, image);
+  return { settings, unread, ...describe(options, settings, base, image, counts, unread?.total) };
 }
 
 /** Class counts, else numbers from the largest class to the smallest: enough to compose plugins, never to train. */
@@ -170,16 +169,20 @@ function resolveSettings({ name, method, seed = 0, train, evaluate, data }: Trai
   };
 }
 
+/** The run's model before plugins add to it. */
+const baseModel = ({ model, backend }: TrainerOptions, { classes, shape, mean, std }: ImageInfo): Promise<Model> =>
+  openModel(model, { classes: classes.length, imageShape: shape, mean, std }, backend);
+
 function describe(
   options: TrainerOptions,
   { name, seed, train, evaluate }: Settings,
+  base: Model,
   image: LoadedData['info'],
   { classCounts, validationCount }: Pick<RunInfo, 'classCounts' | 'validationCount'>,
   trainCount = classCounts.reduce((a, b) => a + b, 0),
 ): { models: ExtendedModel; info: RunInfo } {
   const { classes, shape, mean, std } = image;
   const task: Task = { classes: classes.length, imageShape: shape };
-  const base = isModel(options.model) ? options.model : createModel(modelOptions.parse(options.model), task);
   const model = (options.plugins ?? []).reduce((before, plugin) => extendModel(before, plugin, task), base);
   const steps = trainCount / train.batchSize;
   const info: RunInfo = {
@@ -206,9 +209,7 @@ function describe(
 }
 
 function describeStart({ model, start = {} }: TrainerOptions): RunStart {
-  const known: Pick<ModelOptions, 'init' | 'reset' | 'freeze' | 'frozenNorm'> = isModel(model)
-    ? {}
-    : modelOptions.parse(model);
+  const known = startOf(model);
   const { reset = [], freeze = [], frozenNorm = 'batch' } = { ...known, ...start };
   const own = known.init === undefined ? null : runOfInit(known.init).run;
   const init = start.from ?? (start.init ? 'weights in memory' : own);

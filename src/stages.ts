@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { trainOptions } from './config/schema.ts';
-import { modelOptions } from './models/options.ts';
+import { withoutStart } from './models/open.ts';
 import type { Plugin } from './plugin.ts';
 import type { TrainerOptions } from './prepare.ts';
 import type { RunStart, StageInfo } from './run.ts';
@@ -75,9 +75,7 @@ function startOfLater(
   own: NonNullable<StageOptions['model']>,
 ): Pick<TrainerOptions, 'model' | 'start'> {
   const { init: _, reset: __, ...kept } = start;
-  if ('forward' in model) return { model, start: { ...kept, ...own, from: `stage ${JSON.stringify(from)}` } };
-  const { init: ___, reset: ____, ...network } = modelOptions.parse(model);
-  return { model: network, start: { ...kept, ...own, from: `stage ${JSON.stringify(from)}` } };
+  return { model: withoutStart(model), start: { ...kept, ...own, from: `stage ${JSON.stringify(from)}` } };
 }
 
 /** The stage that an epoch of the run is in, or would be; the last one for those after its end. */

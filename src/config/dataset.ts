@@ -1,10 +1,9 @@
-import { resolve } from 'node:path';
 import { type Dataset, isDataset } from '../data/dataset.ts';
 import type { DataOptions } from '../data/options.ts';
 import { datasets } from '../data/sets/registry.ts';
-import { displayPath, displayValue } from './display.ts';
+import { displayValue } from './display.ts';
 import { describeIssues, type Finding } from './issues.ts';
-import { loadOwnModule } from './own-module.ts';
+import { loadOwnModule, noFile } from './own-module.ts';
 import { type Tree, valueAt } from './tree.ts';
 import type { PluginRegistry } from './types.ts';
 
@@ -45,7 +44,7 @@ async function findDataset(
   if (Object.hasOwn(datasets, name)) return { dataset: datasets[name as keyof typeof datasets], name, source: null };
   const loaded = await loadOwnModule(name, context);
   if (loaded === null) {
-    return { message: `expected a file at ${displayPath(resolve(context.directory, name))}; there is none.` };
+    return { message: noFile(name, context.directory) };
   }
   if ('message' in loaded) return loaded;
   if (isDataset(loaded.value)) return { ...loaded, dataset: loaded.value };

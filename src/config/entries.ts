@@ -1,8 +1,7 @@
-import { resolve } from 'node:path';
 import { heldBy, isPlugin, type Plugin, type PluginFactory } from '../plugin.ts';
-import { displayPath, displayValue } from './display.ts';
+import { displayValue } from './display.ts';
 import { describeIssues, type Finding } from './issues.ts';
-import { isPath, loadOwnModule } from './own-module.ts';
+import { isPath, loadOwnModule, noFile } from './own-module.ts';
 import { optionsOf, schemaAt } from './shape.ts';
 import { suggest } from './suggest.ts';
 import { isMap, type Tree, valueAt } from './tree.ts';
@@ -154,7 +153,7 @@ async function findFactory(use: string, { registry, directory }: EntryContext): 
 
 function notFound(use: string, directory: string, builtIn: readonly string[]): Finding {
   if (isPath(use)) {
-    return { path: ['use'], message: `expected a file at ${displayPath(resolve(directory, use))}; there is none.` };
+    return { path: ['use'], message: noFile(use, directory) };
   }
   const near = suggest(use, builtIn);
   const list = builtIn.length > 0 ? ` Built in: ${builtIn.join(', ')}.` : '';

@@ -22,14 +22,19 @@ const enabled: Described = {
  */
 export function runJsonSchema(plugins: readonly DescribedPlugin[]): Described {
   const { $schema, properties, ...schema } = optional(describeInput(runOptions));
-  const { plugins: list, stages, ...others } = properties as Record<string, Described>;
+  const { plugins: list, stages, model, ...others } = properties as Record<string, Described>;
   const names = plugins.map(({ definition }) => definition.name);
   const items = { anyOf: [...plugins.map((plugin) => runEntry(plugin, plugins)), otherEntry(names)] };
   return {
     $schema: $schema!,
     title: 'A run of tailmix',
     ...schema,
-    properties: { ...others, plugins: { ...list, items }, stages: withEntries(stages!) },
+    properties: {
+      ...others,
+      model: { ...model, anyOf: [...(model!.anyOf as Described[]), otherModel] },
+      plugins: { ...list, items },
+      stages: withEntries(stages!),
+    },
   };
 }
 
@@ -70,6 +75,18 @@ function entryOf({ definition: { name, options }, description }: DescribedPlugin
     required: ['use', ...required],
   };
 }
+
+const otherModel: Described = {
+  title: 'model of your own',
+  type: 'object',
+  properties: {
+    name: {
+      type: 'string',
+      pattern: '^\\.{1,2}/',
+      description: 'A path relative to this file (`./my-model.ts`).',
+    },
+  },
+};
 
 const otherEntry = (names: readonly string[]): Described => ({
   title: 'plugin of your own',

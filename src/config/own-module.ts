@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import process from 'node:process';
+import { displayPath } from './display.ts';
 import { importModule, reasonOf, resolvePackage } from './import-module.ts';
 import type { PluginRegistry } from './types.ts';
 
@@ -41,14 +42,19 @@ export async function loadOwnModule(
 }
 
 /** A path: relative to the config that names it, else (the config of a run directory) to the working directory. */
-function findFile(path: string, directory: string): string | null {
+export function findFile(path: string, directory: string): string | null {
   return [resolve(directory, path), resolve(path)].find((file) => existsSync(file)) ?? null;
 }
 
-const portable = (file: string): string => {
+/** A file as the logged config names it: from the working directory where it lies below. */
+export const portable = (file: string): string => {
   const path = relative(process.cwd(), file).replaceAll('\\', '/');
   return path.startsWith('../') ? path : `./${path}`;
 };
+
+/** For a path at which nothing lies. */
+export const noFile = (path: string, directory: string): string =>
+  `expected a file at ${displayPath(resolve(directory, path))}; there is none.`;
 
 const hashOf = async (file: string): Promise<string> =>
   createHash('sha256')

@@ -3,6 +3,8 @@ import process from 'node:process';
 import type { z } from 'zod';
 import { TailmixError } from '../errors.ts';
 import { pinInit } from '../init.ts';
+import { isModelChoice, type ModelChoice } from '../models/definition.ts';
+import { type ModelSection, modelNames } from '../models/options.ts';
 import type { Plugin } from '../plugin.ts';
 import { type LoadedDataset, loadDataset } from './dataset.ts';
 import { displayPath, displayValue } from './display.ts';
@@ -11,6 +13,7 @@ import { type Placeholder, redact, restore, substitute } from './env.ts';
 import { configInvalid, configNotMap, type Problem } from './errors.ts';
 import { hashConfig } from './identity.ts';
 import { describeIssues, type Finding } from './issues.ts';
+import { decisiveModel, type LoadedModel, loadModel, pinModel } from './model.ts';
 import { runOptions } from './schema.ts';
 import { mergeStageTrain, stagesOfOptions, withoutEntries, writtenStages } from './stages.ts';
 import { formatPath, isMap, mapLeaves, type Path, type Tree } from './tree.ts';
@@ -63,11 +66,18 @@ export async function resolveTree(
 ): Promise<ResolvedConfig> {
   const { extends: _, $schema: __, ...own } = written;
   const { tree, placeholders, problems: unfilled } = substitute(own);
-  const options = checkOptions(tree as Tree, own);
+  const model = await loadModel((tree as Tree).model, {
+    registry,
+    directory: origins.directory(['model', 'name']),
+    written: own.model,
+  });
+  const options = checkOptions(tree as Tree, own, model);
   const findings: Finding[] = Array.isArray(options) ? options : [];
+  if (Array.isArray(model)) findings.push(...model);
   let data: LoadedDataset | null = null;
   if (!Array.isArray(options)) {
-    findings.push(...(await pinWeights(options, placeholders)));
+    if (!Array.isArray(model))
+      findings.push(...(await pinWeights(options, placeholders, origins.directory(['model', 'path']))));
     const directory = origins.directory(['data', 'name']);
     const loaded = await loadDataset(options.data, { registry, directory, written: own });
     if (Array.isArray(loaded)) findings.push(...loaded);
@@ -101,27 +111,24 @@ export async function resolveTree(
       message: redact(message, at, placeholders),
     }),
   );
-  if (Array.isArray(options) || data === null || problems.length + all.length > 0)
+  if (Array.isArray(options) || Array.isArray(model) || data === null || problems.length + all.length > 0)
     throw configInvalid([...problems, ...all]);
 
   const hasOptions = Object.keys(data.options).length > 0;
   const named = { ...options.data, ...(hasOptions ? { options: data.options } : {}) };
-  const resolved = describeRun(
-    { ...options, data: { ...named, name: data.name } },
-    placeholders,
-    entries,
-    stageEntries,
-  );
+  const run = { ...options, model: describeModel(options, model) as ModelSection };
+  const resolved = describeRun({ ...run, data: { ...named, name: data.name } }, placeholders, entries, stageEntries);
   const observers = new Set(defaults.map(nameOf));
   const decisive = entries.filter(({ plugin }) => !observers.has(plugin.definition.name));
-  const stages = stagesOfOptions(options, merged!.train);
+  const stages = stagesOfOptions(run, merged!.train);
   return {
     path,
     options: {
-      ...options,
+      ...run,
       data: data.source === null ? named : { ...named, name: data.dataset },
       plugins: placed.map(({ entry }) => entry as PluginEntry),
     },
+    ...(model && { model: model.choice }),
     plugins: enabledPlugins(entries),
     stages:
       stages?.map((stage, i) => ({
@@ -130,7 +137,7 @@ export async function resolveTree(
       })) ?? null,
     resolved,
     hash: hashConfig(
-      withSource(resolved, data),
+      { ...withSource(resolved, data), model: decisiveModel(resolved.model as Tree, model) },
       describePlugins(decisive),
       stages?.map(({ name: _name, ...stage }, i) => ({
         ...stage,
@@ -150,22 +157,32 @@ const describePlugins = (entries: readonly OwnEntry[]): Tree[] =>
 const withSource = (resolved: Tree, { dataset, source }: LoadedDataset): Tree =>
   source === null ? resolved : { ...resolved, data: { ...(resolved.data as Tree), name: dataset.name, source } };
 
-/** Puts the checksum of the weights to start from beside their place, so that it decides the hash. */
+/** Puts checksums of the weights to start from beside their places, so that they decide the hash. */
 async function pinWeights(
-  { model }: z.output<typeof runOptions>,
+  options: CheckedOptions,
   placeholders: readonly Placeholder[],
+  directory: string,
 ): Promise<Finding[]> {
-  const path = ['model', 'init'];
-  if (model.init === undefined) return [];
-  try {
-    model.init = await pinInit(model.init);
-  } catch (error) {
-    if (!(error instanceof TailmixError)) throw error;
-    return [{ path, message: error.message.replace(/^model\.init: /, '') }];
+  const findings: Finding[] = [];
+  const attempt = async <T>(path: Path, pin: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await pin;
+    } catch (error) {
+      if (!(error instanceof TailmixError)) throw error;
+      findings.push({ path, message: error.message.replace(`${formatPath(path)}: `, '') });
+      return undefined;
+    }
+  };
+  if (!isModelChoice(options.model)) {
+    options.model = (await attempt(['model', 'path'], pinModel(options.model, directory))) ?? options.model;
   }
+  const own = (isModelChoice(options.model) ? options.model.options : options.model) as Pick<ModelSection, 'init'>;
+  if (own.init === undefined) return findings;
+  const path = ['model', 'init'];
+  own.init = (await attempt(path, pinInit(own.init))) ?? own.init;
   for (const placeholder of placeholders)
     if (formatPath(placeholder.path) === 'model.init') placeholder.path = [...path, 'run'];
-  return [];
+  return findings;
 }
 
 type OwnEntry = LoadedEntry & { placeholders: Placeholder[] };
@@ -176,10 +193,13 @@ interface PlacedEntry {
   index: number;
 }
 
-function checkOptions(tree: Tree, written: Tree): z.output<typeof runOptions> | Finding[] {
-  const value = withoutEntries(tree);
+type CheckedOptions = Omit<z.output<typeof runOptions>, 'model'> & { model: ModelSection | ModelChoice };
+
+/** The config without its plugin entries and without a model of the user's own, which have schemas of their own. */
+function checkOptions(tree: Tree, written: Tree, model: LoadedModel | Finding[] | null): CheckedOptions | Finding[] {
+  const value = { ...withoutEntries(tree), ...(model && { model: { name: modelNames[0] } }) };
   const parsed = runOptions.safeParse(value);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return { ...parsed.data, ...(model && 'choice' in model && { model: model.choice }) };
   return describeIssues(parsed.error.issues, { schema: runOptions, value, written, owner: 'a run' });
 }
 
@@ -219,6 +239,10 @@ function describeEntry(entry: OwnEntry): unknown {
   const written = { use, ...(entry.enabled ? {} : { enabled: false }), ...writtenOptions(entry) };
   return restore(written, entry.placeholders);
 }
+
+/** The `model` section with its defaults in. */
+const describeModel = ({ model }: CheckedOptions, loaded: LoadedModel | null): object =>
+  loaded ? { name: loaded.use ?? loaded.choice.definition.name, ...loaded.choice.options } : model;
 
 const describePlugin = ({ placeholders, ...entry }: OwnEntry): Tree => ({
   name: entry.plugin.definition.name,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { dataOptions } from '../data/options.ts';
-import { modelOptions, transferOptions } from '../models/options.ts';
+import type { ModelChoice } from '../models/definition.ts';
+import { modelSection, transferOptions } from '../models/options.ts';
 import type { PluginEntry } from './types.ts';
 
 const sgd = z
@@ -138,7 +139,7 @@ export const runOptions = z.strictObject({
   method: z.string().min(1).optional().describe('Label of the method in tables and charts. Default: the name.'),
   seed: z.int().min(0).default(0).describe('Seed of everything the run draws; the subset has its own.'),
   data: dataOptions.describe('Which images, how long the tail, and how they are read.'),
-  model: modelOptions.describe('The network.'),
+  model: modelSection.describe('The network.'),
   train: trainOptions.prefault({}).describe('Epochs, batches, optimizer, precision.'),
   evaluate: evaluateOptions.prefault({}).describe('When and how the run is evaluated.'),
   backend: z
@@ -160,4 +161,9 @@ export const runOptions = z.strictObject({
 });
 
 /** A run as a user writes it, for `export default { … } satisfies RunInput` in a TypeScript config. */
-export type RunInput = z.input<typeof runOptions>;
+export type RunInput = Omit<z.input<typeof runOptions>, 'model'> & {
+  model:
+    | z.input<typeof modelSection>
+    | ModelChoice
+    | { name: `./${string}` | `../${string}`; [option: string]: unknown };
+};

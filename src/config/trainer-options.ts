@@ -2,14 +2,21 @@ import type { TrainerOptions } from '../prepare.ts';
 import type { ResolvedConfig } from './types.ts';
 
 /** A resolved config as `createTrainer` takes it. The backend, the run directory and the like can be put beside it. */
-export function trainerOptions({ options, plugins, stages, resolved, hash }: ResolvedConfig): TrainerOptions {
+export function trainerOptions({
+  options,
+  model: own,
+  plugins,
+  stages,
+  resolved,
+  hash,
+}: ResolvedConfig): TrainerOptions {
   const { name, method, seed, data, model, train, evaluate, backend } = options;
   return {
     name,
     ...(method === undefined ? {} : { method }),
     seed,
     data: data as TrainerOptions['data'],
-    model: model as TrainerOptions['model'],
+    model: own ?? (model as TrainerOptions['model']),
     train,
     evaluate,
     backend,

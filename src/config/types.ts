@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { ModelChoice } from '../models/definition.ts';
 import type { Plugin, PluginFactory } from '../plugin.ts';
 import type { StageOptions } from '../stages.ts';
 import type { runOptions } from './schema.ts';
@@ -21,6 +22,8 @@ export interface ResolvedConfig {
   plugins: Plugin[];
   /** As the trainer takes them; null for a run that says nothing of stages. */
   stages: StageOptions[] | null;
+  /** The model, where it is one of the user's own: `options.model` is then as written. */
+  model?: ModelChoice;
   /** As logged: defaults in, `${env:NAME}` as its placeholder, keys in schema order. JSON. */
   resolved: Record<string, unknown>;
   /** SHA-256 of `resolved`, hex. */

@@ -1,4 +1,5 @@
 import type { Backend } from '../backend/load.ts';
+import type { Forward } from '../models/types.ts';
 import { restore } from '../open-run.ts';
 import { currentOwner } from '../owner.ts';
 import { foldNorm } from '../step/captured/fold-norm.ts';
@@ -18,7 +19,7 @@ import { bytesOf, foldConstants } from './fold-constants.ts';
 export interface Classifier {
   /**
    * One input, `images` `[any, height, width, channels]` uint8, which a Cast to float32 takes; outputs `logits` and
-   * `probabilities` `[any, C]` float32. Shapes have −1 for the number of images.
+   * `probabilities` `[any, C]`, `features` `[any, D]`, float32. Shapes have −1 for the number of images.
    */
   recording: Recording;
   /** `[height, width, channels]`. */
@@ -42,12 +43,19 @@ export function recordClassifier(run: TrainedRun, { binding, name }: Backend): C
   const { info, model, snapshot, composition } = run;
   const shapes = createShapeInference(binding);
   const [first, second] = SIZES.map((size): Recording => {
-    const program = predictProgram(run, size);
+    let features: tf.Tensor | undefined;
+    const forward: Forward = (...given) => {
+      const outputs = model.forward(...given);
+      features = outputs.features;
+      return outputs;
+    };
+    const program = predictProgram({ ...run, model: { ...model, forward } }, size);
     const values: Record<string, Float32Array> = {};
     restore(snapshot, composition, program, { write: (state) => Object.assign(values, state) });
     const classify: StepFunction = (state, feeds, variants) => {
       const { logits } = program.functions.predict!(state, feeds, variants).outputs;
-      return { state: {}, outputs: { logits: logits!, probabilities: tf.softmax(logits as tf.Tensor2D) } };
+      const probabilities = tf.softmax(logits as tf.Tensor2D);
+      return { state: {}, outputs: { logits: logits!, probabilities, features: features! } };
     };
     const recorded = dropUnused(
       trace(classify, program.signatures[0]!, { shapes, state: program.state, owner: currentOwner }),

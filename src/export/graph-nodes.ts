@@ -3,7 +3,19 @@ import { type Attribute, DT, type Endpoint, opOf } from '../step/captured/record
 import type { Classifier } from './classifier.ts';
 
 /** Names that users of an exported graph see. */
-export const PORTS = { images: 'images', logits: 'logits', probabilities: 'probabilities' } as const;
+export const PORTS = {
+  images: 'images',
+  logits: 'logits',
+  probabilities: 'probabilities',
+  features: 'features',
+} as const;
+
+/** What an exported graph gives, and how long each is: `[any number, length]`. */
+export const resultsOf = ({ recording }: Classifier): { name: string; length: number }[] =>
+  [PORTS.logits, PORTS.probabilities, PORTS.features].map((name) => {
+    const { node, output } = recording.outputs[name]!;
+    return { name, length: recording.nodes[node]!.outputs[output]!.shape[1]! };
+  });
 
 /** The classifier as nodes of a TensorFlow graph. */
 export interface ClassifierGraph {
@@ -12,9 +24,9 @@ export interface ClassifierGraph {
   cast: string;
 }
 
-/** Names nodes by what they do: `images`, `conv2d_7`, …, `logits`, `probabilities`. */
-export function graphNodes({ recording }: Classifier): ClassifierGraph {
-  const { nodes, outputs } = recording;
+/** Names nodes by what they do: `images`, `conv2d_7`, …, `logits`, `probabilities`, `features`. */
+export function graphNodes(classifier: Classifier): ClassifierGraph {
+  const { nodes, outputs } = classifier.recording;
   const names = nodes.map((node, index) =>
     node.kind === 'input' ? PORTS.images : `${opOf(node).toLowerCase()}_${index}`,
   );
@@ -32,8 +44,8 @@ export function graphNodes({ recording }: Classifier): ClassifierGraph {
       inputs: [],
     };
   });
-  const results = [PORTS.logits, PORTS.probabilities].map(
-    (name): GraphNode => ({
+  const results = resultsOf(classifier).map(
+    ({ name }): GraphNode => ({
       name,
       op: 'Identity',
       attributes: { T: type(DT.float32) },

@@ -4,7 +4,7 @@ import { entry, int, message, text, toBytes, type Wire } from '../step/captured/
 import { ANY } from './any-batch.ts';
 import type { Classifier } from './classifier.ts';
 import type { ExportedFile } from './files.ts';
-import { graphNodes, PORTS } from './graph-nodes.ts';
+import { graphNodes, PORTS, resultsOf } from './graph-nodes.ts';
 
 /** Signature for images as numbers of uint8, which `tf.saved_model.load` and TensorFlow Serving take by default. */
 export const UINT8_SIGNATURE = 'serving_default';
@@ -30,9 +30,7 @@ export function savedModel(classifier: Classifier): ExportedFile[] {
     },
   });
   const images = (tensor: string, dtype: number): Wire => port(1, PORTS.images, tensor, dtype, [ANY, ...imageShape]);
-  const results = [PORTS.logits, PORTS.probabilities].map((name) =>
-    port(2, name, name, DT.float32, [ANY, classes.length]),
-  );
+  const results = resultsOf(classifier).map(({ name, length }) => port(2, name, name, DT.float32, [ANY, length]));
   return [
     {
       path: 'saved_model.pb',

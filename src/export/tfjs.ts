@@ -4,7 +4,7 @@ import { ANY } from './any-batch.ts';
 import type { Classifier } from './classifier.ts';
 import { opNotMapped } from './errors.ts';
 import type { ExportedFile } from './files.ts';
-import { graphNodes, PORTS } from './graph-nodes.ts';
+import { graphNodes, PORTS, resultsOf } from './graph-nodes.ts';
 
 /** Bytes of one weight file: what browsers cache, and what tfjs's own converter writes. */
 const SHARD_BYTES = 4 * 2 ** 20;
@@ -29,7 +29,6 @@ export function tfjsModel(classifier: Classifier): ExportedFile[] {
     path: `group1-shard${i + 1}of${count}.bin`,
     content: bytes.subarray(i * SHARD_BYTES, (i + 1) * SHARD_BYTES),
   }));
-  const output = { dtype: 'DT_FLOAT', tensorShape: shapeOf([ANY, classes.length]) };
   const model = {
     format: 'graph-model',
     generatedBy: `tailmix ${about.tailmix}`,
@@ -39,7 +38,10 @@ export function tfjsModel(classifier: Classifier): ExportedFile[] {
         [PORTS.images]: { name: `${PORTS.images}:0`, dtype: 'DT_FLOAT', tensorShape: shapeOf([ANY, ...imageShape]) },
       },
       outputs: Object.fromEntries(
-        [PORTS.logits, PORTS.probabilities].map((name) => [name, { name: `${name}:0`, ...output }]),
+        resultsOf(classifier).map(({ name, length }) => [
+          name,
+          { name: `${name}:0`, dtype: 'DT_FLOAT', tensorShape: shapeOf([ANY, length]) },
+        ]),
       ),
     },
     modelTopology: { node: nodes.map(nodeOf), library: {}, versions: {} },

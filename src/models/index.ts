@@ -5,6 +5,7 @@ import { mlp, smallCnn } from './small.ts';
 import type { Model, Task } from './types.ts';
 
 export { type ModelName, type ModelOptions, modelNames, modelOptions } from './options.ts';
+export type { Task } from './types.ts';
 
 /** Smallest side of an image that still has a pixel to halve at every stride. */
 const smallestImage: Readonly<Record<ModelName, number>> = {
@@ -16,7 +17,7 @@ const smallestImage: Readonly<Record<ModelName, number>> = {
 };
 
 /**
- * Makes a model of `model` options.
+ * Makes a network of tailmix's own.
  *
  * @throws TailmixError `MODEL_IMAGE_SIZE` if the images are too small for it.
  */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pixelRanges } from './backbone/pixels.ts';
 
 /** Networks that ship with tailmix. */
 export const modelNames = ['resnet32', 'resnet18', 'resnet50', 'small-cnn', 'mlp'] as const;
@@ -19,7 +20,7 @@ const head = {
 
 const weightNames = () => z.array(z.string().min(1));
 
-/** Where weights begin, and which of them are trained. */
+/** Where weights begin, and which of them are trained: options of every model. */
 export const transferOptions = {
   init: z
     .union([
@@ -71,12 +72,80 @@ const mlp = z
   })
   .describe('Fully connected ReLU layers on the pixels.');
 
-/** The `model` section of a run. */
-export const modelOptions = z.discriminatedUnion('name', [
+const backbone = {
+  path: z
+    .string()
+    .min(1)
+    .describe('The model.json of TensorFlow.js, its weight files beside it; relative to this file.'),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional()
+    .describe('Checksum of its files. Filled in when the run begins, and checked from then on.'),
+  pixels: z
+    .enum(pixelRanges)
+    .describe(
+      'Pixel values that the model was trained on: `bytes` 0…255, `unit` 0…1, `signed` −1…1, or `normalised` by the data’s mean and std.',
+    ),
+  ...head,
+  ...transferOptions,
+};
+
+const layersModel = z
+  .strictObject({
+    name: z.literal('layers-model'),
+    ...backbone,
+    features: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Layer whose output the new classifier starts from. Default: the last one.'),
+    stages: z
+      .array(z.string().min(1))
+      .optional()
+      .describe('Layers after which features can be mixed, beside `input` and `features`. Default: none.'),
+    regularizers: z
+      .enum(['refuse', 'ignore'])
+      .default('refuse')
+      .describe('What regularizers and constraints of layers do, which a step does not apply.'),
+    frozenNorm: transferOptions.frozenNorm
+      .unwrap()
+      .default('running')
+      .describe(
+        'Frozen batch norms: as Keras has it, `running` uses the averages, which stay; `batch` goes on averaging.',
+      ),
+  })
+  .describe('A LayersModel of TensorFlow.js as backbone of a new classifier; all of it is trained unless frozen.');
+
+const graphModel = z
+  .strictObject({
+    name: z.literal('graph-model'),
+    ...backbone,
+    features: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Output or node that the new classifier starts from. Default: the only output.'),
+  })
+  .describe('A GraphModel of TensorFlow.js as a frozen extractor of features for a new classifier.');
+
+const networks = [
   network('resnet32', 16, 'ResNet-32 for small images, 0.46 M parameters: the network of the long-tail papers.'),
   network('resnet18', 64, 'ResNet-18 for small images (3×3 stem), 11.2 M parameters.'),
   network('resnet50', 64, 'ResNet-50 for ImageNet-sized images, torchvision’s.'),
   network('small-cnn', 16, 'Two convolutions with batch norm and a dense layer; quick on any backend.'),
   mlp,
-]);
+] as const;
+
+/** Options of a network of tailmix's own. */
+export const modelOptions = z.discriminatedUnion('name', networks);
 export type ModelOptions = z.output<typeof modelOptions>;
+
+/** The `model` section of a run, but for models in files of the user's own, which have options of their own. */
+export const modelSection = z.discriminatedUnion('name', [...networks, layersModel, graphModel]);
+export type ModelSection = z.output<typeof modelSection>;
+/** Whether a name of `model` is one of tailmix's own, and no file or package. */
+export const isBuiltIn = (name: string): boolean =>
+  [...modelSection.options].some((option) => option.shape.name.value === name);
+
+export type BackboneModelOptions = z.output<typeof layersModel> | z.output<typeof graphModel>;

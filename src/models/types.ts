@@ -1,6 +1,8 @@
 import type { Random } from '../random.ts';
 import type { tf } from '../tf.ts';
 
+export type NamedTensors = Record<string, tf.Tensor>;
+
 /** What a model is made for. */
 export interface Task {
   /** Number of classes, C. */
@@ -9,7 +11,11 @@ export interface Task {
   imageShape: readonly [number, number, number];
 }
 
-export type NamedTensors = Record<string, tf.Tensor>;
+/** A task with the statistics that its images are normalised by, per channel, of pixel values scaled to 0…1. */
+export interface ImageTask extends Task {
+  mean: readonly number[];
+  std: readonly number[];
+}
 
 /** What a `build…` function sees beside its tensors. Nothing else may vary between the steps of one signature. */
 export interface Pass {
@@ -72,5 +78,7 @@ export interface Model {
   featureSize: number;
   /** Losses that need cosines ask for it; leave it out where neither kind fits. */
   head?: ModelHead;
+  /** Whether training draws numbers: each step then has a seed, `pass.inputs.modelSeed`, which {@link dropout} takes. */
+  random?: boolean;
   forward: Forward;
 }

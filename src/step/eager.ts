@@ -1,8 +1,9 @@
+import { messageOf } from '../errors.ts';
 import { createLeakWatch, liveTensors, warnOfLeak } from '../leaks.ts';
 import { currentOwner } from '../owner.ts';
 import { tf } from '../tf.ts';
 import { checkFeeds } from './check.ts';
-import { unknownState } from './errors.ts';
+import { kernelMissing, unknownState } from './errors.ts';
 import { watchKeeps } from './keeps.ts';
 import type { Engine, HostArray, HostOutputs, NamedTensors, Signature, StepProgram } from './types.ts';
 
@@ -37,11 +38,13 @@ export function createEagerEngine(
       const step = program.functions[signature.call]!;
       const outputs: HostOutputs = {};
       const compute = (): void =>
-        tf.tidy(() => {
-          const after = step(state, tensorsOf(signature, inputs), signature.variants);
-          for (const [name, tensor] of Object.entries(after.outputs)) outputs[name] = hostCopy(tensor);
-          for (const [name, tensor] of Object.entries(after.state)) replace(name, tensor);
-        });
+        withKernels(() =>
+          tf.tidy(() => {
+            const after = step(state, tensorsOf(signature, inputs), signature.variants);
+            for (const [name, tensor] of Object.entries(after.outputs)) outputs[name] = hostCopy(tensor);
+            for (const [name, tensor] of Object.entries(after.state)) replace(name, tensor);
+          }),
+        );
       if (leaking === signature.call) {
         leaking = null;
         const keeps = watchKeeps(currentOwner);
@@ -89,4 +92,14 @@ function tensorsOf(signature: Signature, inputs: Readonly<Record<string, HostArr
         : tf.tensor(dtype === 'uint8' ? Float32Array.from(inputs[name]!) : inputs[name]!, [...shape], 'float32'),
     ]),
   );
+}
+
+/** Runs a step; a kernel that the backend lacks is an error that says so. */
+function withKernels(compute: () => void): void {
+  try {
+    compute();
+  } catch (error) {
+    const lacking = /Kernel '(\w+)' not registered for backend '(\w+)'/.exec(messageOf(error));
+    throw lacking ? kernelMissing(lacking[1]!, lacking[2]!, error) : error;
+  }
 }

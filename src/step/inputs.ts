@@ -1,6 +1,9 @@
 import { MIX } from '../batch.ts';
 import type { TrainOptions } from '../config/schema.ts';
-import type { Batch, Targets } from '../hooks.ts';
+import type { Batch, StepContext, Targets } from '../hooks.ts';
+import { MODEL_SEED } from '../models/dropout.ts';
+import type { Model } from '../models/types.ts';
+import { randomStream } from '../random.ts';
 import type { HostArray, InputSpec } from './types.ts';
 
 /** Inputs of every training step, by the variant it has. What plugins declare is added to these. */
@@ -18,6 +21,21 @@ export function trainInputs(imageShape: readonly number[], mix: string | undefin
   inputs.mixMatrix = { shape: ['batch', 'pool'], dtype: 'float32' };
   if (isBox(mix)) inputs.mixMask = { shape: [1, imageShape[0]!, imageShape[1]!, 1], dtype: 'float32' };
   return inputs;
+}
+
+/** Inputs that a model has of its own. */
+export const modelInputs = ({ random = false }: Pick<Model, 'random'>): Record<string, InputSpec> =>
+  random ? { [MODEL_SEED]: { shape: [2], dtype: 'int32' } } : {};
+
+/** Values of {@link modelInputs}, from the stream `(seed, 'model', epoch, step)`. */
+export function modelFeeds(
+  { random = false }: Pick<Model, 'random'>,
+  seed: number,
+  { epoch, step }: Pick<StepContext, 'epoch' | 'step'>,
+): Record<string, HostArray> {
+  if (!random) return {};
+  const stream = randomStream(seed, 'model', epoch, step);
+  return { [MODEL_SEED]: Int32Array.from({ length: 2 }, () => stream.integer(2 ** 30)) };
 }
 
 /** Whether a mix variant pastes a box. */

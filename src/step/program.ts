@@ -5,7 +5,7 @@ import type { Model } from '../models/types.ts';
 import { ownedBy } from '../owner.ts';
 import { randomStream } from '../random.ts';
 import { tf } from '../tf.ts';
-import { isBox, mixStage, trainInputs } from './inputs.ts';
+import { isBox, mixStage, modelInputs, trainInputs } from './inputs.ts';
 import type {
   Gradients,
   Loss,
@@ -105,10 +105,11 @@ export function createStepProgram(
         call: 'train',
         variants: chosen,
         inputs: Object.fromEntries(
-          Object.entries({ ...inputs, ...trainInputs(options.imageShape, chosen[MIX]) }).map(([name, spec]) => [
-            name,
-            { shape: resolveShape(spec, size, size * pools), dtype: spec.dtype },
-          ]),
+          Object.entries({
+            ...inputs,
+            ...modelInputs(model),
+            ...trainInputs(options.imageShape, chosen[MIX]),
+          }).map(([name, spec]) => [name, { shape: resolveShape(spec, size, size * pools), dtype: spec.dtype }]),
         ),
       }),
     ),

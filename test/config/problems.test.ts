@@ -46,7 +46,7 @@ plugins:
         expected a fraction below 1, or whole images per class, got 1.5.
 
       base.yaml:2  model.name
-        expected one of resnet32, resnet18, resnet50, small-cnn, mlp, got "small-cn". Did you mean "small-cnn"?
+        expected one of resnet32, resnet18, resnet50, small-cnn, mlp, layers-model, graph-model, got "small-cn". Did you mean "small-cnn"?
 
       base.yaml:4  train.epochs
         expected a whole number above 0, got "many".
@@ -72,10 +72,10 @@ plugins:
   it('names what is required', async () => {
     expect(await report('train: { epochs: 3 }\n')).toMatchInlineSnapshot(`
       "run.yaml  data
-        is required: a map with name, options, root, profile, ratio, mu, subsetSeed, validation, augment, mean, std, imageSize, workers, onCorrupt.
+        is required: a map with name, options, root, profile, ratio, mu, subsetSeed, validation, augment, mean, std, imageSize, packSize, workers, onCorrupt.
 
       run.yaml  model
-        is required: a map whose name is one of resnet32, resnet18, resnet50, small-cnn, mlp."
+        is required: a map whose name is one of resnet32, resnet18, resnet50, small-cnn, mlp, layers-model, graph-model."
     `);
   });
 

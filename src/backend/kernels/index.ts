@@ -7,6 +7,7 @@ export { addRelu, relu } from './activation.ts';
 export { batchNorm } from './batch-norm.ts';
 export { softmaxCrossEntropy } from './cross-entropy.ts';
 export { globalAverage } from './pooling.ts';
+export { statelessUniform } from './random.ts';
 
 const supply: Readonly<Record<string, () => void>> = { tensorflow: supplyNativeKernels, wasm: supplyWasmKernels };
 

@@ -120,8 +120,8 @@ function supplyOwnOps(): void {
 
 /**
  * TensorFlow ops that tfjs-node does not offer, as kernels of the backend `tensorflow`, one op each:
- * batch norm and its gradient, ReLU's gradient, softmax cross-entropy with its gradient, and convolution gradients
- * with explicit padding; tailmix's own ops where they are loaded.
+ * batch norm and its gradient, ReLU's gradient, softmax cross-entropy with its gradient, random numbers of a seed, and
+ * convolution gradients with explicit padding; tailmix's own ops where they are loaded.
  */
 export function supplyNativeKernels(): void {
   if (hasOwnOps()) supplyOwnOps();
@@ -160,6 +160,16 @@ export function supplyNativeKernels(): void {
       2,
     ),
   );
+  supply<{ shape: number[] }>('StatelessRandomUniform', ({ seed }, { shape }, backend) => {
+    const wanted = tf.tensor1d(shape, 'int32');
+    const types = [
+      float(backend, 'dtype'),
+      ...['T', 'Tseed'].map((type) => attribute(backend, type, 'TYPE', backend.binding.TF_INT32)),
+    ];
+    const drawn = backend.executeMultipleOutputs('StatelessRandomUniform', types, [wanted, seed!], 1);
+    wanted.dispose();
+    return drawn;
+  });
   supply<ConvolutionAttributes & { inputShape: number[] }>(
     'Conv2DBackpropInput',
     ({ dy, filter }, attributes, backend) => {

@@ -1,7 +1,7 @@
 import type { Classifier } from '../classifier.ts';
 import { opNotMapped } from '../errors.ts';
 import type { ExportedFile } from '../files.ts';
-import { PORTS } from '../graph-nodes.ts';
+import { PORTS, resultsOf } from '../graph-nodes.ts';
 import { createBuilder } from './builder.ts';
 import { mappings } from './ops.ts';
 import { type OnnxPort, onnxBytes } from './proto.ts';
@@ -19,7 +19,8 @@ const BATCH = 'batch';
  *
  * @throws {TailmixError} EXPORT_OP naming an op that is not mapped.
  */
-export function onnxModel({ recording, imageShape, classes, about }: Classifier, images: ImageType): ExportedFile[] {
+export function onnxModel(classifier: Classifier, images: ImageType): ExportedFile[] {
+  const { recording, imageShape, classes, about } = classifier;
   const builder = createBuilder(recording);
   for (const [node, recorded] of recording.nodes.entries()) {
     const from = { node, output: 0 };
@@ -32,14 +33,13 @@ export function onnxModel({ recording, imageShape, classes, about }: Classifier,
     }
     builder.set(from, mapping(recorded, builder));
   }
-  const port = (name: string): OnnxPort => ({ name, type: 'float32', shape: [BATCH, classes.length] });
-  const results = [PORTS.logits, PORTS.probabilities];
+  const results = resultsOf(classifier);
   const model = {
     name: about.name,
     producer: { name: 'tailmix', version: about.tailmix },
     nodes: [
       ...builder.nodes,
-      ...results.map((name) => ({
+      ...results.map(({ name }) => ({
         op: 'Identity',
         inputs: [builder.get(recording.outputs[name]!, 'tensorflow')],
         outputs: [name],
@@ -48,7 +48,7 @@ export function onnxModel({ recording, imageShape, classes, about }: Classifier,
     ],
     constants: builder.constants,
     inputs: [{ name: PORTS.images, type: images, shape: [BATCH, ...imageShape] }],
-    outputs: results.map(port),
+    outputs: results.map(({ name, length }): OnnxPort => ({ name, type: 'float32', shape: [BATCH, length] })),
     metadata: {
       classes: JSON.stringify(classes),
       imageShape: JSON.stringify(imageShape),

@@ -1,0 +1,72 @@
+import { globalAverage } from '../../backend/kernels/index.ts';
+import { tf } from '../../tf.ts';
+import { type ClassifierOptions, classifier } from '../heads.ts';
+import type { ImageTask, Model, NamedTensors, Pass, WeightSpec } from '../types.ts';
+import { backboneInput, featuresShape } from './errors.ts';
+import type { PixelRange } from './pixels.ts';
+
+/** A user's network up to its features. */
+export interface Backbone {
+  name: string;
+  /** `[height, width, channels]` that it takes; null where any length will do. */
+  inputShape: readonly (number | null)[];
+  weights: readonly WeightSpec[];
+  /** Stages between `input` and `features`, in order. */
+  stages: readonly string[];
+  /** What the features are, for messages, and their shape, batch first. */
+  features: { name: string; shape: readonly (number | null)[] };
+  /** Whether it drops values. */
+  random: boolean;
+  /** Images in its own pixel range → features; puts the next statistics into `statistics`. */
+  apply(images: tf.Tensor4D, weights: NamedTensors, pass: Pass, statistics: NamedTensors): tf.Tensor;
+}
+
+/** Options that all backbones share. */
+export interface BackboneOptions extends Omit<ClassifierOptions, 'inputs' | 'classes' | 'initial'> {
+  pixels: PixelRange;
+}
+
+/**
+ * A backbone with a new classifier on its features; a map of features is averaged over height and width.
+ * Features can be mixed at `input`, at the backbone's own stages, and at `features`.
+ *
+ * @throws {TailmixError} BACKBONE_INPUT, BACKBONE_FEATURES_SHAPE.
+ */
+export function withClassifier(backbone: Backbone, { pixels, ...head }: BackboneOptions, task: ImageTask): Model {
+  const { name, inputShape, features, stages } = backbone;
+  const { imageShape, classes } = task;
+  const show = (lengths: readonly (number | null)[]): string => lengths.map((length) => length ?? 'any').join('×');
+  if (inputShape.length !== 3 || inputShape.some((length, axis) => length !== null && length !== imageShape[axis])) {
+    throw backboneInput(name, show(imageShape), show(inputShape));
+  }
+  const size = features.shape.at(-1) ?? null;
+  if (size === null || (features.shape.length !== 2 && features.shape.length !== 4)) {
+    throw featuresShape(features.name, features.shape);
+  }
+  const top = classifier({ ...head, inputs: size, classes });
+  return {
+    name,
+    weights: [...backbone.weights, ...top.weights],
+    stages: ['input', ...stages, 'features'],
+    featureSize: size,
+    head: top.kind,
+    random: backbone.random,
+    forward(weights, images, pass) {
+      const statistics: NamedTensors = {};
+      const input = inRange(pass.atStage('input', images) as tf.Tensor4D, pixels, task);
+      const found = backbone.apply(input, weights, pass, statistics);
+      const vector = found.rank === 4 ? globalAverage(found as tf.Tensor4D) : found;
+      const mixed = pass.atStage('features', vector) as tf.Tensor2D;
+      return { logits: top.apply(mixed, weights), features: mixed, statistics };
+    },
+  };
+}
+
+/** Normalised pixels in another range: `(x·std + mean)` is 0…1. */
+function inRange(x: tf.Tensor4D, pixels: PixelRange, { mean, std }: ImageTask): tf.Tensor4D {
+  if (pixels === 'normalised') return x;
+  const [factor, offset] = { bytes: [255, 0], unit: [1, 0], signed: [2, -1] }[pixels] as [number, number];
+  const scale = tf.tensor1d(std.map((deviation) => deviation * factor));
+  const shift = tf.tensor1d(mean.map((average) => average * factor + offset));
+  return x.mul(scale).add(shift);
+}

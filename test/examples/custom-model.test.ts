@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import patchMlp from '../../examples/custom-model.ts';
+import { defaults, registry } from '../../plugins/index.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { trainerOptions } from '../../src/config/trainer-options.ts';
+import { predictLogits } from '../../src/predict.ts';
+import { runFiles } from '../../src/tracking/run-directory.ts';
+import { openTrained } from '../../src/trained.ts';
+import { createTrainer, type RunResult } from '../../src/trainer.ts';
+import { squares } from '../support/squares.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+const path = (file: string): string => fileURLToPath(new URL(`../../examples/${file}`, import.meta.url));
+
+test('is under 60 lines', () => {
+  expect(readFileSync(path('custom-model.ts'), 'utf8').trimEnd().split('\n').length).toBeLessThan(60);
+});
+
+test.each(['eager', 'auto'] as const)('from code, step %s: learns, repeats, freezes', async (step) => {
+  const train = async (options: Parameters<typeof patchMlp>[0]): Promise<RunResult> =>
+    createTrainer({
+      data: squares(),
+      model: patchMlp({ patch: 2, width: 16, ...options }),
+      train: { epochs: 6, batchSize: 16, step, optimizer: { name: 'adamw', learningRate: 0.02 } },
+    }).run();
+  const [first, second, none] = [await train({}), await train({}), await train({ rate: 0 })];
+  expect(first.summary.last!.accuracy).toBeGreaterThan(0.6);
+  expect(second.snapshot!.state).toEqual(first.snapshot!.state);
+  // The mask is drawn: another one in each step, and none without dropout.
+  expect(none.snapshot!.state).not.toEqual(first.snapshot!.state);
+  const frozen = await train({ freeze: ['patches'] });
+  const values = ({ snapshot }: RunResult, name: string) => [...snapshot!.state[name]!.values];
+  const unseen = patchMlp().definition;
+  expect(unseen.name).toBe('patch-mlp');
+  expect(Object.keys(frozen.snapshot!.state).some((name) => name.startsWith('patches/kernel/'))).toBe(false);
+  expect(values(frozen, 'patches/kernel')).not.toEqual(values(first, 'patches/kernel'));
+});
+
+test('from YAML: trained, resumed to the same end, predicted with; its file decides the hash', async () => {
+  const load = (set: string[]) => loadConfig(path('custom-model.yaml'), { registry, defaults, set });
+  const config = await load(['train.epochs=2', 'plugins.progress.enabled=false']);
+  expect(config.resolved.model).toEqual({ name: './examples/custom-model.ts', patch: 4, width: 32, rate: 0.1 });
+  expect((await load(['model.width=16'])).hash).not.toBe((await load([])).hash);
+  const directory = await temporaryFolder();
+  const { snapshot, summary } = await createTrainer({ ...trainerOptions(config), directory }).run();
+  expect(summary.last!.accuracy).toBeGreaterThan(0.2);
+
+  const logged = await loadConfig(join(directory, runFiles.config), { registry, defaults });
+  expect(logged.hash).toBe(config.hash);
+  const half = { train: { ...trainerOptions(logged).train, epochs: 1 } };
+  const first = (await createTrainer({ ...trainerOptions(logged), ...half, plugins: logged.plugins }).run()).snapshot!;
+  const again = await createTrainer({ ...trainerOptions(logged), resume: first }).run();
+  expect(again.snapshot!.state['patches/kernel']).toEqual(snapshot!.state['patches/kernel']);
+
+  const run = await openTrained(directory, { registry, defaults });
+  const [logits] = predictLogits(run, [new Uint8Array(64)]);
+  expect(logits).toHaveLength(10);
+});
