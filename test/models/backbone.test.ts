@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { layersModel } from '../../src/models/open.ts';
 import type { Model, NamedTensors, Pass } from '../../src/models/types.ts';
 import { randomStream } from '../../src/random.ts';
