@@ -181,7 +181,7 @@ function describe(
   { classCounts, validationCount }: Pick<RunInfo, 'classCounts' | 'validationCount'>,
   trainCount = classCounts.reduce((a, b) => a + b, 0),
 ): { models: ExtendedModel; info: RunInfo } {
-  const { classes, shape, mean, std } = image;
+  const { classes, shape, packShape, mean, std } = image;
   const task: Task = { classes: classes.length, imageShape: shape };
   const model = (options.plugins ?? []).reduce((before, plugin) => extendModel(before, plugin, task), base);
   const steps = trainCount / train.batchSize;
@@ -194,6 +194,7 @@ function describe(
     trainCount,
     validationCount,
     imageShape: shape,
+    ...(packShape && { packShape }),
     mean,
     std,
     epochs: train.epochs,

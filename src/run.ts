@@ -16,6 +16,8 @@ export interface RunInfo {
   validationCount: number;
   /** `[height, width, channels]`. */
   imageShape: readonly [number, number, number];
+  /** The same of what images are scaled to first, where the model takes a part of that; evaluation takes the centre. */
+  packShape?: readonly [number, number, number];
   /** Per channel, of pixel values scaled to 0…1: what images are normalised by. */
   mean: readonly number[];
   std: readonly number[];

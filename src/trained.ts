@@ -65,6 +65,7 @@ const subsetFile = z.object({
   classCounts: z.array(z.int()),
   classes: z.array(z.string()),
   imageShape: z.tuple([z.int(), z.int(), z.int()]),
+  packShape: z.tuple([z.int(), z.int(), z.int()]).optional(),
   mean: z.array(z.number()),
   std: z.array(z.number()),
 });
@@ -74,7 +75,7 @@ async function dataOf(directory: string, hasValidation: boolean): Promise<Loaded
   const path = join(directory, runFiles.subset);
   const parsed = subsetFile.safeParse(await readJson(path));
   if (!parsed.success) throw damagedRunFile(displayPath(path), `${parsed.error.issues[0]!.path.join('.')} of the file`);
-  const { dataset, hash, classCounts, classes, imageShape: shape, mean, std } = parsed.data;
+  const { dataset, hash, classCounts, classes, imageShape: shape, packShape, mean, std } = parsed.data;
   const subset = (name: Split['name']): Subset => ({
     split: { name, labels: new Int32Array(), pixels: { kind: 'memory', bytes: new SharedArrayBuffer(0) } },
     indices: new Int32Array(),
@@ -82,7 +83,7 @@ async function dataOf(directory: string, hasValidation: boolean): Promise<Loaded
     classCounts: Int32Array.from(classCounts),
   });
   return {
-    info: { name: dataset, classes, shape, mean, std },
+    info: { name: dataset, classes, shape, ...(packShape && { packShape }), mean, std },
     train: subset('train'),
     validation: hasValidation ? { ...subset('validation'), indices: new Int32Array(classes.length) } : null,
     test: subset('test'),

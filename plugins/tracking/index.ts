@@ -39,6 +39,7 @@ export const describeSubset = ({ info, subset }: Run): Record<string, unknown> =
   classCounts: info.classCounts,
   classes: info.classes,
   imageShape: info.imageShape,
+  ...(info.packShape && { packShape: info.packShape }),
   mean: info.mean,
   std: info.std,
 });

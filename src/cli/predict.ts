@@ -22,7 +22,7 @@ export async function predict(
   const run = await openTrained(wanted, { ...context, set, overrides: overridesOf(flags) });
   const { directory, checkpoint, info, snapshot } = run;
   const images: Uint8Array[] = [];
-  for (const file of files) images.push(await decodeInput(file, info.imageShape));
+  for (const file of files) images.push(await decodeInput(file, info.imageShape, info.packShape));
   await loadBackend(run.options.backend);
   const predictions = predictLogits(run, images).map((logits, i) => ({
     image: files[i]!,

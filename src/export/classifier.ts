@@ -24,6 +24,8 @@ export interface Classifier {
   recording: Recording;
   /** `[height, width, channels]`. */
   imageShape: readonly [number, number, number];
+  /** What the run's images were scaled to before their centre of `imageShape` was cut out; `imageShape` by default. */
+  packShape?: readonly [number, number, number];
   /** In label order. */
   classes: readonly string[];
   /** What to write beside the graph: where it comes from. */
@@ -65,6 +67,7 @@ export function recordClassifier(run: TrainedRun, { binding, name }: Backend): C
   return {
     recording: forAnyBatch(first!, second!),
     imageShape: info.imageShape,
+    ...(info.packShape && { packShape: info.packShape }),
     classes: info.classes,
     about: {
       name: info.name,

@@ -41,10 +41,10 @@ export async function exportRun(run: TrainedRun, backend: Backend, options: Expo
   const { format, folder } = options;
   await expectFree(folder);
   const classifier = recordClassifier(run, backend);
-  const { classes, imageShape, about } = classifier;
+  const { classes, imageShape, packShape, about } = classifier;
   const files = [
     ...writers[format](classifier, options),
-    { path: 'classes.json', content: `${JSON.stringify({ ...about, imageShape, classes }, null, 2)}\n` },
+    { path: 'classes.json', content: `${JSON.stringify({ ...about, imageShape, packShape, classes }, null, 2)}\n` },
   ];
   const model = format === 'tfjs' ? await openTfjs(files) : openGraph(classifier, backend);
   const checked = compareLogits(run, model);

@@ -2,9 +2,18 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, it, vi } from 'vitest';
+import { loadBackend } from '../../src/backend/load.ts';
+import { context } from '../../src/cli/context.ts';
 import { loadData } from '../../src/data/load-data.ts';
+import { createLoader } from '../../src/data/loader/loader.ts';
 import { dataOptions } from '../../src/data/options.ts';
+import { evaluate } from '../../src/evaluate.ts';
+import { restore } from '../../src/open-run.ts';
+import { softmax } from '../../src/predict.ts';
+import { createEagerEngine } from '../../src/step/eager.ts';
 import { readCheckpoint } from '../../src/tracking/checkpoint.ts';
+import { openTrained, predictProgram } from '../../src/trained.ts';
+import { writeTree } from '../support/image-tree.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { quickRun, tailmix } from './run.ts';
 
@@ -102,4 +111,56 @@ it('gives the logits of the newest checkpoint and names the likeliest classes', 
     "run "nothing": expected a run directory, or the name of a run in runs; found neither. Newest there: a.
     "
   `);
+});
+
+it.each([
+  ['imageSize: 5, packSize: [8, 9]', [8, 9, 3]],
+  ['imageSize: 5', undefined],
+])('gives the probabilities of evaluation with %s', async (sizes, packShape) => {
+  const folder = await temporaryFolder();
+  const written = await writeTree(join(folder, 'images'), { train: { a: 3, b: 3 }, test: { a: 3, b: 2 } }, [17, 12]);
+  const data = `{ name: image-folder, root: images, workers: 0, ${sizes} }`;
+  await writeFile(
+    join(folder, 'run.yaml'),
+    `name: packed\ndata: ${data}\nmodel: { name: mlp, width: 8 }\ntrain: { epochs: 1, batchSize: 3, step: eager }\n`,
+  );
+  const trained = await tailmix(folder, 'train', 'run.yaml', '--out', 'runs/a');
+  expect(trained.stderr).not.toContain('expected');
+  const files = [...written.keys()].filter((path) => path.includes('/test/'));
+  const { stdout } = await tailmix(folder, 'predict', 'runs/a', ...files, '--json');
+  const { predictions } = JSON.parse(stdout) as Document;
+
+  const run = await openTrained(join(folder, 'runs/a'), context);
+  expect(run.info.packShape).toEqual(packShape);
+  await loadBackend('wasm');
+  const program = predictProgram(run, 2);
+  const engine = createEagerEngine(program);
+  restore(run.snapshot, run.composition, program, engine);
+  const evaluated: number[][] = [];
+  const recording: typeof engine = {
+    ...engine,
+    run(signature, feeds) {
+      const outputs = engine.run(signature, feeds);
+      const logits = outputs.logits as Float32Array;
+      for (let row = 0; row < 2; row++) evaluated.push([...softmax(logits.slice(2 * row, 2 * row + 2))]);
+      return outputs;
+    },
+  };
+  const images = await loadData(
+    dataOptions.parse({
+      name: 'image-folder',
+      root: join(folder, 'images'),
+      imageSize: 5,
+      ...(packShape && { packSize: [8, 9] }),
+    }),
+    { cache: await temporaryFolder() },
+  );
+  const loader = createLoader({ shape: run.info.imageShape, augment: [], seed: 0, workers: 0 });
+  await evaluate(recording, program.signatures[0]!, loader, images.test, run.info);
+  engine.dispose();
+  const predicted = predictions.map(({ logits }) => [...softmax(Float32Array.from(logits))]);
+  expect(predicted).toHaveLength(5);
+  expect(new Set(predicted.map(String)).size).toBe(5);
+  for (const [i, row] of predicted.entries())
+    for (const [label, probability] of row.entries()) expect(probability).toBeCloseTo(evaluated[i]![label]!, 6);
 });

@@ -1,7 +1,7 @@
 import type sharp from 'sharp';
 import { messageOf, TailmixError } from '../../errors.ts';
 import { badImage, inputUnreadable, wrongChannels, wrongSize } from '../errors.ts';
-import type { Shape } from '../transforms/augment.ts';
+import { openAugment, type Shape } from '../transforms/augment.ts';
 import type { ImageFile, ImageList, ReadProgress } from '../types.ts';
 import { type BadImage, readImageFile } from './image-file.ts';
 import type { PackedRow } from './packed.ts';
@@ -74,12 +74,21 @@ async function decodeFile(
 }
 
 /**
- * Decodes a file to what a model takes: as {@link decodeFiles} does, scaled to cover the shape, the centre cut out.
- * A model of one channel takes grey images, however many channels they are stored in.
+ * Decodes a file to what evaluation gives the model: as {@link decodeFiles} does, scaled to cover the packed shape, whose
+ * centre is cut out. A model of one channel takes grey images, however many channels they are stored in.
  *
+ * @param shape - what the model takes
+ * @param packShape - what images are packed as. Default: the same.
  * @throws {TailmixError} IMAGE_UNREADABLE, IMAGE_CHANNELS
  */
-export async function decodeInput(path: string, [height, width, channels]: Shape): Promise<Uint8Array> {
+export async function decodeInput(path: string, shape: Shape, packShape: Shape = shape): Promise<Uint8Array> {
+  const packed = await decodePacked(path, packShape);
+  const image = new Uint8Array(shape[0] * shape[1] * shape[2]);
+  openAugment([], packShape, 0, 0, { target: shape })(packed, 0, image, 0, 0);
+  return image;
+}
+
+async function decodePacked(path: string, [height, width, channels]: Shape): Promise<Uint8Array> {
   if (channels !== 1 && channels !== 3) throw wrongChannels(path, `images of ${channels} channels`, '3');
   const image = await decode(await loadSharp(), path, [height, width, 3], true, inputUnreadable);
   if (channels === 3) return image;
