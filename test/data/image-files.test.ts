@@ -1,10 +1,10 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
-import { loadData } from '../../src/data/load-data.ts';
+import { loadData, readImages } from '../../src/data/load-data.ts';
 import { dataOptions } from '../../src/data/options.ts';
 import { readCifarFiles } from '../../src/data/sets/cifar-binary.ts';
 import { listClassFolders } from '../../src/data/sets/class-folders.ts';
@@ -47,6 +47,31 @@ describe('files that another program wrote', () => {
       expect([...split.labels]).toEqual(reference.cifar100.labels.map((labels) => labels[labelAt]));
       for (const [row, image] of reference.cifar100.images.entries())
         expect(imageAt(split, row, 3072)).toEqual(decode(image));
+    }
+  });
+
+  test('cifar100 by the label that options.labels names: that of the file, byte for byte', async () => {
+    const root = await temporaryFolder();
+    for (const [name, records] of [
+      ['train', 50_000],
+      ['test', 10_000],
+    ] as const) {
+      const file = await open(join(root, `${name}.bin`), 'w');
+      await file.write(decode(reference.cifar100.file));
+      await file.truncate(3074 * records);
+      await file.close();
+    }
+    for (const [options, labelAt, classes] of [
+      [undefined, 1, 100],
+      [{ labels: 'fine' }, 1, 100],
+      [{ labels: 'coarse' }, 0, 20],
+    ] as const) {
+      const { info, train, test } = await readImages(dataOptions.parse({ name: 'cifar100', root, options }));
+      expect(info.classes).toHaveLength(classes);
+      for (const { labels } of [train, test])
+        expect([...labels.subarray(0, 3)]).toEqual(reference.cifar100.labels.map((both) => both[labelAt]));
+      for (const [row, image] of reference.cifar100.images.entries())
+        expect(imageAt(train, row, 3072)).toEqual(decode(image));
     }
   });
 

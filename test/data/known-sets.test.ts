@@ -48,6 +48,21 @@ test('cifar100: fine labels in alphabetical order', async () => {
   expect([classes[0], classes[99]]).toEqual(['apple', 'worm']);
 });
 
+test('cifar100: coarse labels, 2500 images each, and the long tail of those', async () => {
+  const coarse = (input: Partial<DataInput> = {}) =>
+    describeAt('/nowhere', { name: 'cifar100', options: { labels: 'coarse' }, ...input });
+  const { info, classCounts } = await coarse();
+  expect(info.fullCounts).toEqual(Array(20).fill(2500));
+  expect(info.classes).toEqual([...info.classes].sort());
+  expect([info.classes[0], info.classes[19]]).toEqual(['aquatic_mammals', 'vehicles_2']);
+  // 2500 · 100^(−c / 19), cut off
+  expect((classCounts as number[]).slice(0, 3)).toEqual([2500, 1961, 1539]);
+  expect((classCounts as number[])[19]).toBe(25);
+  expect(await messageOfError(() => coarse({ options: { labels: 'both' } }))).toMatchInlineSnapshot(
+    `"data.options: expected options of "cifar100"; got labels: Invalid option: expected one of "fine"|"coarse". Correct data.options."`,
+  );
+});
+
 test('cinic10 trains on train and is evaluated on valid', async () => {
   const root = await temporaryFolder();
   const { classes } = (await describeAt('/nowhere', { name: 'cinic10' })).info;

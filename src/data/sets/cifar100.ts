@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { defineDataset } from '../dataset.ts';
 import { datasetMissing } from '../errors.ts';
 import { dataRoot } from '../root.ts';
 import type { DatasetInfo } from '../types.ts';
 import { readCifarFiles } from './cifar-binary.ts';
 
-const classes = `
+const fine = `
 apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle
 caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant flatfish
 forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree motorcycle
@@ -17,35 +18,57 @@ wolf woman worm`
   .trim()
   .split(/\s+/);
 
-const info: DatasetInfo = {
+const coarse = `
+aquatic_mammals fish flowers food_containers fruit_and_vegetables household_electrical_devices household_furniture
+insects large_carnivores large_man-made_outdoor_things large_natural_outdoor_scenes large_omnivores_and_herbivores
+medium_mammals non-insect_invertebrates people reptiles small_mammals trees vehicles_1 vehicles_2`
+  .trim()
+  .split(/\s+/);
+
+const options = z.strictObject({
+  labels: z
+    .enum(['fine', 'coarse'])
+    .default('fine')
+    .describe('Which label of an image is its class: one of 100, or of the 20 that these make up.'),
+});
+type Labels = z.output<typeof options>['labels'];
+
+/** Byte of a record that holds the label, and names in label order. */
+const kinds: Readonly<Record<Labels, { labelAt: number; classes: readonly string[] }>> = {
+  coarse: { labelAt: 0, classes: coarse },
+  fine: { labelAt: 1, classes: fine },
+};
+
+const infoOf = ({ classes }: { classes: readonly string[] }): DatasetInfo => ({
   name: 'cifar100',
   classes,
   shape: [32, 32, 3],
   mean: [0.4914, 0.4822, 0.4465],
   std: [0.2023, 0.1994, 0.201],
-  fullCounts: classes.map(() => 500),
+  fullCounts: classes.map(() => 50_000 / classes.length),
   testCount: 10_000,
-};
-
-const layout = { labelBytes: 2, labelAt: 1, classCount: 100 };
+});
 
 /**
- * CIFAR-100 (Krizhevsky 2009) by its 100 fine labels, from the official binary files. Mean and standard deviation are
- * CIFAR-10's, as in the long-tail literature (Cao et al. 2019).
+ * CIFAR-100 (Krizhevsky 2009) by its 100 fine labels or its 20 coarse ones, from the official binary files. Mean and
+ * standard deviation are CIFAR-10's, as in the long-tail literature (Cao et al. 2019).
  */
 export const cifar100 = defineDataset({
   name: 'cifar100',
+  options,
   profile: 'exp',
   augment: [
     { name: 'pad-crop', padding: 4 },
     { name: 'flip', probability: 0.5 },
   ],
-  describe: () => info,
-  async read({ root }) {
+  describe: ({ options: { labels } }) => infoOf(kinds[labels]),
+  async read({ root, options: { labels } }) {
     const folder = find(dataRoot(root));
     if (folder === null) throw datasetMissing('cifar100', dataRoot(root), layouts);
+    const { labelAt, classes } = kinds[labels];
+    const layout = { labelBytes: 2, labelAt, classCount: classes.length };
     return {
-      info,
+      info: infoOf(kinds[labels]),
       train: await readCifarFiles('train', folder, ['train.bin'], { ...layout, recordsPerFile: 50_000 }),
       test: await readCifarFiles('test', folder, ['test.bin'], { ...layout, recordsPerFile: 10_000 }),
       skipped: [],
