@@ -146,13 +146,17 @@ async function inTurns(folder, servers) {
 }
 
 const next = async (child) => {
-  const [message] = await Promise.race([
-    once(child, 'message'),
-    once(child, 'exit').then(([code]) => {
-      throw new Error(`a run ended with ${code}`);
-    }),
-  ]);
-  return message;
+  const turn = new AbortController();
+  const { signal } = turn;
+  const ended = once(child, 'exit', { signal }).then(([code]) => {
+    throw new Error(`a run ended with ${code}`);
+  });
+  try {
+    const [message] = await Promise.race([once(child, 'message', { signal }), ended]);
+    return message;
+  } finally {
+    turn.abort();
+  }
 };
 const sum = (list, key) => list.reduce((total, item) => total + item[key], 0);
 const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
