@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { paramsOf } from '../../plugins/mlflow/describe.ts';
 import { epochFigures, finalFigures, stepMeter } from '../../plugins/mlflow/figures.ts';
@@ -9,6 +9,7 @@ import { runName } from '../../plugins/mlflow/recorder.ts';
 import { compose } from '../../src/compose.ts';
 import type { BatchResult } from '../../src/hooks.ts';
 import type { Run } from '../../src/run.ts';
+import { checkpointPath } from '../../src/tracking/checkpoint.ts';
 import { resolveSettings } from '../../src/tracking/mlflow/settings.ts';
 import { readSpool } from '../../src/tracking/spool/read.ts';
 import { syncRun } from '../../src/tracking/spool/sync.ts';
@@ -61,12 +62,13 @@ interface Trained {
   epochs?: number[];
   error?: Error;
   atEpoch?: (epoch: number) => Promise<void>;
+  writesCheckpoints?: boolean;
 }
 
 /** Tells the plugin of a run. */
 async function train(
   directory: string,
-  { run: changes = {}, options = {}, epochs = [1, 2], error, atEpoch }: Trained = {},
+  { run: changes = {}, options = {}, epochs = [1, 2], error, atEpoch, writesCheckpoints }: Trained = {},
 ) {
   const run = fakeRun(directory, changes);
   const hooks = hooksOf({ every: 1, ...options });
@@ -76,6 +78,12 @@ async function train(
     await hooks.onEpochBegin.promise(epoch, run);
     for (const n of [1, 2, 3]) hooks.onBatchEnd.call(step(3 * (epoch - 1) + n));
     await hooks.onEpochEnd.promise(epochMetrics(epoch), run);
+    if (writesCheckpoints) {
+      const path = checkpointPath(directory, epoch);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, `weights of epoch ${epoch}`);
+      await hooks.onCheckpoint.promise({ path, epoch, step: 3 * epoch }, run);
+    }
     await atEpoch?.(epoch);
   }
   if (error) await hooks.onError.promise(error, run);
@@ -272,6 +280,22 @@ describe('with a server', () => {
     const names = [...fake.store.artifacts.keys()].map((path) => path.replace(/^1\/\w{32}\/artifacts\//, ''));
     expect(names).toEqual(expect.arrayContaining(['config.yaml', 'model_summary.txt', 'per_class.json']));
     expect(run.tags.get('mlflow.loggedArtifacts')).toBe('[{"path":"per_class.json","type":"table"}]');
+  });
+
+  it.each([
+    ['none', []],
+    ['last', [2]],
+    ['all', [1, 2]],
+  ] as const)('gets checkpoints as asked: %s', async (checkpoints, epochs) => {
+    const fake = await server();
+    const directory = await temporaryFolder();
+    await train(directory, { options: { ...quick, server: fake.url, checkpoints }, writesCheckpoints: true });
+    const sent = [...fake.store.artifacts]
+      .filter(([path]) => path.includes('/artifacts/checkpoints/') && !path.includes('/models/'))
+      .map(([path, bytes]) => [path.split('/').at(-1), String(bytes)]);
+    expect(sent.sort()).toEqual(epochs.map((n) => [`epoch-000${n}.safetensors`, `weights of epoch ${n}`]));
+    const newest = epochs.length > 0 ? 'checkpoints/epoch-0002.safetensors' : undefined;
+    expect(onlyRun(fake).tags.get('mlflow.latest_checkpoint_artifact')).toBe(newest);
   });
 
   it('one that is away at the beginning and comes later gets everything, once', async () => {
