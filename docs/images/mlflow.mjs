@@ -2,13 +2,13 @@
 //
 //   node bin/tailmix.mjs sweep configs/sweeps/digits.yaml && node docs/images/mlflow.mjs runs/digits
 //
-// Needs `mlflow` in PATH and Chromium (TAILMIX_CHROMIUM, or /usr/bin/chromium).
+// Needs `mlflow` in PATH and Chromium (where the tests look for it).
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { createJiti } from 'jiti';
 import { findMlflow, startLocalServer } from '../../dist/src/tracking/local-server.js';
 import { resolveSettings } from '../../dist/src/tracking/mlflow/settings.js';
 import { findSpools } from '../../dist/src/tracking/spool/find.js';
@@ -20,19 +20,9 @@ const LIMIT_MS = 120_000;
 /** Charts draw themselves in. */
 const DRAWING_MS = 10_000;
 const folder = mkdtempSync(join(tmpdir(), 'tailmix-mlflow-'));
+const { launchChromium } = await createJiti(import.meta.url).import('../../test/support/chromium.ts');
+const browser = await launchChromium();
 const server = await startLocalServer(await findMlflow(), folder, { port: 0 });
-const browser = await chromium.launch({
-  executablePath: process.env.TAILMIX_CHROMIUM ?? '/usr/bin/chromium',
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-});
 try {
   let experiment = '';
   for (const directory of await findSpools(paths))

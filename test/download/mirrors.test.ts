@@ -1,22 +1,11 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { downloadFromMirrors, type RemoteFile } from '../../src/download/download.ts';
+import { downloadFromMirrors } from '../../src/download/download.ts';
 import { messageOfError } from '../support/message.ts';
 import { breakOff, rangeStart, sendRange, serve } from '../support/server.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-
-const content = Buffer.alloc(300_000, 'tailmix ');
-const digest = createHash('sha256').update(content).digest('hex');
-const impatient = { pauseMs: 1, silenceMs: 200, attempts: 3 };
-
-const described = (base: string, changes: Partial<RemoteFile> = {}): RemoteFile => ({
-  url: `${base}x.whl`,
-  hash: { algorithm: 'sha256', digest },
-  size: content.length,
-  ...changes,
-});
+import { content, described, impatient } from './remote-file.ts';
 
 describe('mirrors', () => {
   const check = { hash: described('').hash, size: content.length };

@@ -4,16 +4,8 @@ import { CaptureError } from '../../src/step/captured/errors.ts';
 import type { StepFunction } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { messageOfError } from '../support/message.ts';
-import { bothEngines, describeNative, liveTensors, programOf, signature } from './captured-support.ts';
-
-const inputs = { x: [[4], 'float32'], n: [[4], 'int32'] } as const;
-const call = signature('step', inputs);
-const values = { x: Float32Array.of(1, 2, 3, 4), n: Int32Array.of(0, 1, 2, 3) };
-const state = { w: { shape: [4], values: Float32Array.of(1, 1, 1, 1) } };
-
-/** A program with one output `y`. */
-const giving = (y: (x: tf.Tensor, n: tf.Tensor, w: tf.Tensor) => tf.Tensor) =>
-  programOf(({ w }, { x, n }) => ({ state: {}, outputs: { y: y(x!, n!, w!) } }), inputs, state);
+import { bothEngines, describeNative, liveTensors, programOf } from './captured-support.ts';
+import { call, giving, inputs, state, values } from './captured-vectors.ts';
 
 /** Wrong results without an error come first: they are the ones that cost days. */
 describeNative('silent: what a graph would freeze', (use) => {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Backend } from '../../src/backend/load.ts';
 import { compose } from '../../src/compose.ts';
-import { Stage } from '../../src/hooks.ts';
+import { Stage, type Targets } from '../../src/hooks.ts';
 import type { Model, ModelHead } from '../../src/models/types.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
@@ -65,7 +65,7 @@ export function lossOf(
   plugins: readonly Plugin[],
   samples: GivenSamples,
   captured?: Backend,
-): { loss: number; gradient: number[] } {
+): { loss: number; gradient: number[]; targets: Targets } {
   const { classCounts, logits, labels, mixed, reduction = 'mean', head, inputs = {} } = samples;
   const [size, classes] = [labels.length, classCounts.length];
   const composition = compose(
@@ -95,5 +95,5 @@ export function lossOf(
   const { loss } = engine.run(signatureFor(program, 'train', batch.variants, size), feeds);
   const after = engine.read(['logits']).logits!;
   engine.dispose();
-  return { loss: loss![0]!, gradient: logits.map((z, i) => z - after[i]!) };
+  return { loss: loss![0]!, gradient: logits.map((z, i) => z - after[i]!), targets };
 }
