@@ -40,7 +40,7 @@ export default defineDataset({
       const labels = await readIdx(path('labels-idx1'), [null]);
       return splitInMemory(split, labels, await readIdx(path('images-idx3'), [labels.length, 28, 28]));
     };
-    return { info, train: await read('train', 'train'), test: await read('test', 't10k'), skipped: [] };
+    return { info, train: await read('train', 'train'), test: await read('test', 't10k') };
   },
 });
 

@@ -15,11 +15,19 @@ const SOURCES = join(dirname(createRequire(import.meta.url).resolve('tailmix/pac
 /** What the code is compiled for; see {@link CpuFeatures.avx512}. No contraction: `a·b + c` rounds as it is written. */
 const FLAGS = ['-O3', '-march=x86-64-v4', '-ffp-contract=off', '-fvisibility=hidden'];
 
-const digest = (): string => {
+let known: string | undefined;
+
+/** Of flags and sources, read once in a process. */
+function digest(): string {
+  known ??= digestSources();
+  return known;
+}
+
+function digestSources(): string {
   const hash = createHash('sha256').update(FLAGS.join(' '));
   for (const file of readdirSync(SOURCES).sort()) hash.update(file).update(readFileSync(join(SOURCES, file)));
   return hash.digest('hex').slice(0, 12);
-};
+}
 
 /** The compiled ops inside a native build; the name holds a digest of the source, so that an upgrade compiles anew. */
 const ownOpsPath = (folder: string): string => join(folder, 'lib', `tailmix_ops-${digest()}.node`);

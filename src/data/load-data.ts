@@ -6,7 +6,7 @@ import { packedRoot } from './root.ts';
 import { datasetOf } from './sets/registry.ts';
 import { concatenate, cutRows, drawRows, rowsByClass, subsetOf } from './subset.ts';
 import { shapesAfter } from './transforms/augment.ts';
-import type { CountSummary, DataPlan, DatasetImages, ImageInfo, LoadedData, ReadContext } from './types.ts';
+import type { CountSummary, DataPlan, DatasetImages, ImageInfo, LoadedData, ReadContext, Unreadable } from './types.ts';
 
 /**
  * What a run will train on, without reading an image: counts of a known set come from what is known of it; of class
@@ -36,6 +36,12 @@ export async function readImages(
   return dataset.read(ownOptions(dataset, options), { cache, fresh, onProgress });
 }
 
+/** Files of both splits that were left out. */
+export const unreadableOf = ({ train, test }: DatasetImages): Unreadable[] => [
+  ...(train.unreadable ?? []),
+  ...(test.unreadable ?? []),
+];
+
 /**
  * Draws the subsets of a data set: first the validation part (the same number in every class) from all training
  * images, then the long tail from the rest.
@@ -57,7 +63,7 @@ export function drawSubsets(images: DatasetImages, options: DataOptions): Loaded
     validation: validationPerClass > 0 ? subsetOf(images.train, taken, classCount) : null,
     test: subsetOf(images.test, concatenate(rowsByClass(images.test.labels, classCount)), classCount),
     augment,
-    skipped: images.skipped,
+    skipped: unreadableOf(images).map(({ path }) => path),
   };
 }
 

@@ -5,11 +5,16 @@ import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import { randomStream } from '../random.ts';
 import type { Split, Subset } from './types.ts';
 
+/** How often each class occurs, `[C]`. */
+export function countLabels(labels: Iterable<number>, classCount: number): number[] {
+  const counts = new Array<number>(classCount).fill(0);
+  for (const label of labels) counts[label]!++;
+  return counts;
+}
+
 /** Rows of each class, in the order of the split: `[C]` lists. */
 export function rowsByClass(labels: Int32Array, classCount: number): Int32Array[] {
-  const counts = new Int32Array(classCount);
-  for (const label of labels) counts[label]!++;
-  const rows = Array.from(counts, (n) => new Int32Array(n));
+  const rows = countLabels(labels, classCount).map((n) => new Int32Array(n));
   const filled = new Int32Array(classCount);
   for (let row = 0; row < labels.length; row++) {
     const label = labels[row]!;

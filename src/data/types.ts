@@ -130,7 +130,6 @@ export interface DatasetImages {
   info: ImageInfo;
   train: Split;
   test: Split;
-  skipped: readonly string[];
 }
 
 /** Rows of one step. `positions` seed the augmentation: the place in the epoch's index list, never the image. */

@@ -1,6 +1,7 @@
 import { TailmixError } from '../../errors.ts';
-import { describeData, drawSubsets, hasCounts, readImages } from '../load-data.ts';
+import { describeData, drawSubsets, hasCounts, readImages, unreadableOf } from '../load-data.ts';
 import type { DataOptions } from '../options.ts';
+import { countLabels } from '../subset.ts';
 import type { CountSummary, DatasetImages, ImageInfo, ReadContext, Split, Subset, Unreadable } from '../types.ts';
 import { type Scan, scanImages, type Twins } from './scan.ts';
 
@@ -91,10 +92,10 @@ export async function inspectData(options: DataOptions, inspect: InspectOptions 
   const scan = await scanImages(found, info.shape, onScan);
   return {
     info,
-    allCounts: countsOf(train, info),
+    allCounts: countLabels(train.labels, info.classes.length),
     trainCounts: drawn.value ? [...drawn.value.train.classCounts] : null,
     notDrawn: drawn.fault,
-    testCounts: countsOf(test, info),
+    testCounts: countLabels(test.labels, info.classes.length),
     testCount: test.labels.length,
     read: {
       images: found,
@@ -102,7 +103,7 @@ export async function inspectData(options: DataOptions, inspect: InspectOptions 
       duplicates: duplicatesOf(scan, found),
       mean: scan.mean,
       std: scan.std,
-      unreadable: [...(train.unreadable ?? []), ...(test.unreadable ?? [])],
+      unreadable: unreadableOf(found),
     },
     notRead: null,
   };
@@ -132,12 +133,6 @@ function attempt<T>(draw: () => T): { value: T | null; fault: string | null } {
     if (error instanceof TailmixError) return { value: null, fault: error.message };
     throw error;
   }
-}
-
-function countsOf({ labels }: Split, { classes }: ImageInfo): number[] {
-  const counts = classes.map(() => 0);
-  for (const label of labels) counts[label]!++;
-  return counts;
 }
 
 function duplicatesOf({ twins }: Scan, { info, train, test }: DatasetImages): Duplicates {

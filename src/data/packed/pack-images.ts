@@ -6,19 +6,13 @@ import type { ImageList, ReadContext, Split } from '../types.ts';
 import { type DecodeOptions, decodeFiles } from './decode.ts';
 import { openPacked, type Packed, writePacked } from './packed.ts';
 
-/** A split that was read, and the unreadable files that were left out. */
-export interface ReadImages {
-  split: Split;
-  skipped: readonly string[];
-}
-
 /** Opens a split in class folders; a file that changes, comes or goes makes its packed file anew. */
 export const readClassFolders = (
   name: Split['name'],
   folders: ClassFolders,
   options: DecodeOptions,
   context: ReadContext,
-): Promise<ReadImages> => readPacked(name, folders, fingerprint(folders, settingsOf(options)), options, context);
+): Promise<Split> => readPacked(name, folders, fingerprint(folders, settingsOf(options)), options, context);
 
 /**
  * Opens a split whose files are listed in one file; what changes in them under their names is not seen.
@@ -31,7 +25,7 @@ export const readListed = (
   source: string,
   options: DecodeOptions,
   context: ReadContext,
-): Promise<ReadImages> => {
+): Promise<Split> => {
   const key = createHash('sha256').update(JSON.stringify([source, settingsOf(options)]));
   return readPacked(name, list, key.digest('hex'), options, context);
 };
@@ -49,7 +43,7 @@ async function readPacked(
   key: string,
   options: DecodeOptions,
   { cache, fresh = false, onProgress }: ReadContext,
-): Promise<ReadImages> {
+): Promise<Split> {
   const path = join(cache, `${name}-${key.slice(0, 16)}.pack`);
   const found = fresh ? null : await openPacked(path, key);
   const packed = found === null || isMended(path, found.metadata.skipped) ? await pack() : found;
@@ -58,10 +52,7 @@ async function readPacked(
   const left = new Set(metadata.skipped);
   const files = list.files.map((file) => file.path).filter((file) => !left.has(file));
   const unreadable = metadata.skipped.map((file, i) => ({ path: file, reason: metadata.reasons?.[i] ?? '' }));
-  return {
-    split: { name, labels, pixels: { ...pixels, shape: metadata.shape }, files, unreadable },
-    skipped: metadata.skipped,
-  };
+  return { name, labels, pixels: { ...pixels, shape: metadata.shape }, files, unreadable };
 
   async function pack(): Promise<Packed> {
     await writePacked(path, { key, shape: options.shape }, decodeFiles(list, options, onProgress));

@@ -6,6 +6,7 @@ import { defineDataset } from '../dataset.ts';
 import { badFile, datasetMissing, readFailed } from '../errors.ts';
 import { readClassFolders } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
+import { countLabels } from '../subset.ts';
 import type { DatasetInfo } from '../types.ts';
 import { readCifarFiles } from './cifar-binary.ts';
 import { type ClassFolders, folderExists, listClassFolders } from './class-folders.ts';
@@ -41,8 +42,10 @@ export const cifar10 = defineDataset({
   describe({ root }) {
     const place = find(dataRoot(root));
     if (place?.kind !== 'folders') return info;
-    const fullCounts = info.classes.map(() => 0);
-    for (const { label } of place.train.files) fullCounts[label]!++;
+    const fullCounts = countLabels(
+      place.train.files.map(({ label }) => label),
+      info.classes.length,
+    );
     return { ...info, fullCounts, testCount: place.test.files.length };
   },
   async read({ root, onCorrupt }, context) {
@@ -53,13 +56,12 @@ export const cifar10 = defineDataset({
         info: { ...info, classes: await readClassNames(place.folder) },
         train: await readCifarFiles('train', place.folder, trainFiles, layout),
         test: await readCifarFiles('test', place.folder, testFiles, layout),
-        skipped: [],
       };
     }
     const decode = { shape: info.shape, resize: false, onCorrupt };
     const train = await readClassFolders('train', place.train, decode, context);
     const test = await readClassFolders('test', place.test, decode, context);
-    return { info, train: train.split, test: test.split, skipped: [...train.skipped, ...test.skipped] };
+    return { info, train, test };
   },
 });
 

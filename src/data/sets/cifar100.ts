@@ -71,7 +71,6 @@ export const cifar100 = defineDataset({
       info: infoOf(kinds[labels]),
       train: await readCifarFiles('train', folder, ['train.bin'], { ...layout, recordsPerFile: 50_000 }),
       test: await readCifarFiles('test', folder, ['test.bin'], { ...layout, recordsPerFile: 10_000 }),
-      skipped: [],
     };
   },
 });

@@ -3,6 +3,7 @@ import { defineDataset } from '../dataset.ts';
 import { datasetMissing } from '../errors.ts';
 import { readClassFolders } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
+import { countLabels } from '../subset.ts';
 import type { DatasetInfo } from '../types.ts';
 import { type ClassFolders, folderExists, listClassFolders } from './class-folders.ts';
 
@@ -30,8 +31,10 @@ export const cinic10 = defineDataset({
   describe({ root }) {
     const place = find(dataRoot(root));
     if (place === null) return info;
-    const fullCounts = info.classes.map(() => 0);
-    for (const { label } of place.train.files) fullCounts[label]!++;
+    const fullCounts = countLabels(
+      place.train.files.map(({ label }) => label),
+      info.classes.length,
+    );
     return { ...info, fullCounts, testCount: place.valid.files.length };
   },
   async read({ root, onCorrupt }, context) {
@@ -40,7 +43,7 @@ export const cinic10 = defineDataset({
     const decode = { shape: info.shape, resize: false, onCorrupt };
     const train = await readClassFolders('train', place.train, decode, context);
     const test = await readClassFolders('test', place.valid, decode, context);
-    return { info, train: train.split, test: test.split, skipped: [...train.skipped, ...test.skipped] };
+    return { info, train, test };
   },
 });
 

@@ -43,7 +43,6 @@ export const digits = defineDataset({
       info,
       train: pick(images, 'train', (i) => !isTest(i)),
       test: pick(images, 'test', isTest),
-      skipped: [],
     };
   },
 });

@@ -4,6 +4,7 @@ import type { DataOptions } from '../options.ts';
 import { decodeOptions, type Sizes, sizesOf } from '../packed/image-size.ts';
 import { readClassFolders } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
+import { countLabels } from '../subset.ts';
 import type { ImageInfo } from '../types.ts';
 import { type ClassFolders, folderExists, listClassFolders } from './class-folders.ts';
 
@@ -17,21 +18,20 @@ export const imageFolder = defineDataset({
   augment: [],
   async describe(options) {
     const { train, test } = list(options);
-    const fullCounts = train.classes.map(() => 0);
-    for (const { label } of train.files) fullCounts[label]!++;
+    const fullCounts = countLabels(
+      train.files.map(({ label }) => label),
+      train.classes.length,
+    );
     return { ...infoOf(train, await sizesOf(train, options)), fullCounts, testCount: test.files.length };
   },
   async read(options, context) {
     const { train, test } = list(options);
     const sizes = await sizesOf(train, options);
     const decode = decodeOptions(sizes, options);
-    const trainPart = await readClassFolders('train', train, decode, context);
-    const testPart = await readClassFolders('test', test, decode, context);
     return {
       info: infoOf(train, sizes),
-      train: trainPart.split,
-      test: testPart.split,
-      skipped: [...trainPart.skipped, ...testPart.skipped],
+      train: await readClassFolders('train', train, decode, context),
+      test: await readClassFolders('test', test, decode, context),
     };
   },
 });

@@ -9,6 +9,7 @@ import type { DataOptions } from '../options.ts';
 import { decodeOptions, givenSizes, type Sizes } from '../packed/image-size.ts';
 import { readListed } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
+import { countLabels } from '../subset.ts';
 import type { CountSummary, DatasetInfo, ImageInfo, ImageList } from '../types.ts';
 import { type CocoImages, readCoco } from './coco.ts';
 import { forgetListings, readListing } from './listing.ts';
@@ -54,8 +55,7 @@ export const inat2018 = defineDataset({
     const folder = find(data);
     if (folder === null) return { ...info, ...sizes(data) };
     const train = await readAnnotations(join(folder, data.options.train));
-    const fullCounts = train.categories.map(() => 0);
-    for (const label of train.labels) fullCounts[label]!++;
+    const fullCounts = countLabels(train.labels, train.categories.length);
     const empty = fullCounts.indexOf(0);
     if (empty >= 0) throw badFile(train.path, 'images of every category', `none of "${train.categories[empty]!.name}"`);
     const val = join(folder, data.options.val);
@@ -81,15 +81,12 @@ export const inat2018 = defineDataset({
       }),
     });
     const source = ({ hash }: Annotations): string => `${folder}\0${train.hash}\0${hash}`;
-    const trainPart = await readListed('train', list(train), source(train), decode, context);
-    const testPart = await readListed('test', list(test), source(test), decode, context);
-    forgetListings();
-    return {
-      info: await infoOf(train, folder, data),
-      train: trainPart.split,
-      test: testPart.split,
-      skipped: [...trainPart.skipped, ...testPart.skipped],
+    const splits = {
+      train: await readListed('train', list(train), source(train), decode, context),
+      test: await readListed('test', list(test), source(test), decode, context),
     };
+    forgetListings();
+    return { info: await infoOf(train, folder, data), ...splits };
   },
 });
 

@@ -5,6 +5,7 @@ import { manifestFormat, manifestLacks, manifestRow } from '../errors.ts';
 import { decodeOptions, type Sizes, sizesOf } from '../packed/image-size.ts';
 import { readListed } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
+import { countLabels } from '../subset.ts';
 import type { ImageInfo, ImageList } from '../types.ts';
 import { byCodePoint } from './class-folders.ts';
 import { forgetListings, readListing } from './listing.ts';
@@ -50,23 +51,22 @@ export const manifest = defineDataset({
   augment: [],
   async describe(data) {
     const { classes, train, test } = await open(data);
-    const fullCounts = classes.map(() => 0);
-    for (const { label } of train.files) fullCounts[label]!++;
+    const fullCounts = countLabels(
+      train.files.map(({ label }) => label),
+      classes.length,
+    );
     return { ...infoOf(classes, await sizesOf(train, data)), fullCounts, testCount: test.files.length };
   },
   async read(data, context) {
     const { classes, source, train, test } = await open(data);
     const sizes = await sizesOf(train, data);
     const decode = decodeOptions(sizes, data);
-    const trainPart = await readListed('train', train, source, decode, context);
-    const testPart = await readListed('test', test, source, decode, context);
-    forgetListings();
-    return {
-      info: infoOf(classes, sizes),
-      train: trainPart.split,
-      test: testPart.split,
-      skipped: [...trainPart.skipped, ...testPart.skipped],
+    const splits = {
+      train: await readListed('train', train, source, decode, context),
+      test: await readListed('test', test, source, decode, context),
     };
+    forgetListings();
+    return { info: infoOf(classes, sizes), ...splits };
   },
 });
 

@@ -49,7 +49,7 @@ function toy(name: string, noise: number, curve: Curve): Dataset {
         }
         return splitInMemory(split, labels, pixels);
       };
-      return { info: info(samples), train: draw('train'), test: draw('test'), skipped: [] };
+      return { info: info(samples), train: draw('train'), test: draw('test') };
     },
   });
 }
