@@ -21,7 +21,7 @@ const TYPE_NAMES: Readonly<Record<number, string>> = {
 /** A graph model for `tf.loadGraphModel`: `model.json` and weight files. Images may be float32 or int32, 0…255. */
 export function tfjsModel(classifier: Classifier): ExportedFile[] {
   const { nodes } = graphNodes(classifier);
-  const { classes, imageShape, about } = classifier;
+  const { classes, imageShape, packShape, about } = classifier;
   const constants = nodes.flatMap(({ name, value }) => (value ? [{ name, node: value }] : []));
   const bytes = Buffer.concat(constants.map(({ node }) => node.value as Uint8Array));
   const count = Math.max(1, Math.ceil(bytes.length / SHARD_BYTES));
@@ -45,7 +45,7 @@ export function tfjsModel(classifier: Classifier): ExportedFile[] {
       ),
     },
     modelTopology: { node: nodes.map(nodeOf), library: {}, versions: {} },
-    userDefinedMetadata: { ...about, classes, imageShape },
+    userDefinedMetadata: { ...about, classes, imageShape, packShape },
     weightsManifest: [{ paths: shards.map(({ path }) => path), weights: constants.map(weightOf) }],
   };
   return [{ path: 'model.json', content: JSON.stringify(model) }, ...shards];

@@ -33,7 +33,7 @@ const cases: Record<string, Parameters<typeof trainedRun>[0]> = {
     plugins: [ldam({})],
     shape: [16, 16, 3],
   },
-  resnet18: { model: { name: 'resnet18', width: 8 }, shape: [18, 15, 3] },
+  resnet18: { model: { name: 'resnet18', width: 8 }, shape: [18, 15, 3], packShape: [20, 19, 3] },
 };
 const names = Object.keys(cases);
 
@@ -42,6 +42,8 @@ interface Outputs {
   probabilities: number[][];
   one: number[][];
   classes: string[];
+  /** Of the model's own metadata. */
+  packShape?: number[];
 }
 
 const python = [process.env.TAILMIX_TEST_PYTHON, join(cacheRoot(), 'test', 'tensorflow', 'bin', 'python')].find(
@@ -108,13 +110,19 @@ describeNative('an exported classifier gives the logits of the run', (use) => {
   test('in TensorFlow.js in Node, on its cpu and wasm backends', async () => {
     const found = await foundBy<Record<'cpu' | 'wasm', Outputs>>(process.execPath, 'tfjs-logits.mjs', 'tfjs');
     for (const [i, name] of names.entries())
-      for (const backend of ['cpu', 'wasm'] as const) expectSame(name, found[i]![backend]);
+      for (const backend of ['cpu', 'wasm'] as const) {
+        expectSame(name, found[i]![backend]);
+        expect(found[i]![backend].packShape).toEqual(cases[name]!.packShape);
+      }
   });
 
   test('in ONNX Runtime for Node, from uint8 and from float32', async () => {
     for (const format of ['onnx', 'onnx-float32']) {
       const found = await foundBy<Outputs>(process.execPath, 'onnx-logits.mjs', format);
-      for (const [i, name] of names.entries()) expectSame(name, found[i]!);
+      for (const [i, name] of names.entries()) {
+        expectSame(name, found[i]!);
+        expect(found[i]!.packShape).toEqual(cases[name]!.packShape);
+      }
     }
   });
 

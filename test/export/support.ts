@@ -14,12 +14,15 @@ const subset = (classCounts: readonly number[]): Subset => ({
   classCounts: Int32Array.from(classCounts),
 });
 
+type Shape = readonly [number, number, number];
+
 /** A data set that is described and not there. */
-const described = (shape: readonly [number, number, number]): LoadedData => ({
+const described = (shape: Shape, packShape?: Shape): LoadedData => ({
   info: {
     name: 'described',
     classes: CLASSES,
     shape,
+    ...(packShape && { packShape }),
     mean: [0.49, 0.48, 0.45].slice(0, shape[2]),
     std: [0.25, 0.24, 0.26].slice(0, shape[2]),
   },
@@ -35,12 +38,14 @@ export async function trainedRun({
   model,
   plugins = [],
   shape = [16, 12, 3],
+  packShape,
 }: {
   model: TrainerOptions['model'];
   plugins?: readonly Plugin[];
-  shape?: readonly [number, number, number];
+  shape?: Shape;
+  packShape?: Shape;
 }): Promise<TrainedRun> {
-  const preparation = await prepare({ name: 'exported', seed: 3, data: described(shape), model, plugins });
+  const preparation = await prepare({ name: 'exported', seed: 3, data: described(shape, packShape), model, plugins });
   const composition = compose(plugins, preparation.info);
   const { state } = predictProgram({ ...preparation, composition }, 1);
   const moved = Object.entries(state).map(([name, { shape: of, values }]) => {

@@ -20,7 +20,7 @@ const BATCH = 'batch';
  * @throws {TailmixError} EXPORT_OP naming an op that is not mapped.
  */
 export function onnxModel(classifier: Classifier, images: ImageType): ExportedFile[] {
-  const { recording, imageShape, classes, about } = classifier;
+  const { recording, imageShape, packShape, classes, about } = classifier;
   const builder = createBuilder(recording);
   for (const [node, recorded] of recording.nodes.entries()) {
     const from = { node, output: 0 };
@@ -52,6 +52,7 @@ export function onnxModel(classifier: Classifier, images: ImageType): ExportedFi
     metadata: {
       classes: JSON.stringify(classes),
       imageShape: JSON.stringify(imageShape),
+      ...(packShape && { packShape: JSON.stringify(packShape) }),
       run: about.name,
       dataset: about.dataset,
       epoch: String(about.epoch),
