@@ -13,7 +13,6 @@
 #include "threads.h"
 #include "vector.h"
 
-constexpr int64_t LANES = 16;
 constexpr int64_t ROWS_IN_FLOAT = 512;
 
 // Two sums for each channel, in double.

@@ -1,13 +1,18 @@
-// Two TensorFlow ops for the training step on CPUs with AVX-512, registered with TensorFlow when Node loads this module:
+// TensorFlow ops for the training step on CPUs with AVX-512, registered with TensorFlow when Node loads this module:
 //
-//   TailmixBatchNorm      batch norm of a batch, with a residual and ReLU where asked for
-//   TailmixBatchNormGrad  its gradient, with ReLU's
+//   TailmixBatchNorm             batch norm of a batch, with a residual and ReLU where asked for
+//   TailmixBatchNormGrad         its gradient, with ReLU's
+//   TailmixConv2D                3×3 convolution, stride 1, zeros around; with bias, residual and ReLU where asked for
+//   TailmixConv2DBackpropInput   its gradients
+//   TailmixConv2DBackpropFilter
 //
 // Link against libtensorflow_framework.
 #include <string>
+#include <tuple>
 
 #include "batch_norm.h"
 #include "tensorflow.h"
+#include "winograd.h"
 
 namespace {
 
@@ -63,7 +68,7 @@ std::vector<int64_t> shapeOf(const TF_Tensor* tensor) {
 }
 
 struct Options {
-  int32_t summands = 0, residuals = 0, outputs = 0, kept = 0;
+  int32_t summands = 0, residuals = 0, outputs = 0, kept = 0, biases = 0;
   unsigned char relu = 0;
   float epsilon = 0, momentum = 0;
 };
@@ -123,6 +128,57 @@ void batchNormGrad(void* options, TF_OpKernelContext* context) {
   if (call.check(true, "") && rows > 0) normBackward(norm);
 }
 
+// Shapes and addresses of a convolution's or gradient's two operands; false, with the call failed, if they do not fit.
+struct Operands {
+  std::vector<int64_t> first, second;
+  const float *a = nullptr, *b = nullptr;
+  bool read(Context& call) {
+    first = shapeOf(call.input(0)), second = shapeOf(call.input(1));
+    if (!call.check(first.size() == 4 && second.size() == 4, "expected 4 dimensions")) return false;
+    if (!call.check(first[3] % LANES == 0 && second[3] % LANES == 0, "expected channels in multiples of 16"))
+      return false;
+    a = call.values<float>(0), b = call.values<float>(1);
+    return true;
+  }
+};
+
+bool isFilter(const std::vector<int64_t>& shape) { return shape[0] == 3 && shape[1] == 3 && shape[2] % LANES == 0; }
+
+void convolution(void* options, TF_OpKernelContext* context) {
+  const auto& o = *static_cast<Options*>(options);
+  Context call(context);
+  Operands of;
+  if (!of.read(call)) return;
+  auto [x, filter] = std::tie(of.first, of.second);
+  if (!call.check(isFilter(filter) && filter[2] == x[3], "filter: expected [3, 3, channels of x, channels]")) return;
+  const float* bias = o.biases > 0 ? call.values<float>(2) : nullptr;
+  const float* residual = o.residuals > 0 ? call.values<float>(2 + o.biases) : nullptr;
+  float* y = call.output<float>(0, TF_FLOAT, {x[0], x[1], x[2], filter[3]});
+  if (!call.check(true, "")) return;
+  winograd::convolve({x[0], x[1], x[2], x[3], filter[3]}, of.a, of.b, false, {bias, residual, o.relu != 0}, y);
+}
+
+void convolutionInputGrad(void*, TF_OpKernelContext* context) {
+  Context call(context);
+  Operands of;
+  if (!of.read(call)) return;
+  auto [filter, dy] = std::tie(of.first, of.second);
+  if (!call.check(isFilter(filter) && filter[3] == dy[3], "filter: expected [3, 3, channels, channels of dy]")) return;
+  float* dx = call.output<float>(0, TF_FLOAT, {dy[0], dy[1], dy[2], filter[2]});
+  if (!call.check(true, "")) return;
+  winograd::convolve({dy[0], dy[1], dy[2], dy[3], filter[2]}, of.b, of.a, true, {nullptr, nullptr, false}, dx);
+}
+
+void convolutionFilterGrad(void*, TF_OpKernelContext* context) {
+  Context call(context);
+  Operands of;
+  if (!of.read(call)) return;
+  auto [x, dy] = std::tie(of.first, of.second);
+  if (!call.check(std::equal(x.begin(), x.begin() + 3, dy.begin()), "dy: expected batch, height and width of x")) return;
+  float* dw = call.output<float>(0, TF_FLOAT, {3, 3, x[3], dy[3]});
+  if (call.check(true, "")) winograd::filterGradient({x[0], x[1], x[2], x[3], dy[3]}, of.a, of.b, dw);
+}
+
 // Reads the attributes that an op has.
 template <class Read>
 void* construct(TF_OpKernelConstruction* construction, const Read& read) {
@@ -150,6 +206,18 @@ void* constructNormGrad(TF_OpKernelConstruction* from) {
     TF_OpKernelConstruction_GetAttrInt32(from, "kept", &o.kept, status);
     TF_OpKernelConstruction_GetAttrBool(from, "relu", &o.relu, status);
   });
+}
+
+void* constructConvolution(TF_OpKernelConstruction* from) {
+  return construct(from, [&](Options& o, TF_Status* status) {
+    TF_OpKernelConstruction_GetAttrInt32(from, "biases", &o.biases, status);
+    TF_OpKernelConstruction_GetAttrInt32(from, "residuals", &o.residuals, status);
+    TF_OpKernelConstruction_GetAttrBool(from, "relu", &o.relu, status);
+  });
+}
+
+void* constructPlain(TF_OpKernelConstruction* from) {
+  return construct(from, [](Options&, TF_Status*) {});
 }
 
 void destroy(void* options) { delete static_cast<Options*>(options); }
@@ -196,10 +264,17 @@ void registerOps() {
          {"dy: summands * T", "x: T", "y: outputs * T", "scale: float", "shift: float", "mean: float",
           "inverse: float"},
          {"dx: T", "dscale: float", "dshift: float", "g: kept * T"});
+  define("TailmixConv2D", {"T: {float}", "biases: int >= 0 = 0", "residuals: int >= 0 = 0", "relu: bool = false"},
+         {"x: T", "filter: T", "bias: biases * T", "residual: residuals * T"}, {"y: T"});
+  define("TailmixConv2DBackpropInput", {"T: {float}"}, {"filter: T", "dy: T"}, {"dx: T"});
+  define("TailmixConv2DBackpropFilter", {"T: {float}"}, {"x: T", "dy: T"}, {"dfilter: T"});
   implement("TailmixBatchNorm", TF_FLOAT, constructNorm, batchNorm<Float>);
   implement("TailmixBatchNorm", TF_BFLOAT16, constructNorm, batchNorm<Bfloat16>);
   implement("TailmixBatchNormGrad", TF_FLOAT, constructNormGrad, batchNormGrad<Float>);
   implement("TailmixBatchNormGrad", TF_BFLOAT16, constructNormGrad, batchNormGrad<Bfloat16>);
+  implement("TailmixConv2D", TF_FLOAT, constructConvolution, convolution);
+  implement("TailmixConv2DBackpropInput", TF_FLOAT, constructPlain, convolutionInputGrad);
+  implement("TailmixConv2DBackpropFilter", TF_FLOAT, constructPlain, convolutionFilterGrad);
 }
 
 }  // namespace

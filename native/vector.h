@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+constexpr int64_t LANES = 16;
+
 struct Float {
   using Stored = float;
   static inline __m512 load(const float* from) { return _mm512_loadu_ps(from); }

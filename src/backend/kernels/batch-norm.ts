@@ -1,4 +1,5 @@
 import { tf } from '../../tf.ts';
+import { LANES } from './own-ops.ts';
 import { hasKernel, runKernel } from './registry.ts';
 
 /** Options of {@link batchNorm}; the defaults are PyTorch's. */
@@ -10,9 +11,6 @@ export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5. */
   epsilon?: number;
 }
-
-/** Channels that tailmix's own op takes at a time. */
-const LANES = 16;
 
 /** What {@link batchNorm} gives; `mean` and `variance` are the next running statistics, `[channels]`. */
 export interface BatchNormOutputs {

@@ -1,25 +1,9 @@
 import { tf } from '../../tf.ts';
-import type { OpAttribute, TensorFlowBinding } from '../binding.ts';
+import type { OpAttribute } from '../binding.ts';
 import { hasOwnOps } from '../native.ts';
+import { attribute, float, type NativeBackend } from './native-op.ts';
+import { supplyOwnOps } from './own-ops.ts';
 import { type Kernel, supplyKernel } from './registry.ts';
-
-/** What tfjs-node's backend offers for running one TensorFlow op. */
-interface NativeBackend {
-  binding: TensorFlowBinding;
-  executeMultipleOutputs(op: string, attributes: OpAttribute[], inputs: tf.Tensor[], outputs: number): tf.Tensor[];
-}
-
-type AttributeType = 'TYPE' | 'INT' | 'FLOAT' | 'BOOL' | 'STRING';
-
-const attribute = (
-  { binding }: NativeBackend,
-  name: string,
-  type: AttributeType,
-  value: OpAttribute['value'],
-): OpAttribute => ({ name, type: binding[`TF_ATTR_${type}`], value });
-
-const float = (backend: NativeBackend, name: string): OpAttribute =>
-  attribute(backend, name, 'TYPE', backend.binding.TF_FLOAT);
 
 interface ConvolutionAttributes {
   strides: number | [number, number];
@@ -82,49 +66,12 @@ const normAttributes = (backend: NativeBackend, { epsilon, training }: NormAttri
   attribute(backend, 'is_training', 'BOOL', training),
 ];
 
-/** tailmix's own ops (`native/ops.cc`), one kernel each. */
-function supplyOwnOps(): void {
-  supplyKernel<{ momentum: number; epsilon: number }, NativeBackend>(
-    'tensorflow',
-    'TailmixBatchNorm',
-    ({ x, scale, shift, mean, variance }, { momentum, epsilon }, backend) =>
-      backend.executeMultipleOutputs(
-        'TailmixBatchNorm',
-        [
-          float(backend, 'T'),
-          attribute(backend, 'residuals', 'INT', 0),
-          attribute(backend, 'epsilon', 'FLOAT', epsilon),
-          attribute(backend, 'momentum', 'FLOAT', momentum),
-        ],
-        [x!, scale!, shift!, mean!, variance!],
-        5,
-      ),
-  );
-  supplyKernel<object, NativeBackend>(
-    'tensorflow',
-    'TailmixBatchNormGrad',
-    ({ dy, x, scale, shift, mean, inverse }, _, backend) =>
-      backend.executeMultipleOutputs(
-        'TailmixBatchNormGrad',
-        [
-          float(backend, 'T'),
-          attribute(backend, 'summands', 'INT', 1),
-          attribute(backend, 'outputs', 'INT', 0),
-          attribute(backend, 'kept', 'INT', 0),
-        ],
-        [dy!, x!, scale!, shift!, mean!, inverse!],
-        3,
-      ),
-  );
-}
-
 /**
  * TensorFlow ops that tfjs-node does not offer, as kernels of the backend `tensorflow`, one op each:
  * batch norm and its gradient, ReLU's gradient, softmax cross-entropy with its gradient, random numbers of a seed, and
  * convolution gradients with explicit padding; tailmix's own ops where they are loaded.
  */
 export function supplyNativeKernels(): void {
-  if (hasOwnOps()) supplyOwnOps();
   const supply = <Attributes = object>(
     name: string,
     kernel: Kernel<Attributes, NativeBackend>,
@@ -194,4 +141,5 @@ export function supplyNativeKernels(): void {
     },
     isExplicit,
   );
+  if (hasOwnOps()) supplyOwnOps();
 }

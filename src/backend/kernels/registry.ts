@@ -3,7 +3,7 @@ import { tf } from '../../tf.ts';
 /** Backends of tfjs that tailmix supplies kernels for. */
 export type KernelBackendName = 'tensorflow' | 'wasm';
 
-type Inputs = Record<string, tf.Tensor>;
+export type Inputs = Record<string, tf.Tensor>;
 /** Computes a kernel; what it makes on the way is its own to dispose. */
 export type Kernel<Attributes, Backend> = (
   inputs: Inputs,
@@ -23,13 +23,13 @@ export function runKernel(name: string, inputs: Inputs, attributes: Record<strin
 /**
  * Registers a kernel, in the place of tfjs's own where there is one.
  *
- * @param replaces tells by the attributes of a call whether to take it or to leave it to tfjs's own kernel.
+ * @param replaces tells by attributes and inputs of a call whether to take it or to leave it to the kernel before.
  */
 export function supplyKernel<Attributes = object, Backend = unknown>(
   backendName: KernelBackendName,
   kernelName: string,
   kernel: Kernel<Attributes, Backend>,
-  replaces: (attributes: Attributes) => boolean = () => true,
+  replaces: (attributes: Attributes, inputs: Inputs) => boolean = () => true,
 ): void {
   const original = tf.getKernel(kernelName, backendName)?.kernelFunc;
   if (original !== undefined) tf.unregisterKernel(kernelName, backendName);
@@ -37,7 +37,7 @@ export function supplyKernel<Attributes = object, Backend = unknown>(
     kernelName,
     backendName,
     kernelFunc: (call) =>
-      original !== undefined && !replaces(call.attrs as Attributes)
+      original !== undefined && !replaces(call.attrs as Attributes, call.inputs as unknown as Inputs)
         ? original(call)
         : kernel(call.inputs as unknown as Inputs, call.attrs as Attributes, call.backend as Backend),
   });

@@ -7,7 +7,7 @@ import { type CanRun, toBfloat16 } from './bf16.ts';
 import { expectSame } from './compare.ts';
 import { backendNotNative, engineDisposed, runFailed, unknownCall } from './errors.ts';
 import { foldNorm } from './fold-norm.ts';
-import { fuseNorm } from './fuse-norm.ts';
+import { fuseNeighbours } from './fuse.ts';
 import { buildGraph, type Graph } from './graph.ts';
 import { signatureKey } from './key.ts';
 import { packState } from './pack.ts';
@@ -16,6 +16,7 @@ import { dropUnused, mergeEqual } from './prune.ts';
 import type { Recording } from './recording.ts';
 import { type Feed, type Fetched, openSession, type Session } from './session.ts';
 import { createShapeInference } from './shapes.ts';
+import { toStandardConvolutions } from './standard-convolutions.ts';
 import { checkState, readState, type StateAccess, writeState } from './state.ts';
 import { trace } from './trace.ts';
 
@@ -89,8 +90,9 @@ export function createCapturedEngine(
     const first = once();
     retrace?.(signature);
     expectSame(signature.call, first, once());
-    const merged = mergeEqual(foldNorm(first));
-    const recording = fuseNorm(precision === 'bf16' ? toBfloat16(merged, canRun) : merged);
+    const half = precision === 'bf16';
+    const merged = mergeEqual(foldNorm(half ? toStandardConvolutions(first) : first));
+    const recording = fuseNeighbours(half ? toBfloat16(merged, canRun) : merged);
     parts.set(key, { signature, recording, index: parts.size });
   }
 

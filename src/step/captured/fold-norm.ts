@@ -40,7 +40,7 @@ function foldableNorms({ nodes, outputs, state }: Recording): ReadonlySet<number
     const convolution = nodes[from]!;
     const { is_training: training, data_format: format } = node.attributes;
     if (training?.value !== false || format?.value === 'NCHW' || uses.get(from) !== 1) continue;
-    if (convolution.kind === 'op' && convolution.op === 'Conv2D') foldable.add(index);
+    if (convolution.kind === 'op' && CONVOLUTIONS.includes(convolution.op)) foldable.add(index);
   }
   return foldable;
 }
@@ -61,9 +61,16 @@ function addFolded(norm: OpNode, keep: (node: RecordedNode) => number, nodes: re
   const gain = add('Mul', {}, scale!, scale!, deviation);
   const bias = add('Sub', {}, shift!, shift!, add('Mul', {}, mean!, mean!, gain));
   const weighted = add('Mul', {}, kernel!, kernel!, gain);
+  if (convolution.op === 'TailmixConv2D') {
+    const attributes: OpNode['attributes'] = { ...convolution.attributes, biases: { kind: 'int', value: 1 } };
+    return add('TailmixConv2D', attributes, x!, images!, weighted, bias).node;
+  }
   const convolved = add('Conv2D', convolution.attributes, x!, images!, weighted);
   const format: Attribute = { kind: 'string', value: 'NHWC' };
   return add('BiasAdd', { data_format: format }, x!, convolved, bias).node;
 }
+
+/** Without a bias so far. */
+const CONVOLUTIONS = ['Conv2D', 'TailmixConv2D'];
 
 const T: Attribute = { kind: 'type', value: DT.float32 };

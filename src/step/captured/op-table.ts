@@ -40,6 +40,9 @@ const VALUE_SHAPED = new Set([
 const OWN_OPS = `
 TailmixBatchNorm T,#,#,#,#,residuals*T T,residuals,relu,epsilon,momentum
 TailmixBatchNormGrad summands*T,T,outputs*T,#,#,#,# T,summands,outputs,kept,relu
+TailmixConv2D T,T,biases*T,residuals*T T,biases,residuals,relu
+TailmixConv2DBackpropInput T,T T
+TailmixConv2DBackpropFilter T,T T
 `;
 
 const parsed = new Map<string, OpEntry>();

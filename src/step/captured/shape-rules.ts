@@ -64,6 +64,11 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
     const { shape } = scale!;
     return [{ shape: dy!.shape, dtype: dy!.dtype }, ...vectors(scale!, shape, shape)];
   },
+  TailmixConv2D: ([x, filter]) => [{ shape: [...x!.shape.slice(0, 3), filter!.shape[3]!], dtype: x!.dtype }],
+  TailmixConv2DBackpropInput: ([filter, dy]) => [
+    { shape: [...dy!.shape.slice(0, 3), filter!.shape[2]!], dtype: dy!.dtype },
+  ],
+  TailmixConv2DBackpropFilter: ([x, dy]) => [{ shape: [3, 3, x!.shape[3]!, dy!.shape[3]!], dtype: x!.dtype }],
   Relu: like(0),
   ReluGrad: like(0),
   MaxPoolGrad: like(0),

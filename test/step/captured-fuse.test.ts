@@ -4,7 +4,7 @@ import { loadBackend } from '../../src/backend/load.ts';
 import { hasOwnOps } from '../../src/backend/native.ts';
 import { toBfloat16 } from '../../src/step/captured/bf16.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
-import { fuseNorm } from '../../src/step/captured/fuse-norm.ts';
+import { fuseNeighbours } from '../../src/step/captured/fuse.ts';
 import { dropUnused, mergeEqual } from '../../src/step/captured/prune.ts';
 import type { OpNode } from '../../src/step/captured/recording.ts';
 import { createShapeInference } from '../../src/step/captured/shapes.ts';
@@ -110,12 +110,12 @@ describe.skipIf(missing !== null)('batch norm in training', () => {
     ['that something else uses too', usedTwice, ['Norm', 'Relu', 'ReluGrad', 'NormGrad summands=1']],
   ] as const)('%s', (_, forward, expected) => {
     const { recording, shapes } = record(forward);
-    expect(told(fuseNorm(recording)).sort()).toEqual([...expected].sort());
+    expect(told(fuseNeighbours(recording)).sort()).toEqual([...expected].sort());
     const half = toBfloat16(recording, (node, inputs) => {
       shapes.execute(node.op, node.attributes, inputs, node.outputs.length);
       return true;
     });
-    expect(told(fuseNorm(half)).sort()).toEqual([...expected].sort());
+    expect(told(fuseNeighbours(half)).sort()).toEqual([...expected].sort());
 
     const engines = bothEngines(programOf(step(forward), {}, state), backend!);
     const { eager, captured } = engines.run(signature('step'), {});

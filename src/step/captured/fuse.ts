@@ -1,11 +1,11 @@
 import { type Endpoint, type OpNode, type RecordedNode, type Recording, specOf } from './recording.ts';
 
 /**
- * Gives tailmix's own batch norm, which can do so in one pass over memory, what stands around it: forward the sum with
- * a residual branch and ReLU, backward the sum of two gradients and ReLU's gradient. The numbers stay the same to the bit
- * in float32; in bfloat16 less is rounded.
+ * Gives tailmix's own batch norm and convolution, which can do so in one pass over memory, what stands around them:
+ * forward the sum with a residual branch and ReLU, backward (batch norm) the sum of two gradients and ReLU's gradient.
+ * The numbers stay the same to the bit in float32; in bfloat16 less is rounded.
  */
-export function fuseNorm(recording: Recording): Recording {
+export function fuseNeighbours(recording: Recording): Recording {
   const uses = usesOf(recording);
   const forward = forwardFusions(recording, uses);
   const fused = new Map([...forward, ...backwardFusions(recording, uses, forward)]);
@@ -70,12 +70,12 @@ function termsOf({ nodes }: Recording, sum: OpNode): readonly [Endpoint, Endpoin
   return left.dtype === right.dtype && String(left.shape) === String(right.shape) ? [a, b] : undefined;
 }
 
-/** `relu(norm(x))` and `relu(norm(x) + residual)`, at the place of the ReLU. */
+/** `relu(f(x))` and `relu(f(x) + residual)` of batch norm or convolution, at the place of the ReLU. */
 function forwardFusions(recording: Recording, uses: Uses): Fusions {
   const fusions: Fusions = new Map();
   for (const index of recording.nodes.keys()) {
-    const norm = opAt(recording, index, 'TailmixBatchNorm');
-    if (norm === undefined) continue;
+    const own = opAt(recording, index, 'TailmixBatchNorm', 'TailmixConv2D');
+    if (own === undefined) continue;
     const [user, ...others] = uses({ node: index, output: 0 });
     if (others.length > 0) continue;
     const sum = opAt(recording, user, 'Add', 'AddV2');
@@ -83,17 +83,17 @@ function forwardFusions(recording: Recording, uses: Uses): Fusions {
     if (more.length > 0 || opAt(recording, end, 'Relu') === undefined || fusions.has(end!)) continue;
     const residual = sum && termsOf(recording, sum)?.find(({ node }) => node !== index);
     if (sum !== undefined && residual === undefined) continue;
-    const statistics = [1, 2, 3, 4].map((output) => ({ node: index, output }));
+    const statistics = own.outputs.slice(1).map((_, i) => ({ node: index, output: i + 1 }));
     if (statistics.some((from) => uses(from).some((by) => by >= 0 && by < end!))) continue;
     fusions.set(end!, {
       node: {
-        ...norm,
+        ...own,
         attributes: {
-          ...norm.attributes,
+          ...own.attributes,
           residuals: { kind: 'int', value: residual === undefined ? 0 : 1 },
           relu: { kind: 'bool', value: true },
         },
-        inputs: residual === undefined ? norm.inputs : [...norm.inputs, residual],
+        inputs: residual === undefined ? own.inputs : [...own.inputs, residual],
       },
       outputs: [{ node: end!, output: 0 }, ...statistics],
       absorbs: sum === undefined ? [index] : [index, user!],

@@ -1,0 +1,104 @@
+import type { tf } from '../../tf.ts';
+import { attribute, float, type NativeBackend } from './native-op.ts';
+import { supplyKernel } from './registry.ts';
+
+/** Channels that the own ops take at a time. */
+export const LANES = 16;
+
+interface Convolution {
+  strides: number | readonly number[];
+  pad: 'valid' | 'same' | number | readonly (readonly number[])[];
+  dilations?: number | readonly number[];
+  dataFormat?: string;
+}
+
+/**
+ * Whether tailmix's own convolution (`native/winograd.h`) takes a call and is faster than TensorFlow's: 3×3, stride 1,
+ * zeros around the images, channels in sixteens, and enough tiles of 4×4 results to be worth transforming the filters.
+ *
+ * @param x `[batch, height, width, in]`
+ * @param filter `[3, 3, in, out]`
+ */
+export function suitsOwnConvolution(
+  [batch, height, width]: readonly number[],
+  [rows, columns, channels, results]: readonly number[],
+  { strides, pad, dilations = 1, dataFormat = 'NHWC' }: Convolution,
+): boolean {
+  const ones = [strides, dilations].flat().every((value) => value === 1);
+  const around = pad === 'same' || String(pad) === '0,0,1,1,1,1,0,0' || pad === 1;
+  const lanes = channels! % LANES === 0 && results! % LANES === 0;
+  const tiles = batch! * Math.ceil(height! / 4) * Math.ceil(width! / 4);
+  const suits = rows === 3 && columns === 3 && ones && around && lanes && dataFormat === 'NHWC';
+  return suits && tiles >= channels! + results!;
+}
+
+/** Registers kernels for tailmix's own ops (`native/ops.cc`), one op each; convolutions take those that they suit. */
+export function supplyOwnOps(): void {
+  const supply = <Attributes = object>(
+    name: string,
+    run: (
+      inputs: Record<string, tf.Tensor>,
+      backend: NativeBackend,
+      attributes: Attributes,
+    ) => tf.TensorInfo | tf.TensorInfo[],
+    replaces?: (attributes: Attributes, inputs: Record<string, tf.Tensor>) => boolean,
+  ): void =>
+    supplyKernel<Attributes, NativeBackend>(
+      'tensorflow',
+      name,
+      (inputs, attributes, backend) => run(inputs, backend, attributes),
+      replaces,
+    );
+  const one = (backend: NativeBackend, op: string, inputs: tf.Tensor[]): tf.Tensor =>
+    backend.executeMultipleOutputs(op, [float(backend, 'T')], inputs, 1)[0]!;
+
+  supply<{ momentum: number; epsilon: number }>(
+    'TailmixBatchNorm',
+    ({ x, scale, shift, mean, variance }, backend, { momentum, epsilon }) =>
+      backend.executeMultipleOutputs(
+        'TailmixBatchNorm',
+        [
+          float(backend, 'T'),
+          attribute(backend, 'residuals', 'INT', 0),
+          attribute(backend, 'epsilon', 'FLOAT', epsilon),
+          attribute(backend, 'momentum', 'FLOAT', momentum),
+        ],
+        [x!, scale!, shift!, mean!, variance!],
+        5,
+      ),
+  );
+  supply('TailmixBatchNormGrad', ({ dy, x, scale, shift, mean, inverse }, backend) =>
+    backend.executeMultipleOutputs(
+      'TailmixBatchNormGrad',
+      [
+        float(backend, 'T'),
+        attribute(backend, 'summands', 'INT', 1),
+        attribute(backend, 'outputs', 'INT', 0),
+        attribute(backend, 'kept', 'INT', 0),
+      ],
+      [dy!, x!, scale!, shift!, mean!, inverse!],
+      3,
+    ),
+  );
+  supply<Convolution>(
+    'Conv2D',
+    ({ x, filter }, backend) =>
+      backend.executeMultipleOutputs(
+        'TailmixConv2D',
+        [float(backend, 'T'), attribute(backend, 'biases', 'INT', 0), attribute(backend, 'residuals', 'INT', 0)],
+        [x!, filter!],
+        1,
+      )[0]!,
+    (attributes, { x, filter }) => suitsOwnConvolution(x!.shape, filter!.shape, attributes),
+  );
+  supply<Convolution & { inputShape: number[] }>(
+    'Conv2DBackpropInput',
+    ({ dy, filter }, backend) => one(backend, 'TailmixConv2DBackpropInput', [filter!, dy!]),
+    (attributes, { filter }) => suitsOwnConvolution(attributes.inputShape, filter!.shape, attributes),
+  );
+  supply<Convolution & { filterShape: number[] }>(
+    'Conv2DBackpropFilter',
+    ({ x, dy }, backend) => one(backend, 'TailmixConv2DBackpropFilter', [x!, dy!]),
+    (attributes, { x }) => suitsOwnConvolution(x!.shape, attributes.filterShape, attributes),
+  );
+}

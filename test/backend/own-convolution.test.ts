@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest';
+import { suitsOwnConvolution } from '../../src/backend/kernels/own-ops.ts';
+import { loadBackend } from '../../src/backend/load.ts';
+import { hasOwnOps } from '../../src/backend/native.ts';
+import { tf } from '../../src/tf.ts';
+import { wave } from '../step/captured-support.ts';
+
+await loadBackend('native').catch(() => null);
+const missing = hasOwnOps() ? null : "tailmix's own ops are not loaded: see `tailmix doctor`";
+if (missing !== null) console.warn(`SKIPPED: own convolutions, ${missing}`);
+
+type Shape = [number, number, number, number];
+
+test('which calls the own convolution takes', () => {
+  const plain = { strides: 1, pad: 'same' } as const;
+  expect(suitsOwnConvolution([2, 32, 32, 16], [3, 3, 16, 32], plain)).toBe(true);
+  expect(suitsOwnConvolution([2, 32, 32, 16], [3, 3, 16, 32], { strides: [1, 1], pad: 1 })).toBe(true);
+  expect(suitsOwnConvolution([2, 32, 32, 16], [3, 3, 16, 32], { strides: 2, pad: 'same' })).toBe(false);
+  expect(suitsOwnConvolution([2, 32, 32, 16], [3, 3, 16, 32], { strides: 1, pad: 'valid' })).toBe(false);
+  expect(suitsOwnConvolution([2, 32, 32, 16], [3, 3, 16, 32], { ...plain, dilations: [2, 2] })).toBe(false);
+  expect(suitsOwnConvolution([2, 32, 32, 16], [3, 3, 16, 20], plain)).toBe(false);
+  expect(suitsOwnConvolution([2, 32, 32, 16], [1, 1, 16, 32], plain)).toBe(false);
+  expect(suitsOwnConvolution([2, 8, 8, 64], [3, 3, 64, 64], plain), 'too few tiles').toBe(false);
+});
+
+describe.skipIf(missing !== null)('own convolution', () => {
+  /** Sizes that do and do not divide into tiles, one image alone among them. Waves nearly cancel, which costs digits. */
+  test.each<[images: Shape, out: number]>([
+    [[3, 32, 32, 16], 16],
+    [[4, 17, 23, 16], 48],
+    [[9, 13, 10, 32], 32],
+    [[1, 61, 58, 16], 64],
+    [[70, 4, 3, 32], 16],
+  ])('%j to %d channels gives what TensorFlow gives, forward and back', (shape, out) => {
+    const filterShape: Shape = [3, 3, shape[3], out];
+    expect(suitsOwnConvolution(shape, filterShape, { strides: 1, pad: 'same' })).toBe(true);
+    const x = tf.tensor(
+      wave(
+        shape.reduce((a, b) => a * b),
+        1,
+      ),
+      shape,
+    ) as tf.Tensor4D;
+    const filter = tf.tensor(wave(9 * shape[3] * out, 2), filterShape) as tf.Tensor4D;
+    const weight = tf.tensor(wave((x.size / shape[3]) * out, 3), [...shape.slice(0, 3), out]);
+    const padded = (images: tf.Tensor): tf.Tensor4D =>
+      images.pad([
+        [0, 0],
+        [1, 1],
+        [1, 1],
+        [0, 0],
+      ]) as tf.Tensor4D;
+    const run = (convolve: (a: tf.Tensor4D, b: tf.Tensor4D) => tf.Tensor): Float32Array[] => {
+      const total = (a: tf.Tensor, b: tf.Tensor): tf.Scalar =>
+        convolve(a as tf.Tensor4D, b as tf.Tensor4D)
+          .mul(weight)
+          .sum();
+      const [dx, dfilter] = tf.grads(total)([x, filter]);
+      return [convolve(x, filter), dx!, dfilter!].map((tensor) => tensor.dataSync<'float32'>());
+    };
+    const own = run((a, b) => tf.conv2d(a, b, 1, 'same'));
+    const standard = run((a, b) => tf.conv2d(padded(a), b, 1, 'valid'));
+    for (const [i, expected] of standard.entries()) {
+      const norm = Math.hypot(...[...expected].slice(0, 50_000));
+      const difference = Math.hypot(...[...expected].slice(0, 50_000).map((value, at) => value - own[i]![at]!));
+      expect(difference / norm).toBeLessThan(2e-5);
+      expect(own[i]).not.toEqual(expected);
+    }
+  });
+});
