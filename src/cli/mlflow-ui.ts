@@ -38,7 +38,10 @@ export async function mlflowUi(paths: readonly string[], { port, store }: Mlflow
   try {
     const folder = store ?? join(folderOf(paths), '.mlflow');
     tell(`MLflow starts over ${displayPath(folder)}; the first time it makes its tables, which takes a while.`);
-    const server = await startLocalServer(program, folder, { port: port ?? null, signal });
+    const server = await startLocalServer(program, folder, {
+      ...(port === undefined ? {} : { port, isFixed: true }),
+      signal,
+    });
     let hasEnded = false;
     void server.ended.then(() => {
       hasEnded = true;
@@ -52,7 +55,7 @@ export async function mlflowUi(paths: readonly string[], { port, store }: Mlflow
         await Promise.race([delay(LOOK_AGAIN_MS, undefined, { signal }).catch(() => {}), server.ended]);
         if (!signal.aborted && !hasEnded) await send();
       }
-      if (!signal.aborted) tell(`MLflow ended. See ${join(folder, 'server.log')}.`);
+      if (!signal.aborted) tell(`MLflow ended. See ${displayPath(server.logFile)}.`);
       return signal.aborted ? 0 : 1;
     } finally {
       await server.stop();

@@ -126,11 +126,14 @@ describe('tailmix mlflow ui', () => {
       await writeFile(join(programs, 'mlflow'), '#!/bin/sh\necho no such table >&2\nexit 3\n', { mode: 0o755 });
       vi.stubEnv('PATH', programs);
       const broken = await tailmix(folder, 'mlflow', 'ui', '.');
-      expect({ ...broken, stderr: broken.stderr.replaceAll(folder, '…') }).toMatchInlineSnapshot(`
+      expect({
+        ...broken,
+        stderr: broken.stderr.replaceAll(folder, '…').replace(/server-\d+/, 'server-PORT'),
+      }).toMatchInlineSnapshot(`
         {
           "code": 1,
           "stderr": "MLflow starts over .mlflow; the first time it makes its tables, which takes a while.
-        mlflow ui: expected MLflow's server to start; it ended with 3 (no such table). See …/.mlflow/server.log.
+        mlflow ui: expected MLflow's server to start; it ended with 3 (no such table). See …/.mlflow/server-PORT.log.
         ",
           "stdout": "",
         }
