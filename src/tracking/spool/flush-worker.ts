@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { withLock } from '#lock';
 import { messageOf } from '../../errors.ts';
 import { createMlflowClient } from '../mlflow/client.ts';
+import { MlflowError } from '../mlflow/errors.ts';
 import type { FlushJob, FlushOrder, FlushReport } from './flush-protocol.ts';
 import { lockPath } from './locks.ts';
 import { createSender } from './send.ts';
@@ -26,9 +27,10 @@ const sender = createSender(runDirectory, {
 
 let order: FlushOrder | undefined;
 let wake = (): void => {};
+const isAborted = (): boolean => order === 'abort';
 parentPort!.on('message', (message: FlushOrder) => {
   order = message;
-  if (order === 'abort') void client.close();
+  if (isAborted()) void client.close();
   wake();
 });
 
@@ -43,6 +45,8 @@ const pause = (milliseconds: number): Promise<void> =>
 
 async function flush(): Promise<Extract<FlushReport, { kind: 'ended' }>> {
   let failures = 0;
+  /** Each kind of failure is told once until the server is back: what keeps it away first need not be all there is to do. */
+  const told = new Set<string>();
   let awaySince = 0;
   for (;;) {
     const wasLast = order !== undefined;
@@ -50,18 +54,21 @@ async function flush(): Promise<Extract<FlushReport, { kind: 'ended' }>> {
       await withLock(lockPath(runDirectory, 'sending'), () => sender.send());
       if (failures > 0) report({ kind: 'reached' });
       failures = 0;
+      told.clear();
       if (wasLast) return { kind: 'ended', complete: true, reason: null };
       if (order === undefined) await pause(interval);
     } catch (error) {
+      // What a call ends with that an abort cut off says nothing of the server.
+      if (isAborted()) return { kind: 'ended', complete: false, reason: null };
       const reason = messageOf(error);
-      if (failures++ === 0) {
-        awaySince = Date.now();
-        report({ kind: 'failed', reason });
-      }
-      const isGivenUp = order === 'abort' || (wasLast && Date.now() - awaySince > AWAY_MS);
-      if (isGivenUp) return { kind: 'ended', complete: false, reason };
+      if (failures++ === 0) awaySince = Date.now();
+      const kind = error instanceof MlflowError ? error.failure : reason;
+      if (!told.has(kind)) report({ kind: 'failed', reason });
+      told.add(kind);
+      if (wasLast && Date.now() - awaySince > AWAY_MS) return { kind: 'ended', complete: false, reason };
       const longest = Math.min(LONGEST_PAUSE_MS, SHORTEST_PAUSE_MS * 2 ** (failures - 1));
       await pause(longest / 2 + randomInt(longest / 2));
+      if (isAborted()) return { kind: 'ended', complete: false, reason };
     }
   }
 }

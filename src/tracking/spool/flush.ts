@@ -63,6 +63,8 @@ export function startFlusher(
     notice();
   };
   thread.on('message', (report: FlushReport) => {
+    // What comes later was told already.
+    if (outcome) return;
     switch (report.kind) {
       case 'progress':
         place = { runId: report.runId, experimentId: report.experimentId };
