@@ -49,7 +49,12 @@ export function createRun(
       const { mode, reason, precision, precisionReason } = fit.engine;
       return { backend: backend.name, tensorflow: backend.tensorflow, mode, reason, precision, precisionReason };
     },
-    subset: { seed: settings.subsetSeed, hash: data.train.hash, skipped: data.skipped.length },
+    subset: {
+      seed: settings.subsetSeed,
+      profile: settings.profile,
+      hash: data.train.hash,
+      skipped: data.skipped.length,
+    },
     evaluated: { test: evaluatedOn(data.test), validation: data.validation && evaluatedOn(data.validation) },
     get weights() {
       const { model, start } = fit;

@@ -2,9 +2,9 @@ import type { z } from 'zod';
 import type { BackendChoice } from './backend/load.ts';
 import { evaluateOptions, trainOptions } from './config/schema.ts';
 import { describeData, hasCounts, loadData } from './data/load-data.ts';
-import { type DataInput, dataOptions } from './data/options.ts';
-import { longTailCounts } from './data/profile.ts';
-import { datasetName } from './data/sets/registry.ts';
+import { type DataInput, type DataOptions, dataOptions } from './data/options.ts';
+import { longTailCounts, profileLabel } from './data/profile.ts';
+import { datasetName, datasetOf } from './data/sets/registry.ts';
 import type { CountSummary, DataPlan, ImageInfo, LoadedData, ReadProgress } from './data/types.ts';
 import { readInit, runOfInit } from './init.ts';
 import { resetWithoutInit } from './models/errors.ts';
@@ -59,6 +59,8 @@ export interface Settings {
   seed: number;
   /** Seed of the choice of images. */
   subsetSeed: number;
+  /** How the training images were thinned out, as `exp-100`; null where they were not. */
+  profile: string | null;
   /** Threads that load images. */
   workers: number;
   train: z.output<typeof trainOptions>;
@@ -156,6 +158,9 @@ const countsOf = ({ info, train, validation }: LoadedData) => ({
   validationCount: validation?.indices.length ?? 0,
 });
 
+const profileOf = (data: DataOptions): string | null =>
+  profileLabel({ ...data, profile: data.profile ?? datasetOf(data).profile });
+
 function resolveSettings({ name, method, seed = 0, train, evaluate, data }: TrainerOptions): Settings {
   const named = name ?? (isLoaded(data) ? data.info.name : datasetName(data.name));
   return {
@@ -163,6 +168,7 @@ function resolveSettings({ name, method, seed = 0, train, evaluate, data }: Trai
     method: method ?? named,
     seed,
     subsetSeed: isLoaded(data) ? 0 : (data.subsetSeed ?? 0),
+    profile: isLoaded(data) ? null : profileOf(dataOptions.parse(data)),
     workers: isLoaded(data) ? 1 : (data.workers ?? 1),
     train: trainOptions.parse(train ?? {}),
     evaluate: evaluateOptions.parse(evaluate ?? {}),

@@ -108,8 +108,11 @@ export interface Run {
     precision: 'fp32' | 'bf16';
     precisionReason: string | null;
   };
-  /** `skipped`: unreadable images that were left out (`data.onCorrupt: skip`), those of test too. */
-  readonly subset: { seed: number; hash: string; skipped: number };
+  /**
+   * `profile`: how the training images were thinned out, as `exp-100`; null where they were not. `skipped`: unreadable
+   * images that were left out (`data.onCorrupt: skip`), those of test too.
+   */
+  readonly subset: { seed: number; profile: string | null; hash: string; skipped: number };
   /** Images evaluated on; `validation` is null without one. `hash` as that of the subset. */
   readonly evaluated: Readonly<Record<'test' | 'validation', { hash: string; count: number } | null>>;
   /** Weights and statistics of the model, in order. */

@@ -87,10 +87,13 @@ export function runTags({ directory, engine, subset }: Run, summary: RunSummary)
   };
 }
 
-/** Characters that the server allows. */
-const DIGEST = 36;
+/** Characters of a digest, as MLflow's own have them; tags and `subset.json` have the whole hash. */
+const DIGEST = 8;
 
-/** Data sets of a run. The split is a part of the digest: name and digest tell them apart, and a run keeps one context for each. */
+/**
+ * Data sets of a run: `cifar10 exp-100 train`, `cifar10 test`. The split is a part of the name: name and digest tell them
+ * apart, and a run keeps one context for each.
+ */
 export function datasetsOf({ info, subset, evaluated, config }: Run): DatasetInput[] {
   const { dataset, classCounts, classes, imageShape } = info;
   const source = JSON.stringify((isTree(config) && config.data) || { name: dataset });
@@ -100,8 +103,9 @@ export function datasetsOf({ info, subset, evaluated, config }: Run): DatasetInp
     mlflow_tensorspec: { features: tensor('uint8', imageShape), targets: tensor('int32', []) },
   });
   const input = (split: string, hash: string, profile: Tree): DatasetInput => ({
-    name: dataset,
-    digest: `${split}-${hash}`.slice(0, DIGEST),
+    // The images of test are never thinned out.
+    name: [dataset, ...(split === 'train' && subset.profile ? [subset.profile] : []), split].join(' '),
+    digest: hash.slice(0, DIGEST),
     context: split === 'validation' ? 'eval' : split,
     sourceType: 'local',
     source,

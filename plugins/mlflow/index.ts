@@ -6,6 +6,7 @@ import {
   isServer,
   type MlflowSettings,
   messageOf,
+  pagesOf,
   type Run,
   type RunSummary,
   resolveSettings,
@@ -134,7 +135,10 @@ async function conclude(
   { patience, server: named, experiment }: MlflowOptions,
 ): Promise<string> {
   const { complete, reason, experimentId, runId } = await flusher.end(1000 * patience);
-  if (complete) return `MLflow: ${server}/#/experiments/${experimentId}/runs/${runId}`;
+  if (complete) {
+    const pages = await pagesOf(directory, server, { experimentId: experimentId!, runId: runId! });
+    return `MLflow: ${pages.run}\n  all runs: ${pages.experiment}`;
+  }
   const flags = [
     ...(named === undefined ? [] : ['--server', server]),
     ...(experiment === undefined ? [] : ['--experiment', quoted(experiment)]),

@@ -26,6 +26,7 @@ import { gitTags } from './git.ts';
 import type { MlflowOptions } from './index.ts';
 import { samplingSeconds, startSampling } from './system.ts';
 import { perClassTable } from './table.ts';
+import { view } from './view.ts';
 
 /** Writes what MLflow gets to know of a run into its spool. */
 export interface Recorder {
@@ -57,6 +58,7 @@ export async function openRecorder(
     experiment,
     name: runName(run.summary(), sweep?.variation),
     tags: { ...source, ...runTags(run, run.summary()), ...options.tags },
+    experimentTags: { [view.key]: view.value },
     ...(sweep ? { parent: { uid: sweep.uid, directory: relative(directory, sweep.directory) } } : {}),
   });
   const spool = openSpool(directory, first, onProblem);

@@ -4,6 +4,7 @@ import { messageOf, TailmixError } from '../errors.ts';
 import { resolveSettings } from '../tracking/mlflow/settings.ts';
 import { type Destination, experimentDestination } from '../tracking/spool/attach.ts';
 import { findSpools } from '../tracking/spool/find.ts';
+import { pagesOf } from '../tracking/spool/pages.ts';
 import { readSent } from '../tracking/spool/sent.ts';
 import { type Synced, syncRun } from '../tracking/spool/sync.ts';
 import { noMlflowServer } from './errors.ts';
@@ -27,11 +28,13 @@ export async function mlflowSync(
   const directories = await findSpools(paths);
   const destination: Destination = experiment === undefined ? experimentDestination() : { experiment };
   const outcomes: Outcome[] = [];
+  const experiments = new Set<string>();
   for (const directory of directories) {
     const settings = resolveSettings(await serverFor(directory, server));
     try {
       const synced = await syncRun(directory, settings, destination);
-      const url = `${settings.server}/#/experiments/${synced.experimentId}/runs/${synced.runId}`;
+      const { run: url, experiment } = await pagesOf(directory, settings.server, synced);
+      experiments.add(experiment);
       outcomes.push({ directory, url, ...synced });
       for (const remark of synced.remarks) tell(`${displayPath(directory)}: ${remark}`);
       if (!json) print(`${displayPath(directory)}  ${url}${synced.isRunning ? '  (still running)' : ''}`);
@@ -42,6 +45,7 @@ export async function mlflowSync(
     }
   }
   if (json) printJson(outcomes);
+  else for (const page of experiments) print(`all runs  ${page}`);
   return outcomes.some((outcome) => 'problem' in outcome) ? 1 : 0;
 }
 

@@ -7,6 +7,7 @@ import { findMlflow, startLocalServer } from '../tracking/local-server.ts';
 import { type MlflowSettings, resolveSettings } from '../tracking/mlflow/settings.ts';
 import { isRun } from '../tracking/run-directory.ts';
 import { findSpools } from '../tracking/spool/find.ts';
+import { pagesOf } from '../tracking/spool/pages.ts';
 import { spoolFiles } from '../tracking/spool/records.ts';
 import { syncRun } from '../tracking/spool/sync.ts';
 import { watchInterrupts } from './interrupt.ts';
@@ -69,15 +70,23 @@ export async function mlflowUi(paths: readonly string[], { port, store }: Mlflow
 const folderOf = (paths: readonly string[]): string =>
   sharedFolder(paths.map((path) => (existsSync(path) ? (isRun(path) ? dirname(resolve(path)) : path) : 'runs')));
 
-/** Sends what runs have written since it was last called; a problem of a run is told once, until it writes again. */
+/**
+ * Sends what runs have written since it was last called, and prints the page of each experiment once; a problem of a run is told
+ * once, until it writes again.
+ */
 function follower(paths: readonly string[], settings: MlflowSettings): () => Promise<void> {
   const sent = new Map<string, number>();
+  const pages = new Set<string>();
   return async () => {
     for (const directory of await findSpools(paths).catch((): string[] => [])) {
       const size = statSync(join(directory, spoolFiles.spool), { throwIfNoEntry: false })?.size;
       if (size === undefined || sent.get(directory) === size) continue;
       try {
-        const { isRunning, remarks } = await syncRun(directory, settings);
+        const synced = await syncRun(directory, settings);
+        const { isRunning, remarks } = synced;
+        const { experiment } = await pagesOf(directory, settings.server, synced);
+        if (!pages.has(experiment)) print(experiment);
+        pages.add(experiment);
         for (const remark of remarks) tell(`${displayPath(directory)}: ${remark}`);
         // What a run ends with when it is killed is written by whoever sends it next.
         if (!isRunning) sent.set(directory, statSync(join(directory, spoolFiles.spool)).size);

@@ -9,6 +9,10 @@ export interface Profile {
   mu: number;
 }
 
+/** A profile in a name: `exp-100`; null for `none`. */
+export const profileLabel = ({ profile, ratio }: Profile): string | null =>
+  profile === 'none' ? null : `${profile}-${ratio}`;
+
 /**
  * Integer part, where a result within one part in 10⁹ of an integer counts as that integer: `pow` differs by an ulp
  * between engines, and 5000 · 0.001^(3/9) must be 500 on all of them.

@@ -67,7 +67,7 @@ describe('tailmix mlflow ui', () => {
         const url = await vi.waitFor(() => {
           expect(command.exitCode).toBeNull();
           expect(said).toContain('Ctrl-C');
-          return said.split(' ')[0]!;
+          return /^(\S+) {2}\(Ctrl-C/m.exec(said)![1]!;
         }, 170_000);
         return { command, end, url };
       };

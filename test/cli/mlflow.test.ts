@@ -43,6 +43,10 @@ async function points(directory: string, run: FakeRun): Promise<[string[], strin
 const stepsOf = ({ points }: FakeRun, key: string): number[] =>
   points.filter((point) => point.key === key).map(({ step }) => step);
 
+const view = 'workflowType=machine_learning&compareRunsMode=TABLE&viewStateShareKey=tailmix';
+const page = (fake: FakeMlflow): string =>
+  `${fake.url}/#/experiments/1/runs/${onlyRun(fake).runId}?workflowType=machine_learning`;
+
 describe('a run that is killed', () => {
   it('is KILLED after a sync, goes on in its own run after a resume, and has no point twice', async () => {
     const { fake, folder, withServer } = await begun();
@@ -56,7 +60,7 @@ describe('a run that is killed', () => {
     const synced = await tailmix(folder, 'mlflow', 'sync', 'runs/a', '--server', fake.url);
     expect(synced, synced.stderr).toMatchObject({
       code: 0,
-      stdout: `runs/a  ${fake.url}/#/experiments/1/runs/${onlyRun(fake).runId}\n`,
+      stdout: `runs/a  ${page(fake)}\nall runs  ${fake.url}/#/experiments/1/runs?${view}\n`,
     });
     expect(onlyRun(fake).status).toBe('KILLED');
     expect(onlyRun(fake).endTime).toBeGreaterThan(onlyRun(fake).startTime);
@@ -66,7 +70,7 @@ describe('a run that is killed', () => {
     const resumed = withServer(() => start(folder, 'train', '--resume', 'runs/a'));
     const end = await ended(resumed);
     expect(end, end.stderr).toMatchObject({ code: 0 });
-    expect(end.stderr).toContain(`MLflow: ${fake.url}/#/experiments/1/runs/${onlyRun(fake).runId}\n`);
+    expect(end.stderr).toContain(`MLflow: ${page(fake)}\n`);
     const run = onlyRun(fake);
     expect(run.status).toBe('FINISHED');
     expect(stepsOf(run, 'train/loss')).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));

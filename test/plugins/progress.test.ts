@@ -158,7 +158,9 @@ describe('the plugin', () => {
     const written: string[] = [];
     vi.spyOn(process.stderr, 'write').mockImplementation((line) => Boolean(written.push(String(line))));
     const { hooks } = compose([progress()], info);
-    await hooks.onTrainBegin.promise(fakeRun(null, { info, subset: { seed: 0, hash: 'f00', skipped: 3 } }));
+    await hooks.onTrainBegin.promise(
+      fakeRun(null, { info, subset: { seed: 0, profile: null, hash: 'f00', skipped: 3 } }),
+    );
     expect(written).toEqual(['3 unreadable images were left out (tailmix data info lists them)\n']);
   });
 

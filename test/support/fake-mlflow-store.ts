@@ -163,8 +163,15 @@ export const showExperiment = (store: FakeStore, wanted: { id?: unknown; name?: 
   const found = store.experiments.find(({ id, name }) => id === wanted.id || name === wanted.name);
   if (!found) throw new Refusal(404, 'RESOURCE_DOES_NOT_EXIST', 'Could not find experiment');
   const { id, name, stage } = found;
+  const tags = [...found.tags].map(([key, value]) => ({ key, value }));
   return {
-    experiment: { experiment_id: id, name, artifact_location: `mlflow-artifacts:/${id}`, lifecycle_stage: stage },
+    experiment: {
+      experiment_id: id,
+      name,
+      artifact_location: `mlflow-artifacts:/${id}`,
+      lifecycle_stage: stage,
+      ...(tags.length > 0 ? { tags } : {}),
+    },
   };
 };
 

@@ -58,6 +58,10 @@ const handlers: Record<string, Handler> = {
   'GET experiments/get-by-name': (store, _, query) => showExperiment(store, { name: query.get('experiment_name') }),
   'GET experiments/get': (store, _, query) => showExperiment(store, { id: query.get('experiment_id') }),
   'POST experiments/create': createExperiment,
+  'POST experiments/set-experiment-tag': (store, { experiment_id, key, value }) => {
+    store.experiments.find(({ id }) => id === experiment_id)!.tags.set(String(key), String(value));
+    return {};
+  },
   'POST runs/create': createRun,
   'GET runs/get': (store, _, query) => ({ run: showRun(findRun(store, query.get('run_id'))) }),
   'POST runs/update': updateRun,

@@ -94,7 +94,7 @@ export function fakeRun(directory: string | null, changes: Partial<Run> = {}): R
       precision: 'fp32',
       precisionReason: null,
     },
-    subset: { seed: 0, hash: 'f00', skipped: 0 },
+    subset: { seed: 0, profile: 'exp-10', hash: 'f00', skipped: 0 },
     evaluated: { test: { hash: 'ba5', count: 20 }, validation: null },
     weights: [
       { name: 'stage1/kernel', shape: [2, 3], trained: true },

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { experimentTags } from '../spool/attach.ts';
 import { hasSpool, readSpool, readSpoolRun } from '../spool/read.ts';
 import type { RecordOf, RunRecord, SpoolRecord } from '../spool/records.ts';
 import { experimentNumber, fileNames, idOf, yaml } from './layout.ts';
@@ -109,7 +110,8 @@ async function readTold(directory: string, onRemark: OnRemark): Promise<Told> {
   };
 }
 
-async function ensureExperiment(store: string, { experiment, time }: RunRecord): Promise<string> {
+async function ensureExperiment(store: string, run: RunRecord): Promise<string> {
+  const { experiment, time } = run;
   const number = await experimentNumber(store, experiment);
   const folder = join(store, number);
   if (existsSync(folder)) return number;
@@ -121,7 +123,7 @@ async function ensureExperiment(store: string, { experiment, time }: RunRecord):
     lifecycle_stage: 'active',
     name: experiment,
   });
-  await writeValues(join(folder, 'tags'), { 'mlflow.experimentKind': 'custom_model_development' });
+  await writeValues(join(folder, 'tags'), experimentTags(run));
   return number;
 }
 

@@ -48,6 +48,7 @@ export interface MlflowClient extends ArtifactClient, ModelClient {
   findExperiment(name: string): Promise<Experiment | null>;
   /** The experiment of that name, made where it is missing; refuses a deleted one. */
   ensureExperiment(name: string, tags?: readonly KeyValue[]): Promise<Experiment>;
+  setExperimentTag(experimentId: string, tag: KeyValue): Promise<void>;
   /** Makes a run. Not repeated when no answer came: look for it by a tag of its own before making it again. */
   createRun(run: NewRun): Promise<StoredRun>;
   getRun(runId: string): Promise<StoredRun>;
@@ -130,6 +131,9 @@ export function createMlflowClient(settings: MlflowSettings): MlflowClient {
         if (!made) throw error;
       }
       return (await activeExperiment(name))!;
+    },
+    async setExperimentTag(experimentId, tag) {
+      await post('experiments/set-experiment-tag', { experiment_id: experimentId, ...wireTag(tag) });
     },
     async createRun({ experimentId, name, startTime, tags = [] }) {
       const run = {

@@ -16,6 +16,7 @@ export type { ArtifactClient, ArtifactSource } from './artifacts.ts';
 export { createMlflowClient, type MlflowClient, type NewRun } from './client.ts';
 export { type Failure, MlflowError } from './errors.ts';
 export type { ModelClient, NewModel } from './models.ts';
+export { type ExperimentView, experimentPage, runPage, viewTag } from './pages.ts';
 export { type Authentication, isServer, type MlflowSettings, resolveSettings } from './settings.ts';
 export type {
   ArtifactEntry,

@@ -62,6 +62,7 @@ export interface Experiment {
   name: string;
   artifactLocation: string;
   lifecycleStage: 'active' | 'deleted';
+  tags: KeyValue[];
 }
 
 /** A run without its data. */

@@ -8,6 +8,7 @@ export interface WireExperiment {
   name: string;
   artifact_location: string;
   lifecycle_stage: Stage;
+  tags?: KeyValue[];
 }
 
 /** A run as it travels; what is empty is left out. */
@@ -42,6 +43,7 @@ export const readExperiment = (wire: WireExperiment): Experiment => ({
   name: wire.name,
   artifactLocation: wire.artifact_location,
   lifecycleStage: wire.lifecycle_stage,
+  tags: wire.tags ?? [],
 });
 
 /** Reads what a run is, without its data. */

@@ -8,6 +8,7 @@ import { lockPath } from './locks.ts';
 import { hasSpool, readSpoolRun } from './read.ts';
 import type { RunRecord } from './records.ts';
 import { readSent, type ServerState, writeSent } from './sent.ts';
+import type { Texts } from './write.ts';
 
 /** Tag by which a run is found again. */
 export const UID_TAG = 'tailmix.uid';
@@ -58,17 +59,25 @@ async function isThere(client: MlflowClient, { runId }: ServerState): Promise<bo
   }
 }
 
-/** The comparison of training methods, not of prompts, is what MLflow should show. */
-const EXPERIMENT_TAGS = [{ key: 'mlflow.experimentKind', value: 'custom_model_development' }];
+/** Tags of the experiment of a run. The comparison of training methods, not of prompts, is what MLflow should show. */
+export const experimentTags = ({ experimentTags: own }: RunRecord): Texts => ({
+  'mlflow.experimentKind': 'custom_model_development',
+  ...own,
+});
 
 async function experimentOf(
   client: MlflowClient,
   record: RunRecord,
   { experiment, experimentId }: Destination,
 ): Promise<Experiment> {
-  if (experimentId === undefined) return client.ensureExperiment(experiment ?? record.experiment, EXPERIMENT_TAGS);
-  const found = await client.getExperiment(experimentId);
-  if (found.lifecycleStage === 'deleted') throw experimentGone(experimentId);
+  const tags = Object.entries(experimentTags(record)).map(([key, value]) => ({ key, value }));
+  const found =
+    experimentId === undefined
+      ? await client.ensureExperiment(experiment ?? record.experiment, tags)
+      : await client.getExperiment(experimentId);
+  if (found.lifecycleStage === 'deleted') throw experimentGone(found.experimentId);
+  for (const tag of tags)
+    if (!found.tags.some(({ key }) => key === tag.key)) await client.setExperimentTag(found.experimentId, tag);
   return found;
 }
 

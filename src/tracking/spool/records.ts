@@ -36,6 +36,8 @@ const run = z.object({
   experiment: z.string(),
   name: z.string(),
   tags: texts,
+  /** Tags that its experiment gets where it lacks them. */
+  experimentTags: texts.exactOptional(),
   /** Run that this one is a part of: its uid, and its run directory relative to this one. */
   parent: z.object({ uid: z.string(), directory: z.string() }).exactOptional(),
 });

@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { view } from '../../../plugins/mlflow/view.ts';
 import { runCommand } from '../../../src/backend/run-command.ts';
 import { PROGRESS_VARIABLE, type ProgressMessage } from '../../../src/tracking/progress-message.ts';
 import {
@@ -124,9 +125,10 @@ async function compare(read: ReadRun, directory: string, status = 'FINISHED'): P
   const { last } = await json(directory, 'summary.json');
   const sets = Object.fromEntries(read.datasets.map((dataset) => [dataset.context, dataset]));
   expect(Object.keys(sets).sort()).toEqual(['test', 'train']);
-  expect(sets.train).toMatchObject({ name: 'digits', digest: `train-${hash}`.slice(0, 36) });
+  expect(sets.train).toMatchObject({ name: 'digits exp-100 train', digest: hash.slice(0, 8) });
   expect(JSON.parse(sets.train!.profile!)).toMatchObject({ num_rows: trainCount, class_counts: classCounts });
   expect(JSON.parse(sets.test!.profile!)).toEqual({ num_rows: last.count, num_classes: 10 });
+  expect(sets.test!.name).toBe('digits test');
 
   if (status !== 'FINISHED') return void expect(read.models).toEqual([]);
   expect(read.models).toHaveLength(1);
@@ -146,7 +148,7 @@ describe.skipIf(!hasMlflow('no training is tracked by a real MLflow server'))('a
   const own = (env: Record<string, string>, experiment: string) => ({ ...env, MLFLOW_EXPERIMENT_NAME: experiment });
   const onlyRun = async (from: RealMlflow, experiment: string): Promise<ReadRun> => {
     const { experiment: found, runs } = await readExperiment(from, experiment);
-    expect(found.tags).toMatchObject({ 'mlflow.experimentKind': 'custom_model_development' });
+    expect(found.tags).toMatchObject({ 'mlflow.experimentKind': 'custom_model_development', [view.key]: view.value });
     expect(runs).toHaveLength(1);
     return runs[0]!;
   };
