@@ -4,6 +4,14 @@ const config = (code: string, message: string): TailmixError => new TailmixError
 const run = (code: string, message: string, cause?: unknown): TailmixError =>
   new TailmixError(message, cause === undefined ? { code } : { code, cause });
 
+/** What a file says, as far as a message needs it, on one line and without what a terminal would obey. */
+function brief(text: string): string {
+  const visible = text
+    .slice(0, 120)
+    .replaceAll(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return text.length > 120 ? `${visible}…` : visible;
+}
+
 /** The npm package with the digits cannot be found. */
 export const digitsMissing = (cause: unknown): TailmixError =>
   run(
@@ -14,7 +22,7 @@ export const digitsMissing = (cause: unknown): TailmixError =>
 
 /** A file of a data set does not hold what it should. */
 export const badFile = (path: string, expected: string, got: string): TailmixError =>
-  run('DATA_FILE', `${path}: expected ${expected}; got ${got}. Fetch or unpack the data set again.`);
+  run('DATA_FILE', `${path}: expected ${expected}; got ${brief(got)}. Fetch or unpack the data set again.`);
 
 /** The profile leaves a class without images. */
 export const emptyClass = (name: string, ratio: number, largest: number): TailmixError =>
@@ -112,9 +120,19 @@ export const datasetMissing = (name: string, root: string, layouts: readonly str
 export const unknownCategory = (path: string, id: number, train: string): TailmixError =>
   run('DATA_CLASS', `${path}: expected categories of ${train}; got ${id}. Use the annotations of one data set.`);
 
+/** A value of a JSON file for a message; it may be nested deeper than the stack. */
+export function briefJson(value: unknown): string {
+  if (typeof value === 'number') return String(value);
+  try {
+    return JSON.stringify(value) ?? 'none';
+  } catch {
+    return 'something nested';
+  }
+}
+
 /** A line of a manifest that is no row of it. */
 export const manifestRow = (path: string, line: number, expected: string, got: string): TailmixError =>
-  run('DATA_MANIFEST', `${path}:${line}: expected ${expected}; got ${got}. Correct the line.`);
+  run('DATA_MANIFEST', `${path}:${line}: expected ${expected}; got ${brief(got)}. Correct the line.`);
 
 /** A manifest without a column, or without a split. */
 export const manifestLacks = (path: string, expected: string, got: string): TailmixError =>

@@ -5,33 +5,16 @@ import { describe, expect, test } from 'vitest';
 import { describeData, loadData } from '../../src/data/load-data.ts';
 import { type DataInput, dataOptions } from '../../src/data/options.ts';
 import { writePicture } from '../support/image-tree.ts';
+import {
+  type Annotations,
+  annotate,
+  CLASSES,
+  fullCounts,
+  TRAIN_IMAGES,
+  writeAnnotations,
+} from '../support/inat2018.ts';
 import { messageOfError } from '../support/message.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-
-interface Annotations {
-  images: { id: number; file_name: string }[];
-  annotations: { id: number; image_id: number; category_id: number }[];
-  categories: { id: number; name: string }[];
-}
-
-/** An annotation file with the fields of the published ones: image i is of class `labels[i]`. */
-function annotate(labels: readonly number[], categories: readonly number[], firstId = 1): Annotations {
-  const images = labels.map((c, i) => ({
-    id: firstId + i,
-    width: 20,
-    height: 10,
-    file_name: `train_val2018/Aves/${c}/${(firstId + i).toString(16).padStart(32, '0')}.jpg`,
-    license: 3,
-    rights_holder: 'Zoë "Z" [\\] Ødegård, 観察者',
-  }));
-  return {
-    info: { year: 2018, version: 1, date_created: '2018-02-02 14:26:13' },
-    images,
-    licenses: [{ id: 3, name: 'x', url: 'http://creativecommons.org/licenses/by-nc/4.0/' }],
-    annotations: images.map(({ id }, i) => ({ id, image_id: id, category_id: labels[i]! })).reverse(),
-    categories: categories.map((id) => ({ id, name: `00${id}`, supercategory: 'Aves', genus: 'x' })),
-  } as Annotations;
-}
 
 /** A tiny set in the published layout: four training images of classes 7, 2, 7, 5 and three others. */
 async function setUp(edit: (train: Annotations, val: Annotations) => void = () => {}) {
@@ -128,4 +111,17 @@ test.each<[string, (train: Annotations, val: Annotations) => void]>([
       await load();
     }, root),
   ).toMatchSnapshot();
+});
+
+test('the generator of full-size files: published counts; what is written piece by piece is read whole', async () => {
+  const counts = fullCounts();
+  expect([counts.length, Math.max(...counts), Math.min(...counts)]).toEqual([CLASSES, 1000, 2]);
+  expect(counts.reduce((sum, n) => sum + n, 0)).toBe(TRAIN_IMAGES);
+  const root = await temporaryFolder();
+  const own = counts.filter((_, c) => c % 40 === 0);
+  await writeAnnotations(join(root, 'train2018.json'), own);
+  const plan = await describeData(dataOptions.parse({ name: 'inat2018', root }));
+  expect(plan.classCounts).toEqual(own);
+  const whole: Annotations = JSON.parse(await readFile(join(root, 'train2018.json'), 'utf8'));
+  expect(new Set(whole.images.map(({ file_name }) => file_name)).size).toBe(whole.annotations.length);
 });

@@ -1,5 +1,5 @@
 import { isAbsolute } from 'node:path';
-import { badFile } from '../errors.ts';
+import { badFile, briefJson } from '../errors.ts';
 import { readArrays } from './json-arrays.ts';
 
 /** Images and classes of an annotation file in the form of COCO, one class an image. */
@@ -67,5 +67,4 @@ export async function readCoco(path: string): Promise<CocoImages> {
 
 const isId = (value: unknown): value is number => Number.isSafeInteger(value);
 
-const wrong = (path: string, expected: string, element: unknown) =>
-  badFile(path, expected, JSON.stringify(element)?.slice(0, 120) ?? 'nothing');
+const wrong = (path: string, expected: string, element: unknown) => badFile(path, expected, briefJson(element));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { messageOf } from '../../errors.ts';
 import { defineDataset } from '../dataset.ts';
-import { badFile, datasetMissing, unknownCategory } from '../errors.ts';
+import { badFile, briefJson, datasetMissing, unknownCategory } from '../errors.ts';
 import type { DataOptions } from '../options.ts';
 import { decodeOptions, givenSizes, type Sizes } from '../packed/image-size.ts';
 import { readListed } from '../packed/pack-images.ts';
@@ -128,5 +128,12 @@ async function readNames(path: string): Promise<Map<number, string>> {
     throw badFile(path, 'JSON', messageOf(error));
   }
   if (!Array.isArray(list)) throw badFile(path, 'a list of categories', typeof list);
-  return new Map(list.map(({ id, name }: { id: number; name: string }) => [id, String(name)]));
+  return new Map(
+    list.map((element: { id?: unknown; name?: unknown } | null) => {
+      const { id, name } = element ?? {};
+      if (!Number.isSafeInteger(id) || typeof name !== 'string')
+        throw badFile(path, 'categories with id and name', briefJson(element));
+      return [id as number, name];
+    }),
+  );
 }

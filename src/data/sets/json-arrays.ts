@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { messageOf } from '../../errors.ts';
 import { badFile, readFailed } from '../errors.ts';
@@ -62,6 +63,7 @@ function createScanner(path: string, handlers: Readonly<Record<string, OnElement
     start = -1;
     carried = [];
     carriedBytes = 0;
+    if (!isUtf8(whole)) fail(end, 'bytes that are not UTF-8');
     return whole.toString('utf8');
   }
 

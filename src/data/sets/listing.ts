@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { messageOf } from '../../errors.ts';
-import { readFailed } from '../errors.ts';
+import { badFile, readFailed } from '../errors.ts';
+import { statOf } from './class-folders.ts';
 
 /** What a file says, and the SHA-256 of its bytes, hex. */
 interface Listing<T> {
@@ -19,6 +20,8 @@ const kept = new Map<string, Listing<unknown>>();
  * @param read - must depend on nothing but the file and `key`
  */
 export async function readListing<T>(path: string, key: string, read: () => Promise<T>): Promise<Listing<T>> {
+  // A pipe may never come to an end, and a device has none.
+  if (statOf(path)?.isFile() === false) throw badFile(path, 'a file', 'a folder, a pipe or a device');
   const hash = await hashFile(path);
   const place = JSON.stringify([path, hash, key]);
   const listing = kept.get(place) ?? { value: await read(), hash };

@@ -1,7 +1,7 @@
 import { dirname, extname, isAbsolute, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { defineDataset } from '../dataset.ts';
-import { manifestFormat, manifestLacks, manifestRow } from '../errors.ts';
+import { briefJson, manifestFormat, manifestLacks, manifestRow } from '../errors.ts';
 import { decodeOptions, type Sizes, sizesOf } from '../packed/image-size.ts';
 import { readListed } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
@@ -139,7 +139,7 @@ async function readManifest(
 function classesOf(rows: readonly Listed[]): string[] {
   const names = [...new Set(rows.map(({ label }) => label))];
   const numeric = names.every((name) => /^(0|[1-9]\d*)$/.test(name));
-  return names.sort(numeric ? (a, b) => Number(a) - Number(b) : byCodePoint);
+  return names.sort(numeric ? (a, b) => a.length - b.length || byCodePoint(a, b) : byCodePoint);
 }
 
 /** Calls with the named columns of each row. */
@@ -156,6 +156,8 @@ async function readRows(path: string, names: readonly string[], onRow: OnRow): P
       places = names.map((name) => fields.indexOf(name));
       const missing = names.filter((name) => !fields.includes(name));
       if (missing.length > 0) throw manifestLacks(path, header, `one without ${missing.join(', ')}`);
+      const twice = names.find((name) => fields.indexOf(name) !== fields.lastIndexOf(name));
+      if (twice !== undefined) throw manifestLacks(path, header, `one with ${twice} twice`);
       return;
     }
     if (fields.length !== width)
@@ -172,16 +174,16 @@ async function readJsonLines(path: string, names: readonly string[], onRow: OnRo
   await readLines(path, (line, text) => {
     if (text.trim() === '') return;
     const row = parseMap(text);
-    if (row === null) throw manifestRow(path, line, 'a JSON map', text.slice(0, 80));
+    if (row === null) throw manifestRow(path, line, 'a JSON map', text);
     const fields = names.map((name) => row[name]);
-    const wrong = fields.findIndex((field) => typeof field !== 'string' && typeof field !== 'number');
-    if (wrong >= 0) {
-      const got = JSON.stringify(fields[wrong]) ?? 'none';
-      throw manifestRow(path, line, `text or a number as ${names[wrong]}`, got);
-    }
+    const wrong = fields.findIndex((field) => typeof field !== 'string' && !isExact(field));
+    if (wrong >= 0) throw manifestRow(path, line, `text or a number as ${names[wrong]}`, briefJson(fields[wrong]));
     onRow(line, fields.map(String));
   });
 }
+
+/** A number that two different texts do not share: larger ones are rounded as they are read. */
+const isExact = (value: unknown): boolean => typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER;
 
 function parseMap(text: string): Record<string, unknown> | null {
   try {
