@@ -83,6 +83,7 @@ export type { DatasetInput, KeyValue } from './tracking/mlflow/types.ts';
 export { PROGRESS_VARIABLE, type ProgressMessage } from './tracking/progress-message.ts';
 export { findRun, listRuns, readEpochs, readSummary, runFiles } from './tracking/run-directory.ts';
 export { type Destination, experimentDestination } from './tracking/spool/attach.ts';
+export { attachAtOnce } from './tracking/spool/attach-at-once.ts';
 export { type Flusher, type FlushOutcome, startFlusher } from './tracking/spool/flush.ts';
 export { markRunning } from './tracking/spool/locks.ts';
 export { pagesOf, type RunPages } from './tracking/spool/pages.ts';

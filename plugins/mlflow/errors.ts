@@ -7,3 +7,11 @@ export const serverWithCredentials = (): TailmixError =>
       'Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead.',
     { code: 'MLFLOW_CREDENTIALS', kind: 'config', plugin: 'mlflow' },
   );
+
+/** `required`, and nothing to send to. */
+export const trackingRequired = (why: string): TailmixError =>
+  new TailmixError(`mlflow.required: expected a server that takes the run; ${why}.`, {
+    code: 'MLFLOW_REQUIRED',
+    kind: 'config',
+    plugin: 'mlflow',
+  });

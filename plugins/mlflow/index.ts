@@ -1,12 +1,10 @@
 import {
   definePlugin,
-  displayPath,
   experimentDestination,
   type Flusher,
   isServer,
   type MlflowSettings,
   messageOf,
-  pagesOf,
   type Run,
   type RunSummary,
   resolveSettings,
@@ -17,6 +15,7 @@ import {
 import { serverWithCredentials } from './errors.ts';
 import { stepMeter } from './figures.ts';
 import { openRecorder, type Recorder } from './recorder.ts';
+import { conclude, requireServer } from './sending.ts';
 
 const name = 'mlflow';
 
@@ -45,6 +44,10 @@ const options = z.strictObject({
         '`MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING=true`, else 0.',
     ),
   tags: z.record(z.string(), z.string()).default({}).describe('More tags of the run.'),
+  required: z
+    .boolean()
+    .default(false)
+    .describe('Ends the run before its first step where no server takes it. Without, it is kept, and sent later.'),
   patience: z.number().min(0).default(10).describe('Seconds that the end waits for a server that takes nothing.'),
 });
 
@@ -94,16 +97,18 @@ export default definePlugin({
         recorder = undefined;
       }
     };
-    hooks.onTrainBegin.tapPromise(tap, (run) =>
-      safely(async () => {
-        if (run.directory === null) return;
-        recorder = await openRecorder(run, run.directory, options, (error) => tell(error.message));
-        if (!settings) return;
-        const { experiment } = options;
-        const destination = experiment === undefined ? experimentDestination() : { experiment };
-        flusher = startFlusher(run.directory, settings, { destination, onNews: tell });
-      }),
-    );
+    hooks.onTrainBegin.tapPromise(tap, async (run) => {
+      const { experiment, required } = options;
+      const destination = experiment === undefined ? experimentDestination() : { experiment };
+      await safely(async () => {
+        if (run.directory !== null)
+          recorder = await openRecorder(run, run.directory, options, (error) => tell(error.message));
+      });
+      if (required) await requireServer(recorder ? run.directory : null, settings, destination);
+      await safely(() => {
+        if (settings && recorder) flusher = startFlusher(run.directory!, settings, { destination, onNews: tell });
+      });
+    });
     hooks.onEpochBegin.tap(tap, () => meter?.restart(performance.now()));
     if (meter) {
       hooks.onBatchEnd.tap(tap, (result) => {
@@ -126,25 +131,3 @@ export default definePlugin({
     hooks.onError.tapPromise(tap, (error, run) => end(run.summary(), error, run));
   },
 });
-
-/** Waits for the server to have all; says where it is, or how to send the rest. */
-async function conclude(
-  flusher: Flusher,
-  server: string,
-  directory: string,
-  { patience, server: named, experiment }: MlflowOptions,
-): Promise<string> {
-  const { complete, reason, experimentId, runId } = await flusher.end(1000 * patience);
-  if (complete) {
-    const pages = await pagesOf(directory, server, { experimentId: experimentId!, runId: runId! });
-    return `MLflow: ${pages.run}\n  all runs: ${pages.experiment}`;
-  }
-  const flags = [
-    ...(named === undefined ? [] : ['--server', server]),
-    ...(experiment === undefined ? [] : ['--experiment', quoted(experiment)]),
-  ];
-  const command = ['tailmix mlflow sync', quoted(displayPath(directory)), ...flags].join(' ');
-  return `MLflow does not have all of this run: ${reason}\nSend the rest: ${command}`;
-}
-
-const quoted = (text: string): string => (/^[\w./=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);

@@ -68,6 +68,8 @@ export interface MlflowClient extends ArtifactClient, ModelClient {
 
 const API = '/api/2.0/mlflow';
 const PAGE = 20_000;
+/** A server that is there says what it is at once. */
+const HELLO_MS = 2000;
 
 /** Opens a client; `resolveSettings` makes the settings from an address and MLflow's variables. */
 export function createMlflowClient(settings: MlflowSettings): MlflowClient {
@@ -105,7 +107,7 @@ export function createMlflowClient(settings: MlflowSettings): MlflowClient {
           method: 'GET',
           path: '/api/3.0/mlflow/server-info',
           retries: 0,
-          timeout: 5000,
+          timeout: HELLO_MS,
         });
         return { storeType: String(info.store_type ?? ''), artifactServing: info.artifact_serving_enabled !== false };
       } catch (error) {
