@@ -51,14 +51,15 @@ export async function openRecorder(
   const sweep = sweepMembership();
   const source = { ...sourceTags(), ...(await gitTags(process.cwd())) };
   const experiment = options.experiment ?? (process.env.MLFLOW_EXPERIMENT_NAME || run.info.dataset);
-  if (sweep) await ensureSweepRun(sweep, experiment, { ...source, ...options.tags });
+  const experimentTags = { [view.key]: view.value };
+  if (sweep) await ensureSweepRun(sweep, { experiment, tags: { ...source, ...options.tags }, experimentTags });
   const first = () => ({
     time: Date.now(),
     uid: randomUUID(),
     experiment,
     name: runName(run.summary(), sweep?.variation),
     tags: { ...source, ...runTags(run, run.summary()), ...options.tags },
-    experimentTags: { [view.key]: view.value },
+    experimentTags,
     ...(sweep ? { parent: { uid: sweep.uid, directory: relative(directory, sweep.directory) } } : {}),
   });
   const spool = openSpool(directory, first, onProblem);

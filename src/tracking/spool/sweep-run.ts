@@ -13,8 +13,7 @@ import { openSpool, type Texts } from './write.ts';
  */
 export const ensureSweepRun = (
   { directory, uid, name }: SweepMembership,
-  experiment: string,
-  tags: Texts,
+  { experiment, tags, experimentTags }: { experiment: string; tags: Texts; experimentTags: Texts },
 ): Promise<void> =>
   withLock(lockPath(directory, 'sending'), async () => {
     if (hasSpool(directory)) return;
@@ -23,6 +22,7 @@ export const ensureSweepRun = (
       uid,
       experiment,
       name,
+      experimentTags,
       tags: { ...tags, 'tailmix.version': version, 'tailmix.sweep': name },
     });
     const spool = openSpool(directory, first, (error) => {
