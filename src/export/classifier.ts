@@ -6,6 +6,7 @@ import { foldNorm } from '../step/captured/fold-norm.ts';
 import { dropUnused, mergeEqual, rebuild } from '../step/captured/prune.ts';
 import { DT, type Recording } from '../step/captured/recording.ts';
 import { createShapeInference } from '../step/captured/shapes.ts';
+import { toStandardConvolutions } from '../step/captured/standard-convolutions.ts';
 import { trace } from '../step/captured/trace.ts';
 import type { StepFunction } from '../step/types.ts';
 import { tf } from '../tf.ts';
@@ -62,7 +63,8 @@ export function recordClassifier(run: TrainedRun, { binding, name }: Backend): C
     const recorded = dropUnused(
       trace(classify, program.signatures[0]!, { shapes, state: program.state, owner: currentOwner }),
     );
-    return foldConstants(mergeEqual(withWeights(foldNorm(recorded), values)), binding);
+    const standard = toStandardConvolutions(recorded);
+    return foldConstants(mergeEqual(withWeights(foldNorm(standard), values)), binding);
   });
   return {
     recording: forAnyBatch(first!, second!),

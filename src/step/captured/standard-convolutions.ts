@@ -36,12 +36,11 @@ const STANDARD: Readonly<Record<string, (node: OpNode, keep: Keep) => number>> =
 
 const ones: Attribute = { kind: 'ints', value: [1, 1, 1, 1] };
 
-/** Of what the own ops compute. */
+/** Of what the own ops compute, as tfjs writes them: exports compare recordings. */
 const ATTRIBUTES: Readonly<Record<string, Attribute>> = {
   T: { kind: 'type', value: DT.float32 },
   strides: ones,
   padding: { kind: 'string', value: 'SAME' },
-  explicit_paddings: { kind: 'ints', value: [] },
   data_format: { kind: 'string', value: 'NHWC' },
   use_cudnn_on_gpu: { kind: 'bool', value: true },
   dilations: ones,
