@@ -1,14 +1,13 @@
 // JPEG files to random-resized-crops of 224 x 224, on one core: tailmix against Pillow with torchvision, and against
-// tf.node.decodeImage with tf.image.cropAndResize, on the same generated photographs (photos.mjs), in turns. tailmix twice: a
+// tf.node.decodeImage with tf.image.cropAndResize, on the same generated photographs (support/photos.mjs), in turns. tailmix twice: a
 // first view, decoded to 256 x 256 as it is packed and cut from that; and a later one, which is cut from the packed
 // file. What libjpeg-turbo takes to decode, and to decode at half the size, is the limit of any reader. Each is a process of
 // its own, held on one core by `taskset`; images a second are of its processor time. Prints a table, or JSON.
 //
 //   npm run build && node bench/decode.mjs [--sizes 800x600,2048x1536,4032x3024] [--images 24] [--rounds 5] [--core 0]
 //     [--python python3] [--json FILE]
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
@@ -20,7 +19,9 @@ import { decodeFiles } from '../dist/src/data/packed/decode.js';
 import { openPacked, writePacked } from '../dist/src/data/packed/packed.js';
 import { drawBox, openAugment } from '../dist/src/data/transforms/augment.js';
 import { randomField } from '../dist/src/random.js';
-import { writePhotos } from './photos.mjs';
+import { openPeer } from './support/peer.mjs';
+import { writePhotos } from './support/photos.mjs';
+import { machine, median } from './support/report.mjs';
 
 const option = (fallback) => ({ type: 'string', default: fallback });
 const { values } = parseArgs({
@@ -115,24 +116,12 @@ async function serve() {
   process.exit(0);
 }
 
+/** A peer on the bench's core. */
 async function open(name, program, args) {
-  const env = { ...process.env, TF_NUM_INTRAOP_THREADS: '1', OMP_NUM_THREADS: '1' };
-  const child = spawn('taskset', ['-c', values.core, program, ...args], { env, stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`${name} ended without an answer`);
-    return JSON.parse(value);
-  };
-  const { version } = await next();
-  const pass = () => {
-    child.stdin.write('pass\n');
-    return next();
-  };
-  return { name, version, pass, close: () => child.stdin.end('quit\n') };
+  const single = { TF_NUM_INTRAOP_THREADS: '1', OMP_NUM_THREADS: '1' };
+  const peer = await openPeer(name, 'taskset', ['-c', values.core, program, ...args], single);
+  return { ...peer, version: peer.said.version, pass: () => peer.ask('pass') };
 }
-
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 async function measure(folder, size) {
   const [width, height] = size.split('x').map(Number);
@@ -178,13 +167,7 @@ async function measure(folder, size) {
 if (values.child !== undefined) await serve();
 const folder = mkdtempSync(join(tmpdir(), 'tailmix-bench-'));
 try {
-  const report = {
-    cpu: cpus()[0].model,
-    cores: availableParallelism(),
-    load: loadavg()[0],
-    node: process.version,
-    sizes: [],
-  };
+  const report = { ...machine(), sizes: [] };
   for (const size of values.sizes.split(',')) report.sizes.push(await measure(folder, size));
   console.error(`${report.cpu}, ${report.cores} cores, one used, load ${report.load.toFixed(1)}, Node ${report.node}`);
   for (const { size, images, bytesPerPixel, rows } of report.sizes) {

@@ -7,13 +7,14 @@
 // DIR holds CIFAR-10 as its binary files; without it they are made from the images that the tests use.
 import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createJiti } from 'jiti';
 import { registry } from '../dist/plugins/index.js';
 import { openStepBench } from '../dist/src/bench/step.js';
+import { machine, median } from './support/report.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -84,12 +85,9 @@ for (let round = 0; round < Number(values.rounds); round++) {
 await bench.close();
 rmSync(folder, { recursive: true });
 
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 const of = (key) => median(rounds.map((round) => round[key]));
 const report = {
-  cpu: cpus()[0].model,
-  cores: availableParallelism(),
-  node: process.version,
+  ...machine(),
   config: values.config,
   imagesPerSecond: of('imagesPerSecond'),
   bareImagesPerSecond: of('bareImagesPerSecond'),

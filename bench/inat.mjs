@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createJiti } from 'jiti';
-import { machine, median, tailmix } from './watch.mjs';
+import { machine, median } from './support/report.mjs';
+import { tailmix } from './support/watch.mjs';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '3' }, json: { type: 'string' } } });
 const { fullCounts, writeAnnotations, TRAIN_IMAGES, VAL_IMAGES_PER_CLASS } = await createJiti(import.meta.url).import(

@@ -3,16 +3,16 @@
 // floats; tailmix normalises in the step's graph), and once to bytes, as tailmix does. Prints a table, or JSON.
 //
 //   npm run build && node bench/loader.mjs [--images 50000] [--rounds 5] [--python python3] [--json FILE]
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { splitInMemory } from '../dist/src/data/dataset.js';
 import { createLoader } from '../dist/src/data/loader/loader.js';
 import { randomStream } from '../dist/src/random.js';
+import { openPeer } from './support/peer.mjs';
+import { machine, median } from './support/report.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -34,25 +34,9 @@ writeFileSync(
 
 async function openPyTorch(name, args) {
   const script = fileURLToPath(new URL('pytorch_loader.py', import.meta.url));
-  const child = spawn(values.python, [script, '--file', file, '--workers', '2', '--batch', String(BATCH), ...args], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`${name} ended without an answer`);
-    return JSON.parse(value);
-  };
-  const { version } = await next();
-  return {
-    name,
-    version,
-    async epoch() {
-      child.stdin.write('epoch\n');
-      return (await next()).imagesPerSecond;
-    },
-    close: () => child.stdin.end('quit\n'),
-  };
+  const own = [script, '--file', file, '--workers', '2', '--batch', String(BATCH), ...args];
+  const peer = await openPeer(name, values.python, own);
+  return { ...peer, version: peer.said.version, epoch: async () => (await peer.ask('epoch')).imagesPerSecond };
 }
 
 function openTailmix() {
@@ -108,11 +92,9 @@ for (let round = 0; round < Number(values.rounds); round++)
 for (const peer of peers) await peer.close();
 rmSync(folder, { recursive: true });
 
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 const medians = rates.map(median);
 const report = {
-  cpu: cpus()[0].model,
-  cores: availableParallelism(),
+  ...machine(),
   images: count,
   rows: peers.map(({ name, version }, i) => ({
     name,

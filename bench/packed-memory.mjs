@@ -10,8 +10,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { preparePackedSet } from './packed-set.mjs';
-import { machine, phasesPlugin, tailmix } from './watch.mjs';
+import { preparePackedSet } from './support/packed-set.mjs';
+import { machine } from './support/report.mjs';
+import { phasesPlugin, tailmix } from './support/watch.mjs';
 
 const option = (fallback) => ({ type: 'string', default: fallback });
 const { values } = parseArgs({

@@ -10,8 +10,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createJiti } from 'jiti';
-import { preparePackedSet } from './packed-set.mjs';
-import { machine, median, phasesPlugin, tailmix } from './watch.mjs';
+import { preparePackedSet } from './support/packed-set.mjs';
+import { machine, median } from './support/report.mjs';
+import { phasesPlugin, tailmix } from './support/watch.mjs';
 
 const option = (fallback) => ({ type: 'string', default: fallback });
 const { values } = parseArgs({

@@ -4,12 +4,12 @@
 //   node bench/step.mjs [--only resnet32-fp32,…] [--rounds 5] [--seconds 5] [--python python3] [--threads 2] [--json FILE]
 //
 // PyTorch must be importable by that Python; nothing here installs it.
-import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
-import { createInterface } from 'node:readline';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { openPeer } from './support/peer.mjs';
+import { machine, median } from './support/report.mjs';
 
 const CASES = [
   { name: 'resnet32-fp32', model: 'resnet32', batch: 128, size: 32, precision: 'fp32', plain: true },
@@ -35,19 +35,10 @@ const flags = readFileSync('/proc/cpuinfo', 'utf8');
 const hasBf16 = /avx512_bf16|amx_bf16/.test(flags);
 const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 
-/** A process that answers each command with one line of JSON; it is idle in between. */
 async function open(name, command, args) {
-  const child = spawn(command, args, {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...process.env, TAILMIX_THREADS: values.threads, OMP_NUM_THREADS: values.threads },
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`${name} ended without an answer (exit code ${child.exitCode})`);
-    return JSON.parse(value);
-  };
-  const { version, compileMs } = await next();
+  const threads = { TAILMIX_THREADS: values.threads, OMP_NUM_THREADS: values.threads };
+  const { said, ask, close } = await openPeer(name, command, args, threads);
+  const { version, compileMs } = said;
   const rates = { train: [], predict: [] };
   let peakMemoryBytes = 0;
   return {
@@ -56,20 +47,14 @@ async function open(name, command, args) {
     compileMs,
     rates,
     async time(work, steps) {
-      child.stdin.write(`${work} ${steps}\n`);
-      const answer = await next();
+      const answer = await ask(`${work} ${steps}`);
       peakMemoryBytes = Math.max(peakMemoryBytes, answer.peakMemoryBytes);
       return answer.imagesPerSecond;
     },
     memory: () => peakMemoryBytes,
-    close: () => child.stdin.end('quit\n'),
+    close,
   };
 }
-
-const median = (numbers) => {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
-};
 
 async function measure({ name, model, batch, size, precision, plain }) {
   const shared = ['--model', model, '--batch', String(batch), '--size', String(size), '--precision', precision];
@@ -132,10 +117,8 @@ for (const candidate of CASES.filter(({ name }) => !wanted || wanted.includes(na
   );
 }
 const report = {
-  cpu: cpus()[0].model,
-  cores: availableParallelism(),
+  ...machine(),
   threads: Number(values.threads),
-  node: process.version,
   rounds: Number(values.rounds),
   results,
 };

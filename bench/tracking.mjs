@@ -10,7 +10,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +22,7 @@ import { createMlflowClient } from '../dist/src/tracking/mlflow/client.js';
 import { resolveSettings } from '../dist/src/tracking/mlflow/settings.js';
 import { spoolFiles } from '../dist/src/tracking/spool/records.js';
 import { createSender } from '../dist/src/tracking/spool/send.js';
+import { machine, median } from './support/report.mjs';
 
 const option = (fallback) => ({ type: 'string', default: fallback });
 const { values } = parseArgs({
@@ -49,13 +50,7 @@ async function measure() {
       healthy: server.url,
       blackHole: `http://127.0.0.1:${silent.address().port}`,
     });
-    const machine = {
-      processor: cpus()[0].model,
-      cores: availableParallelism(),
-      load: loadavg()[0],
-      node: process.version,
-    };
-    const result = { machine, model: values.model, epochs, spool, flush, training };
+    const result = { machine: machine(), model: values.model, epochs, spool, flush, training };
     if (values.json) writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`);
     else print(result);
   } finally {
@@ -159,7 +154,6 @@ const next = async (child) => {
   }
 };
 const sum = (list, key) => list.reduce((total, item) => total + item[key], 0);
-const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
 
 /** A run that waits before each epoch until it is told to go, and then reports what the last one took. */
 async function train(name, directory) {
@@ -236,7 +230,7 @@ function mainThread() {
 function print({ machine, model, spool, flush, training: { epochSeconds, ...runs } }) {
   const say = (line) => process.stdout.write(`${line}\n`);
   const round = (value, digits) => value.toFixed(digits);
-  say(`${machine.processor}, ${machine.cores} cores, load ${round(machine.load, 1)}, Node ${machine.node}`);
+  say(`${machine.cpu}, ${machine.cores} cores, load ${round(machine.load, 1)}, Node ${machine.node}`);
   say(`into the spool:  ${round(spool.pointsPerSecond, 0)} points/s, ${round(spool.bytesPerPoint, 0)} bytes a point`);
   say(`to the server:   ${round(flush.pointsPerSecond, 0)} points/s`);
   say(`an epoch (${model} on digits) without tracking: ${round(epochSeconds, 2)} s`);

@@ -11,8 +11,8 @@
 #include <tuple>
 
 #include "batch_norm.h"
+#include "convolution.h"
 #include "tensorflow.h"
-#include "winograd.h"
 
 namespace {
 

@@ -13,7 +13,7 @@ interface Convolution {
 }
 
 /**
- * Whether tailmix's own convolution (`native/winograd.h`) takes a call and is faster than TensorFlow's: 3×3, stride 1,
+ * Whether tailmix's own convolution (`native/convolution.h`) takes a call and is faster than TensorFlow's: 3×3, stride 1,
  * zeros around the images, channels in sixteens, and enough tiles of 4×4 results to be worth transforming the filters.
  *
  * @param x `[batch, height, width, in]`

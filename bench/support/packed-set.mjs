@@ -5,8 +5,8 @@ import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import sharp from 'sharp';
-import { nativeFolder } from '../dist/src/backend/paths.js';
-import { randomStream } from '../dist/src/random.js';
+import { nativeFolder } from '../../dist/src/backend/paths.js';
+import { randomStream } from '../../dist/src/random.js';
 import { tailmix } from './watch.mjs';
 
 const PICTURES = 64;

@@ -2,7 +2,7 @@
 // each phase ends and how large memory was then.
 import { fork } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -11,16 +11,6 @@ const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 
 /** The plugin that reports phases: an entry of `plugins`. */
 export const phasesPlugin = here('phases.mjs');
-
-/** The machine, for a report. */
-export const machine = () => ({
-  cpu: cpus()[0].model,
-  cores: availableParallelism(),
-  load: loadavg()[0],
-  node: process.version,
-});
-
-export const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 /**
  * Runs the command line in a process of its own, as a user starts it.
@@ -35,7 +25,7 @@ export async function tailmix(args, { env = {}, until } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'tailmix-watch-'));
   const peak = join(folder, 'peak');
   const start = performance.now();
-  const child = fork(here('../bin/tailmix.mjs'), args, {
+  const child = fork(here('../../bin/tailmix.mjs'), args, {
     env: { ...process.env, MLFLOW_TRACKING_URI: '', ...env, BENCH_PEAK: peak },
     execArgv: ['--import', here('peak.mjs')],
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],

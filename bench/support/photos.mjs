@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createJiti } from 'jiti';
 import sharp from 'sharp';
-import { randomStream } from '../dist/src/random.js';
+import { randomStream } from '../../dist/src/random.js';
 
 const TILE = 32;
 const CONTRAST = 0.25;
@@ -18,7 +18,7 @@ const QUALITY = 88;
  * @returns {Promise<{ path: string, bytes: number }[]>}
  */
 export async function writePhotos(folder, { count, width, height }) {
-  const { cifar10Folders } = await createJiti(import.meta.url).import('../test/support/cifar10.ts');
+  const { cifar10Folders } = await createJiti(import.meta.url).import('../../test/support/cifar10.ts');
   const root = await cifar10Folders();
   if (root === null) throw new Error('bench: expected the images of CIFAR-10; set TAILMIX_DATA');
   const files = readdirSync(join(root, 'train'))

@@ -1,0 +1,29 @@
+// A program that a bench measures beside others: it answers each line with one line of JSON and is idle in between.
+import { spawn } from 'node:child_process';
+import process from 'node:process';
+import { createInterface } from 'node:readline';
+
+/**
+ * Starts a peer and waits for its first line, what it says of itself.
+ *
+ * @param {string} name for messages and reports
+ * @param {string} program
+ * @param {string[]} args
+ * @param {Record<string, string>} [env] variables beside the process's own
+ * @returns {Promise<{ name: string, said: any, ask: (line: string) => Promise<any>, close: () => void }>}
+ */
+export async function openPeer(name, program, args, env = {}) {
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env } });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`${name} ended without an answer (exit code ${child.exitCode})`);
+    return JSON.parse(value);
+  };
+  const said = await next();
+  const ask = (line) => {
+    child.stdin.write(`${line}\n`);
+    return next();
+  };
+  return { name, said, ask, close: () => child.stdin.end('quit\n') };
+}
