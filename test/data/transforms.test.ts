@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Shape } from '../../src/data/transforms/augment.ts';
 import {
@@ -19,7 +20,7 @@ import {
   sharpen,
   solarize,
 } from '../../src/data/transforms/rand-augment.ts';
-import { openResample } from '../../src/data/transforms/resample.ts';
+import { type Box, openResample } from '../../src/data/transforms/resample.ts';
 import reference from '../reference/transforms.json' with { type: 'json' };
 
 const bytesOf = ({ bytes }: { bytes: string }): Uint8Array => new Uint8Array(Buffer.from(bytes, 'base64'));
@@ -169,6 +170,49 @@ describe('one pixel worked by hand', () => {
   test('the first component of lighting moves all channels alike', () => {
     expect(lightingColour([1, 0, 0])).toEqual([-0.5675 * 0.2175, -0.5808 * 0.2175, -0.5836 * 0.2175]);
   });
+});
+
+/** A box of an image, scaled as Pillow does it: one channel, one pixel, one tap after the other, in whole numbers of 2⁻²². */
+function scaledPlainly(source: Uint8Array, [, width, channels]: Shape, box: Box, [high, wide]: Shape): Uint8Array {
+  const axis = (size: number, length: number, read: (at: number) => number, to: number): number => {
+    const reach = Math.max(1, size / length);
+    const centre = ((to + 0.5) * size) / length;
+    const begin = Math.max(0, Math.floor(centre - reach + 0.5));
+    const end = Math.min(size, Math.floor(centre + reach + 0.5));
+    const taps = Array.from({ length: end - begin }, (_, i) => 1 - Math.abs((begin + i + 0.5 - centre) / reach));
+    const whole = taps.reduce((sum, tap) => sum + Math.max(0, tap), 0);
+    const weights = taps.map((tap) => BigInt(Math.round((2 ** 22 * Math.max(0, tap)) / whole)));
+    return Number(weights.reduce((sum, weight, i) => sum + weight * BigInt(read(begin + i)), 1n << 21n) >> 22n);
+  };
+  return Uint8Array.from({ length: high * wide * channels }, (_, i) => {
+    const [y, x, c] = [Math.floor(i / channels / wide), Math.floor(i / channels) % wide, i % channels];
+    const across = (row: number): number => {
+      const from = (box.top + row) * width + box.left;
+      return axis(box.width, wide, (at) => source[(from + at) * channels + c]!, x);
+    };
+    return axis(box.height, high, across, y);
+  });
+}
+
+test('scaling is to the bit that of plain loops, for any numbers of channels, taps and pixels', () => {
+  const side = fc.integer({ min: 1, max: 40 });
+  const sizes = fc.record({ h: side, w: side, high: side, wide: side, channels: fc.constantFrom(1, 3, 4) });
+  const at = fc.record({ top: fc.nat(3), left: fc.nat(3), seed: fc.integer() });
+  fc.assert(
+    fc.property(sizes, at, ({ h, w, high, wide, channels }, { top, left, seed }) => {
+      const from: Shape = [h + top + 1, w + left + 1, channels];
+      const to: Shape = [high, wide, channels];
+      const pixels = Uint8Array.from({ length: from[0] * from[1] * channels + 1 }, (_, i) =>
+        i % 5 === 0 ? 255 : Math.imul(i + seed, 0x9e3779b1) >>> 24,
+      );
+      const box = { top, left, height: h, width: w };
+      const target = new Uint8Array(high * wide * channels + 2).fill(88);
+      openResample(from, to)(pixels, 1, box, target, 1);
+      expect([target[0], target.at(-1)]).toEqual([88, 88]);
+      expect(target.subarray(1, -1)).toEqual(scaledPlainly(pixels.subarray(1), from, box, to));
+    }),
+    { seed: 1, numRuns: 60 },
+  );
 });
 
 test('cropWindow takes what it covers, black elsewhere, and writes nothing else', () => {

@@ -15,6 +15,9 @@ export type Resample = (source: Uint8Array, from: number, box: Box, target: Uint
 const BITS = 22;
 const HALF = 1 << (BITS - 1);
 
+/** Rows that are scaled side by side: a column's weights are read once for all of them. */
+const ROWS = 32;
+
 /**
  * Opens bilinear scaling with anti-aliasing of a box of images of one shape to another: the triangle filter of Pillow and
  * of torchvision with `antialias`, as wide as a pixel of the target; pixels outside the box have no part. Columns first,
@@ -24,15 +27,29 @@ export function openResample([, width, channels]: Shape, [outHeight, outWidth]: 
   const columns = createTaps(outWidth);
   const rows = createTaps(outHeight);
   const outRow = outWidth * channels;
-  const scaleRow = channels === 3 ? scaleRowOf3 : scaleRowOf(channels);
-  let across = new Uint8Array(0);
+  const scaleRows = channels === 3 ? scaleRowsOf3 : scaleRowsOf(channels);
+  // Rows of whole words: four bytes are read, and written, at once.
+  const rowWords = Math.ceil(outRow / 4);
+  const row = new Uint32Array(rowWords);
+  const rowBytes = new Uint8Array(row.buffer, 0, outRow);
+  let across = new Uint32Array(0);
+  let acrossBytes = new Uint8Array(across.buffer);
   return (source, from, box, target, to) => {
     const horizontal = columns.place(box.width);
     const vertical = rows.place(box.height);
-    if (across.length < box.height * outRow) across = new Uint8Array(box.height * outRow);
-    for (let y = 0; y < box.height; y++)
-      scaleRow(source, from + ((box.top + y) * width + box.left) * channels, across, y * outRow, horizontal);
-    for (let y = 0; y < outHeight; y++) blendRows(across, outRow, target, to + y * outRow, vertical, y);
+    if (across.length < box.height * rowWords) {
+      across = new Uint32Array(box.height * rowWords);
+      acrossBytes = new Uint8Array(across.buffer);
+    }
+    for (let y = 0; y < box.height; y += ROWS) {
+      const read = { bytes: source, at: from + ((box.top + y) * width + box.left) * channels, row: width * channels };
+      const write = { bytes: acrossBytes, at: y * rowWords * 4, row: rowWords * 4 };
+      scaleRows(read, write, Math.min(ROWS, box.height - y), horizontal);
+    }
+    for (let y = 0; y < outHeight; y++) {
+      blendRows(across, row, vertical, y);
+      target.set(rowBytes, to + y * outRow);
+    }
   };
 }
 
@@ -48,59 +65,107 @@ interface Taps {
   width: number;
 }
 
-type ScaleRow = (source: Uint8Array, from: number, target: Uint8Array, to: number, taps: Taps) => void;
+/** Rows of pixels: where the first begins, and how far the next is. */
+interface Rows {
+  bytes: Uint8Array;
+  at: number;
+  row: number;
+}
 
-/** A row of an image of `channels` channels, scaled. */
-const scaleRowOf =
-  (channels: number): ScaleRow =>
-  (source, from, target, to, { first, count, weights, width }) => {
+type ScaleRows = (source: Rows, target: Rows, rows: number, taps: Taps) => void;
+
+/** Rows of images of `channels` channels, scaled. */
+const scaleRowsOf =
+  (channels: number): ScaleRows =>
+  (source, target, rows, { first, count, weights, width }) => {
+    const { bytes } = source;
     for (let x = 0; x < first.length; x++) {
+      const end = x * width + count[x]!;
       for (let c = 0; c < channels; c++) {
-        let sum = HALF;
-        let at = from + first[x]! * channels + c;
-        for (let i = x * width, end = i + count[x]!; i < end; i++, at += channels) sum += weights[i]! * source[at]!;
-        target[to + x * channels + c] = sum >> BITS;
+        let from = source.at + first[x]! * channels + c;
+        let to = target.at + x * channels + c;
+        for (let y = 0; y < rows; y++, from += source.row, to += target.row) {
+          let sum = HALF;
+          for (let i = x * width, at = from; i < end; i++, at += channels) sum += weights[i]! * bytes[at]!;
+          target.bytes[to] = sum >> BITS;
+        }
       }
     }
   };
 
-/** The same of three channels at once. */
-const scaleRowOf3: ScaleRow = (source, from, target, to, { first, count, weights, width }) => {
+/** The same of three channels at once; where an image is enlarged, all pixels but the outermost have two taps. */
+const scaleRowsOf3: ScaleRows = (source, target, rows, { first, count, weights, width }) => {
+  const { bytes: pixels, row } = source;
+  const { bytes: out, row: outRow } = target;
   for (let x = 0; x < first.length; x++) {
-    let red = HALF;
-    let green = HALF;
-    let blue = HALF;
-    let at = from + first[x]! * 3;
-    for (let i = x * width, end = i + count[x]!; i < end; i++, at += 3) {
-      const weight = weights[i]!;
-      red = (red + Math.imul(weight, source[at]!)) | 0;
-      green = (green + Math.imul(weight, source[at + 1]!)) | 0;
-      blue = (blue + Math.imul(weight, source[at + 2]!)) | 0;
+    let from = source.at + first[x]! * 3;
+    let to = target.at + x * 3;
+    const begin = x * width;
+    const end = begin + count[x]!;
+    if (count[x] === 2) {
+      const near = weights[begin]!;
+      const far = weights[begin + 1]!;
+      for (let y = 0; y < rows; y++, from += row, to += outRow) {
+        out[to] = blend(near, pixels[from]!, far, pixels[from + 3]!);
+        out[to + 1] = blend(near, pixels[from + 1]!, far, pixels[from + 4]!);
+        out[to + 2] = blend(near, pixels[from + 2]!, far, pixels[from + 5]!);
+      }
+      continue;
     }
-    target[to] = red >> BITS;
-    target[to + 1] = green >> BITS;
-    target[to + 2] = blue >> BITS;
-    to += 3;
+    for (let y = 0; y < rows; y++, from += row, to += outRow) {
+      let red = HALF;
+      let green = HALF;
+      let blue = HALF;
+      for (let i = begin, at = from; i < end; i++, at += 3) {
+        const weight = weights[i]!;
+        red = (red + Math.imul(weight, pixels[at]!)) | 0;
+        green = (green + Math.imul(weight, pixels[at + 1]!)) | 0;
+        blue = (blue + Math.imul(weight, pixels[at + 2]!)) | 0;
+      }
+      out[to] = red >> BITS;
+      out[to + 1] = green >> BITS;
+      out[to + 2] = blue >> BITS;
+    }
   }
 };
 
-/** Row `y` of the target: a weighted sum of rows of `length` bytes. */
-function blendRows(
-  source: Uint8Array,
-  length: number,
-  target: Uint8Array,
-  to: number,
-  { first, count, weights, width }: Taps,
-  y: number,
-): void {
+const blend = (near: number, a: number, far: number, b: number): number =>
+  (HALF + Math.imul(near, a) + Math.imul(far, b)) >> BITS;
+
+/** Row `y` of the target: a weighted sum of rows of `target.length` words of four bytes. */
+function blendRows(source: Uint32Array, target: Uint32Array, { first, count, weights, width }: Taps, y: number): void {
+  const { length } = target;
   const from = first[y]! * length;
-  const taps = count[y]!;
-  const own = y * width;
+  const begin = y * width;
+  const end = begin + count[y]!;
+  if (count[y] === 2) {
+    const near = weights[begin]!;
+    const far = weights[begin + 1]!;
+    for (let x = 0; x < length; x++) {
+      const p = source[from + x]!;
+      const q = source[from + length + x]!;
+      target[x] =
+        blend(near, p & 255, far, q & 255) |
+        (blend(near, (p >>> 8) & 255, far, (q >>> 8) & 255) << 8) |
+        (blend(near, (p >>> 16) & 255, far, (q >>> 16) & 255) << 16) |
+        (blend(near, p >>> 24, far, q >>> 24) << 24);
+    }
+    return;
+  }
   for (let x = 0; x < length; x++) {
-    let sum = HALF;
-    for (let i = 0, at = from + x; i < taps; i++, at += length)
-      sum = (sum + Math.imul(weights[own + i]!, source[at]!)) | 0;
-    target[to + x] = sum >> BITS;
+    let a = HALF;
+    let b = HALF;
+    let c = HALF;
+    let d = HALF;
+    for (let i = begin, at = from + x; i < end; i++, at += length) {
+      const weight = weights[i]!;
+      const word = source[at]!;
+      a = (a + Math.imul(weight, word & 255)) | 0;
+      b = (b + Math.imul(weight, (word >>> 8) & 255)) | 0;
+      c = (c + Math.imul(weight, (word >>> 16) & 255)) | 0;
+      d = (d + Math.imul(weight, word >>> 24)) | 0;
+    }
+    target[x] = (a >> BITS) | ((b >> BITS) << 8) | ((c >> BITS) << 16) | ((d >> BITS) << 24);
   }
 }
 
