@@ -78,21 +78,35 @@ describe('files that another program wrote', () => {
   test.each(reference.files)(
     '$name: PNG to the byte, JPEG as Pillow decodes it',
     async ({ extension, file, pixels, shape }) => {
-      const root = await temporaryFolder();
-      for (const split of ['train', 'test']) {
-        await mkdir(join(root, split, 'a'), { recursive: true });
-        await writeFile(join(root, split, 'a', `x.${extension}`), decode(file));
-      }
-      const { info, train } = await loadData(dataOptions.parse({ name: 'image-folder', root }), {
-        cache: await temporaryFolder(),
-      });
+      const { info, train } = await load(extension, file);
       expect(info.shape).toEqual(shape);
-      const got = imageAt(train.split, 0, shape[0]! * shape[1]! * 3);
-      const expected = decode(pixels);
-      const most = got.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i]!)), 0);
-      expect(most).toBeLessThanOrEqual(extension === 'png' ? 0 : 1);
+      const off = differences(imageAt(train.split, 0, shape[0]! * shape[1]! * 3), decode(pixels));
+      expect(Math.max(...off)).toBeLessThanOrEqual(extension === 'png' ? 0 : 1);
     },
   );
+
+  test.each(reference.files)('$name, scaled: as torchvision scales it', async ({ extension, file, scaled }) => {
+    for (const [side, pixels] of Object.entries(scaled)) {
+      const { train } = await load(extension, file, Number(side));
+      const off = differences(imageAt(train.split, 0, Number(side) ** 2 * 3), decode(pixels));
+      const mean = off.reduce((sum, each) => sum + each, 0) / off.length;
+      // A JPEG to less than a third is decoded at half its size.
+      expect(mean, side).toBeLessThan(extension === 'jpg' && side === '16' ? 2 : 0.25);
+    }
+  });
+
+  async function load(extension: string, file: string, imageSize?: number) {
+    const root = await temporaryFolder();
+    for (const split of ['train', 'test']) {
+      await mkdir(join(root, split, 'a'), { recursive: true });
+      await writeFile(join(root, split, 'a', `x.${extension}`), decode(file));
+    }
+    const options = dataOptions.parse({ name: 'image-folder', root, imageSize });
+    return loadData(options, { cache: await temporaryFolder() });
+  }
+
+  const differences = (got: Uint8Array, expected: Uint8Array): number[] =>
+    Array.from(got, (value, i) => Math.abs(value - expected[i]!));
 });
 
 test('classes and files are in the order of torchvision’s ImageFolder', async () => {

@@ -93,7 +93,7 @@ describe('image-folder', () => {
     expect(square.info.shape).toEqual([8, 8, 3]);
     expect(square.train.split.labels).toHaveLength(7);
     const { data } = await sharp(join(root, 'train', 'bee', '2.png'))
-      .resize(8, 8, { fit: 'cover' })
+      .resize(8, 8, { fit: 'cover', kernel: 'linear' })
       .raw()
       .toBuffer({ resolveWithObject: true });
     expect(imageAt(square.train.split, 6, 192)).toEqual(new Uint8Array(data));

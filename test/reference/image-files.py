@@ -2,7 +2,7 @@
 
 - CIFAR records, packed from the published layout (https://www.cs.toronto.edu/~kriz/cifar.html): label byte (CIFAR-100:
   coarse, then fine), 1024 red, 1024 green, 1024 blue, row by row
-- PNG and JPEG files written and read by Pillow
+- PNG and JPEG files written and read by Pillow, and scaled by torchvision's Resize and CenterCrop
 - the samples of torchvision's ImageFolder over a tree of awkward names
 
 pip install torch torchvision pillow numpy
@@ -20,6 +20,7 @@ import numpy
 import PIL
 import torchvision
 from PIL import Image, ImageDraw
+from torchvision import transforms
 
 SIDE = 32
 
@@ -64,7 +65,12 @@ def image_file(kind, picture, **options):
         "shape": [read.height, read.width, 3],
         "file": encode(data.getvalue()),
         "pixels": encode(numpy.asarray(read).tobytes()),
+        "scaled": {side: encode(numpy.asarray(cover(side)(read)).tobytes()) for side in (32, 16)},
     }
+
+
+def cover(side):
+    return transforms.Compose([transforms.Resize(side), transforms.CenterCrop(side)])
 
 
 NAMES = [

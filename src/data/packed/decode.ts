@@ -14,6 +14,12 @@ const PIXELS = 2 ** 27;
 /** Longest that the decoding of one image may take. */
 const SECONDS = 60;
 
+/**
+ * The filter of torchvision's `Resize`, with which networks that are trained further were trained; Lanczos would sharpen.
+ * A part of what packed files are keyed by.
+ */
+export const KERNEL = 'linear';
+
 /** Loaded when an image is decoded and not before: it takes longer to load than everything else here. */
 const loadSharp = async (): Promise<typeof sharp> => (await import('sharp')).default;
 
@@ -115,7 +121,7 @@ async function decode(
       .timeout({ seconds: SECONDS })
       .removeAlpha()
       .toColourspace('srgb');
-    if (resize) image = image.resize({ width, height, fit: 'cover' });
+    if (resize) image = image.resize({ width, height, fit: 'cover', kernel: KERNEL });
     const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
     if (info.width !== width || info.height !== height) {
       throw wrongSize(path, [height, width], [info.height, info.width]);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { cacheUnwritable, nothingReadable } from '../errors.ts';
 import { type ClassFolders, fingerprint, statOf } from '../sets/class-folders.ts';
 import type { ImageList, ReadContext, Split } from '../types.ts';
-import { type DecodeOptions, decodeFiles } from './decode.ts';
+import { type DecodeOptions, decodeFiles, KERNEL } from './decode.ts';
 import { openPacked, type Packed, writePacked } from './packed.ts';
 
 /** Opens a split in class folders; a file that changes, comes or goes makes its packed file anew. */
@@ -30,7 +30,7 @@ export const readListed = (
   return readPacked(name, list, key.digest('hex'), options, context);
 };
 
-const settingsOf = ({ shape, resize, onCorrupt }: DecodeOptions) => ({ shape, resize, onCorrupt });
+const settingsOf = ({ shape, resize, onCorrupt }: DecodeOptions) => ({ shape, resize: resize && KERNEL, onCorrupt });
 
 /**
  * Opens a split through its packed file, which is made first where there is none for this list and these settings.
