@@ -1,11 +1,12 @@
 // JPEG files to random-resized-crops of 224 x 224, on one core: tailmix against Pillow with torchvision, and against
-// tf.node.decodeImage with tf.image.cropAndResize, on the same generated photographs (support/photos.mjs), in turns. tailmix twice: a
-// first view, decoded to 256 x 256 as it is packed and cut from that; and a later one, which is cut from the packed
-// file. What libjpeg-turbo takes to decode, and to decode at half the size, is the limit of any reader. Each is a process of
-// its own, held on one core by `taskset`; images a second are of its processor time. Prints a table, or JSON.
+// tf.node.decodeImage with tf.image.cropAndResize, on the same generated photographs (support/photos.mjs), in turns. tailmix in parts: a
+// first view, decoded to 256 x 256 as it is packed and cut from that; packing alone, to the file on disk; and a later
+// view, which is cut from the packed file. A training packs once and cuts in each epoch, where the others decode in each: what
+// it takes of all is computed. What libjpeg-turbo takes to decode, and to decode at half the size, is the limit of any reader. Each is
+// a process of its own, held on one core by `taskset`; images a second are of its processor time. Prints a table, or JSON.
 //
-//   npm run build && node bench/decode.mjs [--sizes 800x600,2048x1536,4032x3024] [--images 24] [--rounds 5] [--core 0]
-//     [--python python3] [--json FILE]
+//   npm run build && node bench/decode.mjs [--sizes 800x600,2048x1536,4032x3024] [--images 24] [--rounds 5] [--epochs 10]
+//     [--core 0] [--python python3] [--json FILE]
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     sizes: option('800x600,2048x1536,4032x3024'),
     images: option('24'),
     rounds: option('5'),
+    epochs: option('10'),
     core: option('0'),
     python: option('python3'),
     json: { type: 'string' },
@@ -41,6 +43,13 @@ const SHAPE = [224, 224, 3];
 const crop = { name: 'random-resized-crop', scale: [0.08, 1], ratio: [3 / 4, 4 / 3] };
 const options = { shape: PACKED, resize: true, onCorrupt: 'error' };
 const listOf = (files) => ({ folder: 'photos', files: files.map(({ path }) => ({ path, label: 0 })) });
+
+const pack = (files, path) =>
+  writePacked(
+    path,
+    { key: 'bench', shape: PACKED },
+    decodeFiles(listOf(files), options, () => {}),
+  );
 
 /** What a child does in a pass over its files. */
 const passes = {
@@ -55,13 +64,13 @@ const passes = {
     };
     return { version: `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}`, pass };
   },
+  async pack(files, folder) {
+    sharp.concurrency(1);
+    return { version: `sharp ${sharp.versions.sharp}`, pass: () => pack(files, join(folder, 'packed.pack')) };
+  },
   async later(files, folder) {
     const path = join(folder, `${files.length}.pack`);
-    await writePacked(
-      path,
-      { key: 'bench', shape: PACKED },
-      decodeFiles(listOf(files), options, () => {}),
-    );
+    await pack(files, path);
     const { pixels } = await openPacked(path, 'bench', 0);
     const images = new Uint8Array(files.length * 224 * 224 * 3);
     const indices = Int32Array.from(files.keys());
@@ -134,6 +143,7 @@ async function measure(folder, size) {
   const peers = [];
   for (const [name, [program, args]] of Object.entries({
     'tailmix, first view: decode, crop': own('first'),
+    'tailmix packs: decode, write': own('pack'),
     'tailmix, later views: crop': own('later'),
     'Pillow, torchvision': python('crop'),
     'tf.node.decodeImage, cropAndResize': own('tensorflow'),
@@ -148,21 +158,34 @@ async function measure(folder, size) {
     for (const [i, { pass }] of peers.entries()) rounds[i].push(await pass());
   for (const peer of peers) peer.close();
   const rates = rounds.map((own) => median(own.map(({ cpuSeconds }) => photos.length / cpuSeconds)));
+  const epochs = Number(values.epochs);
+  const [first, packing, later] = rates;
+  const training = epochs / (1 / packing + epochs / later);
+  const ratios = (rate) => ({
+    firstViewIsFaster: first / rate,
+    laterViewIsFaster: later / rate,
+    trainingIsFaster: training / rate,
+  });
+  const rows = peers.map(({ name, version }, i) => ({
+    name,
+    version,
+    imagesPerCpuSecond: rates[i],
+    imagesPerSecond: median(rounds[i].map(({ seconds }) => photos.length / seconds)),
+    ...ratios(rates[i]),
+    rounds: rounds[i],
+  }));
+  const name = `tailmix, ${epochs} epochs (computed)`;
+  rows.splice(3, 0, { name, version: '', imagesPerCpuSecond: training, ...ratios(training) });
   return {
     size,
     images: photos.length,
     bytesPerPixel: photos.reduce((sum, { bytes }) => sum + bytes, 0) / photos.length / width / height,
-    rows: peers.map(({ name, version }, i) => ({
-      name,
-      version,
-      imagesPerCpuSecond: rates[i],
-      imagesPerSecond: median(rounds[i].map(({ seconds }) => photos.length / seconds)),
-      firstViewIsFaster: rates[0] / rates[i],
-      laterViewIsFaster: rates[1] / rates[i],
-      rounds: rounds[i],
-    })),
+    epochs,
+    rows,
   };
 }
+
+const times = (ratio) => `${ratio.toFixed(2)}×`;
 
 if (values.child !== undefined) await serve();
 const folder = mkdtempSync(join(tmpdir(), 'tailmix-bench-'));
@@ -170,11 +193,11 @@ try {
   const report = { ...machine(), sizes: [] };
   for (const size of values.sizes.split(',')) report.sizes.push(await measure(folder, size));
   console.error(`${report.cpu}, ${report.cores} cores, one used, load ${report.load.toFixed(1)}, Node ${report.node}`);
-  for (const { size, images, bytesPerPixel, rows } of report.sizes) {
+  for (const { size, images, bytesPerPixel, epochs, rows } of report.sizes) {
     console.error(`\n${images} photographs of ${size}, ${bytesPerPixel.toFixed(2)} bytes a pixel`);
     for (const row of rows)
       console.error(
-        `${row.name.padEnd(36)} ${row.imagesPerCpuSecond.toFixed(0).padStart(6)} images/s  first view ${row.firstViewIsFaster.toFixed(2)}×, later ${row.laterViewIsFaster.toFixed(2)}×  ${row.version}`,
+        `${row.name.padEnd(36)} ${row.imagesPerCpuSecond.toFixed(0).padStart(6)} images/s  first view ${times(row.firstViewIsFaster)}, later ${times(row.laterViewIsFaster)}, ${epochs} epochs ${times(row.trainingIsFaster)}  ${row.version}`,
       );
   }
   if (values.json) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
