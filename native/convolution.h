@@ -1,31 +1,13 @@
 // 3×3 convolution and its gradients by minimal filtering (winograd.h). The 36 products of a tile are matrix products over
 // blocks of tiles, small enough for the cache.
 #pragma once
-#include <cstdlib>
 #include <cstring>
 
+#include "scratch.h"
 #include "threads.h"
 #include "winograd.h"
 
 namespace winograd {
-
-// Memory that a thread keeps between calls, aligned for vectors.
-class Scratch {
- public:
-  ~Scratch() { std::free(values_); }
-  float* get(int64_t count) {
-    if (count > count_) {
-      std::free(values_);
-      values_ = static_cast<float*>(std::aligned_alloc(64, static_cast<size_t>(count) * sizeof(float)));
-      count_ = count;
-    }
-    return values_;
-  }
-
- private:
-  float* values_ = nullptr;
-  int64_t count_ = 0;
-};
 
 // M[out / 16][tile][16] = V[in / 16][tile][16] · U[out / 16][in][16] for B tiles: R tiles and C vectors at a time.
 template <int B, int R, int C>

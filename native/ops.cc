@@ -4,7 +4,7 @@
 //   TailmixBatchNormGrad         its gradient, with ReLU's
 //   TailmixConv2D                3×3 convolution, stride 1, zeros around; with bias, residual and ReLU where asked for
 //   TailmixConv2DBackpropInput   its gradients
-//   TailmixConv2DBackpropFilter
+//   TailmixConv2DBackpropFilter  (the filter's also of bfloat16, where there is AMX)
 //
 // Link against libtensorflow_framework.
 #include <string>
@@ -12,6 +12,7 @@
 
 #include "batch_norm.h"
 #include "convolution.h"
+#include "filter_gradient.h"
 #include "tensorflow.h"
 
 namespace {
@@ -129,15 +130,16 @@ void batchNormGrad(void* options, TF_OpKernelContext* context) {
 }
 
 // Shapes and addresses of a convolution's or gradient's two operands; false, with the call failed, if they do not fit.
+template <class Value>
 struct Operands {
   std::vector<int64_t> first, second;
-  const float *a = nullptr, *b = nullptr;
+  const Value *a = nullptr, *b = nullptr;
   bool read(Context& call) {
     first = shapeOf(call.input(0)), second = shapeOf(call.input(1));
     if (!call.check(first.size() == 4 && second.size() == 4, "expected 4 dimensions")) return false;
     if (!call.check(first[3] % LANES == 0 && second[3] % LANES == 0, "expected channels in multiples of 16"))
       return false;
-    a = call.values<float>(0), b = call.values<float>(1);
+    a = call.values<Value>(0), b = call.values<Value>(1);
     return true;
   }
 };
@@ -147,7 +149,7 @@ bool isFilter(const std::vector<int64_t>& shape) { return shape[0] == 3 && shape
 void convolution(void* options, TF_OpKernelContext* context) {
   const auto& o = *static_cast<Options*>(options);
   Context call(context);
-  Operands of;
+  Operands<float> of;
   if (!of.read(call)) return;
   auto [x, filter] = std::tie(of.first, of.second);
   if (!call.check(isFilter(filter) && filter[2] == x[3], "filter: expected [3, 3, channels of x, channels]")) return;
@@ -160,7 +162,7 @@ void convolution(void* options, TF_OpKernelContext* context) {
 
 void convolutionInputGrad(void*, TF_OpKernelContext* context) {
   Context call(context);
-  Operands of;
+  Operands<float> of;
   if (!of.read(call)) return;
   auto [filter, dy] = std::tie(of.first, of.second);
   if (!call.check(isFilter(filter) && filter[3] == dy[3], "filter: expected [3, 3, channels, channels of dy]")) return;
@@ -169,14 +171,17 @@ void convolutionInputGrad(void*, TF_OpKernelContext* context) {
   winograd::convolve({dy[0], dy[1], dy[2], dy[3], filter[2]}, of.b, of.a, true, {nullptr, nullptr, false}, dx);
 }
 
+template <class T>
 void convolutionFilterGrad(void*, TF_OpKernelContext* context) {
   Context call(context);
-  Operands of;
+  Operands<typename T::Stored> of;
   if (!of.read(call)) return;
   auto [x, dy] = std::tie(of.first, of.second);
   if (!call.check(std::equal(x.begin(), x.begin() + 3, dy.begin()), "dy: expected batch, height and width of x")) return;
   float* dw = call.output<float>(0, TF_FLOAT, {3, 3, x[3], dy[3]});
-  if (call.check(true, "")) winograd::filterGradient({x[0], x[1], x[2], x[3], dy[3]}, of.a, of.b, dw);
+  if (!call.check(true, "")) return;
+  if constexpr (typeOf<T>() == TF_FLOAT) winograd::filterGradient({x[0], x[1], x[2], x[3], dy[3]}, of.a, of.b, dw);
+  else tiles::filterGradient({x[0], x[1], x[2], x[3], dy[3], of.a, of.b, dw});
 }
 
 // Reads the attributes that an op has.
@@ -267,14 +272,16 @@ void registerOps() {
   define("TailmixConv2D", {"T: {float}", "biases: int >= 0 = 0", "residuals: int >= 0 = 0", "relu: bool = false"},
          {"x: T", "filter: T", "bias: biases * T", "residual: residuals * T"}, {"y: T"});
   define("TailmixConv2DBackpropInput", {"T: {float}"}, {"filter: T", "dy: T"}, {"dx: T"});
-  define("TailmixConv2DBackpropFilter", {"T: {float}"}, {"x: T", "dy: T"}, {"dfilter: T"});
+  define("TailmixConv2DBackpropFilter", {"T: {float, bfloat16}"}, {"x: T", "dy: T"}, {"dfilter: float"});
   implement("TailmixBatchNorm", TF_FLOAT, constructNorm, batchNorm<Float>);
   implement("TailmixBatchNorm", TF_BFLOAT16, constructNorm, batchNorm<Bfloat16>);
   implement("TailmixBatchNormGrad", TF_FLOAT, constructNormGrad, batchNormGrad<Float>);
   implement("TailmixBatchNormGrad", TF_BFLOAT16, constructNormGrad, batchNormGrad<Bfloat16>);
   implement("TailmixConv2D", TF_FLOAT, constructConvolution, convolution);
   implement("TailmixConv2DBackpropInput", TF_FLOAT, constructPlain, convolutionInputGrad);
-  implement("TailmixConv2DBackpropFilter", TF_FLOAT, constructPlain, convolutionFilterGrad);
+  implement("TailmixConv2DBackpropFilter", TF_FLOAT, constructPlain, convolutionFilterGrad<Float>);
+  if (tiles::available())
+    implement("TailmixConv2DBackpropFilter", TF_BFLOAT16, constructPlain, convolutionFilterGrad<Bfloat16>);
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ const RULES: Readonly<Record<string, HalfRule>> = {
   Conv2D: { inputs: [0, 1], outputs: [0], when: 'always' },
   Conv2DBackpropInput: { inputs: [1, 2], outputs: [0], when: 'always' },
   Conv2DBackpropFilter: { inputs: [0, 2], outputs: [0], when: 'always', weight: true },
+  TailmixConv2DBackpropFilter: { inputs: [0, 1], outputs: [], when: 'always' },
   FusedBatchNormV3: { inputs: [0], outputs: [0], when: 'first' },
   FusedBatchNormGradV3: { inputs: [1, 0], outputs: [0], when: 'first' },
   TailmixBatchNorm: { inputs: [0], outputs: [0], when: 'first' },
@@ -126,6 +127,16 @@ function halfNode(
   const ready = wanted.every((input) => valueAt(node.inputs[input]!).activation);
   const spatial = node.outputs[0]!.shape.length === 4;
   if (rule.when !== 'always' && !(ready && spatial)) return undefined;
+  return runnable(recording, node, rule, canRun);
+}
+
+/** Whether an op has a rule here, and a kernel that follows it. */
+export function runsInBfloat16(recording: Recording, node: OpNode, canRun: CanRun): boolean {
+  const rule = RULES[node.op];
+  return rule !== undefined && runnable(recording, node, rule, canRun) !== undefined;
+}
+
+function runnable(recording: Recording, node: OpNode, rule: HalfRule, canRun: CanRun): OpNode | undefined {
   const half: OpNode = {
     ...node,
     attributes: { ...node.attributes, T: type(DT.bfloat16) },

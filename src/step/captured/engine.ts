@@ -3,7 +3,7 @@ import type { Backend } from '../../backend/load.ts';
 import { internal } from '../../errors.ts';
 import { checkFeeds } from '../check.ts';
 import type { Engine, HostArray, HostOutputs, Signature, StepProgram } from '../types.ts';
-import { type CanRun, toBfloat16 } from './bf16.ts';
+import { type CanRun, runsInBfloat16, toBfloat16 } from './bf16.ts';
 import { expectSame } from './compare.ts';
 import { backendNotNative, engineDisposed, runFailed, unknownCall } from './errors.ts';
 import { foldNorm } from './fold-norm.ts';
@@ -91,7 +91,8 @@ export function createCapturedEngine(
     retrace?.(signature);
     expectSame(signature.call, first, once());
     const half = precision === 'bf16';
-    const merged = mergeEqual(foldNorm(half ? toStandardConvolutions(first) : first));
+    const standard = (): Recording => toStandardConvolutions(first, (node) => runsInBfloat16(first, node, canRun));
+    const merged = mergeEqual(foldNorm(half ? standard() : first));
     const recording = fuseNeighbours(half ? toBfloat16(merged, canRun) : merged);
     parts.set(key, { signature, recording, index: parts.size });
   }

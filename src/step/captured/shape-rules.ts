@@ -1,4 +1,4 @@
-import type { Attribute, TensorSpec } from './recording.ts';
+import { type Attribute, DT, type TensorSpec } from './recording.ts';
 
 /** An input of an op, with its value where that is constant. */
 export interface RuleInput extends TensorSpec {
@@ -68,7 +68,7 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
   TailmixConv2DBackpropInput: ([filter, dy]) => [
     { shape: [...dy!.shape.slice(0, 3), filter!.shape[2]!], dtype: dy!.dtype },
   ],
-  TailmixConv2DBackpropFilter: ([x, dy]) => [{ shape: [3, 3, x!.shape[3]!, dy!.shape[3]!], dtype: x!.dtype }],
+  TailmixConv2DBackpropFilter: ([x, dy]) => [{ shape: [3, 3, x!.shape[3]!, dy!.shape[3]!], dtype: DT.float32 }],
   Relu: like(0),
   ReluGrad: like(0),
   MaxPoolGrad: like(0),

@@ -1,11 +1,19 @@
 import { rebuild } from './prune.ts';
 import { type Attribute, DT, type OpNode, type RecordedNode, type Recording } from './recording.ts';
 
-/** Turns tailmix's own convolutions, which know float32 alone, back into TensorFlow's: bfloat16 has hardware of its own. */
-export function toStandardConvolutions(recording: Recording): Recording {
+/**
+ * Turns tailmix's own convolutions back into TensorFlow's: in bfloat16, where TensorFlow's use hardware that they do not, and
+ * for exports.
+ *
+ * @param stays - what is left as it is
+ */
+export function toStandardConvolutions(
+  recording: Recording,
+  stays: (node: OpNode) => boolean = () => false,
+): Recording {
   return rebuild(recording, (node, _, keep) => {
     const standard = node.kind === 'op' ? STANDARD[node.op] : undefined;
-    return standard === undefined ? keep(node) : standard(node as OpNode, keep);
+    return standard === undefined || stays(node as OpNode) ? keep(node) : standard(node as OpNode, keep);
   });
 }
 
