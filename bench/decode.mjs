@@ -146,7 +146,7 @@ async function measure(folder, size) {
   writeFileSync(list, JSON.stringify(photos));
   const own = (child) => [process.execPath, [fileURLToPath(import.meta.url), '--child', child, '--files', list]];
   const script = fileURLToPath(new URL('pytorch_decode.py', import.meta.url));
-  const python = (mode) => [values.python, [script, '--mode', mode, '--files', list]];
+  const python = (mode) => [values.python, [script, '--mode', mode, '--files', list, '--seconds', String(AT_LEAST)]];
   const peers = [];
   for (const [name, [program, args]] of Object.entries({
     'tailmix, first view: decode, crop': own('first'),

@@ -15,12 +15,10 @@ import torchvision
 from PIL import Image, features
 from torchvision import transforms
 
-# Seconds that passes are repeated for.
-AT_LEAST = 0.5
-
 parser = argparse.ArgumentParser()
 parser.add_argument('--mode', choices=['crop', 'full', 'scaled', 'draft'], required=True)
 parser.add_argument('--files', required=True)
+parser.add_argument('--seconds', type=float, required=True, help='that passes are repeated for')
 options = parser.parse_args()
 torch.set_num_threads(1)
 with open(options.files) as file:
@@ -45,7 +43,7 @@ for line in sys.stdin:
         break
     start, cpu = time.perf_counter(), time.process_time()
     passes = 0
-    while passes == 0 or time.perf_counter() - start < AT_LEAST:
+    while passes == 0 or time.perf_counter() - start < options.seconds:
         for path in files:
             image = decode(path)
             if options.mode in ('crop', 'draft'):

@@ -64,13 +64,6 @@ static inline void accumulate(const float* v, const float* d, int64_t in, int64_
       }
 }
 
-static inline const float* zeros(int64_t count) {
-  static thread_local Scratch scratch;
-  float* values = scratch.get(count);
-  std::memset(values, 0, static_cast<size_t>(count) * sizeof(float));
-  return values;
-}
-
 // y = relu(x ∗ filters + bias + residual). `turned`: the gradient of the input, `in` being the channels of dy then.
 static inline void convolve(const Shape& shape, const float* x, const float* filters, bool turned,
                             const Finish& finish, float* y) {
@@ -83,7 +76,7 @@ static inline void convolve(const Shape& shape, const float* x, const float* fil
   threads.run([&](int index) {
     static thread_local Scratch ownV, ownM;
     float *v = ownV.get(PRODUCTS * B * in), *m = ownM.get(PRODUCTS * B * out);
-    const float* outside = zeros(in);
+    const float* outside = zeros<float>(in);
     auto [begin, end] = threads.share((shape.tiles() + B - 1) / B, index);
     for (int64_t block = begin; block < end; block++) {
       int64_t first = block * B, count = std::min(B, shape.tiles() - first);
@@ -112,7 +105,7 @@ static inline void filterGradient(const Shape& shape, const float* x, const floa
   threads.run([&](int index) {
     static thread_local Scratch ownV, ownD;
     float *v = ownV.get(PRODUCTS * B * in), *d = ownD.get(PRODUCTS * B * out), *sum = sums + index * size;
-    const float* outside = zeros(std::max(in, out));
+    const float* outside = zeros<float>(std::max(in, out));
     std::memset(sum, 0, static_cast<size_t>(size) * sizeof(float));
     auto [begin, end] = threads.share((shape.tiles() + B - 1) / B, index);
     for (int64_t block = begin; block < end; block++) {

@@ -79,18 +79,18 @@ static inline void transpose(__m512i r[16]) {
 }
 
 // Where `length` pixels of the sequence are: `lead` zeros, `rows` rows from row `first`, zeros.
-static inline void place(const Gradient& g, const uint16_t* images, int64_t channels, const uint16_t* zeros,
+static inline void place(const Gradient& g, const uint16_t* images, int64_t channels, const uint16_t* outside,
                          int64_t first, int64_t rows, int64_t lead, int64_t length, const uint16_t** at) {
   const uint16_t** const end = at + length;
-  while (lead-- > 0) *at++ = zeros;
+  while (lead-- > 0) *at++ = outside;
   for (int64_t row = first; row < first + rows; row++) {
     int64_t image = row < 0 ? -1 : row / (g.height + 1), y = row - image * (g.height + 1);
     bool inside = image >= 0 && image < g.batch && y < g.height;
     const uint16_t* pixel = images + (image * g.height + y) * g.width * channels;
-    for (int64_t x = 0; x < g.width; x++) *at++ = inside ? pixel + x * channels : zeros;
-    *at++ = zeros;
+    for (int64_t x = 0; x < g.width; x++) *at++ = inside ? pixel + x * channels : outside;
+    *at++ = outside;
   }
-  while (at < end) *at++ = zeros;
+  while (at < end) *at++ = outside;
 }
 
 // To [channels / 16][length / 2][16][2].
@@ -111,16 +111,29 @@ static inline void packTransposed(const uint16_t* const* at, int64_t length, int
     }
 }
 
+// Sums of tiles 0 … N − 1, three or four, with rows `line` apart.
+template <int N>
+WITH_TILES static inline void loadSums(float* const (&sums)[N], int64_t line) {
+  _tile_loadd(0, sums[0], line * 4);
+  _tile_loadd(1, sums[1], line * 4);
+  _tile_loadd(2, sums[2], line * 4);
+  if constexpr (N == 4) _tile_loadd(3, sums[3], line * 4);
+}
+template <int N>
+WITH_TILES static inline void storeSums(float* const (&sums)[N], int64_t line) {
+  _tile_stored(0, sums[0], line * 4);
+  _tile_stored(1, sums[1], line * 4);
+  _tile_stored(2, sums[2], line * 4);
+  if constexpr (N == 4) _tile_stored(3, sums[3], line * 4);
+}
+
 // One tap of 32 × 32 channels over `length` pixels. `stride`: from channel to channel of x; `block`: from 16 channels of dy to
 // the next; `line`: from channel to channel of x in the sums.
 WITH_TILES static inline void addFour(const uint16_t* x, int64_t stride, int64_t length, const uint16_t* dy,
                                       int64_t block, float* sums, int64_t line) {
   const uint16_t *x1 = x + LANES * stride, *dy1 = dy + block;
-  float* below = sums + LANES * line;
-  _tile_loadd(0, sums, line * 4);
-  _tile_loadd(1, sums + LANES, line * 4);
-  _tile_loadd(2, below, line * 4);
-  _tile_loadd(3, below + LANES, line * 4);
+  float* const quarters[4] = {sums, sums + LANES, sums + LANES * line, sums + LANES * line + LANES};
+  loadSums(quarters, line);
   for (int64_t p = 0; p < length; p += CHUNK) {
     _tile_loadd(4, x + p, stride * 2);
     _tile_loadd(6, dy + p * LANES, 64);
@@ -131,19 +144,15 @@ WITH_TILES static inline void addFour(const uint16_t* x, int64_t stride, int64_t
     _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
   }
-  _tile_stored(0, sums, line * 4);
-  _tile_stored(1, sums + LANES, line * 4);
-  _tile_stored(2, below, line * 4);
-  _tile_stored(3, below + LANES, line * 4);
+  storeSums(quarters, line);
 }
 
 // A row of three taps of 16 × 16 channels; sums of taps are `plane` apart.
 WITH_TILES static inline void addThree(const uint16_t* x, int64_t stride, int64_t length, const uint16_t* const dy[3],
                                        float* sums, int64_t line, int64_t plane) {
   const uint16_t *dy0 = dy[0], *dy1 = dy[1], *dy2 = dy[2];
-  _tile_loadd(0, sums, line * 4);
-  _tile_loadd(1, sums + plane, line * 4);
-  _tile_loadd(2, sums + 2 * plane, line * 4);
+  float* const taps[3] = {sums, sums + plane, sums + 2 * plane};
+  loadSums(taps, line);
   for (int64_t p = 0; p < length; p += CHUNK) {
     _tile_loadd(6, x + p, stride * 2);
     _tile_loadd(3, dy0 + p * LANES, 64);
@@ -153,13 +162,11 @@ WITH_TILES static inline void addThree(const uint16_t* x, int64_t stride, int64_
     _tile_loadd(5, dy2 + p * LANES, 64);
     _tile_dpbf16ps(2, 6, 5);
   }
-  _tile_stored(0, sums, line * 4);
-  _tile_stored(1, sums + plane, line * 4);
-  _tile_stored(2, sums + 2 * plane, line * 4);
+  storeSums(taps, line);
 }
 
 // The part of the gradient that rows begin … end − 1 of the sequence give.
-WITH_TILES static inline void add(const Gradient& g, int64_t begin, int64_t end, const uint16_t* zeros, float* sums) {
+WITH_TILES static inline void add(const Gradient& g, int64_t begin, int64_t end, float* sums) {
   static thread_local Scratch ownX, ownDy, ownAt;
   const int64_t line = g.width + 1, plane = g.in * g.out;
   const int64_t rows = std::min(std::max<int64_t>(1, blockOf(g.in, g.out) / line), g.batch * (g.height + 1));
@@ -168,12 +175,13 @@ WITH_TILES static inline void add(const Gradient& g, int64_t begin, int64_t end,
   uint16_t* x = ownX.get<uint16_t>(g.in * stride);
   uint16_t* dy = ownDy.get<uint16_t>(2 * g.out * reach);
   const uint16_t** at = ownAt.get<const uint16_t*>(reach + 1);
+  const uint16_t* outside = zeros<uint16_t>(std::max(g.in, g.out));
   configure();
   for (int64_t row = begin; row < end; row += rows) {
-    place(g, g.dy, g.out, zeros, row - 1, rows + 2, 1, reach + 1, at);
+    place(g, g.dy, g.out, outside, row - 1, rows + 2, 1, reach + 1, at);
     pack(at, reach, g.out, dy);
     pack(at + 1, reach, g.out, dy + g.out * reach);
-    place(g, g.x, g.in, zeros, row, std::min(rows, end - row), 0, room, at);
+    place(g, g.x, g.in, outside, row, std::min(rows, end - row), 0, room, at);
     packTransposed(at, room, g.in, stride, x);
     // dy at x's place + (1 − ky) lines + (1 − kx) pixels; it begins a line and a pixel before.
     auto shifted = [&](int64_t ky, int64_t kx, int64_t o) {
@@ -199,16 +207,14 @@ WITH_TILES static inline void add(const Gradient& g, int64_t begin, int64_t end,
 }
 
 static inline void filterGradient(const Gradient& g) {
-  static thread_local Scratch ownSums, ownZeros;
+  static thread_local Scratch ownSums;
   auto& threads = Threads::get();
   const int64_t size = 9 * g.in * g.out;
   float* sums = ownSums.get<float>(size * threads.count());
-  uint16_t* zeros = ownZeros.get<uint16_t>(std::max(g.in, g.out));
-  std::memset(zeros, 0, static_cast<size_t>(std::max(g.in, g.out)) * sizeof(uint16_t));
   threads.run([&](int index) {
     std::memset(sums + index * size, 0, static_cast<size_t>(size) * sizeof(float));
     auto [begin, end] = threads.share(g.batch * (g.height + 1), index);
-    add(g, begin, end, zeros, sums + index * size);
+    add(g, begin, end, sums + index * size);
   });
   for (int64_t i = 0; i < size; i += LANES) {
     __m512 sum = _mm512_load_ps(sums + i);

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 
 class Scratch {
  public:
@@ -22,3 +23,12 @@ class Scratch {
   void* bytes_ = nullptr;
   size_t size_ = 0;
 };
+
+// `count` zeros; valid until the thread asks again.
+template <class Value>
+const Value* zeros(int64_t count) {
+  static thread_local Scratch scratch;
+  Value* values = scratch.get<Value>(count);
+  std::memset(values, 0, static_cast<size_t>(count) * sizeof(Value));
+  return values;
+}

@@ -3,7 +3,7 @@ import { suitsOwnConvolution } from '../../src/backend/kernels/own-ops.ts';
 import { loadBackend } from '../../src/backend/load.ts';
 import { hasOwnOps } from '../../src/backend/native.ts';
 import { tf } from '../../src/tf.ts';
-import { wave } from '../step/captured-support.ts';
+import { convolutionSizes, sizeOf, wave } from '../step/captured-support.ts';
 
 await loadBackend('native').catch(() => null);
 const missing = hasOwnOps() ? null : "tailmix's own ops are not loaded: see `tailmix doctor`";
@@ -24,23 +24,11 @@ test('which calls the own convolution takes', () => {
 });
 
 describe.skipIf(missing !== null)('own convolution', () => {
-  /** Sizes that do and do not divide into tiles, one image alone among them. Waves nearly cancel, which costs digits. */
-  test.each<[images: Shape, out: number]>([
-    [[3, 32, 32, 16], 16],
-    [[4, 17, 23, 16], 48],
-    [[9, 13, 10, 32], 32],
-    [[1, 61, 58, 16], 64],
-    [[70, 4, 3, 32], 16],
-  ])('%j to %d channels gives what TensorFlow gives, forward and back', (shape, out) => {
+  /** Waves nearly cancel, which costs digits. */
+  test.each(convolutionSizes)('%j to %d channels gives what TensorFlow gives, forward and back', (shape, out) => {
     const filterShape: Shape = [3, 3, shape[3], out];
     expect(suitsOwnConvolution(shape, filterShape, { strides: 1, pad: 'same' })).toBe(true);
-    const x = tf.tensor(
-      wave(
-        shape.reduce((a, b) => a * b),
-        1,
-      ),
-      shape,
-    ) as tf.Tensor4D;
+    const x = tf.tensor(wave(sizeOf(shape), 1), shape) as tf.Tensor4D;
     const filter = tf.tensor(wave(9 * shape[3] * out, 2), filterShape) as tf.Tensor4D;
     const weight = tf.tensor(wave((x.size / shape[3]) * out, 3), [...shape.slice(0, 3), out]);
     const padded = (images: tf.Tensor): tf.Tensor4D =>

@@ -38,6 +38,18 @@ export const signature = (
 export const wave = (length: number, phase: number): Float32Array =>
   Float32Array.from({ length }, (_, i) => Math.sin(12.9898 * (i + 1) + 78.233 * phase));
 
+/** Number of elements. */
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+/** Images and channels out that the own convolutions take: sizes that do and do not divide into tiles, one image alone. */
+export const convolutionSizes: [images: [number, number, number, number], out: number][] = [
+  [[3, 32, 32, 16], 16],
+  [[4, 17, 23, 16], 48],
+  [[9, 13, 10, 32], 32],
+  [[1, 61, 58, 16], 64],
+  [[70, 4, 3, 32], 16],
+];
+
 /** Initial state of the given shapes. */
 export const waves = (shapes: Readonly<Record<string, readonly number[]>>, scale = 0.3): StepProgram['state'] =>
   Object.fromEntries(
@@ -45,10 +57,7 @@ export const waves = (shapes: Readonly<Record<string, readonly number[]>>, scale
       name,
       {
         shape,
-        values: wave(
-          shape.reduce((a, b) => a * b, 1),
-          phase,
-        ).map((x) => x * scale),
+        values: wave(sizeOf(shape), phase).map((x) => x * scale),
       },
     ]),
   );

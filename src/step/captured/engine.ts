@@ -13,7 +13,7 @@ import { signatureKey } from './key.ts';
 import { packState } from './pack.ts';
 import { savedModelBytes } from './proto.ts';
 import { dropUnused, mergeEqual } from './prune.ts';
-import type { Recording } from './recording.ts';
+import type { OpNode, Recording } from './recording.ts';
 import { type Feed, type Fetched, openSession, type Session } from './session.ts';
 import { createShapeInference } from './shapes.ts';
 import { toStandardConvolutions } from './standard-convolutions.ts';
@@ -91,8 +91,8 @@ export function createCapturedEngine(
     retrace?.(signature);
     expectSame(signature.call, first, once());
     const half = precision === 'bf16';
-    const standard = (): Recording => toStandardConvolutions(first, (node) => runsInBfloat16(first, node, canRun));
-    const merged = mergeEqual(foldNorm(half ? standard() : first));
+    const stays = (node: OpNode): boolean => runsInBfloat16(first, node, canRun);
+    const merged = mergeEqual(foldNorm(half ? toStandardConvolutions(first, stays) : first));
     const recording = fuseNeighbours(half ? toBfloat16(merged, canRun) : merged);
     parts.set(key, { signature, recording, index: parts.size });
   }
