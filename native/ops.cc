@@ -5,79 +5,18 @@
 //   TailmixConv2D                3×3 convolution, stride 1, zeros around; with bias, residual and ReLU where asked for
 //   TailmixConv2DBackpropInput   its gradients
 //   TailmixConv2DBackpropFilter  (the filter's also of bfloat16, where there is AMX)
+//   TailmixSgd                   a weight's update: momentum and weight decay
 //
 // Link against libtensorflow_framework.
-#include <string>
 #include <tuple>
 
 #include "batch_norm.h"
 #include "convolution.h"
 #include "filter_gradient.h"
-#include "tensorflow.h"
+#include "op.h"
+#include "sgd.h"
 
 namespace {
-
-// Inputs, outputs and failure of one call.
-class Context {
- public:
-  explicit Context(TF_OpKernelContext* context) : context_(context), status_(TF_NewStatus()) {}
-  ~Context() {
-    for (TF_Tensor* tensor : tensors_) TF_DeleteTensor(tensor);
-    TF_DeleteStatus(status_);
-  }
-
-  TF_Tensor* input(int index) {
-    TF_Tensor* tensor = nullptr;
-    TF_GetInput(context_, index, &tensor, status_);
-    return keep(tensor);
-  }
-  template <class Value>
-  const Value* values(int index) {
-    TF_Tensor* tensor = input(index);
-    return tensor == nullptr ? nullptr : static_cast<const Value*>(TF_TensorData(tensor));
-  }
-  template <class Value>
-  Value* output(int index, TF_DataType type, const std::vector<int64_t>& shape) {
-    size_t bytes = sizeof(Value);
-    for (int64_t side : shape) bytes *= side;
-    TF_Tensor* tensor =
-        keep(TF_AllocateOutput(context_, index, type, shape.data(), static_cast<int>(shape.size()), bytes, status_));
-    return tensor == nullptr ? nullptr : static_cast<Value*>(TF_TensorData(tensor));
-  }
-  // False, with the call failed, if anything has gone wrong so far or `right` is false.
-  bool check(bool right, const char* message) {
-    if (TF_GetCode(status_) == TF_OK && !right) TF_SetStatus(status_, TF_INVALID_ARGUMENT, message);
-    if (TF_GetCode(status_) == TF_OK) return true;
-    TF_OpKernelContext_Failure(context_, status_);
-    return false;
-  }
-
- private:
-  TF_Tensor* keep(TF_Tensor* tensor) {
-    if (tensor != nullptr) tensors_.push_back(tensor);
-    return tensor;
-  }
-  TF_OpKernelContext* context_;
-  TF_Status* status_;
-  std::vector<TF_Tensor*> tensors_;
-};
-
-std::vector<int64_t> shapeOf(const TF_Tensor* tensor) {
-  std::vector<int64_t> shape(tensor == nullptr ? 0 : TF_NumDims(tensor));
-  for (size_t axis = 0; axis < shape.size(); axis++) shape[axis] = TF_Dim(tensor, static_cast<int>(axis));
-  return shape;
-}
-
-struct Options {
-  int32_t summands = 0, residuals = 0, outputs = 0, kept = 0, biases = 0;
-  unsigned char relu = 0;
-  float epsilon = 0, momentum = 0;
-};
-
-template <class T>
-constexpr TF_DataType typeOf() {
-  return sizeof(typename T::Stored) == 4 ? TF_FLOAT : TF_BFLOAT16;
-}
 
 template <class T>
 void batchNorm(void* options, TF_OpKernelContext* context) {
@@ -184,15 +123,25 @@ void convolutionFilterGrad(void*, TF_OpKernelContext* context) {
   else tiles::filterGradient({x[0], x[1], x[2], x[3], dy[3], of.a, of.b, dw});
 }
 
-// Reads the attributes that an op has.
-template <class Read>
-void* construct(TF_OpKernelConstruction* construction, const Read& read) {
-  auto* options = new Options;
-  TF_Status* status = TF_NewStatus();
-  read(*options, status);
-  if (TF_GetCode(status) != TF_OK) TF_OpKernelConstruction_Failure(construction, status);
-  TF_DeleteStatus(status);
-  return options;
+template <class T>
+void sgd(void* options, TF_OpKernelContext* context) {
+  const auto& o = *static_cast<Options*>(options);
+  Context call(context);
+  auto shape = shapeOf(call.input(0));
+  // Before the gradient is looked at, which would be a second use of its memory.
+  float* inPlace = typeOf<T>() == TF_FLOAT ? call.outputInPlace(1, 2, shape) : nullptr;
+  bool fits = shapeOf(call.input(1)) == shape && shapeOf(call.input(2)) == shape;
+  if (!call.check(fits, "velocity and gradient: expected the shape of weight")) return;
+  const float* rate = call.values<float>(3);
+  if (!call.check(rate != nullptr && shapeOf(call.input(3)).empty(), "rate: expected a scalar")) return;
+  SgdStep<T> step{1, o.momentum, o.decay, *rate, o.nesterov != 0};
+  for (int64_t side : shape) step.size *= side;
+  step.weight = call.values<float>(0);
+  step.velocity = call.values<float>(1);
+  step.gradient = call.values<typename T::Stored>(2);
+  step.nextWeight = call.output<float>(0, TF_FLOAT, shape);
+  step.nextVelocity = inPlace != nullptr ? inPlace : call.output<float>(1, TF_FLOAT, shape);
+  if (call.check(true, "")) sgdStep(step);
 }
 
 void* constructNorm(TF_OpKernelConstruction* from) {
@@ -221,40 +170,16 @@ void* constructConvolution(TF_OpKernelConstruction* from) {
   });
 }
 
+void* constructSgd(TF_OpKernelConstruction* from) {
+  return construct(from, [&](Options& o, TF_Status* status) {
+    TF_OpKernelConstruction_GetAttrFloat(from, "momentum", &o.momentum, status);
+    TF_OpKernelConstruction_GetAttrFloat(from, "decay", &o.decay, status);
+    TF_OpKernelConstruction_GetAttrBool(from, "nesterov", &o.nesterov, status);
+  });
+}
+
 void* constructPlain(TF_OpKernelConstruction* from) {
   return construct(from, [](Options&, TF_Status*) {});
-}
-
-void destroy(void* options) { delete static_cast<Options*>(options); }
-
-std::string problem;
-
-void note(TF_Status* status) {
-  if (TF_GetCode(status) != TF_OK && problem.empty()) problem = TF_Message(status);
-}
-
-void define(const char* name, std::initializer_list<const char*> attributes, std::initializer_list<const char*> inputs,
-            std::initializer_list<const char*> outputs) {
-  TF_Status* status = TF_NewStatus();
-  TF_OpDefinitionBuilder* builder = TF_NewOpDefinitionBuilder(name);
-  for (const char* attribute : attributes) TF_OpDefinitionBuilderAddAttr(builder, attribute);
-  for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(builder, input);
-  for (const char* output : outputs) TF_OpDefinitionBuilderAddOutput(builder, output);
-  TF_OpDefinitionBuilderSetShapeInferenceFunction(builder, &TF_ShapeInferenceContextSetUnknownShape);
-  TF_RegisterOpDefinition(builder, status);
-  note(status);
-  TF_DeleteStatus(status);
-}
-
-void implement(const char* name, TF_DataType type, void* (*create)(TF_OpKernelConstruction*),
-               void (*compute)(void*, TF_OpKernelContext*)) {
-  TF_Status* status = TF_NewStatus();
-  TF_KernelBuilder* builder = TF_NewKernelBuilder(name, "CPU", create, compute, destroy);
-  TF_KernelBuilder_TypeConstraint(builder, "T", type, status);
-  note(status);
-  TF_RegisterKernelBuilder(name, builder, status);
-  note(status);
-  TF_DeleteStatus(status);
 }
 
 void registerOps() {
@@ -273,6 +198,9 @@ void registerOps() {
          {"x: T", "filter: T", "bias: biases * T", "residual: residuals * T"}, {"y: T"});
   define("TailmixConv2DBackpropInput", {"T: {float}"}, {"filter: T", "dy: T"}, {"dx: T"});
   define("TailmixConv2DBackpropFilter", {"T: {float, bfloat16}"}, {"x: T", "dy: T"}, {"dfilter: float"});
+  define("TailmixSgd", {"T: {float, bfloat16}", "momentum: float", "decay: float", "nesterov: bool"},
+         {"weight: float", "velocity: float", "gradient: T", "rate: float"},
+         {"next_weight: float", "next_velocity: float"});
   implement("TailmixBatchNorm", TF_FLOAT, constructNorm, batchNorm<Float>);
   implement("TailmixBatchNorm", TF_BFLOAT16, constructNorm, batchNorm<Bfloat16>);
   implement("TailmixBatchNormGrad", TF_FLOAT, constructNormGrad, batchNormGrad<Float>);
@@ -282,6 +210,8 @@ void registerOps() {
   implement("TailmixConv2DBackpropFilter", TF_FLOAT, constructPlain, convolutionFilterGrad<Float>);
   if (tiles::available())
     implement("TailmixConv2DBackpropFilter", TF_BFLOAT16, constructPlain, convolutionFilterGrad<Bfloat16>);
+  implement("TailmixSgd", TF_FLOAT, constructSgd, sgd<Float>);
+  implement("TailmixSgd", TF_BFLOAT16, constructSgd, sgd<Bfloat16>);
 }
 
 }  // namespace
@@ -289,6 +219,6 @@ void registerOps() {
 extern "C" __attribute__((visibility("default"))) napi_value__* napi_register_module_v1(napi_env__* env,
                                                                                         napi_value__* exports) {
   static const bool registered = (registerOps(), true);
-  if (registered && !problem.empty()) napi_throw_error(env, nullptr, problem.c_str());
+  if (registered && !problem().empty()) napi_throw_error(env, nullptr, problem().c_str());
   return exports;
 }

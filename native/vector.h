@@ -8,14 +8,14 @@ constexpr int64_t LANES = 16;
 
 struct Float {
   using Stored = float;
-  static inline __m512 load(const float* from) { return _mm512_loadu_ps(from); }
+  static inline __m512 load(const float* from, __mmask16 mask = 0xffff) { return _mm512_maskz_loadu_ps(mask, from); }
   static inline void store(float* to, __m512 value) { _mm512_storeu_ps(to, value); }
 };
 
 struct Bfloat16 {
   using Stored = uint16_t;
-  static inline __m512 load(const uint16_t* from) {
-    __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  static inline __m512 load(const uint16_t* from, __mmask16 mask = 0xffff) {
+    __m256i half = _mm256_maskz_loadu_epi16(mask, from);
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
   }
   // NaN keeps its sign and becomes quiet, as the hardware's own conversion does.

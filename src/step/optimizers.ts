@@ -1,3 +1,4 @@
+import { sgdStep } from '../backend/kernels/index.ts';
 import type { OptimizerOptions } from '../config/schema.ts';
 import { tf } from '../tf.ts';
 import type { NamedTensors, SlotSpec, Update } from './types.ts';
@@ -18,14 +19,15 @@ function sgd({ momentum, nesterov, weightDecay }: Sgd): Update {
       const next: { weights: NamedTensors; slots: NamedTensors } = { weights: {}, slots: {} };
       for (const [name, gradient] of Object.entries(gradients)) {
         const weight = weights[name]!;
-        const decayed = weightDecay > 0 ? gradient.add(weight.mul(weightDecay)) : gradient;
-        let direction = decayed;
-        if (momentum > 0) {
-          const velocity = slots[slot(name)]!.mul(momentum).add(decayed);
-          next.slots[slot(name)] = velocity;
-          direction = nesterov ? decayed.add(velocity.mul(momentum)) : velocity;
+        const velocity = slots[slot(name)];
+        if (velocity === undefined) {
+          const decayed = weightDecay > 0 ? gradient.add(weight.mul(weightDecay)) : gradient;
+          next.weights[name] = weight.sub(decayed.mul(learningRate!));
+        } else {
+          const after = sgdStep(weight, velocity, gradient, learningRate!, { momentum, nesterov, weightDecay });
+          next.weights[name] = after.weight;
+          next.slots[slot(name)] = after.velocity;
         }
-        next.weights[name] = weight.sub(direction.mul(learningRate!));
       }
       return next;
     },

@@ -38,6 +38,7 @@ const norm = {
 } as const;
 const [x, c] = [float(2, 7, 6, 3), float(3)];
 const [x16, c16] = [float(2, 7, 6, 16), float(16)];
+const momentum = { ...T, momentum: norm.epsilon, decay: norm.epsilon, nesterov: norm.is_training };
 const count = (value: number): Attribute => ({ kind: 'int', value });
 const own = { ...T, residuals: count(0), epsilon: norm.epsilon, momentum: norm.epsilon };
 const ownGradient = { ...T, summands: count(1), outputs: count(0), kept: count(0) };
@@ -53,6 +54,7 @@ const cases: [op: string, attributes: Record<string, Attribute>, inputs: RuleInp
   ['TailmixConv2D', { ...T, biases: count(0), residuals: count(0) }, [x16, float(3, 3, 16, 32)], 1],
   ['TailmixConv2DBackpropInput', T, [float(3, 3, 16, 32), float(2, 7, 6, 32)], 1],
   ['TailmixConv2DBackpropFilter', T, [x16, float(2, 7, 6, 32)], 1],
+  ['TailmixSgd', momentum, [x, x, x, float()], 2],
   ['Relu', T, [x], 1],
   ['ReluGrad', T, [x, x], 1],
   ['MaxPoolGrad', pooling, [x, float(2, 3, 3, 3), float(2, 3, 3, 3)], 1],

@@ -1,6 +1,7 @@
 import type { tf } from '../../tf.ts';
 import { attribute, float, type NativeBackend } from './native-op.ts';
 import { supplyKernel } from './registry.ts';
+import type { SgdOptions } from './sgd.ts';
 
 /** Channels that the own ops take at a time. */
 export const LANES = 16;
@@ -100,5 +101,18 @@ export function supplyOwnOps(): void {
     'Conv2DBackpropFilter',
     ({ x, dy }, backend) => one(backend, 'TailmixConv2DBackpropFilter', [x!, dy!]),
     (attributes, { x }) => suitsOwnConvolution(x!.shape, attributes.filterShape, attributes),
+  );
+  supply<SgdOptions>('TailmixSgd', ({ weight, velocity, gradient, rate }, backend, options) =>
+    backend.executeMultipleOutputs(
+      'TailmixSgd',
+      [
+        float(backend, 'T'),
+        attribute(backend, 'momentum', 'FLOAT', options.momentum),
+        attribute(backend, 'decay', 'FLOAT', options.weightDecay),
+        attribute(backend, 'nesterov', 'BOOL', options.nesterov),
+      ],
+      [weight!, velocity!, gradient!, rate!],
+      2,
+    ),
   );
 }

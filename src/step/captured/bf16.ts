@@ -17,16 +17,16 @@ interface HalfRule {
   outputs: readonly number[];
   /**
    * When: `always` (it is where the time goes), `first` if its first cast input is in bfloat16 already, `all` if every
-   * one is. The last two take 4-dimensional activations only.
+   * one is; these two take 4-dimensional activations only. `as is`: widens the input itself, so that it needs no cast.
    */
-  when: 'always' | 'first' | 'all';
+  when: 'always' | 'first' | 'all' | 'as is';
   /** The result is a weight's gradient: back to float32 at once, so that sums and the update keep float32. */
   weight?: true;
 }
 
 /**
  * Ops that run in bfloat16: convolutions, and what lies between them. Loss, softmax, statistics of batch norm (its type
- * `U`), weights and update are not here and stay float32.
+ * `U`), weights and update stay float32; the own update takes gradients as convolutions give them.
  */
 const RULES: Readonly<Record<string, HalfRule>> = {
   Conv2D: { inputs: [0, 1], outputs: [0], when: 'always' },
@@ -52,6 +52,7 @@ const RULES: Readonly<Record<string, HalfRule>> = {
   MaxPoolGrad: { inputs: [0, 1, 2], outputs: [0], when: 'first' },
   AvgPool: { inputs: [0], outputs: [0], when: 'first' },
   AvgPoolGrad: { inputs: [1], outputs: [0], when: 'first' },
+  TailmixSgd: { inputs: [2], outputs: [], when: 'as is' },
 };
 
 /** Whether an op, with its attributes, runs in bfloat16 on this machine. */
@@ -123,10 +124,11 @@ function halfNode(
   const rule = RULES[node.op];
   const { T } = node.attributes;
   if (rule === undefined || T?.kind !== 'type' || T.value !== DT.float32) return undefined;
+  if (rule.when === 'as is' && !valueAt(node.inputs[rule.inputs[0]!]!).half) return undefined;
   const wanted = rule.when === 'all' ? rule.inputs : rule.inputs.slice(0, 1);
   const ready = wanted.every((input) => valueAt(node.inputs[input]!).activation);
   const spatial = node.outputs[0]!.shape.length === 4;
-  if (rule.when !== 'always' && !(ready && spatial)) return undefined;
+  if ((rule.when === 'first' || rule.when === 'all') && !(ready && spatial)) return undefined;
   return runnable(recording, node, rule, canRun);
 }
 

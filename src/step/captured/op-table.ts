@@ -43,6 +43,7 @@ TailmixBatchNormGrad summands*T,T,outputs*T,#,#,#,# T,summands,outputs,kept,relu
 TailmixConv2D T,T,biases*T,residuals*T T,biases,residuals,relu
 TailmixConv2DBackpropInput T,T T
 TailmixConv2DBackpropFilter T,T T
+TailmixSgd #,#,T,# T,momentum,decay,nesterov
 `;
 
 const parsed = new Map<string, OpEntry>();

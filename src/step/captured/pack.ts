@@ -52,6 +52,7 @@ const ELEMENTWISE = new Set([
   'Square',
   'SquaredDifference',
   'Sub',
+  'TailmixSgd',
 ]);
 
 /**
@@ -102,7 +103,7 @@ function formula(nodes: readonly RecordedNode[], from: Endpoint, seen: Map<strin
     if (sameShape(specOf(nodes, input), node.outputs[0]!)) return formula(nodes, input, seen);
     return isScalar(nodes, input) ? place(input) : 'other';
   });
-  return `${node.op}${JSON.stringify(node.attributes)}(${inputs})`;
+  return `${node.op}${JSON.stringify(node.attributes)}(${inputs}):${from.output}`;
 }
 
 const place = ({ node, output }: Endpoint): string => `${node}:${output}`;
@@ -170,7 +171,8 @@ function packRecording(recording: Recording, packs: readonly [string, Variable][
         node.op === first.op &&
         JSON.stringify(node.attributes) === JSON.stringify(first.attributes),
     );
-    if (!same) return undefined;
+    const { output } = arrays[0]!;
+    if (!same || arrays.some((from) => from.output !== output)) return undefined;
     const operands = first.inputs.map((_, position) => members.map((node) => (node as OpNode).inputs[position]!));
     const shared = (operand: readonly Endpoint[]): boolean =>
       isScalar(nodes, operand[0]!) && operand.every((from) => place(from) === place(operand[0]!));
@@ -180,7 +182,8 @@ function packRecording(recording: Recording, packs: readonly [string, Variable][
     );
     if (!fits) return undefined;
     const inputs = operands.map((operand) => (shared(operand) ? operand[0]! : flat(operand)));
-    return keep({ ...first, inputs, outputs: [{ shape: [total(arrays)], dtype: first.outputs[0]!.dtype }] });
+    const outputs = first.outputs.map(({ dtype }) => ({ shape: [total(arrays)], dtype }));
+    return { node: keep({ ...first, inputs, outputs }).node, output };
   }
 
   const total = (arrays: readonly Endpoint[]): number =>
