@@ -153,6 +153,11 @@ describe.skipIf(missing !== null)('transfer learning', () => {
     await expect(open(mobileNet({ side: 8 }), { features: 'pool' })).rejects.toThrowErrorMatchingInlineSnapshot(
       `[TailmixError: model: mobile expects 8×8×3; the run's images are 16×16×3. Choose data, or a size (data.imageSize), that fits.]`,
     );
+    // A node whose shape the file of a graph does not say.
+    const graph = { name: 'graph-model', path: await saveGraph(await temporaryFolder()), features: 'pool' };
+    await expect(open(mobileNet(), graph)).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[TailmixError: model: graph-model expects 8×8×3; the run's images are 16×16×3. Choose data, or a size (data.imageSize), that fits.]`,
+    );
     const ignored = await open(mobileNet({ regularizer: true }), { features: 'pool', regularizers: 'ignore' });
     expect(ignored.featureSize).toBe(12);
   });

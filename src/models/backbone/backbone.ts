@@ -34,16 +34,12 @@ export interface BackboneOptions extends Omit<ClassifierOptions, 'inputs' | 'cla
  */
 export function withClassifier(backbone: Backbone, { pixels, ...head }: BackboneOptions, task: ImageTask): Model {
   const { name, inputShape, features, stages } = backbone;
-  const { imageShape, classes } = task;
-  const show = (lengths: readonly (number | null)[]): string => lengths.map((length) => length ?? 'any').join('×');
-  if (inputShape.length !== 3 || inputShape.some((length, axis) => length !== null && length !== imageShape[axis])) {
-    throw backboneInput(name, show(imageShape), show(inputShape));
-  }
+  requireInput(name, inputShape, task);
   const size = features.shape.at(-1) ?? null;
   if (size === null || (features.shape.length !== 2 && features.shape.length !== 4)) {
     throw featuresShape(features.name, features.shape);
   }
-  const top = classifier({ ...head, inputs: size, classes });
+  const top = classifier({ ...head, inputs: size, classes: task.classes });
   return {
     name,
     weights: [...backbone.weights, ...top.weights],
@@ -60,6 +56,22 @@ export function withClassifier(backbone: Backbone, { pixels, ...head }: Backbone
       return { logits: top.apply(mixed, weights), features: mixed, statistics };
     },
   };
+}
+
+/**
+ * Whether a network takes the run's images.
+ *
+ * @throws {TailmixError} BACKBONE_INPUT.
+ */
+export function requireInput(
+  name: string,
+  inputShape: Backbone['inputShape'],
+  { imageShape }: Pick<ImageTask, 'imageShape'>,
+): void {
+  const show = (lengths: readonly (number | null)[]): string => lengths.map((length) => length ?? 'any').join('×');
+  if (inputShape.length !== 3 || inputShape.some((length, axis) => length !== null && length !== imageShape[axis])) {
+    throw backboneInput(name, show(imageShape), show(inputShape));
+  }
 }
 
 /** Normalised pixels in another range: `(x·std + mean)` is 0…1. */

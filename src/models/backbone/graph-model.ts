@@ -1,7 +1,7 @@
 import { messageOf } from '../../errors.ts';
 import { tf } from '../../tf.ts';
 import type { ImageTask, NamedTensors, WeightSpec } from '../types.ts';
-import type { Backbone } from './backbone.ts';
+import { type Backbone, requireInput } from './backbone.ts';
 import { featuresNeeded, featuresUnknown, graphDynamic } from './errors.ts';
 
 /** What tfjs-converter keeps of a graph; its types say `private`. */
@@ -16,6 +16,8 @@ interface GraphNode {
   inputParams: Record<string, { type: string; inputIndexStart: number; inputIndexEnd?: number }>;
 }
 
+const NAME = 'graph-model';
+
 /** Which part of a GraphModel is the backbone. */
 export interface GraphOptions {
   /** Output or node whose value are the features. Default: the only output. */
@@ -26,13 +28,15 @@ export interface GraphOptions {
  * A GraphModel of TensorFlow.js as a frozen extractor of features. Its float weights are statistics of the model, so that
  * the captured step holds them once; what decides shapes and axes stays with the graph.
  *
- * @throws {TailmixError} BACKBONE_FEATURES, BACKBONE_FEATURES_NEEDED, BACKBONE_GRAPH.
+ * @throws {TailmixError} BACKBONE_FEATURES, BACKBONE_FEATURES_NEEDED, BACKBONE_INPUT, BACKBONE_GRAPH.
  */
 export function graphBackbone(model: tf.GraphModel, { features: wanted }: GraphOptions, task: ImageTask): Backbone {
   const { executor } = model as unknown as { executor: Executor };
   const features = featuresOf(model, executor, wanted);
   const input = model.inputs[0]!;
-  const [, ...inputShape] = (input.shape ?? [null, null, null, null]).map((length) => (length! < 0 ? null : length));
+  const [, ...lengths] = (input.shape ?? [null, null, null, null]).map((length) => (length! < 0 ? null : length!));
+  const inputShape = model.inputs.length === 1 ? lengths : [];
+  requireInput(NAME, inputShape, task);
   const { weights, constants } = weightsOf(executor);
   const run = (images: tf.Tensor4D, values: NamedTensors): tf.Tensor => {
     const before = executor.weightMap;
@@ -49,8 +53,8 @@ export function graphBackbone(model: tf.GraphModel, { features: wanted }: GraphO
     }
   };
   return {
-    name: 'graph-model',
-    inputShape: model.inputs.length === 1 ? (inputShape as (number | null)[]) : [],
+    name: NAME,
+    inputShape,
     weights,
     stages: [],
     features: { name: features, shape: shapeOf(model, features) ?? tryShape(run, weights, task) },
