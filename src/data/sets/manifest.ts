@@ -150,12 +150,14 @@ async function readRows(path: string, names: readonly string[], onRow: OnRow): P
   const header = `a first line with ${names.join(', ')}`;
   let places: number[] | null = null;
   let width = 0;
-  await readSeparated(path, extension === '.csv' ? ',' : '\t', (line, fields) => {
+  const separator = extension === '.csv' ? ',' : '\t';
+  await readSeparated(path, separator, (line, fields) => {
     if (places === null) {
       width = fields.length;
       places = names.map((name) => fields.indexOf(name));
       const missing = names.filter((name) => !fields.includes(name));
-      if (missing.length > 0) throw manifestLacks(path, header, `one without ${missing.join(', ')}`);
+      if (missing.length > 0)
+        throw manifestLacks(path, header, `"${fields.join(separator)}", without ${missing.join(', ')}`);
       const twice = names.find((name) => fields.indexOf(name) !== fields.lastIndexOf(name));
       if (twice !== undefined) throw manifestLacks(path, header, `one with ${twice} twice`);
       return;
