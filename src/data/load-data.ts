@@ -1,5 +1,14 @@
-import type { Dataset, DatasetInput } from './dataset.ts';
-import { channelCount, classUnread, countsUnknown, datasetOptions, emptyClass, validationTooLarge } from './errors.ts';
+import { messageOf, TailmixError } from '../errors.ts';
+import { type Dataset, type DatasetInput, isDataset } from './dataset.ts';
+import {
+  channelCount,
+  classUnread,
+  countsUnknown,
+  datasetOptions,
+  datasetThrew,
+  emptyClass,
+  validationTooLarge,
+} from './errors.ts';
 import type { DataOptions } from './options.ts';
 import { fitLongTail, type Profile } from './profile.ts';
 import { packedRoot } from './root.ts';
@@ -14,7 +23,8 @@ import type { CountSummary, DataPlan, DatasetImages, ImageInfo, LoadedData, Read
  */
 export async function describeData(options: DataOptions): Promise<DataPlan> {
   const dataset = datasetOf(options);
-  const info = withStatistics(await dataset.describe(ownOptions(dataset, options)), options);
+  const own = ownOptions(dataset, options);
+  const info = withStatistics(await asked(options, 'describe', async () => dataset.describe(own)), options);
   const { fullCounts } = info;
   return { ...(hasCounts(fullCounts) ? plan(info, fullCounts, options) : planUnread(info, fullCounts, options)), info };
 }
@@ -33,7 +43,18 @@ export async function readImages(
   { cache = packedRoot(), fresh = false, onProgress = () => {} }: Partial<ReadContext> = {},
 ): Promise<DatasetImages> {
   const dataset = datasetOf(options);
-  return dataset.read(ownOptions(dataset, options), { cache, fresh, onProgress });
+  const own = ownOptions(dataset, options);
+  return asked(options, 'read', () => dataset.read(own, { cache, fresh, onProgress }));
+}
+
+/** What a data set answers; an error of a user's module names it. */
+async function asked<T>({ name }: DataOptions, call: 'describe' | 'read', answer: () => Promise<T>): Promise<T> {
+  try {
+    return await answer();
+  } catch (error) {
+    if (error instanceof TailmixError || !isDataset(name)) throw error;
+    throw datasetThrew(name.name, call, messageOf(error), error);
+  }
 }
 
 /** Files of both splits that were left out. */

@@ -77,6 +77,22 @@ test('a plan needs no files; its counts are the published ones', async () => {
   expect([info.fullCounts, profile, augment.length]).toEqual([Array(10).fill(6000), 'exp', 1]);
 });
 
+test('an error of its own names the data set', async () => {
+  const { load, root } = await setUp();
+  const message = async (...set: string[]) => {
+    const { data } = (await load(example, ...set)).options;
+    return messageOfError(() => loadData(data), root);
+  };
+  const missing = await message('data.options.folder=none');
+  await writeFile(join(root, 'fashion-mnist/t10k-labels-idx1-ubyte.gz'), Buffer.from([0, 0, 8, 1, 0, 0, 0, 9]));
+  expect([missing, await message()]).toMatchInlineSnapshot(`
+    [
+      "data set "fashion-mnist": expected its read to give both splits; it threw "ENOENT: no such file or directory, open '…/none/train-labels-idx1-ubyte.gz'". Check that its files are where it looks for them (data.root), or the module.",
+      "data set "fashion-mnist": expected its read to give both splits; it threw "…/fashion-mnist/t10k-labels-idx1-ubyte.gz: expected bytes of shape N; got 9.". Check that its files are where it looks for them (data.root), or the module.",
+    ]
+  `);
+});
+
 test('the hash of a run follows the file of the data set, not its path', async () => {
   const { load, root } = await setUp();
   const source = readFileSync(example, 'utf8');
