@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { open, readdir, readFile, truncate, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
@@ -152,12 +152,20 @@ describe('writePacked', () => {
 
   test('removes what a killed process left an hour ago, not what one is writing', async () => {
     const path = await written();
-    for (const name of ['old', 'new']) await (await open(`${path}.${name}.tmp`, 'w')).close();
-    await truncate(`${path}.old.tmp`, 100);
+    const folder = join(path, '..');
+    const [old, young, other, foreign] = [
+      `a.pack.${randomUUID()}.tmp`,
+      `a.pack.${randomUUID()}.tmp`,
+      `of-another-key.pack.${randomUUID()}.tmp`,
+      'notes.tmp',
+    ];
     const past = Date.now() / 1000 - 3700;
-    await utimes(`${path}.old.tmp`, past, past);
+    for (const name of [old, young, other, foreign]) {
+      await writeFile(join(folder, name), Buffer.alloc(100));
+      if (name !== young) await utimes(join(folder, name), past, past);
+    }
     await writePacked(path, { key: 'k', shape }, rows([0]));
-    expect((await readdir(join(path, '..'))).sort()).toEqual(['a.pack', 'a.pack.new.tmp']);
+    expect((await readdir(folder)).sort()).toEqual(['a.pack', young, foreign]);
   });
 
   test('that is killed leaves no file of the name, and what it wrote is never opened', async () => {

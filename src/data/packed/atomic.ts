@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** A temporary file that has not been written to for this long was left by a killed process. */
 const ABANDONED_MS = 60 * 60 * 1000;
+
+/** `<name>.<random UUID>.tmp`. */
+const TEMPORARY = /\.[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\.tmp$/;
 
 /**
  * Writes a file that is either whole or not there: into a temporary one in the same folder, synced, then renamed. The
@@ -12,7 +15,7 @@ const ABANDONED_MS = 60 * 60 * 1000;
 export async function writeAtomically(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   const folder = dirname(path);
   await mkdir(folder, { recursive: true });
-  await removeAbandoned(folder, basename(path));
+  await removeAbandoned(folder);
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     const file = await open(temporary, 'wx');
@@ -29,9 +32,10 @@ export async function writeAtomically(path: string, write: (file: FileHandle) =>
   }
 }
 
-async function removeAbandoned(folder: string, name: string): Promise<void> {
+/** Whatever file they were for: after a source has changed its packed file has another name. */
+async function removeAbandoned(folder: string): Promise<void> {
   for (const entry of await readdir(folder)) {
-    if (!entry.startsWith(`${name}.`) || !entry.endsWith('.tmp')) continue;
+    if (!TEMPORARY.test(entry)) continue;
     const path = join(folder, entry);
     const writtenAt = await stat(path).then(
       ({ mtimeMs }) => mtimeMs,
