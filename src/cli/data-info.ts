@@ -5,6 +5,7 @@ import { displayPath } from '../config/display.ts';
 import { type DataReport, type ImageName, inspectData } from '../data/inspect/inspect.ts';
 import { hasCounts } from '../data/load-data.ts';
 import { dataRoot } from '../data/root.ts';
+import type { Unreadable } from '../data/types.ts';
 import { describeGroups } from '../metrics/groups.ts';
 import { grouped } from '../report/format.ts';
 import { formatTail } from '../report/tail-table.ts';
@@ -153,12 +154,12 @@ function describeRead(
       'unreadable',
       unreadable.length === 0 ? 'none' : `${of(unreadable.length, train + test + unreadable.length)} of the files`,
     ),
-    ...listed(
-      unreadable.map(({ path, reason }) => displayPath(path) + reason.slice(path.length)),
-      'files',
-    ),
+    ...listed(unreadable.map(whyUnreadable), 'files'),
   ];
 }
+
+/** A file that was left out, and the reason, which begins with its path. */
+export const whyUnreadable = ({ path, reason }: Unreadable): string => displayPath(path) + reason.slice(path.length);
 
 function listed(entries: readonly string[], what: string): string[] {
   const more = entries.length - SHOWN;

@@ -1,14 +1,16 @@
 import { displayPath } from '../config/display.ts';
 import { isDataset } from '../data/dataset.ts';
-import { describeData, loadData } from '../data/load-data.ts';
+import { describeData, drawSubsets, readImages, unreadableOf } from '../data/load-data.ts';
 import { noSource } from '../data/prepare/errors.ts';
 import { type PreparedArchive, prepareSource } from '../data/prepare/prepare-source.ts';
 import { sources } from '../data/prepare/sources.ts';
 import { dataRoot } from '../data/root.ts';
 import { datasetName } from '../data/sets/registry.ts';
+import type { Unreadable } from '../data/types.ts';
 import { grouped } from '../report/format.ts';
 import type { ConfigFlags } from './context.ts';
 import { dataConfigOf } from './data-config.ts';
+import { whyUnreadable } from './data-info.ts';
 import { print, printJson, tell } from './output.ts';
 import { stageProgress } from './stage-progress.ts';
 
@@ -20,13 +22,14 @@ export interface DataPrepareOptions extends Pick<ConfigFlags, 'set' | 'dataRoot'
   mirror?: string[];
   withoutImages?: boolean;
   force?: boolean;
+  repack?: boolean;
   json?: boolean;
 }
 
 /** `tailmix data prepare`: fetches a data set, checks and unpacks it, and packs its images. */
 export async function dataPrepare(wanted: string, options: DataPrepareOptions): Promise<number> {
   const started = performance.now();
-  const { from, mirror = [], withoutImages = false, force = false, json = false, ...flags } = options;
+  const { from, mirror = [], withoutImages = false, force = false, repack = false, json = false, ...flags } = options;
   const { data } = await dataConfigOf(wanted, flags);
   const name = datasetName(data.name);
   const source = isDataset(data.name) ? undefined : sources[name];
@@ -46,7 +49,7 @@ export async function dataPrepare(wanted: string, options: DataPrepareOptions): 
     // The whole set, whatever tail the config cuts from it.
     const whole = { ...data, profile: 'none', validation: 0 } as const;
     progress.onStage(withoutImages ? 'reading the annotations' : 'reading the images');
-    const read = withoutImages ? await readCounts(whole) : await readImages(whole, force, progress);
+    const read = withoutImages ? await readCounts(whole) : await readAll(whole, force || repack, progress);
     progress.stop();
     const seconds = Math.round(performance.now() - started) / 1000;
     if (json) printJson({ name, root, archives, ...read, seconds });
@@ -62,20 +65,20 @@ interface Read {
   classes: number;
   train: number | null;
   test: number;
-  /** Unreadable files that were left out. */
-  skipped: readonly string[];
+  /** Files that were left out. */
+  unreadable: readonly Unreadable[];
 }
 
-type Data = Parameters<typeof loadData>[0];
+type Data = Parameters<typeof readImages>[0];
 
 /** Opens both splits, which decodes and packs class folders. */
-async function readImages(
+async function readAll(
   data: Data,
   fresh: boolean,
   { onStage, onImages }: ReturnType<typeof stageProgress>,
 ): Promise<Read> {
   let current = '';
-  const { info, train, test, skipped } = await loadData(data, {
+  const images = await readImages(data, {
     fresh,
     onProgress({ split, done, total }) {
       if (split !== current) onStage(`packing ${displayPath(split)}`);
@@ -83,21 +86,28 @@ async function readImages(
       onImages(done, total);
     },
   });
-  return { classes: info.classes.length, train: train.indices.length, test: test.indices.length, skipped };
+  const { info, train, test } = drawSubsets(images, data);
+  const counts = { classes: info.classes.length, train: train.indices.length, test: test.indices.length };
+  return { ...counts, unreadable: unreadableOf(images) };
 }
 
 async function readCounts(data: Data): Promise<Read> {
   const { info } = await describeData(data);
   const { fullCounts, classes, testCount } = info;
   const train = 'total' in fullCounts ? fullCounts.total : fullCounts.reduce((sum, n) => sum + n, 0);
-  return { classes: classes.length, train, test: testCount, skipped: [] };
+  return { classes: classes.length, train, test: testCount, unreadable: [] };
 }
 
-function describe(name: string, archives: readonly PreparedArchive[], { classes, train, test, skipped }: Read): void {
-  for (const { place, changed } of archives) print(`${displayPath(place)}  ${changed ? 'new' : 'was there'}`);
+function describe(
+  name: string,
+  archives: readonly PreparedArchive[],
+  { classes, train, test, unreadable }: Read,
+): void {
+  const places = archives.map(({ place, changed }) => `${displayPath(place)}  ${changed ? 'new' : 'was there'}`);
+  for (const line of new Set(places)) print(line);
   print(`${name}: ${classes} classes, ${grouped(train ?? 0)} training images, ${grouped(test)} test images`);
-  if (skipped.length > 0) {
-    print(`${skipped.length} unreadable files were left out:`);
-    for (const path of skipped) print(`  ${displayPath(path)}`);
+  if (unreadable.length > 0) {
+    print(`${unreadable.length} unreadable ${unreadable.length === 1 ? 'file was' : 'files were'} left out:`);
+    for (const file of unreadable) print(`  ${whyUnreadable(file)}`);
   }
 }

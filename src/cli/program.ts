@@ -197,7 +197,8 @@ function addData(program: Command, finish: Finish): void {
       ),
     )
     .option('--without-images', 'annotations alone (inat2018)')
-    .option('--force', 'again, in place of what is there')
+    .option('--force', 'fetch and pack again, in place of what is there')
+    .option('--repack', 'pack again what is there')
     .addOption(setOption())
     .addOption(dataRootOption())
     .addOption(jsonOption())

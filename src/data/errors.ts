@@ -109,6 +109,14 @@ export const datasetOptions = (
     `data.options: expected options of "${name}"; got ${path.length > 0 ? `${path.join('.')}: ` : ''}${message}. Correct data.options.`,
   );
 
+/** A data set of the user's that throws. */
+export const datasetThrew = (name: string, call: 'describe' | 'read', reason: string, cause: unknown): TailmixError =>
+  run(
+    'DATA_MODULE',
+    `data set "${name}": expected its ${call} to give ${call === 'read' ? 'both splits' : 'counts and shape'}; it threw "${reason}". Check that its files are where it looks for them (data.root), or the module.`,
+    cause,
+  );
+
 /** None of the layouts of a data set is under the root. */
 export const datasetMissing = (name: string, root: string, layouts: readonly string[]): TailmixError =>
   run(
@@ -136,7 +144,7 @@ export const manifestRow = (path: string, line: number, expected: string, got: s
 
 /** A manifest without a column, or without a split. */
 export const manifestLacks = (path: string, expected: string, got: string): TailmixError =>
-  run('DATA_MANIFEST', `${path}: expected ${expected}; got ${got}. Correct the file or data.options.`);
+  run('DATA_MANIFEST', `${path}: expected ${expected}; got ${brief(got)}. Correct the file or data.options.`);
 
 /** A file name that says no format of a manifest. */
 export const manifestFormat = (path: string): TailmixError =>

@@ -94,7 +94,7 @@ it('CIFAR-10 from a server that breaks off and stalls: told as it goes, continue
     classes: 10,
     train: 50_000,
     test: 10_000,
-    skipped: [],
+    unreadable: [],
   });
   expect(server.requests).toHaveLength(3);
 
@@ -144,6 +144,28 @@ describe('from a file', () => {
   });
 });
 
+it('CIFAR-10 in class folders is there already; it is packed again only when that is asked for', async () => {
+  const folder = await temporaryFolder();
+  const cache = await temporaryFolder();
+  const classes = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];
+  const each = (n: number) => Object.fromEntries(classes.map((name) => [name, n]));
+  const prepare = async (root: string, ...args: string[]) => {
+    vi.stubEnv('TAILMIX_CACHE', cache);
+    const { code, stdout, stderr } = await tailmix(folder, 'data', 'prepare', 'cifar10', '--data-root', root, ...args);
+    return { code, stdout, stages: stderr.split('\n').filter((line) => line.endsWith('…')) };
+  };
+  const packing = (at: string) => [`packing ${at}/train …`, `packing ${at}/test …`];
+  for (const at of ['top', 'named/cifar10']) {
+    await writeTree(join(folder, at), { train: each(2), test: each(1) }, [32, 32]);
+    const root = at.split('/')[0]!;
+    const stdout = `${root}  was there\ncifar10: 10 classes, 20 training images, 10 test images\n`;
+    expect(await prepare(root)).toEqual({ code: 0, stdout, stages: ['reading the images …', ...packing(at)] });
+    expect(await prepare(root)).toEqual({ code: 0, stdout, stages: ['reading the images …'] });
+    expect((await prepare(root, '--repack')).stages).toEqual(['reading the images …', ...packing(at)]);
+  }
+  expect(readdirSync(join(folder, 'top'))).toEqual(['test', 'train']);
+});
+
 it('a set without archives is read and packed; what is about archives is refused', async () => {
   const folder = await temporaryFolder();
   vi.stubEnv('TAILMIX_CACHE', await temporaryFolder());
@@ -176,8 +198,8 @@ it('a set without archives is read and packed; what is about archives is refused
       1 of 1 images
     ",
       "stdout": "image-folder: 2 classes, 5 training images, 1 test images
-    1 unreadable files were left out:
-      images/train/bee/x.png
+    1 unreadable file was left out:
+      images/train/bee/x.png: expected a readable image; got "something else than JPEG, PNG, WebP, TIFF, GIF or AVIF". Replace the file, or set data.onCorrupt to skip.
     ",
     }
   `);

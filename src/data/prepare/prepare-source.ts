@@ -50,10 +50,13 @@ export interface PreparedArchive {
  * @throws TailmixError with what is wrong and its cure
  */
 export async function prepareSource(source: DataSource, options: PrepareOptions): Promise<PreparedArchive[]> {
-  const { root, from, optional = true, onStage = () => {} } = options;
+  const { root, from, optional = true, force = false, onStage = () => {} } = options;
   const wanted = source.archives.filter((archive) => optional || !archive.optional);
   const given = from === undefined ? null : await findGiven(resolve(from), wanted);
   const archives = given === null ? wanted : [...given.keys()];
+  if (given === null && !force && liesElsewhere(source, root)) {
+    return wanted.map(({ file }) => ({ file, place: root, changed: false, origin: null }));
+  }
   const work = join(root, WORK);
   try {
     return await withLock(
@@ -80,6 +83,10 @@ export async function prepareSource(source: DataSource, options: PrepareOptions)
     throw rootUnusable(root, code ?? message, error);
   }
 }
+
+/** Whether nothing of the archives is in its place, but the set is under the root in another layout. */
+const liesElsewhere = ({ archives, elsewhere = [] }: DataSource, root: string): boolean =>
+  !archives.some(({ to }) => existsSync(join(root, to))) && elsewhere.some((path) => existsSync(join(root, path)));
 
 async function prepareArchive(
   archive: Archive,

@@ -32,6 +32,11 @@ export interface UnpackLimits {
 /** Where a data set is fetched from. */
 export interface DataSource {
   archives: readonly Archive[];
+  /**
+   * Paths under the root, as the reader looks for them, that only a user has put there: the set then lies in another layout than
+   * the archives', and is read as it lies. Default: none.
+   */
+  elsewhere?: readonly string[];
   /** Licence, and whose it is, in a line. */
   terms: string;
 }
@@ -51,7 +56,8 @@ export async function whatIsMissing(
     const found = await stat(place).catch(() => null);
     if (found === null) return { expected: inner === '' ? 'content' : inner, got: 'nothing of that name' };
     const isFolder = found.isDirectory();
-    const got = isFolder ? (await readdir(place)).length : found.size;
+    // Hidden files are put into folders by those who look at them.
+    const got = isFolder ? (await readdir(place)).filter((name) => !name.startsWith('.')).length : found.size;
     const unit = isFolder ? 'entries' : 'bytes';
     if (got !== size) return { expected: `${shown} with ${size} ${unit}`, got: `${got} ${unit}` };
   }

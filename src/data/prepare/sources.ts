@@ -9,6 +9,10 @@ const RECORDS = 10_000;
 /** CIFAR-10, binary version. */
 const cifar10: DataSource = {
   terms: 'CIFAR-10, Krizhevsky 2009; no licence is stated.',
+  elsewhere: ['data_batch_1.bin', 'cifar-10-batches-bin', 'train/airplane'].flatMap((path) => [
+    path,
+    `cifar10/${path}`,
+  ]),
   archives: [
     {
       file: 'cifar-10-binary.tar.gz',
@@ -31,6 +35,7 @@ const cifar10: DataSource = {
 /** CIFAR-100, binary version. */
 const cifar100: DataSource = {
   terms: 'CIFAR-100, Krizhevsky 2009; no licence is stated.',
+  elsewhere: ['train.bin', 'cifar-100-binary', 'cifar100/train.bin'],
   archives: [
     {
       file: 'cifar-100-binary.tar.gz',
@@ -50,6 +55,7 @@ const cinicClasses = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'f
 /** CINIC-10, from the University of Edinburgh's data share. */
 const cinic10: DataSource = {
   terms: 'CINIC-10, Darlow et al. 2018, CC BY 4.0, doi:10.7488/ds/2448.',
+  elsewhere: ['valid/airplane', 'CINIC-10/valid/airplane'],
   archives: [
     {
       file: 'CINIC-10.tar.gz',
@@ -91,6 +97,7 @@ const annotations = { limits: { bytes: 2 ** 29, entries: 4 }, holds: {} };
 /** iNaturalist 2018: annotations of training and validation, and their images in one archive of 120 GB. */
 const inat2018: DataSource = {
   terms: 'iNaturalist 2018, for non-commercial research and education; images belong to their photographers.',
+  elsewhere: ['train2018.json'],
   archives: [
     inatArchive('train2018.json.tar.gz', 'bfa29d89d629cbf04d826a720c0a68b0', 'train2018.json', annotations),
     inatArchive('val2018.json.tar.gz', 'f2ed8bfe3e9901cdefceb4e53cd3775d', 'val2018.json', annotations),

@@ -67,17 +67,17 @@ export const cifar10 = defineDataset({
 
 const layouts = ['cifar-10-batches-bin/data_batch_1.bin', 'train/<class>/<image>'];
 
-/** Looks in the root and in `cifar10/` below it. */
+/** Looks in the root and in `cifar10/` below it; class folders at the root may be those of another set. */
 function find(root: string): Place | null {
-  for (const base of [root, join(root, 'cifar10')]) {
-    for (const folder of [base, join(base, 'cifar-10-batches-bin')]) {
-      if (existsSync(join(folder, trainFiles[0]!))) return { kind: 'binary', folder };
-    }
-    if (!folderExists(join(base, 'train'))) continue;
-    const list = (split: string): ClassFolders => listClassFolders(join(base, split), { classes: info.classes });
-    return { kind: 'folders', train: list('train'), test: list('test') };
-  }
-  return null;
+  const bases = [root, join(root, 'cifar10')];
+  const binary = bases
+    .flatMap((base) => [base, join(base, 'cifar-10-batches-bin')])
+    .find((folder) => existsSync(join(folder, trainFiles[0]!)));
+  if (binary !== undefined) return { kind: 'binary', folder: binary };
+  const base = bases.find((folder) => folderExists(join(folder, 'train')));
+  if (base === undefined) return null;
+  const list = (split: string): ClassFolders => listClassFolders(join(base, split), { classes: info.classes });
+  return { kind: 'folders', train: list('train'), test: list('test') };
 }
 
 async function readClassNames(folder: string): Promise<readonly string[]> {

@@ -48,6 +48,30 @@ describe('from a server', () => {
     expect(readdirSync(root)).toEqual(['set']);
   });
 
+  test('in another layout it is there too, unless it is to be replaced', async () => {
+    const root = await temporaryFolder();
+    const server = await serve((request, response) => sendRange(request, response, bytes));
+    const { source, bytes } = await smallSet(server.base);
+    const known = { ...source, elsewhere: ['all.bin'] };
+    writeFileSync(join(root, 'all.bin'), 'own');
+    const file = 'set.tar.gz';
+    expect(await prepareSource(known, { root })).toEqual([{ file, place: root, changed: false, origin: null }]);
+    expect([server.requests.length, treeOf(root)]).toEqual([0, { 'all.bin': expect.any(String) }]);
+    const [replaced] = await prepareSource(known, { root, force: true });
+    expect(replaced).toMatchObject({ place: join(root, 'set/set-1'), changed: true });
+  });
+
+  test('hidden files beside it do not count', async () => {
+    const root = await temporaryFolder();
+    const from = join(root, 'set.tar.gz');
+    const { source, bytes } = await smallSet('http://127.0.0.1/');
+    writeFileSync(from, bytes);
+    const whole = { ...source, archives: [{ ...source.archives[0]!, holds: { '': 3 } }] };
+    await prepareSource(whole, { root, from });
+    writeFileSync(join(root, 'set/set-1/.DS_Store'), '');
+    expect(await prepareSource(whole, { root, from })).toMatchObject([{ changed: false }]);
+  });
+
   test('what is there and not whole is neither used nor lost', async () => {
     const { root, server, source } = await wellServed();
     mkdirSync(join(root, 'set/set-1'), { recursive: true });
