@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { splitRefused } from './errors.ts';
 import type { DataOptions, ProfileName } from './options.ts';
 import type { TransformOptions } from './transforms/options.ts';
 import type { DatasetImages, DatasetInfo, ReadContext, Split } from './types.ts';
@@ -46,8 +47,12 @@ export function defineDataset<Options extends z.ZodObject>(definition: DatasetDe
  *
  * @param labels - `[N]`, class of each image
  * @param pixels - `[N, height, width, channels]`; copied
+ * @throws {TailmixError} DATA_MODULE for what is no whole number, or no bytes
  */
 export function splitInMemory(name: Split['name'], labels: ArrayLike<number>, pixels: Uint8Array): Split {
+  const odd = Array.prototype.findIndex.call(labels, (label) => !Number.isInteger(label));
+  if (odd >= 0) throw splitRefused(name, 'labels that are whole numbers', `${labels[odd]} for image ${odd}`);
+  if (pixels.BYTES_PER_ELEMENT !== 1) throw splitRefused(name, 'pixels as a Uint8Array', pixels.constructor.name);
   const bytes = new SharedArrayBuffer(pixels.length);
   new Uint8Array(bytes).set(pixels);
   return { name, labels: Int32Array.from(labels), pixels: { kind: 'memory', bytes } };

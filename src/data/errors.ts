@@ -117,6 +117,14 @@ export const datasetThrew = (name: string, call: 'describe' | 'read', reason: st
     cause,
   );
 
+/** A data set of the user's that gives what no run can use. */
+export const datasetGave = (name: string, call: 'describe' | 'read', expected: string, got: string): TailmixError =>
+  run('DATA_MODULE', `data set "${name}": expected its ${call} to give ${expected}; got ${got}. Correct the module.`);
+
+/** What is no split of images. */
+export const splitRefused = (split: string, expected: string, got: string): TailmixError =>
+  run('DATA_MODULE', `splitInMemory('${split}', …): expected ${expected}; got ${got}. Correct the data set.`);
+
 /** None of the layouts of a data set is under the root. */
 export const datasetMissing = (name: string, root: string, layouts: readonly string[]): TailmixError =>
   run(

@@ -1,4 +1,5 @@
 import { messageOf, TailmixError } from '../errors.ts';
+import { checkImages, checkInfo } from './check-dataset.ts';
 import { type Dataset, type DatasetInput, isDataset } from './dataset.ts';
 import {
   channelCount,
@@ -24,7 +25,7 @@ import type { CountSummary, DataPlan, DatasetImages, ImageInfo, LoadedData, Read
 export async function describeData(options: DataOptions): Promise<DataPlan> {
   const dataset = datasetOf(options);
   const own = ownOptions(dataset, options);
-  const info = withStatistics(await asked(options, 'describe', async () => dataset.describe(own)), options);
+  const info = withStatistics(await asked(options, 'describe', async () => dataset.describe(own), checkInfo), options);
   const { fullCounts } = info;
   return { ...(hasCounts(fullCounts) ? plan(info, fullCounts, options) : planUnread(info, fullCounts, options)), info };
 }
@@ -44,17 +45,22 @@ export async function readImages(
 ): Promise<DatasetImages> {
   const dataset = datasetOf(options);
   const own = ownOptions(dataset, options);
-  return asked(options, 'read', () => dataset.read(own, { cache, fresh, onProgress }));
+  return asked(options, 'read', () => dataset.read(own, { cache, fresh, onProgress }), checkImages);
 }
 
-/** What a data set answers; an error of a user's module names it. */
-async function asked<T>({ name }: DataOptions, call: 'describe' | 'read', answer: () => Promise<T>): Promise<T> {
-  try {
-    return await answer();
-  } catch (error) {
-    if (error instanceof TailmixError || !isDataset(name)) throw error;
-    throw datasetThrew(name.name, call, messageOf(error), error);
-  }
+/** What a data set answers; that of a user's module is checked, and its errors name it. */
+async function asked<T>(
+  { name }: DataOptions,
+  call: 'describe' | 'read',
+  answer: () => Promise<T>,
+  check: (name: string, found: T) => void | Promise<void>,
+): Promise<T> {
+  if (!isDataset(name)) return answer();
+  const found = await answer().catch((error: unknown) => {
+    throw error instanceof TailmixError ? error : datasetThrew(name.name, call, messageOf(error), error);
+  });
+  await check(name.name, found);
+  return found;
 }
 
 /** Files of both splits that were left out. */
