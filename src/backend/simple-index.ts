@@ -1,5 +1,6 @@
+import { text } from 'node:stream/consumers';
 import type { RemoteFile } from '../download/download.ts';
-import { authorized } from '../download/request.ts';
+import { authorized, get, isOk } from '../download/request.ts';
 import { indexAnswered } from './errors.ts';
 
 /** A file that a package index offers. */
@@ -13,7 +14,7 @@ const ACCEPT = 'application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple
  * Files of one project in a simple index, in JSON (PEP 691) or HTML (PEP 503).
  *
  * @param index base URL; may hold `user:password@`
- * @throws TailmixError `INDEX_ANSWERED` if the answer is not 200; the error of `fetch` if there is no answer
+ * @throws TailmixError `INDEX_ANSWERED` if the answer is not 200; the error of the network if there is no answer
  */
 export async function listProject(index: string, project: string): Promise<IndexFile[]> {
   const normalized = project.toLowerCase().replace(/[-_.]+/g, '-');
@@ -23,11 +24,12 @@ export async function listProject(index: string, project: string): Promise<Index
 /** Files that one page of links offers (a project's page, or a `find-links` page). */
 export async function listPage(page: string): Promise<IndexFile[]> {
   const { url, headers } = authorized(page);
-  const response = await fetch(url, { headers: { ...headers, accept: ACCEPT }, signal: AbortSignal.timeout(60_000) });
-  if (!response.ok) throw indexAnswered(response.status);
-  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
-  const files = isJson ? fromJson(await response.json()) : fromHtml(await response.text());
-  return files.map((file) => ({ ...file, url: withCredentials(new URL(file.url, response.url || url), page) }));
+  const response = await get(url, { ...headers, accept: ACCEPT }, AbortSignal.timeout(60_000));
+  const body = await text(response);
+  if (!isOk(response)) throw indexAnswered(response.statusCode!);
+  const isJson = response.headers['content-type']?.includes('json') ?? false;
+  const files = isJson ? fromJson(JSON.parse(body)) : fromHtml(body);
+  return files.map((file) => ({ ...file, url: withCredentials(new URL(file.url, response.responseUrl), page) }));
 }
 
 /** Files on the index's own host are fetched with the index's credentials. */

@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, TailmixError } from '../errors.ts';
 import { allMirrorsFailed, downloadBroke, downloadRefused, wrongChecksum, wrongLength } from './errors.ts';
 import { readOrigin, type Validator, validatorOf, writeOrigin } from './origin.ts';
-import { authorized, networkReason } from './request.ts';
+import { type Answer, authorized, get, isOk, networkReason } from './request.ts';
 
 /** Bytes so far, and in all if known. */
 export type OnBytes = (received: number, total: number | null) => void;
@@ -156,22 +155,23 @@ async function receive(
   try {
     const { url } = authorized(file.url);
     const response = await request(file, start, await readOrigin(part, url), silence.signal);
-    const from = response.status === 206 ? start : 0;
-    const position = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '');
-    if (response.status === 416 || (from > 0 && Number(position?.[1]) !== from)) {
+    const from = response.statusCode === 206 ? start : 0;
+    const position = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers['content-range'] ?? '');
+    if (response.statusCode === 416 || (from > 0 && Number(position?.[1]) !== from)) {
+      response.destroy();
       await discard(part);
       throw new Error('the server cannot continue the download');
     }
-    const stated = from > 0 ? Number(position?.[2]) : Number(response.headers.get('content-length') ?? Number.NaN);
+    const stated = from > 0 ? Number(position?.[2]) : Number(response.headers['content-length'] ?? Number.NaN);
     if (file.size !== null && Number.isFinite(stated) && stated !== file.size) {
-      await response.body?.cancel();
+      response.destroy();
       throw wrongLength(url, file.size, stated);
     }
     const total = file.size ?? (Number.isFinite(stated) ? stated : null);
     if (from === 0) await writeOrigin(part, { url, validator: validatorOf(response.headers) });
     let received = from;
     await pipeline(
-      Readable.fromWeb(response.body!),
+      response,
       async function* count(chunks: AsyncIterable<Buffer>) {
         for await (const chunk of chunks) {
           clearTimeout(timer);
@@ -197,14 +197,15 @@ async function request(
   start: number,
   validator: Validator | null,
   signal: AbortSignal,
-): Promise<Response> {
+): Promise<Answer> {
   const { url, headers } = authorized(file.url);
   const range = start > 0 ? { range: `bytes=${start}-`, ...(validator && { 'if-range': validator }) } : {};
-  const response = await fetch(url, { headers: { ...headers, ...range, 'accept-encoding': 'identity' }, signal });
-  if (response.ok || response.status === 416) return response;
-  await response.body?.cancel();
-  if (response.status >= 500 || response.status === 429) throw new Error(`the server answered ${response.status}`);
-  throw downloadRefused(url, response.status);
+  const response = await get(url, { ...headers, ...range, 'accept-encoding': 'identity' }, signal);
+  const status = response.statusCode!;
+  if (isOk(response) || status === 416) return response;
+  response.destroy();
+  if (status >= 500 || status === 429) throw new Error(`the server answered ${status}`);
+  throw downloadRefused(url, status);
 }
 
 async function sizeOf(path: string): Promise<number> {

@@ -1,4 +1,5 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
+import type { IncomingHttpHeaders } from 'node:http';
 
 /** What a server calls the version of a file: a strong ETag, else the time of its last change. */
 export type Validator = string;
@@ -28,8 +29,6 @@ export async function writeOrigin(part: string, origin: Origin | null): Promise<
 }
 
 /** What `If-Range` may hold (RFC 9110, 13.1.5): a weak ETag never. */
-export function validatorOf(headers: Headers): Validator | null {
-  const tag = headers.get('etag');
-  if (tag?.startsWith('"')) return tag;
-  return headers.get('last-modified');
+export function validatorOf({ etag, 'last-modified': changed }: IncomingHttpHeaders): Validator | null {
+  return etag?.startsWith('"') ? etag : (changed ?? null);
 }

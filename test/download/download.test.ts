@@ -1,7 +1,13 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
+// As the commands do, for MLflow; its dispatcher is then that of `fetch` too.
+import 'undici';
 import { download } from '../../src/download/download.ts';
 import { messageOfError } from '../support/message.ts';
 import { breakOff, rangeStart, sendRange, serve } from '../support/server.ts';
@@ -35,6 +41,23 @@ test('a connection that breaks off is continued where it stopped', async () => {
   expect(readFileSync(target).equals(content)).toBe(true);
 });
 
+test.each([2 ** 17, 2 ** 21])(
+  'a server that ends connections while the body waits to be written: %i bytes',
+  async (length) => {
+    // As HTTP/1.0 servers do, and proxies that give up. In a process of its own, so that it does not wait for this one.
+    const script = fileURLToPath(new URL('./fixtures/closing-server.mjs', import.meta.url));
+    const server = spawn(process.execPath, [script, String(length)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => void server.kill());
+    const [port] = await once(server.stdout, 'data');
+    const content = Buffer.alloc(length, 'a');
+    const hash = { algorithm: 'md5', digest: createHash('md5').update(content).digest('hex') };
+    const target = join(await temporaryFolder(), 'x.whl');
+    const file = described(`http://127.0.0.1:${Number(String(port))}/`, { size: length, hash });
+    await download(file, target, undefined, { ...impatient, silenceMs: 5000 });
+    expect(readFileSync(target).equals(content)).toBe(true);
+  },
+);
+
 test('a later call continues what an earlier one left', async () => {
   let broken = true;
   const { base, requests } = await serve((request, response) => {
@@ -48,7 +71,7 @@ test('a later call continues what an earlier one left', async () => {
   expect(
     await messageOfError(() => download(described(base), target, undefined, impatient), base),
   ).toMatchInlineSnapshot(
-    `"the download of …x.whl broke off (other side closed); run it again to continue where it stopped"`,
+    `"the download of …x.whl broke off (the server closed the connection); run it again to continue where it stopped"`,
   );
   expect(existsSync(target)).toBe(false);
   const arrived = statSync(`${target}.${digest.slice(0, 8)}.part`).size;

@@ -74,7 +74,7 @@ describe('mirrors', () => {
     expect(message.replaceAll(silent.base, '…')).toMatchInlineSnapshot(`
       "x.whl: no mirror gave it.
         …a answered 403
-        the download of …b broke off (other side closed); run it again to continue where it stopped"
+        the download of …b broke off (the server closed the connection); run it again to continue where it stopped"
     `);
   });
 });

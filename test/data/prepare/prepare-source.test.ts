@@ -112,7 +112,7 @@ describe('from a server', () => {
     const message = await messageOfError(() => prepareSource(source, options), base);
     expect(message.replaceAll(missing.base, '…')).toMatchInlineSnapshot(`
       "set.tar.gz: no mirror gave it.
-        the download of …mirror/set.tar.gz broke off (other side closed); run it again to continue where it stopped
+        the download of …mirror/set.tar.gz broke off (the server closed the connection); run it again to continue where it stopped
         …published/set.tar.gz answered 404
       Run it again to go on, or fetch set.tar.gz in another way and give it with --from."
     `);
