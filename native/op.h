@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "lasting.h"
 #include "tensorflow.h"
 
 // Inputs, outputs and failure of one call.
@@ -33,11 +34,17 @@ class Context {
         keep(TF_AllocateOutput(context_, index, type, shape.data(), static_cast<int>(shape.size()), bytes, status_));
     return tensor == nullptr ? nullptr : static_cast<Value*>(TF_TensorData(tensor));
   }
-  // An output of float32 in the memory of input `from`, if nothing else needs that and it fits.
-  float* outputInPlace(int index, int from, const std::vector<int64_t>& shape) {
-    TF_Tensor* tensor = keep(TF_ForwardInputOrAllocateOutput(context_, &from, 1, index, shape.data(),
-                                                             static_cast<int>(shape.size()), nullptr, status_));
-    return tensor == nullptr ? nullptr : static_cast<float*>(TF_TensorData(tensor));
+  // An output of float32 that outlives the step.
+  float* lastingOutput(int index, const std::vector<int64_t>& shape) {
+    size_t bytes = sizeof(float);
+    for (int64_t side : shape) bytes *= side;
+    void* values = bytes < Lasting::LARGE ? nullptr : Lasting::get().take(bytes);
+    if (values == nullptr) return output<float>(index, TF_FLOAT, shape);
+    TF_SetOutput(context_, index,
+                 keep(TF_NewTensor(TF_FLOAT, shape.data(), static_cast<int>(shape.size()), values, bytes,
+                                   Lasting::giveBack, nullptr)),
+                 status_);
+    return static_cast<float*>(values);
   }
   // False, with the call failed, if anything has gone wrong so far or `right` is false.
   bool check(bool right, const char* message) {

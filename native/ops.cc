@@ -5,7 +5,8 @@
 //   TailmixConv2D                3×3 convolution, stride 1, zeros around; with bias, residual and ReLU where asked for
 //   TailmixConv2DBackpropInput   its gradients
 //   TailmixConv2DBackpropFilter  (the filter's also of bfloat16, where there is AMX)
-//   TailmixSgd                   a weight's update: momentum and weight decay
+//   TailmixSgd                   a weight's update: momentum and weight decay; what it gives outlives the step
+//   TailmixLastingCopy           a copy that does so too
 //
 // Link against libtensorflow_framework.
 #include <tuple>
@@ -123,13 +124,22 @@ void convolutionFilterGrad(void*, TF_OpKernelContext* context) {
   else tiles::filterGradient({x[0], x[1], x[2], x[3], dy[3], of.a, of.b, dw});
 }
 
+void lastingCopy(void*, TF_OpKernelContext* context) {
+  Context call(context);
+  auto shape = shapeOf(call.input(0));
+  const float* x = call.values<float>(0);
+  float* y = call.lastingOutput(0, shape);
+  if (!call.check(true, "")) return;
+  size_t count = 1;
+  for (int64_t side : shape) count *= side;
+  std::copy(x, x + count, y);
+}
+
 template <class T>
 void sgd(void* options, TF_OpKernelContext* context) {
   const auto& o = *static_cast<Options*>(options);
   Context call(context);
   auto shape = shapeOf(call.input(0));
-  // Before the gradient is looked at, which would be a second use of its memory.
-  float* inPlace = typeOf<T>() == TF_FLOAT ? call.outputInPlace(1, 2, shape) : nullptr;
   bool fits = shapeOf(call.input(1)) == shape && shapeOf(call.input(2)) == shape;
   if (!call.check(fits, "velocity and gradient: expected the shape of weight")) return;
   const float* rate = call.values<float>(3);
@@ -139,8 +149,8 @@ void sgd(void* options, TF_OpKernelContext* context) {
   step.weight = call.values<float>(0);
   step.velocity = call.values<float>(1);
   step.gradient = call.values<typename T::Stored>(2);
-  step.nextWeight = call.output<float>(0, TF_FLOAT, shape);
-  step.nextVelocity = inPlace != nullptr ? inPlace : call.output<float>(1, TF_FLOAT, shape);
+  step.nextWeight = call.lastingOutput(0, shape);
+  step.nextVelocity = call.lastingOutput(1, shape);
   if (call.check(true, "")) sgdStep(step);
 }
 
@@ -198,6 +208,7 @@ void registerOps() {
          {"x: T", "filter: T", "bias: biases * T", "residual: residuals * T"}, {"y: T"});
   define("TailmixConv2DBackpropInput", {"T: {float}"}, {"filter: T", "dy: T"}, {"dx: T"});
   define("TailmixConv2DBackpropFilter", {"T: {float, bfloat16}"}, {"x: T", "dy: T"}, {"dfilter: float"});
+  define("TailmixLastingCopy", {"T: {float}"}, {"x: T"}, {"y: T"});
   define("TailmixSgd", {"T: {float, bfloat16}", "momentum: float", "decay: float", "nesterov: bool"},
          {"weight: float", "velocity: float", "gradient: T", "rate: float"},
          {"next_weight: float", "next_velocity: float"});
@@ -210,6 +221,7 @@ void registerOps() {
   implement("TailmixConv2DBackpropFilter", TF_FLOAT, constructPlain, convolutionFilterGrad<Float>);
   if (tiles::available())
     implement("TailmixConv2DBackpropFilter", TF_BFLOAT16, constructPlain, convolutionFilterGrad<Bfloat16>);
+  implement("TailmixLastingCopy", TF_FLOAT, constructPlain, lastingCopy);
   implement("TailmixSgd", TF_FLOAT, constructSgd, sgd<Float>);
   implement("TailmixSgd", TF_BFLOAT16, constructSgd, sgd<Bfloat16>);
 }

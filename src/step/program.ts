@@ -50,20 +50,20 @@ export function createStepProgram(
       .map(({ name }) => name),
   );
   const definition = defineStep(model, hooks, options.optimizer, trained);
-  const weights = Object.fromEntries(
-    model.weights.map(({ name, shape, initial }) => [
-      name,
-      { shape, values: options.initial?.[name]?.slice() ?? initial(randomStream(options.seed, 'init', name)) },
-    ]),
+  const weights = stateOf(
+    model.weights,
+    ({ name, initial }) => options.initial?.[name]?.slice() ?? initial(randomStream(options.seed, 'init', name)),
   );
-  const initialValues = Object.fromEntries(Object.entries(weights).map(([name, { values }]) => [name, values]));
-  const slots = Object.fromEntries(
-    definition.update
-      .slots(
-        model.weights.filter(({ name }) => trained.has(name)),
-        model.weights,
-      )
-      .map(({ name, shape, initial }) => [name, { shape, values: initial(initialValues) }]),
+  const initialWeights = Object.defineProperties(
+    {},
+    mapValues(weights, (weight) => ({ enumerable: true, get: () => weight.values })),
+  );
+  const slots = stateOf(
+    definition.update.slots(
+      model.weights.filter(({ name }) => trained.has(name)),
+      model.weights,
+    ),
+    ({ initial }) => initial(initialWeights),
   );
   const split = (state: NamedTensors): { weights: NamedTensors; slots: NamedTensors } => ({
     weights: pick(state, Object.keys(weights)),
@@ -125,6 +125,26 @@ export function createStepProgram(
     signatures: [...trainSignatures, predictSignature],
   };
 }
+
+/** Initial values are computed at each access: nothing keeps them in memory. */
+const stateOf = <Spec extends { name: string; shape: readonly number[] }>(
+  specs: readonly Spec[],
+  initial: (spec: Spec) => Float32Array,
+): StepProgram['state'] =>
+  Object.fromEntries(
+    specs.map((spec) => {
+      const { name, shape } = spec;
+      return [
+        name,
+        {
+          shape,
+          get values() {
+            return initial(spec);
+          },
+        },
+      ];
+    }),
+  );
 
 /** Runs the `build…` hooks over core's own functions. */
 function defineStep(

@@ -99,7 +99,7 @@ export interface Signature {
 /** Everything an engine needs: functions, the state they share, and the signatures foreseen. */
 export interface StepProgram {
   functions: Readonly<Record<string, StepFunction>>;
-  /** Initial state by name. */
+  /** Initial state by name; `values` may be computed at each access, so that nothing keeps them. */
   state: Readonly<Record<string, { shape: readonly number[]; values: Float32Array }>>;
   /** Known before step 1, so that an engine may prepare them together. */
   signatures: readonly Signature[];

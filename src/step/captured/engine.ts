@@ -13,7 +13,7 @@ import { signatureKey } from './key.ts';
 import { packState } from './pack.ts';
 import { savedModelBytes } from './proto.ts';
 import { dropUnused, mergeEqual } from './prune.ts';
-import type { OpNode, Recording } from './recording.ts';
+import { DT, type OpNode, type Recording, type TensorSpec } from './recording.ts';
 import { type Feed, type Fetched, openSession, type Session } from './session.ts';
 import { createShapeInference } from './shapes.ts';
 import { toStandardConvolutions } from './standard-convolutions.ts';
@@ -112,6 +112,12 @@ export function createCapturedEngine(
     return runs;
   };
 
+  function hasLastingCopy(): boolean {
+    const spec: TensorSpec = { shape: [1], dtype: DT.float32 };
+    const attributes = { T: { kind: 'type', value: DT.float32 } } as const;
+    return canRun({ kind: 'op', op: 'TailmixLastingCopy', attributes, inputs: [], outputs: [spec] }, [spec]);
+  }
+
   function load(): Loaded {
     const list = [...parts.values()];
     const packed = packState(
@@ -119,7 +125,7 @@ export function createCapturedEngine(
       program.state,
     );
     const calls = list.map(({ signature }, index) => ({ signature, recording: packed.recordings[index]! }));
-    const graph = buildGraph(calls, packed.variables);
+    const graph = buildGraph(calls, packed.variables, hasLastingCopy() ? 'TailmixLastingCopy' : 'DeepCopy');
     const session = openSession(
       binding!,
       savedModelBytes(
@@ -173,7 +179,7 @@ export function createCapturedEngine(
   function write(values: Readonly<Record<string, Float32Array>>): void {
     const { access } = live();
     for (const [name, array] of Object.entries(values)) checkState(program.state, name, array);
-    writeState(access, values);
+    writeState(access, Object.keys(values), (name) => values[name]!);
   }
 
   function extend(signature: Signature): void {
@@ -199,7 +205,11 @@ export function createCapturedEngine(
     for (const signature of program.signatures) record(signature);
     loaded = load();
     try {
-      write(Object.fromEntries(Object.entries(program.state).map(([name, { values }]) => [name, values])));
+      writeState(loaded.access, Object.keys(program.state), (name) => {
+        const { values } = program.state[name]!;
+        checkState(program.state, name, values);
+        return values;
+      });
     } catch (error) {
       loaded.session.dispose();
       throw error;

@@ -36,8 +36,11 @@ export interface Graph {
   groups: readonly StateGroup[];
 }
 
-/** The session keeps a compiled graph per set of fetches, so state moves in fixed groups. */
-const GROUP_SIZE = 1024;
+/**
+ * The session keeps a compiled graph per set of fetches, so state moves in fixed groups: of so many elements at most, for
+ * what moves is in memory twice.
+ */
+const GROUP_SIZE = 4 * 2 ** 20;
 
 type State = Readonly<Record<string, { shape: readonly number[] }>>;
 
@@ -69,23 +72,50 @@ function changesResults(node: RecordedNode): boolean {
 const FLOAT: Attribute = { kind: 'type', value: DT.float32 };
 const DTYPE_FLOAT = { dtype: FLOAT };
 
-/** Joins recordings into one graph over shared variables, given by name. */
-export function buildGraph(parts: readonly { signature: Signature; recording: Recording }[], state: State): Graph {
+/**
+ * Joins recordings into one graph over shared variables, given by name.
+ *
+ * @param copy op that copies what the host writes.
+ */
+export function buildGraph(
+  parts: readonly { signature: Signature; recording: Recording }[],
+  state: State,
+  copy: 'DeepCopy' | 'TailmixLastingCopy' = 'DeepCopy',
+): Graph {
   const nodes: GraphNode[] = [];
   const variables = new Map(Object.keys(state).map((name, index) => [name, `state/${index}`]));
-  const groups = declareState(nodes, state, variables);
+  const groups = declareState(nodes, state, variables, copy);
   const signatures = parts.map(({ signature, recording }, index) =>
     addSignature(nodes, `s${index}`, signature, recording, variables),
   );
   return { nodes, signatures, groups };
 }
 
+/** Names of arrays that move together. */
+function groupsOf(state: State): string[][] {
+  const groups: string[][] = [];
+  let room = 0;
+  for (const [name, { shape }] of Object.entries(state)) {
+    const size = shape.reduce((product, length) => product * length, 1);
+    if (size > room || groups.length === 0) {
+      groups.push([]);
+      room = GROUP_SIZE;
+    }
+    groups.at(-1)!.push(name);
+    room -= size;
+  }
+  return groups;
+}
+
 /** A handle per variable; reads and writes by group. The written value is copied: a fed tensor is the host's memory. */
-function declareState(nodes: GraphNode[], state: State, variables: ReadonlyMap<string, string>): StateGroup[] {
+function declareState(
+  nodes: GraphNode[],
+  state: State,
+  variables: ReadonlyMap<string, string>,
+  copy: string,
+): StateGroup[] {
   const groups: StateGroup[] = [];
-  const names = Object.keys(state);
-  for (let start = 0; start < names.length; start += GROUP_SIZE) {
-    const members = names.slice(start, start + GROUP_SIZE);
+  for (const members of groupsOf(state)) {
     const handles = members.map((name) => variables.get(name)!);
     for (const [index, handle] of handles.entries()) {
       const shape: Attribute = { kind: 'shape', value: state[members[index]!]!.shape };
@@ -94,7 +124,7 @@ function declareState(nodes: GraphNode[], state: State, variables: ReadonlyMap<s
         { name: handle, op: 'VarHandleOp', attributes: { ...DTYPE_FLOAT, shape, shared_name: sharedName }, inputs: [] },
         { name: `${handle}/read`, op: 'ReadVariableOp', attributes: DTYPE_FLOAT, inputs: [handle] },
         { name: `${handle}/fed`, op: 'Placeholder', attributes: { ...DTYPE_FLOAT, shape }, inputs: [] },
-        { name: `${handle}/copy`, op: 'DeepCopy', attributes: { T: FLOAT }, inputs: [`${handle}/fed`] },
+        { name: `${handle}/copy`, op: copy, attributes: { T: FLOAT }, inputs: [`${handle}/fed`] },
         assign(`${handle}/write`, handle, `${handle}/copy`, []),
       );
     }

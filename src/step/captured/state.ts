@@ -3,8 +3,6 @@ import type { StateGroup } from './graph.ts';
 import type { Variable } from './pack.ts';
 import type { Feed, Fetched } from './session.ts';
 
-type Arrays = Readonly<Record<string, Float32Array>>;
-
 /** How state moves: the variables that hold it, the groups that they are fed and fetched in, and a session's run. */
 export interface StateAccess {
   variables: Readonly<Record<string, Variable>>;
@@ -43,17 +41,26 @@ export function readState(
   return Object.fromEntries(names.map((name) => [name, found.get(name)!]));
 }
 
-/** Replaces state by name; what shares a group with it and is not given is read first. */
-export function writeState(access: StateAccess, values: Arrays): void {
+/**
+ * Replaces state by name; what shares a group with it and is not given is read first.
+ *
+ * @param valuesOf called for each name, when its turn has come.
+ */
+export function writeState(
+  access: StateAccess,
+  names: readonly string[],
+  valuesOf: (name: string) => Float32Array,
+): void {
   const { variables, groups, run } = access;
+  const given = new Set(names);
   for (const { names: group, feeds, written } of groups) {
-    const members = group.flatMap((variable) => variables[variable]!.members);
-    const missing = members.filter(({ name }) => !Object.hasOwn(values, name)).map(({ name }) => name);
+    const members = group.flatMap((variable) => variables[variable]!.members).map(({ name }) => name);
+    const missing = members.filter((name) => !given.has(name));
     if (missing.length === members.length) continue;
-    const all = missing.length > 0 ? { ...readState(access, missing), ...values } : values;
+    const before = missing.length > 0 ? readState(access, missing) : {};
     const fed = group.map((variable, index): Feed => {
       const { shape, members: parts } = variables[variable]!;
-      return { name: feeds[index]!, shape, values: joined(parts.map(({ name }) => all[name]!)) };
+      return { name: feeds[index]!, shape, values: joined(parts.map(({ name }) => before[name] ?? valuesOf(name))) };
     });
     run('write', fed, [written], []);
   }
