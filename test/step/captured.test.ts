@@ -191,6 +191,32 @@ describeNative('captured engine', (use) => {
     engine.dispose();
   });
 
+  test('large state moves in several parts; initial values are asked for once each', () => {
+    const size = 3 * 2 ** 20;
+    const asked: string[] = [];
+    const arrayOf = (name: string, value: number) => ({
+      shape: [size],
+      get values() {
+        asked.push(name);
+        return new Float32Array(size).fill(value);
+      },
+    });
+    const state = { a: arrayOf('a', 1), b: arrayOf('b', 2), small: { shape: [], values: Float32Array.of(3) } };
+    const step: StepFunction = ({ a, b }) => ({ state: { b: b!.add(a!) }, outputs: {} });
+    const engine = createCapturedEngine(programOf(step, {}, state), use());
+    expect(asked).toEqual(['a', 'b']);
+    engine.run(signature('step'), {});
+    engine.write({ a: new Float32Array(size).fill(10) });
+    engine.run(signature('step'), {});
+    const { a, b, small } = engine.read();
+    expect([a, b, small].map((values) => [values![0], values!.at(-1), values!.length])).toEqual([
+      [10, 10, size],
+      [13, 13, size],
+      [3, 3, 1],
+    ]);
+    engine.dispose();
+  });
+
   test('no tensor, model or folder is left after dispose', () => {
     const backend = use();
     const before = [...liveTensors(backend), backend.binding!.getNumOfSavedModels()];
