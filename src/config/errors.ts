@@ -33,6 +33,13 @@ export const configNotFound = (from: string, places: readonly string[]): Tailmix
 export const configMissing = (path: string): TailmixError =>
   config('CONFIG_MISSING', `${path}: expected a config file; there is none.`);
 
+/** A config was expected, and a sweep of several came. */
+export const configIsSweep = (path: string): TailmixError =>
+  config(
+    'CONFIG_IS_SWEEP',
+    `${path}: expected the config of one run, got a sweep. Start it with \`tailmix sweep ${path}\`.`,
+  );
+
 /** A config was named whose ending is not known. */
 export const configEnding = (path: string): TailmixError =>
   config('CONFIG_ENDING', `${path}: expected a file ending in .yaml, .yml, .json, .ts, .mts, .js, .mjs or .cjs.`);

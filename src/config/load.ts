@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import process from 'node:process';
 import { displayPath } from './display.ts';
-import { configMissing, type Problem } from './errors.ts';
+import { configIsSweep, configMissing, type Problem } from './errors.ts';
 import { readLayers } from './extends.ts';
 import { applyOverrides, type Override, parseSetting } from './overrides.ts';
 import type { Layer } from './read-layer.ts';
@@ -32,6 +32,8 @@ export async function loadConfig(
   const file = path === undefined ? await findConfig() : resolve(path);
   if (!existsSync(file)) throw configMissing(displayPath(file));
   const layers = await readLayers(file, context.registry);
+  const last = layers.at(-1)!;
+  if (Array.isArray(last.tree.configs)) throw configIsSweep(displayPath(last.file));
   const merged = layers.reduce<Tree>((base, { tree }) => mergeTrees(base, tree), {});
   const settings = [...set.map(parseSetting), ...overrides];
   const problems = settings.filter((setting): setting is Problem => 'message' in setting);

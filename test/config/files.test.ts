@@ -178,6 +178,13 @@ describe('files that cannot be read', () => {
     expect(await failure('text.yaml')).toMatchInlineSnapshot(`"text.yaml: expected a map of options, got "remix"."`);
   });
 
+  it('are sweeps, which another command starts', async () => {
+    await write({ 'all.yaml': 'configs: [run.yaml]\nseeds: [0, 1]\n' });
+    expect(await failure('all.yaml')).toMatchInlineSnapshot(
+      `"all.yaml: expected the config of one run, got a sweep. Start it with \`tailmix sweep all.yaml\`."`,
+    );
+  });
+
   it('are empty, and lack everything', async () => {
     await write({ 'run.yaml': '' });
     expect(await failure('run.yaml')).toMatchInlineSnapshot(`
