@@ -170,11 +170,11 @@ export const countsUnknown = (
     `data.${option}: expected "${name}" with its class counts, which are in ${source}; got ${got} without that file. Set data.root to its folder, or leave data.${option} out.`,
   );
 
-/** A folder of class folders is not there. */
-export const folderMissing = (folder: string): TailmixError =>
+/** A folder of class folders is not there, nor one of another name that would do. */
+export const folderMissing = (folder: string, other?: string): TailmixError =>
   run(
     'DATA_MISSING',
-    `${folder}: expected a folder with one folder of images per class; there is none. Set data.root, --data-root or TAILMIX_DATA.`,
+    `${folder}${other === undefined ? '' : ` or ${other}`}: expected a folder with one folder of images per class; there is none. Set data.root, --data-root or TAILMIX_DATA.`,
   );
 
 /** A link among class folders that leads back into a folder that it lies in. */
@@ -207,7 +207,11 @@ export const badImage = (path: string, reason: string, cause: unknown): TailmixE
     cause,
   );
 
-const firstLine = (reason: string): string => reason.split('\n')[0]!.replace(/:?\s*$/, '');
+function firstLine(reason: string): string {
+  const line = reason.split('\n')[0]!.replace(/:?\s*$/, '');
+  // What sharp says where libvips says nothing: of a header with another checksum.
+  return line === 'Unknown error' ? 'damaged data' : line;
+}
 
 /** An image that is to be classified and cannot be read. */
 export const inputUnreadable = (path: string, reason: string, cause: unknown): TailmixError =>

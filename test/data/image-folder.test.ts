@@ -187,7 +187,7 @@ test('what is missing is named', async () => {
     {
       "emptyClass": "…/train/b: expected at least one image (.jpg, .jpeg, .png, .ppm, .bmp, .pgm, .tif, .tiff, .webp); found none. Add images or remove the folder.",
       "noClass": "…/train: expected one folder of images per class; it holds no folder. Check data.root.",
-      "noTest": "…/test: expected a folder with one folder of images per class; there is none. Set data.root, --data-root or TAILMIX_DATA.",
+      "noTest": "…/test or val: expected a folder with one folder of images per class; there is none. Set data.root, --data-root or TAILMIX_DATA.",
       "noTestImage": "…/test: expected at least one image (.jpg, .jpeg, .png, .ppm, .bmp, .pgm, .tif, .tiff, .webp); found none. Add images or remove the folder.",
       "noTrain": "…/train: expected a folder with one folder of images per class; there is none. Set data.root, --data-root or TAILMIX_DATA.",
       "unknownClass": "…/test/c: expected a class of the data set (a); this folder is none. Rename or remove it.",

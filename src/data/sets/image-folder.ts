@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { defineDataset } from '../dataset.ts';
+import { folderMissing } from '../errors.ts';
 import type { DataOptions } from '../options.ts';
 import { decodeOptions, type Sizes, sizesOf } from '../packed/image-size.ts';
 import { readClassFolders } from '../packed/pack-images.ts';
@@ -39,7 +40,8 @@ export const imageFolder = defineDataset({
 function list(options: DataOptions): { train: ClassFolders; test: ClassFolders } {
   const root = dataRoot(options.root);
   const train = listClassFolders(join(root, 'train'));
-  const held = folderExists(join(root, 'test')) || !folderExists(join(root, 'val')) ? 'test' : 'val';
+  const held = ['test', 'val'].find((split) => folderExists(join(root, split)));
+  if (held === undefined) throw folderMissing(join(root, 'test'), 'val');
   return { train, test: listClassFolders(join(root, held), { classes: train.classes, mayLackClasses: true }) };
 }
 

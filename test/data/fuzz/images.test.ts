@@ -63,6 +63,8 @@ describe('what is no such picture is an error that names the file, and is left o
     'a PNG that says 2147483647 x 2147483647': () => pngOf({ width: 0x7fffffff, height: 0x7fffffff }, grey(100)),
     'a PNG of no width': () => pngOf({ width: 0, height: SIDE }, grey(100)),
     'a PNG with rows missing': () => pngOf({ width: SIDE, height: SIDE }, grey(100)),
+    'a PNG whose header has another checksum': () =>
+      Buffer.from(forms.png!.map((byte, i) => (i === 29 ? byte ^ 255 : byte))),
     'a bomb: 900 million pixels in 120 kB': () =>
       pngOf({ width: 30_000, height: 30_000, depth: 1 }, Buffer.alloc(30_000 * 3751)),
     'a TIFF of no channels': () => tiffOf({ width: SIDE, height: SIDE, channels: 0 }, grey(10)),
