@@ -7,6 +7,22 @@ export const imageTooSmall = (model: string, smallest: number, height: number, w
     { code: 'MODEL_IMAGE_SIZE', kind: 'config', path: 'model.name' },
   );
 
+/** A function of a user's model that throws. */
+export const modelThrew = (model: string, call: string, reason: string, cause: unknown): TailmixError =>
+  new TailmixError(
+    `model "${model}": expected its ${call} to give a value; it threw "${reason}". Correct the module.`,
+    {
+      code: 'MODEL_MODULE',
+      cause,
+    },
+  );
+
+/** A function of a user's model that gives what no run can use. */
+export const modelGave = (model: string, call: string, expected: string, got: string): TailmixError =>
+  new TailmixError(`model "${model}": expected its ${call} to give ${expected}; got ${got}. Correct the module.`, {
+    code: 'MODEL_MODULE',
+  });
+
 /** `model.freeze` or `model.reset` with an entry that is the beginning of no weight's name. */
 export const weightsUnknown = (option: string, entry: string, known: readonly string[]): TailmixError =>
   new TailmixError(

@@ -6,10 +6,14 @@ import patchMlp from '../../examples/custom-model.ts';
 import { defaults, registry } from '../../plugins/index.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { trainerOptions } from '../../src/config/trainer-options.ts';
+import type { ModelDefinition } from '../../src/models/definition.ts';
+import type { Forward, Model } from '../../src/models/types.ts';
 import { predictLogits } from '../../src/predict.ts';
+import type { tf } from '../../src/tf.ts';
 import { runFiles } from '../../src/tracking/run-directory.ts';
 import { openTrained } from '../../src/trained.ts';
 import { createTrainer, type RunResult } from '../../src/trainer.ts';
+import { messageOfError } from '../support/message.ts';
 import { squares } from '../support/squares.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -58,4 +62,48 @@ test('from YAML: trained, resumed to the same end, predicted with; its file deci
   const run = await openTrained(directory, { registry, defaults });
   const [logits] = predictLogits(run, [new Uint8Array(64)]);
   expect(logits).toHaveLength(10);
+});
+
+test('what is wrong in a model names it', async () => {
+  const whole = patchMlp({ patch: 2, width: 4 });
+  const message = (change: (model: Model) => unknown) => {
+    const create: ModelDefinition['create'] = async (options, task) =>
+      change(await whole.definition.create(options, task)) as Model;
+    const model = { ...whole, definition: { ...whole.definition, create } };
+    return messageOfError(() => createTrainer({ data: squares(), model, train: { epochs: 1, batchSize: 16 } }).run());
+  };
+  const fail = (): never => {
+    throw new Error('no luck');
+  };
+  const withLogits = (model: Model, cut: (logits: tf.Tensor2D) => tf.Tensor): Forward => {
+    return (...args) => {
+      const found = model.forward(...args);
+      return { ...found, logits: cut(found.logits) as tf.Tensor2D };
+    };
+  };
+  expect({
+    create: await message(fail),
+    nothing: await message(() => undefined),
+    stages: await message(({ stages: _, ...model }) => model),
+    initial: await message(({ weights: [first, ...rest], ...model }) => ({
+      ...model,
+      weights: [{ ...first!, initial: () => new Float32Array(3) }, ...rest],
+    })),
+    forward: await message((model) => ({ ...model, forward: fail })),
+    rank: await message((model) => ({ ...model, forward: withLogits(model, (logits) => logits.sum(1)) })),
+    classes: await message((model) => ({
+      ...model,
+      forward: withLogits(model, (logits) => logits.slice([0, 0], [-1, 1])),
+    })),
+  }).toMatchInlineSnapshot(`
+    {
+      "classes": "model "patch-mlp": expected its forward to give logits of shape [batch, 4]; got [16, 1]. Correct the module.",
+      "create": "model "patch-mlp": expected its create to give a value; it threw "no luck". Correct the module.",
+      "forward": "model "patch-mlp": expected its forward to give a value; it threw "no luck". Correct the module.",
+      "initial": "model "patch-mlp": expected its initial of patches/kernel to give 48 values for its shape; got 3. Correct the module.",
+      "nothing": "model "patch-mlp": expected its create to give a model; got one without weights, stages, forward. Correct the module.",
+      "rank": "model "patch-mlp": expected its forward to give logits of shape [batch, 4]; got [16]. Correct the module.",
+      "stages": "model "patch-mlp": expected its create to give a model; got one without stages. Correct the module.",
+    }
+  `);
 });
