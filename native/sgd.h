@@ -12,7 +12,6 @@ struct SgdStep {
   bool nesterov;
   const float *weight = nullptr, *velocity = nullptr;
   const typename T::Stored* gradient = nullptr;
-  // May be where the gradient is.
   float *nextWeight = nullptr, *nextVelocity = nullptr;
 };
 
