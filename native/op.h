@@ -7,6 +7,12 @@
 #include "lasting.h"
 #include "tensorflow.h"
 
+inline int64_t countOf(const std::vector<int64_t>& shape) {
+  int64_t count = 1;
+  for (int64_t side : shape) count *= side;
+  return count;
+}
+
 // Inputs, outputs and failure of one call.
 class Context {
  public:
@@ -28,16 +34,14 @@ class Context {
   }
   template <class Value>
   Value* output(int index, TF_DataType type, const std::vector<int64_t>& shape) {
-    size_t bytes = sizeof(Value);
-    for (int64_t side : shape) bytes *= side;
+    size_t bytes = countOf(shape) * sizeof(Value);
     TF_Tensor* tensor =
         keep(TF_AllocateOutput(context_, index, type, shape.data(), static_cast<int>(shape.size()), bytes, status_));
     return tensor == nullptr ? nullptr : static_cast<Value*>(TF_TensorData(tensor));
   }
   // An output of float32 that outlives the step.
   float* lastingOutput(int index, const std::vector<int64_t>& shape) {
-    size_t bytes = sizeof(float);
-    for (int64_t side : shape) bytes *= side;
+    size_t bytes = countOf(shape) * sizeof(float);
     void* values = bytes < Lasting::LARGE ? nullptr : Lasting::get().take(bytes);
     if (values == nullptr) return output<float>(index, TF_FLOAT, shape);
     TF_SetOutput(context_, index,

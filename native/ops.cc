@@ -129,10 +129,7 @@ void lastingCopy(void*, TF_OpKernelContext* context) {
   auto shape = shapeOf(call.input(0));
   const float* x = call.values<float>(0);
   float* y = call.lastingOutput(0, shape);
-  if (!call.check(true, "")) return;
-  size_t count = 1;
-  for (int64_t side : shape) count *= side;
-  std::copy(x, x + count, y);
+  if (call.check(true, "")) std::copy(x, x + countOf(shape), y);
 }
 
 template <class T>
@@ -144,8 +141,7 @@ void sgd(void* options, TF_OpKernelContext* context) {
   if (!call.check(fits, "velocity and gradient: expected the shape of weight")) return;
   const float* rate = call.values<float>(3);
   if (!call.check(rate != nullptr && shapeOf(call.input(3)).empty(), "rate: expected a scalar")) return;
-  SgdStep<T> step{1, o.momentum, o.decay, *rate, o.nesterov != 0};
-  for (int64_t side : shape) step.size *= side;
+  SgdStep<T> step{countOf(shape), o.momentum, o.decay, *rate, o.nesterov != 0};
   step.weight = call.values<float>(0);
   step.velocity = call.values<float>(1);
   step.gradient = call.values<typename T::Stored>(2);

@@ -1,4 +1,4 @@
-import { sgdStep } from '../backend/kernels/index.ts';
+import { decayed, sgdStep } from '../backend/kernels/index.ts';
 import type { OptimizerOptions } from '../config/schema.ts';
 import { tf } from '../tf.ts';
 import type { NamedTensors, SlotSpec, Update } from './types.ts';
@@ -21,8 +21,7 @@ function sgd({ momentum, nesterov, weightDecay }: Sgd): Update {
         const weight = weights[name]!;
         const velocity = slots[slot(name)];
         if (velocity === undefined) {
-          const decayed = weightDecay > 0 ? gradient.add(weight.mul(weightDecay)) : gradient;
-          next.weights[name] = weight.sub(decayed.mul(learningRate!));
+          next.weights[name] = weight.sub(decayed(weight, gradient, weightDecay).mul(learningRate!));
         } else {
           const after = sgdStep(weight, velocity, gradient, learningRate!, { momentum, nesterov, weightDecay });
           next.weights[name] = after.weight;

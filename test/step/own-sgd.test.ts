@@ -27,7 +27,7 @@ const options: SgdOptions[] = [true, false].flatMap((nesterov) =>
 /** A large array alone, small ones that are packed; the gradient of `third` is a result too. */
 const state = waves({ large: [257, 300], first: [3, 5], second: [17], third: [40] });
 const names = Object.keys(state);
-const slots = Object.fromEntries(names.map((name) => [`v/${name}`, { ...state[name]!, values: state[name]!.values }]));
+const slots = Object.fromEntries(names.map((name) => [`v/${name}`, state[name]!]));
 const inputs = { x: [[], 'float32'], rate: [[], 'float32'] } as const;
 
 const step: StepFunction = (before, { x, rate }) => {

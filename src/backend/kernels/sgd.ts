@@ -30,6 +30,10 @@ export function sgdStep(
   return { weight: nextWeight!, velocity: nextVelocity! };
 }
 
+/** The gradient with weight decay: g + decay·w. */
+export const decayed = (weight: tf.Tensor, gradient: tf.Tensor, weightDecay: number): tf.Tensor =>
+  weightDecay > 0 ? gradient.add(weight.mul(weightDecay)) : gradient;
+
 /** {@link sgdStep} from tfjs's own ops, on any backend. */
 export function composedSgdStep(
   weight: tf.Tensor,
@@ -38,8 +42,8 @@ export function composedSgdStep(
   rate: tf.Tensor,
   { momentum, nesterov, weightDecay }: SgdOptions,
 ): { weight: tf.Tensor; velocity: tf.Tensor } {
-  const decayed = weightDecay > 0 ? gradient.add(weight.mul(weightDecay)) : gradient;
-  const next = velocity.mul(momentum).add(decayed);
-  const direction = nesterov ? decayed.add(next.mul(momentum)) : next;
+  const slope = decayed(weight, gradient, weightDecay);
+  const next = velocity.mul(momentum).add(slope);
+  const direction = nesterov ? slope.add(next.mul(momentum)) : next;
   return { weight: weight.sub(direction.mul(rate)), velocity: next };
 }

@@ -1,5 +1,5 @@
 import type { Signature } from '../types.ts';
-import { type Attribute, DT, type Endpoint, opOf, type RecordedNode, type Recording } from './recording.ts';
+import { type Attribute, DT, type Endpoint, opOf, type RecordedNode, type Recording, sizeOf } from './recording.ts';
 
 /** A node of a TensorFlow graph; inputs are `name:output`, `^name` for order alone. */
 export interface GraphNode {
@@ -96,7 +96,7 @@ function groupsOf(state: State): string[][] {
   const groups: string[][] = [];
   let room = 0;
   for (const [name, { shape }] of Object.entries(state)) {
-    const size = shape.reduce((product, length) => product * length, 1);
+    const size = sizeOf(shape);
     if (size > room || groups.length === 0) {
       groups.push([]);
       room = GROUP_SIZE;

@@ -6,6 +6,7 @@ import {
   type OpNode,
   type RecordedNode,
   type Recording,
+  sizeOf,
   specOf,
   type TensorSpec,
 } from './recording.ts';
@@ -79,7 +80,6 @@ export function packState(recordings: readonly Recording[], state: State): Packe
   return { variables, recordings: recordings.map((recording) => packRecording(recording, joined, state)) };
 }
 
-const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 const sameShape = (a: TensorSpec, b: TensorSpec): boolean => String(a.shape) === String(b.shape);
 
 /** Equal for state arrays that the first recording to assign them computes by the same formula; null: not packed. */

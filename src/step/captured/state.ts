@@ -1,6 +1,7 @@
 import { badState } from './errors.ts';
 import type { StateGroup } from './graph.ts';
 import type { Variable } from './pack.ts';
+import { sizeOf } from './recording.ts';
 import type { Feed, Fetched } from './session.ts';
 
 /** How state moves: the variables that hold it, the groups that they are fed and fetched in, and a session's run. */
@@ -86,7 +87,7 @@ export function checkState(
   const declared = state[name];
   if (declared === undefined) throw badState(name, 'a declared name', 'none');
   if (values === undefined) return;
-  const size = declared.shape.reduce((product, length) => product * length, 1);
+  const size = sizeOf(declared.shape);
   if (!(values instanceof Float32Array) || values.length !== size) {
     const given = values as Float32Array;
     throw badState(name, `a Float32Array of ${size}`, `${given.constructor.name} of ${given.length}`);
