@@ -151,7 +151,7 @@ test('what is wrong is told with its line', async () => {
   }).toMatchInlineSnapshot(`
     {
       "after": "…/m.csv:3: expected quotes around a whole field; got "img/2.png"x,a,test. Correct the line.",
-      "column": "…/m.csv: expected a first line with path, label, split; got "path,class,split", without label. Correct the file or data.options.",
+      "column": "…/m.csv: expected a first line with path, label, split; got one without label: "path,class,split". Correct the file or data.options.",
       "empty": "…/m.csv: expected a first line with path, label, split; got an empty file. Correct the file or data.options.",
       "fields": "…/m.csv:3: expected 3 fields, as the first line has; got 2. Correct the line.",
       "format": "data.options.file: expected a .csv, .tsv or .jsonl file; got …/m.txt. Rename it.",

@@ -156,8 +156,9 @@ async function readRows(path: string, names: readonly string[], onRow: OnRow): P
       width = fields.length;
       places = names.map((name) => fields.indexOf(name));
       const missing = names.filter((name) => !fields.includes(name));
-      if (missing.length > 0)
-        throw manifestLacks(path, header, `"${fields.join(separator)}", without ${missing.join(', ')}`);
+      if (missing.length > 0) {
+        throw manifestLacks(path, header, `one without ${missing.join(', ')}: "${fields.join(separator)}"`);
+      }
       const twice = names.find((name) => fields.indexOf(name) !== fields.lastIndexOf(name));
       if (twice !== undefined) throw manifestLacks(path, header, `one with ${twice} twice`);
       return;
