@@ -81,7 +81,7 @@ constexpr TF_DataType typeOf() {
 
 // Attributes of an op, as far as it has them.
 struct Options {
-  int32_t summands = 0, residuals = 0, outputs = 0, kept = 0, biases = 0;
+  int32_t summands = 0, residuals = 0, outputs = 0, kept = 0, biases = 0, size = 3, stride = 1;
   unsigned char relu = 0, nesterov = 0;
   float epsilon = 0, momentum = 0, decay = 0;
 };

@@ -4,7 +4,7 @@
 //   TailmixBatchNormGrad         its gradient, with ReLU's
 //   TailmixConv2D                3×3 convolution, stride 1, zeros around; with bias, residual and ReLU where asked for
 //   TailmixConv2DBackpropInput   its gradients
-//   TailmixConv2DBackpropFilter  (the filter's also of bfloat16, where there is AMX)
+//   TailmixConv2DBackpropFilter  (the filter's also of bfloat16, where there is AMX; then of any size and stride, no zeros around)
 //   TailmixSgd                   a weight's update: momentum and weight decay; what it gives outlives the step
 //   TailmixLastingCopy           a copy that does so too
 //
@@ -112,16 +112,24 @@ void convolutionInputGrad(void*, TF_OpKernelContext* context) {
 }
 
 template <class T>
-void convolutionFilterGrad(void*, TF_OpKernelContext* context) {
+void convolutionFilterGrad(void* options, TF_OpKernelContext* context) {
+  const auto& o = *static_cast<Options*>(options);
+  constexpr bool half = typeOf<T>() == TF_BFLOAT16;
   Context call(context);
   Operands<typename T::Stored> of;
   if (!of.read(call)) return;
   auto [x, dy] = std::tie(of.first, of.second);
-  if (!call.check(std::equal(x.begin(), x.begin() + 3, dy.begin()), "dy: expected batch, height and width of x")) return;
-  float* dw = call.output<float>(0, TF_FLOAT, {3, 3, x[3], dy[3]});
+  bool around = o.size == 3 && o.stride == 1, wide = x[3] % tiles::CHUNK == 0 && dy[3] % tiles::CHUNK == 0;
+  if (!call.check(around || (half && wide), "expected size 3 and stride 1, or bfloat16 and channels in multiples of 32"))
+    return;
+  auto results = [&](int64_t side) { return around ? side : side < o.size ? 0 : (side - o.size) / o.stride + 1; };
+  bool fits = dy[0] == x[0] && dy[1] == results(x[1]) && dy[2] == results(x[2]);
+  if (!call.check(fits, "dy: expected batch, height and width of a convolution of x")) return;
+  float* dw = call.output<float>(0, TF_FLOAT, {o.size, o.size, x[3], dy[3]});
   if (!call.check(true, "")) return;
-  if constexpr (typeOf<T>() == TF_FLOAT) winograd::filterGradient({x[0], x[1], x[2], x[3], dy[3]}, of.a, of.b, dw);
-  else tiles::filterGradient({x[0], x[1], x[2], x[3], dy[3], of.a, of.b, dw});
+  if constexpr (half)
+    tiles::filterGradient({dy[0], dy[1], dy[2], x[3], dy[3], o.size, o.stride, x[1], x[2], of.a, of.b, dw});
+  else winograd::filterGradient({x[0], x[1], x[2], x[3], dy[3]}, of.a, of.b, dw);
 }
 
 void lastingCopy(void*, TF_OpKernelContext* context) {
@@ -176,6 +184,13 @@ void* constructConvolution(TF_OpKernelConstruction* from) {
   });
 }
 
+void* constructFilterGrad(TF_OpKernelConstruction* from) {
+  return construct(from, [&](Options& o, TF_Status* status) {
+    TF_OpKernelConstruction_GetAttrInt32(from, "size", &o.size, status);
+    TF_OpKernelConstruction_GetAttrInt32(from, "stride", &o.stride, status);
+  });
+}
+
 void* constructSgd(TF_OpKernelConstruction* from) {
   return construct(from, [&](Options& o, TF_Status* status) {
     TF_OpKernelConstruction_GetAttrFloat(from, "momentum", &o.momentum, status);
@@ -203,7 +218,8 @@ void registerOps() {
   define("TailmixConv2D", {"T: {float}", "biases: int >= 0 = 0", "residuals: int >= 0 = 0", "relu: bool = false"},
          {"x: T", "filter: T", "bias: biases * T", "residual: residuals * T"}, {"y: T"});
   define("TailmixConv2DBackpropInput", {"T: {float}"}, {"filter: T", "dy: T"}, {"dx: T"});
-  define("TailmixConv2DBackpropFilter", {"T: {float, bfloat16}"}, {"x: T", "dy: T"}, {"dfilter: float"});
+  define("TailmixConv2DBackpropFilter", {"T: {float, bfloat16}", "size: int >= 1 = 3", "stride: int >= 1 = 1"},
+         {"x: T", "dy: T"}, {"dfilter: float"});
   define("TailmixLastingCopy", {"T: {float}"}, {"x: T"}, {"y: T"});
   define("TailmixSgd", {"T: {float, bfloat16}", "momentum: float", "decay: float", "nesterov: bool"},
          {"weight: float", "velocity: float", "gradient: T", "rate: float"},
@@ -214,9 +230,9 @@ void registerOps() {
   implement("TailmixBatchNormGrad", TF_BFLOAT16, constructNormGrad, batchNormGrad<Bfloat16>);
   implement("TailmixConv2D", TF_FLOAT, constructConvolution, convolution);
   implement("TailmixConv2DBackpropInput", TF_FLOAT, constructPlain, convolutionInputGrad);
-  implement("TailmixConv2DBackpropFilter", TF_FLOAT, constructPlain, convolutionFilterGrad<Float>);
+  implement("TailmixConv2DBackpropFilter", TF_FLOAT, constructFilterGrad, convolutionFilterGrad<Float>);
   if (tiles::available())
-    implement("TailmixConv2DBackpropFilter", TF_BFLOAT16, constructPlain, convolutionFilterGrad<Bfloat16>);
+    implement("TailmixConv2DBackpropFilter", TF_BFLOAT16, constructFilterGrad, convolutionFilterGrad<Bfloat16>);
   implement("TailmixLastingCopy", TF_FLOAT, constructPlain, lastingCopy);
   implement("TailmixSgd", TF_FLOAT, constructSgd, sgd<Float>);
   implement("TailmixSgd", TF_BFLOAT16, constructSgd, sgd<Bfloat16>);

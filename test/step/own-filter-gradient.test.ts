@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { cpuFeatures } from '../../src/backend/cpu.ts';
-import { suitsOwnConvolution } from '../../src/backend/kernels/own-ops.ts';
 import { loadBackend } from '../../src/backend/load.ts';
 import { hasOwnOps } from '../../src/backend/native.ts';
-import { runsInBfloat16 } from '../../src/step/captured/bf16.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
-import type { OpNode, Recording } from '../../src/step/captured/recording.ts';
+import type { Recording } from '../../src/step/captured/recording.ts';
 import { createShapeInference } from '../../src/step/captured/shapes.ts';
 import { toStandardConvolutions } from '../../src/step/captured/standard-convolutions.ts';
+import { toTileConvolutions } from '../../src/step/captured/tile-convolutions.ts';
 import { trace } from '../../src/step/captured/trace.ts';
 import type { StepFunction } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
@@ -24,69 +23,105 @@ type Shape = [number, number, number, number];
 const integers = (count: number, salt: number): Float32Array =>
   Float32Array.from({ length: count }, (_, i) => ((i * salt + (i >> 5)) % 7) - 3);
 
+interface Convolution {
+  images: Shape;
+  out: number;
+  size?: number;
+  stride?: number;
+}
+
+const around = ({ size = 3, stride = 1 }: Convolution): number => (size === 3 && stride === 1 ? 1 : 0);
+const resultOf = (convolution: Convolution): Shape => {
+  const { images, out, size = 3, stride = 1 } = convolution;
+  const side = (length: number): number => Math.floor((length + 2 * around(convolution) - size) / stride) + 1;
+  return [images[0], side(images[1]), side(images[2]), out];
+};
+
 /** Σ x · dy over all pixels, one tap and one pair of channels at a time. */
-function filterGradient(x: Float32Array, dy: Float32Array, [batch, height, width, inputs]: Shape, outputs: number) {
-  const sums = new Float64Array(9 * inputs * outputs);
+function filterGradient(x: Float32Array, dy: Float32Array, convolution: Convolution): Float32Array {
+  const { images, out, size = 3, stride = 1 } = convolution;
+  const [batch, height, width, inputs] = images;
+  const [, down, across] = resultOf(convolution);
+  const sums = new Float64Array(size * size * inputs * out);
   for (let image = 0; image < batch; image++)
-    for (let row = 0; row < height; row++)
-      for (let column = 0; column < width; column++)
-        for (let tap = 0; tap < 9; tap++) {
-          const [y, z] = [row + Math.floor(tap / 3) - 1, column + (tap % 3) - 1];
+    for (let row = 0; row < down; row++)
+      for (let column = 0; column < across; column++)
+        for (let tap = 0; tap < size * size; tap++) {
+          const y = row * stride + Math.floor(tap / size) - around(convolution);
+          const z = column * stride + (tap % size) - around(convolution);
           if (y < 0 || z < 0 || y >= height || z >= width) continue;
           const from = ((image * height + y) * width + z) * inputs;
-          const to = ((image * height + row) * width + column) * outputs;
+          const to = ((image * down + row) * across + column) * out;
           for (let i = 0; i < inputs; i++)
-            for (let o = 0; o < outputs; o++) sums[(tap * inputs + i) * outputs + o]! += x[from + i]! * dy[to + o]!;
+            for (let o = 0; o < out; o++) sums[(tap * inputs + i) * out + o]! += x[from + i]! * dy[to + o]!;
         }
   return Float32Array.from(sums);
 }
 
-const stepOf =
-  (filterShape: Shape): StepFunction =>
-  (_, { x, dy }) => {
+const stepOf = (convolution: Convolution): StepFunction => {
+  const { images, out, size = 3, stride = 1 } = convolution;
+  return (_, { x, dy }) => {
     const total = (filter: tf.Tensor): tf.Scalar =>
       tf
-        .conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 1, 'same')
+        .conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, stride, around(convolution) === 1 ? 'same' : 'valid')
         .mul(dy!)
         .sum();
-    return { state: {}, outputs: { dfilter: tf.grad(total)(tf.zeros(filterShape)) } };
+    return { state: {}, outputs: { dfilter: tf.grad(total)(tf.zeros([size, size, images[3], out])) } };
   };
+};
+
+const inputsOf = (convolution: Convolution): Record<'x' | 'dy', [Shape, 'float32']> => ({
+  x: [convolution.images, 'float32'],
+  dy: [resultOf(convolution), 'float32'],
+});
+
+const ops = (convolution: Convolution, runs: boolean): { traced: string[]; tiles: string[] } => {
+  const shapes = createShapeInference(backend!.binding!);
+  const recording = trace(stepOf(convolution), signature('step', inputsOf(convolution)), { shapes, state: {} });
+  const opsOf = ({ nodes }: Recording): string[] =>
+    nodes.flatMap((node) => (node.kind === 'op' && node.op.includes('Filter') ? [node.op] : []));
+  const tiles = toTileConvolutions(toStandardConvolutions(recording), () => runs);
+  return { traced: opsOf(recording), tiles: opsOf(tiles) };
+};
 
 describe.skipIf(!can)("the filter's gradient in bfloat16", () => {
-  /** Also one pixel alone, rows longer than a block of pixels, odd groups of channels. */
-  test.each<[images: Shape, out: number]>([
-    ...convolutionSizes,
-    [[40, 8, 8, 64], 64],
-    [[130, 1, 1, 32], 32],
-    [[1, 5, 600, 32], 32],
-    [[2, 3, 700, 16], 48],
-  ])('%j to %d channels is summed in float32, to the last digit', (shape, out) => {
-    const filterShape: Shape = [3, 3, shape[3], out];
-    expect(suitsOwnConvolution(shape, filterShape, { strides: 1, pad: 'same' })).toBe(true);
-    const dyShape: Shape = [shape[0], shape[1], shape[2], out];
-    const inputs = { x: [shape, 'float32'], dy: [dyShape, 'float32'] } as const;
-    const step = stepOf(filterShape);
-    const engine = createCapturedEngine(programOf(step, inputs, {}), backend!, { precision: 'bf16' });
+  /**
+   * Also one pixel alone, rows longer than a block of pixels, odd groups of channels, more channels than pixels (which the
+   * threads then share), filters without zeros around, in strides.
+   */
+  test.each<Convolution>([
+    ...convolutionSizes.map(([images, out]) => ({ images, out })),
+    { images: [40, 8, 8, 64], out: 64 },
+    { images: [130, 1, 1, 32], out: 32 },
+    { images: [1, 5, 600, 32], out: 32 },
+    { images: [2, 3, 700, 16], out: 48 },
+    { images: [2, 4, 4, 160], out: 96 },
+    { images: [5, 4, 4, 96], out: 160 },
+    { images: [3, 19, 13, 64], out: 32, size: 1 },
+    { images: [2, 6, 5, 96], out: 256, size: 1 },
+    { images: [4, 15, 18, 32], out: 64, size: 1, stride: 2 },
+    { images: [3, 17, 12, 64], out: 96, stride: 2 },
+    { images: [2, 5, 5, 160], out: 32, stride: 2 },
+    { images: [2, 23, 20, 32], out: 32, size: 5, stride: 3 },
+  ])('%j is summed in float32, to the last digit', (convolution) => {
+    expect(ops(convolution, true).tiles).toEqual(['TailmixConv2DBackpropFilter']);
+    const inputs = inputsOf(convolution);
+    const engine = createCapturedEngine(programOf(stepOf(convolution), inputs, {}), backend!, { precision: 'bf16' });
     try {
-      const [x, dy] = [integers(sizeOf(shape), 3), integers(sizeOf(dyShape), 5)];
+      const [x, dy] = [integers(sizeOf(inputs.x[0]), 3), integers(sizeOf(inputs.dy[0]), 5)];
       const { dfilter } = engine.run(signature('step', inputs), { x, dy });
-      expect(dfilter).toEqual(filterGradient(x, dy, shape, out));
+      expect(dfilter).toEqual(filterGradient(x, dy, convolution));
     } finally {
       engine.dispose();
     }
   });
 
   test('is left to the own op where a kernel runs, and to TensorFlow elsewhere', () => {
-    const shape: Shape = [9, 13, 10, 32];
-    const inputs = { x: [shape, 'float32'], dy: [shape, 'float32'] } as const;
-    const shapes = createShapeInference(backend!.binding!);
-    const recording = trace(stepOf([3, 3, 32, 32]), signature('step', inputs), { shapes, state: {} });
-    const opsOf = ({ nodes }: Recording): string[] =>
-      nodes.flatMap((node) => (node.kind === 'op' && node.op.includes('Filter') ? [node.op] : []));
-    const left = (runs: boolean): string[] =>
-      opsOf(toStandardConvolutions(recording, (node: OpNode) => runsInBfloat16(recording, node, () => runs)));
-    expect(opsOf(recording)).toEqual(['TailmixConv2DBackpropFilter']);
-    expect(left(true)).toEqual(['TailmixConv2DBackpropFilter']);
-    expect(left(false)).toEqual(['Conv2DBackpropFilter']);
+    const plain: Convolution = { images: [9, 13, 10, 32], out: 32 };
+    expect(ops(plain, true).traced).toEqual(['TailmixConv2DBackpropFilter']);
+    expect(ops(plain, false).tiles).toEqual(['Conv2DBackpropFilter']);
+    expect(ops({ ...plain, size: 1 }, true).traced).toEqual(['Conv2DBackpropFilter']);
+    expect(ops({ ...plain, size: 1, out: 48 }, true).tiles, 'channels not in 32s').toEqual(['Conv2DBackpropFilter']);
+    expect(ops({ ...plain, images: [9, 13, 10, 3] }, true).tiles).toEqual(['Conv2DBackpropFilter']);
   });
 });

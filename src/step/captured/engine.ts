@@ -3,7 +3,7 @@ import type { Backend } from '../../backend/load.ts';
 import { internal } from '../../errors.ts';
 import { checkFeeds } from '../check.ts';
 import type { Engine, HostArray, HostOutputs, Signature, StepProgram } from '../types.ts';
-import { type CanRun, runsInBfloat16, toBfloat16 } from './bf16.ts';
+import { type CanRun, toBfloat16 } from './bf16.ts';
 import { expectSame } from './compare.ts';
 import { backendNotNative, engineDisposed, runFailed, unknownCall } from './errors.ts';
 import { foldNorm } from './fold-norm.ts';
@@ -13,11 +13,12 @@ import { signatureKey } from './key.ts';
 import { packState } from './pack.ts';
 import { savedModelBytes } from './proto.ts';
 import { dropUnused, mergeEqual } from './prune.ts';
-import { DT, type OpNode, type Recording, type TensorSpec } from './recording.ts';
+import { DT, type Recording, type TensorSpec } from './recording.ts';
 import { type Feed, type Fetched, openSession, type Session } from './session.ts';
 import { createShapeInference } from './shapes.ts';
 import { toStandardConvolutions } from './standard-convolutions.ts';
 import { checkState, readState, type StateAccess, writeState } from './state.ts';
+import { toTileConvolutions } from './tile-convolutions.ts';
 import { trace } from './trace.ts';
 
 /** How a program is captured. */
@@ -91,8 +92,8 @@ export function createCapturedEngine(
     retrace?.(signature);
     expectSame(signature.call, first, once());
     const half = precision === 'bf16';
-    const stays = (node: OpNode): boolean => runsInBfloat16(first, node, canRun);
-    const merged = mergeEqual(foldNorm(half ? toStandardConvolutions(first, stays) : first));
+    const convolved = half ? toTileConvolutions(toStandardConvolutions(first), canRun) : first;
+    const merged = mergeEqual(foldNorm(convolved));
     const recording = fuseNeighbours(half ? toBfloat16(merged, canRun) : merged);
     parts.set(key, { signature, recording, index: parts.size });
   }

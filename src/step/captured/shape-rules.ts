@@ -68,7 +68,10 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
   TailmixConv2DBackpropInput: ([filter, dy]) => [
     { shape: [...dy!.shape.slice(0, 3), filter!.shape[2]!], dtype: dy!.dtype },
   ],
-  TailmixConv2DBackpropFilter: ([x, dy]) => [{ shape: [3, 3, x!.shape[3]!, dy!.shape[3]!], dtype: DT.float32 }],
+  TailmixConv2DBackpropFilter: ([x, dy], { size }) => {
+    const side = (size?.value ?? 3) as number;
+    return [{ shape: [side, side, x!.shape[3]!, dy!.shape[3]!], dtype: DT.float32 }];
+  },
   TailmixSgd: ([weight]) => [weight!, weight!].map(({ shape, dtype }) => ({ shape, dtype })),
   Relu: like(0),
   ReluGrad: like(0),

@@ -1,19 +1,11 @@
 import { rebuild } from './prune.ts';
 import { type Attribute, DT, type OpNode, type RecordedNode, type Recording } from './recording.ts';
 
-/**
- * Turns tailmix's own convolutions back into TensorFlow's: in bfloat16, where TensorFlow's use hardware that they do not, and
- * for exports.
- *
- * @param stays - what is left as it is
- */
-export function toStandardConvolutions(
-  recording: Recording,
-  stays: (node: OpNode) => boolean = () => false,
-): Recording {
+/** Turns tailmix's own convolutions in float32 back into TensorFlow's: for bfloat16, and for exports. */
+export function toStandardConvolutions(recording: Recording): Recording {
   return rebuild(recording, (node, _, keep) => {
     const standard = node.kind === 'op' ? STANDARD[node.op] : undefined;
-    return standard === undefined || stays(node as OpNode) ? keep(node) : standard(node as OpNode, keep);
+    return standard === undefined ? keep(node) : standard(node as OpNode, keep);
   });
 }
 
