@@ -5,14 +5,9 @@
 // zeros, so that what a tap needs is dy an offset further. The offset is dy's: its tiles begin at any pair of pixels, and with
 // two copies, one pixel apart, at any pixel, while those of xᵀ stay on cache lines. Other filters gather x for each tap.
 #pragma once
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include "scratch.h"
 #include "threads.h"
-#include "vector.h"
-
-#define WITH_TILES __attribute__((target("amx-tile,amx-bf16")))
+#include "tiles.h"
 
 namespace tiles {
 
@@ -29,64 +24,11 @@ struct Gradient {
   int64_t rows() const { return batch * (height + gap()); }
 };
 
-constexpr int64_t CHUNK = 32;  // Pixels of a tile.
-constexpr int64_t SUMS = 256;  // Of a tile.
-
 // Whether channels are taken 32 at a time.
 static inline bool isWide(const Gradient& g) { return g.in % CHUNK == 0 && g.out % CHUNK == 0; }
 // Pixels of a block, whose x and dy stay in the first cache.
 static inline int64_t blockOf(const Gradient& g) { return isWide(g) ? 256 : 512; }
 static inline int64_t chunksOf(int64_t pixels) { return (pixels + CHUNK - 1) / CHUNK; }
-
-// Asks the kernel, once, for the tiles' registers.
-static inline bool available() {
-  constexpr int REQUEST = 0x1023, TILE_DATA = 18;
-  static const bool granted = __builtin_cpu_supports("amx-bf16") && syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
-  return granted;
-}
-
-WITH_TILES static inline void configure() {
-  alignas(64) struct {
-    uint8_t palette = 1, start = 0, reserved[14] = {};
-    uint16_t bytes[16] = {};
-    uint8_t rows[16] = {};
-  } config;
-  for (int tile = 0; tile < 8; tile++) config.bytes[tile] = 64, config.rows[tile] = 16;
-  _tile_loadconfig(&config);
-}
-
-// A pair of pixels: 16 channels of both, side by side.
-static inline __m512i pairOf(const uint16_t* even, const uint16_t* odd) {
-  const __m512i first = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-  const __m512i order = _mm512_or_si512(first, _mm512_slli_epi32(_mm512_add_epi32(first, _mm512_set1_epi32(16)), 16));
-  __m512i both = _mm512_castsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(even)));
-  both = _mm512_inserti64x4(both, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(odd)), 1);
-  return _mm512_permutexvar_epi16(order, both);
-}
-
-// Transposes 16 × 16 numbers of 32 bits.
-static inline void transpose(__m512i r[16]) {
-  __m512i t[16];
-  for (int i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-    t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-  }
-  for (int i = 0; i < 16; i += 4) {
-    r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-    r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-    r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-    r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-  }
-  for (int i = 0; i < 4; i++)
-    for (int j = 0; j < 16; j += 8) {
-      t[j + i] = _mm512_shuffle_i32x4(r[j + i], r[j + i + 4], 0x88);
-      t[j + i + 4] = _mm512_shuffle_i32x4(r[j + i], r[j + i + 4], 0xdd);
-    }
-  for (int i = 0; i < 8; i++) {
-    r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-    r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
-  }
-}
 
 // Images whose pixels are a stride apart, from row `down` and column `across` on.
 struct Images {
@@ -127,22 +69,6 @@ static inline void packTransposed(const uint16_t* const* at, int64_t length, int
       transpose(block);
       for (int64_t i = 0; i < LANES; i++) _mm512_store_si512(to + i * stride + p, block[i]);
     }
-}
-
-// Sums of tiles 0 … N − 1, three or four, `step` apart.
-template <int N>
-WITH_TILES static inline void loadSums(const float* sums, int64_t step) {
-  _tile_loadd(0, sums, 64);
-  _tile_loadd(1, sums + step, 64);
-  _tile_loadd(2, sums + 2 * step, 64);
-  if constexpr (N == 4) _tile_loadd(3, sums + 3 * step, 64);
-}
-template <int N>
-WITH_TILES static inline void storeSums(float* sums, int64_t step) {
-  _tile_stored(0, sums, 64);
-  _tile_stored(1, sums + step, 64);
-  _tile_stored(2, sums + 2 * step, 64);
-  if constexpr (N == 4) _tile_stored(3, sums + 3 * step, 64);
 }
 
 // One tap of 32 × 32 channels over `length` pixels. `stride`: from channel to channel of x; `block`: from 16 channels of dy to

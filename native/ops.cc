@@ -3,8 +3,8 @@
 //   TailmixBatchNorm             batch norm of a batch, with a residual and ReLU where asked for
 //   TailmixBatchNormGrad         its gradient, with ReLU's
 //   TailmixConv2D                3×3 convolution, stride 1, zeros around; with bias, residual and ReLU where asked for
-//   TailmixConv2DBackpropInput   its gradients
-//   TailmixConv2DBackpropFilter  (the filter's also of bfloat16, where there is AMX; then of any size and stride, no zeros around)
+//   TailmixConv2DBackpropInput   its gradients; all three also in bfloat16 where there is AMX, for channels as
+//   TailmixConv2DBackpropFilter  tile_convolution.h and filter_gradient.h say, the latter also for other sizes and strides
 //   TailmixSgd                   a weight's update: momentum and weight decay; what it gives outlives the step
 //   TailmixLastingCopy           a copy that does so too
 //
@@ -16,6 +16,7 @@
 #include "filter_gradient.h"
 #include "op.h"
 #include "sgd.h"
+#include "tile_convolution.h"
 
 namespace {
 
@@ -84,31 +85,47 @@ struct Operands {
   }
 };
 
-bool isFilter(const std::vector<int64_t>& shape) { return shape[0] == 3 && shape[1] == 3 && shape[2] % LANES == 0; }
-
-void convolution(void* options, TF_OpKernelContext* context) {
-  const auto& o = *static_cast<Options*>(options);
-  Context call(context);
-  Operands<float> of;
-  if (!of.read(call)) return;
-  auto [x, filter] = std::tie(of.first, of.second);
-  if (!call.check(isFilter(filter) && filter[2] == x[3], "filter: expected [3, 3, channels of x, channels]")) return;
-  const float* bias = o.biases > 0 ? call.values<float>(2) : nullptr;
-  const float* residual = o.residuals > 0 ? call.values<float>(2 + o.biases) : nullptr;
-  float* y = call.output<float>(0, TF_FLOAT, {x[0], x[1], x[2], filter[3]});
-  if (!call.check(true, "")) return;
-  winograd::convolve({x[0], x[1], x[2], x[3], filter[3]}, of.a, of.b, false, {bias, residual, o.relu != 0}, y);
+// Whether a filter is [3, 3, in, out], with channels that its kernel takes, for images of `in` channels.
+template <class T>
+bool isFilter(const std::vector<int64_t>& shape, int64_t in, int64_t out, int64_t channels) {
+  bool suits = sizeof(typename T::Stored) == 4 || (in % tiles::DEPTH == 0 && out % tiles::CHUNK == 0);
+  return shape[0] == 3 && shape[1] == 3 && shape[2] % LANES == 0 && channels == in && suits;
 }
 
-void convolutionInputGrad(void*, TF_OpKernelContext* context) {
+template <class T>
+void convolution(void* options, TF_OpKernelContext* context) {
+  using Stored = typename T::Stored;
+  const auto& o = *static_cast<Options*>(options);
   Context call(context);
-  Operands<float> of;
+  Operands<Stored> of;
+  if (!of.read(call)) return;
+  auto [x, filter] = std::tie(of.first, of.second);
+  bool suits = isFilter<T>(filter, filter[2], filter[3], x[3]);
+  if (!call.check(suits, "filter: expected [3, 3, channels of x, channels]")) return;
+  const float* bias = o.biases > 0 ? call.values<float>(2) : nullptr;
+  const Stored* residual = o.residuals > 0 ? call.values<Stored>(2 + o.biases) : nullptr;
+  Stored* y = call.output<Stored>(0, typeOf<T>(), {x[0], x[1], x[2], filter[3]});
+  if (!call.check(true, "")) return;
+  bool relu = o.relu != 0;
+  if constexpr (typeOf<T>() == TF_FLOAT)
+    winograd::convolve({x[0], x[1], x[2], x[3], filter[3]}, of.a, of.b, false, {bias, residual, relu}, y);
+  else tiles::convolve({x[0], x[1], x[2], x[3], filter[3], of.a, of.b, false, bias, residual, relu, y});
+}
+
+template <class T>
+void convolutionInputGrad(void*, TF_OpKernelContext* context) {
+  using Stored = typename T::Stored;
+  Context call(context);
+  Operands<Stored> of;
   if (!of.read(call)) return;
   auto [filter, dy] = std::tie(of.first, of.second);
-  if (!call.check(isFilter(filter) && filter[3] == dy[3], "filter: expected [3, 3, channels, channels of dy]")) return;
-  float* dx = call.output<float>(0, TF_FLOAT, {dy[0], dy[1], dy[2], filter[2]});
+  bool suits = isFilter<T>(filter, filter[3], filter[2], dy[3]);
+  if (!call.check(suits, "filter: expected [3, 3, channels, channels of dy]")) return;
+  Stored* dx = call.output<Stored>(0, typeOf<T>(), {dy[0], dy[1], dy[2], filter[2]});
   if (!call.check(true, "")) return;
-  winograd::convolve({dy[0], dy[1], dy[2], dy[3], filter[2]}, of.b, of.a, true, {nullptr, nullptr, false}, dx);
+  if constexpr (typeOf<T>() == TF_FLOAT)
+    winograd::convolve({dy[0], dy[1], dy[2], dy[3], filter[2]}, of.b, of.a, true, {nullptr, nullptr, false}, dx);
+  else tiles::convolve({dy[0], dy[1], dy[2], dy[3], filter[2], of.b, of.a, true, nullptr, nullptr, false, dx});
 }
 
 template <class T>
@@ -215,9 +232,10 @@ void registerOps() {
          {"dy: summands * T", "x: T", "y: outputs * T", "scale: float", "shift: float", "mean: float",
           "inverse: float"},
          {"dx: T", "dscale: float", "dshift: float", "g: kept * T"});
-  define("TailmixConv2D", {"T: {float}", "biases: int >= 0 = 0", "residuals: int >= 0 = 0", "relu: bool = false"},
-         {"x: T", "filter: T", "bias: biases * T", "residual: residuals * T"}, {"y: T"});
-  define("TailmixConv2DBackpropInput", {"T: {float}"}, {"filter: T", "dy: T"}, {"dx: T"});
+  define("TailmixConv2D",
+         {"T: {float, bfloat16}", "biases: int >= 0 = 0", "residuals: int >= 0 = 0", "relu: bool = false"},
+         {"x: T", "filter: T", "bias: biases * float", "residual: residuals * T"}, {"y: T"});
+  define("TailmixConv2DBackpropInput", {"T: {float, bfloat16}"}, {"filter: T", "dy: T"}, {"dx: T"});
   define("TailmixConv2DBackpropFilter", {"T: {float, bfloat16}", "size: int >= 1 = 3", "stride: int >= 1 = 1"},
          {"x: T", "dy: T"}, {"dfilter: float"});
   define("TailmixLastingCopy", {"T: {float}"}, {"x: T"}, {"y: T"});
@@ -228,11 +246,14 @@ void registerOps() {
   implement("TailmixBatchNorm", TF_BFLOAT16, constructNorm, batchNorm<Bfloat16>);
   implement("TailmixBatchNormGrad", TF_FLOAT, constructNormGrad, batchNormGrad<Float>);
   implement("TailmixBatchNormGrad", TF_BFLOAT16, constructNormGrad, batchNormGrad<Bfloat16>);
-  implement("TailmixConv2D", TF_FLOAT, constructConvolution, convolution);
-  implement("TailmixConv2DBackpropInput", TF_FLOAT, constructPlain, convolutionInputGrad);
+  implement("TailmixConv2D", TF_FLOAT, constructConvolution, convolution<Float>);
+  implement("TailmixConv2DBackpropInput", TF_FLOAT, constructPlain, convolutionInputGrad<Float>);
   implement("TailmixConv2DBackpropFilter", TF_FLOAT, constructFilterGrad, convolutionFilterGrad<Float>);
-  if (tiles::available())
+  if (tiles::available()) {
+    implement("TailmixConv2D", TF_BFLOAT16, constructConvolution, convolution<Bfloat16>);
+    implement("TailmixConv2DBackpropInput", TF_BFLOAT16, constructPlain, convolutionInputGrad<Bfloat16>);
     implement("TailmixConv2DBackpropFilter", TF_BFLOAT16, constructFilterGrad, convolutionFilterGrad<Bfloat16>);
+  }
   implement("TailmixLastingCopy", TF_FLOAT, constructPlain, lastingCopy);
   implement("TailmixSgd", TF_FLOAT, constructSgd, sgd<Float>);
   implement("TailmixSgd", TF_BFLOAT16, constructSgd, sgd<Bfloat16>);

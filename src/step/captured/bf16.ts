@@ -32,6 +32,8 @@ const RULES: Readonly<Record<string, HalfRule>> = {
   Conv2D: { inputs: [0, 1], outputs: [0], when: 'always' },
   Conv2DBackpropInput: { inputs: [1, 2], outputs: [0], when: 'always' },
   Conv2DBackpropFilter: { inputs: [0, 2], outputs: [0], when: 'always', weight: true },
+  TailmixConv2D: { inputs: [0, 1], outputs: [0], when: 'always' },
+  TailmixConv2DBackpropInput: { inputs: [0, 1], outputs: [0], when: 'always' },
   TailmixConv2DBackpropFilter: { inputs: [0, 1], outputs: [], when: 'always' },
   FusedBatchNormV3: { inputs: [0], outputs: [0], when: 'first' },
   FusedBatchNormGradV3: { inputs: [1, 0], outputs: [0], when: 'first' },

@@ -40,7 +40,7 @@ const VALUE_SHAPED = new Set([
 const OWN_OPS = `
 TailmixBatchNorm T,#,#,#,#,residuals*T T,residuals,relu,epsilon,momentum
 TailmixBatchNormGrad summands*T,T,outputs*T,#,#,#,# T,summands,outputs,kept,relu
-TailmixConv2D T,T,biases*T,residuals*T T,biases,residuals,relu
+TailmixConv2D T,T,biases*#,residuals*T T,biases,residuals,relu
 TailmixConv2DBackpropInput T,T T
 TailmixConv2DBackpropFilter T,T T,size,stride
 TailmixSgd #,#,T,# T,momentum,decay,nesterov

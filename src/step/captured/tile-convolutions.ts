@@ -3,36 +3,85 @@ import { dropUnused, rebuild } from './prune.ts';
 import { type Attribute, DT, type Endpoint, type OpNode, type Recording, specOf } from './recording.ts';
 
 /**
- * Gives convolutions that are to run in bfloat16 to tailmix's own ops on AMX tiles (`native/filter_gradient.h`), which are
- * faster than TensorFlow's: the filter's gradient of 3×3 with stride 1 and zeros around, and of any filter without zeros.
+ * Gives convolutions that are to run in bfloat16 to tailmix's own ops on AMX tiles where these are faster than TensorFlow's:
+ *
+ * - the filter's gradient of 3×3 with stride 1 and zeros around, and of any filter without zeros (`native/filter_gradient.h`);
+ * - 3×3 with stride 1 and zeros around, forward and the input's gradient, where the filter is larger than a processor's
+ *   second cache (`native/tile_convolution.h`).
  */
 export function toTileConvolutions(recording: Recording, canRun: CanRun): Recording {
   const own = (node: OpNode): OpNode | undefined => {
-    const made = node.op === 'Conv2DBackpropFilter' ? filterGradient(recording, node) : undefined;
+    const made = OWN[node.op]?.(node, (from) => specOf(recording.nodes, from).shape);
     return made !== undefined && runsInBfloat16(recording, made, canRun) ? made : undefined;
   };
   return dropUnused(rebuild(recording, (node, _, keep) => keep((node.kind === 'op' ? own(node) : undefined) ?? node)));
 }
 
-function filterGradient({ nodes }: Recording, node: OpNode): OpNode | undefined {
-  const [x, , dy] = node.inputs as [Endpoint, Endpoint, Endpoint];
-  const [size, columns, inputs, outputs] = node.outputs[0]!.shape as [number, number, number, number];
+type Make = (node: OpNode, shapeOf: (from: Endpoint) => readonly number[]) => OpNode | undefined;
+
+/** The own op in place of TensorFlow's, where it suits. */
+const OWN: Readonly<Record<string, Make>> = {
+  Conv2D: (node, shapeOf) => {
+    const [x, filter] = node.inputs as [Endpoint, Endpoint];
+    if (!suits(node, shapeOf(filter), shapeOf(x), node.outputs[0]!.shape, [256, 32])) return undefined;
+    const attributes = { T: FLOAT, biases: int(0), residuals: int(0) };
+    return { ...node, op: 'TailmixConv2D', attributes, inputs: [x, filter] };
+  },
+  Conv2DBackpropInput: (node, shapeOf) => {
+    const [, filter, dy] = node.inputs as [Endpoint, Endpoint, Endpoint];
+    if (!suits(node, shapeOf(filter), node.outputs[0]!.shape, shapeOf(dy), [32, 256])) return undefined;
+    return { ...node, op: 'TailmixConv2DBackpropInput', attributes: { T: FLOAT }, inputs: [filter, dy] };
+  },
+  Conv2DBackpropFilter: (node, shapeOf) => {
+    const [x, , dy] = node.inputs as [Endpoint, Endpoint, Endpoint];
+    const filter = node.outputs[0]!.shape;
+    const stride = strideOf(node);
+    const lanes: [number, number] = isPadded(filter, stride) ? [16, 16] : [32, 32];
+    if (stride === undefined || !fits(filter, stride, shapeOf(x), shapeOf(dy), lanes)) return undefined;
+    const attributes = { T: FLOAT, size: int(filter[0]!), stride: int(stride) };
+    return { ...node, op: 'TailmixConv2DBackpropFilter', attributes, inputs: [x, dy] };
+  },
+};
+
+/** Elements of a filter that, in bfloat16, is larger than the second cache of a processor with AMX, 2 MiB. */
+const LARGE = 2 ** 20;
+
+function suits(
+  node: OpNode,
+  filter: readonly number[],
+  x: readonly number[],
+  y: readonly number[],
+  lanes: [number, number],
+): boolean {
   const stride = strideOf(node);
-  if (stride === undefined || size !== columns) return undefined;
-  const around = size === 3 && stride === 1;
-  const lanes = around ? 16 : 32;
-  const results = (side: number): number => (around ? side : Math.floor((side - size) / stride) + 1);
-  const [before, after] = [specOf(nodes, x).shape, specOf(nodes, dy).shape];
-  const fits = inputs % lanes === 0 && outputs % lanes === 0 && [1, 2].every((i) => after[i] === results(before[i]!));
-  if (!fits) return undefined;
-  const int = (value: number): Attribute => ({ kind: 'int', value });
-  const attributes = { T: { kind: 'type', value: DT.float32 }, size: int(size), stride: int(stride) } as const;
-  return { ...node, op: 'TailmixConv2DBackpropFilter', attributes, inputs: [x, dy] };
+  const large = filter.reduce((a, b) => a * b, 1) > LARGE;
+  return large && isPadded(filter, stride) && fits(filter, stride!, x, y, lanes);
 }
 
-/** Of both axes; nothing where the two differ, where a filter has holes, or zeros of other numbers than its size needs. */
+/** Whether zeros stand around the images, one row and column of them. */
+const isPadded = ([size, columns]: readonly number[], stride: number | undefined): boolean =>
+  size === 3 && columns === 3 && stride === 1;
+
+/** Whether a filter's channels come in the wanted multiples, and images have the size that the own op computes. */
+function fits(
+  filter: readonly number[],
+  stride: number,
+  x: readonly number[],
+  y: readonly number[],
+  lanes: readonly [number, number],
+): boolean {
+  const [size, columns, ...channels] = filter as [number, number, number, number];
+  const results = (side: number): number => (isPadded(filter, stride) ? side : Math.floor((side - size) / stride) + 1);
+  const whole = channels.every((count, i) => count % lanes[i]! === 0);
+  return size === columns && whole && [1, 2].every((axis) => y[axis] === results(x[axis]!));
+}
+
+/** Of both axes; nothing where the two differ, where a filter has holes, or where padding is counted out. */
 function strideOf({ attributes: { strides, dilations, data_format, padding } }: OpNode): number | undefined {
   const [, rows, columns] = strides!.value as readonly number[];
   const solid = ((dilations?.value ?? []) as readonly number[]).every((value) => value === 1);
   return rows === columns && solid && data_format?.value === 'NHWC' && padding?.value !== 'EXPLICIT' ? rows : undefined;
 }
+
+const FLOAT: Attribute = { kind: 'type', value: DT.float32 };
+const int = (value: number): Attribute => ({ kind: 'int', value });
