@@ -10,9 +10,9 @@
 
 namespace tiles {
 
-constexpr int64_t CHUNK = 32;   // Numbers of a tile's row.
-constexpr int64_t TILE = 512;   // Numbers of a tile.
-constexpr int64_t SUMS = 256;   // Sums of a tile.
+constexpr int64_t CHUNK = 32;  // Numbers of a tile's row.
+constexpr int64_t TILE = 512;  // Numbers of a tile.
+constexpr int64_t SUMS = 256;  // Sums of a tile.
 
 // Asks the kernel, once, for the tiles' registers.
 static inline bool available() {
@@ -31,7 +31,7 @@ WITH_TILES static inline void configure() {
   _tile_loadconfig(&config);
 }
 
-// A pair of pixels: 16 channels of both, side by side.
+// 16 numbers of both, side by side.
 static inline __m512i pairOf(const uint16_t* even, const uint16_t* odd) {
   const __m512i first = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   const __m512i order = _mm512_or_si512(first, _mm512_slli_epi32(_mm512_add_epi32(first, _mm512_set1_epi32(16)), 16));
