@@ -5,15 +5,14 @@ import type { StepFunction } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { messageOfError } from '../support/message.ts';
 import { bothEngines, describeNative, liveTensors, programOf } from './captured-support.ts';
-import { call, giving, inputs, state, values } from './captured-vectors.ts';
+import { byPlugin, call, giving, inputs, state, values } from './captured-vectors.ts';
 
 /** Wrong results without an error come first: they are the ones that cost days. */
 describeNative('silent: what a graph would freeze', (use) => {
-  const capture = (y: Parameters<typeof giving>[0], retrace?: () => void) => () =>
-    createCapturedEngine(giving(y), use(), {
-      owner: () => 'my-plugin',
-      ...(retrace === undefined ? {} : { retrace }),
-    });
+  const capture = (y: Parameters<typeof giving>[0], retrace?: () => void) => () => {
+    const { program, owner } = byPlugin(y);
+    return createCapturedEngine(program, use(), retrace === undefined ? { owner } : { owner, retrace });
+  };
 
   test('a host value that changes between steps is found when the caller changes it between recordings', async () => {
     let epoch = 1;
@@ -131,7 +130,7 @@ describeNative('silent: what a graph would freeze', (use) => {
       `"[my-plugin] captured "step": expected no tf.Variable; "average" was read. A graph would keep its first value: make it an input, or state that the function returns."`,
     );
     variable.dispose();
-    expect(await messageOfError(capture((x) => tf.variable(x, true, 'inner')))).toMatchInlineSnapshot(
+    expect(await messageOfError(capture((x) => tf.variable(x.neg(), true, 'inner')))).toMatchInlineSnapshot(
       `"[my-plugin] captured "step": expected no tf.Variable; "inner" was made. A graph would keep its first value: make it an input, or state that the function returns."`,
     );
     tf.disposeVariables();
@@ -140,7 +139,7 @@ describeNative('silent: what a graph would freeze', (use) => {
   test('a tf.Variable that is assigned', async () => {
     const variable = tf.variable(tf.zeros([4]), true, 'average');
     const assign = (x: tf.Tensor) => {
-      variable.assign(x as tf.Tensor1D);
+      variable.assign(x.neg() as tf.Tensor1D);
       return x;
     };
     expect(await messageOfError(capture(assign))).toMatchInlineSnapshot(
@@ -175,8 +174,10 @@ describeNative('silent: what a graph would freeze', (use) => {
 });
 
 describeNative('refused', (use) => {
-  const capture = (y: Parameters<typeof giving>[0]) => () =>
-    createCapturedEngine(giving(y), use(), { owner: () => 'my-plugin' });
+  const capture = (y: Parameters<typeof giving>[0]) => () => {
+    const { program, owner } = byPlugin(y);
+    return createCapturedEngine(program, use(), { owner });
+  };
 
   test('reading a tensor back', async () => {
     const read = (x: tf.Tensor) => x.mul(x.dataSync()[0]!);

@@ -34,6 +34,8 @@ export interface Recorder {
   alive(): Endpoint[];
   /** Deletes a symbolic tensor; false if the id is of another kind. */
   forget(id: number): boolean;
+  /** Who was building when the op was recorded that gives this tensor. */
+  ownerOf(id: number): string | undefined;
 }
 
 /** Records ops as nodes; only constants become real tensors, because they may outlive the recording. */
@@ -133,6 +135,7 @@ export function createRecorder({ binding, shapes, call, owner, onForeign }: Reco
     endpoint: (id) => endpoints.get(id) ?? foreign(id, 'the result'),
     failure: () => failure,
     forget: (id) => symbolic.delete(id),
+    ownerOf: (id) => nodes[endpoints.get(id)?.node ?? -1]?.owner,
     alive: () => [...symbolic].map((id) => endpoints.get(id)!),
   };
 }

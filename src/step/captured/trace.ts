@@ -64,7 +64,7 @@ export function trace(fn: StepFunction, signature: Signature, { shapes, state, o
   }
   const problem = recorder.failure() ?? thrown;
   if (problem !== undefined) throw problem;
-  refuseVariables(call, variables, variableIds(backend), owner);
+  refuseVariables(call, variables, variableIds(backend), (id) => recorder.ownerOf(id) ?? owner?.());
   refuseKept(call, recorder, keeps.left()[0]?.keeper);
   return { nodes: recorder.nodes, ...results };
 }
@@ -80,11 +80,11 @@ function refuseVariables(
   call: string,
   before: ReadonlyMap<number, string>,
   after: ReadonlyMap<number, string>,
-  owner: (() => string | undefined) | undefined,
+  ownerOf: (id: number) => string | undefined,
 ): void {
   const names = new Set(before.values());
   for (const [id, name] of after) {
-    if (!before.has(id)) throw variableUsed({ call, owner: owner?.() }, name, names.has(name) ? 'assigned' : 'made');
+    if (!before.has(id)) throw variableUsed({ call, owner: ownerOf(id) }, name, names.has(name) ? 'assigned' : 'made');
   }
 }
 
