@@ -71,25 +71,6 @@ static inline void packTransposed(const uint16_t* const* at, int64_t length, int
     }
 }
 
-// One tap of 32 × 32 channels over `length` pixels. `stride`: from channel to channel of x; `block`: from 16 channels of dy to
-// the next.
-WITH_TILES static inline void addFour(const uint16_t* x, int64_t stride, int64_t length, const uint16_t* dy,
-                                      int64_t block, float* sums) {
-  const uint16_t *x1 = x + LANES * stride, *dy1 = dy + block;
-  loadSums<4>(sums, SUMS);
-  for (int64_t p = 0; p < length; p += CHUNK) {
-    _tile_loadd(4, x + p, stride * 2);
-    _tile_loadd(6, dy + p * LANES, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_loadd(7, dy1 + p * LANES, 64);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_loadd(5, x1 + p, stride * 2);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
-  }
-  storeSums<4>(sums, SUMS);
-}
-
 // A row of three taps of 16 × 16 channels; sums of taps are `step` apart.
 WITH_TILES static inline void addThree(const uint16_t* x, int64_t stride, int64_t length, const uint16_t* const dy[3],
                                        float* sums, int64_t step) {
@@ -142,7 +123,7 @@ WITH_TILES static inline void add(const Gradient& g, int64_t begin, int64_t end,
       for (int64_t tap = 0; tap < g.taps(); tap++) {
         gatherX(tap / g.size, tap % g.size);
         each([&](const uint16_t* channels, int64_t i, int64_t o) WITH_TILES {
-          addFour(channels, stride, room, dy + o * reach, reach * LANES, sums + sumsAt(g, tap, i, o));
+          addFour(channels, stride, dy + o * reach, reach * LANES, room, sums + sumsAt(g, tap, i, o));
         });
       }
       continue;
@@ -157,7 +138,7 @@ WITH_TILES static inline void add(const Gradient& g, int64_t begin, int64_t end,
       for (int64_t tap = 0; tap < 9; tap += isWide(g) ? 1 : 3) {
         float* to = sums + sumsAt(g, tap, i, o);
         if (isWide(g)) {
-          addFour(channels, stride, room, shifted(tap, o), reach * LANES, to);
+          addFour(channels, stride, shifted(tap, o), reach * LANES, room, to);
         } else {
           const uint16_t* taps[3] = {shifted(tap, o), shifted(tap + 1, o), shifted(tap + 2, o)};
           addThree(channels, stride, room, taps, to, SUMS);

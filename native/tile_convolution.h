@@ -26,37 +26,20 @@ struct Convolution {
   int64_t parts() const { return TAPS * in / DEPTH; }
 };
 
-// Part of the filter, one tap of 256 inputs, as [out / 32][256 / 32][2] tiles of 16 pairs of inputs × 16 outputs.
+// Part of the filter, one tap of 256 inputs, as [out / 16][256 / 32] tiles of 16 pairs of inputs × 16 outputs.
 static inline void packFilter(const Convolution& c, int64_t part, uint16_t* to) {
   const int64_t tap = part * DEPTH / c.in, first = part * DEPTH % c.in;
   const uint16_t* from = c.filter + (c.turned ? TAPS - 1 - tap : tap) * c.in * c.out;
-  for (int64_t o = 0; o < c.out; o += CHUNK)
-    for (int64_t i = first; i < first + DEPTH; i += CHUNK)
-      for (int64_t half = 0; half < CHUNK; half += LANES, to += TILE) {
-        __m512i rows[LANES];
-        for (int64_t j = 0; j < LANES; j++)
-          if (c.turned) rows[j] = _mm512_loadu_si512(from + (o + half + j) * c.in + i);
-          else rows[j] = pairOf(from + (i + 2 * j) * c.out + o + half, from + (i + 2 * j + 1) * c.out + o + half);
-        if (c.turned) transpose(rows);
-        for (int64_t j = 0; j < LANES; j++) _mm512_store_si512(to + j * CHUNK, rows[j]);
+  for (int64_t o = 0; o < c.out; o += LANES)
+    for (int64_t i = first; i < first + DEPTH; i += CHUNK, to += TILE) {
+      __m512i rows[LANES];
+      for (int64_t j = 0; j < LANES; j++) {
+        if (c.turned) rows[j] = _mm512_loadu_si512(from + (o + j) * c.in + i);
+        else rows[j] = pairOf(from + (i + 2 * j) * c.out + o, from + (i + 2 * j + 1) * c.out + o);
       }
-}
-
-// Adds one part for 32 pixels × 32 channels of the result. Pixels of x are `stride` apart.
-WITH_TILES static inline void multiply(const uint16_t* x, int64_t stride, const uint16_t* filter, float* sums) {
-  const uint16_t* x1 = x + LANES * stride;
-  loadSums<4>(sums, SUMS);
-  for (int64_t k = 0; k < DEPTH; k += CHUNK, filter += 2 * TILE) {
-    _tile_loadd(4, x + k, stride * 2);
-    _tile_loadd(6, filter, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_loadd(7, filter + TILE, 64);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_loadd(5, x1 + k, stride * 2);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
-  }
-  storeSums<4>(sums, SUMS);
+      if (c.turned) transpose(rows);
+      for (int64_t j = 0; j < LANES; j++) _mm512_store_si512(to + j * CHUNK, rows[j]);
+    }
 }
 
 // What a part of the filter meets for `count` pixels from pixel `begin` on: 256 channels of a neighbour each.
@@ -96,8 +79,8 @@ WITH_TILES static inline void convolveBlock(const Convolution& c, int64_t begin,
     gatherPixels(c, part, begin, groups * CHUNK, stride, x);
     for (int64_t o = 0; o < c.out / CHUNK; o++)
       for (int64_t group = 0; group < groups; group++)
-        multiply(x + group * CHUNK * stride, stride, filter + (part * c.out + o * CHUNK) * DEPTH,
-                 sums + (group * (c.out / CHUNK) + o) * 4 * SUMS);
+        addFour(x + group * CHUNK * stride, stride, filter + (part * c.out + o * CHUNK) * DEPTH, LANES * DEPTH, DEPTH,
+                sums + (group * (c.out / CHUNK) + o) * 4 * SUMS);
   }
   finish(c, sums, begin, count);
 }

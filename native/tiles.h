@@ -80,4 +80,23 @@ WITH_TILES static inline void storeSums(float* sums, int64_t step) {
   if constexpr (N == 4) _tile_stored(3, sums + 3 * step, 64);
 }
 
+// sums += a · b, 32 × 32 of them, over `depth` numbers in multiples of 32. `a`: rows `stride` apart; `b`: tiles of pairs, one
+// behind the other for 16 columns, `block` from there to the next 16.
+WITH_TILES static inline void addFour(const uint16_t* a, int64_t stride, const uint16_t* b, int64_t block,
+                                      int64_t depth, float* sums) {
+  const uint16_t *a1 = a + LANES * stride, *b1 = b + block;
+  loadSums<4>(sums, SUMS);
+  for (int64_t k = 0; k < depth; k += CHUNK) {
+    _tile_loadd(4, a + k, stride * 2);
+    _tile_loadd(6, b + k * LANES, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(7, b1 + k * LANES, 64);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(5, a1 + k, stride * 2);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  storeSums<4>(sums, SUMS);
+}
+
 }  // namespace tiles
