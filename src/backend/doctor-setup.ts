@@ -29,7 +29,8 @@ export function nativeFindings(root: string = cacheRoot()): Finding[] {
 /** Whether tailmix's own ops are used with the native build in `folder`. */
 export function ownOpsFinding(folder: string): Finding {
   const why = whyNotOwnOps(folder);
-  if (why === null) return { name: 'own ops', status: 'ok', value: 'convolutions, batch norm with its neighbours, update' };
+  if (why === null)
+    return { name: 'own ops', status: 'ok', value: 'convolutions, batch norm with its neighbours, update' };
   return { name: 'own ops', status: 'note', value: `not used, training is slower: ${why}` };
 }
 
