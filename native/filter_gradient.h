@@ -155,14 +155,15 @@ static inline void gather(const Gradient& g, const float* sums, int parts, int64
   for (int64_t i = from; i < until; i += side)
     for (int64_t o = 0; o < g.out; o += side)
       for (int64_t tap = 0; tap < g.taps(); tap++) {
-        const float* at = sums + sumsAt(g, tap, i, o);
+        const float* square = sums + sumsAt(g, tap, i, o);
         float* to = g.dw + (tap * g.in + i) * g.out + o;
-        for (int64_t row = 0; row < side * (side / LANES); row++, at += LANES) {
-          int64_t tile = row / LANES, down = tile / (side / LANES) * LANES + row % LANES, across = tile % (side / LANES);
-          __m512 sum = _mm512_load_ps(at);
-          for (int part = 1; part < parts; part++) sum = _mm512_add_ps(sum, _mm512_load_ps(at + part * size));
-          _mm512_storeu_ps(to + down * g.out + across * LANES, sum);
-        }
+        for (int64_t row = 0; row < side; row++)
+          for (int64_t column = 0; column < side; column += LANES) {
+            const float* at = square + inSquare(side, row, column);
+            __m512 sum = _mm512_load_ps(at);
+            for (int part = 1; part < parts; part++) sum = _mm512_add_ps(sum, _mm512_load_ps(at + part * size));
+            _mm512_storeu_ps(to + row * g.out + column, sum);
+          }
       }
 }
 

@@ -58,8 +58,8 @@ static inline void gatherPixels(const Convolution& c, int64_t part, int64_t begi
 static inline void finish(const Convolution& c, const float* sums, int64_t begin, int64_t count) {
   for (int64_t p = 0; p < count; p++)
     for (int64_t o = 0; o < c.out; o += LANES) {
-      const int64_t square = p / CHUNK * (c.out / CHUNK) + o / CHUNK, quarter = p % CHUNK / LANES * 2 + o % CHUNK / LANES;
-      __m512 value = _mm512_load_ps(sums + (square * 4 + quarter) * SUMS + p % LANES * LANES);
+      const float* square = sums + (p / CHUNK * (c.out / CHUNK) + o / CHUNK) * 4 * SUMS;
+      __m512 value = _mm512_load_ps(square + inSquare(CHUNK, p % CHUNK, o % CHUNK));
       const int64_t at = (begin + p) * c.out + o;
       if (c.bias != nullptr) value = _mm512_add_ps(value, _mm512_loadu_ps(c.bias + o));
       if (c.residual != nullptr) value = _mm512_add_ps(value, Bfloat16::load(c.residual + at));

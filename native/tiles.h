@@ -80,6 +80,11 @@ WITH_TILES static inline void storeSums(float* sums, int64_t step) {
   if constexpr (N == 4) _tile_stored(3, sums + 3 * step, 64);
 }
 
+// Where sixteen sums stand, of row `row` from column `column` on, in a square of tiles of `side` × `side` sums.
+static inline int64_t inSquare(int64_t side, int64_t row, int64_t column) {
+  return (row / LANES * (side / LANES) + column / LANES) * SUMS + row % LANES * LANES;
+}
+
 // sums += a · b, 32 × 32 of them, over `depth` numbers in multiples of 32. `a`: rows `stride` apart; `b`: tiles of pairs, one
 // behind the other for 16 columns, `block` from there to the next 16.
 WITH_TILES static inline void addFour(const uint16_t* a, int64_t stride, const uint16_t* b, int64_t block,

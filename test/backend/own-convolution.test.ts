@@ -3,13 +3,11 @@ import { suitsOwnConvolution } from '../../src/backend/kernels/own-ops.ts';
 import { loadBackend } from '../../src/backend/load.ts';
 import { hasOwnOps } from '../../src/backend/native.ts';
 import { tf } from '../../src/tf.ts';
-import { convolutionSizes, sizeOf, wave } from '../step/captured-support.ts';
+import { convolutionSizes, type Shape, sizeOf, wave } from '../step/captured-support.ts';
 
 await loadBackend('native').catch(() => null);
 const missing = hasOwnOps() ? null : "tailmix's own ops are not loaded: see `tailmix doctor`";
 if (missing !== null) console.warn(`SKIPPED: own convolutions, ${missing}`);
-
-type Shape = [number, number, number, number];
 
 test('which calls the own convolution takes', () => {
   const plain = { strides: 1, pad: 'same' } as const;

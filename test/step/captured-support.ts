@@ -41,8 +41,18 @@ export const wave = (length: number, phase: number): Float32Array =>
 /** Number of elements. */
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
+export type Shape = [number, number, number, number];
+
+/** What a test convolves: images, channels out, a filter's side (3) and stride (1). */
+export interface Convolution {
+  images: Shape;
+  out: number;
+  size?: number;
+  stride?: number;
+}
+
 /** Images and channels out that the own convolutions take: sizes that do and do not divide into tiles, one image alone. */
-export const convolutionSizes: [images: [number, number, number, number], out: number][] = [
+export const convolutionSizes: [images: Shape, out: number][] = [
   [[3, 32, 32, 16], 16],
   [[4, 17, 23, 16], 48],
   [[9, 13, 10, 32], 32],

@@ -10,25 +10,16 @@ import { toTileConvolutions } from '../../src/step/captured/tile-convolutions.ts
 import { trace } from '../../src/step/captured/trace.ts';
 import type { StepFunction } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
-import { convolutionSizes, programOf, signature, sizeOf } from './captured-support.ts';
+import { type Convolution, convolutionSizes, programOf, type Shape, signature, sizeOf } from './captured-support.ts';
 
 const backend = await loadBackend('native').catch(() => null);
 const why = hasOwnOps() ? 'the processor has no AMX' : "tailmix's own ops are not loaded: see `tailmix doctor`";
 const can = hasOwnOps() && cpuFeatures()?.amx_bf16 === true;
 if (!can) console.warn(`SKIPPED: the filter's gradient on AMX tiles, ${why}`);
 
-type Shape = [number, number, number, number];
-
 /** Whole numbers, −3 to 3: bfloat16 has them all, and float32 their sums. A gradient in bfloat16 would be rounded. */
 const integers = (count: number, salt: number): Float32Array =>
   Float32Array.from({ length: count }, (_, i) => ((i * salt + (i >> 5)) % 7) - 3);
-
-interface Convolution {
-  images: Shape;
-  out: number;
-  size?: number;
-  stride?: number;
-}
 
 const around = ({ size = 3, stride = 1 }: Convolution): number => (size === 3 && stride === 1 ? 1 : 0);
 const resultOf = (convolution: Convolution): Shape => {

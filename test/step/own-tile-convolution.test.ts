@@ -11,21 +11,12 @@ import { toTileConvolutions } from '../../src/step/captured/tile-convolutions.ts
 import { trace } from '../../src/step/captured/trace.ts';
 import type { StepFunction } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
-import { programOf, signature, sizeOf } from './captured-support.ts';
+import { type Convolution, programOf, type Shape, signature, sizeOf } from './captured-support.ts';
 
 const backend = await loadBackend('native').catch(() => null);
 const why = hasOwnOps() ? 'the processor has no AMX' : "tailmix's own ops are not loaded: see `tailmix doctor`";
 const can = hasOwnOps() && cpuFeatures()?.amx_bf16 === true;
 if (!can) console.warn(`SKIPPED: convolutions on AMX tiles, ${why}`);
-
-type Shape = [number, number, number, number];
-
-interface Convolution {
-  images: Shape;
-  out: number;
-  size?: number;
-  stride?: number;
-}
 
 /** Whole numbers, −2 to 2: bfloat16 has them all, and float32 their sums. */
 const integers = (shape: readonly number[], salt: number): Float32Array =>

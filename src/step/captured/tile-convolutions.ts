@@ -1,6 +1,6 @@
 import { type CanRun, runsInBfloat16 } from './bf16.ts';
 import { dropUnused, rebuild } from './prune.ts';
-import { type Attribute, DT, type Endpoint, type OpNode, type Recording, specOf } from './recording.ts';
+import { type Attribute, DT, type Endpoint, type OpNode, type Recording, sizeOf, specOf } from './recording.ts';
 
 /**
  * Gives convolutions that are to run in bfloat16 to tailmix's own ops on AMX tiles where these are faster than TensorFlow's:
@@ -54,7 +54,7 @@ function suits(
   lanes: [number, number],
 ): boolean {
   const stride = strideOf(node);
-  const large = filter.reduce((a, b) => a * b, 1) > LARGE;
+  const large = sizeOf(filter) > LARGE;
   return large && isPadded(filter, stride) && fits(filter, stride!, x, y, lanes);
 }
 
