@@ -1,10 +1,7 @@
 export { z } from 'zod';
 export { relu, softmaxCrossEntropy } from './backend/kernels/index.ts';
 export { type Backend, type BackendChoice, type BackendName, loadBackend } from './backend/load.ts';
-export { emptyInput } from './batch.ts';
-export { logPrior } from './class-prior.ts';
-export { effectiveNumberWeights, inverseFrequencyWeights } from './class-weights.ts';
-export { planRun } from './compose-run.ts';
+export { planRun } from './compose/compose-run.ts';
 export { displayPath } from './config/display.ts';
 export { type LoadContext, loadConfig } from './config/load.ts';
 export { type ConfigContext, resolveConfig } from './config/resolve.ts';
@@ -28,6 +25,9 @@ export {
   type StepContext,
   type Targets,
 } from './hooks.ts';
+export { logPrior } from './long-tail/class-prior.ts';
+export { effectiveNumberWeights, inverseFrequencyWeights } from './long-tail/class-weights.ts';
+export { classShares, imageWeights, type SamplingRule, samplingRules } from './long-tail/sampling-weights.ts';
 export { describeGroups, groupOf } from './metrics/groups.ts';
 export { withoutConfusion } from './metrics/summary.ts';
 export type { EpochMetrics, Evaluation, GroupRule, RunSummary } from './metrics/types.ts';
@@ -52,7 +52,7 @@ export {
 } from './plugin.ts';
 export { type Random, randomStream } from './random.ts';
 export type { Run, RunInfo, RunWeight, Snapshot } from './run.ts';
-export { classShares, imageWeights, type SamplingRule, samplingRules } from './sampling-weights.ts';
+export { emptyInput } from './step/batch.ts';
 export { globalNorm } from './step/global-norm.ts';
 export { stopGradient } from './step/stop-gradient.ts';
 export type {
@@ -93,5 +93,5 @@ export { ensureSweepRun } from './tracking/spool/sweep-run.ts';
 export { type Figures, openSpool, type SpoolWriter, type Texts } from './tracking/spool/write.ts';
 export { type SweepMembership, sweepMembership } from './tracking/sweep-membership.ts';
 export { writeFileAtomic } from './tracking/write-file.ts';
-export { createTrainer, type RunResult, type TrainerOptions } from './trainer.ts';
+export { createTrainer, type RunResult, type TrainerOptions } from './train/trainer.ts';
 export { version } from './version.ts';

@@ -1,17 +1,17 @@
 import { resourceUsage } from 'node:process';
 import { type BackendChoice, loadBackend } from '../backend/load.ts';
-import { compose } from '../compose.ts';
+import { compose } from '../compose/compose.ts';
 import type { TrainOptions } from '../config/schema.ts';
 import { createLoader } from '../data/loader/loader.ts';
 import type { LoadedRows } from '../data/types.ts';
-import { planEpoch } from '../epoch.ts';
-import { openFit, trainStep } from '../fit.ts';
 import { median } from '../metrics/statistics.ts';
 import type { ModelName } from '../models/options.ts';
 import { modelOptions } from '../models/options.ts';
 import type { Plugin } from '../plugin.ts';
-import { prepare } from '../prepare.ts';
 import { signatureFor } from '../step/signature.ts';
+import { planEpoch } from '../train/epoch.ts';
+import { openFit, trainStep } from '../train/fit.ts';
+import { prepare } from '../train/prepare.ts';
 import { noiseData } from './noise.ts';
 
 /** What to measure. */

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { planRun } from '../compose-run.ts';
+import { planRun } from '../compose/compose-run.ts';
 import { loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import { type ConfigFlags, context, knownPlugins, overridesOf } from './context.ts';

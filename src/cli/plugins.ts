@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { displayPath } from '../config/display.ts';
 import type { DescribedPlugin } from '../config/json-schema.ts';
 import { suggest } from '../config/suggest.ts';
-import { describeOptions } from '../options-table.ts';
 import { context } from './context.ts';
 import { pluginUnknown } from './errors.ts';
 import { describedPlugins, methodCard } from './method-cards.ts';
+import { describeOptions } from './options-table.ts';
 import { print, printJson } from './output.ts';
 
 /** `tailmix plugins`: the built-in plugins, or the options of one. */

@@ -1,8 +1,8 @@
 import { loadBackend } from '../backend/load.ts';
 import { displayPath } from '../config/display.ts';
 import { decodeInput } from '../data/packed/decode.ts';
-import { predictLogits, softmax, topClasses } from '../predict.ts';
-import { openTrained } from '../trained.ts';
+import { openTrained } from '../trained/open.ts';
+import { predictLogits, softmax, topClasses } from '../trained/predict.ts';
 import { type ConfigFlags, context, overridesOf } from './context.ts';
 import { print, printJson } from './output.ts';
 

@@ -3,9 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { type DescribedPlugin, runJsonSchema, sweepJsonSchema } from '../config/json-schema.ts';
 import { messageOf } from '../errors.ts';
-import { withOptionsTable } from '../options-table.ts';
 import { schemaNotWritten } from './errors.ts';
 import { describedPlugins, methodCard } from './method-cards.ts';
+import { withOptionsTable } from './options-table.ts';
 import { print, tell } from './output.ts';
 import { packageRoot } from './package-root.ts';
 

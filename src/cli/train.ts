@@ -1,17 +1,17 @@
 import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
-import { planRun } from '../compose-run.ts';
+import { planRun } from '../compose/compose-run.ts';
 import { displayPath } from '../config/display.ts';
 import { loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import type { ResolvedConfig } from '../config/types.ts';
 import type { ReadProgress } from '../data/types.ts';
 import type { RunSummary } from '../metrics/types.ts';
-import type { TrainerOptions } from '../prepare.ts';
 import { readLatest } from '../tracking/checkpoint.ts';
 import { PROGRESS_VARIABLE } from '../tracking/progress-message.ts';
 import { claimRunDirectory, createRunDirectory, findRun, runFiles } from '../tracking/run-directory.ts';
+import type { TrainerOptions } from '../train/prepare.ts';
 import { type ConfigFlags, context, knownPlugins, overridesOf } from './context.ts';
 import { resumeChanged, resumeWith } from './errors.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
@@ -36,7 +36,7 @@ export async function train(path: string | undefined, options: TrainCommandOptio
       const { plan } = await planRun(run);
       tell(`${plan}\n${resume ? 'resumes' : 'runs'} in ${displayPath(directory)}`);
     }
-    const { createTrainer } = await import('../trainer.ts');
+    const { createTrainer } = await import('../train/trainer.ts');
     const { summary } = await createTrainer({
       ...run,
       signal: interruption.signal,

@@ -1,4 +1,4 @@
-import type { StageOptions } from '../stages.ts';
+import type { StageOptions } from '../train/phases.ts';
 import { describeIssues, type Finding } from './issues.ts';
 import { trainOptions } from './schema.ts';
 import { isMap, mergeTrees, type Path, type Tree } from './tree.ts';

@@ -1,4 +1,4 @@
-import type { TrainerOptions } from '../prepare.ts';
+import type { TrainerOptions } from '../train/prepare.ts';
 import type { ResolvedConfig } from './types.ts';
 
 /** A resolved config as `createTrainer` takes it. The backend, the run directory and the like can be put beside it. */

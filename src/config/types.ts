@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { ModelChoice } from '../models/definition.ts';
 import type { Plugin, PluginFactory } from '../plugin.ts';
-import type { StageOptions } from '../stages.ts';
+import type { StageOptions } from '../train/phases.ts';
 import type { runOptions } from './schema.ts';
 
 /** A validated run configuration with all defaults in, before plugin entries are loaded. */

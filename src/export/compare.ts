@@ -1,10 +1,10 @@
 import type { Backend } from '../backend/load.ts';
 import { messageOf } from '../errors.ts';
-import { predictLogits } from '../predict.ts';
 import { randomStream } from '../random.ts';
 import { openSession } from '../step/captured/session.ts';
 import { tf } from '../tf.ts';
-import type { TrainedRun } from '../trained.ts';
+import type { TrainedRun } from '../trained/open.ts';
+import { predictLogits } from '../trained/predict.ts';
 import type { Classifier } from './classifier.ts';
 import { exportDiffers, opNotMapped } from './errors.ts';
 import type { ExportedFile } from './files.ts';

@@ -1,5 +1,5 @@
 import type { Backend } from '../backend/load.ts';
-import type { TrainedRun } from '../trained.ts';
+import type { TrainedRun } from '../trained/open.ts';
 import { type Classifier, recordClassifier } from './classifier.ts';
 import { type Agreement, compareLogits, openGraph, openTfjs } from './compare.ts';
 import { type ExportedFile, expectFree, writeFolder } from './files.ts';

@@ -1,10 +1,10 @@
 import { messageOf } from '../errors.ts';
-import { createLeakWatch, liveTensors, warnOfLeak } from '../leaks.ts';
-import { currentOwner } from '../owner.ts';
 import { tf } from '../tf.ts';
 import { checkFeeds } from './check.ts';
 import { kernelMissing, unknownState } from './errors.ts';
 import { watchKeeps } from './keeps.ts';
+import { createLeakWatch, liveTensors, warnOfLeak } from './leaks.ts';
+import { currentOwner } from './owner.ts';
 import type { Engine, HostArray, HostOutputs, NamedTensors, Signature, StepProgram } from './types.ts';
 
 /** The reference engine: calls the program's functions op by op. Every other engine must agree with it. */

@@ -2,9 +2,9 @@ import { cpuFeatures, isBfloat16Native } from '../backend/cpu.ts';
 import type { Backend } from '../backend/load.ts';
 import type { TrainOptions } from '../config/schema.ts';
 import { messageOf } from '../errors.ts';
-import { currentOwner } from '../owner.ts';
 import type { CaptureOptions } from './captured/engine.ts';
 import { createEagerEngine } from './eager.ts';
+import { currentOwner } from './owner.ts';
 import type { Engine, StepProgram } from './types.ts';
 
 /** How a step is to run. */

@@ -1,11 +1,11 @@
 import { softmaxCrossEntropy } from '../backend/kernels/index.ts';
-import { MIX, resolveShape } from '../batch.ts';
-import type { Composition } from '../compose.ts';
+import type { Composition } from '../compose/compose.ts';
 import type { Model } from '../models/types.ts';
-import { ownedBy } from '../owner.ts';
 import { randomStream } from '../random.ts';
 import { tf } from '../tf.ts';
+import { MIX, resolveShape } from './batch.ts';
 import { isBox, mixStage, modelInputs, trainInputs } from './inputs.ts';
+import { ownedBy } from './owner.ts';
 import type {
   Gradients,
   Loss,

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { defaults, registry } from '../../plugins/index.ts';
 import { knownPlugins } from '../../src/cli/context.ts';
 import { schemaFiles } from '../../src/cli/schema.ts';
-import { planRun } from '../../src/compose-run.ts';
+import { planRun } from '../../src/compose/compose-run.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { trainerOptions } from '../../src/config/trainer-options.ts';
 import { resolveEpoch } from '../../src/plugin.ts';

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { planRun } from '../../src/compose-run.ts';
+import { planRun } from '../../src/compose/compose-run.ts';
 import { describeData, loadData } from '../../src/data/load-data.ts';
 import { type DataInput, dataOptions } from '../../src/data/options.ts';
 import { datasets } from '../../src/data/sets/registry.ts';

@@ -5,7 +5,7 @@ import { registry } from '../../plugins/index.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { describeData, loadData } from '../../src/data/load-data.ts';
 import { type DataInput, dataOptions } from '../../src/data/options.ts';
-import { createTrainer } from '../../src/trainer.ts';
+import { createTrainer } from '../../src/train/trainer.ts';
 import { picture, writePicture } from '../support/image-tree.ts';
 import { messageOfError } from '../support/message.ts';
 import { temporaryFolder } from '../support/temporary.ts';

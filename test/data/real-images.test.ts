@@ -2,7 +2,7 @@ import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { DataInput } from '../../src/data/options.ts';
-import { createTrainer } from '../../src/trainer.ts';
+import { createTrainer } from '../../src/train/trainer.ts';
 import { cifar10Folders } from '../support/cifar10.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 

@@ -5,7 +5,7 @@ import { trainerOptions } from '../../src/config/trainer-options.ts';
 import { describeData, loadData } from '../../src/data/load-data.ts';
 import { type DataInput, dataOptions } from '../../src/data/options.ts';
 import type { LoadedData, Split } from '../../src/data/types.ts';
-import { createTrainer } from '../../src/trainer.ts';
+import { createTrainer } from '../../src/train/trainer.ts';
 
 const load = (input: DataInput): Promise<LoadedData> => loadData(dataOptions.parse(input));
 

@@ -8,7 +8,7 @@ import { registry } from '../../plugins/index.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { trainerOptions } from '../../src/config/trainer-options.ts';
 import { describeData, loadData } from '../../src/data/load-data.ts';
-import { createTrainer } from '../../src/trainer.ts';
+import { createTrainer } from '../../src/train/trainer.ts';
 import { messageOfError } from '../support/message.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 

@@ -7,7 +7,7 @@ import { loadBackend } from '../../src/backend/load.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { trainerOptions } from '../../src/config/trainer-options.ts';
 import { tf } from '../../src/tf.ts';
-import { createTrainer } from '../../src/trainer.ts';
+import { createTrainer } from '../../src/train/trainer.ts';
 import { squares, tinyModel } from '../support/squares.ts';
 
 const path = (file: string): string => fileURLToPath(new URL(`../../examples/${file}`, import.meta.url));

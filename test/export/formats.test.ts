@@ -14,7 +14,7 @@ import ldam from '../../plugins/ldam/index.ts';
 import logitAdjustment from '../../plugins/logit-adjustment/index.ts';
 import { cacheRoot } from '../../src/backend/paths.ts';
 import { exportRun, formats } from '../../src/export/index.ts';
-import { predictLogits, softmax } from '../../src/predict.ts';
+import { predictLogits, softmax } from '../../src/trained/predict.ts';
 import { describeNative } from '../step/captured-support.ts';
 import { hasChromium, launchChromium } from '../support/chromium.ts';
 import { noiseImages, relativeDifference, trainedRun } from './support.ts';

@@ -1,9 +1,9 @@
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import type { LoadedData, Subset } from '../../src/data/types.ts';
 import type { Plugin } from '../../src/plugin.ts';
-import { prepare, type TrainerOptions } from '../../src/prepare.ts';
 import { randomStream } from '../../src/random.ts';
-import { predictProgram, type TrainedRun } from '../../src/trained.ts';
+import { prepare, type TrainerOptions } from '../../src/train/prepare.ts';
+import { predictProgram, type TrainedRun } from '../../src/trained/open.ts';
 
 const CLASSES = ['cat', 'dog', 'ship "Æ"', 'frog', 'café'];
 

@@ -11,7 +11,7 @@ import type { Model, Pass } from '../../src/models/types.ts';
 import { randomStream } from '../../src/random.ts';
 import type { Snapshot } from '../../src/run.ts';
 import { tf } from '../../src/tf.ts';
-import { createTrainer, type RunResult, type TrainerOptions } from '../../src/trainer.ts';
+import { createTrainer, type RunResult, type TrainerOptions } from '../../src/train/trainer.ts';
 import { relativeDistance } from '../backend/kernels/support.ts';
 import { squares } from '../support/squares.ts';
 import { temporaryFolder } from '../support/temporary.ts';

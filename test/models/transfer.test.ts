@@ -3,7 +3,7 @@ import type { TrainOptions } from '../../src/config/schema.ts';
 import { createModel, modelOptions } from '../../src/models/index.ts';
 import { frozenWeights, selectWeights, startValues } from '../../src/models/transfer.ts';
 import type { RunStart, Snapshot } from '../../src/run.ts';
-import { createTrainer, type TrainerOptions } from '../../src/trainer.ts';
+import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
 import { describeNative } from '../step/captured-support.ts';
 import { messageOfError } from '../support/message.ts';
 import { squares } from '../support/squares.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import balancedMixup, { balancedMixupBatch } from '../../plugins/balanced-mixup/index.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import { randomStream } from '../../src/random.ts';
 import { at, infoWithCounts, mixBatch } from '../support/plugins.ts';
 

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import checkpoint, { bestPath, epochsToDelete } from '../../plugins/checkpoint/index.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import type { EpochMetrics } from '../../src/metrics/types.ts';
 import { checkpointFolder, readCheckpoint } from '../../src/tracking/checkpoint.ts';
 import { smallInfo } from '../support/info.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import cmo, { mixesIn } from '../../plugins/cmo/index.ts';
 import { keptShare } from '../../plugins/cutmix/box.ts';
-import { compose } from '../../src/compose.ts';
-import { planEpoch } from '../../src/epoch.ts';
+import { compose } from '../../src/compose/compose.ts';
+import { planEpoch } from '../../src/train/epoch.ts';
 import { at, infoWithCounts, mixBatch, warningsOf } from '../support/plugins.ts';
 import { squares } from '../support/squares.ts';
 

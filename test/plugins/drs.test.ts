@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import drs from '../../plugins/drs/index.ts';
 import resample from '../../plugins/resample/index.ts';
-import { compose } from '../../src/compose.ts';
-import { imageWeights } from '../../src/sampling-weights.ts';
+import { compose } from '../../src/compose/compose.ts';
+import { imageWeights } from '../../src/long-tail/sampling-weights.ts';
 import { infoWithCounts, warningsOf } from '../support/plugins.ts';
 import { type Recorded, recordRun } from '../support/recorded-run.ts';
 

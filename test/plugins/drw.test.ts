@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import drw, { deferredClassWeights } from '../../plugins/drw/index.ts';
 import reweight from '../../plugins/reweight/index.ts';
-import { effectiveNumberWeights } from '../../src/class-weights.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
+import { effectiveNumberWeights } from '../../src/long-tail/class-weights.ts';
 import { CIFAR10_LT_100, classWeightsIn, infoWithCounts, warningsOf } from '../support/plugins.ts';
 import { recordRun } from '../support/recorded-run.ts';
 

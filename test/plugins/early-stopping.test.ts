@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import earlyStopping, { improve, reason } from '../../plugins/early-stopping/index.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import { definePlugin } from '../../src/plugin.ts';
 import type { Run, Snapshot } from '../../src/run.ts';
-import { createTrainer } from '../../src/trainer.ts';
+import { createTrainer } from '../../src/train/trainer.ts';
 import { smallInfo } from '../support/info.ts';
 import { messageOfError } from '../support/message.ts';
 import { warningsOf } from '../support/plugins.ts';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import gcl from '../../plugins/gcl/index.ts';
 import ldam, { ldamLogits, ldamMargins } from '../../plugins/ldam/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import { createModel, modelNames, modelOptions } from '../../src/models/index.ts';
 import type { ModelHead } from '../../src/models/types.ts';
 import { tf } from '../../src/tf.ts';

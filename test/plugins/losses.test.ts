@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { registry } from '../../plugins/index.ts';
 import mixup from '../../plugins/mixup/index.ts';
 import { type Backend, loadBackend } from '../../src/backend/load.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import { createModel, modelOptions } from '../../src/models/index.ts';
 import type { Plugin } from '../../src/plugin.ts';
 import { trainFeeds } from '../../src/step/inputs.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import lrSchedule, { learningRateAt } from '../../plugins/lr-schedule/index.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import { infoWithCounts, warningsOf } from '../support/plugins.ts';
 
 type Options = NonNullable<Parameters<typeof lrSchedule>[0]>;

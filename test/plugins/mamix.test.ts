@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import mamix, { mamixLambda } from '../../plugins/mamix/index.ts';
 import mixup from '../../plugins/mixup/index.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import { infoWithCounts, warningsOf } from '../support/plugins.ts';
 
 const paper = { omega: -0.25 };

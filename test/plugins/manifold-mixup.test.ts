@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import manifoldMixup, { mixingStages } from '../../plugins/manifold-mixup/index.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import { smallInfo } from '../support/info.ts';
 import { at, mixBatch } from '../support/plugins.ts';
 

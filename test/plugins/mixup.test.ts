@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import mixup, { mixupBatch, mixupLambda } from '../../plugins/mixup/index.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import { randomStream } from '../../src/random.ts';
 import { smallInfo } from '../support/info.ts';
 import { at, mixBatch } from '../support/plugins.ts';

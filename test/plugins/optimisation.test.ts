@@ -11,7 +11,7 @@ import type { Snapshot } from '../../src/run.ts';
 import { createEagerEngine } from '../../src/step/eager.ts';
 import type { HostOutputs } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
-import { createTrainer } from '../../src/trainer.ts';
+import { createTrainer } from '../../src/train/trainer.ts';
 import { describeBackends } from '../backend/kernels/support.ts';
 import reference from '../reference/optimisation.json' with { type: 'json' };
 import { bothEngines, describeNative, relativeDistance } from '../step/captured-support.ts';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { registry } from '../../plugins/index.ts';
 import mixup from '../../plugins/mixup/index.ts';
-import { capabilityTaken, compose, tapsOf } from '../../src/compose.ts';
-import { formatPlan } from '../../src/plan.ts';
+import { capabilityTaken, compose, tapsOf } from '../../src/compose/compose.ts';
+import { formatPlan } from '../../src/compose/plan.ts';
 import type { Capability, Plugin } from '../../src/plugin.ts';
 import { smallInfo } from '../support/info.ts';
 import { recordRun } from '../support/recorded-run.ts';

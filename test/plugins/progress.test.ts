@@ -4,7 +4,7 @@ import { barReporter } from '../../plugins/progress/bars.ts';
 import progress, { progressStyle } from '../../plugins/progress/index.ts';
 import { ipcReporter } from '../../plugins/progress/ipc.ts';
 import { epochLine, lineReporter } from '../../plugins/progress/lines.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import type { ProgressMessage } from '../../src/tracking/progress-message.ts';
 import { smallInfo } from '../support/info.ts';
 import { epochMetrics, fakeRun } from '../support/tracked-run.ts';

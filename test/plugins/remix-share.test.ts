@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import mixup from '../../plugins/mixup/index.ts';
 import remix from '../../plugins/remix/index.ts';
 import { imageWeights } from '../../plugins/resample/index.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import { longTailCounts } from '../../src/data/profile.ts';
 import { randomStream } from '../../src/random.ts';
 import { at, infoWithCounts, mixBatch } from '../support/plugins.ts';

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import mixup from '../../plugins/mixup/index.ts';
 import remix, { remixLambda } from '../../plugins/remix/index.ts';
-import { createBatch, createTargets } from '../../src/batch.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
+import { createBatch, createTargets } from '../../src/step/batch.ts';
 import { at, infoWithCounts, mixBatch, warningsOf } from '../support/plugins.ts';
 
 const paper = { kappa: 3, tau: 0.5 };

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import resample, { classShares, imageWeights } from '../../plugins/resample/index.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import { subsetOf } from '../../src/data/subset.ts';
 import type { Split } from '../../src/data/types.ts';
-import { planEpoch } from '../../src/epoch.ts';
+import { planEpoch } from '../../src/train/epoch.ts';
 import { CIFAR10_LT_100, infoWithCounts } from '../support/plugins.ts';
 
 const beta = 0.9999;

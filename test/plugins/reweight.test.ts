@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import reweight, { classWeightsOf } from '../../plugins/reweight/index.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import { CIFAR10_LT_100, classWeightsIn, infoWithCounts, warningsOf } from '../support/plugins.ts';
 
 const inWords = (weights: ArrayLike<number>): string => Array.from(weights, (weight) => weight.toFixed(4)).join(' ');

@@ -5,7 +5,7 @@ import labelAwareSmoothing, { smoothingOf } from '../../plugins/label-aware-smoo
 import labelSmoothing from '../../plugins/label-smoothing/index.ts';
 import { softmaxCrossEntropy, supplyKernels } from '../../src/backend/kernels/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import { Stage } from '../../src/hooks.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
 import type { Loss, Pass } from '../../src/step/types.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import tracking, { metricsLine } from '../../plugins/tracking/index.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import { readEpochs, readSummary } from '../../src/tracking/run-directory.ts';
 import { smallInfo } from '../support/info.ts';
 import { temporaryFolder } from '../support/temporary.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import unimix, { drawWithReplacement, unimixLambda } from '../../plugins/unimix/index.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import { randomStream } from '../../src/random.ts';
 import { at, infoWithCounts, mixBatch } from '../support/plugins.ts';
 

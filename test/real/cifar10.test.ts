@@ -5,7 +5,7 @@ import drw from '../../plugins/drw/index.ts';
 import mixup from '../../plugins/mixup/index.ts';
 import remix from '../../plugins/remix/index.ts';
 import { whyNotNative } from '../../src/backend/native.ts';
-import { createTrainer } from '../../src/trainer.ts';
+import { createTrainer } from '../../src/train/trainer.ts';
 import { cifar10Folders } from '../support/cifar10.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 

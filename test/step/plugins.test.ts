@@ -4,7 +4,7 @@ import { registry } from '../../plugins/index.ts';
 import { cpuFeatures, isBfloat16Native } from '../../src/backend/cpu.ts';
 import type { TrainOptions } from '../../src/config/schema.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
-import { createTrainer, type TrainerOptions } from '../../src/trainer.ts';
+import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
 import { squares, tinyModel } from '../support/squares.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { describeNative, relativeDistance } from './captured-support.ts';

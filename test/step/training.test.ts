@@ -4,15 +4,15 @@ import { z as zod } from 'zod';
 import { keptShare } from '../../plugins/cutmix/box.ts';
 import { registry } from '../../plugins/index.ts';
 import { type Backend, loadBackend } from '../../src/backend/load.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import type { optimizerOptions } from '../../src/config/schema.ts';
 import { subsetOf } from '../../src/data/subset.ts';
 import type { LoadedData, Split } from '../../src/data/types.ts';
-import { openFit, trainStep } from '../../src/fit.ts';
 import { type Box, Stage } from '../../src/hooks.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
-import { prepare } from '../../src/prepare.ts';
 import { signatureFor } from '../../src/step/signature.ts';
+import { openFit, trainStep } from '../../src/train/fit.ts';
+import { prepare } from '../../src/train/prepare.ts';
 import { type Description, distanceTo, noise, readReference, referenceWeight } from '../models/reference.ts';
 import { describeNative } from './captured-support.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Backend } from '../../src/backend/load.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import { Stage, type Targets } from '../../src/hooks.ts';
 import type { Model, ModelHead } from '../../src/models/types.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFinished, vi } from 'vitest';
 import mlflow from '../../plugins/mlflow/index.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import type { BatchResult } from '../../src/hooks.ts';
 import type { Run } from '../../src/run.ts';
 import { checkpointPath } from '../../src/tracking/checkpoint.ts';

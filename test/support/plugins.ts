@@ -1,8 +1,8 @@
-import { createBatch, createTargets } from '../../src/batch.ts';
-import { type Composition, compose } from '../../src/compose.ts';
+import { type Composition, compose } from '../../src/compose/compose.ts';
 import type { Batch, StepContext, Targets } from '../../src/hooks.ts';
 import type { Plugin } from '../../src/plugin.ts';
 import type { RunInfo } from '../../src/run.ts';
+import { createBatch, createTargets } from '../../src/step/batch.ts';
 import { smallInfo } from './info.ts';
 
 /** CIFAR-10 LT, ratio 100 (methods.md 0.1). */

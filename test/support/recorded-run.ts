@@ -4,7 +4,7 @@ import type { BatchResult } from '../../src/hooks.ts';
 import { withoutConfusion } from '../../src/metrics/summary.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
 import type { Snapshot } from '../../src/run.ts';
-import { createTrainer } from '../../src/trainer.ts';
+import { createTrainer } from '../../src/train/trainer.ts';
 import { squares, tinyModel } from './squares.ts';
 import { temporaryFolder } from './temporary.ts';
 

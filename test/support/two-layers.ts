@@ -1,4 +1,4 @@
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
 import type { Model } from '../../src/models/types.ts';
 import type { Plugin } from '../../src/plugin.ts';
 import { trainFeeds } from '../../src/step/inputs.ts';

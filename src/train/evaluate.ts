@@ -1,8 +1,8 @@
-import type { Loader, Subset } from './data/types.ts';
-import { createEvaluator } from './metrics/evaluator.ts';
-import type { Evaluation } from './metrics/types.ts';
-import type { RunInfo } from './run.ts';
-import type { Engine, Signature } from './step/types.ts';
+import type { Loader, Subset } from '../data/types.ts';
+import { createEvaluator } from '../metrics/evaluator.ts';
+import type { Evaluation } from '../metrics/types.ts';
+import type { RunInfo } from '../run.ts';
+import type { Engine, Signature } from '../step/types.ts';
 
 /** Evaluates the engine's weights on a subset, without augmentation; the last batch is padded to full size. */
 export async function evaluate(

@@ -1,20 +1,20 @@
-import type { Backend } from './backend/load.ts';
-import { checkBatch, checkTargets, createBatch, createTargets } from './batch.ts';
-import type { Composition } from './compose.ts';
-import { createLoader } from './data/loader/loader.ts';
-import type { LoadedRows, Loader } from './data/types.ts';
+import type { Backend } from '../backend/load.ts';
+import type { Composition } from '../compose/compose.ts';
+import { createLoader } from '../data/loader/loader.ts';
+import type { LoadedRows, Loader } from '../data/types.ts';
+import type { BatchResult, StepContext } from '../hooks.ts';
+import { checkBatch, checkTargets, createBatch, createTargets } from '../step/batch.ts';
+import { createEngine } from '../step/index.ts';
+import { modelFeeds, trainFeeds } from '../step/inputs.ts';
+import { createOptimizer } from '../step/optimizers.ts';
+import { createStepProgram } from '../step/program.ts';
+import { signatureFor } from '../step/signature.ts';
+import type { Engine, StepProgram } from '../step/types.ts';
 import type { PlannedStep } from './epoch.ts';
-import type { BatchResult, StepContext } from './hooks.ts';
+import { lossNotFinite } from './errors.ts';
 import { restore } from './open-run.ts';
 import type { Preparation } from './prepare.ts';
 import { rehearse } from './rehearse.ts';
-import { createEngine } from './step/index.ts';
-import { modelFeeds, trainFeeds } from './step/inputs.ts';
-import { createOptimizer } from './step/optimizers.ts';
-import { createStepProgram } from './step/program.ts';
-import { signatureFor } from './step/signature.ts';
-import type { Engine, StepProgram } from './step/types.ts';
-import { lossNotFinite } from './trainer-errors.ts';
 
 /** A stage of a run in progress: what a step works with. */
 export interface Fit extends Preparation {

@@ -1,6 +1,6 @@
-import { restore } from './open-run.ts';
-import { createEagerEngine } from './step/eager.ts';
-import { predictProgram, type TrainedRun } from './trained.ts';
+import { createEagerEngine } from '../step/eager.ts';
+import { restore } from '../train/open-run.ts';
+import { predictProgram, type TrainedRun } from './open.ts';
 
 /** Images of one call of the network. */
 const BATCH = 64;

@@ -1,16 +1,16 @@
 import process from 'node:process';
-import type { Backend } from './backend/load.ts';
-import type { Composition } from './compose.ts';
-import type { Subset } from './data/types.ts';
-import { messageOf } from './errors.ts';
+import type { Backend } from '../backend/load.ts';
+import type { Composition } from '../compose/compose.ts';
+import type { Subset } from '../data/types.ts';
+import { messageOf } from '../errors.ts';
+import { summarizeEpochs, withoutConfusion } from '../metrics/summary.ts';
+import type { EpochMetrics } from '../metrics/types.ts';
+import type { Run, RunInfo, Snapshot } from '../run.ts';
+import type { Engine, StepProgram } from '../step/types.ts';
+import { version } from '../version.ts';
+import { snapshotMismatch } from './errors.ts';
 import type { Fit } from './fit.ts';
-import { summarizeEpochs, withoutConfusion } from './metrics/summary.ts';
-import type { EpochMetrics } from './metrics/types.ts';
 import type { Preparation } from './prepare.ts';
-import type { Run, RunInfo, Snapshot } from './run.ts';
-import type { Engine, StepProgram } from './step/types.ts';
-import { snapshotMismatch } from './trainer-errors.ts';
-import { version } from './version.ts';
 
 /** A run as the loop sees it: what observers see, and what only the loop may change. */
 export interface OpenRun extends Run {

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
-import { displayPath } from './config/display.ts';
-import { TailmixError } from './errors.ts';
-import { initChanged, initMissing } from './models/errors.ts';
-import type { ModelSection } from './models/options.ts';
-import type { Snapshot } from './run.ts';
-import { readCheckpoint, readLatest } from './tracking/checkpoint.ts';
-import { findRun } from './tracking/run-directory.ts';
+import { displayPath } from '../config/display.ts';
+import { TailmixError } from '../errors.ts';
+import { initChanged, initMissing } from '../models/errors.ts';
+import type { ModelSection } from '../models/options.ts';
+import type { Snapshot } from '../run.ts';
+import { readCheckpoint, readLatest } from './checkpoint.ts';
+import { findRun } from './run-directory.ts';
 
 /** `model.init` as it is logged: a checkpoint file and the checksum of the weights in it. */
 export interface PinnedInit {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { createBatch } from '../src/batch.ts';
-import { compose, tapsOf } from '../src/compose.ts';
-import { TailmixError } from '../src/errors.ts';
-import { Stage } from '../src/hooks.ts';
-import { formatPlan } from '../src/plan.ts';
-import { definePlugin, type PluginDefinition, resolveEpoch } from '../src/plugin.ts';
-import { smallInfo } from './support/info.ts';
+import { compose, tapsOf } from '../../src/compose/compose.ts';
+import { formatPlan } from '../../src/compose/plan.ts';
+import { TailmixError } from '../../src/errors.ts';
+import { Stage } from '../../src/hooks.ts';
+import { definePlugin, type PluginDefinition, resolveEpoch } from '../../src/plugin.ts';
+import { createBatch } from '../../src/step/batch.ts';
+import { smallInfo } from '../support/info.ts';
 
 const options = z.strictObject({});
 type Definition = Partial<PluginDefinition<typeof options>>;

@@ -1,12 +1,12 @@
+import type { CountSummary } from '../data/types.ts';
+import { internal } from '../errors.ts';
+import { checkStart, type ExtendedModel } from '../models/transfer.ts';
+import type { Run, RunInfo } from '../run.ts';
+import { type Stage, spansRun, stagesOf } from '../train/phases.ts';
+import { describeRun, type TrainerOptions } from '../train/prepare.ts';
 import { type Composition, compose } from './compose.ts';
-import type { CountSummary } from './data/types.ts';
-import { internal } from './errors.ts';
-import { checkStart, type ExtendedModel } from './models/transfer.ts';
 import { formatPlan, formatStages } from './plan.ts';
-import { describeRun, type TrainerOptions } from './prepare.ts';
-import type { Run, RunInfo } from './run.ts';
 import { checkSpanning, type Place } from './span.ts';
-import { type Stage, spansRun, stagesOf } from './stages.ts';
 
 /** A stage with its plugins applied. */
 export type ComposedStage<Part> = Stage &

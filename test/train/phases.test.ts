@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import lrSchedule from '../plugins/lr-schedule/index.ts';
-import mixup from '../plugins/mixup/index.ts';
-import resample from '../plugins/resample/index.ts';
-import { planRun } from '../src/compose-run.ts';
-import type { TrainOptions } from '../src/config/schema.ts';
-import { definePlugin, type Plugin } from '../src/plugin.ts';
-import type { Snapshot } from '../src/run.ts';
-import { createTrainer, type TrainerOptions } from '../src/trainer.ts';
-import { describeNative } from './step/captured-support.ts';
-import { messageOfError } from './support/message.ts';
-import { squares } from './support/squares.ts';
+import lrSchedule from '../../plugins/lr-schedule/index.ts';
+import mixup from '../../plugins/mixup/index.ts';
+import resample from '../../plugins/resample/index.ts';
+import { planRun } from '../../src/compose/compose-run.ts';
+import type { TrainOptions } from '../../src/config/schema.ts';
+import { definePlugin, type Plugin } from '../../src/plugin.ts';
+import type { Snapshot } from '../../src/run.ts';
+import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
+import { describeNative } from '../step/captured-support.ts';
+import { messageOfError } from '../support/message.ts';
+import { squares } from '../support/squares.ts';
 
 const model = { name: 'small-cnn', width: 2 } as const;
 const head = { freeze: ['backbone'], reset: ['classifier'], frozenNorm: 'running' } as const;

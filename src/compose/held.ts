@@ -1,5 +1,5 @@
-import { TailmixError } from './errors.ts';
-import { heldBy, type Plugin } from './plugin.ts';
+import { TailmixError } from '../errors.ts';
+import { heldBy, type Plugin } from '../plugin.ts';
 
 /**
  * Refuses held plugins that could not run: each provides what its holder provides and nothing else, requires nothing of

@@ -1,6 +1,6 @@
-import { TailmixError } from './errors.ts';
-import type { Batch, Targets } from './hooks.ts';
-import type { HostArray, InputSpec } from './step/types.ts';
+import { TailmixError } from '../errors.ts';
+import type { Batch, Targets } from '../hooks.ts';
+import type { HostArray, InputSpec } from './types.ts';
 
 /** Variants that core knows: `input`, a later stage, or `input:box` (CutMix). Declared by whoever provides `mix`. */
 export const MIX = 'mix';

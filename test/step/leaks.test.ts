@@ -1,15 +1,15 @@
 import process from 'node:process';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { registry } from '../plugins/index.ts';
-import type { TrainOptions } from '../src/config/schema.ts';
-import { definePlugin, type Plugin } from '../src/plugin.ts';
-import { tf } from '../src/tf.ts';
-import { createTrainer } from '../src/trainer.ts';
-import { settings } from './plugins/settings.ts';
-import { describeNative } from './step/captured-support.ts';
-import { squares, tinyModel } from './support/squares.ts';
-import { temporaryFolder } from './support/temporary.ts';
+import { registry } from '../../plugins/index.ts';
+import type { TrainOptions } from '../../src/config/schema.ts';
+import { definePlugin, type Plugin } from '../../src/plugin.ts';
+import { tf } from '../../src/tf.ts';
+import { createTrainer } from '../../src/train/trainer.ts';
+import { settings } from '../plugins/settings.ts';
+import { squares, tinyModel } from '../support/squares.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { describeNative } from './captured-support.ts';
 
 const plugin = (name: string, apply: Parameters<typeof definePlugin>[0]['apply']): Plugin =>
   definePlugin({ name, options: z.strictObject({}), apply: (host) => apply(host, {}) })();

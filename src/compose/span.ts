@@ -1,8 +1,8 @@
+import type { BatchResult, HookName, Hooks } from '../hooks.ts';
+import type { EpochMetrics } from '../metrics/types.ts';
+import type { Run } from '../run.ts';
+import { spansNotObserving } from '../train/errors.ts';
 import type { Composition } from './compose.ts';
-import type { BatchResult, HookName, Hooks } from './hooks.ts';
-import type { EpochMetrics } from './metrics/types.ts';
-import type { Run } from './run.ts';
-import { spansNotObserving } from './trainer-errors.ts';
 
 /** Where a stage stands in its run. */
 export interface Place {

@@ -1,19 +1,19 @@
-import { type Backend, loadBackend } from './backend/load.ts';
-import type { Composition } from './compose.ts';
-import { type ComposedStage, composeRun } from './compose-run.ts';
+import { type Backend, loadBackend } from '../backend/load.ts';
+import type { Composition } from '../compose/compose.ts';
+import { type ComposedStage, composeRun } from '../compose/compose-run.ts';
+import { metricsAt, type Place } from '../compose/span.ts';
+import { internal } from '../errors.ts';
+import type { StepContext } from '../hooks.ts';
+import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
+import type { Run, Snapshot } from '../run.ts';
+import { signatureFor } from '../step/signature.ts';
 import { createMeter, planEpoch } from './epoch.ts';
-import { internal } from './errors.ts';
+import { classWeightsInvalid } from './errors.ts';
 import { evaluate } from './evaluate.ts';
 import { type Fit, openFit, trainStep } from './fit.ts';
-import type { StepContext } from './hooks.ts';
-import type { EpochMetrics, RunSummary } from './metrics/types.ts';
 import { createRun, loadStates, type OpenRun, runInStage } from './open-run.ts';
+import { stageOfEpoch, stagesOf } from './phases.ts';
 import { type Preparation, prepare, readData, startedFrom, type TrainerOptions } from './prepare.ts';
-import type { Run, Snapshot } from './run.ts';
-import { metricsAt, type Place } from './span.ts';
-import { stageOfEpoch, stagesOf } from './stages.ts';
-import { signatureFor } from './step/signature.ts';
-import { classWeightsInvalid } from './trainer-errors.ts';
 
 export type { TrainerOptions } from './prepare.ts';
 

@@ -1,8 +1,6 @@
-import { TailmixError } from './errors.ts';
-import { guardHooks, type TapTiming } from './guard.ts';
-import { checkHeld } from './held.ts';
-import { createHooks, type HookName, type Hooks } from './hooks.ts';
-import type { ModelHead } from './models/types.ts';
+import { TailmixError } from '../errors.ts';
+import { createHooks, type HookName, type Hooks } from '../hooks.ts';
+import type { ModelHead } from '../models/types.ts';
 import {
   type Capability,
   type Correction,
@@ -11,11 +9,13 @@ import {
   type Plugin,
   type PluginDefinition,
   type PluginState,
-} from './plugin.ts';
-import { randomStream } from './random.ts';
-import type { RunInfo } from './run.ts';
+} from '../plugin.ts';
+import { randomStream } from '../random.ts';
+import type { RunInfo } from '../run.ts';
+import type { InputSpec } from '../step/types.ts';
+import { guardHooks, type TapTiming } from './guard.ts';
+import { checkHeld } from './held.ts';
 import { adoptTaps, type Spanning } from './span.ts';
-import type { InputSpec } from './step/types.ts';
 
 /** Something the user should know before the run is paid for. */
 export interface Warning {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { effectiveNumberWeights, inverseFrequencyWeights } from '../src/class-weights.ts';
-import { CIFAR10_LT_100 } from './support/plugins.ts';
+import { effectiveNumberWeights, inverseFrequencyWeights } from '../../src/long-tail/class-weights.ts';
+import { CIFAR10_LT_100 } from '../support/plugins.ts';
 
 const inWords = (weights: Float64Array): string => Array.from(weights, (weight) => weight.toFixed(4)).join(' ');
 const counts = fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1, maxLength: 20 });

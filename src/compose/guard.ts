@@ -1,7 +1,7 @@
-import { messageOf, TailmixError } from './errors.ts';
-import type { HookName, Hooks } from './hooks.ts';
-import { createLeakWatch, liveTensors, warnOfLeak } from './leaks.ts';
-import { ownedBy } from './owner.ts';
+import { messageOf, TailmixError } from '../errors.ts';
+import type { HookName, Hooks } from '../hooks.ts';
+import { createLeakWatch, liveTensors, warnOfLeak } from '../step/leaks.ts';
+import { ownedBy } from '../step/owner.ts';
 
 /** Wall time that a plugin spent in a hook, in milliseconds, and how often it was called. */
 export interface TapTiming {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { describeOptions, optionsTable, withOptionsTable } from '../src/options-table.ts';
+import { describeOptions, optionsTable, withOptionsTable } from '../../src/cli/options-table.ts';
 
 const options = z.strictObject({
   share: z.number().min(0).lt(1).default(0.5).describe('A share.'),

@@ -1,19 +1,19 @@
 import type { z } from 'zod';
-import type { BackendChoice } from './backend/load.ts';
-import { evaluateOptions, trainOptions } from './config/schema.ts';
-import { describeData, hasCounts, loadData } from './data/load-data.ts';
-import { type DataInput, type DataOptions, dataOptions } from './data/options.ts';
-import { longTailCounts, profileLabel } from './data/profile.ts';
-import { datasetName, datasetOf } from './data/sets/registry.ts';
-import type { CountSummary, DataPlan, ImageInfo, LoadedData, ReadProgress } from './data/types.ts';
-import { readInit, runOfInit } from './init.ts';
-import { resetWithoutInit } from './models/errors.ts';
-import { type ModelInput, openModel, startOf } from './models/open.ts';
-import { type ExtendedModel, frozenWeights, startValues } from './models/transfer.ts';
-import type { Model, Task } from './models/types.ts';
-import { extendModel, type Plugin, type PluginDefinition } from './plugin.ts';
-import type { RunInfo, RunStart, Snapshot } from './run.ts';
-import type { StageOptions } from './stages.ts';
+import type { BackendChoice } from '../backend/load.ts';
+import { evaluateOptions, trainOptions } from '../config/schema.ts';
+import { describeData, hasCounts, loadData } from '../data/load-data.ts';
+import { type DataInput, type DataOptions, dataOptions } from '../data/options.ts';
+import { longTailCounts, profileLabel } from '../data/profile.ts';
+import { datasetName, datasetOf } from '../data/sets/registry.ts';
+import type { CountSummary, DataPlan, ImageInfo, LoadedData, ReadProgress } from '../data/types.ts';
+import { resetWithoutInit } from '../models/errors.ts';
+import { type ModelInput, openModel, startOf } from '../models/open.ts';
+import { type ExtendedModel, frozenWeights, startValues } from '../models/transfer.ts';
+import type { Model, Task } from '../models/types.ts';
+import { extendModel, type Plugin, type PluginDefinition } from '../plugin.ts';
+import type { RunInfo, RunStart, Snapshot } from '../run.ts';
+import { readInit, runOfInit } from '../tracking/pinned-init.ts';
+import type { StageOptions } from './phases.ts';
 
 /** What a run is made of, as a programmer or a resolved config says it. */
 export interface TrainerOptions {

@@ -1,20 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Composition, compose } from './compose.ts';
-import { displayPath } from './config/display.ts';
-import { type LoadContext, loadConfig } from './config/load.ts';
-import { trainerOptions } from './config/trainer-options.ts';
-import type { LoadedData, Split, Subset } from './data/types.ts';
-import { type Preparation, prepare } from './prepare.ts';
-import type { Snapshot } from './run.ts';
-import { optionsAt } from './stages.ts';
-import { createOptimizer } from './step/optimizers.ts';
-import { createStepProgram } from './step/program.ts';
-import type { StepProgram } from './step/types.ts';
-import { readLatest } from './tracking/checkpoint.ts';
-import { damagedRunFile } from './tracking/errors.ts';
-import { findRun, runFiles } from './tracking/run-directory.ts';
+import { type Composition, compose } from '../compose/compose.ts';
+import { displayPath } from '../config/display.ts';
+import { type LoadContext, loadConfig } from '../config/load.ts';
+import { trainerOptions } from '../config/trainer-options.ts';
+import type { LoadedData, Split, Subset } from '../data/types.ts';
+import type { Snapshot } from '../run.ts';
+import { createOptimizer } from '../step/optimizers.ts';
+import { createStepProgram } from '../step/program.ts';
+import type { StepProgram } from '../step/types.ts';
+import { readLatest } from '../tracking/checkpoint.ts';
+import { damagedRunFile } from '../tracking/errors.ts';
+import { findRun, runFiles } from '../tracking/run-directory.ts';
+import { optionsAt } from '../train/phases.ts';
+import { type Preparation, prepare } from '../train/prepare.ts';
 
 /** A trained run, opened to predict with: none of its images are read, nor need they be there. */
 export interface TrainedRun extends Preparation {

@@ -1,6 +1,6 @@
-import { createBatch, createTargets } from './batch.ts';
-import type { Composition } from './compose.ts';
-import type { RunInfo } from './run.ts';
+import type { Composition } from '../compose/compose.ts';
+import type { RunInfo } from '../run.ts';
+import { createBatch, createTargets } from '../step/batch.ts';
 
 /**
  * Calls every hook that decides something on the host, for a batch, an epoch and a step of its own, so that whatever a

@@ -1,5 +1,5 @@
 import { emitWarning } from 'node:process';
-import { tf } from './tf.ts';
+import { tf } from '../tf.ts';
 
 /** So many calls in a row have to leave tensors behind: what fills a cache comes to an end, a leak does not. */
 const CALLS = 10;

@@ -1,10 +1,10 @@
 import type { z } from 'zod';
-import { trainOptions } from './config/schema.ts';
-import { withoutStart } from './models/open.ts';
-import type { Plugin } from './plugin.ts';
+import { trainOptions } from '../config/schema.ts';
+import { withoutStart } from '../models/open.ts';
+import type { Plugin } from '../plugin.ts';
+import type { RunStart, StageInfo } from '../run.ts';
+import { spansInStage, stageTwice } from './errors.ts';
 import type { TrainerOptions } from './prepare.ts';
-import type { RunStart, StageInfo } from './run.ts';
-import { spansInStage, stageTwice } from './trainer-errors.ts';
 
 /** What a stage of a run has of its own; all else is as the run says. */
 export interface StageOptions {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import mixup from '../plugins/mixup/index.ts';
-import remix from '../plugins/remix/index.ts';
-import type { BatchResult } from '../src/hooks.ts';
-import { definePlugin, type Plugin } from '../src/plugin.ts';
-import { createTrainer, type TrainerOptions } from '../src/trainer.ts';
-import { squares, tinyModel } from './support/squares.ts';
+import mixup from '../../plugins/mixup/index.ts';
+import remix from '../../plugins/remix/index.ts';
+import type { BatchResult } from '../../src/hooks.ts';
+import { definePlugin, type Plugin } from '../../src/plugin.ts';
+import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
+import { squares, tinyModel } from '../support/squares.ts';
 
 const observe = (apply: Parameters<typeof definePlugin>[0]['apply']): Plugin =>
   definePlugin({ name: 'observer', options: z.strictObject({}), apply })();

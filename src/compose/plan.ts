@@ -1,7 +1,7 @@
+import type { CountSummary } from '../data/types.ts';
+import { heldBy } from '../plugin.ts';
+import type { RunInfo } from '../run.ts';
 import { type Composition, tapsOf } from './compose.ts';
-import type { CountSummary } from './data/types.ts';
-import { heldBy } from './plugin.ts';
-import type { RunInfo } from './run.ts';
 
 const COLUMN = 24;
 const line = (name: string, text: string): string => `${name.padEnd(COLUMN)}${text}`;
