@@ -1,11 +1,11 @@
 import type { Backend } from '../backend/load.ts';
+import { foldNorm } from '../graph/fold-norm.ts';
+import { dropUnused, mergeEqual, rebuild } from '../graph/prune.ts';
+import { DT, type Recording } from '../graph/recording.ts';
+import { createShapeInference } from '../graph/shapes.ts';
+import { toStandardConvolutions } from '../graph/standard-convolutions.ts';
+import { trace } from '../graph/trace.ts';
 import type { Forward } from '../models/types.ts';
-import { foldNorm } from '../step/captured/fold-norm.ts';
-import { dropUnused, mergeEqual, rebuild } from '../step/captured/prune.ts';
-import { DT, type Recording } from '../step/captured/recording.ts';
-import { createShapeInference } from '../step/captured/shapes.ts';
-import { toStandardConvolutions } from '../step/captured/standard-convolutions.ts';
-import { trace } from '../step/captured/trace.ts';
 import { currentOwner } from '../step/owner.ts';
 import type { StepFunction } from '../step/types.ts';
 import { tf } from '../tf.ts';

@@ -1,7 +1,7 @@
 import type { Backend } from '../backend/load.ts';
 import { messageOf } from '../errors.ts';
+import { openSession } from '../graph/session.ts';
 import { randomStream } from '../random.ts';
-import { openSession } from '../step/captured/session.ts';
 import { tf } from '../tf.ts';
 import type { TrainedRun } from '../trained/open.ts';
 import { predictLogits } from '../trained/predict.ts';

@@ -1,7 +1,7 @@
 import type { TensorFlowBinding } from '../backend/binding.ts';
-import { toBinding } from '../step/captured/attributes.ts';
-import { dropUnused, rebuild } from '../step/captured/prune.ts';
-import { type ConstantNode, DT, type OpNode, type RecordedNode, type Recording } from '../step/captured/recording.ts';
+import { toBinding } from '../graph/attributes.ts';
+import { dropUnused, rebuild } from '../graph/prune.ts';
+import { type ConstantNode, DT, type OpNode, type RecordedNode, type Recording } from '../graph/recording.ts';
 
 /** Constants that are computed may not be longer than what they are computed from by more than this. */
 const GROWTH_BYTES = 2 ** 20;

@@ -1,5 +1,5 @@
-import type { GraphNode } from '../step/captured/graph.ts';
-import { type Attribute, DT, type Endpoint, opOf } from '../step/captured/recording.ts';
+import type { GraphNode } from '../graph/build-graph.ts';
+import { type Attribute, DT, type Endpoint, opOf } from '../graph/recording.ts';
 import type { Classifier } from './classifier.ts';
 
 /** Names that users of an exported graph see. */

@@ -1,6 +1,6 @@
-import { checkedSize, nodeDef, shapeProto, TAG, VERSIONS } from '../step/captured/proto.ts';
-import { DT } from '../step/captured/recording.ts';
-import { entry, int, message, text, toBytes, type Wire } from '../step/captured/wire.ts';
+import { checkedSize, nodeDef, shapeProto, TAG, VERSIONS } from '../graph/proto.ts';
+import { DT } from '../graph/recording.ts';
+import { entry, int, message, text, toBytes, type Wire } from '../graph/wire.ts';
 import { ANY } from './any-batch.ts';
 import type { Classifier } from './classifier.ts';
 import type { ExportedFile } from './files.ts';

@@ -1,5 +1,5 @@
-import type { GraphNode } from '../step/captured/graph.ts';
-import { type Attribute, type ConstantNode, DT, dtypeName } from '../step/captured/recording.ts';
+import type { GraphNode } from '../graph/build-graph.ts';
+import { type Attribute, type ConstantNode, DT, dtypeName } from '../graph/recording.ts';
 import { ANY } from './any-batch.ts';
 import type { Classifier } from './classifier.ts';
 import { opNotMapped } from './errors.ts';

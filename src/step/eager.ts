@@ -1,8 +1,8 @@
 import { messageOf } from '../errors.ts';
+import { checkFeeds } from '../graph/check.ts';
+import { watchKeeps } from '../graph/keeps.ts';
 import { tf } from '../tf.ts';
-import { checkFeeds } from './check.ts';
 import { kernelMissing, unknownState } from './errors.ts';
-import { watchKeeps } from './keeps.ts';
 import { createLeakWatch, liveTensors, warnOfLeak } from './leaks.ts';
 import { currentOwner } from './owner.ts';
 import type { Engine, HostArray, HostOutputs, NamedTensors, Signature, StepProgram } from './types.ts';

@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.ts';
-import { CaptureError } from './captured/errors.ts';
-import { signatureKey } from './captured/key.ts';
+import { CaptureError } from '../graph/errors.ts';
+import { signatureKey } from '../graph/key.ts';
 import type { Engine } from './types.ts';
 
 /**

@@ -1,6 +1,6 @@
-"""Writes src/step/captured/ops.ts: TensorFlow's pure ops, read from its C library (no Python package needed).
+"""Writes src/graph/ops.ts: TensorFlow's pure ops, read from its C library (no Python package needed).
 
-python3 test/reference/tensorflow-ops.py FOLDER_OF_LIBTENSORFLOW > src/step/captured/ops.ts
+python3 test/reference/tensorflow-ops.py FOLDER_OF_LIBTENSORFLOW > src/graph/ops.ts
 Kept: ops with a CPU kernel that are not stateful, take and give plain tensors, and have no function attributes.
 """
 

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { cpuFeatures } from '../../src/backend/cpu.ts';
 import { batchNorm, relu, softmaxCrossEntropy } from '../../src/backend/kernels/index.ts';
+import { dropUnused, mergeEqual } from '../../src/graph/prune.ts';
+import { DT, type OpNode, type Recording } from '../../src/graph/recording.ts';
+import { createShapeInference } from '../../src/graph/shapes.ts';
+import { trace } from '../../src/graph/trace.ts';
 import { toBfloat16 } from '../../src/step/captured/bf16.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
-import { dropUnused, mergeEqual } from '../../src/step/captured/prune.ts';
-import { DT, type OpNode, type Recording } from '../../src/step/captured/recording.ts';
-import { createShapeInference } from '../../src/step/captured/shapes.ts';
-import { trace } from '../../src/step/captured/trace.ts';
 import type { NamedTensors, StepFunction } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { describeNative, programOf, relativeDistance, signature, waves } from './captured-support.ts';

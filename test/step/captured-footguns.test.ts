@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { CaptureError } from '../../src/graph/errors.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
-import { CaptureError } from '../../src/step/captured/errors.ts';
 import type { StepFunction } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { messageOfError } from '../support/message.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { cpuFeatures, isBfloat16Native } from '../../src/backend/cpu.ts';
 import type { Backend } from '../../src/backend/load.ts';
-import { runFailed } from '../../src/step/captured/errors.ts';
+import { runFailed } from '../../src/graph/errors.ts';
 import { createEagerEngine } from '../../src/step/eager.ts';
 import { withFallback } from '../../src/step/fallback.ts';
 import { createEngine } from '../../src/step/index.ts';

@@ -6,7 +6,7 @@ import {
   type OpNode,
   type Recording,
   specOf,
-} from '../../step/captured/recording.ts';
+} from '../../graph/recording.ts';
 import { opNotMapped } from '../errors.ts';
 import { bytesOf, valuesOf } from '../fold-constants.ts';
 import type { OnnxAttribute, OnnxNode, OnnxTensor, OnnxType } from './proto.ts';

@@ -1,4 +1,4 @@
-import { bytes, float, int, ints, message, text, toBytes, type Wire } from '../../step/captured/wire.ts';
+import { bytes, float, int, ints, message, text, toBytes, type Wire } from '../../graph/wire.ts';
 
 /** Version of ONNX's operators: what each op means, and which are attributes and which inputs. */
 const OPSET = 17;

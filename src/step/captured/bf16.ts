@@ -6,8 +6,8 @@ import {
   type RecordedNode,
   type Recording,
   specOf,
-} from './recording.ts';
-import type { RuleInput } from './shape-rules.ts';
+} from '../../graph/recording.ts';
+import type { RuleInput } from '../../graph/shape-rules.ts';
 
 /** How an op runs in bfloat16. */
 interface HalfRule {

@@ -1,25 +1,25 @@
 import { performance } from 'node:perf_hooks';
 import type { Backend } from '../../backend/load.ts';
 import { internal } from '../../errors.ts';
-import { checkFeeds } from '../check.ts';
+import { buildGraph, type Graph } from '../../graph/build-graph.ts';
+import { checkFeeds } from '../../graph/check.ts';
+import { expectSame } from '../../graph/compare.ts';
+import { backendNotNative, engineDisposed, runFailed, unknownCall } from '../../graph/errors.ts';
+import { foldNorm } from '../../graph/fold-norm.ts';
+import { signatureKey } from '../../graph/key.ts';
+import { packState } from '../../graph/pack.ts';
+import { savedModelBytes } from '../../graph/proto.ts';
+import { dropUnused, mergeEqual } from '../../graph/prune.ts';
+import { DT, type Recording, type TensorSpec } from '../../graph/recording.ts';
+import { type Feed, type Fetched, openSession, type Session } from '../../graph/session.ts';
+import { createShapeInference } from '../../graph/shapes.ts';
+import { toStandardConvolutions } from '../../graph/standard-convolutions.ts';
+import { checkState, readState, type StateAccess, writeState } from '../../graph/state.ts';
+import { trace } from '../../graph/trace.ts';
 import type { Engine, HostArray, HostOutputs, Signature, StepProgram } from '../types.ts';
 import { type CanRun, toBfloat16 } from './bf16.ts';
-import { expectSame } from './compare.ts';
-import { backendNotNative, engineDisposed, runFailed, unknownCall } from './errors.ts';
-import { foldNorm } from './fold-norm.ts';
 import { fuseNeighbours } from './fuse.ts';
-import { buildGraph, type Graph } from './graph.ts';
-import { signatureKey } from './key.ts';
-import { packState } from './pack.ts';
-import { savedModelBytes } from './proto.ts';
-import { dropUnused, mergeEqual } from './prune.ts';
-import { DT, type Recording, type TensorSpec } from './recording.ts';
-import { type Feed, type Fetched, openSession, type Session } from './session.ts';
-import { createShapeInference } from './shapes.ts';
-import { toStandardConvolutions } from './standard-convolutions.ts';
-import { checkState, readState, type StateAccess, writeState } from './state.ts';
 import { toTileConvolutions } from './tile-convolutions.ts';
-import { trace } from './trace.ts';
 
 /** How a program is captured. */
 export interface CaptureOptions {

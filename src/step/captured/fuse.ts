@@ -1,4 +1,4 @@
-import { type Endpoint, type OpNode, type RecordedNode, type Recording, specOf } from './recording.ts';
+import { type Endpoint, type OpNode, type RecordedNode, type Recording, specOf } from '../../graph/recording.ts';
 
 /**
  * Gives tailmix's own batch norm and convolution, which can do so in one pass over memory, what stands around them:

@@ -1,6 +1,14 @@
+import { dropUnused, rebuild } from '../../graph/prune.ts';
+import {
+  type Attribute,
+  DT,
+  type Endpoint,
+  type OpNode,
+  type Recording,
+  sizeOf,
+  specOf,
+} from '../../graph/recording.ts';
 import { type CanRun, runsInBfloat16 } from './bf16.ts';
-import { dropUnused, rebuild } from './prune.ts';
-import { type Attribute, DT, type Endpoint, type OpNode, type Recording, sizeOf, specOf } from './recording.ts';
 
 /**
  * Gives convolutions that are to run in bfloat16 to tailmix's own ops on AMX tiles where these are faster than TensorFlow's:

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { packState } from '../../src/step/captured/pack.ts';
-import { dropUnused, mergeEqual } from '../../src/step/captured/prune.ts';
-import { opOf } from '../../src/step/captured/recording.ts';
-import { createShapeInference } from '../../src/step/captured/shapes.ts';
-import { trace } from '../../src/step/captured/trace.ts';
+import { packState } from '../../src/graph/pack.ts';
+import { dropUnused, mergeEqual } from '../../src/graph/prune.ts';
+import { opOf } from '../../src/graph/recording.ts';
+import { createShapeInference } from '../../src/graph/shapes.ts';
+import { trace } from '../../src/graph/trace.ts';
 import type { NamedTensors, StepFunction, StepProgram } from '../../src/step/types.ts';
-import { bothEngines, describeNative, relativeDistance, signature, waves } from './captured-support.ts';
+import { bothEngines, describeNative, relativeDistance, signature, waves } from '../step/captured-support.ts';
 
 const kernels = { k0: [2, 3], k1: [3, 3, 1, 2], k2: [5] };
 const biases = { b0: [3], b1: [2] };

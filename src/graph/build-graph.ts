@@ -1,4 +1,4 @@
-import type { Signature } from '../types.ts';
+import type { Signature } from '../step/types.ts';
 import { type Attribute, DT, type Endpoint, opOf, type RecordedNode, type Recording, sizeOf } from './recording.ts';
 
 /** A node of a TensorFlow graph; inputs are `name:output`, `^name` for order alone. */

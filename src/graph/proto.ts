@@ -1,6 +1,6 @@
-import type { Signature } from '../types.ts';
+import type { Signature } from '../step/types.ts';
+import type { Graph, GraphNode } from './build-graph.ts';
 import { graphTooLarge } from './errors.ts';
-import type { Graph, GraphNode } from './graph.ts';
 import { type Attribute, type ConstantNode, DT, type RecordedNode } from './recording.ts';
 import { bytes, entry, float, floats, int, ints, message, text, toBytes, type Wire } from './wire.ts';
 

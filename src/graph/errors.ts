@@ -1,4 +1,4 @@
-import { type ErrorDetails, TailmixError } from '../../errors.ts';
+import { type ErrorDetails, TailmixError } from '../errors.ts';
 import { dtypeName, type TensorSpec } from './recording.ts';
 
 /** A function cannot be captured, or TensorFlow refused its graph: run it eagerly instead. */

@@ -1,4 +1,4 @@
-import type { OpAttribute, TensorFlowBinding } from '../../backend/binding.ts';
+import type { OpAttribute, TensorFlowBinding } from '../backend/binding.ts';
 import { toBinding } from './attributes.ts';
 import { type Attribute, type ConstantNode, DT, type TensorSpec } from './recording.ts';
 import { type RuleInput, shapeRules } from './shape-rules.ts';

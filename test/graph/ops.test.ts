@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
 import { createEagerEngine } from '../../src/step/eager.ts';
 import { tf } from '../../src/tf.ts';
-import { describeNative, programOf, relativeDistance, signature, wave } from './captured-support.ts';
+import { describeNative, programOf, relativeDistance, signature, wave } from '../step/captured-support.ts';
 
 /** `x`, `y` in −1…1, `[2, 4, 4, 3]`; `m` `[4, 3]`; `v` `[6]`; `n` `[6]` int32 in 0…3; `b` `[6]` bool; `p` is |x| + 0.5. */
 interface Given {

@@ -1,5 +1,5 @@
+import type { StateGroup } from './build-graph.ts';
 import { badState } from './errors.ts';
-import type { StateGroup } from './graph.ts';
 import type { Variable } from './pack.ts';
 import { sizeOf } from './recording.ts';
 import type { Feed, Fetched } from './session.ts';

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TensorFlowBinding, TensorMetadata } from '../../backend/binding.ts';
-import type { HostArray } from '../types.ts';
+import type { TensorFlowBinding, TensorMetadata } from '../backend/binding.ts';
+import type { HostArray } from '../step/types.ts';
 import { graphRefused } from './errors.ts';
 import { TAG } from './proto.ts';
 import { DT } from './recording.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { capture } from '../../src/step/captured/capture.ts';
-import { describeNative } from './captured-support.ts';
+import { capture } from '../../src/graph/capture.ts';
+import { describeNative } from '../step/captured-support.ts';
 
 describeNative('capture', (use) => {
   test('a plain function runs as a graph and keeps its state', () => {

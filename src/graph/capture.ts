@@ -1,6 +1,6 @@
-import type { Backend } from '../../backend/load.ts';
-import type { HostArray, HostOutputs, NamedTensors, Signature, StepProgram } from '../types.ts';
-import { type CapturedEngine, type CaptureOptions, createCapturedEngine } from './engine.ts';
+import type { Backend } from '../backend/load.ts';
+import { type CapturedEngine, type CaptureOptions, createCapturedEngine } from '../step/captured/engine.ts';
+import type { HostArray, HostOutputs, NamedTensors, Signature, StepProgram } from '../step/types.ts';
 
 /** A tensor function: new state and outputs from state and inputs, by name. State that it does not return stays. */
 export type TensorFunction = (

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { hasOwnOps } from '../../src/backend/native.ts';
-import { type Attribute, DT } from '../../src/step/captured/recording.ts';
-import { type RuleInput, shapeRules } from '../../src/step/captured/shape-rules.ts';
-import { createShapeInference } from '../../src/step/captured/shapes.ts';
-import { describeNative } from './captured-support.ts';
+import { type Attribute, DT } from '../../src/graph/recording.ts';
+import { type RuleInput, shapeRules } from '../../src/graph/shape-rules.ts';
+import { createShapeInference } from '../../src/graph/shapes.ts';
+import { describeNative } from '../step/captured-support.ts';
 
 const float = (...shape: number[]): RuleInput => ({ shape, dtype: DT.float32 });
 const sizes = (...values: number[]): RuleInput => ({

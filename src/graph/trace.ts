@@ -1,8 +1,8 @@
-import type { TensorFlowBinding, TensorMetadata } from '../../backend/binding.ts';
-import { tf } from '../../tf.ts';
-import { watchKeeps } from '../keeps.ts';
-import type { NamedTensors, Signature, StepFunction } from '../types.ts';
+import type { TensorFlowBinding, TensorMetadata } from '../backend/binding.ts';
+import type { NamedTensors, Signature, StepFunction } from '../step/types.ts';
+import { tf } from '../tf.ts';
 import { backendNotNative, badResult, type Place, tensorsKept, variableUsed } from './errors.ts';
+import { watchKeeps } from './keeps.ts';
 import { createRecorder, type Recorder, sourceOp } from './recorder.ts';
 import { DT, type Endpoint, type Recording, type TensorSpec } from './recording.ts';
 import type { ShapeInference } from './shapes.ts';

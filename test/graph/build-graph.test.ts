@@ -1,19 +1,13 @@
 import { expect, test } from 'vitest';
 import { requireFromTfjsNode } from '../../src/backend/load.ts';
-import { expectSame } from '../../src/step/captured/compare.ts';
-import { buildGraph } from '../../src/step/captured/graph.ts';
-import { signatureKey } from '../../src/step/captured/key.ts';
-import { completeAttributes, isPure, isValueShaped } from '../../src/step/captured/op-table.ts';
-import { savedModelBytes } from '../../src/step/captured/proto.ts';
-import { dropUnused, mergeEqual } from '../../src/step/captured/prune.ts';
-import {
-  DT,
-  type OpNode,
-  printRecording,
-  type RecordedNode,
-  type Recording,
-} from '../../src/step/captured/recording.ts';
-import { describeNative, signature } from './captured-support.ts';
+import { buildGraph } from '../../src/graph/build-graph.ts';
+import { expectSame } from '../../src/graph/compare.ts';
+import { signatureKey } from '../../src/graph/key.ts';
+import { completeAttributes, isPure, isValueShaped } from '../../src/graph/op-table.ts';
+import { savedModelBytes } from '../../src/graph/proto.ts';
+import { dropUnused, mergeEqual } from '../../src/graph/prune.ts';
+import { DT, type OpNode, printRecording, type RecordedNode, type Recording } from '../../src/graph/recording.ts';
+import { describeNative, signature } from '../step/captured-support.ts';
 
 const float = (...shape: number[]) => [{ shape, dtype: DT.float32 }];
 const bytesOf = (...values: number[]) => new Uint8Array(Float32Array.from(values).buffer);

@@ -1,4 +1,4 @@
-import type { OpAttribute, TensorFlowBinding } from '../../backend/binding.ts';
+import type { OpAttribute, TensorFlowBinding } from '../backend/binding.ts';
 import type { Attribute } from './recording.ts';
 
 /** Reads an attribute as tfjs's kernels write it for the binding. */

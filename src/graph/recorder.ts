@@ -1,4 +1,4 @@
-import type { OpAttribute, TensorFlowBinding, TensorMetadata } from '../../backend/binding.ts';
+import type { OpAttribute, TensorFlowBinding, TensorMetadata } from '../backend/binding.ts';
 import { fromBinding } from './attributes.ts';
 import { nestedModel, opFailed, opNotPure, type Place, readBack, shapeNotFixed, staleTensor } from './errors.ts';
 import { completeAttributes, isPure, isValueShaped } from './op-table.ts';

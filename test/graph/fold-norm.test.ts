@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { batchNorm, relu } from '../../src/backend/kernels/index.ts';
-import { foldNorm } from '../../src/step/captured/fold-norm.ts';
-import { dropUnused, mergeEqual } from '../../src/step/captured/prune.ts';
-import { opOf } from '../../src/step/captured/recording.ts';
-import { createShapeInference } from '../../src/step/captured/shapes.ts';
-import { trace } from '../../src/step/captured/trace.ts';
+import { foldNorm } from '../../src/graph/fold-norm.ts';
+import { dropUnused, mergeEqual } from '../../src/graph/prune.ts';
+import { opOf } from '../../src/graph/recording.ts';
+import { createShapeInference } from '../../src/graph/shapes.ts';
+import { trace } from '../../src/graph/trace.ts';
 import type { NamedTensors, StepFunction } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import {
@@ -15,7 +15,7 @@ import {
   signature,
   wave,
   waves,
-} from './captured-support.ts';
+} from '../step/captured-support.ts';
 
 const inputs = { x: [[2, 6, 6, 3], 'float32'] } as const;
 const positive = { shape: [4], values: wave(4, 5).map((value) => 1 + value / 2) };
