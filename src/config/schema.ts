@@ -41,9 +41,7 @@ export const trainOptions = z.strictObject({
   reduction: z
     .enum(['weighted-mean', 'mean'])
     .default('weighted-mean')
-    .describe(
-      'How weighted losses become one: divided by the sum of their weights, or by the batch size (methods.md D4).',
-    ),
+    .describe('How weighted losses become one: divided by the sum of their weights, or by the batch size.'),
   optimizer: optimizerOptions
     .prefault({ name: 'sgd' })
     .describe('Gradient step: `sgd` or `adamw`. A plugin may provide another.'),

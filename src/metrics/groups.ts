@@ -5,7 +5,7 @@ import type { GroupRule } from './types.ts';
 export const groupNames = ['many', 'medium', 'few'] as const;
 export type GroupName = (typeof groupNames)[number];
 
-/** More than 100, 20 to 100, fewer than 20 training images (Liu et al. 2019, OLTR; field.md 2.6). */
+/** More than 100, 20 to 100, fewer than 20 training images (Liu et al. 2019, OLTR). */
 export const defaultGroups: GroupRule = Object.freeze({ manyAbove: 100, fewBelow: 20 });
 
 /**

@@ -58,7 +58,7 @@ export interface EpochMetrics {
   learningRate: number;
   train: {
     loss: number;
-    /** Correct predictions weighed by the label weights (methods.md D10). */
+    /** Correct predictions, weighted by the label weights: the mixed batch is scored, without a second forward pass. */
     accuracy: number;
     /** Share of samples whose label weight is not their mixing weight; null when nothing mixes. */
     relabelledShare: number | null;

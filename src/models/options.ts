@@ -48,7 +48,7 @@ export const transferOptions = {
     .enum(['batch', 'running'])
     .optional()
     .describe(
-      'Frozen batch norms: `batch` normalises by the batch and goes on averaging; `running` uses the averages, which stay. Default: batch, as cRT and LWS were published (methods.md D20).',
+      'Frozen batch norms: `batch` normalises by the batch and keeps updating the averages; `running` uses the averages and leaves them unchanged. Default: batch, as in the published code of cRT and LWS.',
     ),
 };
 

@@ -113,7 +113,7 @@ const lwsStage = {
   },
 };
 
-/** What the name of a method promises, by the paper's conventions (methods.md D5, D6, D8, D11, D13). */
+/** What the name of a method promises, by the paper's conventions: schedule, switch of DRW, sampling weights, mixing stages, CutMix probability. */
 function promised(row: string, { folder }: Column): unknown {
   const has = (part: string): boolean => row.split('-').includes(part);
   const ldam = has('LDAM');

@@ -12,7 +12,7 @@ describe('longTailCounts', () => {
     expect(longTailCounts(row.counts[0]!, row.counts.length, profile)).toEqual(row.counts);
   });
 
-  // The published totals and rows, methods.md 0.1.
+  // The published totals and rows.
   test.each([
     ['cifar10', 5000, 10, exp(100), 12406],
     ['cifar10', 5000, 10, exp(10), 20431],

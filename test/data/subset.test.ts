@@ -15,7 +15,7 @@ import reference from '../reference/numpy-subset.json' with { type: 'json' };
 const range = (n: number): Int32Array => Int32Array.from({ length: n }, (_, i) => i);
 
 describe('numpyShuffle', () => {
-  test('the fixture of methods.md 0.2: two shuffles of 5,000 from seed 0', () => {
+  test('NumPy’s values: two shuffles of 5,000 from seed 0', () => {
     const generator = numpyGenerator(0);
     const first = range(5000);
     numpyShuffle(first, generator);

@@ -6,7 +6,7 @@ import { CIFAR10_LT_100 } from '../support/plugins.ts';
 const inWords = (weights: Float64Array): string => Array.from(weights, (weight) => weight.toFixed(4)).join(' ');
 const counts = fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1, maxLength: 20 });
 
-describe('effective number (methods.md 0.7, CIFAR-10 LT, ratio 100)', () => {
+describe('effective number (CIFAR-10 LT, ratio 100)', () => {
   test('weights for beta 0.9999', () => {
     expect(inWords(effectiveNumberWeights(CIFAR10_LT_100, 0.9999))).toBe(
       '0.0506 0.0769 0.1211 0.1950 0.3188 0.5246 0.8683 1.4426 2.4092 3.9927',
@@ -44,7 +44,7 @@ describe('effective number (methods.md 0.7, CIFAR-10 LT, ratio 100)', () => {
   });
 });
 
-test('inverse frequency (methods.md 0.7)', () => {
+test('inverse frequency (CIFAR-10 LT, ratio 100)', () => {
   expect(inWords(inverseFrequencyWeights(CIFAR10_LT_100))).toBe(
     '0.0402 0.0671 0.1120 0.1868 0.3119 0.5199 0.8672 1.4474 2.4239 4.0236',
   );

@@ -12,7 +12,7 @@ const on = Array.from(effectiveNumberWeights(counts, 0.9999));
 const weightsIn = (epoch: number, epochs: number, options?: Parameters<typeof drw>[0]): number[] =>
   classWeightsIn(compose([drw(options)], infoWithCounts(counts, { epochs })), 3, epoch);
 
-test('deferredClassWeights is 1 up to the switch and the fixture of methods.md 0.7 after it', () => {
+test('deferredClassWeights is 1 up to the switch and effective-number weights after it (CIFAR-10 LT, ratio 100)', () => {
   expect(Array.from(deferredClassWeights(CIFAR10_LT_100, 160, 160, 0.9999))).toEqual(Array(10).fill(1));
   expect(
     Array.from(deferredClassWeights(CIFAR10_LT_100, 161, 160, 0.9999), (weight) => weight.toFixed(4)).join(' '),

@@ -14,7 +14,7 @@ import { CIFAR10_LT_100, infoWithCounts, warningsOf } from '../support/plugins.t
 const cosine = (scale = 1): ModelHead => ({ kind: 'cosine', scale });
 
 describe('ldamMargins', () => {
-  test('the fixture of methods.md 1.11', () => {
+  test('CIFAR-10 LT, ratio 100: from 0.1581 for the largest class to 0.5 for the rarest', () => {
     expect(Array.from(ldamMargins(CIFAR10_LT_100, 0.5), (margin) => margin.toFixed(4)).join(' ')).toBe(
       '0.1581 0.1797 0.2042 0.2321 0.2638 0.2998 0.3407 0.3872 0.4405 0.5000',
     );

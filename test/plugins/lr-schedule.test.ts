@@ -25,7 +25,7 @@ const warmUpOfFive = [
   [6, 0.1],
 ];
 
-describe('recipes of methods.md 0.5: epoch and rate, by hand', () => {
+describe('published recipes: epoch and rate, by hand', () => {
   test.each<{ recipe: string; base?: number; epochs: number; options: Options; rates: number[][] }>([
     {
       recipe: 'Remix, 300 epochs',

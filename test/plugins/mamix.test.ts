@@ -29,7 +29,7 @@ describe('mamixLambda, by hand', () => {
     expect(mamixLambda(lambda, ni, nj, paper)).toBeCloseTo(expected, 12);
   });
 
-  test('24 % of an image of a class with 50 images is half of the label against one with 5000 (methods.md 1.15)', () => {
+  test('24% of an image of a class with 50 images is half of the label against one with 5000', () => {
     expect(mamixLambda(0.2403, 50, 5000, paper)).toBeCloseTo(0.5, 3);
     expect(mamixLambda(1 - 0.2403, 5000, 50, paper)).toBeCloseTo(0.5, 3);
   });

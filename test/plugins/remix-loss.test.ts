@@ -20,7 +20,7 @@ describe('the loss of six samples (test/reference/remix-loss.py)', () => {
       reduction,
     });
 
-  /** What two public implementations compute (methods.md D1): losses averaged first, one factor for the batch. */
+  /** What two public implementations compute: losses averaged first, one factor for the batch. */
   function batchAveraged(labelWeight: Float32Array, pairLabels: Int32Array): number {
     const mean = (values: number[]): number => values.reduce((a, b) => a + b) / values.length;
     const crossEntropies = (of: ArrayLike<number>): number[] =>

@@ -7,7 +7,7 @@ import { longTailCounts } from '../../src/data/profile.ts';
 import { randomStream } from '../../src/random.ts';
 import { at, infoWithCounts, mixBatch } from '../support/plugins.ts';
 
-describe('share of relabelled samples (methods.md 1.5)', () => {
+describe('share of relabelled samples', () => {
   const exp = (max: number, C: number, ratio: number) => longTailCounts(max, C, { profile: 'exp', ratio, mu: 0.5 });
   const step = (ratio: number) => longTailCounts(5000, 10, { profile: 'step', ratio, mu: 0.5 });
   const table = [

@@ -13,7 +13,7 @@ const sharesOf = (weights: (typeof rules)[number]): Float64Array =>
   classShares(CIFAR10_LT_100, imageWeights(CIFAR10_LT_100, { weights, beta }));
 
 describe('class shares on CIFAR-10 LT, ratio 100', () => {
-  test('effective number: nearly, not exactly uniform (methods.md 1.7)', () => {
+  test('effective number: nearly, not exactly uniform', () => {
     expect(Array.from(sharesOf('effective-number'), (share) => share.toFixed(3)).join(' ')).toBe(
       '0.119 0.109 0.103 0.099 0.097 0.096 0.095 0.095 0.094 0.094',
     );

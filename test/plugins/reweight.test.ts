@@ -8,13 +8,13 @@ const inWords = (weights: ArrayLike<number>): string => Array.from(weights, (wei
 const weightsOf = (options: Parameters<typeof reweight>[0], epoch = 1, counts = CIFAR10_LT_100): number[] =>
   classWeightsIn(compose([reweight(options)], infoWithCounts(counts)), counts.length, epoch);
 
-test('effective number by default, from the first epoch on (methods.md 0.7)', () => {
+test('effective number by default, from the first epoch on (CIFAR-10 LT, ratio 100)', () => {
   const fixture = '0.0506 0.0769 0.1211 0.1950 0.3188 0.5246 0.8683 1.4426 2.4092 3.9927';
   expect(inWords(weightsOf({}))).toBe(fixture);
   expect(inWords(weightsOf({}, 2))).toBe(fixture);
 });
 
-test('inverse frequency (methods.md 0.7)', () => {
+test('inverse frequency (CIFAR-10 LT, ratio 100)', () => {
   expect(inWords(weightsOf({ weights: 'inverse' }))).toBe(
     '0.0402 0.0671 0.1120 0.1868 0.3119 0.5199 0.8672 1.4474 2.4239 4.0236',
   );

@@ -5,7 +5,7 @@ import type { RunInfo } from '../../src/run.ts';
 import { createBatch, createTargets } from '../../src/step/batch.ts';
 import { smallInfo } from './info.ts';
 
-/** CIFAR-10 LT, ratio 100 (methods.md 0.1). */
+/** Class counts of CIFAR-10 LT, ratio 100. */
 export const CIFAR10_LT_100 = [5000, 2997, 1796, 1077, 645, 387, 232, 139, 83, 50];
 
 /** Info of a run on classes of the given sizes. */
