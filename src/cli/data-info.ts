@@ -28,7 +28,7 @@ export interface DataInfoOptions extends Pick<ConfigFlags, 'set' | 'dataRoot'> {
 const SHOWN = 10;
 
 /** `tailmix data info`: counts, the long tail, sample images, duplicates and unreadable files. */
-export async function dataInfo(wanted: string, options: DataInfoOptions): Promise<number> {
+export async function dataInfo(wanted: readonly string[], options: DataInfoOptions): Promise<number> {
   const { out, withoutImages = false, json = false, ...flags } = options;
   const { data, evaluate } = await dataConfigOf(wanted, flags);
   const progress = stageProgress();

@@ -27,7 +27,7 @@ export interface DataPrepareOptions extends Pick<ConfigFlags, 'set' | 'dataRoot'
 }
 
 /** `tailmix data prepare`: fetches a data set, checks and unpacks it, and packs its images. */
-export async function dataPrepare(wanted: string, options: DataPrepareOptions): Promise<number> {
+export async function dataPrepare(wanted: readonly string[], options: DataPrepareOptions): Promise<number> {
   const started = performance.now();
   const { from, mirror = [], withoutImages = false, force = false, repack = false, json = false, ...flags } = options;
   const { data } = await dataConfigOf(wanted, flags);

@@ -46,6 +46,10 @@ export const dataUnknown = (name: string, names: readonly string[]): TailmixErro
     `data: expected a data set (${names.join(', ')}) or a config file; got ${JSON.stringify(name)}, which is neither.`,
   );
 
+/** The name of a data set next to something else. */
+export const dataSeveral = (names: readonly string[]): TailmixError =>
+  config('DATA_SEVERAL', `data: expected one data set, or config files alone; got ${names.join(' ')}.`);
+
 /** The pictures of a data set cannot be written. */
 export const infoNotWritten = (folder: string, cause: unknown): TailmixError =>
   new TailmixError(

@@ -7,10 +7,10 @@ import { print, printJson } from './output.ts';
 
 /** `tailmix plan`: the resolved config and what it would run, without training. */
 export async function plan(
-  path: string | undefined,
+  paths: readonly string[],
   { json, set = [], ...flags }: ConfigFlags & { json?: boolean },
 ): Promise<number> {
-  const config = await loadConfig(path, { ...context, set, overrides: overridesOf(flags) });
+  const config = await loadConfig(paths, { ...context, set, overrides: overridesOf(flags) });
   const planned = await planRun({ ...trainerOptions(config), known: await knownPlugins() });
   const { stages, plan: table, unread } = planned;
   const info = unread ? { ...planned.info, classCounts: unread } : planned.info;

@@ -46,7 +46,7 @@ export function createProgram(finish: Finish): Command {
   program
     .command('train')
     .description('train one run')
-    .argument('[config]', 'config file; without it, the one of this folder')
+    .argument('[configs...]', 'config files, of which later ones win; without one, that of this folder')
     .addOption(setOption())
     .option('--seed <n>', 'seed of the run')
     .option('--name <name>', 'name of the run')
@@ -56,18 +56,18 @@ export function createProgram(finish: Finish): Command {
     .addOption(backendOption())
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix train configs/digits/remix.yaml --set train.epochs=5 --seed 1'))
-    .action(async (config, options) => finish(await (await import('./train.ts')).train(config, options)));
+    .action(async (configs, options) => finish(await (await import('./train.ts')).train(configs, options)));
 
   program
     .command('plan')
     .description('show the resolved config and what it would run; trains nothing')
-    .argument('[config]', 'config file; without it, the one of this folder')
+    .argument('[configs...]', 'config files, of which later ones win; without one, that of this folder')
     .addOption(setOption())
     .option('--seed <n>', 'seed of the run')
     .addOption(dataRootOption())
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix plan configs/cifar10/exp-100/remix-drw.yaml'))
-    .action(async (config, options) => finish(await (await import('./plan.ts')).plan(config, options)));
+    .action(async (configs, options) => finish(await (await import('./plan.ts')).plan(configs, options)));
 
   program
     .command('sweep')
@@ -189,7 +189,7 @@ function addData(program: Command, finish: Finish): void {
   data
     .command('prepare')
     .description('download, check and unpack a data set, and pack its images; goes on where it was left')
-    .argument('<name>', 'data set, or a config that names one')
+    .argument('<names...>', 'data set, or config files that name one')
     .option('--from <path>', 'a downloaded archive, or a folder with the archives: fetch nothing')
     .addOption(
       new Option('--mirror <url>', 'folder on a server with the archives, asked first; repeatable').argParser(
@@ -203,18 +203,18 @@ function addData(program: Command, finish: Finish): void {
     .addOption(dataRootOption())
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix data prepare cifar10 --data-root ~/data'))
-    .action(async (name, options) => finish(await (await import('./data-prepare.ts')).dataPrepare(name, options)));
+    .action(async (names, options) => finish(await (await import('./data-prepare.ts')).dataPrepare(names, options)));
   data
     .command('info')
     .description('show a data set: counts, the long tail, sample images, duplicates, unreadable files')
-    .argument('<name>', 'data set, or a config that names one')
+    .argument('<names...>', 'data set, or config files that name one')
     .option('--out <dir>', 'folder for the pictures (default: runs/data/<name>)')
     .option('--without-images', 'counts alone: read no image')
     .addOption(setOption())
     .addOption(dataRootOption())
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix data info cifar10 --data-root ~/data'))
-    .action(async (name, options) => finish(await (await import('./data-info.ts')).dataInfo(name, options)));
+    .action(async (names, options) => finish(await (await import('./data-info.ts')).dataInfo(names, options)));
 }
 
 function addBench(program: Command, finish: Finish): void {

@@ -25,10 +25,10 @@ export interface TrainCommandOptions extends ConfigFlags {
 }
 
 /** `tailmix train`: one run, from its config or from where it was left. */
-export async function train(path: string | undefined, options: TrainCommandOptions): Promise<number> {
+export async function train(paths: readonly string[], options: TrainCommandOptions): Promise<number> {
   const { config, directory, resume } = await (options.resume === undefined
-    ? openNew(path, options)
-    : openResumed(options.resume, path, options));
+    ? openNew(paths, options)
+    : openResumed(options.resume, paths, options));
   const run: TrainerOptions = { ...trainerOptions(config), known: await knownPlugins(), directory, ...resume };
   const interruption = watchInterrupts('the run ends after this step and can be resumed.');
   try {
@@ -73,8 +73,8 @@ interface Opened {
   resume: Pick<TrainerOptions, 'resume'> | null;
 }
 
-async function openNew(path: string | undefined, { set = [], out, ...flags }: TrainCommandOptions): Promise<Opened> {
-  const config = await loadConfig(path, { ...context, set, overrides: overridesOf(flags) });
+async function openNew(paths: readonly string[], { set = [], out, ...flags }: TrainCommandOptions): Promise<Opened> {
+  const config = await loadConfig(paths, { ...context, set, overrides: overridesOf(flags) });
   const wanted = out ?? config.options.out;
   const directory = await (wanted === undefined
     ? createRunDirectory('runs', config.options.name)
@@ -84,10 +84,10 @@ async function openNew(path: string | undefined, { set = [], out, ...flags }: Tr
 
 async function openResumed(
   wanted: string,
-  path: string | undefined,
+  paths: readonly string[],
   { set = [], out, seed, name, ...flags }: TrainCommandOptions,
 ): Promise<Opened> {
-  if (path !== undefined) throw resumeWith(`the config ${path}`);
+  if (paths.length > 0) throw resumeWith(`the config ${paths.join(' ')}`);
   for (const [flag, value] of Object.entries({ out, seed, name }))
     if (value !== undefined) throw resumeWith(`--${flag}`);
   const directory = await findRun(wanted);

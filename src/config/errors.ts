@@ -48,6 +48,17 @@ export const configEnding = (path: string): TailmixError =>
 export const configSyntax = (path: string, detail: string): TailmixError =>
   config('CONFIG_SYNTAX', `${path}: ${detail}`);
 
+/** An alias inside of what it stands for. */
+export const anchorCycle = (where: string, anchor: string): TailmixError =>
+  config(
+    'CONFIG_ANCHOR_CYCLE',
+    `${where}  *${anchor}\n  expected an alias of something that ends before it; &${anchor} holds this alias, and has no end.`,
+  );
+
+/** `<<` with something that has no keys. */
+export const mergeSource = (where: string): TailmixError =>
+  config('CONFIG_MERGE', `${where}  <<\n  expected a map to merge, an alias of one, or a list of these.`);
+
 /** A script that threw while it was loaded. */
 export const configScript = (path: string, detail: string, cause: unknown): TailmixError =>
   config('CONFIG_SCRIPT', `${path}: expected a module that loads; it threw: ${detail}`, cause);

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
-import { isNode, isPair, isScalar, isSeq, isMap as isYamlMap, LineCounter, parseDocument } from 'yaml';
 import { messageOf } from '../errors.ts';
 import { displayPath, displayValue } from './display.ts';
 import { configEnding, configMissing, configNotMap, configScript, configSyntax } from './errors.ts';
 import { importModule, reasonOf } from './import-module.ts';
 import { isMap, type Path, type Tree } from './tree.ts';
 import type { PluginRegistry } from './types.ts';
+import { parseYaml } from './yaml.ts';
 
 /** One config file as written. */
 export interface Layer {
@@ -56,39 +56,6 @@ function checkJson(text: string, shown: string): void {
   } catch (error) {
     throw configSyntax(shown, `expected JSON, which has no comments and no trailing commas: ${messageOf(error)}`);
   }
-}
-
-/** YAML 1.2, of which JSON is a part; a repeated key is an error that shows the place. */
-function parseYaml(text: string, shown: string): { value: unknown; lineOf: Layer['lineOf'] } {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter });
-  const problem = document.errors[0] ?? document.warnings[0];
-  if (problem) throw configSyntax(shown, problem.message.trimEnd());
-  let value: unknown;
-  try {
-    value = document.toJS();
-  } catch (error) {
-    throw configSyntax(shown, messageOf(error));
-  }
-  const lineOf = (path: Path): number | null => {
-    let node: unknown = document.contents;
-    let start: number | undefined;
-    for (const key of path) {
-      let next: unknown;
-      if (isYamlMap(node)) {
-        const pair = node.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === key);
-        start = isNode(pair?.key) ? pair.key.range?.[0] : undefined;
-        next = pair?.value;
-      } else if (isSeq(node)) {
-        next = node.items[key as number];
-        start = isNode(next) ? next.range?.[0] : undefined;
-      }
-      if (start === undefined || next === undefined) return null;
-      node = next;
-    }
-    return start === undefined ? null : lineCounter.linePos(start).line;
-  };
-  return { value, lineOf };
 }
 
 async function readScript(file: string, shown: string, registry: PluginRegistry): Promise<Tree> {

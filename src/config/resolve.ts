@@ -50,19 +50,13 @@ export async function resolveConfig(
     where: () => path && displayPath(path),
     directory: () => (path ? dirname(path) : process.cwd()),
   };
-  return resolveTree(input, { ...context, path, origins, problems: [] });
+  return resolveTree(input, { ...context, origins, problems: [] });
 }
 
 /** The same for a config that was put together from files; `problems` are those met on the way. */
 export async function resolveTree(
   written: Tree,
-  {
-    path,
-    registry,
-    defaults = [],
-    origins,
-    problems,
-  }: ConfigContext & { path: string | null; origins: Origins; problems: readonly Problem[] },
+  { registry, defaults = [], origins, problems }: ConfigContext & { origins: Origins; problems: readonly Problem[] },
 ): Promise<ResolvedConfig> {
   const { extends: _, $schema: __, ...own } = written;
   const { tree, placeholders, problems: unfilled } = substitute(own);
@@ -122,7 +116,6 @@ export async function resolveTree(
   const decisive = entries.filter(({ plugin }) => !observers.has(plugin.definition.name));
   const stages = stagesOfOptions(run, merged!.train);
   return {
-    path,
     options: {
       ...run,
       data: data.source === null ? named : { ...named, name: data.dataset },

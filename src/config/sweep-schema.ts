@@ -1,6 +1,10 @@
 import { z } from 'zod';
+import type { Tree } from './tree.ts';
 
 const unique = (values: readonly unknown[]): boolean => new Set(values).size === values.length;
+
+/** Whether a file is a sweep, by what it lists. */
+export const isSweep = ({ configs }: Tree): boolean => Array.isArray(configs);
 
 /** A sweep as it is written: a grid of configs, settings and seeds. */
 export const sweepOptions = z.strictObject({

@@ -51,8 +51,8 @@ export function mapLeaves(value: unknown, leaf: (value: unknown, path: Path) => 
   return leaf(value, path);
 }
 
-/** Options of these maps belong to their `name`: another name starts from that name's defaults. */
-const TAGGED: readonly string[] = ['model', 'train.optimizer'];
+/** Options of these maps belong to their `name`, with the name of a map that says none: another name starts anew. */
+const TAGGED: Readonly<Record<string, string | null>> = { model: null, 'train.optimizer': 'sgd' };
 
 /** `over` on top of `base`: maps merge deeply, lists and scalars replace, null removes. Neither is changed. */
 export function mergeTrees(base: Tree, over: Tree, path: Path = []): Tree {
@@ -67,5 +67,9 @@ export function mergeTrees(base: Tree, over: Tree, path: Path = []): Tree {
   return Object.fromEntries(merged);
 }
 
-const isRenamed = (below: Tree, over: Tree, path: Path): boolean =>
-  TAGGED.includes(formatPath(path)) && over.name !== undefined && over.name !== below.name;
+function isRenamed(below: Tree, over: Tree, path: Path): boolean {
+  const standard = TAGGED[formatPath(path)];
+  if (standard === undefined || over.name === undefined) return false;
+  const name = below.name ?? standard;
+  return name !== null && name !== over.name;
+}

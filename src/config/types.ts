@@ -15,8 +15,6 @@ export type PluginRegistry = Readonly<Record<string, () => Promise<{ default: Pl
 
 /** What reading a configuration gives. */
 export interface ResolvedConfig {
-  /** File the run was read from; null for a programmatic one. */
-  path: string | null;
   options: RunOptions;
   /** In config order. */
   plugins: Plugin[];

@@ -106,6 +106,12 @@ describe('plan', () => {
     expect(stdout).toMatch(/^class counts +801 480 287/m);
   });
 
+  it('layers several configs', async () => {
+    const folder = await folderWith({ 'run.yaml': quickRun.replace('name: quick\n', ''), 'long.yaml': 'seed: 7\n' });
+    const { config } = JSON.parse((await tailmix(folder, 'plan', 'run.yaml', 'long.yaml', '--json')).stdout);
+    expect(config).toMatchObject({ name: 'run-long', seed: 7, train: { epochs: 2 } });
+  });
+
   it('is data with --json', async () => {
     const folder = await folderWith({ 'tailmix.config.yaml': quickRun });
     const { config, hash, info, provides } = JSON.parse((await tailmix(folder, 'plan', '--json')).stdout);

@@ -61,8 +61,11 @@ describe('data info', () => {
     const { folder, root } = await setUp();
     const data = `data: { name: image-folder, root: ${root}, profile: exp, ratio: 5 }`;
     await writeFile(join(folder, 'run.yaml'), `${data}\nmodel: { name: mlp }\n`);
+    await writeFile(join(folder, 'rare.yaml'), 'data: { ratio: 1 }\n');
     const { code, stdout } = await tailmix(folder, 'data', 'info', 'run.yaml', '--json', '--out', 'here');
     expect(code).toBe(0);
+    const layered = await tailmix(folder, 'data', 'info', 'run.yaml', 'rare.yaml', '--json', '--without-images');
+    expect(JSON.parse(layered.stdout)).toMatchObject({ trainCounts: [2, 2] });
     const document = JSON.parse(stdout);
     expect(document).toMatchObject({
       name: 'image-folder',
@@ -117,5 +120,9 @@ describe('data info', () => {
     expect(unknown.stderr).toMatch(
       /^data: expected a data set \(digits, cifar10, .*\) or a config file; got "cifar", which is neither\.\n$/,
     );
+    expect(await tailmix(folder, 'data', 'info', 'digits', 'run.yaml')).toMatchObject({
+      code: 2,
+      stderr: 'data: expected one data set, or config files alone; got digits run.yaml.\n',
+    });
   });
 });

@@ -67,6 +67,5 @@ module.exports = Object.assign(() => {}, { definition: { name: 'other', options,
     );
     expect(config.plugins[0]).toBe(plugin);
     expect(config.resolved.plugins).toContainEqual({ use: 'own', scale: '[function twice]', weight: 1 });
-    expect(config.path).toBeNull();
   });
 });

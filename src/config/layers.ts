@@ -1,0 +1,61 @@
+import { existsSync } from 'node:fs';
+import { basename, dirname, extname, resolve } from 'node:path';
+import process from 'node:process';
+import { displayPath } from './display.ts';
+import { configMissing } from './errors.ts';
+import type { Layer } from './read-layer.ts';
+import type { Origins } from './resolve.ts';
+import { formatPath, mergeTrees, type Path, type Tree, valueAt } from './tree.ts';
+
+/**
+ * Absolute paths of files that a command names.
+ *
+ * @throws {TailmixError} CONFIG_MISSING
+ */
+export function filesOf(paths: readonly string[]): string[] {
+  const files = paths.map((path) => resolve(path));
+  const missing = files.find((file) => !existsSync(file));
+  if (missing !== undefined) throw configMissing(displayPath(missing));
+  return files;
+}
+
+/** `remix-cifar10-exp-100` for `methods/remix.yaml` and `data/cifar10-exp-100.yaml`. */
+export const joinedName = (files: readonly string[]): string =>
+  files.map((file) => basename(file, extname(file))).join('-');
+
+/** Layers as one config: later ones win. */
+export const mergeLayers = (layers: readonly Layer[]): Tree =>
+  layers.reduce<Tree>((base, { tree }) => mergeTrees(base, tree), {});
+
+/**
+ * Where each value comes from. The nearest place counts: the value itself, then what it is in; of layers the last one
+ * that has it.
+ *
+ * @param labels values that the command line set, by path: `--set train.epochs=3`.
+ */
+export function originsOf(layers: readonly Layer[], labels: ReadonlyMap<string, string> = new Map()): Origins {
+  const find = (path: Path): { label: string } | { layer: Layer; at: Path } => {
+    for (let length = path.length; length > 0; length--) {
+      const at = path.slice(0, length);
+      const label = labels.get(formatPath(at));
+      if (label) return { label };
+      const layer = layers.findLast(({ tree }) => valueAt(tree, at) !== undefined);
+      if (layer) return { layer, at };
+      const below = [...labels].find(([key]) => key.startsWith(formatPath(at)));
+      if (below) return { label: below[1] };
+    }
+    return { layer: layers.at(-1)!, at: [] };
+  };
+  return {
+    where(path) {
+      const found = find(path);
+      if ('label' in found) return found.label;
+      const line = found.layer.lineOf(found.at);
+      return `${displayPath(found.layer.file)}${line === null ? '' : `:${line}`}`;
+    },
+    directory(path) {
+      const found = find(path);
+      return 'label' in found ? process.cwd() : dirname(found.layer.file);
+    },
+  };
+}
