@@ -16,7 +16,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import mlflow from '../dist/plugins/mlflow/index.js';
-import { createTrainer, definePlugin, openSpool, Stage, z } from '../dist/src/index.js';
+import { createTrainer, definePlugin, Order, openSpool, z } from '../dist/src/index.js';
 import { findMlflow, startLocalServer } from '../dist/src/tracking/local-server.js';
 import { createMlflowClient } from '../dist/src/tracking/mlflow/client.js';
 import { resolveSettings } from '../dist/src/tracking/mlflow/settings.js';
@@ -197,8 +197,8 @@ async function train(name, directory) {
         await once(process, 'message');
         start = { at: performance.now(), cpu: cpu(), tracking, bytes: bytes() };
       };
-      hooks.onTrainBegin.tapPromise({ name: 'gate', stage: Stage.Observe + 900 }, () => go('ready'));
-      hooks.onEpochEnd.tapPromise({ name: 'gate', stage: Stage.Observe + 900 }, () =>
+      hooks.onTrainBegin.tapPromise({ name: 'gate', stage: Order.Observe + 900 }, () => go('ready'));
+      hooks.onEpochEnd.tapPromise({ name: 'gate', stage: Order.Observe + 900 }, () =>
         go({
           seconds: (performance.now() - start.at) / 1000,
           cpu: cpu() - start.cpu,

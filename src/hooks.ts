@@ -16,7 +16,7 @@
  *     ON EPOCH END        (ON CHECKPOINT when one was written)
  *   ON TRAIN END, or ON ERROR
  *
- * A run of several stages is this loop for each, with hooks of its own; plugins that span the run are told of all.
+ * A run of several phases is this loop for each, with hooks of its own; plugins that span the run are told of all.
  */
 import { AsyncSeriesHook, SyncHook, SyncWaterfallHook } from 'tapable';
 import type { EpochMetrics, RunSummary } from './metrics/types.ts';
@@ -24,18 +24,31 @@ import type { Forward } from './models/types.ts';
 import type { Run } from './run.ts';
 import type { Gradients, HostArray, Loss, Predict, Update } from './step/types.ts';
 
-/** Where a tap stands among the taps of its hook; inside one stage the order of the config decides. */
-export const Stage = {
-  /** Decides what is drawn. */
+/**
+ * Rank of a tap among the taps of its hook, given to tapable as `stage`: `hooks.onBatch.tap({ name, stage: Order.Mix }, …)`.
+ * Lower ranks run first; within one rank the order of the config decides. A plain `tap(name, …)` has rank 0.
+ */
+export const Order = {
+  /** Decides which rows are drawn. */
   Sample: -200,
   /** Fills pair, lambda and box. */
   Mix: -100,
   /** Rewrites label weights. */
   Relabel: 0,
-  /** Softens targets after all else. */
+  /** Softens labels after everything else has changed them. */
   Smooth: 100,
-  /** Looks on, changes nothing. */
+  /** Limits gradients: the innermost wrap of the update, so it is the last to see them before the optimizer. */
+  ClipGradients: 100,
+  /** Averages weights after the optimizer has updated them. */
+  Average: 200,
+  /** Collects the gradients of several steps; wraps clipping, optimizer and averaging, which then run once per update. */
+  Accumulate: 300,
+  /** Observes and changes nothing. */
   Observe: 1000,
+  /** Saves what observers have written so far. */
+  Checkpoint: 1100,
+  /** Sends records elsewhere, after files and checkpoints are written. */
+  Publish: 1200,
 } as const;
 
 /** CutMix's patch in pixels, half-open: rows `top…bottom−1`, columns `left…right−1` come from the partner. */

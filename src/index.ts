@@ -21,7 +21,7 @@ export {
   createHooks,
   type HookName,
   type Hooks,
-  Stage,
+  Order,
   type StepContext,
   type Targets,
 } from './hooks.ts';

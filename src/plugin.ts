@@ -65,10 +65,10 @@ export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject> {
   provides?: readonly Capability[];
   requires?: readonly Capability[];
   /**
-   * `run`: one for the whole run, also where the run has several stages. It observes, and taps `on…` hooks alone; epochs
-   * and steps are those of the run. Default `stage`: each stage has its own, for which the stage is the run.
+   * `run`: one for the whole run, also where the run has several phases. It observes, and taps `on…` hooks alone; epochs
+   * and steps are those of the run. Default `phase`: each phase has its own, for which the phase is the run.
    */
-  spans?: 'stage' | 'run';
+  spans?: 'phase' | 'run';
   /** The classifier that the model must have. */
   head?: ModelHead['kind'];
   /** What the plugin corrects under these options; the user is warned where two correct the same. */

@@ -32,14 +32,14 @@ export interface RunInfo {
   groups: GroupRule;
   /** Where the weights begin, and which are trained. */
   start: RunStart;
-  /** In a stage of a run that has several: which it is. Epochs and steps are then the stage's, and count from its beginning. */
-  stage?: StageInfo;
-  /** For plugins that span a run of several stages: all of them. Epochs are then the run's, batches the first stage's. */
-  stages?: readonly StageInfo[];
+  /** In a phase of a run that has several: which it is. Epochs and steps are then the phase's, and count from its beginning. */
+  phase?: PhaseInfo;
+  /** For plugins that span a run of several phases: all of them. Epochs are then the run's, batches the first phase's. */
+  phases?: readonly PhaseInfo[];
 }
 
-/** A stage of a run that has several. */
-export interface StageInfo {
+/** A phase of a run that has several. */
+export interface PhaseInfo {
   /** Unique in the run. */
   name: string;
   /** Counts from 1. */
@@ -51,7 +51,7 @@ export interface StageInfo {
 
 /** Where a run's weights begin, and which of them are trained. */
 export interface RunStart {
-  /** Run, checkpoint or stage that the weights are from; null for drawn ones. */
+  /** Run, checkpoint or phase that the weights are from; null for drawn ones. */
   init: string | null;
   /** As in the config: weights drawn anew, and weights that are not trained. */
   reset: readonly string[];

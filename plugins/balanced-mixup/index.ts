@@ -1,4 +1,4 @@
-import { definePlugin, inverseFrequencyWeights, type Random, Stage, z } from 'tailmix';
+import { definePlugin, inverseFrequencyWeights, Order, type Random, z } from 'tailmix';
 
 const name = 'balanced-mixup';
 
@@ -49,7 +49,7 @@ export default definePlugin({
     return () => weights;
   },
   apply({ hooks, random }, options) {
-    hooks.onBatch.tap({ name, stage: Stage.Mix }, (batch, { epoch, step }) => {
+    hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch, step }) => {
       const { start } = batch.draws[name]!;
       return { ...batch, ...balancedMixupBatch(batch.size, start, options, random(epoch, step)) };
     });

@@ -1,4 +1,4 @@
-import { definePlugin, imageWeights, Stage, samplingRules, z } from 'tailmix';
+import { definePlugin, imageWeights, Order, samplingRules, z } from 'tailmix';
 import { requireClassifier } from '../tau-norm/index.ts';
 import { ALPHA, ROWS, twoBranches } from './branches.ts';
 
@@ -64,7 +64,7 @@ export default definePlugin({
       imageWeights(classCounts, rule, Math.min(epoch / epochs, 1)),
   extendModel: (model) => twoBranches(requireClassifier(name, model)),
   apply({ hooks, info: { epochs } }, options) {
-    hooks.onBatch.tap({ name, stage: Stage.Mix }, (batch, { epoch }) => {
+    hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch }) => {
       const { size } = batch;
       const { start } = batch.draws[name]!;
       const pair = Int32Array.from({ length: size }, (_, i) => start + i);

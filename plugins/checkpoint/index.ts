@@ -6,8 +6,8 @@ import {
   checkpointPath,
   definePlugin,
   type EpochMetrics,
+  Order,
   type Run,
-  Stage,
   TailmixError,
   writeCheckpoint,
   z,
@@ -44,7 +44,7 @@ export default definePlugin({
   apply({ hooks, info: { validationCount } }, { every, keep, best: split, metric }) {
     if (split === 'validation' && validationCount === 0) throw noValidation();
     // After tracking: a run killed between the two repeats an epoch that was recorded, and none goes missing.
-    const stage = Stage.Observe + 100;
+    const stage = Order.Checkpoint;
     let best: number | null = null;
 
     const write = async (path: string, run: Run): Promise<void> => {

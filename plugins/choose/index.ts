@@ -4,9 +4,9 @@ import {
   emptyInput,
   type HeldPlugin,
   type HookName,
+  Order,
   pluginOption,
   type Random,
-  Stage,
   z,
 } from 'tailmix';
 import { notChoosable } from './errors.ts';
@@ -75,11 +75,11 @@ export default definePlugin({
     }
     const weights = of.map(({ weight }) => weight);
     const drawn = (epoch: number, step: number): HeldPlugin => held[drawIndex(weights, random(epoch, step))]!;
-    hooks.onBatch.tap({ name, stage: Stage.Mix }, (batch, ctx) => {
+    hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, ctx) => {
       const mixer = drawn(ctx.epoch, ctx.step);
       return mixer.hooks.onBatch.call(batchFor(mixer, held, batch), ctx);
     });
-    hooks.computeTargets.tap({ name, stage: Stage.Mix }, (targets, ctx) =>
+    hooks.computeTargets.tap({ name, stage: Order.Mix }, (targets, ctx) =>
       drawn(ctx.epoch, ctx.step).hooks.computeTargets.call(targets, ctx),
     );
   },

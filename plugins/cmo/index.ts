@@ -1,4 +1,4 @@
-import { type Batch, definePlugin, inverseFrequencyWeights, type Random, Stage, z } from 'tailmix';
+import { type Batch, definePlugin, inverseFrequencyWeights, Order, type Random, z } from 'tailmix';
 import { keptShare, randomBox } from '../cutmix/box.ts';
 import { mixupLambda } from '../mixup/index.ts';
 
@@ -69,7 +69,7 @@ export default definePlugin({
         `the run has ${epochs} epochs, and skipFirst ${options.skipFirst} and skipLast ${options.skipLast} leave none to mix in.`,
       );
     }
-    hooks.onBatch.tap({ name, stage: Stage.Mix }, (batch, { epoch, step }) => {
+    hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch, step }) => {
       if (!mixesIn(epoch, epochs, options)) return batch;
       const { start } = batch.draws[name]!;
       return { ...batch, ...cmoBatch(batch.size, start, imageShape, options, random(epoch, step)) };

@@ -1,4 +1,4 @@
-import { type Batch, definePlugin, type Random, Stage, z } from 'tailmix';
+import { type Batch, definePlugin, Order, type Random, z } from 'tailmix';
 import { mixupLambda } from '../mixup/index.ts';
 import { keptShare, randomBox } from './box.ts';
 
@@ -45,7 +45,7 @@ export default definePlugin({
   provides: ['mix'],
   variants: () => ({ mix: ['input:box'] }),
   apply({ hooks, random, info: { imageShape } }, options) {
-    hooks.onBatch.tap({ name, stage: Stage.Mix }, (batch, { epoch, step }) => ({
+    hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch, step }) => ({
       ...batch,
       ...cutmixBatch(batch.size, imageShape, options, random(epoch, step)),
     }));

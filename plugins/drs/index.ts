@@ -1,4 +1,4 @@
-import { definePlugin, epochOption, imageWeights, resolveEpoch, Stage, samplingRules, z } from 'tailmix';
+import { definePlugin, epochOption, imageWeights, Order, resolveEpoch, samplingRules, z } from 'tailmix';
 
 const name = 'drs';
 
@@ -32,7 +32,7 @@ export default definePlugin({
       warn('NO_EFFECT', `deferUntil ${deferUntil} is not before the last epoch, ${epochs}: nothing is re-sampled.`);
     }
     const resampled = imageWeights(classCounts, rule);
-    hooks.computeSamplingWeights.tap({ name, stage: Stage.Sample }, (plain, epoch) =>
+    hooks.computeSamplingWeights.tap({ name, stage: Order.Sample }, (plain, epoch) =>
       epoch > deferred ? resampled : plain,
     );
   },

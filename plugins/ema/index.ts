@@ -1,4 +1,4 @@
-import { definePlugin, type NamedTensors, type Predict, Stage, tf, type Update, z } from 'tailmix';
+import { definePlugin, type NamedTensors, Order, type Predict, tf, type Update, z } from 'tailmix';
 
 const name = 'ema';
 
@@ -77,7 +77,7 @@ export default definePlugin({
   options,
   apply({ hooks, warn }, options) {
     if (options.decay === 0) warn('NO_EFFECT', 'decay is 0: the average is the weights themselves.');
-    hooks.buildUpdate.tap({ name, stage: Stage.Smooth + 100 }, (update) => averaging(update, options));
-    hooks.buildPrediction.tap({ name, stage: Stage.Smooth + 100 }, withAverages);
+    hooks.buildUpdate.tap({ name, stage: Order.Average }, (update) => averaging(update, options));
+    hooks.buildPrediction.tap({ name, stage: Order.Average }, withAverages);
   },
 });

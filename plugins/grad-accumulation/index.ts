@@ -1,4 +1,4 @@
-import { definePlugin, type NamedTensors, type SlotSpec, Stage, type StepContext, tf, type Update, z } from 'tailmix';
+import { definePlugin, type NamedTensors, Order, type SlotSpec, type StepContext, tf, type Update, z } from 'tailmix';
 
 const name = 'grad-accumulation';
 
@@ -78,6 +78,6 @@ export default definePlugin({
       ...batch,
       inputs: { ...batch.inputs, [UPDATES]: Float32Array.of(endsGroup(ctx, steps, stepsPerEpoch) ? 1 : 0) },
     }));
-    hooks.buildUpdate.tap({ name, stage: Stage.Smooth + 200 }, accumulating);
+    hooks.buildUpdate.tap({ name, stage: Order.Accumulate }, accumulating);
   },
 });

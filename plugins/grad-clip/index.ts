@@ -1,4 +1,4 @@
-import { definePlugin, globalNorm, type NamedTensors, Stage, tf, z } from 'tailmix';
+import { definePlugin, globalNorm, type NamedTensors, Order, tf, z } from 'tailmix';
 
 const name = 'grad-clip';
 
@@ -34,7 +34,7 @@ export default definePlugin({
   options,
   apply({ hooks }, { by, limit }) {
     const clip = by === 'norm' ? clipByNorm : clipByValue;
-    hooks.buildUpdate.tap({ name, stage: Stage.Smooth }, (update) => ({
+    hooks.buildUpdate.tap({ name, stage: Order.ClipGradients }, (update) => ({
       ...update,
       apply: (weights, slots, gradients, pass) => update.apply(weights, slots, clip(gradients, limit), pass),
     }));

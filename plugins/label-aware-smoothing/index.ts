@@ -1,4 +1,4 @@
-import { definePlugin, Stage, tf, z } from 'tailmix';
+import { definePlugin, Order, tf, z } from 'tailmix';
 import { smoothed } from '../label-smoothing/index.ts';
 
 const name = 'label-aware-smoothing';
@@ -45,7 +45,7 @@ export default definePlugin({
   provides: ['smooth'],
   apply({ hooks, info: { classCounts } }, options) {
     const epsilons = Float32Array.from(smoothingOf(classCounts, options));
-    hooks.buildLoss.tap({ name, stage: Stage.Smooth }, (loss) =>
+    hooks.buildLoss.tap({ name, stage: Order.Smooth }, (loss) =>
       smoothed(loss, (labels) => tf.gather(tf.tensor1d(epsilons), labels)),
     );
   },

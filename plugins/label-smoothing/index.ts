@@ -1,4 +1,4 @@
-import { definePlugin, type Loss, Stage, tf, z } from 'tailmix';
+import { definePlugin, type Loss, Order, tf, z } from 'tailmix';
 
 const name = 'label-smoothing';
 
@@ -44,6 +44,6 @@ export default definePlugin({
   provides: ['smooth'],
   apply({ hooks, warn }, { epsilon }) {
     if (epsilon === 0) warn('NO_EFFECT', 'epsilon is 0: nothing is smoothed.');
-    else hooks.buildLoss.tap({ name, stage: Stage.Smooth }, (loss) => smoothed(loss, () => epsilon));
+    else hooks.buildLoss.tap({ name, stage: Order.Smooth }, (loss) => smoothed(loss, () => epsilon));
   },
 });

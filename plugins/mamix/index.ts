@@ -1,4 +1,4 @@
-import { definePlugin, Stage, z } from 'tailmix';
+import { definePlugin, Order, z } from 'tailmix';
 
 const name = 'mamix';
 
@@ -42,7 +42,7 @@ export default definePlugin({
   apply({ hooks, info: { classCounts }, warn }, options) {
     if (options.omega === 0) warn('NO_EFFECT', 'omega is 0: no label will change.');
     else if (new Set(classCounts).size === 1) warn('NO_EFFECT', 'all classes are of one size: no label will change.');
-    hooks.computeTargets.tap({ name, stage: Stage.Relabel }, (targets) => {
+    hooks.computeTargets.tap({ name, stage: Order.Relabel }, (targets) => {
       const { labels, pairLabels } = targets;
       const labelWeight = targets.labelWeight.map((lambda, i) =>
         mamixLambda(lambda, classCounts[labels[i]!]!, classCounts[pairLabels[i]!]!, options),

@@ -1,4 +1,4 @@
-import { definePlugin, Stage, z } from 'tailmix';
+import { definePlugin, Order, z } from 'tailmix';
 import { mixupBatch } from '../mixup/index.ts';
 import { unknownStage } from './errors.ts';
 
@@ -43,7 +43,7 @@ export default definePlugin({
   variants: ({ stages }, { modelStages }) => ({ mix: mixingStages(stages, modelStages) }),
   apply({ hooks, random, info: { modelStages } }, { stages, ...options }) {
     const eligible = mixingStages(stages, modelStages);
-    hooks.onBatch.tap({ name, stage: Stage.Mix }, (batch, { epoch, step }) => {
+    hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch, step }) => {
       const stream = random(epoch, step);
       const mix = eligible[stream.integer(eligible.length)]!;
       const mixed = mixupBatch(batch.size, options, stream);

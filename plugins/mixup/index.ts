@@ -1,4 +1,4 @@
-import { definePlugin, type Random, Stage, z } from 'tailmix';
+import { definePlugin, Order, type Random, z } from 'tailmix';
 
 const name = 'mixup';
 
@@ -39,7 +39,7 @@ export default definePlugin({
   provides: ['mix'],
   variants: () => ({ mix: ['input'] }),
   apply({ hooks, random }, options) {
-    hooks.onBatch.tap({ name, stage: Stage.Mix }, (batch, { epoch, step }) => ({
+    hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch, step }) => ({
       ...batch,
       ...mixupBatch(batch.size, options, random(epoch, step)),
     }));

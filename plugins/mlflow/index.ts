@@ -5,10 +5,10 @@ import {
   isServer,
   type MlflowSettings,
   messageOf,
+  Order,
   type Run,
   type RunSummary,
   resolveSettings,
-  Stage,
   startFlusher,
   z,
 } from 'tailmix';
@@ -82,7 +82,7 @@ export default definePlugin({
   apply({ hooks, warn }, options) {
     const settings = serverOf(options, process.env, warn);
     // After the checkpoint: what it covers is what is there of a run that is killed between the two.
-    const tap = { name, stage: Stage.Observe + 200 };
+    const tap = { name, stage: Order.Publish };
     const meter = options.every > 0 ? stepMeter(options.every) : null;
     let recorder: Recorder | undefined;
     let flusher: Flusher | undefined;

@@ -1,6 +1,6 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
 import type { RunInfo } from 'tailmix';
-import { type Reporter, stageAt, stepsUpTo } from './reporter.ts';
+import { phaseAt, type Reporter, stepsUpTo } from './reporter.ts';
 
 const format = {
   run: '{name} {bar} {percentage} %  epoch {epoch}/{epochs}  {eta_formatted} left  {last}',
@@ -10,8 +10,8 @@ const format = {
 /** Two bars, one for the run and one for the epoch; the newest evaluation stands behind the first. */
 export function barReporter(info: RunInfo, stream: NodeJS.WriteStream): Reporter {
   const { epochs, stepsPerEpoch } = info;
-  const plan = info.stages ?? [{ epochs, stepsPerEpoch }];
-  const stepsOf = (epoch: number): number => plan[stageAt(plan, epoch)]!.stepsPerEpoch;
+  const plan = info.phases ?? [{ epochs, stepsPerEpoch }];
+  const stepsOf = (epoch: number): number => plan[phaseAt(plan, epoch)]!.stepsPerEpoch;
   const width = Math.max(info.name.length, 'epoch'.length);
   const bars = new MultiBar({
     stream,

@@ -1,4 +1,4 @@
-import { definePlugin, PROGRESS_VARIABLE, type Run, Stage, z } from 'tailmix';
+import { definePlugin, Order, PROGRESS_VARIABLE, type Run, z } from 'tailmix';
 import { barReporter } from './bars.ts';
 import { ipcReporter } from './ipc.ts';
 import { lineReporter } from './lines.ts';
@@ -54,7 +54,7 @@ export default definePlugin({
     };
     const reporter = reporters[shown]();
     if (!reporter) return;
-    const tap = { name, stage: Stage.Observe };
+    const tap = { name, stage: Order.Observe };
     let images = 0;
     let since = 0;
     hooks.onTrainBegin.tapPromise(tap, async ({ engine, resumedFrom, subset }) => {

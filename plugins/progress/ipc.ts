@@ -1,5 +1,5 @@
 import type { ProgressMessage, RunInfo } from 'tailmix';
-import { type Reporter, stageAt } from './reporter.ts';
+import { phaseAt, type Reporter } from './reporter.ts';
 
 const INTERVAL_MS = 250;
 
@@ -9,13 +9,13 @@ const INTERVAL_MS = 250;
  * @param now - milliseconds; default: the process's clock
  */
 export function ipcReporter(
-  { name, epochs, stepsPerEpoch, stages }: RunInfo,
+  { name, epochs, stepsPerEpoch, phases }: RunInfo,
   send: (message: ProgressMessage) => void,
   now = (): number => performance.now(),
 ): Reporter {
   const common = { type: 'progress', name, epochs } as const;
-  const plan = stages ?? [{ epochs, stepsPerEpoch }];
-  const stepsOf = (epoch: number): number => plan[stageAt(plan, epoch)]!.stepsPerEpoch;
+  const plan = phases ?? [{ epochs, stepsPerEpoch }];
+  const stepsOf = (epoch: number): number => plan[phaseAt(plan, epoch)]!.stepsPerEpoch;
   let last = Number.NEGATIVE_INFINITY;
   return {
     begin() {},

@@ -5,10 +5,10 @@ const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 
 /** An epoch as one line of text. */
 export function epochLine({ name, epochs }: RunInfo, metrics: EpochMetrics): string {
-  const { epoch, stage, train, test, learningRate, imagesPerSecond } = metrics;
+  const { epoch, phase, train, test, learningRate, imagesPerSecond } = metrics;
   const tested = test ? `  test ${percent(test.accuracy)}, balanced ${percent(test.balancedAccuracy)}` : '';
   return (
-    `${name}  ${stage === undefined ? '' : `${stage}  `}epoch ${epoch}/${epochs}  loss ${train.loss.toFixed(4)}  train ${percent(train.accuracy)}${tested}` +
+    `${name}  ${phase === undefined ? '' : `${phase}  `}epoch ${epoch}/${epochs}  loss ${train.loss.toFixed(4)}  train ${percent(train.accuracy)}${tested}` +
     `  lr ${Number(learningRate.toPrecision(4))}  ${Math.round(imagesPerSecond)} images/s`
   );
 }

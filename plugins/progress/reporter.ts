@@ -9,22 +9,22 @@ export interface Reporter {
   end(): void;
 }
 
-/** Epochs of a stage, and steps of each. */
-interface Stage {
+/** Epochs of a phase, and steps of each. */
+interface Phase {
   epochs: number;
   stepsPerEpoch: number;
 }
 
-/** Position of the stage that an epoch is in; the last one for those after its end. */
-export function stageAt(stages: readonly Stage[], epoch: number): number {
+/** Position of the phase that an epoch is in; the last one for those after its end. */
+export function phaseAt(phases: readonly Phase[], epoch: number): number {
   let end = 0;
-  const found = stages.findIndex((stage) => {
-    end += stage.epochs;
+  const found = phases.findIndex((phase) => {
+    end += phase.epochs;
     return epoch <= end;
   });
-  return found < 0 ? stages.length - 1 : found;
+  return found < 0 ? phases.length - 1 : found;
 }
 
 /** Steps of a run's first epochs. */
-export const stepsUpTo = (stages: readonly Stage[], epochs: number): number =>
-  Array.from({ length: epochs }, (_, i) => stages[stageAt(stages, i + 1)]!.stepsPerEpoch).reduce((a, b) => a + b, 0);
+export const stepsUpTo = (phases: readonly Phase[], epochs: number): number =>
+  Array.from({ length: epochs }, (_, i) => phases[phaseAt(phases, i + 1)]!.stepsPerEpoch).reduce((a, b) => a + b, 0);

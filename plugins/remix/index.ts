@@ -1,4 +1,4 @@
-import { definePlugin, Stage, z } from 'tailmix';
+import { definePlugin, Order, z } from 'tailmix';
 
 const name = 'remix';
 
@@ -49,7 +49,7 @@ export default definePlugin({
     } else if (options.tau === 0) {
       warn('NO_EFFECT', 'tau is 0: no label will change.');
     }
-    hooks.computeTargets.tap({ name, stage: Stage.Relabel }, (targets) => {
+    hooks.computeTargets.tap({ name, stage: Order.Relabel }, (targets) => {
       const { labels, pairLabels } = targets;
       const labelWeight = targets.labelWeight.map((lambda, i) =>
         remixLambda(lambda, classCounts[labels[i]!]!, classCounts[pairLabels[i]!]!, options),

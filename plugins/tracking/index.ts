@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import {
   definePlugin,
   type EpochMetrics,
+  Order,
   type Run,
   type RunSummary,
   readEpochs,
   runFiles,
-  Stage,
   withoutConfusion,
   writeFileAtomic,
   z,
@@ -50,7 +50,7 @@ export default definePlugin({
   options,
   spans: 'run',
   apply({ hooks }) {
-    const stage = Stage.Observe;
+    const stage = Order.Observe;
     hooks.onTrainBegin.tapPromise({ name, stage }, async (run) => {
       const { directory } = run;
       if (directory === null) return;

@@ -1,4 +1,4 @@
-import { definePlugin, type Random, Stage, z } from 'tailmix';
+import { definePlugin, Order, type Random, z } from 'tailmix';
 
 const name = 'unimix';
 
@@ -67,7 +67,7 @@ export default definePlugin({
   provides: ['mix'],
   variants: () => ({ mix: ['input'] }),
   apply({ hooks, random, info: { classCounts } }, options) {
-    hooks.onBatch.tap({ name, stage: Stage.Mix }, (batch, { epoch, step }) => ({
+    hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch, step }) => ({
       ...batch,
       ...unimixBatch(batch.labels.subarray(0, batch.size), classCounts, options, random(epoch, step)),
     }));

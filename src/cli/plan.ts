@@ -12,16 +12,16 @@ export async function plan(
 ): Promise<number> {
   const config = await loadConfig(paths, { ...context, set, overrides: overridesOf(flags) });
   const planned = await planRun({ ...trainerOptions(config), known: await knownPlugins() });
-  const { stages, plan: table, unread } = planned;
+  const { phases, plan: table, unread } = planned;
   const info = unread ? { ...planned.info, classCounts: unread } : planned.info;
-  const described = stages.map(({ name, composition: { provides, inputs, variants, warnings } }) => ({
+  const described = phases.map(({ name, composition: { provides, inputs, variants, warnings } }) => ({
     ...(name !== null && { name }),
     provides,
     inputs,
     variants,
     warnings,
   }));
-  const composed = config.stages === null ? described[0] : { stages: described };
+  const composed = config.phases === null ? described[0] : { phases: described };
   const hash = config.hash;
   if (json) printJson({ config: config.resolved, hash, info, ...composed, plan: table });
   else print(`${stringify(config.resolved)}\n${table}\nconfig hash             ${hash.slice(0, 16)}`);

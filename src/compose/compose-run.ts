@@ -2,71 +2,71 @@ import type { CountSummary } from '../data/types.ts';
 import { internal } from '../errors.ts';
 import { checkStart, type ExtendedModel } from '../models/transfer.ts';
 import type { Run, RunInfo } from '../run.ts';
-import { type Stage, spansRun, stagesOf } from '../train/phases.ts';
+import { type Phase, phasesOf, spansRun } from '../train/phases.ts';
 import { describeRun, type TrainerOptions } from '../train/prepare.ts';
 import { type Composition, compose } from './compose.ts';
-import { formatPlan, formatStages } from './plan.ts';
+import { formatPhases, formatPlan } from './plan.ts';
 import { checkSpanning, type Place } from './span.ts';
 
-/** A stage with its plugins applied. */
-export type ComposedStage<Part> = Stage &
+/** A phase with its plugins applied. */
+export type ComposedPhase<Part> = Phase &
   Part & {
     composition: Composition;
-    /** Null for a run that has one stage. */
+    /** Null for a run that has one phase. */
     place: Place | null;
   };
 
-/** A run with the plugins of all its stages applied. */
+/** A run with the plugins of all its phases applied. */
 export interface ComposedRun<Part> {
   /** As plugins that span the run see it. */
   info: RunInfo;
-  stages: ComposedStage<Part>[];
-  /** Plugins that span several stages; null for a run that has one. */
+  phases: ComposedPhase<Part>[];
+  /** Plugins that span several phases; null for a run that has one. */
   spanning: Composition | null;
   plan: string;
 }
 
 /**
- * Applies the plugins of every stage, and those that span all of them, so that whatever is wrong in a later stage is
+ * Applies the plugins of every phase, and those that span all of them, so that whatever is wrong in a later phase is
  * known before the first one is trained.
  *
- * @param parts each stage, described or prepared.
+ * @param parts each phase, described or prepared.
  * @param run asked for when something is observed.
- * @throws {TailmixError} what `compose` throws, SPANS_STAGES, MODEL_WEIGHTS, INIT_MISMATCH.
+ * @throws {TailmixError} what `compose` throws, SPANS_PHASES, MODEL_WEIGHTS, INIT_MISMATCH.
  */
 export function composeRun<Part extends { info: RunInfo; models: ExtendedModel }>(
   { plugins = [], known }: TrainerOptions,
-  parts: readonly (Stage & Part)[],
+  parts: readonly (Phase & Part)[],
   { run, unread = null }: { run(): Run; unread?: CountSummary | null },
 ): ComposedRun<Part> {
-  const [first] = parts as readonly [Stage & Part];
-  if (first.stage === null) {
+  const [first] = parts as readonly [Phase & Part];
+  if (first.phase === null) {
     const composition = compose(plugins, first.info, known);
     const plan = formatPlan(composition, first.info, unread);
-    return { info: first.info, stages: [{ ...first, composition, place: null }], spanning: null, plan };
+    return { info: first.info, phases: [{ ...first, composition, place: null }], spanning: null, plan };
   }
   const numbered = parts.map((part) => {
     const { batchSize, stepsPerEpoch } = part.info;
-    return { ...part, info: { ...part.info, stage: { ...part.stage!, batchSize, stepsPerEpoch } } };
+    return { ...part, info: { ...part.info, phase: { ...part.phase!, batchSize, stepsPerEpoch } } };
   });
-  const stagesInfo = numbered.map(({ info }) => info.stage);
-  const epochs = stagesInfo.reduce((sum, stage) => sum + stage.epochs, 0);
-  const { stage: _, ...whole } = numbered[0]!.info;
-  const info: RunInfo = { ...whole, epochs, stages: stagesInfo };
+  const phasesInfo = numbered.map(({ info }) => info.phase);
+  const epochs = phasesInfo.reduce((sum, phase) => sum + phase.epochs, 0);
+  const { phase: _, ...whole } = numbered[0]!.info;
+  const info: RunInfo = { ...whole, epochs, phases: phasesInfo };
   const spanning = compose(plugins.filter(spansRun), info, known);
   checkSpanning(spanning);
-  const stages = numbered.map((part, i) => {
+  const phases = numbered.map((part, i) => {
     if (i > 0) checkFollows(part, numbered[i - 1]!);
-    const earlier = stagesInfo.slice(0, i);
-    const steps = earlier.reduce((sum, stage) => sum + stage.epochs * stage.stepsPerEpoch, 0);
-    const place = { stage: part.info.stage.name, epochs: part.before, steps };
+    const earlier = phasesInfo.slice(0, i);
+    const steps = earlier.reduce((sum, phase) => sum + phase.epochs * phase.stepsPerEpoch, 0);
+    const place = { phase: part.info.phase.name, epochs: part.before, steps };
     const composition = compose(part.options.plugins ?? [], part.info, known, { composition: spanning, place, run });
     return { ...part, composition, place };
   });
-  return { info, stages, spanning, plan: formatStages(spanning, info, stages, unread) };
+  return { info, phases, spanning, plan: formatPhases(spanning, info, phases, unread) };
 }
 
-/** Refuses a stage whose model cannot start from that of the one before. */
+/** Refuses a phase whose model cannot start from that of the one before. */
 function checkFollows({ models, info }: { models: ExtendedModel; info: RunInfo }, before: { models: ExtendedModel }) {
   const shapes = Object.fromEntries(before.models.model.weights.map(({ name, shape }) => [name, shape]));
   checkStart(models, shapes, { source: info.start.init!, reset: info.start.reset });
@@ -76,20 +76,20 @@ function checkFollows({ models, info }: { models: ExtendedModel; info: RunInfo }
  * What would run, without TensorFlow and, for known data sets, without data. Where the class counts come with data that
  * is not there, `unread` says what is known of them, and those of `info` are a stand-in of the same range.
  *
- * @returns `composition` of the first stage; `stages` have them all, and a run that says nothing of stages has one.
+ * @returns `composition` of the first phase; `phases` have them all, and a run that says nothing of phases has one.
  */
 export async function planRun(options: TrainerOptions): Promise<{
   info: RunInfo;
   composition: Composition;
-  stages: { name: string | null; info: RunInfo; composition: Composition }[];
+  phases: { name: string | null; info: RunInfo; composition: Composition }[];
   plan: string;
   unread: CountSummary | null;
 }> {
   const described = await Promise.all(
-    stagesOf(options).map(async (stage) => ({ ...stage, ...(await describeRun(stage.options)) })),
+    phasesOf(options).map(async (phase) => ({ ...phase, ...(await describeRun(phase.options)) })),
   );
   const { unread } = described[0]!;
-  const { info, stages, plan } = composeRun(options, described, {
+  const { info, phases, plan } = composeRun(options, described, {
     unread,
     run: () => {
       throw internal('a plan is no run');
@@ -97,9 +97,9 @@ export async function planRun(options: TrainerOptions): Promise<{
   });
   return {
     info,
-    composition: stages[0]!.composition,
-    stages: stages.map(({ stage, ...part }) => ({
-      name: stage?.name ?? null,
+    composition: phases[0]!.composition,
+    phases: phases.map(({ phase, ...part }) => ({
+      name: phase?.name ?? null,
       info: part.info,
       composition: part.composition,
     })),

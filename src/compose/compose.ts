@@ -43,10 +43,10 @@ export interface Composition {
 }
 
 /**
- * Applies plugins to a fresh set of hooks. Taps are ordered by stage, then by position in `plugins`.
+ * Applies plugins to a fresh set of hooks. Taps are ordered by rank (`Order`), then by position in `plugins`.
  *
  * @param known definitions to name in messages, for example those that provide what is missing.
- * @param spanning plugins that are there for all stages of a run, in the composition of one stage; they observe it too.
+ * @param spanning plugins that are there for all phases of a run, in the composition of one phase; they observe it too.
  * @throws {TailmixError} CAPABILITY_TAKEN, CAPABILITY_MISSING, PLUGIN_TWICE, HEAD_MISMATCH, VARIANT_TWICE,
  *   PLUGIN_NOT_HELD, PLUGIN_FAILED.
  */
@@ -62,8 +62,8 @@ export function compose(
   let applying = '';
   const hooks = createHooks();
   const timings = guardHooks(hooks, () => applying);
-  // A stage's epochs count from 1 again, and what it draws should not be what the first drew.
-  const later = info.stage && info.stage.number > 1 ? ['stage', info.stage.number] : [];
+  // A phase's epochs count from 1 again, and its draws must not repeat those of the first. The key's word fixes the draws.
+  const later = info.phase && info.phase.number > 1 ? ['stage', info.phase.number] : [];
   const warnings: Warning[] = [...unknownHead(plugins, info), ...correctedTwice(plugins)];
   const composition: Composition = {
     hooks,

@@ -7,7 +7,7 @@ const COLUMN = 24;
 const line = (name: string, text: string): string => `${name.padEnd(COLUMN)}${text}`;
 
 /**
- * What will run, as a table: each hook with its taps in order (stage in brackets), capabilities, inputs, variants,
+ * What will run, as a table: each hook with its taps in order (rank in brackets), capabilities, inputs, variants,
  * the long tail, warnings. Printed by `tailmix plan`, at the start of a run, and kept as `plan.txt`.
  *
  * @param unread - what is known of class counts that come with data that is not there
@@ -16,20 +16,20 @@ export function formatPlan(composition: Composition, info: RunInfo, unread: Coun
   return `${[...describeData(info, unread), ...describeStart(info.start), ...describeSteps(composition, info)].join('\n')}\n`;
 }
 
-/** {@link formatPlan} for a run of several stages: what spans it, and what each stage runs. */
-export function formatStages(
+/** {@link formatPlan} for a run of several phases: what spans it, and what each phase runs. */
+export function formatPhases(
   spanning: Composition,
   run: RunInfo,
-  stages: readonly { composition: Composition; info: RunInfo }[],
+  phases: readonly { composition: Composition; info: RunInfo }[],
   unread: CountSummary | null = null,
 ): string {
   const lines = [
     ...describeData(run, unread),
-    line('stages', stages.map(({ info: { stage } }) => `${stage!.name} (${stage!.epochs} epochs)`).join(' → ')),
+    line('phases', phases.map(({ info: { phase } }) => `${phase!.name} (${phase!.epochs} epochs)`).join(' → ')),
     ...describeHooks(spanning),
-    ...stages.flatMap(({ composition, info }) => [
+    ...phases.flatMap(({ composition, info }) => [
       '',
-      line(`stage ${info.stage!.number} of ${stages.length}`, info.stage!.name),
+      line(`phase ${info.phase!.number} of ${phases.length}`, info.phase!.name),
       ...describeStart(info.start),
       ...describeSteps(composition, info),
     ]),

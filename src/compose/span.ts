@@ -4,16 +4,16 @@ import type { Run } from '../run.ts';
 import { spansNotObserving } from '../train/errors.ts';
 import type { Composition } from './compose.ts';
 
-/** Where a stage stands in its run. */
+/** Where a phase stands in its run. */
 export interface Place {
-  /** Name of the stage. */
-  stage: string;
-  /** Epochs and steps of the stages before it. */
+  /** Name of the phase. */
+  phase: string;
+  /** Epochs and steps of the phases before it. */
   epochs: number;
   steps: number;
 }
 
-/** Plugins that span a run of several stages, as seen from one of them. */
+/** Plugins that span a run of several phases, as seen from one of them. */
 export interface Spanning {
   composition: Composition;
   place: Place;
@@ -21,10 +21,10 @@ export interface Spanning {
   run(): Run;
 }
 
-/** Figures of a stage's epoch as the run counts. */
-export const metricsAt = (metrics: EpochMetrics, { stage, epochs, steps }: Place): EpochMetrics => {
+/** Figures of a phase's epoch as the run counts. */
+export const metricsAt = (metrics: EpochMetrics, { phase, epochs, steps }: Place): EpochMetrics => {
   const { epoch, step, ...figures } = metrics;
-  return { epoch: epoch + epochs, stage, step: step + steps, ...figures };
+  return { epoch: epoch + epochs, phase, step: step + steps, ...figures };
 };
 
 const resultAt = (result: BatchResult, { epochs, steps }: Place): BatchResult => ({
@@ -33,14 +33,14 @@ const resultAt = (result: BatchResult, { epochs, steps }: Place): BatchResult =>
   step: result.step + steps,
 });
 
-/** Hooks whose taps are told of each stage; those of begin and end are called once a run, by the trainer. */
+/** Hooks whose taps are told of each phase; those of begin and end are called once a run, by the trainer. */
 const TOLD = ['onEpochBegin', 'onEpochEnd', 'onBatchEnd'] as const;
 
 // biome-ignore lint/complexity/noBannedTypes: tapable's own type of a tap's function.
 type Taps = readonly { name: string; stage?: number; type: 'sync' | 'async' | 'promise'; fn: Function }[];
 
 /**
- * Adds the taps of plugins that span the run to a stage's hooks, so that both kinds run in one order. What they are told
+ * Adds the taps of plugins that span the run to a phase's hooks, so that both kinds run in one order. What they are told
  * is counted over the run.
  *
  * @param adding called before each tap with its plugin's name
@@ -61,9 +61,9 @@ export function adoptTaps(hooks: Hooks, { composition, place, run }: Spanning, a
 }
 
 /**
- * Refuses plugins that span stages and would have to be in each: what they decide, build or add is a stage's.
+ * Refuses plugins that span phases and would have to be in each: what they decide, build or add is a phase's.
  *
- * @throws {TailmixError} SPANS_STAGES
+ * @throws {TailmixError} SPANS_PHASES
  */
 export function checkSpanning({ hooks, plugins }: Composition): void {
   for (const { definition } of plugins) {

@@ -8,7 +8,7 @@ const NOT_RESULTS: readonly (readonly string[])[] = [
   ['out'],
   ['backend'],
   ['plugins'],
-  ['stages'],
+  ['phases'],
   ['data', 'root'],
   ['data', 'workers'],
   ['model', 'init', 'run'],
@@ -21,12 +21,12 @@ const NOT_RESULTS: readonly (readonly string[])[] = [
  * plugins that take part (not those that only observe). Two runs with one hash should come to the same figures.
  *
  * @param plugins name, options and, for a plugin of a user's own, hash of its file; in order.
- * @param stages what each stage has of its own, plugins described alike; null for a run that says nothing of stages.
+ * @param phases what each phase has of its own, plugins described alike; null for a run that says nothing of phases.
  */
-export function hashConfig(resolved: Tree, plugins: readonly Tree[], stages: readonly Tree[] | null = null): string {
+export function hashConfig(resolved: Tree, plugins: readonly Tree[], phases: readonly Tree[] | null = null): string {
   const decisive = NOT_RESULTS.reduce((tree, path) => without(tree, path), resolved);
   return createHash('sha256')
-    .update(canonicalJson({ ...decisive, plugins, ...(stages && { stages }) }))
+    .update(canonicalJson({ ...decisive, plugins, ...(phases && { phases }) }))
     .digest('hex');
 }
 

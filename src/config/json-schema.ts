@@ -22,7 +22,7 @@ const enabled: Described = {
  */
 export function runJsonSchema(plugins: readonly DescribedPlugin[]): Described {
   const { $schema, properties, ...schema } = optional(describeInput(runOptions));
-  const { plugins: list, stages, model, ...others } = properties as Record<string, Described>;
+  const { plugins: list, phases, model, ...others } = properties as Record<string, Described>;
   const names = plugins.map(({ definition }) => definition.name);
   const items = { anyOf: [...plugins.map((plugin) => runEntry(plugin, plugins)), otherEntry(names)] };
   return {
@@ -33,17 +33,17 @@ export function runJsonSchema(plugins: readonly DescribedPlugin[]): Described {
       ...others,
       model: { ...model, anyOf: [...(model!.anyOf as Described[]), otherModel] },
       plugins: { ...list, items },
-      stages: withEntries(stages!),
+      phases: withEntries(phases!),
     },
   };
 }
 
-/** The list of stages, each with plugins of its own. */
-function withEntries(stages: Described): Described {
-  const stage = stages.items as Described;
-  const { plugins, ...others } = stage.properties as Record<string, Described>;
+/** The list of phases, each with plugins of its own. */
+function withEntries(phases: Described): Described {
+  const phase = phases.items as Described;
+  const { plugins, ...others } = phase.properties as Record<string, Described>;
   const own = { ...(plugins as Described), items: { $ref: '#/properties/plugins/items' } };
-  return { ...stages, items: { ...stage, properties: { ...others, plugins: own } } };
+  return { ...phases, items: { ...phase, properties: { ...others, plugins: own } } };
 }
 
 /** JSON Schema (draft 7) of a sweep: `configs/sweep-schema.json`. */

@@ -29,7 +29,7 @@ export function parseSetting(text: string): Override | Problem {
 }
 
 /**
- * Puts overrides over a config, in order. `plugins.NAME.option` and `stages[1].plugins.NAME.option` find the entry by its
+ * Puts overrides over a config, in order. `plugins.NAME.option` and `phases[1].plugins.NAME.option` find the entry by its
  * name; a default that the config does not list gets an entry.
  *
  * @returns the new config, where each value came from, and what did not fit.
@@ -51,13 +51,13 @@ export function applyOverrides(
   return { tree: copy, labels, problems };
 }
 
-/** `plugins.remix.kappa` as `plugins[1].kappa`, of the run or of a stage; any other path as it is. */
+/** `plugins.remix.kappa` as `plugins[1].kappa`, of the run or of a phase; any other path as it is. */
 function findEntry(
   tree: Tree,
   { path, label }: Override,
   standard: readonly PluginEntry[],
 ): (string | number)[] | Problem {
-  const start = path[0] === 'stages' ? path.slice(0, 2) : [];
+  const start = path[0] === 'phases' ? path.slice(0, 2) : [];
   const owner = valueAt(tree, start);
   const [list, name, ...rest] = path.slice(start.length);
   if (list !== 'plugins' || typeof name !== 'string' || !isMap(owner)) return path;

@@ -14,8 +14,8 @@ import { configInvalid, configNotMap, type Problem } from './errors.ts';
 import { hashConfig } from './identity.ts';
 import { describeIssues, type Finding } from './issues.ts';
 import { decisiveModel, type LoadedModel, loadModel, pinModel } from './model.ts';
+import { mergePhaseTrain, phasesOfOptions, withoutEntries, writtenPhases } from './phases.ts';
 import { runOptions } from './schema.ts';
-import { mergeStageTrain, stagesOfOptions, withoutEntries, writtenStages } from './stages.ts';
 import { formatPath, isMap, mapLeaves, type Path, type Tree } from './tree.ts';
 import type { PluginEntry, PluginRegistry, ResolvedConfig } from './types.ts';
 
@@ -77,7 +77,7 @@ export async function resolveTree(
     if (Array.isArray(loaded)) findings.push(...loaded);
     else data = loaded;
   }
-  const merged = Array.isArray(options) ? null : mergeStageTrain(tree as Tree, own);
+  const merged = Array.isArray(options) ? null : mergePhaseTrain(tree as Tree, own);
   findings.push(...(merged?.findings ?? []));
   const load = async (placed: readonly PlacedEntry[], list: Path): Promise<OwnEntry[]> => {
     const entries: OwnEntry[] = [];
@@ -92,10 +92,10 @@ export async function resolveTree(
   };
   const placed = placeEntries(Array.isArray(own.plugins) ? own.plugins : [], defaults);
   const entries = await load(placed, ['plugins']);
-  const stageEntries: (OwnEntry[] | null)[] = [];
-  for (const { stage, path: at } of writtenStages(own)) {
-    const own = Array.isArray(stage.plugins) ? stage.plugins.map((entry: unknown, index) => ({ entry, index })) : null;
-    stageEntries.push(own && (await load(own, [...at, 'plugins'])));
+  const phaseEntries: (OwnEntry[] | null)[] = [];
+  for (const { phase, path: at } of writtenPhases(own)) {
+    const own = Array.isArray(phase.plugins) ? phase.plugins.map((entry: unknown, index) => ({ entry, index })) : null;
+    phaseEntries.push(own && (await load(own, [...at, 'plugins'])));
   }
   const empty = new Set(unfilled.map(({ path: at }) => formatPath(at)));
   const all = [...unfilled, ...findings.filter(({ path: at }) => !empty.has(formatPath(at)))].map(
@@ -111,10 +111,10 @@ export async function resolveTree(
   const hasOptions = Object.keys(data.options).length > 0;
   const named = { ...options.data, ...(hasOptions ? { options: data.options } : {}) };
   const run = { ...options, model: describeModel(options, model) as ModelSection };
-  const resolved = describeRun({ ...run, data: { ...named, name: data.name } }, placeholders, entries, stageEntries);
+  const resolved = describeRun({ ...run, data: { ...named, name: data.name } }, placeholders, entries, phaseEntries);
   const observers = new Set(defaults.map(nameOf));
   const decisive = entries.filter(({ plugin }) => !observers.has(plugin.definition.name));
-  const stages = stagesOfOptions(run, merged!.train);
+  const phases = phasesOfOptions(run, merged!.train);
   return {
     options: {
       ...run,
@@ -123,18 +123,18 @@ export async function resolveTree(
     },
     ...(model && { model: model.choice }),
     plugins: enabledPlugins(entries),
-    stages:
-      stages?.map((stage, i) => ({
-        ...stage,
-        ...(stageEntries[i] && { plugins: enabledPlugins(stageEntries[i]) }),
+    phases:
+      phases?.map((phase, i) => ({
+        ...phase,
+        ...(phaseEntries[i] && { plugins: enabledPlugins(phaseEntries[i]) }),
       })) ?? null,
     resolved,
     hash: hashConfig(
       { ...withSource(resolved, data), model: decisiveModel(resolved.model as Tree, model) },
       describePlugins(decisive),
-      stages?.map(({ name: _name, ...stage }, i) => ({
-        ...stage,
-        plugins: stageEntries[i] ? describePlugins(stageEntries[i]) : null,
+      phases?.map(({ name: _name, ...phase }, i) => ({
+        ...phase,
+        plugins: phaseEntries[i] ? describePlugins(phaseEntries[i]) : null,
       })) ?? null,
     ),
   };
@@ -217,14 +217,14 @@ function describeRun(
   { out: _, ...options }: z.output<typeof runOptions>,
   placeholders: readonly Placeholder[],
   entries: readonly OwnEntry[],
-  stageEntries: readonly (readonly OwnEntry[] | null)[],
+  phaseEntries: readonly (readonly OwnEntry[] | null)[],
 ): Tree {
-  const { stages, ...run } = restore(options, placeholders) as Tree & { stages?: Tree[] };
-  const described = stages?.map((stage, i) => {
-    const own = stageEntries[i];
-    return { ...stage, ...(own && { plugins: own.map(describeEntry) }) };
+  const { phases, ...run } = restore(options, placeholders) as Tree & { phases?: Tree[] };
+  const described = phases?.map((phase, i) => {
+    const own = phaseEntries[i];
+    return { ...phase, ...(own && { plugins: own.map(describeEntry) }) };
   });
-  return plain({ ...run, plugins: entries.map(describeEntry), ...(described && { stages: described }) });
+  return plain({ ...run, plugins: entries.map(describeEntry), ...(described && { phases: described }) });
 }
 
 function describeEntry(entry: OwnEntry): unknown {

@@ -88,20 +88,20 @@ function withoutDefaults<Shape extends z.ZodRawShape>(
 const { name: _sgd, ...sgdOptions } = sgd.shape;
 const { name: _adamw, ...adamwOptions } = adamw.shape;
 
-/** A stage of a run: what it has of its own. */
-export const stageOptions = z.strictObject({
+/** A phase of a run: what it has of its own. */
+export const phaseOptions = z.strictObject({
   name: z
     .string()
     .min(1)
     .optional()
-    .describe('Name of the stage in plan, metrics and summary, unique. Default: `stage 1`, `stage 2` …'),
-  epochs: z.int().positive().optional().describe('Epochs of the stage. Default: train.epochs.'),
+    .describe('Name of the phase in plan, metrics and summary, unique. Default: `phase 1`, `phase 2` …'),
+  epochs: z.int().positive().optional().describe('Epochs of the phase. Default: train.epochs.'),
   model: z
     .strictObject(transferOptions)
     .omit({ init: true })
     .prefault({})
     .describe(
-      'Which weights of the stage before are drawn anew, and which are not trained. Default: none anew, frozen as in `model`.',
+      'Which weights of the phase before are drawn anew, and which are not trained. Default: none anew, frozen as in `model`.',
     ),
   train: z
     .strictObject({
@@ -123,7 +123,7 @@ export const stageOptions = z.strictObject({
   plugins: z
     .array(z.custom<PluginEntry>(isEntry, 'expected a map with `use`'))
     .optional()
-    .describe('Plugins of the stage, in order, in the place of those of the run. Default: those of the run.'),
+    .describe('Plugins of the phase, in order, in the place of those of the run. Default: those of the run.'),
 });
 
 /** A run as it is written. Plugin entries are checked by the options of the plugin that they name. */
@@ -148,12 +148,12 @@ export const runOptions = z.strictObject({
     .array(z.custom<PluginEntry>(isEntry, 'expected a map with `use`'))
     .default([])
     .describe('What the run does beside plain training, in order.'),
-  stages: z
-    .array(stageOptions)
+  phases: z
+    .array(phaseOptions)
     .min(1)
     .optional()
     .describe(
-      'Parts of the run, one after the other, each from the weights of the one before; what a stage does not say is as the run says. Default: one part.',
+      'Parts of the run, one after the other, each from the weights of the one before; what a phase does not say is as the run says. Default: one part.',
     ),
   out: z.string().min(1).optional().describe('Run directory. Default: runs/<name>-<time>.'),
 });

@@ -6,7 +6,7 @@ export function trainerOptions({
   options,
   model: own,
   plugins,
-  stages,
+  phases,
   resolved,
   hash,
 }: ResolvedConfig): TrainerOptions {
@@ -21,7 +21,7 @@ export function trainerOptions({
     evaluate,
     backend,
     plugins,
-    ...(stages && { stages }),
+    ...(phases && { phases }),
     config: { resolved, hash },
   };
 }

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { ModelChoice } from '../models/definition.ts';
 import type { Plugin, PluginFactory } from '../plugin.ts';
-import type { StageOptions } from '../train/phases.ts';
+import type { PhaseOptions } from '../train/phases.ts';
 import type { runOptions } from './schema.ts';
 
 /** A validated run configuration with all defaults in, before plugin entries are loaded. */
@@ -18,8 +18,8 @@ export interface ResolvedConfig {
   options: RunOptions;
   /** In config order. */
   plugins: Plugin[];
-  /** As the trainer takes them; null for a run that says nothing of stages. */
-  stages: StageOptions[] | null;
+  /** As the trainer takes them; null for a run that says nothing of phases. */
+  phases: PhaseOptions[] | null;
   /** The model, where it is one of the user's own: `options.model` is then as written. */
   model?: ModelChoice;
   /** As logged: defaults in, `${env:NAME}` as its placeholder, keys in schema order. JSON. */

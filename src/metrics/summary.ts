@@ -1,26 +1,26 @@
 import { median } from './statistics.ts';
-import type { EpochMetrics, Evaluation, RunSummary, StageSummary } from './types.ts';
+import type { EpochMetrics, Evaluation, PhaseSummary, RunSummary } from './types.ts';
 
 /** The part of a {@link RunSummary} that follows from its epochs. */
-export type EpochSummary = Pick<RunSummary, 'stages' | 'last' | 'lastEpoch' | 'bestOnTest' | 'lastFiveMedian'>;
+export type EpochSummary = Pick<RunSummary, 'phases' | 'last' | 'lastEpoch' | 'bestOnTest' | 'lastFiveMedian'>;
 
 /**
- * Last, best on test (the first epoch of the highest accuracy) and last-five median of a run; of its last stage, where it
+ * Last, best on test (the first epoch of the highest accuracy) and last-five median of a run; of its last phase, where it
  * has several.
  *
  * @param epochs In order; epochs without a test evaluation count for nothing but `lastEpoch`.
  */
 export function summarizeEpochs(epochs: readonly EpochMetrics[]): EpochSummary {
-  const stage = epochs.at(-1)?.stage;
-  const evaluated = epochs.flatMap(({ epoch, test, stage: own }) => (test && own === stage ? [{ epoch, test }] : []));
+  const phase = epochs.at(-1)?.phase;
+  const evaluated = epochs.flatMap(({ epoch, test, phase: own }) => (test && own === phase ? [{ epoch, test }] : []));
   const last = evaluated.at(-1);
-  const stages = stage === undefined ? {} : { stages: summarizeStages(epochs) };
+  const phases = phase === undefined ? {} : { phases: summarizePhases(epochs) };
   if (!last)
-    return { ...stages, last: null, lastEpoch: epochs.at(-1)?.epoch ?? 0, bestOnTest: null, lastFiveMedian: null };
+    return { ...phases, last: null, lastEpoch: epochs.at(-1)?.epoch ?? 0, bestOnTest: null, lastFiveMedian: null };
   const best = evaluated.reduce((a, b) => (b.test.accuracy > a.test.accuracy ? b : a));
   const lastFive = evaluated.slice(-5).map(({ test }) => test);
   return {
-    ...stages,
+    ...phases,
     last: last.test,
     lastEpoch: last.epoch,
     bestOnTest: {
@@ -35,9 +35,9 @@ export function summarizeEpochs(epochs: readonly EpochMetrics[]): EpochSummary {
   };
 }
 
-function summarizeStages(epochs: readonly EpochMetrics[]): StageSummary[] {
-  return [...new Set(epochs.map(({ stage }) => stage!))].map((name) => {
-    const own = epochs.filter(({ stage }) => stage === name);
+function summarizePhases(epochs: readonly EpochMetrics[]): PhaseSummary[] {
+  return [...new Set(epochs.map(({ phase }) => phase!))].map((name) => {
+    const own = epochs.filter(({ phase }) => phase === name);
     const last = own.findLast(({ test }) => test !== null)?.test ?? null;
     return { name, epochs: own.length, last: last && withoutConfusion(last) };
   });

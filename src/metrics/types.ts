@@ -48,10 +48,10 @@ export interface ReliabilityBin {
 
 /** One line of `metrics.jsonl`. */
 export interface EpochMetrics {
-  /** Counts from 1, over all stages. */
+  /** Counts from 1, over all phases. */
   epoch: number;
-  /** Name of the stage; only in a run that has several. */
-  stage?: string;
+  /** Name of the phase; only in a run that has several. */
+  phase?: string;
   /** Steps done since the start of the run. */
   step: number;
   /** Of the epoch's last step. */
@@ -75,8 +75,8 @@ export interface EpochMetrics {
   imagesPerSecond: number;
 }
 
-/** What a stage came to. */
-export interface StageSummary {
+/** What a phase came to. */
+export interface PhaseSummary {
   name: string;
   /** Epochs that it trained. */
   epochs: number;
@@ -101,8 +101,8 @@ export interface RunSummary {
   classCounts: number[];
   groups: GroupRule;
   epochs: number;
-  /** How each stage ended, in order; only in a run that has several. The figures below are those of the last one begun. */
-  stages?: StageSummary[];
+  /** How each phase ended, in order; only in a run that has several. The figures below are those of the last one begun. */
+  phases?: PhaseSummary[];
   /** Headline: the evaluation of the last evaluated epoch. */
   last: Evaluation | null;
   /** Epoch of `last`; without an evaluation, the last finished epoch (0: none). */

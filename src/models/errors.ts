@@ -40,7 +40,7 @@ export const nothingTrained = (freeze: readonly string[]): TailmixError =>
 /** `model.reset` in a run that starts from drawn weights anyway. */
 export const resetWithoutInit = (reset: readonly string[]): TailmixError =>
   new TailmixError(
-    `model.reset: expected model.init beside it, or a stage before; without one ${reset.join(' and ')} is drawn anyway. Remove it.`,
+    `model.reset: expected model.init beside it, or a phase before; without one ${reset.join(' and ')} is drawn anyway. Remove it.`,
     { code: 'RESET_WITHOUT_INIT', kind: 'config', path: 'model.reset' },
   );
 

@@ -3,7 +3,7 @@ export type Settings = ReadonlyMap<string, string>;
 
 /**
  * Flattens a resolved configuration. A list of plugin entries becomes its names in order, and a key for each option of
- * each entry; of a list of other maps (stages), each goes by its place; any other list is one value.
+ * each entry; of a list of other maps (phases), each goes by its place; any other list is one value.
  */
 export function flattenConfig(config: unknown): Settings {
   const settings = new Map<string, string>();

@@ -36,23 +36,23 @@ export const snapshotMismatch = (
     { code: 'SNAPSHOT_MISMATCH', kind: 'config' },
   );
 
-/** Two stages of one name. */
-export const stageTwice = (name: string, i: number, j: number): TailmixError =>
+/** Two phases of one name. */
+export const phaseTwice = (name: string, i: number, j: number): TailmixError =>
   new TailmixError(
-    `stages[${i}] and stages[${j}] are both named "${name}", and metrics tell stages by their names. Rename one.`,
-    { code: 'STAGE_TWICE', kind: 'config', path: `stages[${j}].name` },
+    `phases[${i}] and phases[${j}] are both named "${name}", and metrics tell phases by their names. Rename one.`,
+    { code: 'PHASE_TWICE', kind: 'config', path: `phases[${j}].name` },
   );
 
-/** A plugin in a stage that is there once for all stages. */
-export const spansInStage = (plugin: string, stage: number): TailmixError =>
+/** A plugin in a phase that is there once for all phases. */
+export const spansInPhase = (plugin: string, phase: number): TailmixError =>
   new TailmixError(
-    `stages[${stage}].plugins: expected plugins of the stage; ${plugin} spans all stages of a run.\n  Make it an entry of \`plugins\` of the run.`,
-    { code: 'SPANS_STAGES', kind: 'config', plugin },
+    `phases[${phase}].plugins: expected plugins of the phase; ${plugin} spans all phases of a run.\n  Make it an entry of \`plugins\` of the run.`,
+    { code: 'SPANS_PHASES', kind: 'config', plugin },
   );
 
-/** A plugin that spans stages and does more than observe. */
+/** A plugin that spans phases and does more than observe. */
 export const spansNotObserving = (plugin: string, what: string): TailmixError =>
   new TailmixError(
-    `[${plugin}] spans the stages of a run, and ${what}: expected taps of on… hooks alone.\n  Leave out \`spans\`, and each stage has its own.`,
-    { code: 'SPANS_STAGES', kind: 'config', plugin },
+    `[${plugin}] spans the phases of a run, and ${what}: expected taps of on… hooks alone.\n  Leave out \`spans\`, and each phase has its own.`,
+    { code: 'SPANS_PHASES', kind: 'config', plugin },
   );

@@ -16,7 +16,7 @@ import { restore } from './open-run.ts';
 import type { Preparation } from './prepare.ts';
 import { rehearse } from './rehearse.ts';
 
-/** A stage of a run in progress: what a step works with. */
+/** A phase of a run in progress: what a step works with. */
 export interface Fit extends Preparation {
   composition: Composition;
   program: StepProgram;
@@ -25,7 +25,7 @@ export interface Fit extends Preparation {
 }
 
 /**
- * Builds the step and opens everything a stage needs, from its beginning or from `options.resume`. Close the loader and
+ * Builds the step and opens everything a phase needs, from its beginning or from `options.resume`. Close the loader and
  * dispose the engine afterwards.
  */
 export async function openFit(preparation: Preparation, composition: Composition, backend: Backend): Promise<Fit> {

@@ -21,11 +21,11 @@ export interface OpenRun extends Run {
   midEpoch: boolean;
   /** Marks the run as failed. */
   fail(error: unknown): void;
-  /** Goes on to a stage: what is read from now on is its. */
+  /** Goes on to a phase: what is read from now on is its. */
   enter(fit: Fit): void;
 }
 
-/** A run of one stage or several; `enter` the first before anything is asked of it. */
+/** A run of one phase or several; `enter` the first before anything is asked of it. */
 export function createRun(
   { options, settings, data }: Pick<Preparation, 'options' | 'settings' | 'data'>,
   { info, plan, backend, spanning }: { info: RunInfo; plan: string; backend: Backend; spanning: Composition | null },
@@ -125,8 +125,8 @@ export function createRun(
   };
 }
 
-/** A run as the plugins of a stage see it: epochs count from the stage's beginning. */
-export const runInStage = (run: OpenRun, info: RunInfo, before: number): Run =>
+/** A run as the plugins of a phase see it: epochs count from the phase's beginning. */
+export const runInPhase = (run: OpenRun, info: RunInfo, before: number): Run =>
   Object.create(run, {
     info: { value: info, enumerable: true },
     resumedFrom: { value: Math.max(0, run.resumedFrom - before), enumerable: true },

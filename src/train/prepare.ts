@@ -13,7 +13,7 @@ import type { Model, Task } from '../models/types.ts';
 import { extendModel, type Plugin, type PluginDefinition } from '../plugin.ts';
 import type { RunInfo, RunStart, Snapshot } from '../run.ts';
 import { readInit, runOfInit } from '../tracking/pinned-init.ts';
-import type { StageOptions } from './phases.ts';
+import type { PhaseOptions } from './phases.ts';
 
 /** What a run is made of, as a programmer or a resolved config says it. */
 export interface TrainerOptions {
@@ -35,7 +35,7 @@ export interface TrainerOptions {
   };
   plugins?: readonly Plugin[];
   /** Parts of the run, one after the other: each starts from the weights of the one before. */
-  stages?: readonly StageOptions[];
+  phases?: readonly PhaseOptions[];
   train?: z.input<typeof trainOptions>;
   evaluate?: z.input<typeof evaluateOptions>;
   backend?: BackendChoice;
@@ -82,7 +82,7 @@ export interface Preparation {
 
 const isLoaded = (data: TrainerOptions['data']): data is LoadedData => 'train' in data;
 
-/** Reads the data, unless it is given, and makes the model, for a run that has one stage. */
+/** Reads the data, unless it is given, and makes the model, for a run that has one phase. */
 export async function prepare(options: TrainerOptions, given?: LoadedData): Promise<Preparation> {
   const settings = resolveSettings(options);
   const data = given ?? (await readData(options));
@@ -96,7 +96,7 @@ export async function prepare(options: TrainerOptions, given?: LoadedData): Prom
 export const readData = async ({ data, onDataProgress }: TrainerOptions): Promise<LoadedData> =>
   isLoaded(data) ? data : loadData(dataOptions.parse(data), onDataProgress && { onProgress: onDataProgress });
 
-/** A preparation that starts from the weights of the stage before. */
+/** A preparation that starts from the weights of the phase before. */
 export function startedFrom(preparation: Preparation, snapshot: Snapshot): Preparation {
   const { info, models, start } = preparation;
   const { init, reset } = info.start;
@@ -115,7 +115,7 @@ async function initialValues(
   return startValues(models, snapshot, { source, reset, seed });
 }
 
-/** What a run, or a stage of one, would be, without its images. */
+/** What a run, or a phase of one, would be, without its images. */
 export interface Described {
   settings: Settings;
   models: ExtendedModel;
@@ -124,7 +124,7 @@ export interface Described {
 }
 
 /**
- * Describes a run that has one stage, without TensorFlow (but for a backbone, which is loaded) and, for known data sets,
+ * Describes a run that has one phase, without TensorFlow (but for a backbone, which is loaded) and, for known data sets,
  * without data. Where the class counts come with data that is not there, `unread` says what is known of them, and those
  * of `info` are a stand-in of the same range.
  */

@@ -1,6 +1,6 @@
 import { type Backend, loadBackend } from '../backend/load.ts';
 import type { Composition } from '../compose/compose.ts';
-import { type ComposedStage, composeRun } from '../compose/compose-run.ts';
+import { type ComposedPhase, composeRun } from '../compose/compose-run.ts';
 import { metricsAt, type Place } from '../compose/span.ts';
 import { internal } from '../errors.ts';
 import type { StepContext } from '../hooks.ts';
@@ -11,8 +11,8 @@ import { createMeter, planEpoch } from './epoch.ts';
 import { classWeightsInvalid } from './errors.ts';
 import { evaluate } from './evaluate.ts';
 import { type Fit, openFit, trainStep } from './fit.ts';
-import { createRun, loadStates, type OpenRun, runInStage } from './open-run.ts';
-import { stageOfEpoch, stagesOf } from './phases.ts';
+import { createRun, loadStates, type OpenRun, runInPhase } from './open-run.ts';
+import { phaseOfEpoch, phasesOf } from './phases.ts';
 import { type Preparation, prepare, readData, startedFrom, type TrainerOptions } from './prepare.ts';
 
 export type { TrainerOptions } from './prepare.ts';
@@ -35,54 +35,54 @@ export function createTrainer(options: TrainerOptions): { run(): Promise<RunResu
   return { run: () => train(options) };
 }
 
-type PreparedStage = ComposedStage<Preparation>;
+type PreparedPhase = ComposedPhase<Preparation>;
 
-/** What all stages of a run share. */
+/** What all phases of a run share. */
 interface Session {
   run: OpenRun;
   backend: Backend;
-  /** Plugins that span the stages; null where there is one. */
+  /** Plugins that span the phases; null where there is one. */
   spanning: Composition | null;
 }
 
 async function train(options: TrainerOptions): Promise<RunResult> {
   const data = await readData(options);
   const prepared = await Promise.all(
-    stagesOf(options).map(async (stage) => ({ ...stage, ...(await prepare(stage.options, data)) })),
+    phasesOf(options).map(async (phase) => ({ ...phase, ...(await prepare(phase.options, data)) })),
   );
-  const { stages, spanning, info, plan } = composeRun(options, prepared, { run: () => session.run });
+  const { phases, spanning, info, plan } = composeRun(options, prepared, { run: () => session.run });
   const backend = await loadBackend(options.backend);
   const run = createRun({ options, settings: prepared[0]!.settings, data }, { info, plan, backend, spanning });
   const session: Session = { run, backend, spanning };
   const { resume } = options;
   let before: Snapshot | null = null;
   if (resume && spanning) loadStates(resume, spanning);
-  for (const stage of resume ? stages.slice(stages.indexOf(stageOfEpoch(stages, resume.epoch + 1))) : stages) {
-    const source: Snapshot | null = before ?? (stage.options.resume ? null : (resume ?? null));
-    const begun = source === null ? stage : { ...stage, ...startedFrom(stage, source) };
-    const position = { begins: before === null, ends: stage === stages.at(-1) };
-    const { summary, snapshot } = await trainStage(begun, session, position);
+  for (const phase of resume ? phases.slice(phases.indexOf(phaseOfEpoch(phases, resume.epoch + 1))) : phases) {
+    const source: Snapshot | null = before ?? (phase.options.resume ? null : (resume ?? null));
+    const begun = source === null ? phase : { ...phase, ...startedFrom(phase, source) };
+    const position = { begins: before === null, ends: phase === phases.at(-1) };
+    const { summary, snapshot } = await trainPhase(begun, session, position);
     if (position.ends || run.stopReason !== null) return { summary, epochs: run.epochs, snapshot };
     before = snapshot;
   }
-  throw internal('a run without stages');
+  throw internal('a run without phases');
 }
 
-async function trainStage(
-  stage: PreparedStage,
+async function trainPhase(
+  phase: PreparedPhase,
   { run, backend, spanning }: Session,
   { begins, ends }: { begins: boolean; ends: boolean },
 ): Promise<Omit<RunResult, 'epochs'>> {
-  const { composition, info, place, before } = stage;
+  const { composition, info, place, before } = phase;
   const { hooks } = composition;
-  const own = place === null ? run : runInStage(run, info, before);
+  const own = place === null ? run : runInPhase(run, info, before);
   const fail = async (error: unknown): Promise<never> => {
     run.fail(error);
     await hooks.onError.promise(error as Error, own).catch(() => {});
     await spanning?.hooks.onError.promise(error as Error, run).catch(() => {});
     throw error;
   };
-  const opening = openFit(stage, composition, backend);
+  const opening = openFit(phase, composition, backend);
   const fit = await (begins ? opening : opening.catch(fail));
   run.enter(fit);
   try {
@@ -105,7 +105,7 @@ async function trainStage(
   }
 }
 
-/** @param epoch counts from the stage's beginning; images are drawn and augmented by the run's epoch. */
+/** @param epoch counts from the phase's beginning; images are drawn and augmented by the run's epoch. */
 async function trainEpoch(
   fit: Fit,
   { run, own, place }: { run: OpenRun; own: Run; place: Place | null },

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { compose, tapsOf } from '../../src/compose/compose.ts';
 import { formatPlan } from '../../src/compose/plan.ts';
 import { TailmixError } from '../../src/errors.ts';
-import { Stage } from '../../src/hooks.ts';
+import { Order } from '../../src/hooks.ts';
 import { definePlugin, type PluginDefinition, resolveEpoch } from '../../src/plugin.ts';
 import { createBatch } from '../../src/step/batch.ts';
 import { smallInfo } from '../support/info.ts';
@@ -31,7 +31,7 @@ describe('order', () => {
   test('taps run by stage, then by position in the config', () => {
     const at = (name: string, stage: number) =>
       tapping(name, ({ hooks }) => hooks.onBatch.tap({ name, stage }, (value) => value));
-    const { hooks } = compose([at('late', Stage.Smooth), at('a', Stage.Mix), at('b', Stage.Mix)], smallInfo());
+    const { hooks } = compose([at('late', Order.Smooth), at('a', Order.Mix), at('b', Order.Mix)], smallInfo());
     expect(tapsOf(hooks)).toEqual([
       [
         'onBatch',
@@ -50,7 +50,7 @@ describe('order', () => {
       variants: () => ({ mix: ['input', 'stage1'] }),
       inputs: () => ({ noise: { shape: ['batch', 4], dtype: 'float32' } }),
       apply({ hooks, warn }) {
-        hooks.onBatch.tap({ name: 'mixer', stage: Stage.Mix }, (value) => value);
+        hooks.onBatch.tap({ name: 'mixer', stage: Order.Mix }, (value) => value);
         warn('NO_EFFECT', 'alpha is 0, so nothing mixes.');
       },
     });

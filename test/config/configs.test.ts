@@ -156,7 +156,7 @@ describe('recipes', () => {
     });
   });
 
-  it('methods of a setting differ in method, name, plugins and later stages; LDAM in its classifier too', async () => {
+  it('methods of a setting differ in method, name, plugins and later phases; LDAM in its classifier too', async () => {
     const settings = new Map<string, Set<string>>();
     for (const file of runs.filter((run) => !run.startsWith(join('configs', 'digits')))) {
       const {
@@ -164,7 +164,7 @@ describe('recipes', () => {
         method,
         plugins,
         model,
-        stages: _,
+        phases: _,
         ...shared
       } = (await loadConfig(file, context)).resolved as unknown as Resolved;
       const setting = JSON.stringify({ ...shared, model: { ...model, head: null } });
@@ -179,7 +179,7 @@ describe('recipes', () => {
 interface Resolved {
   name: string;
   train: { epochs: number };
-  stages?: unknown;
+  phases?: unknown;
   method: string;
   plugins: { use: string }[];
   model: Record<string, unknown>;

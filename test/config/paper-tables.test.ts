@@ -99,7 +99,7 @@ function markdown({ title, columns, rows }: Table): string {
 }
 
 /** Kang et al. 2020: five epochs of a scale per class, on a balanced draw. */
-const lwsStage = {
+const lwsPhase = {
   epochs: 5,
   model: { freeze: ['backbone', 'classifier'] },
   train: expect.objectContaining({
@@ -162,12 +162,12 @@ function promised(row: string, { folder }: Column): unknown {
       ...(has('RS') ? [['resample', { weights: 'effective-number', beta: 0.9999 }]] : []),
       ...(has('BBN') ? [['bbn', { weights: 'reverse', beta: 0.9999, schedule: 'parabolic' }]] : []),
     ]),
-    stages: has('LWS') ? ['plain training', lwsStage] : null,
+    phases: has('LWS') ? ['plain training', lwsPhase] : null,
   };
 }
 
 /** The same of a config. */
-function configured({ plugins, stages, options: { train, model } }: ResolvedConfig): unknown {
+function configured({ plugins, phases, options: { train, model } }: ResolvedConfig): unknown {
   const { epochs, batchSize, optimizer } = train;
   const all = new Map(plugins.map(({ definition, options }) => [definition.name, options]));
   const { warmup, milestones, gamma } = all.get('lr-schedule') as {
@@ -194,11 +194,11 @@ function configured({ plugins, stages, options: { train, model } }: ResolvedConf
     batchSize,
     head: model.head,
     plugins: Object.fromEntries(own),
-    stages:
-      stages?.map(({ name: _, plugins: list, ...stage }, i) =>
+    phases:
+      phases?.map(({ name: _, plugins: list, ...phase }, i) =>
         i === 0
           ? 'plain training'
-          : { ...stage, plugins: Object.fromEntries(list!.map((one) => [one.definition.name, one.options])) },
+          : { ...phase, plugins: Object.fromEntries(list!.map((one) => [one.definition.name, one.options])) },
       ) ?? null,
   };
 }

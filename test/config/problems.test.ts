@@ -52,10 +52,10 @@ plugins:
         expected a whole number above 0, got "many".
 
       run.yaml:2  nme
-        a run has no option "nme". Did you mean "name"? Options: $schema, extends, name, method, seed, data, model, train, evaluate, backend, plugins, stages, out.
+        a run has no option "nme". Did you mean "name"? Options: $schema, extends, name, method, seed, data, model, train, evaluate, backend, plugins, phases, out.
 
       run.yaml:3  epochs
-        a run has no option "epochs". Did you mean "train.epochs"? Options: $schema, extends, name, method, seed, data, model, train, evaluate, backend, plugins, stages, out.
+        a run has no option "epochs". Did you mean "train.epochs"? Options: $schema, extends, name, method, seed, data, model, train, evaluate, backend, plugins, phases, out.
 
       run.yaml:12  plugins[1].tau
         expected a number from 0 to 1, got 2.

@@ -74,8 +74,8 @@ describe('values to start from', () => {
   });
 });
 
-/** Trains a stage of two epochs, and a second that starts from it. */
-async function stages(step: TrainOptions['step'], start: Partial<RunStart>, more: Partial<TrainerOptions> = {}) {
+/** Trains a phase of two epochs, and a second that starts from it. */
+async function phases(step: TrainOptions['step'], start: Partial<RunStart>, more: Partial<TrainerOptions> = {}) {
   const data = squares();
   const run = (others: Partial<TrainerOptions>) =>
     createTrainer({ data, model: options, train: { epochs: 2, batchSize: 16, step }, ...others }).run();
@@ -96,9 +96,9 @@ const STATISTICS = ['stage1', 'stage2'].flatMap((stage) =>
 const HEAD = ['classifier/kernel', 'classifier/bias'];
 
 for (const step of ['eager', 'captured'] as const) {
-  describeNative(`a second stage, ${step}`, () => {
+  describeNative(`a second phase, ${step}`, () => {
     test('trains all weights unless they are frozen', async () => {
-      const result = await stages(step, {});
+      const result = await phases(step, {});
       expect(result.mode).toBe(step);
       expect(changed(result)).toEqual(result.first.weights);
       expect(Object.keys(result.second.state)).toContain('momentum/stage1/conv1/kernel');
@@ -106,9 +106,9 @@ for (const step of ['eager', 'captured'] as const) {
 
     test('leaves frozen weights to the bit; batch norms go on averaging, or stay', async () => {
       const head = { freeze: ['backbone'], reset: ['classifier'] };
-      const batch = await stages(step, { ...head, frozenNorm: 'batch' });
+      const batch = await phases(step, { ...head, frozenNorm: 'batch' });
       expect(changed(batch).sort()).toEqual([...STATISTICS, ...HEAD].sort());
-      const running = await stages(step, { ...head, frozenNorm: 'running' });
+      const running = await phases(step, { ...head, frozenNorm: 'running' });
       expect(changed(running).sort()).toEqual([...HEAD].sort());
       expect(Object.keys(running.second.state)).not.toContain('momentum/stage1/conv1/kernel');
       expect(running.second.state['classifier/kernel']).not.toEqual(batch.second.state['classifier/kernel']);
@@ -117,9 +117,9 @@ for (const step of ['eager', 'captured'] as const) {
     test('resumes to the same end', async () => {
       const start = { freeze: ['backbone'], reset: ['classifier'], frozenNorm: 'running' } as const;
       const epochs = (count: number) => ({ train: { epochs: count, batchSize: 16, step } });
-      const { second: whole } = await stages(step, start, epochs(4));
-      const { second: half } = await stages(step, start, epochs(2));
-      const { second: resumed } = await stages(step, start, { ...epochs(4), resume: half });
+      const { second: whole } = await phases(step, start, epochs(4));
+      const { second: half } = await phases(step, start, epochs(2));
+      const { second: resumed } = await phases(step, start, { ...epochs(4), resume: half });
       expect(resumed.state).toEqual(whole.state);
     });
   });

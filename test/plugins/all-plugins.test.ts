@@ -127,11 +127,11 @@ describe.each(Object.entries(settings))('%s', (name, { options, beside = [] }) =
     test('shows YAML that resolves and trains', async () => {
       const blocks = [...card.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, block]) => parse(block!));
       expect(blocks).toHaveLength(1);
-      const { stages, ...run } = await resolveConfig(
+      const { phases, ...run } = await resolveConfig(
         { data: { name: 'digits' }, model: { name: 'mlp' }, ...blocks[0] },
         { registry, defaults: [] },
       );
-      const plugins = stages?.at(-1)?.plugins ?? run.plugins;
+      const plugins = phases?.at(-1)?.plugins ?? run.plugins;
       expect(plugins.map(({ definition }) => definition.name)).toContain(name);
       expect((await recordRun(plugins)).steps).toHaveLength(2);
     });

@@ -13,7 +13,7 @@ import { formatPlan } from '../../src/compose/plan.ts';
 import { runJsonSchema } from '../../src/config/json-schema.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import type { Described } from '../../src/config/shape.ts';
-import { Stage } from '../../src/hooks.ts';
+import { Order } from '../../src/hooks.ts';
 import { definePlugin, type Plugin, type PluginDefinition } from '../../src/plugin.ts';
 import { randomStream } from '../../src/random.ts';
 import { checkBatch } from '../../src/step/batch.ts';
@@ -30,7 +30,7 @@ const mixer = (name: string, definition: Partial<Parameters<typeof definePlugin>
     provides: ['mix'],
     variants: () => ({ mix: ['input'] }),
     apply({ hooks }) {
-      hooks.onBatch.tap({ name, stage: Stage.Mix }, (batch) => batch);
+      hooks.onBatch.tap({ name, stage: Order.Mix }, (batch) => batch);
     },
     ...definition,
   })();

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { registry } from '../../plugins/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
 import { compose } from '../../src/compose/compose.ts';
-import { Stage } from '../../src/hooks.ts';
+import { Order } from '../../src/hooks.ts';
 import type { Model, WeightSpec } from '../../src/models/types.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
 import { createBatch, createTargets } from '../../src/step/batch.ts';
@@ -62,7 +62,7 @@ const given = ({ pair, lambda, box, stage }: Case): Plugin =>
     name: 'given',
     options: z.strictObject({}),
     apply({ hooks }) {
-      hooks.onBatch.tap({ name: 'given', stage: Stage.Observe }, (batch) => ({
+      hooks.onBatch.tap({ name: 'given', stage: Order.Observe }, (batch) => ({
         ...batch,
         pair: Int32Array.from(pair),
         lambda: Float32Array.from(lambda),

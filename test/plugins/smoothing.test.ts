@@ -6,7 +6,7 @@ import labelSmoothing from '../../plugins/label-smoothing/index.ts';
 import { softmaxCrossEntropy, supplyKernels } from '../../src/backend/kernels/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
 import { compose } from '../../src/compose/compose.ts';
-import { Stage } from '../../src/hooks.ts';
+import { Order } from '../../src/hooks.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
 import type { Loss, Pass } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
@@ -75,7 +75,7 @@ describe('label-smoothing', () => {
       options: z.strictObject({}),
       provides: ['loss'],
       apply({ hooks }) {
-        hooks.buildLoss.tap({ name: 'seven', stage: Stage.Relabel }, (loss) => ({
+        hooks.buildLoss.tap({ name: 'seven', stage: Order.Relabel }, (loss) => ({
           ...loss,
           termLoss: (z) => tf.onesLike(z.sum(1)).mul(7) as tf.Tensor1D,
         }));

@@ -53,21 +53,21 @@ test('nested entries, no entries, two of one name', () => {
   ]);
 });
 
-test('stages go by their place, so that runs which differ in one are told apart by what differs', () => {
-  const staged = (frozenNorm: string) => ({
-    stages: [
+test('phases go by their place, so that runs which differ in one are told apart by what differs', () => {
+  const phased = (frozenNorm: string) => ({
+    phases: [
       { name: 'erm', model: {} },
       { name: 'crt', model: { frozenNorm }, plugins: [{ use: 'lws' }] },
     ],
   });
-  const [batch, running] = ['batch', 'running'].map((norm) => flattenConfig(staged(norm)));
+  const [batch, running] = ['batch', 'running'].map((norm) => flattenConfig(phased(norm)));
   expect([...batch!]).toEqual([
-    ['stages[0].name', 'erm'],
-    ['stages[1].name', 'crt'],
-    ['stages[1].model.frozenNorm', 'batch'],
-    ['stages[1].plugins', 'lws'],
+    ['phases[0].name', 'erm'],
+    ['phases[1].name', 'crt'],
+    ['phases[1].model.frozenNorm', 'batch'],
+    ['phases[1].plugins', 'lws'],
   ]);
-  expect(differingKeys([batch!, running!])).toEqual(['stages[1].model.frozenNorm']);
+  expect(differingKeys([batch!, running!])).toEqual(['phases[1].model.frozenNorm']);
 });
 
 test('names, seeds, places and speed do not make a method', () => {

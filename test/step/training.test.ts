@@ -8,7 +8,7 @@ import { compose } from '../../src/compose/compose.ts';
 import type { optimizerOptions } from '../../src/config/schema.ts';
 import { subsetOf } from '../../src/data/subset.ts';
 import type { LoadedData, Split } from '../../src/data/types.ts';
-import { type Box, Stage } from '../../src/hooks.ts';
+import { type Box, Order } from '../../src/hooks.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
 import { signatureFor } from '../../src/step/signature.ts';
 import { openFit, trainStep } from '../../src/train/fit.ts';
@@ -103,7 +103,7 @@ const given = ({ stage, box, lambda }: Case): Plugin =>
     name: 'given',
     options: zod.strictObject({}),
     apply({ hooks }) {
-      hooks.onBatch.tap({ name: 'given', stage: Stage.Observe }, (drawn, ctx) => {
+      hooks.onBatch.tap({ name: 'given', stage: Order.Observe }, (drawn, ctx) => {
         if (stage === null) return drawn;
         const step = steps[(ctx.step - 1) % steps.length]!;
         const share = box ? keptShare(step.box, height, width) : step.lambda;

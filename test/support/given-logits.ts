@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Backend } from '../../src/backend/load.ts';
 import { compose } from '../../src/compose/compose.ts';
-import { Stage, type Targets } from '../../src/hooks.ts';
+import { Order, type Targets } from '../../src/hooks.ts';
 import type { Model, ModelHead } from '../../src/models/types.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
@@ -48,7 +48,7 @@ const fixedMixer = (pair: readonly number[], labelWeight: readonly number[]): Pl
     provides: ['mix'],
     variants: () => ({ mix: ['input'] }),
     apply({ hooks }) {
-      hooks.onBatch.tap({ name: 'fixed-mixer', stage: Stage.Mix }, (batch) => ({
+      hooks.onBatch.tap({ name: 'fixed-mixer', stage: Order.Mix }, (batch) => ({
         ...batch,
         pair: Int32Array.from(pair),
         lambda: Float32Array.from(labelWeight),

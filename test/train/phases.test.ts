@@ -21,7 +21,7 @@ const crt = (more: Partial<TrainerOptions> = {}): TrainerOptions => ({
   model,
   train: { epochs: 3, batchSize: 16 },
   plugins: [mixup()],
-  stages: [
+  phases: [
     { name: 'erm' },
     {
       name: 'crt',
@@ -35,7 +35,7 @@ const crt = (more: Partial<TrainerOptions> = {}): TrainerOptions => ({
 });
 
 /** What an observer is told, as text, and the snapshot of each epoch. */
-function watcher(name: string, spans: 'stage' | 'run') {
+function watcher(name: string, spans: 'phase' | 'run') {
   const heard: string[] = [];
   const snapshots: Snapshot[] = [];
   const plugin = definePlugin({
@@ -48,7 +48,7 @@ function watcher(name: string, spans: 'stage' | 'run') {
       hooks.onEpochBegin.tap(name, (epoch) => void heard.push(`epoch ${epoch}`));
       hooks.onBatchEnd.tap(name, ({ epoch, step, stepInEpoch }) => void heard.push(`${epoch}/${step}/${stepInEpoch}`));
       hooks.onEpochEnd.tap(name, (metrics, run) => {
-        heard.push(`end of ${metrics.epoch} ${metrics.stage ?? '–'} at ${metrics.step}`);
+        heard.push(`end of ${metrics.epoch} ${metrics.phase ?? '–'} at ${metrics.step}`);
         snapshots.push(structuredClone(run.snapshot()));
       });
       hooks.onTrainEnd.tap(name, ({ lastEpoch }) => void heard.push(`over at ${lastEpoch}`));
@@ -58,23 +58,23 @@ function watcher(name: string, spans: 'stage' | 'run') {
 }
 
 const erm = (options: TrainerOptions): TrainerOptions => {
-  const { stages: _, ...plain } = options;
+  const { phases: _, ...plain } = options;
   return plain;
 };
 
 const valuesOf = ({ state }: Snapshot): Record<string, Float32Array> =>
   Object.fromEntries(Object.entries(state).map(([name, { values }]) => [name, values]));
 
-test('the first stage is the plain run to the bit; the second starts from it and trains what is not frozen', async () => {
+test('the first phase is the plain run to the bit; the second starts from it and trains what is not frozen', async () => {
   const all = watcher('all', 'run');
-  const staged = await createTrainer(crt({ plugins: [mixup(), all.plugin] })).run();
+  const phased = await createTrainer(crt({ plugins: [mixup(), all.plugin] })).run();
   const plain = await createTrainer(erm(crt())).run();
   expect(valuesOf(all.snapshots[2]!)).toEqual(valuesOf(plain.snapshot!));
-  expect(staged.epochs.slice(0, 3).map(({ train, test: evaluated }) => [train, evaluated])).toEqual(
+  expect(phased.epochs.slice(0, 3).map(({ train, test: evaluated }) => [train, evaluated])).toEqual(
     plain.epochs.map(({ train, test: evaluated }) => [train, evaluated]),
   );
 
-  const [before, after] = [plain.snapshot!, staged.snapshot!];
+  const [before, after] = [plain.snapshot!, phased.snapshot!];
   const changed = after.weights.filter(
     (name) => !before.state[name]!.values.every((x, i) => x === after.state[name]!.values[i]),
   );
@@ -83,15 +83,15 @@ test('the first stage is the plain run to the bit; the second starts from it and
     'momentum/classifier/kernel',
     'momentum/classifier/bias',
   ]);
-  expect(staged.epochs.map(({ learningRate }) => learningRate).slice(3)).toEqual([0.02, 0.02 * 0.5]);
+  expect(phased.epochs.map(({ learningRate }) => learningRate).slice(3)).toEqual([0.02, 0.02 * 0.5]);
 });
 
-test('plugins of a stage count from its beginning; those that span the run count over it', async () => {
-  const own = watcher('own', 'stage');
+test('plugins of a phase count from its beginning; those that span the run count over it', async () => {
+  const own = watcher('own', 'phase');
   const all = watcher('all', 'run');
   const options = crt({ plugins: [mixup(), all.plugin] });
-  const [first, second] = options.stages!;
-  await createTrainer({ ...options, stages: [first!, { ...second!, plugins: [own.plugin] }] }).run();
+  const [first, second] = options.phases!;
+  await createTrainer({ ...options, phases: [first!, { ...second!, plugins: [own.plugin] }] }).run();
   const steps = (epoch: number, before: number, count: number) =>
     Array.from({ length: count }, (_, i) => `${epoch}/${before + i + 1}/${i + 1}`);
   expect(own.heard).toEqual([
@@ -113,9 +113,9 @@ test('plugins of a stage count from its beginning; those that span the run count
   ]);
 });
 
-test('metrics and summary say which stage', async () => {
+test('metrics and summary say which phase', async () => {
   const { epochs, summary } = await createTrainer(crt()).run();
-  expect(epochs.map(({ epoch, stage, step }) => [epoch, stage, step])).toEqual([
+  expect(epochs.map(({ epoch, phase, step }) => [epoch, phase, step])).toEqual([
     [1, 'erm', 3],
     [2, 'erm', 6],
     [3, 'erm', 9],
@@ -123,16 +123,16 @@ test('metrics and summary say which stage', async () => {
     [5, 'crt', 19],
   ]);
   expect(summary.epochs).toBe(5);
-  expect(summary.stages!.map(({ name, epochs, last }) => [name, epochs, last!.accuracy])).toEqual([
+  expect(summary.phases!.map(({ name, epochs, last }) => [name, epochs, last!.accuracy])).toEqual([
     ['erm', 3, epochs[2]!.test!.accuracy],
     ['crt', 2, epochs[4]!.test!.accuracy],
   ]);
   expect(summary.last!.accuracy).toBe(epochs[4]!.test!.accuracy);
   expect([4, 5]).toContain(summary.bestOnTest!.epoch);
-  expect((await createTrainer(erm(crt())).run()).summary.stages).toBeUndefined();
+  expect((await createTrainer(erm(crt())).run()).summary.phases).toBeUndefined();
 });
 
-test('a later stage draws otherwise than the first', async () => {
+test('a later phase draws otherwise than the first', async () => {
   const drawn: number[][] = [];
   const listen = definePlugin({
     name: 'listen',
@@ -146,7 +146,7 @@ test('a later stage draws otherwise than the first', async () => {
     model,
     train: { epochs: 1, batchSize: 64 },
     plugins: [mixup(), listen()],
-    stages: [{}, {}],
+    phases: [{}, {}],
   }).run();
   expect(drawn).toHaveLength(2);
   expect(drawn[1]).not.toEqual(drawn[0]);
@@ -157,7 +157,7 @@ for (const step of ['eager', 'captured'] as const) {
   const inMode = (more: Partial<TrainerOptions> = {}): TrainerOptions =>
     crt({ train: { epochs: 3, batchSize: 16, step }, ...more });
 
-  describeNative(`stages, ${step}`, () => {
+  describeNative(`phases, ${step}`, () => {
     test('end the same wherever they are resumed', async () => {
       const all = watcher('all', 'run');
       const whole = await createTrainer(inMode({ plugins: [mixup(), all.plugin] })).run();
@@ -175,7 +175,7 @@ for (const step of ['eager', 'captured'] as const) {
   });
 }
 
-describeNative('stages', () => {
+describeNative('phases', () => {
   test('come to the same captured and eager', async () => {
     const last = async (step: TrainOptions['step']) =>
       valuesOf((await createTrainer(crt({ train: { epochs: 3, batchSize: 16, step } })).run()).snapshot!);
@@ -193,7 +193,7 @@ function revive(key: string, value: unknown): unknown {
   return key === 'values' ? Float32Array.from(Object.values(value as Record<string, number>)) : value;
 }
 
-test('a run that is stopped in a stage ends there, and goes on in it', async () => {
+test('a run that is stopped in a phase ends there, and goes on in it', async () => {
   const stop = definePlugin({
     name: 'stop',
     options: z.strictObject({}),
@@ -201,14 +201,14 @@ test('a run that is stopped in a stage ends there, and goes on in it', async () 
   });
   const whole = await createTrainer(crt()).run();
   const half = await createTrainer(crt({ plugins: [mixup(), stop()] })).run();
-  expect(half.summary).toMatchObject({ status: 'stopped', lastEpoch: 2, stages: [{ name: 'erm', epochs: 2 }] });
+  expect(half.summary).toMatchObject({ status: 'stopped', lastEpoch: 2, phases: [{ name: 'erm', epochs: 2 }] });
   const resumed = await createTrainer(crt({ resume: half.snapshot! })).run();
   expect(resumed.snapshot!.state).toEqual(whole.snapshot!.state);
 });
 
-test('an error in a later stage is told to its plugins and to those that span the run, once', async () => {
+test('an error in a later phase is told to its plugins and to those that span the run, once', async () => {
   const told: string[] = [];
-  const observer = (name: string, spans: 'stage' | 'run'): Plugin =>
+  const observer = (name: string, spans: 'phase' | 'run'): Plugin =>
     definePlugin({
       name,
       options: z.strictObject({}),
@@ -224,31 +224,31 @@ test('an error in a later stage is told to its plugins and to those that span th
         throw new Error('no more');
       }),
   });
-  const [first, second] = crt().stages!;
+  const [first, second] = crt().phases!;
   const options = crt({
     plugins: [observer('all', 'run')],
-    stages: [first!, { ...second!, plugins: [failing(), observer('own', 'stage')] }],
+    phases: [first!, { ...second!, plugins: [failing(), observer('own', 'phase')] }],
   });
   await expect(createTrainer(options).run()).rejects.toThrow('[failing] onEpochBegin: no more');
   expect(told).toEqual(['own: failed', 'all: failed']);
 });
 
-test('the plan has a part for each stage', async () => {
+test('the plan has a part for each phase', async () => {
   const { plugin } = watcher('all', 'run');
-  const { plan, stages } = await planRun({ ...crt({ plugins: [mixup(), plugin] }), name: 'crt' });
-  expect(stages.map(({ name }) => name)).toEqual(['erm', 'crt']);
+  const { plan, phases } = await planRun({ ...crt({ plugins: [mixup(), plugin] }), name: 'crt' });
+  expect(phases.map(({ name }) => name)).toEqual(['erm', 'crt']);
   expect(plan).toMatchInlineSnapshot(`
     "run                     crt, seed 0
     data                    squares: 35 images, 4 classes, ratio 10
     class counts            20 9 4 2
-    stages                  erm (3 epochs) → crt (2 epochs)
+    phases                  erm (3 epochs) → crt (2 epochs)
     onTrainBegin            all(0)
     onEpochBegin            all(0)
     onEpochEnd              all(0)
     onTrainEnd              all(0)
     onBatchEnd              all(0)
 
-    stage 1 of 2            erm
+    phase 1 of 2            erm
     steps                   3 epochs × 3 steps of 16
 
     onEpochBegin            all(0)
@@ -259,8 +259,8 @@ test('the plan has a part for each stage', async () => {
     provides                mix: mixup
     variants                mix: input
 
-    stage 2 of 2            crt
-    starts from             stage "erm"; classifier drawn anew
+    phase 2 of 2            crt
+    starts from             phase "erm"; classifier drawn anew
     frozen                  backbone; batch norms by their averages, which stay
     steps                   2 epochs × 5 steps of 8
 
@@ -295,12 +295,12 @@ describe('refuses', () => {
   });
 
   test.each<[string, TrainerOptions]>([
-    ['two stages of one name', crt({ stages: [{ name: 'stage 2' }, {}] })],
-    ['a plugin that spans the run in a stage', crt({ stages: [{}, { plugins: [spanning] }] })],
-    ['a plugin that spans the run and decides', crt({ plugins: [deciding()], stages: [{}, {}] })],
-    ['a reset with nothing to start from', crt({ stages: [{ model: { reset: ['classifier'] } }] })],
-    ['weights that are none', crt({ stages: [{}, { model: { freeze: ['head'] } }] })],
-    ['a model that cannot go on from the one before', crt({ stages: [{ plugins: [extending()] }, { plugins: [] }] })],
+    ['two phases of one name', crt({ phases: [{ name: 'phase 2' }, {}] })],
+    ['a plugin that spans the run in a phase', crt({ phases: [{}, { plugins: [spanning] }] })],
+    ['a plugin that spans the run and decides', crt({ plugins: [deciding()], phases: [{}, {}] })],
+    ['a reset with nothing to start from', crt({ phases: [{ model: { reset: ['classifier'] } }] })],
+    ['weights that are none', crt({ phases: [{}, { model: { freeze: ['head'] } }] })],
+    ['a model that cannot go on from the one before', crt({ phases: [{ plugins: [extending()] }, { plugins: [] }] })],
   ])('%s', async (_, options) => {
     expect(await messageOf(options)).toMatchSnapshot();
   });
