@@ -1,5 +1,5 @@
 import { definePlugin, imageWeights, Order, samplingRules, z } from 'tailmix';
-import { requireClassifier } from '../tau-norm/index.ts';
+import { requireClassifier } from 'tailmix/plugins/tau-norm';
 import { ALPHA, ROWS, twoBranches } from './branches.ts';
 
 const name = 'bbn';

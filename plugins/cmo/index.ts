@@ -1,6 +1,6 @@
 import { type Batch, definePlugin, inverseFrequencyWeights, Order, type Random, z } from 'tailmix';
-import { keptShare, randomBox } from '../cutmix/box.ts';
-import { mixupLambda } from '../mixup/index.ts';
+import { keptShare, randomBox } from 'tailmix/plugins/cutmix';
+import { mixupLambda } from 'tailmix/plugins/mixup';
 
 const name = 'cmo';
 

@@ -1,6 +1,5 @@
-import { type Batch, definePlugin, Order, type Random, z } from 'tailmix';
-import { mixupLambda } from '../mixup/index.ts';
-import { keptShare, randomBox } from './box.ts';
+import { type Batch, type Box, definePlugin, Order, type Random, z } from 'tailmix';
+import { mixupLambda } from 'tailmix/plugins/mixup';
 
 const name = 'cutmix';
 
@@ -12,6 +11,29 @@ const options = z.strictObject({
     .describe('λ, from which the patch has its size, is drawn from Beta(alpha, alpha); 0 pastes nothing.'),
   probability: z.number().min(0).max(1).default(1).describe('Share of the batches that are mixed.'),
 });
+
+/**
+ * A patch of about `(1 − lambda)` of the image: sides `trunc(side·√(1 − λ))`, centre uniform over the pixels, corners
+ * at centre ± side // 2, clipped to the image (Yun et al. 2019, section 3.1, eq. 3, and their code). An odd side loses a
+ * pixel and a patch over the edge is cut off, so that only {@link keptShare} tells what stays of the image.
+ *
+ * @param lambda - share of the image to keep, in 0…1
+ */
+export function randomBox(height: number, width: number, lambda: number, random: Random): Box {
+  const cut = Math.sqrt(1 - lambda);
+  const [left, right] = span(width, Math.trunc(width * cut), random.integer(width));
+  const [top, bottom] = span(height, Math.trunc(height * cut), random.integer(height));
+  return { top, bottom, left, right };
+}
+
+function span(length: number, side: number, centre: number): [start: number, end: number] {
+  const half = Math.floor(side / 2);
+  return [Math.max(centre - half, 0), Math.min(centre + half, length)];
+}
+
+/** Share of the image's pixels outside the patch: λ once more, after rounding and clipping. */
+export const keptShare = ({ top, bottom, left, right }: Box, height: number, width: number): number =>
+  1 - ((bottom - top) * (right - left)) / (height * width);
 
 /**
  * Partners, patch and weights of a batch: each image gets the patch of its partner at the same place, and λ is exactly

@@ -1,5 +1,5 @@
 import { definePlugin, Order, tf, z } from 'tailmix';
-import { smoothed } from '../label-smoothing/index.ts';
+import { smoothed } from 'tailmix/plugins/label-smoothing';
 
 const name = 'label-aware-smoothing';
 

@@ -1,5 +1,5 @@
 import { definePlugin, Order, z } from 'tailmix';
-import { mixupBatch } from '../mixup/index.ts';
+import { mixupBatch } from 'tailmix/plugins/mixup';
 import { unknownStage } from './errors.ts';
 
 const name = 'manifold-mixup';

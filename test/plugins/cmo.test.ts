@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import cmo, { mixesIn } from '../../plugins/cmo/index.ts';
-import { keptShare } from '../../plugins/cutmix/box.ts';
+import { keptShare } from '../../plugins/cutmix/index.ts';
 import { compose } from '../../src/compose/compose.ts';
 import { planEpoch } from '../../src/train/epoch.ts';
 import { at, infoWithCounts, mixBatch, warningsOf } from '../support/plugins.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { keptShare, randomBox } from '../../plugins/cutmix/box.ts';
-import cutmix, { cutmixBatch } from '../../plugins/cutmix/index.ts';
+
+import cutmix, { cutmixBatch, keptShare, randomBox } from '../../plugins/cutmix/index.ts';
 import { compose } from '../../src/compose/compose.ts';
 import { type Random, randomStream } from '../../src/random.ts';
 import { smallInfo } from '../support/info.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { z } from 'zod';
 import { z as zod } from 'zod';
-import { keptShare } from '../../plugins/cutmix/box.ts';
+import { keptShare } from '../../plugins/cutmix/index.ts';
 import { registry } from '../../plugins/index.ts';
 import { type Backend, loadBackend } from '../../src/backend/load.ts';
 import { compose } from '../../src/compose/compose.ts';
