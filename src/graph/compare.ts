@@ -18,7 +18,7 @@ export function expectSame(call: string, first: Recording, second: Recording): v
   }
   for (const part of ['outputs', 'state'] as const) {
     const [one, other] = [JSON.stringify(first[part]), JSON.stringify(second[part])];
-    if (one !== other) throw opsVary({ call }, length, `${part} ${one}`, one === other ? '' : `${part} ${other}`);
+    if (one !== other) throw opsVary({ call }, length, `${part} ${one}`, `${part} ${other}`);
   }
 }
 

@@ -73,6 +73,7 @@ export function createEagerEngine(
         for (const [name, array] of Object.entries(values)) replace(name, tf.tensor(array, known(name).shape));
       });
     },
+    verify() {},
     dispose() {
       tf.dispose(state);
       for (const name of Object.keys(state)) delete state[name];

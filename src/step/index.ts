@@ -9,8 +9,8 @@ import type { Engine, StepProgram } from './types.ts';
 
 /** How a step is to run. */
 export interface EngineOptions extends Pick<TrainOptions, 'step' | 'precision'> {
-  /** Changes what differs between steps, before a signature is recorded a second time. */
-  retrace?: CaptureOptions['retrace'];
+  /** Changes what differs between steps, before each of a signature's two recordings. */
+  rehearse?: CaptureOptions['rehearse'];
 }
 
 /**
@@ -22,7 +22,7 @@ export interface EngineOptions extends Pick<TrainOptions, 'step' | 'precision'> 
  * @throws {TailmixError} from `captured`, naming the op and the plugin that brought it.
  */
 export async function createEngine(program: StepProgram, backend: Backend, options: EngineOptions): Promise<Engine> {
-  const { step, precision: wanted, retrace } = options;
+  const { step, precision: wanted, rehearse } = options;
   const eager = (reason: string | null): Engine =>
     createEagerEngine(program, {
       reason,
@@ -37,7 +37,7 @@ export async function createEngine(program: StepProgram, backend: Backend, optio
   const precisionReason = wanted === 'bf16' ? whyNotBfloat16(backend) : null;
   const precision = precisionReason === null ? wanted : 'fp32';
   try {
-    const capture = { precision, precisionReason, owner: currentOwner, ...(retrace && { retrace }) };
+    const capture = { precision, precisionReason, owner: currentOwner, ...(rehearse && { rehearse }) };
     const engine = createCapturedEngine(program, backend, capture);
     return step === 'captured' ? engine : withFallback(engine, eager);
   } catch (error) {

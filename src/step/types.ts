@@ -125,5 +125,11 @@ export interface Engine {
   read(names?: readonly string[]): Record<string, Float32Array>;
   /** Replaces state by name; shapes must agree. */
   write(values: Readonly<Record<string, Float32Array>>): void;
+  /**
+   * Records every signature once more, and compares it with what is replayed. An eager engine has nothing to compare.
+   *
+   * @throws CaptureError CAPTURE_VARIES when a host value that the step uses has changed since it was recorded.
+   */
+  verify(): void;
   dispose(): void;
 }

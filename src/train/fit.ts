@@ -45,7 +45,9 @@ export async function openFit(preparation: Preparation, composition: Composition
   });
   const engine = await createEngine(program, backend, {
     ...trainSettings,
-    retrace: () => rehearse(composition, info),
+    rehearse: (recording) => {
+      if (recording === 2) rehearse(composition, info);
+    },
   });
   if (preparation.options.resume) restore(preparation.options.resume, composition, program, engine);
   const loader = createLoader({

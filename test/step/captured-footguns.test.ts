@@ -9,9 +9,12 @@ import { byPlugin, call, giving, inputs, state, values } from './captured-vector
 
 /** Wrong results without an error come first: they are the ones that cost days. */
 describeNative('silent: what a graph would freeze', (use) => {
-  const capture = (y: Parameters<typeof giving>[0], retrace?: () => void) => () => {
+  const capture = (y: Parameters<typeof giving>[0], change?: () => void) => () => {
     const { program, owner } = byPlugin(y);
-    return createCapturedEngine(program, use(), retrace === undefined ? { owner } : { owner, retrace });
+    const rehearse = (recording: 1 | 2): void => {
+      if (recording === 2) change?.();
+    };
+    return createCapturedEngine(program, use(), { owner, rehearse });
   };
 
   test('a host value that changes between steps is found when the caller changes it between recordings', async () => {
@@ -22,14 +25,18 @@ describeNative('silent: what a graph would freeze', (use) => {
     );
   });
 
-  test('… and is frozen when nobody does', () => {
+  test('… and is frozen when nobody does, until the engine is verified', async () => {
     let epoch = 1;
     const engines = bothEngines(
       giving((x) => x.mul(epoch)),
       use(),
     );
+    engines.captured.verify();
     epoch = 2;
     const { eager, captured } = engines.run(call, values);
+    expect(await messageOfError(() => engines.captured.verify())).toMatch(
+      'feeds Mul was 1 in one recording and 2 in the',
+    );
     engines.dispose();
     expect([...eager.y!]).toEqual([2, 4, 6, 8]);
     expect([...captured.y!]).toEqual([1, 2, 3, 4]); // wanted: as above

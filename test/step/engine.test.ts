@@ -94,4 +94,30 @@ describeNative('captured', (use) => {
     expect(() => withFallback(captured, () => expect.fail('fell back')).run(step, {})).toThrow(/x/);
     engine.dispose();
   });
+
+  test('auto goes on eagerly where a value has changed since it was recorded, before the first step and not after', async () => {
+    let factor = 1;
+    const scale: StepFunction = ({ sum }, { x }) => add({ sum: sum! }, { x: tf.mul(x!, factor) }, {});
+    const scaled = programOf(scale, { x: [[2], 'float32'] }, program.state);
+    const open = () => createEngine(scaled, use(), { step: 'auto', precision: 'fp32' });
+    const engine = await open();
+    engine.write({ sum: Float32Array.of(1, 2) });
+    engine.verify();
+    expect(engine.mode).toBe('captured');
+    factor = 2;
+    engine.verify();
+    expect([engine.mode, engine.reason]).toEqual([
+      'eager',
+      expect.stringContaining('feeds Mul was 1 in one recording and 2'),
+    ]);
+    expect([...engine.run(step, { x: Float32Array.of(10, 20) }).next!]).toEqual([21, 42]);
+    engine.verify();
+    engine.dispose();
+
+    const late = await open();
+    late.run(step, { x: Float32Array.of(1, 1) });
+    factor = 3;
+    expect(() => late.verify()).toThrow('feeds Mul was 2 in one recording and 3');
+    late.dispose();
+  });
 });

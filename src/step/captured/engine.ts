@@ -30,10 +30,11 @@ export interface CaptureOptions {
   /** Who is building right now: a plugin's name. Asked while recording, for error messages. */
   owner?: () => string | undefined;
   /**
-   * Called before the second recording of each signature. Change every host value that differs between steps (batch,
-   * epoch, learning rate …): what then differs between the recordings is refused, since a graph would freeze it.
+   * Called before each of a signature's two recordings. Give every host value that differs between steps (batch, epoch,
+   * learning rate …) another value in each: what then differs between the recordings is refused, since a graph would
+   * freeze it.
    */
-  retrace?: (signature: Signature) => void;
+  rehearse?: (recording: 1 | 2, signature: Signature) => void;
 }
 
 /** Figures of a captured engine, for logs. */
@@ -56,6 +57,15 @@ export interface CapturedEngine extends Engine {
   readonly stats: Readonly<CaptureStats>;
 }
 
+interface Part {
+  signature: Signature;
+  /** As it was recorded. */
+  recorded: Recording;
+  /** What became of it, to be joined with the others. */
+  recording: Recording;
+  index: number;
+}
+
 interface Loaded {
   graph: Graph;
   session: Session;
@@ -73,29 +83,33 @@ interface Loaded {
 export function createCapturedEngine(
   program: StepProgram,
   backend: Backend,
-  { precision = 'fp32', precisionReason = null, owner, retrace }: CaptureOptions = {},
+  { precision = 'fp32', precisionReason = null, owner, rehearse }: CaptureOptions = {},
 ): CapturedEngine {
   const binding = backend.binding;
   if (binding === undefined) throw backendNotNative(backend.name);
   const shapes = createShapeInference(binding);
-  const parts = new Map<string, { signature: Signature; recording: Recording; index: number }>();
+  const parts = new Map<string, Part>();
   const stats: CaptureStats = { compileMs: 0, nodes: 0, signatures: 0, rebuilds: 0, runs: 0 };
   let loaded: Loaded | undefined;
+
+  function traced(signature: Signature): Recording {
+    const fn = program.functions[signature.call];
+    if (fn === undefined) throw unknownCall(signature.call, Object.keys(program.functions));
+    return dropUnused(trace(fn, signature, { shapes, state: program.state, owner }));
+  }
 
   function record(signature: Signature): void {
     const key = signatureKey(signature);
     if (parts.has(key)) return;
-    const fn = program.functions[signature.call];
-    if (fn === undefined) throw unknownCall(signature.call, Object.keys(program.functions));
-    const once = (): Recording => dropUnused(trace(fn, signature, { shapes, state: program.state, owner }));
-    const first = once();
-    retrace?.(signature);
-    expectSame(signature.call, first, once());
+    rehearse?.(1, signature);
+    const first = traced(signature);
+    rehearse?.(2, signature);
+    expectSame(signature.call, first, traced(signature));
     const half = precision === 'bf16';
     const convolved = half ? toTileConvolutions(toStandardConvolutions(first), canRun) : first;
     const merged = mergeEqual(foldNorm(convolved));
     const recording = fuseNeighbours(half ? toBfloat16(merged, canRun) : merged);
-    parts.set(key, { signature, recording, index: parts.size });
+    parts.set(key, { signature, recorded: first, recording, index: parts.size });
   }
 
   /** Tried once per op: a kernel exists for a type or does not. */
@@ -252,6 +266,10 @@ export function createCapturedEngine(
           return [name, values as Float32Array | Int32Array];
         }),
       );
+    },
+    verify() {
+      live();
+      for (const { signature, recorded } of parts.values()) expectSame(signature.call, recorded, traced(signature));
     },
     dispose() {
       loaded?.session.dispose();
