@@ -61,7 +61,7 @@ export function accumulating(update: Update): Update {
 const zeros = (name: string, shape: readonly number[]): SlotSpec => ({
   name,
   shape,
-  initial: () => new Float32Array(shape.reduce((a, b) => a * b, 1)),
+  initial: () => new Float32Array(tf.util.sizeFromShape([...shape])),
 });
 
 /** Gradient accumulation: updates once in k steps, as one batch k times as large would. */

@@ -7,6 +7,7 @@ import {
   type Run,
   type RunSummary,
   type Texts,
+  tf,
   version,
 } from 'tailmix';
 
@@ -136,7 +137,7 @@ export function datasetsOf({ info, subset, evaluated, config }: Run): DatasetInp
 
 /** Weights by name, with shapes and numbers of values. */
 export function modelSummary({ weights, info }: Pick<Run, 'weights' | 'info'>): string {
-  const sizes = weights.map(({ shape }) => shape.reduce((a, b) => a * b, 1));
+  const sizes = weights.map(({ shape }) => tf.util.sizeFromShape([...shape]));
   const rows = weights.map(({ name, shape, trained }, i): string[] => [
     name,
     `[${shape.join(', ')}]`,

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { PluginDefinition } from '../plugin.ts';
+import { mapValues } from '../util/map-values.ts';
 import { runOptions } from './schema.ts';
 import { type Described, describeInput } from './shape.ts';
 import { sweepOptions } from './sweep-schema.ts';
@@ -109,9 +110,7 @@ function optional({ required: _, ...schema }: Described): Described {
   return {
     ...schema,
     ...(schema.properties && {
-      properties: Object.fromEntries(
-        Object.entries(schema.properties).map(([key, child]) => [key, optional(child as Described)]),
-      ),
+      properties: mapValues(schema.properties, (child) => optional(child as Described)),
     }),
     ...(schema.anyOf && { anyOf: inside(schema.anyOf) }),
     ...(schema.oneOf && { anyOf: inside(schema.oneOf), oneOf: undefined }),

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { messageOf } from '../errors.ts';
+import { sizeOf } from '../util/shape.ts';
 import { datasetGave, readFailed } from './errors.ts';
 import type { DatasetImages, DatasetInfo, Split } from './types.ts';
 
@@ -69,7 +70,7 @@ export async function checkImages(name: string, found: DatasetImages): Promise<v
       const expected = `labels from 0 to ${classes.length - 1}, one of ${classes.length} classes`;
       throw datasetGave(name, 'read', expected, `${split.labels[wrong]} for image ${wrong} of ${split.name}`);
     }
-    const bytes = split.labels.length * (split.pixels.shape ?? found.info.shape).reduce((a, b) => a * b, 1);
+    const bytes = split.labels.length * sizeOf(split.pixels.shape ?? found.info.shape);
     const { has, exact } = await bytesOf(split);
     if (exact ? has !== bytes : has < bytes) {
       const expected = `${bytes} bytes of pixels for the ${split.labels.length} images of ${split.name}`;

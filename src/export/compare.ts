@@ -5,6 +5,7 @@ import { randomStream } from '../random.ts';
 import { tf } from '../tf.ts';
 import type { TrainedRun } from '../trained/open.ts';
 import { predictLogits } from '../trained/predict.ts';
+import { sizeOf } from '../util/shape.ts';
 import type { Classifier } from './classifier.ts';
 import { exportDiffers, opNotMapped } from './errors.ts';
 import type { ExportedFile } from './files.ts';
@@ -79,7 +80,7 @@ export async function openTfjs(files: readonly ExportedFile[]): Promise<OpenMode
  */
 export function compareLogits(run: TrainedRun, model: OpenModel): Agreement {
   const { imageShape } = run.info;
-  const size = imageShape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(imageShape);
   const random = randomStream('export');
   const images = Array.from({ length: 3 }, () => Uint8Array.from({ length: size }, () => 256 * random.uniform()));
   const logitsOf = (rows: readonly Uint8Array[]): Float32Array =>

@@ -2,6 +2,7 @@ import type { TensorFlowBinding } from '../backend/binding.ts';
 import { toBinding } from '../graph/attributes.ts';
 import { dropUnused, rebuild } from '../graph/prune.ts';
 import { type ConstantNode, DT, type OpNode, type RecordedNode, type Recording } from '../graph/recording.ts';
+import { sizeOf } from '../util/shape.ts';
 
 /** Constants that are computed may not be longer than what they are computed from by more than this. */
 const GROWTH_BYTES = 2 ** 20;
@@ -32,9 +33,8 @@ function isFoldable(node: RecordedNode, kept: readonly RecordedNode[]): node is 
   const sources = node.inputs.map((input) => kept[input.node]!);
   if (!sources.every(({ kind }) => kind === 'constant')) return false;
   const all = [...node.outputs, ...sources.flatMap(({ outputs }) => outputs)];
-  const elements = ({ shape }: { shape: readonly number[] }): number => shape.reduce((a, b) => a * b, 1);
-  const before = sources.reduce((sum, { outputs }) => sum + elements(outputs[0]!), 0);
-  return all.every(({ dtype }) => FOLDED.has(dtype)) && 4 * (elements(node.outputs[0]!) - before) <= GROWTH_BYTES;
+  const before = sources.reduce((sum, { outputs }) => sum + sizeOf(outputs[0]!.shape), 0);
+  return all.every(({ dtype }) => FOLDED.has(dtype)) && 4 * (sizeOf(node.outputs[0]!.shape) - before) <= GROWTH_BYTES;
 }
 
 function compute(node: OpNode, kept: readonly RecordedNode[], binding: TensorFlowBinding): ConstantNode {

@@ -1,5 +1,6 @@
 import type { Signature } from '../step/types.ts';
-import { type Attribute, DT, type Endpoint, opOf, type RecordedNode, type Recording, sizeOf } from './recording.ts';
+import { sizeOf } from '../util/shape.ts';
+import { type Attribute, DT, type Endpoint, opOf, type RecordedNode, type Recording } from './recording.ts';
 
 /** A node of a TensorFlow graph; inputs are `name:output`, `^name` for order alone. */
 export interface GraphNode {

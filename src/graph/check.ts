@@ -1,5 +1,6 @@
 import { wrongInput } from '../step/errors.ts';
 import type { HostArray, Signature } from '../step/types.ts';
+import { sizeOf } from '../util/shape.ts';
 
 const ARRAYS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array } as const;
 
@@ -11,7 +12,7 @@ const ARRAYS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array } a
 export function checkFeeds(signature: Signature, inputs: Readonly<Record<string, HostArray>>): void {
   for (const [name, { shape, dtype }] of Object.entries(signature.inputs)) {
     const array = inputs[name];
-    const length = shape.reduce((a, b) => a * b, 1);
+    const length = sizeOf(shape);
     if (!(array instanceof ARRAYS[dtype]) || array.length !== length) {
       throw wrongInput(
         signature.call,

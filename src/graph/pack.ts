@@ -1,3 +1,5 @@
+import { mapValues } from '../util/map-values.ts';
+import { sizeOf } from '../util/shape.ts';
 import { dropUnused, mergeEqual } from './prune.ts';
 import {
   type Attribute,
@@ -6,7 +8,6 @@ import {
   type OpNode,
   type RecordedNode,
   type Recording,
-  sizeOf,
   specOf,
   type TensorSpec,
 } from './recording.ts';
@@ -228,7 +229,7 @@ function packRecording(recording: Recording, packs: readonly [string, Variable][
     });
     next[pack] = flat(after);
   }
-  const outputs = Object.fromEntries(Object.entries(recording.outputs).map(([name, from]) => [name, move(from)]));
+  const outputs = mapValues(recording.outputs, move);
   return mergeEqual(dropUnused({ nodes, outputs, state: next }));
 }
 

@@ -1,3 +1,4 @@
+import { mapValues } from '../util/map-values.ts';
 import { type Endpoint, type OpNode, type RecordedNode, type Recording, specOf } from './recording.ts';
 
 /** Constants up to this size are merged when equal. */
@@ -63,7 +64,5 @@ export function rebuild(
     const moved = node.kind === 'op' && node.inputs.every((input) => indices[input.node]! >= 0);
     indices.push(map(moved ? { ...node, inputs: node.inputs.map(renumber) } : node, index, keep, nodes));
   }
-  const renumberAll = (named: Readonly<Record<string, Endpoint>>): Record<string, Endpoint> =>
-    Object.fromEntries(Object.entries(named).map(([name, endpoint]) => [name, renumber(endpoint)]));
-  return { nodes, outputs: renumberAll(recording.outputs), state: renumberAll(recording.state) };
+  return { nodes, outputs: mapValues(recording.outputs, renumber), state: mapValues(recording.state, renumber) };
 }

@@ -71,9 +71,6 @@ export function specOf(nodes: readonly RecordedNode[], { node, output }: Endpoin
   return nodes[node]!.outputs[output]!;
 }
 
-/** Number of elements. */
-export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
-
 /** Op name of a node; `Const`, `Placeholder` and `ReadVariableOp` for what is none. */
 export function opOf(node: RecordedNode): string {
   if (node.kind === 'op') return node.op;

@@ -1,7 +1,7 @@
+import { sizeOf } from '../util/shape.ts';
 import type { StateGroup } from './build-graph.ts';
 import { badState } from './errors.ts';
 import type { Variable } from './pack.ts';
-import { sizeOf } from './recording.ts';
 import type { Feed, Fetched } from './session.ts';
 
 /** How state moves: the variables that hold it, the groups that they are fed and fetched in, and a session's run. */

@@ -1,9 +1,8 @@
 import type { Random } from '../random.ts';
+import { sizeOf } from '../util/shape.ts';
 
 /** Draws the initial values of a weight; see {@link WeightSpec.initial}. */
 export type Initializer = (random: Random) => Float32Array;
-
-const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 /** All equal. */
 export const constant =

@@ -1,4 +1,5 @@
 import { messageOf, TailmixError } from '../errors.ts';
+import { sizeOf } from '../util/shape.ts';
 import type { ModelChoice } from './definition.ts';
 import { modelGave, modelThrew } from './errors.ts';
 import type { ImageTask, Model } from './types.ts';
@@ -30,7 +31,7 @@ export async function createOwnModel({ definition, options }: ModelChoice, task:
       ...weight,
       initial(random) {
         const values = asked(`initial of ${weight.name}`, () => weight.initial(random));
-        const size = weight.shape.reduce((a, b) => a * b, 1);
+        const size = sizeOf(weight.shape);
         if (values.length === size) return values;
         throw modelGave(name, `initial of ${weight.name}`, `${size} values for its shape`, String(values.length));
       },

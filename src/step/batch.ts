@@ -1,5 +1,6 @@
 import { TailmixError } from '../errors.ts';
 import type { Batch, Targets } from '../hooks.ts';
+import { sizeOf } from '../util/shape.ts';
 import type { HostArray, InputSpec } from './types.ts';
 
 /** Variants that core knows: `input`, a later stage, or `input:box` (CutMix). Declared by whoever provides `mix`. */
@@ -36,7 +37,7 @@ export const resolveShape = ({ shape }: InputSpec, size: number, poolSize: numbe
 
 /** Zeros for a declared input, for a step in which nobody reads it. */
 export function emptyInput(spec: InputSpec, { size, poolSize }: Pick<Batch, 'size' | 'poolSize'>): HostArray {
-  const length = resolveShape(spec, size, poolSize).reduce((a, b) => a * b, 1);
+  const length = sizeOf(resolveShape(spec, size, poolSize));
   if (spec.dtype === 'float32') return new Float32Array(length);
   return spec.dtype === 'int32' ? new Int32Array(length) : new Uint8Array(length);
 }
@@ -72,7 +73,7 @@ export function checkBatch(
   }
   for (const [name, spec] of Object.entries(inputs)) {
     const values = batch.inputs[name];
-    const expected = resolveShape(spec, size, poolSize).reduce((a, b) => a * b, 1);
+    const expected = sizeOf(resolveShape(spec, size, poolSize));
     if (values?.length !== expected) {
       throw wrong(`input ${name}: expected ${expected} values, got ${values ? values.length : 'none'}.`);
     }

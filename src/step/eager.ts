@@ -2,6 +2,7 @@ import { messageOf } from '../errors.ts';
 import { checkFeeds } from '../graph/check.ts';
 import { watchKeeps } from '../graph/keeps.ts';
 import { tf } from '../tf.ts';
+import { mapValues } from '../util/map-values.ts';
 import { kernelMissing, unknownState } from './errors.ts';
 import { createLeakWatch, liveTensors, warnOfLeak } from './leaks.ts';
 import { currentOwner } from './owner.ts';
@@ -12,9 +13,7 @@ export function createEagerEngine(
   program: StepProgram,
   { reason = null, precisionReason = null }: Partial<Pick<Engine, 'reason' | 'precisionReason'>> = {},
 ): Engine {
-  const state: NamedTensors = Object.fromEntries(
-    Object.entries(program.state).map(([name, { shape, values }]) => [name, tf.keep(tf.tensor(values, [...shape]))]),
-  );
+  const state: NamedTensors = mapValues(program.state, ({ shape, values }) => tf.keep(tf.tensor(values, [...shape])));
   const known = (name: string): tf.Tensor => {
     const tensor = state[name];
     if (!tensor) throw unknownState(name);
@@ -85,13 +84,10 @@ const hostCopy = (tensor: tf.Tensor): Float32Array | Int32Array =>
   tensor.dataSync().slice() as Float32Array | Int32Array;
 
 function tensorsOf(signature: Signature, inputs: Readonly<Record<string, HostArray>>): NamedTensors {
-  return Object.fromEntries(
-    Object.entries(signature.inputs).map(([name, { shape, dtype }]) => [
-      name,
-      dtype === 'int32'
-        ? tf.tensor(inputs[name]!, [...shape], 'int32')
-        : tf.tensor(dtype === 'uint8' ? Float32Array.from(inputs[name]!) : inputs[name]!, [...shape], 'float32'),
-    ]),
+  return mapValues(signature.inputs, ({ shape, dtype }, name) =>
+    dtype === 'int32'
+      ? tf.tensor(inputs[name]!, [...shape], 'int32')
+      : tf.tensor(dtype === 'uint8' ? Float32Array.from(inputs[name]!) : inputs[name]!, [...shape], 'float32'),
   );
 }
 

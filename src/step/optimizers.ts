@@ -1,6 +1,7 @@
 import { decayed, sgdStep } from '../backend/kernels/index.ts';
 import type { OptimizerOptions } from '../config/schema.ts';
 import { tf } from '../tf.ts';
+import { sizeOf } from '../util/shape.ts';
 import type { NamedTensors, SlotSpec, Update } from './types.ts';
 
 type Sgd = Extract<OptimizerOptions, { name: 'sgd' }>;
@@ -67,5 +68,5 @@ const missingWeight = (beta: number, steps: tf.Tensor): tf.Tensor => steps.mul(M
 const zeros = (name: string, shape: readonly number[]): SlotSpec => ({
   name,
   shape,
-  initial: () => new Float32Array(shape.reduce((a, b) => a * b, 1)),
+  initial: () => new Float32Array(sizeOf(shape)),
 });

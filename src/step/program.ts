@@ -3,6 +3,7 @@ import type { Composition } from '../compose/compose.ts';
 import type { Model } from '../models/types.ts';
 import { randomStream } from '../random.ts';
 import { tf } from '../tf.ts';
+import { mapValues } from '../util/map-values.ts';
 import { MIX, resolveShape } from './batch.ts';
 import { isBox, mixStage, modelInputs, trainInputs } from './inputs.ts';
 import { ownedBy } from './owner.ts';
@@ -283,9 +284,6 @@ const pick = (from: NamedTensors, names: readonly string[]): NamedTensors =>
 
 const without = (tensors: NamedTensors, names: ReadonlySet<string>): NamedTensors =>
   Object.fromEntries(Object.entries(tensors).filter(([name]) => !names.has(name)));
-
-const mapValues = <T, U>(record: Readonly<Record<string, T>>, map: (value: T) => U): Record<string, U> =>
-  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
 
 const prefixed = (prefix: string, tensors: NamedTensors): NamedTensors =>
   Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [`${prefix}${name}`, tensor]));

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { TailmixError } from '../errors.ts';
 import type { EpochMetrics } from '../metrics/types.ts';
 import type { Snapshot } from '../run.ts';
+import { mapValues } from '../util/map-values.ts';
 import {
   allCheckpointsDamaged,
   damagedTensorFile,
@@ -64,9 +65,7 @@ export async function readCheckpoint(path: string): Promise<Snapshot> {
   const { sha256, ...described } = metadata;
   if (described.format !== FORMAT) throw notACheckpoint(path, `its format is ${described.format ?? 'not named'}`);
   if (sha256 !== checksum({ tensors, metadata: described })) throw damagedTensorFile(path, 'its checksum differs');
-  const state = Object.fromEntries(
-    Object.entries(tensors).map(([name, { shape, values }]) => [name, { shape, values: Float32Array.from(values) }]),
-  );
+  const state = mapValues(tensors, ({ shape, values }) => ({ shape, values: Float32Array.from(values) }));
   return { ...checkpointMetadata.parse(described), state };
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sizeOf } from '../util/shape.ts';
 import { damagedTensorFile } from './errors.ts';
 
 /** An array as safetensors keeps it: F32 or I32. */
@@ -73,7 +74,7 @@ export function decodeSafetensors(bytes: Buffer, path: string): SafeTensors {
       shape,
       data_offsets: [from, to],
     } = parsed.data;
-    const size = shape.reduce((a, b) => a * b, 1);
+    const size = sizeOf(shape);
     if (to - from !== size * 4) throw damaged(`"${name}" has ${to - from} bytes for ${size} numbers`);
     if (dataStart + to > bytes.length) throw damaged(`it ends at byte ${bytes.length}, in or before "${name}"`);
     const copy = new Uint8Array(bytes.subarray(dataStart + from, dataStart + to)).buffer;

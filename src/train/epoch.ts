@@ -3,6 +3,7 @@ import type { StepRows, Subset } from '../data/types.ts';
 import type { Batch, BatchResult } from '../hooks.ts';
 import type { EpochMetrics } from '../metrics/types.ts';
 import { randomStream } from '../random.ts';
+import { mapValues } from '../util/map-values.ts';
 
 /** Rows of one step, the trained ones first and then each extra draw. */
 export interface PlannedStep extends StepRows {
@@ -101,7 +102,7 @@ export function createMeter() {
           loss: loss / samples,
           accuracy: correct / samples,
           relabelledShare: mixes ? relabelled / samples : null,
-          penalties: Object.fromEntries(Object.entries(penalties).map(([plugin, sum]) => [plugin, sum / samples])),
+          penalties: mapValues(penalties, (sum) => sum / samples),
         },
         imagesPerSecond: samples / seconds,
       };

@@ -3,6 +3,8 @@ import { createEvaluator } from '../metrics/evaluator.ts';
 import type { Evaluation } from '../metrics/types.ts';
 import type { RunInfo } from '../run.ts';
 import type { Engine, Signature } from '../step/types.ts';
+import { yieldToEventLoop } from '../util/event-loop.ts';
+import { sizeOf } from '../util/shape.ts';
 
 /** Evaluates the engine's weights on a subset, without augmentation; the last batch is padded to full size. */
 export async function evaluate(
@@ -13,7 +15,7 @@ export async function evaluate(
   { classes, classCounts, groups }: Pick<RunInfo, 'classes' | 'classCounts' | 'groups'>,
 ): Promise<Evaluation> {
   const [batchSize = 0, ...imageShape] = signature.inputs.images!.shape;
-  const bytes = imageShape.reduce((a, b) => a * b, 1);
+  const bytes = sizeOf(imageShape);
   const evaluator = createEvaluator({ classes, classCounts, groups });
   const steps = inOrder(subset.indices, batchSize);
   for await (const rows of loader.load(subset.split, steps, 0, false)) {
@@ -22,7 +24,7 @@ export async function evaluate(
     const { logits } = engine.run(signature, { images: full });
     evaluator.add((logits as Float32Array).subarray(0, labels.length * classes.length), labels);
     rows.release();
-    await new Promise(setImmediate);
+    await yieldToEventLoop();
   }
   return evaluator.result();
 }

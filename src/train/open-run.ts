@@ -7,6 +7,7 @@ import { summarizeEpochs, withoutConfusion } from '../metrics/summary.ts';
 import type { EpochMetrics } from '../metrics/types.ts';
 import type { Run, RunInfo, Snapshot } from '../run.ts';
 import type { Engine, StepProgram } from '../step/types.ts';
+import { mapValues } from '../util/map-values.ts';
 import { version } from '../version.ts';
 import { snapshotMismatch } from './errors.ts';
 import type { Fit } from './fit.ts';
@@ -159,6 +160,3 @@ export function restore(
 export function loadStates({ plugins }: Pick<Snapshot, 'plugins'>, { states }: Pick<Composition, 'states'>): void {
   for (const [name, state] of Object.entries(states)) state.load(plugins[name]);
 }
-
-const mapValues = <T, U>(record: Readonly<Record<string, T>>, map: (value: T, name: string) => U): Record<string, U> =>
-  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value, name)]));

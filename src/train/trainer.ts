@@ -7,6 +7,8 @@ import type { StepContext } from '../hooks.ts';
 import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
 import type { Run, Snapshot } from '../run.ts';
 import { signatureFor } from '../step/signature.ts';
+import { yieldToEventLoop } from '../util/event-loop.ts';
+import { mapValues } from '../util/map-values.ts';
 import { createMeter, planEpoch } from './epoch.ts';
 import { classWeightsInvalid } from './errors.ts';
 import { evaluate } from './evaluate.ts';
@@ -122,7 +124,7 @@ async function trainEpoch(
     batchSize: info.batchSize,
     dropLast: settings.train.dropLast,
     samplingWeights: hooks.computeSamplingWeights.call(null, epoch),
-    draws: Object.fromEntries(Object.entries(draws).map(([plugin, weights]) => [plugin, () => weights(epoch)])),
+    draws: mapValues(draws, (weights) => () => weights(epoch)),
   });
   const classWeights = hooks.computeClassWeights.call(new Float64Array(info.classes.length).fill(1), epoch);
   if (
@@ -146,7 +148,7 @@ async function trainEpoch(
     rows.release();
     meter.add(result);
     hooks.onBatchEnd.call(result);
-    await new Promise(setImmediate);
+    await yieldToEventLoop();
     if (fit.options.signal?.aborted) return run.stop(String(fit.options.signal.reason ?? 'aborted'));
   }
   run.midEpoch = false;

@@ -3,7 +3,8 @@ import { suitsOwnConvolution } from '../../src/backend/kernels/own-ops.ts';
 import { loadBackend } from '../../src/backend/load.ts';
 import { hasOwnOps } from '../../src/backend/native.ts';
 import { tf } from '../../src/tf.ts';
-import { convolutionSizes, type Shape, sizeOf, wave } from '../step/captured-support.ts';
+import { sizeOf } from '../../src/util/shape.ts';
+import { convolutionSizes, type Shape, wave } from '../step/captured-support.ts';
 
 await loadBackend('native').catch(() => null);
 const missing = hasOwnOps() ? null : "tailmix's own ops are not loaded: see `tailmix doctor`";

@@ -11,6 +11,7 @@ import { mappings } from '../../src/export/onnx/ops.ts';
 import type { Model } from '../../src/models/types.ts';
 import { tf } from '../../src/tf.ts';
 import { predictLogits } from '../../src/trained/predict.ts';
+import { sizeOf } from '../../src/util/shape.ts';
 import { describeNative, wave } from '../step/captured-support.ts';
 import { messageOfError } from '../support/message.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -18,14 +19,7 @@ import { noiseImages, relativeDifference, trainedRun } from './support.ts';
 
 type Compute = (x: tf.Tensor4D) => tf.Tensor;
 
-const kernel = (...shape: number[]): tf.Tensor =>
-  tf.tensor(
-    wave(
-      shape.reduce((a, b) => a * b, 1),
-      shape.length,
-    ),
-    shape,
-  );
+const kernel = (...shape: number[]): tf.Tensor => tf.tensor(wave(sizeOf(shape), shape.length), shape);
 const conv = (x: tf.Tensor4D): tf.Tensor4D => tf.conv2d(x, kernel(3, 3, 3, 4) as tf.Tensor4D, 1, 'same');
 const positive = (x: tf.Tensor): tf.Tensor => x.abs().add(0.5);
 

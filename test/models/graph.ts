@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomStream } from '../../src/random.ts';
+import { sizeOf } from '../../src/util/shape.ts';
 
 /** Weights of {@link saveGraph}'s network. */
 export const graphWeights = {
@@ -11,7 +12,7 @@ export const graphWeights = {
 
 function values(name: string, shape: number[], deviation: number): { shape: number[]; values: Float32Array } {
   const random = randomStream('graph', name);
-  const size = shape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(shape);
   return { shape, values: Float32Array.from({ length: size }, () => deviation * random.normal()) };
 }
 

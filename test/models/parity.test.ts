@@ -3,6 +3,7 @@ import { softmaxCrossEntropy } from '../../src/backend/kernels/index.ts';
 import { createModel, modelOptions } from '../../src/models/index.ts';
 import type { Model, NamedTensors, Pass } from '../../src/models/types.ts';
 import { tf } from '../../src/tf.ts';
+import { sizeOf } from '../../src/util/shape.ts';
 import { describeBackends } from '../backend/kernels/support.ts';
 import {
   distanceTo,
@@ -25,9 +26,7 @@ const pass = (training: boolean): Pass => ({ training, inputs: {}, variants: {},
 
 test.each(sizes)('$name has $parameters parameters', ({ name, parameters, ...task }) => {
   const { weights } = modelOf({ options: { name }, ...task });
-  const size = weights
-    .filter(({ kind }) => kind !== 'statistic')
-    .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  const size = weights.filter(({ kind }) => kind !== 'statistic').reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   expect(size).toBe(parameters);
 });
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
 import type { ModelName, modelOptions } from '../../src/models/index.ts';
+import { sizeOf } from '../../src/util/shape.ts';
 
 /** Norm and projections of a tensor, as test/reference/models.py writes them. */
 export type Description = [norm: number, ...projections: number[]];
@@ -63,10 +64,7 @@ export function distanceTo([norm, ...projections]: Description, name: string, va
 
 /** Values that the reference script gives a weight. */
 export function referenceWeight(name: string, shape: readonly number[]): Float32Array {
-  const values = noise(
-    name,
-    shape.reduce((a, b) => a * b, 1),
-  );
+  const values = noise(name, sizeOf(shape));
   if (name.endsWith('/kernel')) {
     const fan = shape.slice(0, -1).reduce((a, b) => a * b, 1);
     return values.map((value) => value * Math.fround(Math.sqrt(6 / fan)));

@@ -4,6 +4,7 @@ import { createModel, modelOptions } from '../../src/models/index.ts';
 import { frozenWeights, selectWeights, startValues } from '../../src/models/transfer.ts';
 import type { RunStart, Snapshot } from '../../src/run.ts';
 import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
+import { sizeOf } from '../../src/util/shape.ts';
 import { describeNative } from '../step/captured-support.ts';
 import { messageOfError } from '../support/message.ts';
 import { squares } from '../support/squares.ts';
@@ -14,10 +15,7 @@ const models = { base: made, model: made };
 
 const snapshotOf = (names = made.weights.map(({ name }) => name)): Pick<Snapshot, 'state' | 'weights'> => ({
   state: Object.fromEntries(
-    made.weights.map(({ name, shape }, i) => [
-      name,
-      { shape, values: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(i) },
-    ]),
+    made.weights.map(({ name, shape }, i) => [name, { shape, values: new Float32Array(sizeOf(shape)).fill(i) }]),
   ),
   weights: names,
 });

@@ -6,6 +6,7 @@ import { type CaptureOptions, createCapturedEngine } from '../../src/step/captur
 import { createEagerEngine } from '../../src/step/eager.ts';
 import type { HostArray, HostOutputs, Signature, StepFunction, StepProgram } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
+import { sizeOf } from '../../src/util/shape.ts';
 
 const missing = whyNotNative('native');
 if (missing !== null) console.warn(`SKIPPED: the captured step is not tested, ${missing}`);
@@ -37,9 +38,6 @@ export const signature = (
 /** Numbers in −1…1 without a random generator: the same everywhere. */
 export const wave = (length: number, phase: number): Float32Array =>
   Float32Array.from({ length }, (_, i) => Math.sin(12.9898 * (i + 1) + 78.233 * phase));
-
-/** Number of elements. */
-export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 export type Shape = [number, number, number, number];
 

@@ -3,6 +3,7 @@ import { optimizerOptions } from '../../src/config/schema.ts';
 import type { NamedTensors, Pass, WeightSpec } from '../../src/models/types.ts';
 import { createOptimizer } from '../../src/step/optimizers.ts';
 import { tf } from '../../src/tf.ts';
+import { sizeOf } from '../../src/util/shape.ts';
 import { describeBackends } from '../backend/kernels/support.ts';
 import { noise, readReference } from '../models/reference.ts';
 
@@ -15,14 +16,7 @@ interface OptimizerReferences {
 
 const { steps, learningRate, shapes, cases } = readReference<OptimizerReferences>('optimizers.json');
 
-const tensor = (key: string, shape: number[]): tf.Tensor =>
-  tf.tensor(
-    noise(
-      key,
-      shape.reduce((a, b) => a * b, 1),
-    ),
-    shape,
-  );
+const tensor = (key: string, shape: number[]): tf.Tensor => tf.tensor(noise(key, sizeOf(shape)), shape);
 
 const pass = (rate: number): Pass => ({
   training: true,

@@ -10,7 +10,8 @@ import { createCapturedEngine } from '../../src/step/captured/engine.ts';
 import { toTileConvolutions } from '../../src/step/captured/tile-convolutions.ts';
 import type { StepFunction } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
-import { type Convolution, convolutionSizes, programOf, type Shape, signature, sizeOf } from './captured-support.ts';
+import { sizeOf } from '../../src/util/shape.ts';
+import { type Convolution, convolutionSizes, programOf, type Shape, signature } from './captured-support.ts';
 
 const backend = await loadBackend('native').catch(() => null);
 const why = hasOwnOps() ? 'the processor has no AMX' : "tailmix's own ops are not loaded: see `tailmix doctor`";

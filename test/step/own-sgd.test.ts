@@ -11,7 +11,8 @@ import { toBfloat16 } from '../../src/step/captured/bf16.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
 import type { StepFunction } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
-import { bothEngines, programOf, signature, sizeOf, wave, waves } from './captured-support.ts';
+import { sizeOf } from '../../src/util/shape.ts';
+import { bothEngines, programOf, signature, wave, waves } from './captured-support.ts';
 
 const backend = await loadBackend('native').catch(() => null);
 const missing = hasOwnOps() ? null : "tailmix's own ops are not loaded: see `tailmix doctor`";

@@ -7,6 +7,7 @@ import { createStepProgram } from '../../src/step/program.ts';
 import { signatureFor } from '../../src/step/signature.ts';
 import type { HostArray, Signature } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
+import { sizeOf } from '../../src/util/shape.ts';
 import { noise } from '../models/reference.ts';
 import { at, infoWithCounts, mixBatch } from './plugins.ts';
 
@@ -28,11 +29,7 @@ const twoLayers = (centred: boolean): Model => ({
       name,
       shape,
       kind: 'kernel' as const,
-      initial: () =>
-        noise(
-          name,
-          shape.reduce((a, b) => a * b, 1),
-        ),
+      initial: () => noise(name, sizeOf(shape)),
     })),
     { name: 'hidden/mean', shape: [5], kind: 'statistic', initial: () => new Float32Array(5) },
   ],

@@ -1,5 +1,6 @@
 import { randomField } from '../../random.ts';
 import { tf } from '../../tf.ts';
+import { sizeOf } from '../../util/shape.ts';
 import { hasKernel, runKernel } from './registry.ts';
 
 /**
@@ -11,9 +12,8 @@ import { hasKernel, runKernel } from './registry.ts';
 export function statelessUniform(shape: readonly number[], seed: tf.Tensor1D): tf.Tensor {
   if (hasKernel('StatelessRandomUniform')) return runKernel('StatelessRandomUniform', { seed }, { shape })[0]!;
   const field = randomField('uniform', ...seed.dataSync());
-  const size = shape.reduce((a, b) => a * b, 1);
   return tf.tensor(
-    Float32Array.from({ length: size }, (_, i) => field(i, 0)),
+    Float32Array.from({ length: sizeOf(shape) }, (_, i) => field(i, 0)),
     [...shape],
   );
 }

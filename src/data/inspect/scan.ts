@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { yieldToEventLoop } from '../../util/event-loop.ts';
 import { openFiller } from '../loader/fill.ts';
 import type { Shape } from '../transforms/augment.ts';
 import type { Split } from '../types.ts';
@@ -78,8 +79,7 @@ async function* eachImage(split: Split, standard: Shape): AsyncGenerator<{ row: 
       filler.fill({ indices, positions: indices }, chunk);
       for (let i = 0; i < indices.length; i++)
         yield { row: first + i, image: chunk.subarray(i * bytes, (i + 1) * bytes) };
-      // Signals and timers get their turn.
-      await new Promise(setImmediate);
+      await yieldToEventLoop();
     }
   } finally {
     filler.close();

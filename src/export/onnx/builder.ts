@@ -7,6 +7,7 @@ import {
   type Recording,
   specOf,
 } from '../../graph/recording.ts';
+import { sizeOf } from '../../util/shape.ts';
 import { opNotMapped } from '../errors.ts';
 import { bytesOf, valuesOf } from '../fold-constants.ts';
 import type { OnnxAttribute, OnnxNode, OnnxTensor, OnnxType } from './proto.ts';
@@ -121,7 +122,7 @@ export function transposed<T extends Float32Array | Int32Array | Uint8Array>(
   shape: readonly number[],
   perm: readonly number[],
 ): { values: T; shape: number[] } {
-  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
+  const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
   const result = values.slice() as T;
   const next = perm.map((axis) => shape[axis]!);
   const steps = perm.map((axis) => strides[axis]!);

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { displayPath } from '../../config/display.ts';
 import type { tf } from '../../tf.ts';
+import { sizeOf } from '../../util/shape.ts';
 import { backboneChanged, backboneFormat, backboneMissing, backboneWeights } from './errors.ts';
 
 /** What TensorFlow.js writes: layers that can be trained, or a frozen graph. */
@@ -67,5 +68,5 @@ const BYTES: Readonly<Record<string, number>> = { float32: 4, int32: 4, bool: 1,
 
 /** Length of a weight in the file; that of texts is not known. */
 function bytesOf({ shape, dtype, quantization }: tf.io.WeightsManifestEntry): number {
-  return shape.reduce((a, b) => a * b, 1) * (BYTES[quantization?.dtype ?? dtype] ?? (dtype === 'complex64' ? 8 : 0));
+  return sizeOf(shape) * (BYTES[quantization?.dtype ?? dtype] ?? (dtype === 'complex64' ? 8 : 0));
 }

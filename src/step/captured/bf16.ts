@@ -8,6 +8,7 @@ import {
   specOf,
 } from '../../graph/recording.ts';
 import type { RuleInput } from '../../graph/shape-rules.ts';
+import { mapValues } from '../../util/map-values.ts';
 
 /** How an op runs in bfloat16. */
 interface HalfRule {
@@ -108,10 +109,8 @@ export function toBfloat16(recording: Recording, canRun: CanRun): Recording {
       values.set(`${index}:${output}`, { at: { node: at, output }, half: isHalf, activation });
     }
   }
-  const floats = (named: Readonly<Record<string, Endpoint>>): Record<string, Endpoint> =>
-    Object.fromEntries(Object.entries(named).map(([name, from]) => [name, as(false, from)]));
-  const [outputs, state] = [floats(recording.outputs), floats(recording.state)];
-  return { nodes, outputs, state };
+  const float = (from: Endpoint): Endpoint => as(false, from);
+  return { nodes, outputs: mapValues(recording.outputs, float), state: mapValues(recording.state, float) };
 }
 
 const type = (value: number): Attribute => ({ kind: 'type', value });

@@ -1,4 +1,5 @@
 import { type Endpoint, type OpNode, type RecordedNode, type Recording, specOf } from '../../graph/recording.ts';
+import { mapValues } from '../../util/map-values.ts';
 
 /**
  * Gives tailmix's own batch norm and convolution, which can do so in one pass over memory, what stands around them:
@@ -23,9 +24,7 @@ export function fuseNeighbours(recording: Recording): Recording {
       moved.set(keyOf(before), { node: at, output });
     }
   }
-  const nowAll = (named: Readonly<Record<string, Endpoint>>): Record<string, Endpoint> =>
-    Object.fromEntries(Object.entries(named).map(([name, from]) => [name, now(from)]));
-  return { nodes, outputs: nowAll(recording.outputs), state: nowAll(recording.state) };
+  return { nodes, outputs: mapValues(recording.outputs, now), state: mapValues(recording.state, now) };
 }
 
 /** What takes the place of one node. */

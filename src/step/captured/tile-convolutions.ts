@@ -1,13 +1,6 @@
 import { dropUnused, rebuild } from '../../graph/prune.ts';
-import {
-  type Attribute,
-  DT,
-  type Endpoint,
-  type OpNode,
-  type Recording,
-  sizeOf,
-  specOf,
-} from '../../graph/recording.ts';
+import { type Attribute, DT, type Endpoint, type OpNode, type Recording, specOf } from '../../graph/recording.ts';
+import { sizeOf } from '../../util/shape.ts';
 import { type CanRun, runsInBfloat16 } from './bf16.ts';
 
 /**

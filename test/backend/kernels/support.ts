@@ -3,6 +3,7 @@ import { type BackendName, loadBackend } from '../../../src/backend/load.ts';
 import { whyNotNative } from '../../../src/backend/native.ts';
 import { randomStream } from '../../../src/random.ts';
 import { tf } from '../../../src/tf.ts';
+import { sizeOf } from '../../../src/util/shape.ts';
 
 /** Runs a suite on the native backend and on WASM. */
 export function describeBackends(title: string, suite: (use: () => Promise<void>, name: BackendName) => void): void {
@@ -18,7 +19,7 @@ export function describeBackends(title: string, suite: (use: () => Promise<void>
 /** Standard normal numbers of a fixed stream, by name. */
 export function normals(shape: number[], name: string, { awayFromZero = 0 } = {}): tf.Tensor {
   const random = randomStream(7, name);
-  const size = shape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(shape);
   const values = Float32Array.from({ length: size }, () => {
     const value = random.normal();
     return value + Math.sign(value) * awayFromZero;
