@@ -2,7 +2,7 @@ import { type Dataset, isDataset } from '../data/dataset.ts';
 import type { DataOptions } from '../data/options.ts';
 import { datasets } from '../data/sets/registry.ts';
 import { displayValue } from './display.ts';
-import { describeIssues, type Finding } from './issues.ts';
+import { check, invalid, type Result, valid } from './issues.ts';
 import { loadOwnModule, noFile } from './own-module.ts';
 import { type Tree, valueAt } from './tree.ts';
 import type { PluginRegistry } from './types.ts';
@@ -18,36 +18,47 @@ export interface LoadedDataset {
   source: string | null;
 }
 
-/** Finds the data set of a run and checks its own options. What is wrong comes back, at paths from the config's root. */
+/** Finds the data set of a run and checks its own options. Findings are at paths from the config's root. */
 export async function loadDataset(
   { name, options = {} }: DataOptions,
   context: { registry: PluginRegistry; directory: string /** The config as written. */; written: Tree },
-): Promise<LoadedDataset | Finding[]> {
+): Promise<Result<LoadedDataset>> {
   const found = await findDataset(name, context);
-  if ('message' in found) return [{ path: ['data', 'name'], message: found.message }];
-  const { dataset } = found;
-  const parsed = dataset.options.safeParse(options);
-  if (parsed.success) return { ...found, options: parsed.data };
+  if (found.value === undefined) return invalid(...found.findings);
+  const { dataset } = found.value;
   const written = valueAt(context.written, ['data', 'options']);
-  const checked = { schema: dataset.options, value: options, written, owner: dataset.name };
-  return describeIssues(parsed.error.issues, checked).map(({ path, message }) => ({
-    path: ['data', 'options', ...path],
-    message,
-  }));
+  const own = check({ schema: dataset.options, value: options, written, owner: dataset.name }, ['data', 'options']);
+  return own.value === undefined ? invalid(...own.findings) : valid({ ...found.value, options: own.value });
 }
 
 async function findDataset(
   name: DataOptions['name'],
   context: { registry: PluginRegistry; directory: string },
-): Promise<Omit<LoadedDataset, 'options'> | { message: string }> {
-  if (isDataset(name)) return { dataset: name, name: name.name, source: null };
-  if (Object.hasOwn(datasets, name)) return { dataset: datasets[name as keyof typeof datasets], name, source: null };
-  const loaded = await loadOwnModule(name, context);
-  if (loaded === null) {
-    return { message: noFile(name, context.directory) };
+): Promise<Result<Omit<LoadedDataset, 'options'>>> {
+  const wrong = (message: string): Result<never> => invalid({ path: ['data', 'name'], message });
+  if (isDataset(name)) return valid({ dataset: name, name: name.name, source: null });
+  if (Object.hasOwn(datasets, name)) {
+    return valid({ dataset: datasets[name as keyof typeof datasets], name, source: null });
   }
-  if ('message' in loaded) return loaded;
-  if (isDataset(loaded.value)) return { ...loaded, dataset: loaded.value };
+  const loaded = await loadOwnModule(name, context);
+  if (loaded === null) return wrong(noFile(name, context.directory));
+  if ('message' in loaded) return wrong(loaded.message);
+  if (isDataset(loaded.value)) return valid({ ...loaded, dataset: loaded.value });
   const got = loaded.value === undefined ? 'a module without a default export' : displayValue(loaded.value);
-  return { message: `${name}: expected \`export default defineDataset({ … })\`, got ${got}.` };
+  return wrong(`${name}: expected \`export default defineDataset({ … })\`, got ${got}.`);
 }
+
+/** The `data` section with all defaults in; `name` is as the config is to name the set. */
+export const describeData = <Name>(
+  data: DataOptions,
+  { options }: LoadedDataset,
+  name: Name,
+): Omit<DataOptions, 'name'> & { name: Name } => ({
+  ...data,
+  ...(Object.keys(options).length > 0 && { options }),
+  name,
+});
+
+/** A logged `data` section as it decides a run's results: by what is in the module of a user's own, not by its place. */
+export const decisiveData = (section: Tree, { dataset, source }: LoadedDataset): Tree =>
+  source === null ? section : { ...section, name: dataset.name, source };

@@ -1,6 +1,6 @@
 import { heldBy, isPlugin, type Plugin, type PluginFactory } from '../plugin.ts';
 import { displayValue } from './display.ts';
-import { describeIssues, type Finding } from './issues.ts';
+import { check, type Finding, invalid, type Result, valid, within } from './issues.ts';
 import { isPath, loadOwnModule, noFile } from './own-module.ts';
 import { optionsOf, schemaAt } from './shape.ts';
 import { suggest } from './suggest.ts';
@@ -35,36 +35,39 @@ export interface EntryContext {
 export const nameOf = (entry: unknown): string | null =>
   isPlugin(entry) ? entry.definition.name : isMap(entry) && typeof entry.use === 'string' ? entry.use : null;
 
-/** Finds the plugin of an entry and checks its options. What is wrong comes back, at paths inside the entry. */
-export async function loadEntry(entry: unknown, context: EntryContext): Promise<LoadedEntry | Finding[]> {
+/** Finds the plugin of an entry and checks its options. Findings are at paths inside the entry. */
+export async function loadEntry(entry: unknown, context: EntryContext): Promise<Result<LoadedEntry>> {
   if (isPlugin(entry)) {
     const made = madeByCall(entry);
-    if (!('changed' in entry)) return made;
-    return withOptions(entry.definition, entry.options, entry.options, made);
+    return 'changed' in entry ? withOptions(entry.definition, entry.options, entry.options, made) : valid(made);
   }
   if (!isMap(entry)) {
     const hint = typeof entry === 'string' ? ` Write \`- use: ${displayValue(context.written).slice(1, -1)}\`.` : '';
-    return [{ path: [], message: `expected a map with \`use\`, got ${displayValue(context.written)}.${hint}` }];
+    return invalid({ path: [], message: `expected a map with \`use\`, got ${displayValue(context.written)}.${hint}` });
   }
   const { use, enabled = true, ...options } = entry;
-  const findings: Finding[] = [];
-  if (typeof enabled !== 'boolean') {
-    findings.push({ path: ['enabled'], message: `expected true or false, got ${displayValue(enabled)}.` });
-  }
+  const flag: Finding[] =
+    typeof enabled === 'boolean'
+      ? []
+      : [{ path: ['enabled'], message: `expected true or false, got ${displayValue(enabled)}.` }];
+  const loaded = await loadUsed(use, options, context);
+  if (loaded.value === undefined || flag.length > 0) return invalid(...flag, ...loaded.findings);
+  return valid({ ...loaded.value, enabled: enabled === true });
+}
+
+async function loadUsed(use: unknown, options: Tree, context: EntryContext): Promise<Result<LoadedEntry>> {
   if (typeof use !== 'string' || use === '') {
     const got = use === undefined ? 'is required: ' : 'expected ';
-    findings.push({ path: ['use'], message: `${got}the name of a plugin, a path or a package.` });
-    return findings;
+    return invalid({ path: ['use'], message: `${got}the name of a plugin, a path or a package.` });
   }
   const found = await findFactory(use, context);
-  if (!('factory' in found)) return [...findings, found];
+  if (found.value === undefined) return invalid(...found.findings);
   const written = isMap(context.written) ? withoutReserved(context.written) : options;
-  const { definition } = found.factory;
+  const { definition } = found.value.factory;
   const inside = await loadHeld(definition, options, { ...context, written });
-  if (Array.isArray(inside)) return [...findings, ...inside];
-  const loaded = withOptions(definition, inside.options, written, { ...found, held: inside.held });
-  if (Array.isArray(loaded)) return [...findings, ...loaded];
-  return findings.length > 0 ? findings : { ...loaded, enabled: enabled === true };
+  if (inside.value === undefined) return invalid(...inside.findings);
+  const { held, options: own } = inside.value;
+  return withOptions(definition, own, written, { ...found.value, held });
 }
 
 /** Options as an entry writes them: the plugins that it holds as entries. */
@@ -92,9 +95,9 @@ async function loadHeld(
   { holds, options: schema }: Plugin['definition'],
   options: Tree,
   context: EntryContext,
-): Promise<{ options: Tree; held: LoadedEntry[] } | Finding[]> {
+): Promise<Result<{ options: Tree; held: LoadedEntry[] }>> {
   const list = holds === undefined ? undefined : options[holds];
-  if (holds === undefined || !Array.isArray(list)) return { options, held: [] };
+  if (holds === undefined || !Array.isArray(list)) return valid({ options, held: [] });
   const keys = optionsOf(schemaAt(schema, [holds, 0], options));
   const own = (item: unknown): Tree => (isMap(item) ? pick(item, (key) => keys.includes(key)) : {});
   const entry = (item: unknown): unknown => (isMap(item) ? pick(item, (key) => !keys.includes(key)) : item);
@@ -103,21 +106,18 @@ async function loadHeld(
   const held: LoadedEntry[] = [];
   for (const [i, item] of list.entries()) {
     const written = valueAt(context.written, [holds, i]);
-    const called = isMap(item) && isPlugin(item.plugin) ? item.plugin : null;
-    const loaded = called ? madeByCall(called) : await loadEntry(entry(item), { ...context, written: entry(written) });
-    if (Array.isArray(loaded)) {
-      findings.push(...loaded.map(({ path, message }) => ({ path: [holds, i, ...path], message })));
-    } else if (!loaded.enabled) {
-      findings.push({
-        path: [holds, i, 'enabled'],
-        message: 'only an entry of the run can be switched off. Remove it.',
-      });
-    } else {
-      held.push(loaded);
-      items.push({ ...own(item), plugin: loaded.plugin });
+    const called = isMap(item) && isPlugin(item.plugin) ? valid(madeByCall(item.plugin)) : null;
+    const loaded = called ?? (await loadEntry(entry(item), { ...context, written: entry(written) }));
+    findings.push(...within([holds, i], loaded.findings));
+    if (loaded.value === undefined) continue;
+    if (!loaded.value.enabled) {
+      const message = 'only an entry of the run can be switched off. Remove it.';
+      findings.push({ path: [holds, i, 'enabled'], message });
     }
+    held.push(loaded.value);
+    items.push({ ...own(item), plugin: loaded.value.plugin });
   }
-  return findings.length > 0 ? findings : { options: { ...options, [holds]: items }, held };
+  return findings.length > 0 ? invalid(...findings) : valid({ options: { ...options, [holds]: items }, held });
 }
 
 const pick = (map: Tree, wanted: (key: string) => boolean): Tree =>
@@ -128,41 +128,37 @@ export const withoutReserved = ({ use: _, enabled: __, ...options }: Tree): Tree
 
 function withOptions(
   definition: Plugin['definition'],
-  options: Tree,
+  value: Tree,
   written: unknown,
   { use, source, held }: Pick<LoadedEntry, 'use' | 'source' | 'held'>,
-): LoadedEntry | Finding[] {
-  const parsed = definition.options.safeParse(options);
-  if (parsed.success) return { plugin: { definition, options: parsed.data }, use, enabled: true, source, held };
-  const checked = { schema: definition.options, value: options, written, owner: definition.name };
-  return describeIssues(parsed.error.issues, checked);
+): Result<LoadedEntry> {
+  const options = check({ schema: definition.options, value, written, owner: definition.name });
+  if (options.value === undefined) return invalid(...options.findings);
+  return valid({ plugin: { definition, options: options.value }, use, enabled: true, source, held });
 }
 
-type Found = { factory: PluginFactory; use: string; source: string | null };
-
-async function findFactory(use: string, { registry, directory }: EntryContext): Promise<Found | Finding> {
-  if (Object.hasOwn(registry, use)) return { factory: (await registry[use]!()).default, use, source: null };
+async function findFactory(
+  use: string,
+  { registry, directory }: EntryContext,
+): Promise<Result<{ factory: PluginFactory; use: string; source: string | null }>> {
+  const wrong = (message: string): Result<never> => invalid({ path: ['use'], message });
+  if (Object.hasOwn(registry, use)) return valid({ factory: (await registry[use]!()).default, use, source: null });
   const loaded = await loadOwnModule(use, { directory, registry });
-  if (loaded === null) return notFound(use, directory, Object.keys(registry));
-  if ('message' in loaded) return { path: ['use'], message: loaded.message };
+  if (loaded === null) return wrong(notFound(use, directory, Object.keys(registry)));
+  if ('message' in loaded) return wrong(loaded.message);
   const problem = problemOf(loaded.value);
-  if (problem)
-    return { path: ['use'], message: `${use}: expected \`export default definePlugin({ … })\`, ${problem}.` };
-  return { factory: loaded.value as PluginFactory, use: loaded.name, source: loaded.source };
+  if (problem) return wrong(`${use}: expected \`export default definePlugin({ … })\`, ${problem}.`);
+  return valid({ factory: loaded.value as PluginFactory, use: loaded.name, source: loaded.source });
 }
 
-function notFound(use: string, directory: string, builtIn: readonly string[]): Finding {
-  if (isPath(use)) {
-    return { path: ['use'], message: noFile(use, directory) };
-  }
+function notFound(use: string, directory: string, builtIn: readonly string[]): string {
+  if (isPath(use)) return noFile(use, directory);
   const near = suggest(use, builtIn);
   const list = builtIn.length > 0 ? ` Built in: ${builtIn.join(', ')}.` : '';
-  return {
-    path: ['use'],
-    message:
-      `there is no plugin "${use}".${near ? ` Did you mean "${near}"?` : ''}${list}\n` +
-      'A path starts with ./; a package must be installed.',
-  };
+  return (
+    `there is no plugin "${use}".${near ? ` Did you mean "${near}"?` : ''}${list}\n` +
+    'A path starts with ./; a package must be installed.'
+  );
 }
 
 /** Why a default export is not a plugin; null when it is one. */

@@ -25,8 +25,9 @@ const NOT_RESULTS: readonly (readonly string[])[] = [
  */
 export function hashConfig(resolved: Tree, plugins: readonly Tree[], phases: readonly Tree[] | null = null): string {
   const decisive = NOT_RESULTS.reduce((tree, path) => without(tree, path), resolved);
+  // As `stages`, which phases were once called: a hash stays what it is when only a word changes.
   return createHash('sha256')
-    .update(canonicalJson({ ...decisive, plugins, ...(phases && { phases }) }))
+    .update(canonicalJson({ ...decisive, plugins, ...(phases && { stages: phases }) }))
     .digest('hex');
 }
 

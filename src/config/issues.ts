@@ -10,15 +10,36 @@ export interface Finding {
   message: string;
 }
 
+/** What a part of a config came to: its value, or what is wrong with it. */
+export interface Result<T> {
+  /** Undefined where the part does not hold, or where nothing could be said of it. */
+  value: T | undefined;
+  findings: readonly Finding[];
+}
+
+export const valid = <T>(value: T): Result<T> => ({ value, findings: [] });
+export const invalid = (...findings: readonly Finding[]): Result<never> => ({ value: undefined, findings });
+
+/** Findings of a part, at their places in the whole. */
+export const within = (at: Path, findings: readonly Finding[]): Finding[] =>
+  findings.map(({ path, message }) => ({ path: [...at, ...path], message }));
+
 /** What was checked, and how to speak of it. */
-export interface Checked {
-  schema: z.ZodType;
+export interface Checked<Schema extends z.ZodType = z.ZodType> {
+  schema: Schema;
   /** As given to the schema. */
   value: unknown;
   /** The same with placeholders where it had them; messages show only this. */
   written: unknown;
   /** Who has the options at the root: `remix`, `a run`. */
   owner: string;
+}
+
+/** A value by its schema, with defaults in; `at` is its place in the config. */
+export function check<Schema extends z.ZodType>(checked: Checked<Schema>, at: Path = []): Result<z.output<Schema>> {
+  const parsed = checked.schema.safeParse(checked.value);
+  if (parsed.success) return valid(parsed.data);
+  return invalid(...within(at, describeIssues(parsed.error.issues, checked)));
 }
 
 /** zod's issues as sentences: what was expected, what came, what may have been meant. */

@@ -4,8 +4,15 @@ import process from 'node:process';
 import { displayPath } from './display.ts';
 import { configMissing } from './errors.ts';
 import type { Layer } from './read-layer.ts';
-import type { Origins } from './resolve.ts';
 import { formatPath, mergeTrees, type Path, type Tree, valueAt } from './tree.ts';
+
+/** Where the values of a config were written, for messages and relative paths. */
+export interface Origins {
+  /** For example `configs/run.yaml:12`; null for a programmatic config. */
+  where(path: Path): string | null;
+  /** Folder that paths are relative to. */
+  directory(path: Path): string;
+}
 
 /**
  * Absolute paths of files that a command names.

@@ -1,10 +1,13 @@
+import { TailmixError } from '../errors.ts';
 import { isModelChoice, type ModelChoice, type ModelFactory } from '../models/definition.ts';
 import { isBuiltIn, type ModelSection } from '../models/options.ts';
 import { pinBackbone } from '../models/pin.ts';
+import { pinInit } from '../tracking/pinned-init.ts';
 import { displayValue } from './display.ts';
-import { describeIssues, type Finding } from './issues.ts';
+import type { Placeholder } from './env.ts';
+import { check, invalid, type Result, valid } from './issues.ts';
 import { findFile, isPath, loadOwnModule, noFile, portable } from './own-module.ts';
-import { isMap, type Tree } from './tree.ts';
+import { formatPath, isMap, type Path, type Tree } from './tree.ts';
 import type { PluginRegistry } from './types.ts';
 
 /** A model of the user's own that a config names, or holds as a call. */
@@ -25,27 +28,35 @@ export interface ModelContext {
   written: unknown;
 }
 
+/** The model of a run: a section of one of tailmix's own, or a model of the user's. */
+export type RunModel = ModelSection | LoadedModel;
+
 /** Loads the model of a section that names a file or a package; null where it is one of tailmix's own, or nothing. */
-export async function loadModel(section: unknown, context: ModelContext): Promise<LoadedModel | Finding[] | null> {
-  if (isModelChoice(section)) return { choice: section, use: null, source: null };
-  if (!isMap(section) || typeof section.name !== 'string' || isBuiltIn(section.name)) return null;
+export async function loadModel(section: unknown, context: ModelContext): Promise<Result<LoadedModel | null>> {
+  if (isModelChoice(section)) return loadCall(section);
+  if (!isMap(section) || typeof section.name !== 'string' || isBuiltIn(section.name)) return valid(null);
   const { name, ...options } = section as Tree & { name: string };
+  const wrong = (message: string): Result<never> => invalid({ path: ['model', 'name'], message });
   const found = await loadOwnModule(name, context);
-  const at = (message: string): Finding[] => [{ path: ['model', 'name'], message }];
-  if (found === null) return isPath(name) ? at(noFile(name, context.directory)) : null;
-  if ('message' in found) return at(found.message);
+  if (found === null) return isPath(name) ? wrong(noFile(name, context.directory)) : valid(null);
+  if ('message' in found) return wrong(found.message);
   const { value: exported, name: use, source } = found;
   const problem = problemOf(exported);
-  if (problem) return at(`${name}: expected \`export default defineModel({ … })\`, ${problem}.`);
+  if (problem) return wrong(`${name}: expected \`export default defineModel({ … })\`, ${problem}.`);
   const { definition } = exported as ModelFactory;
-  const parsed = definition.options.safeParse(options);
-  if (parsed.success) return { choice: { definition, options: parsed.data }, use, source };
   const { name: _, ...written } = isMap(context.written) ? context.written : options;
-  const checked = { schema: definition.options, value: options, written, owner: definition.name };
-  return describeIssues(parsed.error.issues, checked).map(({ path, message }) => ({
-    path: ['model', ...path],
-    message,
-  }));
+  const own = check({ schema: definition.options, value: options, written, owner: definition.name }, ['model']);
+  if (own.value === undefined) return invalid(...own.findings);
+  return valid({ choice: { definition, options: own.value }, use, source });
+}
+
+/** A model made by a call, whose options were checked there: they are checked again when something was set. */
+function loadCall(choice: ModelChoice): Result<LoadedModel> {
+  const { definition, options: value } = choice;
+  if (!('changed' in choice)) return valid({ choice, use: null, source: null });
+  const options = check({ schema: definition.options, value, written: value, owner: definition.name }, ['model']);
+  if (options.value === undefined) return invalid(...options.findings);
+  return valid({ choice: { definition, options: options.value }, use: null, source: null });
 }
 
 function problemOf(exported: unknown): string | null {
@@ -56,20 +67,58 @@ function problemOf(exported: unknown): string | null {
   return typeof definition?.create === 'function' ? null : 'got a function without a definition';
 }
 
+const isOwn = (model: RunModel): model is LoadedModel => 'choice' in model;
+
+/** The choice of a model of the user's own; null for one of tailmix's. */
+export const ownChoice = (model: RunModel): ModelChoice | null => (isOwn(model) ? model.choice : null);
+
 /**
- * The files of a backbone, found from the config that names them and pinned by their checksum, which then decides the
- * hash of the config.
+ * A model with checksums next to the places of the weights that it starts from, which then decide the hash of the config.
+ *
+ * @param directory folder of the config that names the files of a backbone.
  */
-export async function pinModel(model: ModelSection, directory: string): Promise<ModelSection> {
+export async function pinWeights(model: RunModel, directory: string): Promise<Result<RunModel>> {
+  const section = isOwn(model) ? valid(model) : await attempt(['model', 'path'], pinFiles(model, directory));
+  const { init } = (isOwn(model) ? model.choice.options : model) as Pick<ModelSection, 'init'>;
+  if (init === undefined) return section;
+  const start = await attempt(['model', 'init'], pinInit(init));
+  if (section.value === undefined || start.value === undefined) return invalid(...section.findings, ...start.findings);
+  return valid(withInit(section.value, start.value));
+}
+
+const withInit = (model: RunModel, init: ModelSection['init']): RunModel =>
+  isOwn(model)
+    ? { ...model, choice: { ...model.choice, options: { ...model.choice.options, init } } }
+    : { ...model, init };
+
+/** The files of a backbone, found from the config that names them. */
+async function pinFiles(model: ModelSection, directory: string): Promise<ModelSection> {
   if (!('path' in model)) return model;
   const path = findFile(model.path, directory) ?? model.path;
   return { ...model, path: portable(path), sha256: await pinBackbone({ ...model, path }) };
 }
 
-/** A section as it decides a run's results: not where a file lies, but what is in it. */
-export function decisiveModel(section: Tree, loaded: LoadedModel | null): Tree {
-  if (loaded) {
-    const { choice, source } = loaded;
+async function attempt<T>(path: Path, pin: Promise<T>): Promise<Result<T>> {
+  try {
+    return valid(await pin);
+  } catch (error) {
+    if (!(error instanceof TailmixError)) throw error;
+    return invalid({ path, message: error.message.replace(`${formatPath(path)}: `, '') });
+  }
+}
+
+/** Placeholders of a config whose weights are pinned: `model.init` is a map then, and its place one of its options. */
+export const pinnedPlaceholders = (placeholders: readonly Placeholder[]): Placeholder[] =>
+  placeholders.map((one) => (formatPath(one.path) === 'model.init' ? { ...one, path: ['model', 'init', 'run'] } : one));
+
+/** The `model` section with its defaults in. */
+export const describeModel = (model: RunModel): Tree =>
+  isOwn(model) ? { name: model.use ?? model.choice.definition.name, ...model.choice.options } : { ...model };
+
+/** A logged `model` section as it decides a run's results: not where a file lies, but what is in it. */
+export function decisiveModel(section: Tree, model: RunModel): Tree {
+  if (isOwn(model)) {
+    const { choice, source } = model;
     return { ...section, name: choice.definition.name, ...(source ? { source } : {}) };
   }
   const { path: _, ...rest } = section;

@@ -1,6 +1,7 @@
 import { parse } from 'yaml';
 import { messageOf } from '../errors.ts';
-import { isPlugin } from '../plugin.ts';
+import { isModelChoice, type ModelChoice } from '../models/definition.ts';
+import { isPlugin, type Plugin } from '../plugin.ts';
 import { displayValue } from './display.ts';
 import { nameOf } from './entries.ts';
 import { type Problem, setIndex, setPlugin, setSyntax, setThrough, setValue } from './errors.ts';
@@ -39,7 +40,7 @@ export function applyOverrides(
   overrides: readonly Override[],
   defaults: readonly PluginEntry[],
 ): { tree: Tree; labels: Map<string, string>; problems: Problem[] } {
-  const copy = mapLeaves(tree, (leaf) => leaf) as Tree;
+  const copy = copyOf(tree) as Tree;
   const labels = new Map<string, string>();
   const problems: Problem[] = [];
   for (const override of overrides) {
@@ -73,13 +74,15 @@ function findEntry(
     const known = [...names, ...defaults.map(nameOf)].filter((own) => own !== null);
     return setPlugin(label, name, known, suggest(name, known));
   }
-  const all = owner.plugins as unknown[];
-  const entry = all[index];
-  if (!isPlugin(entry)) return [...start, 'plugins', index, ...rest];
-  // Made by a call, whose options were checked there: they are checked again when something is set.
-  all[index] = { ...entry, options: { ...entry.options }, changed: true };
-  return [...start, 'plugins', index, 'options', ...rest];
+  return [...start, 'plugins', index, ...rest];
 }
+
+/** What a call made, a plugin or a model. Its options were checked there. */
+type Made = (Plugin | ModelChoice) & { /** Something was set: options are to be checked again. */ changed?: true };
+const isMade = (value: unknown): value is Made => isPlugin(value) || isModelChoice(value);
+
+const copyOf = (tree: unknown): unknown =>
+  mapLeaves(tree, (leaf) => (isMade(leaf) ? { ...leaf, options: copyOf(leaf.options) } : leaf));
 
 /** `./plugins/my-plugin.ts` as `my-plugin`. */
 const stem = (use: string | null): string | undefined =>
@@ -94,6 +97,10 @@ function put(tree: Tree, path: readonly (string | number)[], { label, value }: O
     const key = path[i]!;
     const isLast = i === path.length - 1;
     const where = formatPath(path.slice(0, i));
+    if (isMade(at)) {
+      at.changed = true;
+      at = at.options;
+    }
     if (Array.isArray(at)) {
       if (typeof key !== 'number' || key > at.length) return setIndex(label, where, at.length);
       if (isLast) at[key] = value;

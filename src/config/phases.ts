@@ -1,5 +1,5 @@
 import type { PhaseOptions } from '../train/phases.ts';
-import { describeIssues, type Finding } from './issues.ts';
+import { check, invalid, type Result, valid } from './issues.ts';
 import { trainOptions } from './schema.ts';
 import { isMap, mergeTrees, type Path, type Tree } from './tree.ts';
 import type { RunOptions } from './types.ts';
@@ -27,24 +27,29 @@ type PhaseTrain = NonNullable<PhaseOptions['train']>;
  *
  * @param tree the run's config with its placeholders filled in; `written` without.
  */
-export function mergePhaseTrain(tree: Tree, written: Tree): { train: PhaseTrain[]; findings: Finding[] } {
-  const findings: Finding[] = [];
+export function mergePhaseTrain(tree: Tree, written: Tree): Result<PhaseTrain[]> {
   const sources = writtenPhases(written);
-  const train = writtenPhases(tree).map(({ phase, path }, i): PhaseTrain => {
-    const merged = (base: Tree, own: Tree): unknown =>
-      mergeTrees({ train: base.train ?? {} }, { train: own.train ?? {} }).train;
-    const value = merged(tree, phase);
-    const parsed = trainOptions.safeParse(value);
-    if (parsed.success) {
-      const { batchSize, dropLast, reduction, optimizer } = parsed.data;
+  const merged = (base: Tree, own: Tree): unknown =>
+    mergeTrees({ train: base.train ?? {} }, { train: own.train ?? {} }).train;
+  const checked = writtenPhases(tree).map(({ phase, path }, i) =>
+    check(
+      {
+        schema: trainOptions,
+        value: merged(tree, phase),
+        written: merged(written, sources[i]!.phase),
+        owner: 'train',
+      },
+      [...path, 'train'],
+    ),
+  );
+  const findings = checked.flatMap((one) => one.findings);
+  if (findings.length > 0) return invalid(...findings);
+  return valid(
+    checked.map(({ value }) => {
+      const { batchSize, dropLast, reduction, optimizer } = value!;
       return { batchSize, dropLast, reduction, optimizer };
-    }
-    const checked = { schema: trainOptions, value, written: merged(written, sources[i]!.phase), owner: 'train' };
-    const found = describeIssues(parsed.error.issues, checked);
-    findings.push(...found.map(({ path: at, message }) => ({ path: [...path, 'train', ...at], message })));
-    return {};
-  });
-  return { train, findings };
+    }),
+  );
 }
 
 /** Phases as the trainer takes them, but for their plugins. */

@@ -1,23 +1,30 @@
 import { dirname } from 'node:path';
 import process from 'node:process';
-import type { z } from 'zod';
-import { TailmixError } from '../errors.ts';
-import { isModelChoice, type ModelChoice } from '../models/definition.ts';
 import { type ModelSection, modelNames } from '../models/options.ts';
-import type { Plugin } from '../plugin.ts';
-import { pinInit } from '../tracking/pinned-init.ts';
-import { type LoadedDataset, loadDataset } from './dataset.ts';
+import type { PhaseOptions } from '../train/phases.ts';
+import { decisiveData, describeData, type LoadedDataset, loadDataset } from './dataset.ts';
 import { displayPath, displayValue } from './display.ts';
-import { type LoadedEntry, loadEntry, nameOf, writtenOptions } from './entries.ts';
+import { nameOf } from './entries.ts';
 import { type Placeholder, redact, restore, substitute } from './env.ts';
 import { configInvalid, configNotMap, type Problem } from './errors.ts';
 import { hashConfig } from './identity.ts';
-import { describeIssues, type Finding } from './issues.ts';
-import { decisiveModel, type LoadedModel, loadModel, pinModel } from './model.ts';
-import { mergePhaseTrain, phasesOfOptions, withoutEntries, writtenPhases } from './phases.ts';
+import { check, type Finding, invalid, type Result } from './issues.ts';
+import type { Origins } from './layers.ts';
+import {
+  decisiveModel,
+  describeModel,
+  loadModel,
+  ownChoice,
+  pinnedPlaceholders,
+  pinWeights,
+  type RunModel,
+} from './model.ts';
+import { mergePhaseTrain, phasesOfOptions, withoutEntries } from './phases.ts';
+import { plain } from './plain.ts';
+import { decisivePlugins, describeEntry, enabledPlugins, loadEntries, type RunEntries } from './run-entries.ts';
 import { runOptions } from './schema.ts';
-import { formatPath, isMap, mapLeaves, type Path, type Tree } from './tree.ts';
-import type { PluginEntry, PluginRegistry, ResolvedConfig } from './types.ts';
+import { formatPath, isMap, type Tree } from './tree.ts';
+import type { PluginEntry, PluginRegistry, ResolvedConfig, RunOptions } from './types.ts';
 
 /** What plugins there are, and which run unasked. */
 export interface ConfigContext {
@@ -26,18 +33,10 @@ export interface ConfigContext {
   defaults?: readonly PluginEntry[];
 }
 
-/** Where the values of a config were written, for messages and relative paths. */
-export interface Origins {
-  /** For example `configs/run.yaml:12`; null for a programmatic config. */
-  where(path: Path): string | null;
-  /** Folder that paths are relative to. */
-  directory(path: Path): string;
-}
-
 /**
  * Checks a config, puts its defaults in and loads its plugins.
  *
- * @param input a run's options; plugins as entries (`{ use: 'remix' }`) or calls (`remix()`).
+ * @param input a run's options; plugins as entries (`{ use: 'remix' }`) or calls (`remix()`). It stays as it is.
  * @param context.path file that relative paths start from; the working directory otherwise.
  * @throws {TailmixError} CONFIG_INVALID with everything that is wrong.
  */
@@ -53,212 +52,148 @@ export async function resolveConfig(
   return resolveTree(input, { ...context, origins, problems: [] });
 }
 
+/** A config, and the same with its placeholders filled in. */
+interface Source {
+  written: Tree;
+  tree: Tree;
+  placeholders: readonly Placeholder[];
+}
+
+/** What a config comes to, part by part. */
+interface Parts {
+  options: RunOptions;
+  model: RunModel;
+  data: LoadedDataset;
+  /** The `train` section of each phase. */
+  train: NonNullable<PhaseOptions['train']>[];
+  entries: RunEntries;
+}
+
 /** The same for a config that was put together from files; `problems` are those met on the way. */
 export async function resolveTree(
-  written: Tree,
-  { registry, defaults = [], origins, problems }: ConfigContext & { origins: Origins; problems: readonly Problem[] },
+  input: Tree,
+  { problems, ...context }: ConfigContext & { origins: Origins; problems: readonly Problem[] },
 ): Promise<ResolvedConfig> {
-  const { extends: _, $schema: __, ...own } = written;
-  const { tree, placeholders, problems: unfilled } = substitute(own);
-  const model = await loadModel((tree as Tree).model, {
-    registry,
-    directory: origins.directory(['model', 'name']),
-    written: own.model,
-  });
-  const options = checkOptions(tree as Tree, own, model);
-  const findings: Finding[] = Array.isArray(options) ? options : [];
-  if (Array.isArray(model)) findings.push(...model);
-  let data: LoadedDataset | null = null;
-  if (!Array.isArray(options)) {
-    if (!Array.isArray(model))
-      findings.push(...(await pinWeights(options, placeholders, origins.directory(['model', 'path']))));
-    const directory = origins.directory(['data', 'name']);
-    const loaded = await loadDataset(options.data, { registry, directory, written: own });
-    if (Array.isArray(loaded)) findings.push(...loaded);
-    else data = loaded;
-  }
-  const merged = Array.isArray(options) ? null : mergePhaseTrain(tree as Tree, own);
-  findings.push(...(merged?.findings ?? []));
-  const load = async (placed: readonly PlacedEntry[], list: Path): Promise<OwnEntry[]> => {
-    const entries: OwnEntry[] = [];
-    for (const { entry, index } of placed) {
-      const filled = substitute(entry);
-      const place = [...list, index];
-      const loaded = await loadEntry(filled.tree, { registry, directory: origins.directory(place), written: entry });
-      if (!Array.isArray(loaded)) entries.push({ ...loaded, placeholders: filled.placeholders });
-      else findings.push(...loaded.map(({ path: at, message }) => ({ path: [...place, ...at], message })));
-    }
-    return entries;
-  };
-  const placed = placeEntries(Array.isArray(own.plugins) ? own.plugins : [], defaults);
-  const entries = await load(placed, ['plugins']);
-  const phaseEntries: (OwnEntry[] | null)[] = [];
-  for (const { phase, path: at } of writtenPhases(own)) {
-    const own = Array.isArray(phase.plugins) ? phase.plugins.map((entry: unknown, index) => ({ entry, index })) : null;
-    phaseEntries.push(own && (await load(own, [...at, 'plugins'])));
-  }
-  const empty = new Set(unfilled.map(({ path: at }) => formatPath(at)));
-  const all = [...unfilled, ...findings.filter(({ path: at }) => !empty.has(formatPath(at)))].map(
-    ({ path: at, message }) => ({
-      where: origins.where(at),
-      path: formatPath(at),
-      message: redact(message, at, placeholders),
-    }),
-  );
-  if (Array.isArray(options) || Array.isArray(model) || data === null || problems.length + all.length > 0)
-    throw configInvalid([...problems, ...all]);
+  const { extends: _, $schema: __, ...written } = input;
+  const { tree, placeholders, problems: unfilled } = substitute(written);
+  const source = { written, tree: tree as Tree, placeholders };
+  const parts = await loadParts(source, context);
+  const all = [...problems, ...problemsOf(unfilled, parts.findings, source, context.origins)];
+  if (parts.value === undefined || all.length > 0) throw configInvalid(all);
+  return resolved(parts.value, pinnedPlaceholders(placeholders), context.defaults ?? []);
+}
 
-  const hasOptions = Object.keys(data.options).length > 0;
-  const named = { ...options.data, ...(hasOptions ? { options: data.options } : {}) };
-  const run = { ...options, model: describeModel(options, model) as ModelSection };
-  const resolved = describeRun({ ...run, data: { ...named, name: data.name } }, placeholders, entries, phaseEntries);
-  const observers = new Set(defaults.map(nameOf));
-  const decisive = entries.filter(({ plugin }) => !observers.has(plugin.definition.name));
-  const phases = phasesOfOptions(run, merged!.train);
+/** Loads and checks each part; one that does not hold does not keep the others from being checked. */
+async function loadParts(
+  { tree, written }: Source,
+  { registry, defaults = [], origins }: ConfigContext & { origins: Origins },
+): Promise<Result<Parts>> {
+  const place = { registry, directory: origins.directory(['model', 'name']), written: written.model };
+  const own = await loadModel(tree.model, place);
+  const options = checkOptions(tree, written, own.value !== null);
+  const model =
+    options.value === undefined || own.value === undefined
+      ? invalid(...own.findings)
+      : await pinWeights(own.value ?? options.value.model, origins.directory(['model', 'path']));
+  const directory = origins.directory(['data', 'name']);
+  const data = options.value ? await loadDataset(options.value.data, { registry, directory, written }) : invalid();
+  const train = options.value ? mergePhaseTrain(tree, written) : invalid();
+  const entries = await loadEntries(written, { registry, defaults, origins });
+  const findings = [options, model, data, train, entries].flatMap((part) => part.findings);
+  if (!options.value || !model.value || !data.value || !train.value || !entries.value) return invalid(...findings);
+  return {
+    value: {
+      options: options.value,
+      model: model.value,
+      data: data.value,
+      train: train.value,
+      entries: entries.value,
+    },
+    findings,
+  };
+}
+
+/** The config without its plugin entries and without a model of the user's own, which have schemas of their own. */
+function checkOptions(tree: Tree, written: Tree, hasOwnModel: boolean): Result<RunOptions> {
+  const value = { ...withoutEntries(tree), ...(hasOwnModel && { model: { name: modelNames[0] } }) };
+  return check({ schema: runOptions, value, written, owner: 'a run' });
+}
+
+/** Findings as they are reported: of a text whose placeholder has no value, only that. */
+function problemsOf(
+  unfilled: readonly Finding[],
+  findings: readonly Finding[],
+  { placeholders }: Source,
+  origins: Origins,
+): Problem[] {
+  const empty = new Set(unfilled.map(({ path }) => formatPath(path)));
+  return [...unfilled, ...findings.filter(({ path }) => !empty.has(formatPath(path)))].map(({ path, message }) => ({
+    where: origins.where(path),
+    path: formatPath(path),
+    message: redact(message, path, placeholders),
+  }));
+}
+
+function resolved(
+  { options, model, data, train, entries }: Parts,
+  placeholders: readonly Placeholder[],
+  defaults: readonly PluginEntry[],
+): ResolvedConfig {
+  const run = { ...options, model: describeModel(model) as ModelSection };
+  const logged = describeRun({ ...run, data: describeData(run.data, data, data.name) }, placeholders, entries);
+  const choice = ownChoice(model);
+  const phases = phasesOfOptions(run, train);
   return {
     options: {
       ...run,
-      data: data.source === null ? named : { ...named, name: data.dataset },
-      plugins: placed.map(({ entry }) => entry as PluginEntry),
+      data: describeData(run.data, data, data.source === null ? run.data.name : data.dataset),
+      plugins: [...entries.written],
     },
-    ...(model && { model: model.choice }),
-    plugins: enabledPlugins(entries),
+    ...(choice && { model: choice }),
+    plugins: enabledPlugins(entries.run),
     phases:
-      phases?.map((phase, i) => ({
-        ...phase,
-        ...(phaseEntries[i] && { plugins: enabledPlugins(phaseEntries[i]) }),
-      })) ?? null,
-    resolved,
-    hash: hashConfig(
-      { ...withSource(resolved, data), model: decisiveModel(resolved.model as Tree, model) },
-      describePlugins(decisive),
-      phases?.map(({ name: _name, ...phase }, i) => ({
-        ...phase,
-        plugins: phaseEntries[i] ? describePlugins(phaseEntries[i]) : null,
-      })) ?? null,
-    ),
+      phases?.map((phase, i) => {
+        const own = entries.phases[i];
+        return { ...phase, ...(own && { plugins: enabledPlugins(own) }) };
+      }) ?? null,
+    resolved: logged,
+    hash: hashRun(logged, { model, data, entries, phases }, defaults),
   };
-}
-
-const enabledPlugins = (entries: readonly OwnEntry[]): Plugin[] =>
-  entries.filter(({ enabled }) => enabled).map(({ plugin }) => plugin);
-
-const describePlugins = (entries: readonly OwnEntry[]): Tree[] =>
-  entries.filter(({ enabled }) => enabled).map(describePlugin);
-
-/** With the name and the hash of a data set's own module in place of its path. */
-const withSource = (resolved: Tree, { dataset, source }: LoadedDataset): Tree =>
-  source === null ? resolved : { ...resolved, data: { ...(resolved.data as Tree), name: dataset.name, source } };
-
-/** Puts checksums of the weights to start from beside their places, so that they decide the hash. */
-async function pinWeights(
-  options: CheckedOptions,
-  placeholders: readonly Placeholder[],
-  directory: string,
-): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  const attempt = async <T>(path: Path, pin: Promise<T>): Promise<T | undefined> => {
-    try {
-      return await pin;
-    } catch (error) {
-      if (!(error instanceof TailmixError)) throw error;
-      findings.push({ path, message: error.message.replace(`${formatPath(path)}: `, '') });
-      return undefined;
-    }
-  };
-  if (!isModelChoice(options.model)) {
-    options.model = (await attempt(['model', 'path'], pinModel(options.model, directory))) ?? options.model;
-  }
-  const own = (isModelChoice(options.model) ? options.model.options : options.model) as Pick<ModelSection, 'init'>;
-  if (own.init === undefined) return findings;
-  const path = ['model', 'init'];
-  own.init = (await attempt(path, pinInit(own.init))) ?? own.init;
-  for (const placeholder of placeholders)
-    if (formatPath(placeholder.path) === 'model.init') placeholder.path = [...path, 'run'];
-  return findings;
-}
-
-type OwnEntry = LoadedEntry & { placeholders: Placeholder[] };
-
-/** An entry as written, and its place in its list (behind the list's end, for a default). */
-interface PlacedEntry {
-  entry: unknown;
-  index: number;
-}
-
-type CheckedOptions = Omit<z.output<typeof runOptions>, 'model'> & { model: ModelSection | ModelChoice };
-
-/** The config without its plugin entries and without a model of the user's own, which have schemas of their own. */
-function checkOptions(tree: Tree, written: Tree, model: LoadedModel | Finding[] | null): CheckedOptions | Finding[] {
-  const value = { ...withoutEntries(tree), ...(model && { model: { name: modelNames[0] } }) };
-  const parsed = runOptions.safeParse(value);
-  if (parsed.success) return { ...parsed.data, ...(model && 'choice' in model && { model: model.choice }) };
-  return describeIssues(parsed.error.issues, { schema: runOptions, value, written, owner: 'a run' });
-}
-
-/** Entries in the order in which they run. */
-function placeEntries(entries: readonly unknown[], defaults: readonly PluginEntry[]): PlacedEntry[] {
-  const placed = entries.map((entry, index) => ({ entry, index }));
-  const names = defaults.map(nameOf);
-  const own = placed.filter(({ entry }) => !names.includes(nameOf(entry)));
-  const last = defaults.flatMap((standard, i) => {
-    const configured = placed.filter(({ entry }) => nameOf(entry) === names[i]);
-    if (configured.length === 0) return [{ entry: standard as unknown, index: entries.length + i }];
-    return configured.map(({ entry, index }) => ({
-      entry: isMap(entry) && isMap(standard) ? { ...standard, ...entry } : entry,
-      index,
-    }));
-  });
-  return [...own, ...last];
 }
 
 /** What is logged: defaults in, placeholders as written; where the run is kept is no part of it. */
 function describeRun(
-  { out: _, ...options }: z.output<typeof runOptions>,
+  { out: _, ...options }: RunOptions,
   placeholders: readonly Placeholder[],
-  entries: readonly OwnEntry[],
-  phaseEntries: readonly (readonly OwnEntry[] | null)[],
+  entries: RunEntries,
 ): Tree {
   const { phases, ...run } = restore(options, placeholders) as Tree & { phases?: Tree[] };
   const described = phases?.map((phase, i) => {
-    const own = phaseEntries[i];
+    const own = entries.phases[i];
     return { ...phase, ...(own && { plugins: own.map(describeEntry) }) };
   });
-  return plain({ ...run, plugins: entries.map(describeEntry), ...(described && { phases: described }) });
+  return plain({ ...run, plugins: entries.run.map(describeEntry), ...(described && { phases: described }) });
 }
 
-function describeEntry(entry: OwnEntry): unknown {
-  const use = entry.use ?? entry.plugin.definition.name;
-  const written = { use, ...(entry.enabled ? {} : { enabled: false }), ...writtenOptions(entry) };
-  return restore(written, entry.placeholders);
-}
-
-/** The `model` section with its defaults in. */
-const describeModel = ({ model }: CheckedOptions, loaded: LoadedModel | null): object =>
-  loaded ? { name: loaded.use ?? loaded.choice.definition.name, ...loaded.choice.options } : model;
-
-const describePlugin = ({ placeholders, ...entry }: OwnEntry): Tree => ({
-  name: entry.plugin.definition.name,
-  options: plain(restore(writtenOptions(entry), placeholders) as Tree),
-  ...sourcesOf(entry),
-});
-
-/** Hashes of the files of a plugin and of those that it holds. */
-function sourcesOf({ source, held }: LoadedEntry): Tree {
-  const inside = held.map(sourcesOf);
-  const any = inside.some((sources) => Object.keys(sources).length > 0);
-  return { ...(source ? { source } : {}), ...(any ? { held: inside } : {}) };
-}
-
-/** Without what was left undefined; a function is only named. */
-const plain = (tree: Tree): Tree =>
-  withoutUndefined(
-    mapLeaves(tree, (leaf) => (typeof leaf === 'function' ? `[function ${leaf.name || 'without a name'}]` : leaf)),
-  ) as Tree;
-
-function withoutUndefined(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutUndefined);
-  if (!isMap(value)) return value;
-  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
-  return Object.fromEntries(entries.map(([key, entry]) => [key, withoutUndefined(entry)]));
+/** The hash of a run: of its logged config, with what is in files in place of their paths. */
+function hashRun(
+  logged: Tree,
+  { model, data, entries, phases }: Pick<Parts, 'model' | 'data' | 'entries'> & { phases: readonly object[] | null },
+  defaults: readonly PluginEntry[],
+): string {
+  const observers = new Set(defaults.map(nameOf));
+  const decisive = entries.run.filter(({ plugin }) => !observers.has(plugin.definition.name));
+  return hashConfig(
+    {
+      ...logged,
+      data: decisiveData(logged.data as Tree, data),
+      model: decisiveModel(logged.model as Tree, model),
+    },
+    decisivePlugins(decisive),
+    phases?.map((phase, i) => {
+      const { name: _, ...own } = phase as PhaseOptions;
+      const plugins = entries.phases[i];
+      return { ...own, plugins: plugins ? decisivePlugins(plugins) : null };
+    }) ?? null,
+  );
 }

@@ -1,7 +1,11 @@
 import { rename } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { z } from 'zod';
 import { loadConfig } from '../../src/config/load.ts';
+import { resolveConfig } from '../../src/config/resolve.ts';
+import { defineModel } from '../../src/models/definition.ts';
+import type { Model } from '../../src/models/types.ts';
 import { checkpointPath, writeCheckpoint } from '../../src/tracking/checkpoint.ts';
 import { readInit } from '../../src/tracking/pinned-init.ts';
 import { messageOfError } from '../support/message.ts';
@@ -47,6 +51,22 @@ describe('model.init', () => {
     expect(await messageOfError(() => readInit({ run: 'moved', sha256: init.sha256 }))).toMatch(
       /^model\.init: moved: expected weights with SHA-256 \w{12}…, got \w{12}…: they were changed\./,
     );
+  });
+
+  it('leaves a config and a model made by a call as they were given', async () => {
+    await givenRun('runs/first-20260101-000000');
+    const tiny = defineModel({
+      name: 'tiny',
+      options: z.strictObject({ depth: z.int().default(1) }),
+      create: () => ({}) as Model,
+    });
+    const model = tiny({ init: 'first' });
+    const input = { data: { name: 'digits' }, model, plugins: [{ use: 'mixup' }] };
+    const resolve = () => resolveConfig(input, { registry, defaults });
+    const { hash, model: pinned } = await resolve();
+    expect(pinned!.options.init).toMatchObject({ sha256: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(input).toEqual({ data: { name: 'digits' }, model: tiny({ init: 'first' }), plugins: [{ use: 'mixup' }] });
+    expect((await resolve()).hash).toBe(hash);
   });
 
   it('may come from the environment, and is logged as written', async () => {

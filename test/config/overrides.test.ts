@@ -82,8 +82,27 @@ export default { data: { name: 'digits' }, model: { name: 'small-cnn' }, plugins
     expect(
       await messageOfError(() => loadConfig('run.ts', { registry, set: ['plugins.remix.tua=0.1'] })),
     ).toMatchInlineSnapshot(`
-      "run.ts  plugins[0].tua
+      "--set plugins.remix.tua=0.1  plugins[0].tua
         remix has no option "tua". Did you mean "tau"? Options: kappa, tau."
+    `);
+  });
+
+  it('reaches options of a model that was made by a call, which are checked again', async () => {
+    await write({
+      'run.ts': `import { defineModel, z } from 'tailmix';
+const model = defineModel({ name: 'tiny', options: z.strictObject({ depth: z.int().default(2) }), create() {} });
+export const made = model({ depth: 3 });
+export default { data: { name: 'digits' }, model: made };
+`,
+    });
+    const { model } = await loadConfig('run.ts', { registry, set: ['model.depth=4', 'model.freeze=[a]'] });
+    expect(model!.options).toEqual({ depth: 4, freeze: ['a'] });
+    expect((await loadConfig('run.ts', { registry })).model!.options).toEqual({ depth: 3 });
+    expect(
+      await messageOfError(() => loadConfig('run.ts', { registry, set: ['model.dept=4'] })),
+    ).toMatchInlineSnapshot(`
+      "--set model.dept=4  model.dept
+        tiny has no option "dept". Did you mean "depth"? Options: depth, init, reset, freeze, frozenNorm."
     `);
   });
 

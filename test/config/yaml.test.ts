@@ -60,12 +60,12 @@ train:
   optimizer: &sgd
     name: sgd
     momentum: 2
-stages:
+phases:
   - train: { optimizer: { <<: *sgd, learningRate: 0.2 } }
 `;
     expect(await failure(text)).toMatch(/^run\.yaml:6 {2}train\.optimizer\.momentum\n/);
     expect(await failure(text.replace('momentum: 2', 'momentum: 0.8').replace('0.2', '-1'))).toMatch(
-      /^run\.yaml:8 {2}stages\[0\]\.train\.optimizer\.learningRate\n/,
+      /^run\.yaml:8 {2}phases\[0\]\.train\.optimizer\.learningRate\n/,
     );
   });
 
