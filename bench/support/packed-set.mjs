@@ -15,7 +15,7 @@ const PICTURES = 64;
  * Writes `manifest.csv`, its pictures and a config into a folder and packs them.
  *
  * @param {string} folder
- * @param {{ train: Int32Array, test: Int32Array, side: number, config: Record<string, any> }} options classes of the rows;
+ * @param {{ train: Int32Array, test: Int32Array, side: number, config: Record<string, any> }} options - classes of the rows;
  *   side of what is packed, in pixels; the config but for where the data are
  * @returns {Promise<{ config: string, env: Record<string, string> }>} what `tailmix train` needs
  */

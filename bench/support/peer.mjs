@@ -6,10 +6,10 @@ import { createInterface } from 'node:readline';
 /**
  * Starts a peer and waits for its first line, what it says of itself.
  *
- * @param {string} name for messages and reports
+ * @param {string} name - for messages and reports
  * @param {string} program
  * @param {string[]} args
- * @param {Record<string, string>} [env] variables beside the process's own
+ * @param {Record<string, string>} [env] - variables beside the process's own
  * @returns {Promise<{ name: string, said: any, ask: (line: string) => Promise<any>, close: () => void }>}
  */
 export async function openPeer(name, program, args, env = {}) {

@@ -16,7 +16,7 @@ export const phasesPlugin = here('phases.mjs');
  * Runs the command line in a process of its own, as a user starts it.
  *
  * @param {string[]} args
- * @param {{ env?: Record<string, string>, until?: string }} options variables beside the process's own; the phase after
+ * @param {{ env?: Record<string, string>, until?: string }} options - variables beside the process's own; the phase after
  *   which the process is killed (its peak is then not known)
  * @returns {Promise<{ seconds: number, peakBytes: number | null, phases: { phase: string, seconds: number, cpuSeconds: number, rssBytes: number }[], output: string }>}
  *   phases from the start of the process; what it printed

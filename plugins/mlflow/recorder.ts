@@ -33,7 +33,7 @@ export interface Recorder {
   steps(step: number, figures: Figures): void;
   epoch(metrics: EpochMetrics): void;
   checkpoint(checkpoint: CheckpointInfo): void;
-  /** @param error what the run failed of; null when it ended in good order. */
+  /** @param error - what the run failed of; null when it ended in good order. */
   end(summary: RunSummary, error: Error | null, withReport: boolean): Promise<void>;
   close(): Promise<void>;
 }

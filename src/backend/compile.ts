@@ -16,7 +16,7 @@ export type Compiler = [path: string, ...args: string[]];
 /**
  * The C++ compiler to use: `CXX` (which may hold arguments) if set, else the first of c++, g++, clang++ on `PATH`.
  *
- * @throws TailmixError `NO_COMPILER`
+ * @throws {TailmixError} NO_COMPILER
  */
 export async function findCompiler(env: NodeJS.ProcessEnv = process.env): Promise<Compiler> {
   const [named, ...args] = (env.CXX ?? '').split(/\s+/).filter(Boolean);
@@ -30,8 +30,8 @@ export async function findCompiler(env: NodeJS.ProcessEnv = process.env): Promis
  * Compiles, against Node-API (one build serves every Node version), tfjs-node's binding and the module that loads
  * TensorFlow quietly. Both find TensorFlow's libraries in their own folder.
  *
- * @param folder holds `lib/`, `include/` and `node_modules/`
- * @throws TailmixError `COMPILE_FAILED`
+ * @param folder - holds `lib/`, `include/` and `node_modules/`
+ * @throws {TailmixError} COMPILE_FAILED
  */
 export async function compileBinding(compiler: Compiler, folder: string, packageName: string): Promise<void> {
   const modules = join(folder, 'node_modules');
@@ -54,8 +54,8 @@ export async function compileBinding(compiler: Compiler, folder: string, package
 /**
  * Compiles a Node-API module.
  *
- * @param what for the message of a failure
- * @throws TailmixError `COMPILE_FAILED`
+ * @param what - for the message of a failure
+ * @throws {TailmixError} COMPILE_FAILED
  */
 export async function compileModule(
   what: string,
@@ -75,12 +75,16 @@ export async function compileModule(
  * Loads the compiled binding in a process of its own, where a library that aborts does no harm.
  *
  * @returns TensorFlow's version
- * @throws TailmixError `LOAD_FAILED`
+ * @throws {TailmixError} LOAD_FAILED
  */
 export const tryBinding = (folder: string): Promise<string> =>
   tryToRun(`process.stdout.write(require(${JSON.stringify(bindingPath(folder))}).TF_Version)`);
 
-/** Runs JavaScript in a process of its own and returns what it writes. @throws TailmixError `LOAD_FAILED` */
+/**
+ * Runs JavaScript in a process of its own and returns what it writes.
+ *
+ * @throws {TailmixError} LOAD_FAILED
+ */
 export async function tryToRun(code: string): Promise<string> {
   const ended = await runCommand([process.execPath, '-e', code], {
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2', NODE_OPTIONS: '' },

@@ -19,7 +19,7 @@ export interface IndexSettings {
  * `no-index`): environment variables `PIP_…` before configuration files, sections `[download]` and `[install]` before
  * `[global]`. Python is not needed.
  *
- * @param files configuration files, those read later win; default: those of pip
+ * @param files - configuration files, those read later win; default: those of pip
  */
 export function readIndexSettings(
   env: NodeJS.ProcessEnv = process.env,

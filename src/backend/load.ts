@@ -37,8 +37,8 @@ const loaded = new Map<BackendName, Promise<Backend>>();
 /**
  * Loads an engine, makes it the backend of tfjs, and supplies the kernels that it lacks. Calls after the first are cheap.
  *
- * @param prefer `auto` takes `TAILMIX_BACKEND` if set, else native-gpu, native, wasm: the first that is set up and loads.
- * @throws TailmixError `BACKEND_UNAVAILABLE` if an engine asked for by name does not load; `BACKEND_UNKNOWN`.
+ * @param prefer - `auto` takes `TAILMIX_BACKEND` if set, else the first of native-gpu, native and wasm that loads.
+ * @throws {TailmixError} BACKEND_UNAVAILABLE if an engine asked for by name does not load; BACKEND_UNKNOWN.
  */
 export async function loadBackend(prefer: BackendChoice = 'auto'): Promise<Backend> {
   const backend = await choose(prefer);

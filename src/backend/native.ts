@@ -79,7 +79,7 @@ function prepareEnvironment(threads: number): void {
  * Threads of one kernel: `TAILMIX_THREADS` or `TF_NUM_INTRAOP_THREADS` if set, else one per core that this process may
  * use.
  *
- * @throws TailmixError `THREADS` if `TAILMIX_THREADS` is not a whole number above 0
+ * @throws {TailmixError} THREADS if TAILMIX_THREADS is not a whole number above 0
  */
 export function wantedThreads(env: NodeJS.ProcessEnv = process.env): number {
   const asked = env.TAILMIX_THREADS || env.TF_NUM_INTRAOP_THREADS;
@@ -93,7 +93,7 @@ let loaded: (NativeBuild & { require: NodeJS.Require }) | null = null;
 /**
  * Requires a file of the installed tfjs-node by its path in the package, for example `dist/proto/api_pb`.
  *
- * @throws TailmixError `INTERNAL` if no native build was loaded
+ * @throws {TailmixError} INTERNAL if no native build was loaded
  */
 export function requireFromTfjsNode<T = unknown>(path: string): T {
   if (loaded === null) throw internal(`requireFromTfjsNode('${path}') before a native backend was loaded`);
@@ -107,7 +107,7 @@ export const hasOwnOps = (): boolean => loaded?.withoutOwnOps === null;
  * Loads the build in `folder` and registers tfjs-node's kernels and its backend `tensorflow`. A process holds one
  * native build: both builds' libraries have the same names.
  *
- * @throws Error of the dynamic linker; TailmixError `INTERNAL` if another build is loaded
+ * @throws {TailmixError} INTERNAL if another build is loaded, and what the dynamic linker throws
  */
 export function loadNative(name: NativeName, folder: string = nativeFolder(name)): NativeBuild {
   if (loaded?.folder === folder) return loaded;

@@ -33,8 +33,8 @@ export const tarballName = ({ name, version }: NpmPackage): string =>
  * Installs packages under `folder/node_modules` without their dependencies and without running their scripts.
  * npm fetches them (the user's registry, proxy and credentials apply) and checks them against the registry's hash.
  *
- * @param offline a folder that may hold the tarballs as `npm pack` names them
- * @throws TailmixError `NPM_FAILED` or `TAR_FAILED`
+ * @param offline - a folder that may hold the tarballs as `npm pack` names them
+ * @throws {TailmixError} NPM_FAILED or TAR_FAILED
  */
 export async function installPackages(
   packages: NpmPackage[],

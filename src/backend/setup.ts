@@ -53,7 +53,7 @@ export interface SetupResult {
  * between them, compiled here. Does nothing if it is there. Built aside and moved in place at the end, so that a set-up
  * that is killed leaves nothing half valid; two at once wait for each other.
  *
- * @throws TailmixError with what is missing and its cure
+ * @throws {TailmixError} with what is missing and its cure
  */
 export async function setUpNative(options: SetupOptions = {}): Promise<SetupResult> {
   const { name = 'native', from, force = false, root = cacheRoot(), onStage = () => {} } = options;

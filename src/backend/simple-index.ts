@@ -13,8 +13,8 @@ const ACCEPT = 'application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple
 /**
  * Files of one project in a simple index, in JSON (PEP 691) or HTML (PEP 503).
  *
- * @param index base URL; may hold `user:password@`
- * @throws TailmixError `INDEX_ANSWERED` if the answer is not 200; the error of the network if there is no answer
+ * @param index - base URL; may hold `user:password@`
+ * @throws {TailmixError} INDEX_ANSWERED if the answer is not 200; the error of the network if there is no answer
  */
 export async function listProject(index: string, project: string): Promise<IndexFile[]> {
   const normalized = project.toLowerCase().replace(/[-_.]+/g, '-');

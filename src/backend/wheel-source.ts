@@ -36,7 +36,7 @@ export interface Wheel {
  * Finds and fetches a wheel: from the `find-links` places, then the indexes, then through `pip download`, which knows
  * settings that are not read here (proxies, client certificates, keyrings).
  *
- * @throws TailmixError `WHEEL_NOT_FOUND`, with the reason of each place
+ * @throws {TailmixError} WHEEL_NOT_FOUND, with the reason of each place
  */
 export async function obtainWheel(request: WheelRequest): Promise<Wheel> {
   const { project, version, settings } = request;

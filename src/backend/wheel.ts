@@ -13,7 +13,7 @@ import { destinationOf, LIBRARIES } from './wheel-layout.ts';
 /**
  * Unpacks TensorFlow's C library and the headers of its C API from a wheel (a zip file) into `folder`.
  *
- * @throws TailmixError `WHEEL_DAMAGED`, or `WHEEL_WITHOUT` if a library is not in it
+ * @throws {TailmixError} WHEEL_DAMAGED, or WHEEL_WITHOUT if a library is not in it
  */
 export async function unpackWheel(wheel: string, folder: string, onBytes: OnBytes = () => {}): Promise<void> {
   try {

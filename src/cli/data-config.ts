@@ -16,7 +16,7 @@ export type DataConfig = Pick<z.output<typeof runOptions>, 'data' | 'evaluate'>;
 /**
  * Data options of a built-in data set, with its defaults, or of config files.
  *
- * @param names one data set, or config files: later ones win.
+ * @param names - one data set, or config files: later ones win.
  * @throws {TailmixError} DATA_UNKNOWN; those of a config
  */
 export async function dataConfigOf(names: readonly string[], { set = [], ...flags }: ConfigFlags): Promise<DataConfig> {

@@ -12,7 +12,7 @@ const withoutDebug = (args: readonly string[]): string[] => args.filter((arg) =>
 /**
  * Runs `tailmix` with the given arguments.
  *
- * @param args without `node` and the script.
+ * @param args - without `node` and the script.
  * @returns exit code: 0, 1 for a run that failed, 2 for a fault in config or arguments, 130 when interrupted.
  */
 export async function main(args: readonly string[]): Promise<number> {

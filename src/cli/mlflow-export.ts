@@ -14,7 +14,7 @@ export interface MlflowExportOptions {
 /**
  * `tailmix mlflow export`: writes runs in the form of MLflow's file store, and prints how MLflow opens it.
  *
- * @param paths run directories, folders of them, or names.
+ * @param paths - run directories, folders of them, or names.
  * @returns exit code 0; everything that can go wrong is thrown
  * @throws {TailmixError} of {@link findSpools} and {@link writeFileStore}.
  */

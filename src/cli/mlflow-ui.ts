@@ -27,7 +27,7 @@ const LOOK_AGAIN_MS = 3000;
 /**
  * `tailmix mlflow ui`: starts MLflow's own server over runs, and goes on to send what they write until it is interrupted.
  *
- * @param paths run directories, folders of them, or names.
+ * @param paths - run directories, folders of them, or names.
  * @returns exit code: 0 when interrupted, 1 when the server ended by itself
  * @throws {TailmixError} of {@link findMlflow}, {@link startLocalServer} and {@link findSpools}.
  */

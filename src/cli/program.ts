@@ -33,7 +33,7 @@ const example = (...lines: string[]): string => `\nExample:\n${lines.map((line) 
 /**
  * The commands of `tailmix`. Each loads its file when it is called, so that help and planning start no TensorFlow.
  *
- * @param finish gets the exit code of the command that ran.
+ * @param finish - gets the exit code of the command that ran.
  */
 export function createProgram(finish: Finish): Command {
   const program = new Command('tailmix')

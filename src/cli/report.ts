@@ -26,7 +26,7 @@ interface ReportCommandDocument extends ResultsDocument {
 /**
  * `tailmix report`: puts runs side by side, writes the report and prints the headline table and the report's path.
  *
- * @param paths Run directories, or folders of them.
+ * @param paths - Run directories, or folders of them.
  * @returns exit code 0; everything that can go wrong is thrown
  * @throws {TailmixError} Of {@link loadRuns}, {@link compareRuns} and {@link writeReport}.
  */

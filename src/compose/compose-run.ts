@@ -30,8 +30,8 @@ export interface ComposedRun<Part> {
  * Applies the plugins of every phase, and those that span all of them, so that whatever is wrong in a later phase is
  * known before the first one is trained.
  *
- * @param parts each phase, described or prepared.
- * @param run asked for when something is observed.
+ * @param parts - each phase, described or prepared.
+ * @param run - asked for when something is observed.
  * @throws {TailmixError} what `compose` throws, SPANS_PHASES, MODEL_WEIGHTS, INIT_MISMATCH.
  */
 export function composeRun<Part extends { info: RunInfo; models: ExtendedModel }>(

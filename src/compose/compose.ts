@@ -45,8 +45,8 @@ export interface Composition {
 /**
  * Applies plugins to a fresh set of hooks. Taps are ordered by rank (`Order`), then by position in `plugins`.
  *
- * @param known definitions to name in messages, for example those that provide what is missing.
- * @param spanning plugins that are there for all phases of a run, in the composition of one phase; they observe it too.
+ * @param known - definitions to name in messages, for example those that provide what is missing.
+ * @param spanning - plugins that span all phases of the run; in the composition of one phase they observe it too.
  * @throws {TailmixError} CAPABILITY_TAKEN, CAPABILITY_MISSING, PLUGIN_TWICE, HEAD_MISMATCH, VARIANT_TWICE,
  *   PLUGIN_NOT_HELD, PLUGIN_FAILED.
  */

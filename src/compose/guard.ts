@@ -24,8 +24,8 @@ const isThenable = (value: unknown): boolean =>
  * Promise or `undefined` where a value is due is refused, the time is counted, a leak is reported, and what a `build…`
  * tap adds is known as the plugin's while it runs.
  *
- * @param owner the plugin being applied; a tap under another name is refused.
- * @param timings where the times are kept.
+ * @param owner - the plugin being applied; a tap under another name is refused.
+ * @param timings - where the times are kept.
  */
 export function guardHooks(hooks: Hooks, owner: () => string, timings: TapTiming[] = []): TapTiming[] {
   for (const hook of Object.keys(hooks) as HookName[]) {

@@ -43,7 +43,7 @@ type Taps = readonly { name: string; stage?: number; type: 'sync' | 'async' | 'p
  * Adds the taps of plugins that span the run to a phase's hooks, so that both kinds run in one order. What they are told
  * is counted over the run.
  *
- * @param adding called before each tap with its plugin's name
+ * @param adding - called before each tap with its plugin's name
  */
 export function adoptTaps(hooks: Hooks, { composition, place, run }: Spanning, adding: (plugin: string) => void): void {
   for (const hook of TOLD) {

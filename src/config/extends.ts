@@ -9,7 +9,7 @@ import type { PluginRegistry } from './types.ts';
 /**
  * A config file and everything that it extends, the file itself last: later layers win.
  *
- * @param file absolute.
+ * @param file - absolute.
  */
 export async function readLayers(
   file: string,

@@ -20,8 +20,8 @@ const NOT_RESULTS: readonly (readonly string[])[] = [
  * SHA-256, hex, of what decides a run's results: the resolved config without names, places, engines and speed, and the
  * plugins that take part (not those that only observe). Two runs with one hash should come to the same figures.
  *
- * @param plugins name, options and, for a plugin of a user's own, hash of its file; in order.
- * @param phases what each phase has of its own, plugins described alike; null for a run that says nothing of phases.
+ * @param plugins - name, options and, for a plugin of a user's own, hash of its file; in order.
+ * @param phases - what each phase has of its own, plugins described alike; null for a run that says nothing of phases.
  */
 export function hashConfig(resolved: Tree, plugins: readonly Tree[], phases: readonly Tree[] | null = null): string {
   const decisive = NOT_RESULTS.reduce((tree, path) => without(tree, path), resolved);

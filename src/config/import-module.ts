@@ -5,7 +5,7 @@ import type { PluginRegistry } from './types.ts';
  * Imports a user's script, TypeScript or JavaScript. In it `tailmix` and `tailmix/plugins/NAME` are the running
  * copies, wherever the script lies and whether or not tailmix is installed there.
  *
- * @param specifier a path or a package, as seen from `parent`.
+ * @param specifier - a path or a package, as seen from `parent`.
  * @returns its default export; without `default` where it has none.
  */
 export async function importModule(

@@ -38,7 +38,7 @@ export const mergeLayers = (layers: readonly Layer[]): Tree =>
  * Where each value comes from. The nearest place counts: the value itself, then what it is in; of layers the last one
  * that has it.
  *
- * @param labels values that the command line set, by path: `--set train.epochs=3`.
+ * @param labels - values that the command line set, by path: `--set train.epochs=3`.
  */
 export function originsOf(layers: readonly Layer[], labels: ReadonlyMap<string, string> = new Map()): Origins {
   const find = (path: Path): { label: string } | { layer: Layer; at: Path } => {

@@ -20,7 +20,7 @@ export interface LoadContext extends ConfigContext {
  * Reads a run's config: its files and what they extend, then `--set`, then defaults. Several files are layers, as in
  * `extends`: later ones win. A run of several files that none of them names has their names, joined by dashes.
  *
- * @param paths a config file, or several; without one it is searched for from the working directory up (cosmiconfig).
+ * @param paths - a config file, or several; without one it is searched for from the working directory up (cosmiconfig).
  * @throws {TailmixError} CONFIG_INVALID with everything that is wrong, CONFIG_NOT_FOUND, CONFIG_SYNTAX and the like.
  * @example
  * const { options, plugins } = await loadConfig(['remix.yaml', 'my-data.yaml'], { registry, defaults });

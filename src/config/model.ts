@@ -75,7 +75,7 @@ export const ownChoice = (model: RunModel): ModelChoice | null => (isOwn(model) 
 /**
  * A model with checksums next to the places of the weights that it starts from, which then decide the hash of the config.
  *
- * @param directory folder of the config that names the files of a backbone.
+ * @param directory - folder of the config that names the files of a backbone.
  */
 export async function pinWeights(model: RunModel, directory: string): Promise<Result<RunModel>> {
   const section = isOwn(model) ? valid(model) : await attempt(['model', 'path'], pinFiles(model, directory));

@@ -25,7 +25,7 @@ type PhaseTrain = NonNullable<PhaseOptions['train']>;
 /**
  * The `train` section of each phase as it will be, what the phase says on top of what the run says.
  *
- * @param tree the run's config with its placeholders filled in; `written` without.
+ * @param tree - the run's config with its placeholders filled in; `written` without.
  */
 export function mergePhaseTrain(tree: Tree, written: Tree): Result<PhaseTrain[]> {
   const sources = writtenPhases(written);

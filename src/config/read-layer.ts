@@ -25,7 +25,7 @@ const SCRIPTS = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'];
 /**
  * Reads one config file, by its ending: YAML, JSON (of `package.json` the key `tailmix`), or a script's default export.
  *
- * @param file absolute.
+ * @param file - absolute.
  */
 export async function readLayer(file: string, registry: PluginRegistry): Promise<Layer> {
   const shown = displayPath(file);

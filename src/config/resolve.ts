@@ -36,8 +36,8 @@ export interface ConfigContext {
 /**
  * Checks a config, puts its defaults in and loads its plugins.
  *
- * @param input a run's options; plugins as entries (`{ use: 'remix' }`) or calls (`remix()`). It stays as it is.
- * @param context.path file that relative paths start from; the working directory otherwise.
+ * @param input - a run's options; plugins as entries (`{ use: 'remix' }`) or calls (`remix()`). It stays as it is.
+ * @param context.path - file that relative paths start from; the working directory otherwise.
  * @throws {TailmixError} CONFIG_INVALID with everything that is wrong.
  */
 export async function resolveConfig(

@@ -24,7 +24,7 @@ export function unwrap(schema: z.ZodType): z.ZodType {
 /**
  * The schema of a place; in a union that of the option which the value's discriminator names. Null where unknown.
  *
- * @param value what was given for `schema` as a whole.
+ * @param value - what was given for `schema` as a whole.
  */
 export function schemaAt(schema: z.ZodType, path: Path, value: unknown): z.ZodType | null {
   const own = unwrap(schema);

@@ -26,7 +26,7 @@ export interface Parsed {
 /**
  * YAML 1.2, of which JSON is a part, with `<<` merges; a repeated key is an error that shows the place.
  *
- * @param shown the file as messages name it.
+ * @param shown - the file as messages name it.
  * @throws {TailmixError} CONFIG_SYNTAX, CONFIG_ANCHOR_CYCLE, CONFIG_MERGE
  */
 export function parseYaml(text: string, shown: string): Parsed {

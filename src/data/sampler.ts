@@ -9,7 +9,7 @@ import type { StepRows, Subset } from './types.ts';
  *   row in proportion to its weight; null: every row once, shuffled
  * @param random - stream of the epoch
  * @returns `[n]`, rows of the split
- * @throws when weights are not n finite numbers ≥ 0 with a positive sum
+ * @throws {TailmixError} SAMPLING_WEIGHTS when weights are not n finite numbers ≥ 0 with a positive sum
  */
 export function epochIndices(subset: Subset, weights: Float64Array | null, random: Random): Int32Array {
   const { indices } = subset;

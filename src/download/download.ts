@@ -41,7 +41,7 @@ export interface Patience {
  *
  * @param onMirror - called before each mirror is asked
  * @returns the address that the file came from
- * @throws TailmixError `DOWNLOAD_FAILED` with the reason of each mirror; with one mirror as {@link download}
+ * @throws {TailmixError} DOWNLOAD_FAILED with the reason of each mirror; with one mirror as {@link download}
  */
 export async function downloadFromMirrors(
   urls: readonly string[],
@@ -74,7 +74,7 @@ export async function downloadFromMirrors(
  * If-Range where the server names a version) by the next attempt or the next call; `target` appears only when size and
  * checksum are right.
  *
- * @throws TailmixError `DOWNLOAD_BROKE`, `DOWNLOAD_REFUSED` (the server says no) or `DOWNLOAD_CHECKSUM` (another file)
+ * @throws {TailmixError} DOWNLOAD_BROKE, DOWNLOAD_REFUSED (the server says no) or DOWNLOAD_CHECKSUM (another file)
  */
 export async function download(
   file: RemoteFile,

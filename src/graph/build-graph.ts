@@ -76,7 +76,7 @@ const DTYPE_FLOAT = { dtype: FLOAT };
 /**
  * Joins recordings into one graph over shared variables, given by name.
  *
- * @param copy op that copies what the host writes.
+ * @param copy - op that copies what the host writes.
  */
 export function buildGraph(
   parts: readonly { signature: Signature; recording: Recording }[],

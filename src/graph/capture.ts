@@ -24,8 +24,8 @@ export interface CapturedFunction extends Omit<CapturedEngine, 'run'> {
  *   { inputs: { x: { shape: [3], dtype: 'float32' } }, state: { w: { shape: [3], values: new Float32Array(3) } } },
  * );
  * descend.run({ x: Float32Array.of(1, 2, 3) }).norm;
- * @param specs shape and dtype of each input; shape and initial values of each state array.
- * @throws CaptureError if the function cannot become a graph.
+ * @param specs - shape and dtype of each input; shape and initial values of each state array.
+ * @throws {CaptureError} if the function cannot become a graph.
  */
 export function capture(
   fn: TensorFunction,

@@ -4,7 +4,7 @@ import { type ConstantNode, DT, type OpNode, opOf, type RecordedNode, type Recor
 /**
  * Two recordings of one function must be the same graph: what differs came from the host and would be frozen.
  *
- * @throws CaptureError naming the first value, attribute or op that differs, what it feeds, and who was building.
+ * @throws {CaptureError} naming the first value, attribute or op that differs, what it feeds, and who was building.
  */
 export function expectSame(call: string, first: Recording, second: Recording): void {
   const length = Math.max(first.nodes.length, second.nodes.length);

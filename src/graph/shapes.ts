@@ -89,7 +89,7 @@ function run(
   }
 }
 
-/** @param value the bytes of a tensor, as the binding takes them (int64 as pairs of int32), or strings. */
+/** @param value - the bytes of a tensor, as the binding takes them (int64 as pairs of int32), or strings. */
 function constantTensor(
   binding: TensorFlowBinding,
   { shape, dtype }: TensorSpec,

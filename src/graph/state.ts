@@ -45,7 +45,7 @@ export function readState(
 /**
  * Replaces state by name; what shares a group with it and is not given is read first.
  *
- * @param valuesOf called for each name, when its turn has come.
+ * @param valuesOf - called for each name, when its turn has come.
  */
 export function writeState(
   access: StateAccess,
@@ -78,7 +78,7 @@ function joined(arrays: readonly Float32Array[]): Float32Array {
   return all;
 }
 
-/** @throws TailmixError `STEP_STATE` for a name that is not declared, or values of another length. */
+/** @throws {TailmixError} STEP_STATE for a name that is not declared, or values of another length. */
 export function checkState(
   state: Readonly<Record<string, { shape: readonly number[] }>>,
   name: string,

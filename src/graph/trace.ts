@@ -25,7 +25,7 @@ export interface TraceOptions {
 /**
  * Calls a function once on tensors without values and writes down the ops it asks for.
  *
- * @throws CaptureError where the call cannot become a graph.
+ * @throws {CaptureError} where the call cannot become a graph.
  */
 export function trace(fn: StepFunction, signature: Signature, { shapes, state, owner }: TraceOptions): Recording {
   if (tf.getBackend() !== 'tensorflow') throw backendNotNative(tf.getBackend());

@@ -21,8 +21,8 @@ export interface Evaluator {
   /**
    * Adds a batch.
    *
-   * @param logits `[n, C]`, row-major: plain outputs of the network, without margins, priors or weights.
-   * @param labels `[n]`, true classes.
+   * @param logits - `[n, C]`, row-major: plain outputs of the network, without margins, priors or weights.
+   * @param labels - `[n]`, true classes.
    */
   add(logits: Float32Array, labels: Int32Array): void;
   /** Figures over everything added so far. */
@@ -36,7 +36,7 @@ export interface Evaluator {
  * classes that occur as label or as prediction, as scikit-learn has it. ECE has 15 bins of equal width, closed above
  * (Guo et al. 2017).
  *
- * @throws {TailmixError} `METRICS_CLASSES`, `METRICS_GROUPS`; `add` throws `METRICS_SHAPE`, `METRICS_LABEL` and
+ * @throws {TailmixError} METRICS_CLASSES, METRICS_GROUPS; `add` throws METRICS_SHAPE, METRICS_LABEL and
  * `METRICS_NOT_FINITE`, `result` throws `METRICS_EMPTY`.
  */
 export function createEvaluator({ classes, classCounts, groups = defaultGroups }: EvaluatorOptions): Evaluator {

@@ -11,7 +11,7 @@ export const defaultGroups: GroupRule = Object.freeze({ manyAbove: 100, fewBelow
 /**
  * Group of a class by its number of training images. Both boundaries (100 and 20 by default) are medium-shot.
  *
- * @throws {TailmixError} `METRICS_GROUPS` when a class could be both many-shot and few-shot.
+ * @throws {TailmixError} METRICS_GROUPS when a class could be both many-shot and few-shot.
  */
 export function groupOf(count: number, rule: GroupRule = defaultGroups): GroupName {
   if (!(rule.fewBelow <= rule.manyAbove + 1)) throw invalidGroupRule(rule);

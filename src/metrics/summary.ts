@@ -8,7 +8,7 @@ export type EpochSummary = Pick<RunSummary, 'phases' | 'last' | 'lastEpoch' | 'b
  * Last, best on test (the first epoch of the highest accuracy) and last-five median of a run; of its last phase, where it
  * has several.
  *
- * @param epochs In order; epochs without a test evaluation count for nothing but `lastEpoch`.
+ * @param epochs - In order; epochs without a test evaluation count for nothing but `lastEpoch`.
  */
 export function summarizeEpochs(epochs: readonly EpochMetrics[]): EpochSummary {
   const phase = epochs.at(-1)?.phase;

@@ -19,7 +19,7 @@ const smallestImage: Readonly<Record<ModelName, number>> = {
 /**
  * Makes a network of tailmix's own.
  *
- * @throws TailmixError `MODEL_IMAGE_SIZE` if the images are too small for it.
+ * @throws {TailmixError} MODEL_IMAGE_SIZE if the images are too small for it.
  */
 export function createModel(options: ModelOptions, task: Task): Model {
   const [height, width] = task.imageShape;

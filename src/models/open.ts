@@ -24,7 +24,7 @@ export type ModelInput =
 /**
  * Makes the model of a run.
  *
- * @param backend that the run will have: a backbone is loaded into it.
+ * @param backend - that the run will have: a backbone is loaded into it.
  * @throws {TailmixError} MODEL_IMAGE_SIZE, MODEL_MODULE, BACKBONE_….
  */
 export async function openModel(input: ModelInput, task: ImageTask, backend?: BackendChoice): Promise<Model> {

@@ -18,7 +18,7 @@ export interface ExtendedModel {
 /**
  * Weights and statistics that an option such as `model.freeze` names.
  *
- * @param wanted `backbone` (of the model before plugins added to it), or how names begin: `classifier`, `stage3/block5`.
+ * @param wanted - `backbone` (of the model before plugins added to it), or prefixes of names: `classifier`, `stage3/block5`.
  * @throws {TailmixError} MODEL_WEIGHTS when an entry names none.
  */
 export function selectWeights({ base, model }: ExtendedModel, wanted: readonly string[], option: string): Set<string> {
@@ -57,7 +57,7 @@ export function frozenWeights(
  * Values to start from: those of a snapshot by name, and anew what is reset, from streams of its own (the backbone was
  * trained with a head that began at the usual draw). What a plugin added and the snapshot lacks is left to be drawn.
  *
- * @param source for messages.
+ * @param source - for messages.
  * @throws {TailmixError} MODEL_WEIGHTS, INIT_MISMATCH.
  */
 export function startValues(
@@ -76,7 +76,7 @@ export function startValues(
 /**
  * Which weights are taken from a source and which are drawn anew, for a model that starts from it.
  *
- * @param shapes of the source's weights and statistics, by name.
+ * @param shapes - of the source's weights and statistics, by name.
  * @throws {TailmixError} MODEL_WEIGHTS, INIT_MISMATCH.
  */
 export function checkStart(

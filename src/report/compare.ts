@@ -71,9 +71,9 @@ const baselineName = /^(erm|baseline|ce|cross[- ]entropy)$/i;
 /**
  * Puts runs side by side.
  *
- * @param options.baseline Label of the method the others are compared with. Default: the one called ERM, baseline or
+ * @param options.baseline - Label of the method the others are compared with. Default: the one called ERM, baseline or
  * cross-entropy, else the first.
- * @throws {TailmixError} `REPORT_NO_RUNS`, `REPORT_MIXED_DATA`, `REPORT_BASELINE`.
+ * @throws {TailmixError} REPORT_NO_RUNS, REPORT_MIXED_DATA, REPORT_BASELINE.
  */
 export function compareRuns(loaded: LoadedRuns, { baseline }: { baseline?: string } = {}): Comparison {
   if (loaded.runs.length === 0) throw noRuns(loaded.leftOut);

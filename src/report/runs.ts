@@ -45,7 +45,7 @@ const foldersDeep = 3;
  * Reads run directories. A folder that is none itself is searched for them, three levels deep, in natural order of
  * their names. A run that is unfinished, failed or damaged is listed with the reason.
  *
- * @throws {TailmixError} `REPORT_NO_PATHS`, `REPORT_PATH`, `REPORT_UNREADABLE`: only for what was asked for by name.
+ * @throws {TailmixError} REPORT_NO_PATHS, REPORT_PATH, REPORT_UNREADABLE: only for what was asked for by name.
  */
 export async function loadRuns(paths: readonly string[]): Promise<LoadedRuns> {
   if (paths.length === 0) throw noPaths();

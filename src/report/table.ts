@@ -29,7 +29,7 @@ const terminalOrder = [
  * The headline table for a terminal: last epoch, in percent, mean ± sd over seeds. Columns that do not fit `width` are
  * left off from the right; long method names are cut in the middle.
  *
- * @param options.width Columns of the terminal. Default 100.
+ * @param options.width - Columns of the terminal. Default 100.
  */
 export function formatResultsTable(comparison: Comparison, { width = 100 }: { width?: number } = {}): string {
   const { methods, testCount, groups } = comparison;

@@ -20,7 +20,7 @@ const [NAME_LIMIT, SHORTEST_BAR, LONGEST_BAR] = [24, 10, 60];
  * The long tail for a terminal: classes from head to tail with their counts and a bar each. Many classes are put
  * together to bins of neighbours, whose bars show the mean.
  *
- * @param options.width Columns of the terminal. Default 80.
+ * @param options.width - Columns of the terminal. Default 80.
  */
 export function formatTail({ classes, train, all, test }: TailCounts, { width = 80 }: { width?: number } = {}): string {
   const bins = classBins(classes, train, { single: 30, bins: 20 });

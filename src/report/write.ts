@@ -11,10 +11,10 @@ import { markdownTables } from './table.ts';
 /**
  * Writes `index.html` (self-contained), `report.json`, `results.csv` and `results.md`.
  *
- * @param directory Made where it is missing.
- * @param options.created Default: now.
+ * @param directory - Made where it is missing.
+ * @param options.created - Default: now.
  * @returns Path of `index.html`.
- * @throws {TailmixError} `REPORT_NOT_WRITTEN`, `WRITE_FAILED`.
+ * @throws {TailmixError} REPORT_NOT_WRITTEN, WRITE_FAILED.
  */
 export async function writeReport(
   comparison: Comparison,

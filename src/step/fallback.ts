@@ -8,7 +8,7 @@ import type { Engine } from './types.ts';
  * graphs only then. The state is that of before the failed run. Before the first run, so does a recording that is out
  * of date; afterwards, steps have been computed from it, and that is an error.
  *
- * @param eager makes the engine to go on with, given the reason
+ * @param eager - makes the engine to go on with, given the reason
  */
 export function withFallback(captured: Engine, eager: (reason: string) => Engine): Engine {
   let engine = captured;

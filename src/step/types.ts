@@ -128,7 +128,7 @@ export interface Engine {
   /**
    * Records every signature once more, and compares it with what is replayed. An eager engine has nothing to compare.
    *
-   * @throws CaptureError CAPTURE_VARIES when a host value that the step uses has changed since it was recorded.
+   * @throws {CaptureError} CAPTURE_VARIES when a host value that the step uses has changed since it was recorded.
    */
   verify(): void;
   dispose(): void;

@@ -6,7 +6,7 @@ import type { RunState } from './state.ts';
 export interface SweepDisplay {
   begin(label: string, state: RunState): void;
   progress(label: string, message: ProgressMessage): void;
-  /** @param outcome `finished`, `failed`, `stopped`, or why it was left out. */
+  /** @param outcome - `finished`, `failed`, `stopped`, or why it was left out. */
   end(label: string, outcome: string): void;
   stop(): void;
 }

@@ -61,8 +61,8 @@ const USUAL_PORT = 5000;
  * Servers that start over one folder take turns: only one makes its tables. A port that another server takes between the
  * look at it and our server's own try is given up for another, unless it `isFixed`.
  *
- * @param folder its database, artifacts and log; made if missing.
- * @param options.signal ends the wait for it: the server may not answer yet.
+ * @param folder - its database, artifacts and log; made if missing.
+ * @param options.signal - ends the wait for it: the server may not answer yet.
  * @throws {TailmixError} MLFLOW_UI_PORT, MLFLOW_UI_START; what the system throws where the folder cannot be written.
  */
 export async function startLocalServer(

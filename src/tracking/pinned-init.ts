@@ -24,7 +24,7 @@ export const runOfInit = (init: Init): { run: string; sha256?: string | undefine
  * Names the checkpoint that `model.init` means now, so that a later run of that name changes nothing. What has its
  * checksum already is not read.
  *
- * @param init a run directory, the name of a run (the newest), or a checkpoint file.
+ * @param init - a run directory, the name of a run (the newest), or a checkpoint file.
  * @throws {TailmixError} INIT_MISSING, CHECKPOINT_DAMAGED, CHECKPOINT_FOREIGN.
  */
 export async function pinInit(init: Init): Promise<PinnedInit> {

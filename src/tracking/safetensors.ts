@@ -21,7 +21,6 @@ const LENGTH_BYTES = 8;
  * The parts of a safetensors file, to be written one after the other: header length (8 bytes, little-endian), header
  * (JSON, padded with spaces to a multiple of 8), data (little-endian, without gaps, in the order given).
  *
- * @throws when a shape and its values disagree, which is a fault of the caller
  * @see https://huggingface.co/docs/safetensors/index#format
  */
 export function encodeSafetensors({ tensors, metadata }: SafeTensors): Uint8Array[] {

@@ -94,7 +94,7 @@ export function createMeter() {
         if (weight !== batch.lambda[i]) relabelled++;
       }
     },
-    /** @param mixes whether anything mixes in this run. */
+    /** @param mixes - whether anything mixes in this run. */
     result(mixes: boolean, seconds: number): Pick<EpochMetrics, 'learningRate' | 'train' | 'imagesPerSecond'> {
       return {
         learningRate,

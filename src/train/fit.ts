@@ -63,7 +63,7 @@ export async function openFit(preparation: Preparation, composition: Composition
 /**
  * One training step: the host decides, the engine computes.
  *
- * @param classWeights `[C]`
+ * @param classWeights - `[C]`
  * @throws {TailmixError} BATCH_INVALID, TARGETS_INVALID, LOSS_NOT_FINITE, or what a plugin threw.
  */
 export function trainStep(

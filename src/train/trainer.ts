@@ -107,7 +107,7 @@ async function trainPhase(
   }
 }
 
-/** @param epoch counts from the phase's beginning; images are drawn and augmented by the run's epoch. */
+/** @param epoch - counts from the phase's beginning; images are drawn and augmented by the run's epoch. */
 async function trainEpoch(
   fit: Fit,
   { run, own, place }: { run: OpenRun; own: Run; place: Place | null },

@@ -28,7 +28,7 @@ export interface TrainedRun extends Preparation {
 /**
  * Opens a run's newest checkpoint.
  *
- * @param wanted as `findRun`.
+ * @param wanted - as `findRun`.
  * @throws {TailmixError} RUN_MISSING, RUN_DAMAGED, CHECKPOINT_MISSING, CHECKPOINT_DAMAGED, and what `loadConfig` throws.
  */
 export async function openTrained(wanted: string, context: LoadContext): Promise<TrainedRun> {

@@ -8,7 +8,7 @@ const BATCH = 64;
 /**
  * Logits of images, computed op by op in float32, the reference that every export is compared with.
  *
- * @param images `[height × width × channels]` uint8 each, as the run's data set gives them.
+ * @param images - `[height × width × channels]` uint8 each, as the run's data set gives them.
  * @returns `[C]` for each image.
  */
 export function predictLogits(run: TrainedRun, images: readonly Uint8Array[]): Float32Array[] {

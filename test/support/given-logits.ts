@@ -59,7 +59,7 @@ const fixedMixer = (pair: readonly number[], labelWeight: readonly number[]): Pl
 /**
  * One training step of the whole program on given logits. The gradient is what plain SGD at rate 1 takes off them.
  *
- * @param captured runs the captured engine on this backend, else the eager one
+ * @param captured - runs the captured engine on this backend, else the eager one
  */
 export function lossOf(
   plugins: readonly Plugin[],

@@ -4,7 +4,7 @@ import { TailmixError } from '../../src/errors.ts';
  * Message of what a call throws, for inline snapshots; `hide` is replaced in it by `…`, so that no path of this machine
  * is in a snapshot.
  *
- * @throws when nothing is thrown, or it is no TailmixError
+ * @throws {Error} when nothing is thrown, or it is no TailmixError
  */
 export async function messageOfError(call: () => unknown, hide?: string): Promise<string> {
   try {

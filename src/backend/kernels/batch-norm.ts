@@ -24,7 +24,7 @@ export interface BatchNormOutputs {
  * normalised by its biased variance, the running variance takes the unbiased one.
  * One op each way on the native backend: tailmix's own in training where it runs, else TensorFlow's.
  *
- * @param x `[batch, height, width, channels]`; all else is `[channels]`.
+ * @param x - `[batch, height, width, channels]`; all else is `[channels]`.
  */
 export function batchNorm(
   x: tf.Tensor4D,

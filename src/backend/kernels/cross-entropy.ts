@@ -5,8 +5,8 @@ import { hasKernel, runKernel } from './registry.ts';
  * Softmax cross-entropy of each row, unreduced.
  * On the native backend one op gives loss and gradient.
  *
- * @param logits `[batch, classes]`.
- * @param labels `[batch]`, int32.
+ * @param logits - `[batch, classes]`.
+ * @param labels - `[batch]`, int32.
  * @returns `[batch]`.
  */
 export function softmaxCrossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {

@@ -17,8 +17,8 @@ interface Convolution {
  * Whether tailmix's own convolution (`native/convolution.h`) takes a call and is faster than TensorFlow's: 3×3, stride 1,
  * zeros around the images, channels in sixteens, and enough tiles of 4×4 results to be worth transforming the filters.
  *
- * @param x `[batch, height, width, in]`
- * @param filter `[3, 3, in, out]`
+ * @param x - `[batch, height, width, in]`
+ * @param filter - `[3, 3, in, out]`
  */
 export function suitsOwnConvolution(
   [batch, height, width]: readonly number[],

@@ -7,7 +7,7 @@ import { hasKernel, runKernel } from './registry.ts';
  * Uniform numbers in [0, 1) that are a function of the seed alone: an op on the native backend, so that the captured step
  * draws anew for each seed it is fed; elsewhere drawn on the host, from other numbers.
  *
- * @param seed `[2]` int32
+ * @param seed - `[2]` int32
  */
 export function statelessUniform(shape: readonly number[], seed: tf.Tensor1D): tf.Tensor {
   if (hasKernel('StatelessRandomUniform')) return runKernel('StatelessRandomUniform', { seed }, { shape })[0]!;

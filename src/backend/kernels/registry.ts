@@ -23,7 +23,7 @@ export function runKernel(name: string, inputs: Inputs, attributes: Record<strin
 /**
  * Registers a kernel, in the place of tfjs's own where there is one.
  *
- * @param replaces tells by attributes and inputs of a call whether to take it or to leave it to the kernel before.
+ * @param replaces - tells by attributes and inputs of a call whether to take it or to leave it to the kernel before.
  */
 export function supplyKernel<Attributes = object, Backend = unknown>(
   backendName: KernelBackendName,

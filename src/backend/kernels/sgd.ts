@@ -15,8 +15,8 @@ export interface SgdOptions {
  * w ← w − rate·v, or with Nesterov w − rate·(g + mu·v).
  * One op on the native backend where tailmix's own run, with the same result to the bit.
  *
- * @param weight of any shape; `velocity` and `gradient` have the same.
- * @param rate scalar
+ * @param weight - of any shape; `velocity` and `gradient` have the same.
+ * @param rate - scalar
  */
 export function sgdStep(
   weight: tf.Tensor,

@@ -69,7 +69,7 @@ export interface InspectOptions extends Partial<ReadContext> {
  * Looks at a data set: what is known of it and, where its images are, at each of them. Unreadable files are listed,
  * whatever `onCorrupt` says.
  *
- * @throws TailmixError of the data set, but for images that are not there
+ * @throws {TailmixError} of the data set, but for images that are not there
  */
 export async function inspectData(options: DataOptions, inspect: InspectOptions = {}): Promise<DataReport> {
   const { images: wanted = true, onScan } = inspect;

@@ -47,7 +47,7 @@ export interface PreparedArchive {
  * again, and moved in place with one rename, so that a preparation that is killed leaves nothing that could be taken for
  * data. What was downloaded until then is continued by the next. Two at once wait for each other.
  *
- * @throws TailmixError with what is wrong and its cure
+ * @throws {TailmixError} with what is wrong and its cure
  */
 export async function prepareSource(source: DataSource, options: PrepareOptions): Promise<PreparedArchive[]> {
   const { root, from, optional = true, force = false, onStage = () => {} } = options;

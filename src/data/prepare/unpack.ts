@@ -21,7 +21,7 @@ const PER_ENTRY = 4096;
  * the caller's to remove.
  *
  * @param onBytes - called with the bytes of the archive that were read
- * @throws TailmixError `ARCHIVE_DAMAGED`, `ARCHIVE_UNSAFE` or `ARCHIVE_TOO_LARGE`; errors of the file system as they are
+ * @throws {TailmixError} ARCHIVE_DAMAGED, ARCHIVE_UNSAFE or ARCHIVE_TOO_LARGE; errors of the file system as they are
  */
 export async function unpackTar(
   archive: string,

@@ -22,7 +22,7 @@ export interface CifarLayout {
 /**
  * Reads CIFAR binary files into one split, rows in record order, planes turned into `[32, 32, 3]`.
  *
- * @throws when a file has another length than the published one, or a label is out of range
+ * @throws {TailmixError} DATA_FILE when a file has another length than the published one, or a label is out of range
  */
 export async function readCifarFiles(
   name: Split['name'],

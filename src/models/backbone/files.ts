@@ -19,7 +19,7 @@ export interface ModelFiles {
 /**
  * Reads a `model.json` and the weight files that it lists, which lie beside it.
  *
- * @param expected checksum that the files must have.
+ * @param expected - checksum that the files must have.
  * @throws {TailmixError} BACKBONE_MISSING, BACKBONE_FORMAT, BACKBONE_WEIGHTS, BACKBONE_CHANGED.
  */
 export async function readModelFiles(path: string, format: ModelFormat, expected?: string): Promise<ModelFiles> {

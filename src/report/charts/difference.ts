@@ -26,7 +26,7 @@ export function binDifferences(
 /**
  * Difference of a method to the baseline per class, in points, classes from head to tail.
  *
- * @param limit Both ends of the axis, in points: one for all methods, so that panels compare.
+ * @param limit - Both ends of the axis, in points: one for all methods, so that panels compare.
  */
 export function differenceSpec(
   differences: readonly (Spread | null)[],

@@ -7,8 +7,8 @@ import { theme } from './theme.ts';
 /**
  * Draws a chart as inline SVG, without a browser. It scales with its column; `--w` is its natural width.
  *
- * @param spec Vega-Lite, with its data inside: nothing is loaded.
- * @param description What the chart shows, for readers who cannot see it.
+ * @param spec - Vega-Lite, with its data inside: nothing is loaded.
+ * @param description - What the chart shows, for readers who cannot see it.
  */
 export async function drawChart(spec: TopLevelSpec, description: string): Promise<Html> {
   const { width, height, content } = await draw(spec, theme);

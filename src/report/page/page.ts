@@ -17,7 +17,7 @@ import { trainingFigures } from './training.ts';
 /**
  * The report as one HTML document: no script, nothing loaded from anywhere, which its content policy also says.
  *
- * @param created When the report was written; shown in its head.
+ * @param created - When the report was written; shown in its head.
  */
 export async function renderPage(comparison: Comparison, created: Date): Promise<string> {
   const { dataset, methods, classes, testCount, warnings, leftOut } = comparison;

@@ -78,7 +78,7 @@ interface Loaded {
  * A signature that was not foreseen is recorded at its first call; the graph is then built again and the state carried
  * over.
  *
- * @throws CaptureError if the program cannot become a graph; nothing is left behind.
+ * @throws {CaptureError} if the program cannot become a graph; nothing is left behind.
  */
 export function createCapturedEngine(
   program: StepProgram,

@@ -42,8 +42,8 @@ const MODEL_READY = 2;
  * runs that are there already stay, but for those that are written again. Runs of which the given ones are parts are
  * written too.
  *
- * @param store folder; made where it is missing.
- * @param directories run directories with a spool.
+ * @param store - folder; made where it is missing.
+ * @param directories - run directories with a spool.
  * @throws {TailmixError} SPOOL_MISSING, SPOOL_DAMAGED
  */
 export async function writeFileStore(

@@ -16,7 +16,7 @@ export interface ArtifactClient {
    * Sends a file to an artifact location (`artifactUri` of a run or model), over one that is there. Where the server
    * keeps artifacts in a folder of this machine, it is written there.
    *
-   * @param path below the location, parts between `/`.
+   * @param path - below the location, parts between `/`.
    */
   uploadArtifact(artifactUri: string, path: string, source: ArtifactSource): Promise<void>;
   /** Bytes of a file, through the server. */

@@ -51,6 +51,10 @@ const TRAINING = 'workflowType=machine_learning';
 export const runPage = (server: string, experimentId: string, runId: string): string =>
   `${server}/#/experiments/${experimentId}/runs/${runId}?${TRAINING}`;
 
-/** Address of the table of an experiment's runs. @param hasView whether it has the tag of {@link viewTag}. */
+/**
+ * Address of the table of an experiment's runs.
+ *
+ * @param hasView - whether it has the tag of {@link viewTag}.
+ */
 export const experimentPage = (server: string, experimentId: string, hasView: boolean): string =>
   `${server}/#/experiments/${experimentId}/runs?${TRAINING}&compareRunsMode=TABLE${hasView ? `&viewStateShareKey=${SHARE_KEY}` : ''}`;

@@ -46,8 +46,8 @@ export const isServer = (uri: string): boolean => /^https?:\/\//i.test(uri);
  * `~/.mlflow/credentials`. User and password in the environment go before those in the address, those before the file,
  * and all of them before a token.
  *
- * @param uri address of the server.
- * @throws {MlflowError} `MLFLOW_URI`, `MLFLOW_SETTINGS`.
+ * @param uri - address of the server.
+ * @throws {MlflowError} MLFLOW_URI, MLFLOW_SETTINGS.
  */
 export function resolveSettings(uri: string, env: Environment = process.env, home: string = homedir()): MlflowSettings {
   if (!isServer(uri) || !URL.canParse(uri)) throw notAServer(withoutUserInfo(uri));

@@ -39,7 +39,7 @@ const ABORT_MS = 1000;
  * Starts to send. It has a thread of its own, so that it waits for no training step, and none for it; it does not keep
  * the process alive.
  *
- * @param onNews told, in words, when the server is lost, when it is back, and what it does not take.
+ * @param onNews - told, in words, when the server is lost, when it is back, and what it does not take.
  */
 export function startFlusher(
   runDirectory: string,

@@ -11,7 +11,7 @@ const MODEL_TAG = 'tailmix.model';
 /**
  * Sends a logged model with its files, as one of the run's outputs, and links it to points of the run.
  *
- * @param key tells the models of a run apart.
+ * @param key - tells the models of a run apart.
  * @returns its id.
  */
 export async function sendModel(

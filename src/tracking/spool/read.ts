@@ -26,7 +26,7 @@ export const hasSpool = (runDirectory: string): boolean => existsSync(join(runDi
  * Lines of a run's spool as they stand now; a last line without its newline is being written, and left out. A line that
  * cannot be read is handed on with its problem: what follows it is not lost.
  *
- * @param from offset of the first line to read, in bytes.
+ * @param from - offset of the first line to read, in bytes.
  * @throws {TailmixError} SPOOL_MISSING
  */
 export async function* readSpool(runDirectory: string, from = 0): AsyncGenerator<SpoolLine> {

@@ -9,7 +9,7 @@ import { openSpool, type Texts } from './write.ts';
  * Makes the run that stands for a sweep, if none of its runs did before: a spool in the sweep's directory, in the
  * experiment of its runs.
  *
- * @throws what the file system throws.
+ * @throws {Error} what the file system throws.
  */
 export const ensureSweepRun = (
   { directory, uid, name }: SweepMembership,

@@ -46,8 +46,8 @@ type Other = Untimed<RecordOf<'inputs' | 'artifact' | 'model' | 'status'>>;
  * Opens the spool of a run directory, or goes on with the one that is there: a last line that a crash cut short is
  * taken away.
  *
- * @param first what the run is, asked for where there is no spool yet.
- * @param onProblem told each problem once.
+ * @param first - what the run is, asked for where there is no spool yet.
+ * @param onProblem - told each problem once.
  * @throws {TailmixError} SPOOL_DAMAGED, and what the file system throws when it cannot be opened.
  */
 export function openSpool(

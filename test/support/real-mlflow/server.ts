@@ -33,9 +33,9 @@ export function hasMlflow(what: string): boolean {
 /**
  * Starts a server with the light settings of one user: a worker, no job runners.
  *
- * @param auth asks for user and password.
- * @param store database to copy; default: an empty one.
- * @param artifacts folder of artifacts; default: an empty one.
+ * @param auth - asks for user and password.
+ * @param store - database to copy; default: an empty one.
+ * @param artifacts - folder of artifacts; default: an empty one.
  */
 export async function startMlflow({
   auth = false,
