@@ -93,10 +93,19 @@ export interface Targets {
   labelWeight: Float32Array;
 }
 
-/** Where in the run a step stands. */
-export interface StepContext {
+/** Which epoch it is. */
+export interface EpochContext {
   /** Counts from 1. */
   readonly epoch: number;
+  /**
+   * True in a rehearsal: the hook is called with a made-up batch, epoch and step, so that values which a `build…`
+   * function must not depend on are found. It may guard side effects (a counter, a queue, a log) and never values.
+   */
+  readonly rehearsal: boolean;
+}
+
+/** Where in the run a step stands. */
+export interface StepContext extends EpochContext {
   /** Counts from 1 over the whole run. */
   readonly step: number;
   /** Counts from 1 in the epoch. */
@@ -104,7 +113,7 @@ export interface StepContext {
 }
 
 /** What a training step came to. */
-export interface BatchResult extends StepContext {
+export interface BatchResult extends Omit<StepContext, 'rehearsal'> {
   readonly batch: Readonly<Batch>;
   readonly targets: Readonly<Targets>;
   readonly learningRate: number;
@@ -134,9 +143,12 @@ export function createHooks() {
     onError: new AsyncSeriesHook<[error: Error, run: Run]>(['error', 'run']),
 
     /** Per epoch. Weight of one image of each class, `[C]` (drawn with replacement), or null: a shuffled permutation. */
-    computeSamplingWeights: new SyncWaterfallHook<[weights: Float64Array | null, epoch: number]>(['weights', 'epoch']),
+    computeSamplingWeights: new SyncWaterfallHook<[weights: Float64Array | null, ctx: EpochContext]>([
+      'weights',
+      'ctx',
+    ]),
     /** Per epoch. `[C]`, all 1 at first. */
-    computeClassWeights: new SyncWaterfallHook<[weights: Float64Array, epoch: number]>(['weights', 'epoch']),
+    computeClassWeights: new SyncWaterfallHook<[weights: Float64Array, ctx: EpochContext]>(['weights', 'ctx']),
     /** Per step. Starts as the optimizer's learning rate. */
     computeLearningRate: new SyncWaterfallHook<[learningRate: number, ctx: StepContext]>(['learningRate', 'ctx']),
     onBatch: new SyncWaterfallHook<[batch: Batch, ctx: StepContext]>(['batch', 'ctx']),

@@ -19,6 +19,7 @@ export {
   type Box,
   type CheckpointInfo,
   createHooks,
+  type EpochContext,
   type HookName,
   type Hooks,
   Order,

@@ -32,7 +32,7 @@ export default definePlugin({
       warn('NO_EFFECT', `deferUntil ${deferUntil} is not before the last epoch, ${epochs}: nothing is re-sampled.`);
     }
     const resampled = imageWeights(classCounts, rule);
-    hooks.computeSamplingWeights.tap({ name, stage: Order.Sample }, (plain, epoch) =>
+    hooks.computeSamplingWeights.tap({ name, stage: Order.Sample }, (plain, { epoch }) =>
       epoch > deferred ? resampled : plain,
     );
   },

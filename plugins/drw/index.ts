@@ -41,7 +41,7 @@ export default definePlugin({
     if (deferred >= epochs) {
       warn('NO_EFFECT', `deferUntil ${deferUntil} is not before the last epoch, ${epochs}: the weights never change.`);
     }
-    hooks.computeClassWeights.tap(name, (weights, epoch) => {
+    hooks.computeClassWeights.tap(name, (weights, { epoch }) => {
       const own = deferredClassWeights(classCounts, epoch, deferred, beta);
       return weights.map((weight, c) => weight * own[c]!);
     });

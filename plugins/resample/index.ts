@@ -28,7 +28,7 @@ export default definePlugin({
   provides: ['sampler'],
   corrects: () => 'class prior',
   apply({ hooks, info: { classCounts, epochs } }, options) {
-    hooks.computeSamplingWeights.tap({ name, stage: Order.Sample }, (_, epoch) =>
+    hooks.computeSamplingWeights.tap({ name, stage: Order.Sample }, (_, { epoch }) =>
       imageWeights(classCounts, options, Math.min(epoch / epochs, 1)),
     );
   },

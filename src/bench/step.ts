@@ -123,7 +123,7 @@ export async function openStepBench(options: Omit<StepBenchOptions, 'rounds' | '
   const work = {
     train(): void {
       const at = step++ % batches.length;
-      trainStep(fit, planned[at]!, batches[at]!, weights, { epoch: 1, step, stepInEpoch: step });
+      trainStep(fit, planned[at]!, batches[at]!, weights, { epoch: 1, step, stepInEpoch: step, rehearsal: false });
     },
     predict: (): void => void fit.engine.run(signature, { images: pixels[step++ % pixels.length]! }),
   };

@@ -11,7 +11,7 @@ export function expectSame(call: string, first: Recording, second: Recording): v
   for (let index = 0; index < length; index++) {
     const a = first.nodes[index];
     const b = second.nodes[index];
-    const place: Place = { call, owner: (a ?? b)!.owner };
+    const place: Place = { call, owner: a?.owner ?? b?.owner };
     if (a === undefined || b === undefined || !sameOp(a, b)) throw opsVary(place, index, describe(a), describe(b));
     if (a.kind === 'op') compareAttributes(place, a, b as OpNode);
     if (a.kind === 'constant') compareConstants(place, first, index, a, b as ConstantNode);

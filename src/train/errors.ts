@@ -4,7 +4,7 @@ import type { StepContext } from '../hooks.ts';
 /** The loss became NaN or infinite: when, at which rate, and which weight is the largest by then. */
 export function lossNotFinite(
   loss: number,
-  { epoch, step }: StepContext,
+  { epoch, step }: Pick<StepContext, 'epoch' | 'step'>,
   learningRate: number,
   state: Readonly<Record<string, Float32Array>>,
 ): TailmixError {

@@ -14,7 +14,7 @@ import type { PlannedStep } from './epoch.ts';
 import { lossNotFinite } from './errors.ts';
 import { restore } from './open-run.ts';
 import type { Preparation } from './prepare.ts';
-import { rehearse } from './rehearse.ts';
+import { buildersTap, createRehearsal, isBuild, keepStates } from './rehearse.ts';
 
 /** A phase of a run in progress: what a step works with. */
 export interface Fit extends Preparation {
@@ -22,6 +22,8 @@ export interface Fit extends Preparation {
   program: StepProgram;
   engine: Engine;
   loader: Loader;
+  /** Throws CAPTURE_VARIES if a plugin has changed, since the step was recorded, what its functions close over. */
+  verify: Record<'beforeFirstStep' | 'afterSteps', () => void>;
 }
 
 /**
@@ -33,22 +35,22 @@ export async function openFit(preparation: Preparation, composition: Composition
   const { train: trainSettings, evaluate: evaluateSettings } = settings;
   const { batchSize, dropLast } = trainSettings;
   const rest = info.trainCount % batchSize;
+  const batchSizes = [...(info.trainCount >= batchSize ? [batchSize] : []), ...(rest > 0 && !dropLast ? [rest] : [])];
   const program = createStepProgram(model, composition, {
     seed: info.seed,
     imageShape: info.imageShape,
     mean: data.info.mean,
     std: data.info.std,
-    batchSizes: [...(info.trainCount >= batchSize ? [batchSize] : []), ...(rest > 0 && !dropLast ? [rest] : [])],
+    batchSizes,
     evaluateBatchSize: Math.min(evaluateSettings.batchSize, data.test.indices.length),
     optimizer: createOptimizer(trainSettings.optimizer),
     ...start,
   });
+  const putBack = keepStates(composition);
   const engine = await createEngine(program, backend, {
     ...trainSettings,
-    rehearse: (recording) => {
-      if (recording === 2) rehearse(composition, info);
-    },
-  });
+    rehearse: createRehearsal(composition, info, batchSizes),
+  }).finally(putBack);
   if (preparation.options.resume) restore(preparation.options.resume, composition, program, engine);
   const loader = createLoader({
     shape: info.imageShape,
@@ -57,7 +59,18 @@ export async function openFit(preparation: Preparation, composition: Composition
     seed: info.seed,
     workers: settings.workers,
   });
-  return { ...preparation, composition, program, engine, loader };
+  return { ...preparation, composition, program, engine, loader, verify: verifyAt(composition, engine) };
+}
+
+/** Nothing is recorded again where no plugin could change what it closes over. */
+function verifyAt(composition: Composition, engine: Engine): Fit['verify'] {
+  const verifyIf = (needed: boolean) => (): void => {
+    if (needed) engine.verify();
+  };
+  return {
+    beforeFirstStep: verifyIf(buildersTap(composition, (hook) => hook === 'onTrainBegin' || hook === 'onEpochBegin')),
+    afterSteps: verifyIf(buildersTap(composition, (hook) => !isBuild(hook))),
+  };
 }
 
 /**
@@ -96,8 +109,11 @@ export function trainStep(
   const outputs = engine.run(signatureFor(program, 'train', batch.variants, size), feeds);
   const loss = outputs.loss![0]!;
   if (!Number.isFinite(loss)) throw lossNotFinite(loss, ctx, learningRate, engine.read());
+  const { epoch, step, stepInEpoch } = ctx;
   return {
-    ...ctx,
+    epoch,
+    step,
+    stepInEpoch,
     batch,
     targets,
     learningRate,

@@ -3,7 +3,7 @@ import type { Composition } from '../compose/compose.ts';
 import { type ComposedPhase, composeRun } from '../compose/compose-run.ts';
 import { metricsAt, type Place } from '../compose/span.ts';
 import { internal } from '../errors.ts';
-import type { StepContext } from '../hooks.ts';
+import type { EpochContext } from '../hooks.ts';
 import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
 import type { Run, Snapshot } from '../run.ts';
 import { signatureFor } from '../step/signature.ts';
@@ -117,16 +117,18 @@ async function trainEpoch(
   const { hooks, draws } = composition;
   const epochOfRun = epoch + (place?.epochs ?? 0);
   await hooks.onEpochBegin.promise(epoch, own);
+  if (epoch === own.resumedFrom + 1) fit.verify.beforeFirstStep();
+  const ctx: EpochContext = { epoch, rehearsal: false };
   const steps = planEpoch({
     subset: data.train,
     seed: info.seed,
     epoch: epochOfRun,
     batchSize: info.batchSize,
     dropLast: settings.train.dropLast,
-    samplingWeights: hooks.computeSamplingWeights.call(null, epoch),
+    samplingWeights: hooks.computeSamplingWeights.call(null, ctx),
     draws: mapValues(draws, (weights) => () => weights(epoch)),
   });
-  const classWeights = hooks.computeClassWeights.call(new Float64Array(info.classes.length).fill(1), epoch);
+  const classWeights = hooks.computeClassWeights.call(new Float64Array(info.classes.length).fill(1), ctx);
   if (
     !classWeights.every((weight) => weight >= 0 && weight < Infinity) ||
     classWeights.length !== info.classes.length
@@ -139,18 +141,16 @@ async function trainEpoch(
   let stepInEpoch = 0;
   run.midEpoch = true;
   for await (const rows of loader.load(data.train.split, steps, epochOfRun, true)) {
-    const ctx: StepContext = {
-      epoch,
-      step: (epoch - 1) * info.stepsPerEpoch + stepInEpoch + 1,
-      stepInEpoch: stepInEpoch + 1,
-    };
-    const result = trainStep(fit, steps[stepInEpoch++]!, rows, classWeights, ctx);
+    const planned = steps[stepInEpoch++]!;
+    const step = (epoch - 1) * info.stepsPerEpoch + stepInEpoch;
+    const result = trainStep(fit, planned, rows, classWeights, { ...ctx, step, stepInEpoch });
     rows.release();
     meter.add(result);
     hooks.onBatchEnd.call(result);
     await yieldToEventLoop();
     if (fit.options.signal?.aborted) return run.stop(String(fit.options.signal.reason ?? 'aborted'));
   }
+  fit.verify.afterSteps();
   run.midEpoch = false;
   const seconds = (performance.now() - start) / 1000;
   const waitSeconds = (loader.waitMs - waited) / 1000;

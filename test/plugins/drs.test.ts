@@ -4,7 +4,7 @@ import drs from '../../plugins/drs/index.ts';
 import resample from '../../plugins/resample/index.ts';
 import { compose } from '../../src/compose/compose.ts';
 import { imageWeights } from '../../src/long-tail/sampling-weights.ts';
-import { infoWithCounts, warningsOf } from '../support/plugins.ts';
+import { at, infoWithCounts, warningsOf } from '../support/plugins.ts';
 import { type Recorded, recordRun } from '../support/recorded-run.ts';
 
 const counts = [300, 100, 20];
@@ -22,7 +22,7 @@ describe('the switch', () => {
       const { hooks } = compose([drs({ deferUntil })], infoWithCounts(counts, { epochs }));
       const weights = imageWeights(counts, { weights: 'effective-number', beta: 0.9999 });
       for (let epoch = 1; epoch <= epochs; epoch++) {
-        expect(hooks.computeSamplingWeights.call(null, epoch)).toEqual(epoch < firstOn ? null : weights);
+        expect(hooks.computeSamplingWeights.call(null, at(epoch))).toEqual(epoch < firstOn ? null : weights);
       }
     },
   );

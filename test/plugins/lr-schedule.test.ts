@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import lrSchedule, { learningRateAt } from '../../plugins/lr-schedule/index.ts';
 import { compose } from '../../src/compose/compose.ts';
-import { infoWithCounts, warningsOf } from '../support/plugins.ts';
+import { at, infoWithCounts, warningsOf } from '../support/plugins.ts';
 
 type Options = NonNullable<Parameters<typeof lrSchedule>[0]>;
 
@@ -13,7 +13,7 @@ const info = (epochs: number) => infoWithCounts([300, 100, 20], { epochs, stepsP
 function rateAt(base: number, epochs: number, options: Options, epoch: number, stepInEpoch = 1): number {
   const { hooks } = compose([lrSchedule(options)], info(epochs));
   const step = (epoch - 1) * STEPS + stepInEpoch;
-  return hooks.computeLearningRate.call(base, { epoch, step, stepInEpoch });
+  return hooks.computeLearningRate.call(base, at(epoch, step, stepInEpoch));
 }
 
 const warmUpOfFive = [

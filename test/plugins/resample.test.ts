@@ -5,7 +5,7 @@ import { compose } from '../../src/compose/compose.ts';
 import { subsetOf } from '../../src/data/subset.ts';
 import type { Split } from '../../src/data/types.ts';
 import { planEpoch } from '../../src/train/epoch.ts';
-import { CIFAR10_LT_100, infoWithCounts } from '../support/plugins.ts';
+import { at, CIFAR10_LT_100, infoWithCounts } from '../support/plugins.ts';
 
 const beta = 0.9999;
 const rules = ['effective-number', 'class-uniform', 'square-root', 'reverse'] as const;
@@ -85,7 +85,7 @@ function drawnClasses(epoch: number, rule?: (typeof rules)[number]): number[] {
     epoch,
     batchSize: 128,
     dropLast: false,
-    samplingWeights: hooks.computeSamplingWeights.call(null, epoch),
+    samplingWeights: hooks.computeSamplingWeights.call(null, at(epoch)),
     draws: {},
   });
   const drawn = new Array<number>(10).fill(0);
@@ -115,7 +115,7 @@ describe('progressive', () => {
   const counts = [60, 30, 10];
   const sharesAt = (epoch: number): number[] => {
     const { hooks } = compose([resample({ weights: 'progressive' })], infoWithCounts(counts, { epochs: 4 }));
-    return Array.from(classShares(counts, hooks.computeSamplingWeights.call(null, epoch)!), (share) =>
+    return Array.from(classShares(counts, hooks.computeSamplingWeights.call(null, at(epoch))!), (share) =>
       Number(share.toFixed(10)),
     );
   };
@@ -138,6 +138,6 @@ describe('progressive', () => {
 
 test('weights are one image’s of each class', () => {
   const { hooks } = compose([resample({ weights: 'class-uniform' })], infoWithCounts([30, 10]));
-  const weights = hooks.computeSamplingWeights.call(null, 1)!;
+  const weights = hooks.computeSamplingWeights.call(null, at(1))!;
   expect(weights[1]! / weights[0]!).toBeCloseTo(3, 12);
 });

@@ -9,23 +9,12 @@ import { byPlugin, call, giving, inputs, state, values } from './captured-vector
 
 /** Wrong results without an error come first: they are the ones that cost days. */
 describeNative('silent: what a graph would freeze', (use) => {
-  const capture = (y: Parameters<typeof giving>[0], change?: () => void) => () => {
+  const capture = (y: Parameters<typeof giving>[0]) => () => {
     const { program, owner } = byPlugin(y);
-    const rehearse = (recording: 1 | 2): void => {
-      if (recording === 2) change?.();
-    };
-    return createCapturedEngine(program, use(), { owner, rehearse });
+    return createCapturedEngine(program, use(), { owner });
   };
 
-  test('a host value that changes between steps is found when the caller changes it between recordings', async () => {
-    let epoch = 1;
-    const y = (x: tf.Tensor) => x.mul(epoch / 10);
-    expect(await messageOfError(capture(y, () => epoch++))).toMatchInlineSnapshot(
-      `"[my-plugin] captured "step": expected host values that never change; a float32 [] that feeds Mul was 0.1 in one recording and 0.2 in the next. A graph would keep the first for ever: declare it as an input."`,
-    );
-  });
-
-  test('… and is frozen when nobody does, until the engine is verified', async () => {
+  test('a host value that changes later is frozen until the engine is verified', async () => {
     let epoch = 1;
     const engines = bothEngines(
       giving((x) => x.mul(epoch)),
@@ -35,49 +24,11 @@ describeNative('silent: what a graph would freeze', (use) => {
     epoch = 2;
     const { eager, captured } = engines.run(call, values);
     expect(await messageOfError(() => engines.captured.verify())).toMatch(
-      'feeds Mul was 1 in one recording and 2 in the',
+      'feeds Mul was 1 in one recording and 2 in the next',
     );
     engines.dispose();
     expect([...eager.y!]).toEqual([2, 4, 6, 8]);
     expect([...captured.y!]).toEqual([1, 2, 3, 4]); // wanted: as above
-  });
-
-  test('one element of an array', async () => {
-    const weights = [0.25, 0.5, 0.75, 1];
-    const y = (x: tf.Tensor) => x.mul(tf.tensor1d(weights));
-    expect(await messageOfError(capture(y, () => weights.splice(2, 1, 0.125)))).toMatchInlineSnapshot(
-      `"[my-plugin] captured "step": expected host values that never change; a float32 [4] that feeds Mul was, at element 2, 0.75 in one recording and 0.125 in the next. A graph would keep the first for ever: declare it as an input."`,
-    );
-  });
-
-  test('a number that becomes an attribute', async () => {
-    let alpha = 0.1;
-    expect(
-      await messageOfError(
-        capture(
-          (x) => tf.leakyRelu(x, alpha),
-          () => (alpha = 0.2),
-        ),
-      ),
-    ).toMatchInlineSnapshot(
-      `"[my-plugin] captured "step": expected attributes that never change; alpha of LeakyRelu was 0.1 in one recording and 0.2 in the next. Compute with an input tensor instead, or declare a variant."`,
-    );
-  });
-
-  test('a branch on the host', async () => {
-    let deferred = true;
-    const y = (x: tf.Tensor) => (deferred ? x.relu() : x.square());
-    expect(await messageOfError(capture(y, () => (deferred = false)))).toMatchInlineSnapshot(
-      `"[my-plugin] captured "step": expected the same ops in every recording; op 2 was Relu [4] in one and Square [4] in the next. Declare what decides between them as a variant."`,
-    );
-  });
-
-  test('a result that comes from elsewhere', async () => {
-    let first = true;
-    const y = (x: tf.Tensor) => [x.mul(2), x.mul(3)][first ? 0 : 1]!;
-    expect(await messageOfError(capture(y, () => (first = false)))).toMatchInlineSnapshot(
-      `"[my-plugin] captured "step": expected host values that never change; a float32 [] that feeds Mul was 2 in one recording and 3 in the next. A graph would keep the first for ever: declare it as an input."`,
-    );
   });
 
   test('random numbers of the host', async () => {
@@ -98,7 +49,7 @@ describeNative('silent: what a graph would freeze', (use) => {
     expect(second.captured).toEqual(first.captured); // wanted: another mask, in both modes; draw it on the host
   });
 
-  test('a tensor from outside is a constant', async () => {
+  test('a tensor from outside is a constant', () => {
     let outside = tf.tensor1d([1, 2, 3, 4]);
     const engines = bothEngines(
       giving((x) => x.add(outside)),
@@ -110,12 +61,6 @@ describeNative('silent: what a graph would freeze', (use) => {
     engines.dispose();
     expect([...eager.y!]).toEqual([6, 7, 8, 9]);
     expect([...captured.y!]).toEqual([2, 4, 6, 8]); // wanted: as above
-    const replace = () => {
-      outside = tf.tensor1d([0, 0, 0, 1]);
-    };
-    expect(await messageOfError(capture((x) => x.add(outside), replace))).toMatchInlineSnapshot(
-      `"[my-plugin] captured "step": expected host values that never change; a float32 [4] that feeds Add was, at element 0, 5 in one recording and 0 in the next. A graph would keep the first for ever: declare it as an input."`,
-    );
   });
 
   test('a tensor from outside lives on, before and after its first use', () => {

@@ -14,6 +14,7 @@ import { signatureFor } from '../../src/step/signature.ts';
 import { openFit, trainStep } from '../../src/train/fit.ts';
 import { prepare } from '../../src/train/prepare.ts';
 import { type Description, distanceTo, noise, readReference, referenceWeight } from '../models/reference.ts';
+import { at } from '../support/plugins.ts';
 import { describeNative } from './captured-support.ts';
 
 type Changes = Record<string, Description>;
@@ -164,13 +165,16 @@ async function train(example: Case, backend: Backend, step: 'eager' | 'captured'
       const epoch = 1 + Math.floor(s / info.stepsPerEpoch);
       const rows = Int32Array.from({ length: batch }, (_, i) => (s * batch + i) % labels.length);
       const images = bytes.slice(rows[0]! * bytesPerImage, (rows[0]! + batch) * bytesPerImage);
-      const classWeights = composition.hooks.computeClassWeights.call(new Float64Array(classes.length).fill(1), epoch);
+      const classWeights = composition.hooks.computeClassWeights.call(
+        new Float64Array(classes.length).fill(1),
+        at(epoch),
+      );
       const { loss } = trainStep(
         fit,
         { size: batch, indices: rows, positions: rows, draws: {} },
         { images, labels: rows.map((row) => labels[row]!), release() {} },
         classWeights,
-        { epoch, step: s + 1, stepInEpoch: 1 + (s % info.stepsPerEpoch) },
+        at(epoch, s + 1, 1 + (s % info.stepsPerEpoch)),
       );
       losses.push(loss);
       states[s + 1] = s === 0 || s === count - 1 ? engine.read(names) : {};

@@ -18,7 +18,12 @@ export const infoWithCounts = (classCounts: readonly number[], changes: Partial<
   });
 
 /** Step `step` of a run, in epoch `epoch`. */
-export const at = (epoch: number, step = 1, stepInEpoch = 1): StepContext => ({ epoch, step, stepInEpoch });
+export const at = (epoch: number, step = 1, stepInEpoch = 1): StepContext => ({
+  epoch,
+  step,
+  stepInEpoch,
+  rehearsal: false,
+});
 
 /**
  * A batch as the plugins leave it, with its targets. `labels` are those of the pool: the trained rows, then as many for
@@ -39,7 +44,7 @@ export function mixBatch(
 
 /** Class weights of a run in an epoch. */
 export const classWeightsIn = ({ hooks }: Composition, classes: number, epoch: number): number[] =>
-  Array.from(hooks.computeClassWeights.call(new Float64Array(classes).fill(1), epoch));
+  Array.from(hooks.computeClassWeights.call(new Float64Array(classes).fill(1), at(epoch)));
 
 /** Codes and messages of what plugins warn of. */
 export const warningsOf = (plugins: readonly Plugin[], info: RunInfo): string[] =>
