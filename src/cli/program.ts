@@ -72,8 +72,11 @@ export function createProgram(finish: Finish): Command {
   program
     .command('sweep')
     .description('train a grid of configs, settings and seeds; goes on where it was left')
-    .argument('<sweep>', 'sweep file')
+    .argument('<sweeps...>', 'sweep file; of several, later ones win')
     .addOption(setOption())
+    .addOption(
+      new Option('--only <pattern>', 'run a part: runs whose name fits, * for any text; repeatable').argParser(collect),
+    )
     .option('--jobs <n>', 'runs at once', wholeNumber)
     .option('--report', 'write the report at the end')
     .option('--out <dir>', 'folder of the runs (default: runs/<name of the sweep>)')
@@ -81,7 +84,7 @@ export function createProgram(finish: Finish): Command {
     .addOption(backendOption())
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix sweep configs/sweeps/digits.yaml --report'))
-    .action(async (file, options) => finish(await (await import('./sweep.ts')).sweep(file, options)));
+    .action(async (files, options) => finish(await (await import('./sweep.ts')).sweep(files, options)));
 
   program
     .command('report')

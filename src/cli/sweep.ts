@@ -16,6 +16,8 @@ import { launcher } from './package-root.ts';
 /** Options of `tailmix sweep`. */
 export interface SweepCommandOptions {
   set?: string[];
+  /** Patterns of the runs that are wanted. */
+  only?: string[];
   jobs?: number;
   report?: boolean;
   out?: string;
@@ -25,11 +27,11 @@ export interface SweepCommandOptions {
 }
 
 /** `tailmix sweep`: a grid of runs, each in a process of its own; what is finished is not run again. */
-export async function sweep(path: string, options: SweepCommandOptions): Promise<number> {
-  const { set = [], out: wanted = null, dataRoot } = options;
+export async function sweep(paths: readonly string[], options: SweepCommandOptions): Promise<number> {
+  const { set = [], only, out: wanted = null, dataRoot } = options;
   const backend = backendOf(options.backend);
-  const read = await readSweep(path, context.registry);
-  const { runs, out } = await expandSweep(read, { set, backend, out: wanted }, context);
+  const read = await readSweep(paths, context.registry);
+  const { runs, out } = await expandSweep(read, { set, only, backend, out: wanted }, context);
   const jobs = options.jobs ?? read.options.jobs ?? (backend === 'wasm' ? availableParallelism() : 1);
   tell(`${read.name}: ${runs.length} runs, ${jobs} at once, backend ${backend}, in ${displayPath(out)}`);
   const tracking = await trackSweep(read.name, out);

@@ -4,7 +4,7 @@ import process from 'node:process';
 import { displayPath } from './display.ts';
 import { configMissing } from './errors.ts';
 import type { Layer } from './read-layer.ts';
-import { formatPath, mergeTrees, type Path, type Tree, valueAt } from './tree.ts';
+import { formatPath, type Path, valueAt } from './tree.ts';
 
 /** Where the values of a config were written, for messages and relative paths. */
 export interface Origins {
@@ -29,10 +29,6 @@ export function filesOf(paths: readonly string[]): string[] {
 /** `remix-cifar10-exp-100` for `methods/remix.yaml` and `data/cifar10-exp-100.yaml`. */
 export const joinedName = (files: readonly string[]): string =>
   files.map((file) => basename(file, extname(file))).join('-');
-
-/** Layers as one config: later ones win. */
-export const mergeLayers = (layers: readonly Layer[]): Tree =>
-  layers.reduce<Tree>((base, { tree }) => mergeTrees(base, tree), {});
 
 /**
  * Where each value comes from. The nearest place counts: the value itself, then what it is in; of layers the last one

@@ -4,7 +4,16 @@ import type { Tree } from './tree.ts';
 const unique = (values: readonly unknown[]): boolean => new Set(values).size === values.length;
 
 /** Whether a file is a sweep, by what it lists. */
-export const isSweep = ({ configs }: Tree): boolean => Array.isArray(configs);
+export const isSweep = ({ configs, methods, data }: Tree): boolean => [configs, methods, data].some(Array.isArray);
+
+const file = z.string().min(1);
+
+const filesList = () =>
+  z
+    .array(z.union([file, z.array(file).min(1)]))
+    .min(1)
+    .refine((items) => unique(items.map((item) => JSON.stringify(item))), 'expected each config once')
+    .optional();
 
 /** A sweep as it is written: a grid of configs, settings and seeds. */
 export const sweepOptions = z.strictObject({
@@ -14,11 +23,13 @@ export const sweepOptions = z.strictObject({
     .regex(/^[\w.-]+$/)
     .optional()
     .describe('Name of the sweep: letters, digits, dots, dashes. Default: that of the file.'),
-  configs: z
-    .array(z.string().min(1))
-    .min(1)
-    .refine(unique, 'expected each config once')
-    .describe('Configs of runs, relative to this file; tables list them in this order.'),
+  configs: filesList().describe(
+    'Configs of runs, relative to this file; tables list them in this order. A list of files is one run, whose later files win.',
+  ),
+  methods: filesList().describe(
+    'Configs that are half a run: each of them runs with each of `data`. A list of files is one method.',
+  ),
+  data: filesList().describe('The other halves of `methods`, which win over them. A list of files is one half.'),
   seeds: z
     .array(z.int().min(0))
     .min(1)

@@ -32,9 +32,9 @@ export function trainInChild(
   run: PlannedRun,
   { launcher, resume, flags, env, signal, onProgress }: ChildContext,
 ): Promise<ChildResult> {
-  const { config, set, directory } = run;
+  const { configs, set, directory } = run;
   const settings = set.flatMap((setting) => ['--set', setting]);
-  const own = resume ? ['--resume', directory] : [config, ...settings, '--out', directory];
+  const own = resume ? ['--resume', directory] : [...configs, ...settings, '--out', directory];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [launcher, 'train', ...own, ...flags, '--json'], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

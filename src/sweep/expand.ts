@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
-import { basename, dirname, extname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { displayPath } from '../config/display.ts';
 import { loadConfig } from '../config/load.ts';
 import { type Override, parseSetting } from '../config/overrides.ts';
 import type { ConfigContext } from '../config/resolve.ts';
 import { parsePath } from '../config/tree.ts';
 import { TailmixError } from '../errors.ts';
-import { type ConfigProblem, runsInvalid } from './errors.ts';
+import { type ConfigProblem, noRuns, runsInvalid } from './errors.ts';
+import { matchesAny } from './only.ts';
 import type { Sweep } from './read.ts';
 
 /** One run of a sweep. */
@@ -15,8 +16,8 @@ export interface PlannedRun {
   label: string;
   /** What tells it from others of its config: `kappa=4 seed 1`. */
   variation: string;
-  /** Absolute path of the config. */
-  config: string;
+  /** Absolute paths of its config files; later ones win. */
+  configs: string[];
   /** For `--set`, in order. */
   set: string[];
   /** Run directory. Named by a hash of what decides the results, so that other settings never meet its files. */
@@ -33,16 +34,18 @@ export interface SweepOverrides {
   backend: string;
   /** Folder of the runs; null for the sweep's own. */
   out: string | null;
+  /** Patterns of the runs that are wanted: of their name, their config as the sweep shows it, or their label. Default: all. */
+  only?: readonly string[] | undefined;
 }
 
 /**
  * Every run of a sweep, by seed, then config, then setting: a sweep that is stopped half-way has all methods of its
  * first seeds. Each config is read and checked.
  *
- * @throws {TailmixError} CONFIG_INVALID with everything that is wrong in any of them.
+ * @throws {TailmixError} CONFIG_INVALID with everything that is wrong in any of them; SWEEP_ONLY where no run is wanted.
  */
 export async function expandSweep(
-  { file, name, options: { configs, seeds, set, grid, out }, where }: Sweep,
+  { name, options: { seeds, set, grid, out }, cells, origins: { where } }: Sweep,
   overrides: SweepOverrides,
   context: ConfigContext,
 ): Promise<{ runs: PlannedRun[]; out: string }> {
@@ -53,37 +56,41 @@ export async function expandSweep(
       values.map((value, i) => setting(path, value, `${where(['grid', path, i])}  grid`)),
     ),
   );
-  const runs: PlannedRun[] = [];
+  const named: { run: PlannedRun; names: string[] }[] = [];
   const problems: ConfigProblem[] = [];
   for (const seed of seeds) {
-    for (const [config, short] of shortNames(configs.map((config) => resolve(dirname(file), config)))) {
+    for (const { files, name: short } of cells) {
       for (const varied of combinations) {
         const settings = [...shared, ...varied, { label: `${where(['seeds'])}  seeds`, path: ['seed'], value: seed }];
         const parts = [short, ...varied.map(describe), `seed ${seed}`];
-        const set = [...settings.map(argument), ...overrides.set];
-        const directory = (key: string): string => join(root, [...parts, key].join('-').replace(/[^\w.=-]+/g, ''));
+        const label = parts.join(' ');
         try {
-          const { hash } = await loadConfig(config, {
+          const { hash, options } = await loadConfig(files, {
             ...context,
             overrides: [...settings, ...overrides.set.map(parseSetting)],
           });
-          runs.push({
-            label: parts.join(' '),
+          const directory = [...parts, keyOf(hash, overrides.backend)].join('-').replace(/[^\w.=-]+/g, '');
+          const run = {
+            label,
             variation: parts.slice(1).join(' '),
-            config,
-            set,
-            directory: directory(keyOf(hash, overrides.backend)),
+            configs: files,
+            set: [...settings.map(argument), ...overrides.set],
+            directory: join(root, directory),
             hash,
-          });
+          };
+          named.push({ run, names: [options.name, short, label] });
         } catch (error) {
           if (!(error instanceof TailmixError)) throw error;
-          problems.push({ config: displayPath(config), error });
+          problems.push({ files: files.map(displayPath), error });
         }
       }
     }
   }
-  if (problems.length > 0) throw runsInvalid(displayPath(file), problems, configs.length);
-  return { runs, out: root };
+  if (problems.length > 0) throw runsInvalid(name, problems, cells.length);
+  const { only } = overrides;
+  const wanted = only ? named.filter(({ names }) => matchesAny(only, names)) : named;
+  if (wanted.length === 0) throw noRuns(only!, [...new Set(cells.map((cell) => cell.name))]);
+  return { runs: wanted.map(({ run }) => run), out: root };
 }
 
 const setting = (path: string, value: unknown, label: string): Override => ({ label, path: parsePath(path)!, value });
@@ -102,13 +109,3 @@ const describe = ({ path, value }: Override): string =>
 /** Every way to take one of each list. */
 const product = <T>(lists: readonly (readonly T[])[]): T[][] =>
   lists.reduce<T[][]>((all, list) => all.flatMap((taken) => list.map((one) => [...taken, one])), [[]]);
-
-/** The end of each path, as long as it must be to tell it from the others. */
-function shortNames(paths: readonly string[]): [path: string, name: string][] {
-  const tail = (path: string, length: number): string =>
-    [...dirname(path).split(/[\\/]/), basename(path, extname(path))].slice(-length).join('-');
-  const isUnique = (length: number): boolean => new Set(paths.map((path) => tail(path, length))).size === paths.length;
-  let length = 1;
-  while (!isUnique(length) && length < 20) length++;
-  return paths.map((path) => [path, tail(path, length)]);
-}

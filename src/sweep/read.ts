@@ -1,39 +1,56 @@
-import { basename, extname, resolve } from 'node:path';
 import type { z } from 'zod';
-import { displayPath } from '../config/display.ts';
 import { configInvalid } from '../config/errors.ts';
-import { describeIssues, type Finding } from '../config/issues.ts';
+import { check, type Finding } from '../config/issues.ts';
+import { filesOf, joinedName, type Origins, originsOf } from '../config/layers.ts';
 import { type Layer, readLayer } from '../config/read-layer.ts';
 import { sweepOptions } from '../config/sweep-schema.ts';
-import { formatPath, isMap, type Path, parsePath, type Tree } from '../config/tree.ts';
+import { formatPath, isMap, mergeTrees, parsePath, type Tree } from '../config/tree.ts';
 import type { PluginRegistry } from '../config/types.ts';
+import { type Cell, cellsOf, repeatedCells } from './cells.ts';
 
-/** A sweep as its file says it. */
+/** A sweep as its files say it. */
 export interface Sweep {
-  /** Absolute. */
-  file: string;
   name: string;
   options: z.output<typeof sweepOptions>;
-  /** `sweeps/digits.yaml:7`, for messages. */
-  where(path: Path): string;
+  /** The runs but for seeds and settings, each by its config files. */
+  cells: Cell[];
+  origins: Origins;
 }
 
 /**
- * Reads and checks a sweep file.
+ * Reads and checks a sweep.
  *
+ * @param paths sweep files: layers, of which later ones win.
  * @throws {TailmixError} CONFIG_INVALID with everything that is wrong.
  */
-export async function readSweep(path: string, registry: PluginRegistry): Promise<Sweep> {
-  const file = resolve(path);
-  const { tree, lineOf } = await readLayer(file, registry);
-  const where = whereIn(file, lineOf);
-  const parsed = sweepOptions.safeParse(tree);
-  const checked = { schema: sweepOptions, value: tree, written: tree, owner: 'a sweep' };
-  const findings = [...(parsed.error ? describeIssues(parsed.error.issues, checked) : []), ...badPaths(tree)];
-  if (!parsed.success || findings.length > 0) {
-    throw configInvalid(findings.map(({ path: at, message }) => ({ where: where(at), path: formatPath(at), message })));
+export async function readSweep(paths: readonly string[], registry: PluginRegistry): Promise<Sweep> {
+  const files = filesOf(paths);
+  const layers: Layer[] = await Promise.all(files.map((file) => readLayer(file, registry)));
+  const tree = layers.reduce<Tree>((base, layer) => merge(base, layer.tree), {});
+  const origins = originsOf(layers);
+  const { value, findings } = check({ schema: sweepOptions, value: tree, written: tree, owner: 'a sweep' });
+  const cells = value ? cellsOf(value, origins) : [];
+  const all = [...findings, ...badPaths(tree), ...(value ? [...incomplete(value), ...repeatedCells(cells)] : [])];
+  if (value === undefined || all.length > 0) {
+    throw configInvalid(
+      all.map(({ path, message }) => ({ where: origins.where(path), path: formatPath(path), message })),
+    );
   }
-  return { file, name: parsed.data.name ?? basename(file, extname(file)), options: parsed.data, where };
+  return { name: value.name ?? joinedName(files), options: value, cells, origins };
+}
+
+/** As layers of configs, but that null in `set` is a value: it takes an option back to its default. */
+const merge = (base: Tree, over: Tree): Tree => ({
+  ...mergeTrees(base, over),
+  ...(isMap(over.set) && { set: { ...(isMap(base.set) && base.set), ...over.set } }),
+});
+
+function incomplete({ configs, methods, data }: z.output<typeof sweepOptions>): Finding[] {
+  if (methods && !data) return [{ path: ['methods'], message: 'needs `data`: each method runs with each data set.' }];
+  if (data && !methods) return [{ path: ['data'], message: 'needs `methods`: each method runs with each data set.' }];
+  return configs || methods
+    ? []
+    : [{ path: [], message: 'a sweep needs `configs`, or `methods` and `data`; it has neither.' }];
 }
 
 /** Keys of `set` and `grid` that are no paths. */
@@ -46,14 +63,3 @@ const badPaths = (tree: Tree): Finding[] =>
         message: `expected a path such as train.epochs or plugins.remix.kappa, got ${JSON.stringify(key)}.`,
       })),
   );
-
-/** The line of a value, or of what it should be in. */
-function whereIn(file: string, lineOf: Layer['lineOf']): Sweep['where'] {
-  return (path) => {
-    for (let length = path.length; length > 0; length--) {
-      const line = lineOf(path.slice(0, length));
-      if (line !== null) return `${displayPath(file)}:${line}`;
-    }
-    return displayPath(file);
-  };
-}

@@ -18,9 +18,10 @@ async function folderWith(files: Record<string, string>): Promise<string> {
 
 it('runs a grid, goes on where it was left, and reports', async () => {
   const folder = await folderWith({
-    'remix.yaml': `${quickRun}method: Remix\n`,
+    'remix.yaml': quickRun,
     'erm.yaml': `${quickRun.replace(/plugins: .*\n/, '')}method: ERM\n`,
-    'sweep.yaml': 'configs: [erm.yaml, remix.yaml]\nseeds: [0, 1]\nset: { train.epochs: 1 }\njobs: 2\n',
+    'mix.yaml': 'method: Remix\n',
+    'sweep.yaml': 'configs: [erm.yaml, [remix.yaml, mix.yaml]]\nseeds: [0, 1]\nset: { train.epochs: 1 }\njobs: 2\n',
   });
   const first = await tailmix(folder, 'sweep', 'sweep.yaml');
   expect(first.code, first.stderr).toBe(0);
@@ -29,15 +30,21 @@ it('runs a grid, goes on where it was left, and reports', async () => {
     'erm-seed0',
     'erm-seed1',
     'mlflow',
-    'remix-seed0',
-    'remix-seed1',
+    'remix-mix-seed0',
+    'remix-mix-seed1',
   ]);
-  for (const label of ['erm seed 0', 'remix seed 1']) {
+  for (const label of ['erm seed 0', 'remix-mix seed 1']) {
     expect(first.stderr).toContain(`${label}: epoch 1 of 1`);
     expect(first.stderr).toContain(`${label}: finished`);
   }
 
-  await rm(join(folder, 'runs/sweep', runs.find((run) => run.startsWith('remix-seed1'))!), { recursive: true });
+  await rm(join(folder, 'runs/sweep', runs.find((run) => run.startsWith('remix-mix-seed1'))!), { recursive: true });
+  const part = await tailmix(folder, 'sweep', 'sweep.yaml', '--only', 'erm*', '--json');
+  expect(JSON.parse(part.stdout)).toMatchObject([
+    { label: 'erm seed 0', status: 'skipped', configs: [join(folder, 'erm.yaml')] },
+    { label: 'erm seed 1', status: 'skipped' },
+  ]);
+  expect(part.stderr).toMatch(/^sweep: 2 runs,/);
   const second = await tailmix(folder, 'sweep', 'sweep.yaml', '--report', '--json');
   expect(second.code, second.stderr).toBe(0);
   expect(second.stderr.match(/was finished before/g)).toHaveLength(3);
@@ -108,7 +115,7 @@ it('checks everything before the first run', async () => {
       expected a list of at least 1, got 3.
 
     bad.yaml:2  seed
-      a sweep has no option "seed". Did you mean "seeds"? Options: $schema, name, configs, seeds, set, grid, jobs, out.
+      a sweep has no option "seed". Did you mean "seeds"? Options: $schema, name, configs, methods, data, seeds, set, grid, jobs, out.
 
     bad.yaml:4  grid.a b
       expected a path such as train.epochs or plugins.remix.kappa, got "a b".

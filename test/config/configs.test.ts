@@ -103,7 +103,7 @@ it('every run plans without a warning; runs with one plan stand together', async
 
 it.each(sweeps)('%s can be planned', async (file) => {
   const { runs: planned } = await expandSweep(
-    await readSweep(file, registry),
+    await readSweep([file], registry),
     { set: [], backend: 'native', out: null },
     context,
   );
