@@ -18,7 +18,9 @@
  *
  * A run of several phases is this loop for each, with hooks of its own; plugins that span the run are told of all.
  */
-import { AsyncSeriesHook, SyncHook, SyncWaterfallHook } from 'tapable';
+import { SyncHook, SyncWaterfallHook } from 'tapable';
+import { observerHook } from './compose/observers.ts';
+import { messageOf } from './errors.ts';
 import type { EpochMetrics, RunSummary } from './metrics/types.ts';
 import type { Forward } from './models/types.ts';
 import type { Run } from './run.ts';
@@ -135,12 +137,14 @@ export interface CheckpointInfo {
 /** A fresh set of hooks, one per run. */
 export function createHooks() {
   return Object.freeze({
-    onTrainBegin: new AsyncSeriesHook<[run: Run]>(['run']),
-    onEpochBegin: new AsyncSeriesHook<[epoch: number, run: Run]>(['epoch', 'run']),
-    onEpochEnd: new AsyncSeriesHook<[metrics: EpochMetrics, run: Run]>(['metrics', 'run']),
-    onCheckpoint: new AsyncSeriesHook<[checkpoint: CheckpointInfo, run: Run]>(['checkpoint', 'run']),
-    onTrainEnd: new AsyncSeriesHook<[summary: RunSummary, run: Run]>(['summary', 'run']),
-    onError: new AsyncSeriesHook<[error: Error, run: Run]>(['error', 'run']),
+    onTrainBegin: observerHook<[run: Run]>(['run']),
+    onEpochBegin: observerHook<[epoch: number, run: Run]>(['epoch', 'run']),
+    onEpochEnd: observerHook<[metrics: EpochMetrics, run: Run]>(['metrics', 'run']),
+    onCheckpoint: observerHook<[checkpoint: CheckpointInfo, run: Run]>(['checkpoint', 'run']),
+    onTrainEnd: observerHook<[summary: RunSummary, run: Run]>(['summary', 'run'], (error, [summary]) => {
+      Object.assign(summary, { status: 'failed', reason: messageOf(error) } satisfies Partial<RunSummary>);
+    }),
+    onError: observerHook<[error: Error, run: Run]>(['error', 'run']),
 
     /** Per epoch. Weight of one image of each class, `[C]` (drawn with replacement), or null: a shuffled permutation. */
     computeSamplingWeights: new SyncWaterfallHook<[weights: Float64Array | null, ctx: EpochContext]>([

@@ -86,6 +86,7 @@ export default definePlugin({
     const meter = options.every > 0 ? stepMeter(options.every) : null;
     let recorder: Recorder | undefined;
     let flusher: Flusher | undefined;
+    let endedAs: RunSummary['status'] | null = null;
 
     /** Tracking never ends a run: what goes wrong in it is told, and it is given up. */
     const safely = async (work: () => unknown): Promise<void> => {
@@ -97,8 +98,8 @@ export default definePlugin({
         recorder = undefined;
       }
     };
-    hooks.onTrainBegin.tapPromise(tap, async (run) => {
-      const { experiment, required } = options;
+    const begin = async (run: Run, required: boolean): Promise<void> => {
+      const { experiment } = options;
       const destination = experiment === undefined ? experimentDestination() : { experiment };
       await safely(async () => {
         if (run.directory !== null)
@@ -108,7 +109,8 @@ export default definePlugin({
       await safely(() => {
         if (settings && recorder) flusher = startFlusher(run.directory!, settings, { destination, onNews: tell });
       });
-    });
+    };
+    hooks.onTrainBegin.tapPromise(tap, (run) => begin(run, options.required));
     hooks.onEpochBegin.tap(tap, () => meter?.restart(performance.now()));
     if (meter) {
       hooks.onBatchEnd.tap(tap, (result) => {
@@ -122,12 +124,17 @@ export default definePlugin({
     const end = (summary: RunSummary, error: Error | null, { directory }: Run): Promise<void> =>
       safely(async () => {
         await recorder?.end(summary, error, settings !== null);
+        if (recorder) endedAs = error ? 'failed' : summary.status;
         if (flusher && settings) tell(await conclude(flusher, settings.server, directory!, options));
         await recorder?.close();
         recorder = undefined;
         flusher = undefined;
       });
     hooks.onTrainEnd.tapPromise(tap, (summary, run) => end(summary, null, run));
-    hooks.onError.tapPromise(tap, (error, run) => end(run.summary(), error, run));
+    hooks.onError.tapPromise(tap, async (error, run) => {
+      // Another observer has failed after this one had ended the run in good order.
+      if (endedAs !== null && endedAs !== 'failed') await begin(run, false);
+      await end(run.summary(), error, run);
+    });
   },
 });

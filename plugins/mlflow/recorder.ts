@@ -91,7 +91,8 @@ export async function openRecorder(
       if (options.checkpoints === 'all') addCheckpoint(spool, directory, path);
     },
     async end(summary, error, withReport) {
-      const isFinished = error === null && !(summary.status === 'stopped' && run.interrupted);
+      const hasFailed = error !== null || summary.status === 'failed';
+      const isFinished = !hasFailed && !(summary.status === 'stopped' && run.interrupted);
       spool.tags({
         ...runTags(run, summary),
         'tailmix.status': summary.status,
@@ -112,7 +113,7 @@ export async function openRecorder(
       if (isFinished && withReport) await addReport(directory, spool);
       if (isFinished && options.model && !spool.models.has(summary.lastEpoch))
         addModel(spool, directory, summary, options.checkpoints !== 'none');
-      spool.write({ type: 'status', status: error ? 'FAILED' : isFinished ? 'FINISHED' : 'KILLED' });
+      spool.write({ type: 'status', status: hasFailed ? 'FAILED' : isFinished ? 'FINISHED' : 'KILLED' });
       spool.flush();
     },
     async close() {

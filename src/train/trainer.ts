@@ -1,6 +1,7 @@
 import { type Backend, loadBackend } from '../backend/load.ts';
 import type { Composition } from '../compose/compose.ts';
 import { type ComposedPhase, composeRun } from '../compose/compose-run.ts';
+import { callAll, reportFailure } from '../compose/observers.ts';
 import { metricsAt, type Place } from '../compose/span.ts';
 import { internal } from '../errors.ts';
 import type { EpochContext } from '../hooks.ts';
@@ -80,24 +81,25 @@ async function trainPhase(
   const own = place === null ? run : runInPhase(run, info, before);
   const fail = async (error: unknown): Promise<never> => {
     run.fail(error);
-    await hooks.onError.promise(error as Error, own).catch(() => {});
-    await spanning?.hooks.onError.promise(error as Error, run).catch(() => {});
+    await hooks.onError.promise(error as Error, own).catch(reportFailure);
+    await spanning?.hooks.onError.promise(error as Error, run).catch(reportFailure);
     throw error;
   };
   const opening = openFit(phase, composition, backend);
   const fit = await (begins ? opening : opening.catch(fail));
   run.enter(fit);
   try {
-    await hooks.onTrainBegin.promise(own);
-    if (begins) await spanning?.hooks.onTrainBegin.promise(run);
+    await callAll([() => hooks.onTrainBegin.promise(own), () => begins && spanning?.hooks.onTrainBegin.promise(run)]);
     for (let epoch = own.resumedFrom + 1; epoch <= info.epochs && run.stopReason === null; epoch++) {
       await trainEpoch(fit, { run, own, place }, epoch);
     }
     const isOver = ends || run.stopReason !== null;
     if (isOver) await completeEvaluation(fit, run);
     const summary = run.summary();
-    await hooks.onTrainEnd.promise(summary, own);
-    if (isOver) await spanning?.hooks.onTrainEnd.promise(summary, run);
+    await callAll([
+      () => hooks.onTrainEnd.promise(summary, own),
+      () => isOver && spanning?.hooks.onTrainEnd.promise(summary, run),
+    ]);
     return { summary, snapshot: run.midEpoch ? null : run.snapshot() };
   } catch (error) {
     return await fail(error);
