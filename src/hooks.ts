@@ -21,10 +21,11 @@
 import { SyncHook, SyncWaterfallHook } from 'tapable';
 import { observerHook } from './compose/observers.ts';
 import { messageOf } from './errors.ts';
+import type { HostArray } from './graph/index.ts';
 import type { EpochMetrics, RunSummary } from './metrics/types.ts';
 import type { Forward } from './models/types.ts';
 import type { Run } from './run.ts';
-import type { Gradients, HostArray, Loss, Predict, Update } from './step/types.ts';
+import type { Gradients, Loss, Predict, Update } from './step/types.ts';
 
 /**
  * Rank of a tap among the taps of its hook, given to tapable as `stage`: `hooks.onBatch.tap({ name, stage: Order.Mix }, …)`.

@@ -13,6 +13,7 @@ export type { DataInput } from './data/options.ts';
 export { dataRoot } from './data/root.ts';
 export type { DatasetImages, DatasetInfo, LoadedData, ReadContext, Split } from './data/types.ts';
 export { type ErrorDetails, messageOf, TailmixError } from './errors.ts';
+export type { HostArray } from './graph/index.ts';
 export {
   type Batch,
   type BatchResult,
@@ -36,7 +37,7 @@ export { defineModel, type ModelChoice, type ModelDefinition, type ModelFactory 
 export { dropout } from './models/dropout.ts';
 export { createModel, type ModelOptions } from './models/index.ts';
 export { graphModel, layersModel } from './models/open.ts';
-export type { Forward, ImageTask, Model, ModelHead, ModelOutputs, Task, WeightSpec } from './models/types.ts';
+export type { Forward, ImageTask, Model, ModelHead, ModelOutputs, Pass, Task, WeightSpec } from './models/types.ts';
 export {
   type Capability,
   type Correction,
@@ -59,16 +60,13 @@ export { stopGradient } from './step/stop-gradient.ts';
 export type {
   Backward,
   Gradients,
-  HostArray,
   InputSpec,
   Loss,
-  NamedTensors,
-  Pass,
   Predict,
   SlotSpec,
   Update,
 } from './step/types.ts';
-export { tf } from './tf.ts';
+export { type NamedTensors, tf } from './tf.ts';
 export {
   checkpointEpochs,
   checkpointFolder,

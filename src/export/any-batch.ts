@@ -6,7 +6,7 @@ import {
   type RecordedNode,
   type Recording,
   type TensorSpec,
-} from '../graph/recording.ts';
+} from '../graph/index.ts';
 import { batchFrozen, opsDependOnBatch } from './errors.ts';
 import { bytesOf, valuesOf } from './fold-constants.ts';
 

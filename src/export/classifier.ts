@@ -1,13 +1,18 @@
 import type { Backend } from '../backend/load.ts';
-import { foldNorm } from '../graph/fold-norm.ts';
-import { dropUnused, mergeEqual, rebuild } from '../graph/prune.ts';
-import { DT, type Recording } from '../graph/recording.ts';
-import { createShapeInference } from '../graph/shapes.ts';
-import { toStandardConvolutions } from '../graph/standard-convolutions.ts';
-import { trace } from '../graph/trace.ts';
+import {
+  createShapeInference,
+  DT,
+  dropUnused,
+  foldNorm,
+  type GraphFunction,
+  mergeEqual,
+  type Recording,
+  rebuild,
+  toStandardConvolutions,
+  trace,
+} from '../graph/index.ts';
 import type { Forward } from '../models/types.ts';
 import { currentOwner } from '../step/owner.ts';
-import type { StepFunction } from '../step/types.ts';
 import { tf } from '../tf.ts';
 import { restore } from '../train/open-run.ts';
 import { predictProgram, type TrainedRun } from '../trained/open.ts';
@@ -55,7 +60,7 @@ export function recordClassifier(run: TrainedRun, { binding, name }: Backend): C
     const program = predictProgram({ ...run, model: { ...model, forward } }, size);
     const values: Record<string, Float32Array> = {};
     restore(snapshot, composition, program, { write: (state) => Object.assign(values, state) });
-    const classify: StepFunction = (state, feeds, variants) => {
+    const classify: GraphFunction = (state, feeds, variants) => {
       const { logits } = program.functions.predict!(state, feeds, variants).outputs;
       const probabilities = tf.softmax(logits as tf.Tensor2D);
       return { state: {}, outputs: { logits: logits!, probabilities, features: features! } };

@@ -1,6 +1,6 @@
 import type { Backend } from '../backend/load.ts';
 import { messageOf } from '../errors.ts';
-import { openSession } from '../graph/session.ts';
+import { openSession } from '../graph/index.ts';
 import { randomStream } from '../random.ts';
 import { tf } from '../tf.ts';
 import type { TrainedRun } from '../trained/open.ts';

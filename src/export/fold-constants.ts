@@ -1,7 +1,14 @@
 import type { TensorFlowBinding } from '../backend/binding.ts';
-import { toBinding } from '../graph/attributes.ts';
-import { dropUnused, rebuild } from '../graph/prune.ts';
-import { type ConstantNode, DT, type OpNode, type RecordedNode, type Recording } from '../graph/recording.ts';
+import {
+  type ConstantNode,
+  DT,
+  dropUnused,
+  type OpNode,
+  type RecordedNode,
+  type Recording,
+  rebuild,
+  toBinding,
+} from '../graph/index.ts';
 import { sizeOf } from '../util/shape.ts';
 
 /** Constants that are computed may not be longer than what they are computed from by more than this. */

@@ -1,5 +1,4 @@
-import type { GraphNode } from '../graph/build-graph.ts';
-import { type Attribute, DT, type Endpoint, opOf } from '../graph/recording.ts';
+import { type Attribute, DT, type Endpoint, type GraphNode, opOf } from '../graph/index.ts';
 import type { Classifier } from './classifier.ts';
 
 /** Names that users of an exported graph see. */

@@ -1,10 +1,10 @@
-import { checkedSize, nodeDef, shapeProto, TAG, VERSIONS } from '../graph/proto.ts';
-import { DT } from '../graph/recording.ts';
-import { entry, int, message, text, toBytes, type Wire } from '../graph/wire.ts';
+import { checkedSize, DT, nodeDef, shapeProto, TAG, VERSIONS, type Wire, wire } from '../graph/index.ts';
 import { ANY } from './any-batch.ts';
 import type { Classifier } from './classifier.ts';
 import type { ExportedFile } from './files.ts';
 import { graphNodes, PORTS, resultsOf } from './graph-nodes.ts';
+
+const { entry, int, message, text, toBytes } = wire;
 
 /** Signature for images as numbers of uint8, which `tf.saved_model.load` and TensorFlow Serving take by default. */
 export const UINT8_SIGNATURE = 'serving_default';

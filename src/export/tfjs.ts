@@ -1,5 +1,4 @@
-import type { GraphNode } from '../graph/build-graph.ts';
-import { type Attribute, type ConstantNode, DT, dtypeName } from '../graph/recording.ts';
+import { type Attribute, type ConstantNode, DT, dtypeName, type GraphNode } from '../graph/index.ts';
 import { ANY } from './any-batch.ts';
 import type { Classifier } from './classifier.ts';
 import { opNotMapped } from './errors.ts';

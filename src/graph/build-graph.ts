@@ -1,6 +1,6 @@
-import type { Signature } from '../step/types.ts';
 import { sizeOf } from '../util/shape.ts';
 import { type Attribute, DT, type Endpoint, opOf, type RecordedNode, type Recording } from './recording.ts';
+import type { Signature } from './types.ts';
 
 /** A node of a TensorFlow graph; inputs are `name:output`, `^name` for order alone. */
 export interface GraphNode {
@@ -81,7 +81,7 @@ const DTYPE_FLOAT = { dtype: FLOAT };
 export function buildGraph(
   parts: readonly { signature: Signature; recording: Recording }[],
   state: State,
-  copy: 'DeepCopy' | 'TailmixLastingCopy' = 'DeepCopy',
+  copy = 'DeepCopy',
 ): Graph {
   const nodes: GraphNode[] = [];
   const variables = new Map(Object.keys(state).map((name, index) => [name, `state/${index}`]));

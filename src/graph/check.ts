@@ -1,6 +1,6 @@
 import { wrongInput } from '../step/errors.ts';
-import type { HostArray, Signature } from '../step/types.ts';
 import { sizeOf } from '../util/shape.ts';
+import type { HostArray, Signature } from './types.ts';
 
 const ARRAYS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array } as const;
 

@@ -174,8 +174,8 @@ export const badState = (name: string, expected: string, got: string): TailmixEr
     code: 'STEP_STATE',
   });
 
-/** The engine was used after `dispose()`. */
-export const engineDisposed = (): TailmixError =>
+/** A graph was used after `dispose()`. */
+export const graphDisposed = (): TailmixError =>
   new TailmixError('captured step: expected a live engine, got one that was disposed. Create another.', {
     code: 'STEP_DISPOSED',
   });

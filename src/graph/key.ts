@@ -1,4 +1,4 @@
-import type { Signature } from '../step/types.ts';
+import type { Signature } from './types.ts';
 
 /** Identity of a signature: equal for equal calls, variants and inputs, whatever their order. */
 export function signatureKey({ call, variants, inputs }: Signature): string {

@@ -1,7 +1,7 @@
-import type { Signature } from '../step/types.ts';
 import type { Graph, GraphNode } from './build-graph.ts';
 import { graphTooLarge } from './errors.ts';
 import { type Attribute, type ConstantNode, DT, type RecordedNode } from './recording.ts';
+import type { Signature } from './types.ts';
 import { bytes, entry, float, floats, int, ints, message, text, toBytes, type Wire } from './wire.ts';
 
 /** Of TensorFlow 2.16; a producer that is too old makes TensorFlow imitate the ops of its time. */

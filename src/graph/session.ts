@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TensorFlowBinding, TensorMetadata } from '../backend/binding.ts';
-import type { HostArray } from '../step/types.ts';
 import { graphRefused } from './errors.ts';
 import { TAG } from './proto.ts';
 import { DT } from './recording.ts';
+import type { HostArray } from './types.ts';
 
 /** A value to feed. */
 export interface Feed {

@@ -1,11 +1,12 @@
 import type { TensorFlowBinding, TensorMetadata } from '../backend/binding.ts';
-import type { NamedTensors, Signature, StepFunction } from '../step/types.ts';
+import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
 import { backendNotNative, badResult, type Place, tensorsKept, variableUsed } from './errors.ts';
 import { watchKeeps } from './keeps.ts';
 import { createRecorder, type Recorder, sourceOp } from './recorder.ts';
 import { DT, type Endpoint, type Recording, type TensorSpec } from './recording.ts';
 import type { ShapeInference } from './shapes.ts';
+import type { GraphFunction, Signature } from './types.ts';
 
 /** The parts of tfjs-node's backend that recording leans on. */
 interface NodeBackend {
@@ -27,7 +28,7 @@ export interface TraceOptions {
  *
  * @throws {CaptureError} where the call cannot become a graph.
  */
-export function trace(fn: StepFunction, signature: Signature, { shapes, state, owner }: TraceOptions): Recording {
+export function trace(fn: GraphFunction, signature: Signature, { shapes, state, owner }: TraceOptions): Recording {
   if (tf.getBackend() !== 'tensorflow') throw backendNotNative(tf.getBackend());
   const backend = tf.backend() as unknown as NodeBackend;
   const { binding } = backend;
@@ -136,7 +137,7 @@ function collect(
   backend: NodeBackend,
   recorder: Recorder,
   place: Place,
-  result: ReturnType<StepFunction>,
+  result: ReturnType<GraphFunction>,
   before: NamedTensors,
   state: TraceOptions['state'],
 ): Pick<Recording, 'outputs' | 'state'> {

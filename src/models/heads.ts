@@ -1,6 +1,7 @@
+import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
 import { type Initializer, kaimingNormal, uniform, unitColumns } from './init.ts';
-import type { ModelHead, NamedTensors, WeightSpec } from './types.ts';
+import type { ModelHead, WeightSpec } from './types.ts';
 
 /** What turns features `[batch, inputs]` into logits `[batch, classes]`. */
 export interface Head {

@@ -1,7 +1,8 @@
 import { batchNorm, relu } from '../backend/kernels/index.ts';
+import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
 import { constant, type Initializer, kaimingNormal } from './init.ts';
-import type { NamedTensors, Pass, WeightSpec } from './types.ts';
+import type { Pass, WeightSpec } from './types.ts';
 
 /** One forward pass under way: weights go in, next statistics come out. */
 export interface Flow {

@@ -1,7 +1,5 @@
 import type { Random } from '../random.ts';
-import type { tf } from '../tf.ts';
-
-export type NamedTensors = Record<string, tf.Tensor>;
+import type { NamedTensors, tf } from '../tf.ts';
 
 /** What a model is made for. */
 export interface Task {

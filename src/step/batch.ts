@@ -1,7 +1,8 @@
 import { TailmixError } from '../errors.ts';
+import type { HostArray } from '../graph/index.ts';
 import type { Batch, Targets } from '../hooks.ts';
 import { sizeOf } from '../util/shape.ts';
-import type { HostArray, InputSpec } from './types.ts';
+import type { InputSpec } from './types.ts';
 
 /** Variants that core knows: `input`, a later stage, or `input:box` (CutMix). Declared by whoever provides `mix`. */
 export const MIX = 'mix';

@@ -1,16 +1,18 @@
 import { messageOf } from '../errors.ts';
 import { checkFeeds } from '../graph/check.ts';
+import type { GraphProgram, HostArray, HostOutputs, Signature } from '../graph/index.ts';
 import { watchKeeps } from '../graph/keeps.ts';
+import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
 import { mapValues } from '../util/map-values.ts';
 import { kernelMissing, unknownState } from './errors.ts';
 import { createLeakWatch, liveTensors, warnOfLeak } from './leaks.ts';
 import { currentOwner } from './owner.ts';
-import type { Engine, HostArray, HostOutputs, NamedTensors, Signature, StepProgram } from './types.ts';
+import type { Engine } from './types.ts';
 
 /** The reference engine: calls the program's functions op by op. Every other engine must agree with it. */
 export function createEagerEngine(
-  program: StepProgram,
+  program: GraphProgram,
   { reason = null, precisionReason = null }: Partial<Pick<Engine, 'reason' | 'precisionReason'>> = {},
 ): Engine {
   const state: NamedTensors = mapValues(program.state, ({ shape, values }) => tf.keep(tf.tensor(values, [...shape])));

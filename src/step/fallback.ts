@@ -1,6 +1,5 @@
 import { messageOf } from '../errors.ts';
-import { CaptureError } from '../graph/errors.ts';
-import { signatureKey } from '../graph/key.ts';
+import { CaptureError, signatureKey } from '../graph/index.ts';
 import type { Engine } from './types.ts';
 
 /**

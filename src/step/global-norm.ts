@@ -1,4 +1,4 @@
-import type { NamedTensors } from '../models/types.ts';
+import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
 
 /** Euclidean norm of all elements of all tensors together, a scalar; 0 for none. */

@@ -2,10 +2,11 @@ import { cpuFeatures, isBfloat16Native } from '../backend/cpu.ts';
 import type { Backend } from '../backend/load.ts';
 import type { TrainOptions } from '../config/schema.ts';
 import { messageOf } from '../errors.ts';
+import type { GraphProgram } from '../graph/index.ts';
 import type { CaptureOptions } from './captured/engine.ts';
 import { createEagerEngine } from './eager.ts';
 import { currentOwner } from './owner.ts';
-import type { Engine, StepProgram } from './types.ts';
+import type { Engine } from './types.ts';
 
 /** How a step is to run. */
 export interface EngineOptions extends Pick<TrainOptions, 'step' | 'precision'> {
@@ -21,7 +22,7 @@ export interface EngineOptions extends Pick<TrainOptions, 'step' | 'precision'> 
  *
  * @throws {TailmixError} from `captured`, naming the op and the plugin that brought it.
  */
-export async function createEngine(program: StepProgram, backend: Backend, options: EngineOptions): Promise<Engine> {
+export async function createEngine(program: GraphProgram, backend: Backend, options: EngineOptions): Promise<Engine> {
   const { step, precision: wanted, rehearse } = options;
   const eager = (reason: string | null): Engine =>
     createEagerEngine(program, {

@@ -1,8 +1,9 @@
 import { decayed, sgdStep } from '../backend/kernels/index.ts';
 import type { OptimizerOptions } from '../config/schema.ts';
+import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
 import { sizeOf } from '../util/shape.ts';
-import type { NamedTensors, SlotSpec, Update } from './types.ts';
+import type { SlotSpec, Update } from './types.ts';
 
 type Sgd = Extract<OptimizerOptions, { name: 'sgd' }>;
 type AdamW = Extract<OptimizerOptions, { name: 'adamw' }>;

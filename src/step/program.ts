@@ -1,24 +1,15 @@
 import { softmaxCrossEntropy } from '../backend/kernels/index.ts';
 import type { Composition } from '../compose/compose.ts';
-import type { Model } from '../models/types.ts';
+import type { GraphFunction, GraphProgram, Signature } from '../graph/index.ts';
+import type { Model, Pass } from '../models/types.ts';
 import { randomStream } from '../random.ts';
+import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
 import { mapValues } from '../util/map-values.ts';
 import { MIX, resolveShape } from './batch.ts';
 import { isBox, mixStage, modelInputs, trainInputs } from './inputs.ts';
 import { ownedBy } from './owner.ts';
-import type {
-  Gradients,
-  Loss,
-  NamedTensors,
-  Pass,
-  Predict,
-  Signature,
-  StepDefinition,
-  StepFunction,
-  StepProgram,
-  Update,
-} from './types.ts';
+import type { Gradients, Loss, Predict, StepDefinition, Update } from './types.ts';
 
 /** What a step is made of beside hooks and model. */
 export interface ProgramOptions {
@@ -44,7 +35,7 @@ export function createStepProgram(
   model: Model,
   { hooks, inputs, variants, draws }: Pick<Composition, 'hooks' | 'inputs' | 'variants' | 'draws'>,
   options: ProgramOptions,
-): StepProgram {
+): GraphProgram {
   const trained = new Set(
     model.weights
       .filter(({ kind, name }) => kind !== 'statistic' && !options.frozen?.has(name))
@@ -73,7 +64,7 @@ export function createStepProgram(
   const fixed = options.fixed ?? new Set();
   const normalise = (images: tf.Tensor): tf.Tensor4D => normaliseImages(images, options);
 
-  const train: StepFunction = (state, feeds, signatureVariants) => {
+  const train: GraphFunction = (state, feeds, signatureVariants) => {
     const before = split(state);
     const pass: Pass = {
       training: true,
@@ -90,7 +81,7 @@ export function createStepProgram(
       outputs: { loss, predictions: outputs.logits.argMax(1), ...prefixed('penalty/', penalties) },
     };
   };
-  const predict: StepFunction = (state, feeds) => {
+  const predict: GraphFunction = (state, feeds) => {
     const before = split(state);
     const pass: Pass = { training: false, inputs: feeds, variants: {}, atStage: (_, features) => features };
     return {
@@ -131,7 +122,7 @@ export function createStepProgram(
 const stateOf = <Spec extends { name: string; shape: readonly number[] }>(
   specs: readonly Spec[],
   initial: (spec: Spec) => Float32Array,
-): StepProgram['state'] =>
+): GraphProgram['state'] =>
   Object.fromEntries(
     specs.map((spec) => {
       const { name, shape } = spec;

@@ -1,9 +1,9 @@
 import { internal } from '../errors.ts';
-import type { Signature, StepProgram } from './types.ts';
+import type { GraphProgram, Signature } from '../graph/index.ts';
 
 /** The foreseen signature of a call: by variants and, for training, by the number of trained rows. */
 export function signatureFor(
-  { signatures }: StepProgram,
+  { signatures }: GraphProgram,
   call: string,
   variants: Readonly<Record<string, string>>,
   size?: number,

@@ -1,16 +1,12 @@
-import type { Forward, ModelOutputs, NamedTensors, Pass, WeightSpec } from '../models/types.ts';
-import type { tf } from '../tf.ts';
-
-export type { NamedTensors, Pass } from '../models/types.ts';
-
-/** Data handed to a step by the host. */
-export type HostArray = Float32Array | Int32Array | Uint8Array;
+import type { HostArray, HostOutputs, InputDtype, Signature } from '../graph/index.ts';
+import type { Forward, ModelOutputs, Pass, WeightSpec } from '../models/types.ts';
+import type { NamedTensors, tf } from '../tf.ts';
 
 /** Shape and type of a step input. `uint8` reaches the graph as float32 in 0…255. */
 export interface InputSpec {
   /** Fixed but for `'batch'` (the trained rows) and `'pool'` (the loaded rows). */
   shape: readonly (number | 'batch' | 'pool')[];
-  dtype: 'float32' | 'int32' | 'uint8';
+  dtype: InputDtype;
 }
 
 /**
@@ -76,37 +72,6 @@ export interface StepDefinition {
   update: Update;
   predict: Predict;
 }
-
-/** A pure function over named tensors; state that it does not return is unchanged. */
-export type StepFunction = (
-  state: NamedTensors,
-  inputs: NamedTensors,
-  variants: Readonly<Record<string, string>>,
-) => {
-  state: NamedTensors;
-  outputs: NamedTensors;
-};
-
-/** One way a function is called: every shape and variant is fixed. */
-export interface Signature {
-  /** Key of `StepProgram.functions`. */
-  call: string;
-  variants: Readonly<Record<string, string>>;
-  /** By input name, all dimensions numbers. */
-  inputs: Readonly<Record<string, { shape: readonly number[]; dtype: InputSpec['dtype'] }>>;
-}
-
-/** Everything an engine needs: functions, the state they share, and the signatures foreseen. */
-export interface StepProgram {
-  functions: Readonly<Record<string, StepFunction>>;
-  /** Initial state by name; `values` may be computed at each access, so that nothing keeps them. */
-  state: Readonly<Record<string, { shape: readonly number[]; values: Float32Array }>>;
-  /** Known before step 1, so that an engine may prepare them together. */
-  signatures: readonly Signature[];
-}
-
-/** Host arrays by output name; a scalar is an array of one. */
-export type HostOutputs = Record<string, Float32Array | Int32Array>;
 
 /** Runs a program: eager or captured, and nobody outside `step/` can tell which. */
 export interface Engine {

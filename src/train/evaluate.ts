@@ -1,8 +1,9 @@
 import type { Loader, Subset } from '../data/types.ts';
+import type { Signature } from '../graph/index.ts';
 import { createEvaluator } from '../metrics/evaluator.ts';
 import type { Evaluation } from '../metrics/types.ts';
 import type { RunInfo } from '../run.ts';
-import type { Engine, Signature } from '../step/types.ts';
+import type { Engine } from '../step/types.ts';
 import { yieldToEventLoop } from '../util/event-loop.ts';
 import { sizeOf } from '../util/shape.ts';
 

@@ -2,6 +2,7 @@ import type { Backend } from '../backend/load.ts';
 import type { Composition } from '../compose/compose.ts';
 import { createLoader } from '../data/loader/loader.ts';
 import type { LoadedRows, Loader } from '../data/types.ts';
+import type { GraphProgram } from '../graph/index.ts';
 import type { BatchResult, StepContext } from '../hooks.ts';
 import { checkBatch, checkTargets, createBatch, createTargets } from '../step/batch.ts';
 import { createEngine } from '../step/index.ts';
@@ -9,7 +10,7 @@ import { modelFeeds, trainFeeds } from '../step/inputs.ts';
 import { createOptimizer } from '../step/optimizers.ts';
 import { createStepProgram } from '../step/program.ts';
 import { signatureFor } from '../step/signature.ts';
-import type { Engine, StepProgram } from '../step/types.ts';
+import type { Engine } from '../step/types.ts';
 import type { PlannedStep } from './epoch.ts';
 import { lossNotFinite } from './errors.ts';
 import { restore } from './open-run.ts';
@@ -19,7 +20,7 @@ import { buildersTap, createRehearsal, isBuild, keepStates } from './rehearse.ts
 /** A phase of a run in progress: what a step works with. */
 export interface Fit extends Preparation {
   composition: Composition;
-  program: StepProgram;
+  program: GraphProgram;
   engine: Engine;
   loader: Loader;
   /** Throws CAPTURE_VARIES if a plugin has changed, since the step was recorded, what its functions close over. */

@@ -3,10 +3,11 @@ import type { Backend } from '../backend/load.ts';
 import type { Composition } from '../compose/compose.ts';
 import type { Subset } from '../data/types.ts';
 import { messageOf } from '../errors.ts';
+import type { GraphProgram } from '../graph/index.ts';
 import { summarizeEpochs, withoutConfusion } from '../metrics/summary.ts';
 import type { EpochMetrics } from '../metrics/types.ts';
 import type { Run, RunInfo, Snapshot } from '../run.ts';
-import type { Engine, StepProgram } from '../step/types.ts';
+import type { Engine } from '../step/types.ts';
 import { mapValues } from '../util/map-values.ts';
 import { version } from '../version.ts';
 import { snapshotMismatch } from './errors.ts';
@@ -143,7 +144,7 @@ const evaluatedOn = ({ hash, indices }: Subset) => ({ hash, count: indices.lengt
 export function restore(
   { state, plugins }: Snapshot,
   composition: Pick<Composition, 'states'>,
-  program: StepProgram,
+  program: GraphProgram,
   engine: Pick<Engine, 'write'>,
 ): void {
   for (const [name, { shape }] of Object.entries(program.state)) {

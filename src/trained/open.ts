@@ -6,10 +6,10 @@ import { displayPath } from '../config/display.ts';
 import { type LoadContext, loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import type { LoadedData, Split, Subset } from '../data/types.ts';
+import type { GraphProgram } from '../graph/index.ts';
 import type { Snapshot } from '../run.ts';
 import { createOptimizer } from '../step/optimizers.ts';
 import { createStepProgram } from '../step/program.ts';
-import type { StepProgram } from '../step/types.ts';
 import { readLatest } from '../tracking/checkpoint.ts';
 import { damagedRunFile } from '../tracking/errors.ts';
 import { findRun, runFiles } from '../tracking/run-directory.ts';
@@ -46,7 +46,7 @@ export async function openTrained(wanted: string, context: LoadContext): Promise
 export function predictProgram(
   { model, info, settings, start, composition }: Preparation & Pick<TrainedRun, 'composition'>,
   batchSize: number,
-): StepProgram {
+): GraphProgram {
   return createStepProgram(model, composition, {
     seed: info.seed,
     imageShape: info.imageShape,

@@ -5,7 +5,8 @@ import { dropUnused, mergeEqual } from '../../src/graph/prune.ts';
 import { opOf } from '../../src/graph/recording.ts';
 import { createShapeInference } from '../../src/graph/shapes.ts';
 import { trace } from '../../src/graph/trace.ts';
-import type { NamedTensors, StepFunction } from '../../src/step/types.ts';
+import type { GraphFunction } from '../../src/graph/types.ts';
+import type { NamedTensors } from '../../src/tf.ts';
 import { tf } from '../../src/tf.ts';
 import {
   bothEngines,
@@ -31,12 +32,12 @@ const normalise = (weights: NamedTensors, x: tf.Tensor4D, training = false) => {
   }).y;
 };
 
-const giving = (y: (weights: NamedTensors, x: tf.Tensor) => tf.Tensor): StepFunction => {
+const giving = (y: (weights: NamedTensors, x: tf.Tensor) => tf.Tensor): GraphFunction => {
   return (weights, { x }) => ({ state: {}, outputs: { y: y(weights, x!) } });
 };
 
 describeNative('batch norm after a convolution', (use) => {
-  const opsOf = (fn: StepFunction) => {
+  const opsOf = (fn: GraphFunction) => {
     const shapes = createShapeInference(use().binding!);
     const recording = dropUnused(trace(fn, signature('step', inputs), { shapes, state }));
     return mergeEqual(foldNorm(recording)).nodes.map(opOf);

@@ -4,7 +4,8 @@ import { dropUnused, mergeEqual } from '../../src/graph/prune.ts';
 import { opOf } from '../../src/graph/recording.ts';
 import { createShapeInference } from '../../src/graph/shapes.ts';
 import { trace } from '../../src/graph/trace.ts';
-import type { NamedTensors, StepFunction, StepProgram } from '../../src/step/types.ts';
+import type { GraphFunction, GraphProgram } from '../../src/graph/types.ts';
+import type { NamedTensors } from '../../src/tf.ts';
 import { bothEngines, describeNative, relativeDistance, signature, waves } from '../step/captured-support.ts';
 
 const kernels = { k0: [2, 3], k1: [3, 3, 1, 2], k2: [5] };
@@ -12,14 +13,14 @@ const biases = { b0: [3], b1: [2] };
 const large = { huge0: [300, 300], huge1: [300, 300] };
 const averages = { average0: [3], average1: [2] };
 
-const state: StepProgram['state'] = {
+const state: GraphProgram['state'] = {
   steps: { shape: [], values: Float32Array.of(0) },
   ...waves({ ...kernels, ...biases, ...large, ...averages, frozen: [4] }),
   ...waves(Object.fromEntries(Object.entries(kernels).map(([name, shape]) => [`m/${name}`, shape])), 0),
 };
 
 /** Momentum and decay for kernels, plain descent for biases, running averages, a step count; `part` updates less. */
-const step: StepFunction = (before, { x, rate }, { part }) => {
+const step: GraphFunction = (before, { x, rate }, { part }) => {
   const next: NamedTensors = { steps: before.steps!.add(1) };
   const gradient = (name: string) => before[name]!.mul(x!.sum()).sin();
   for (const name of Object.keys(kernels).slice(0, part === 'yes' ? 2 : 3)) {
@@ -37,7 +38,7 @@ const step: StepFunction = (before, { x, rate }, { part }) => {
 const inputs = { x: [[3], 'float32'], rate: [[], 'float32'] } as const;
 const whole = signature('step', inputs, { part: 'no' });
 const part = signature('step', inputs, { part: 'yes' });
-const program: StepProgram = { functions: { step }, state, signatures: [whole, part] };
+const program: GraphProgram = { functions: { step }, state, signatures: [whole, part] };
 
 describeNative('packed state', (use) => {
   const record = () => {

@@ -1,7 +1,8 @@
 import { beforeAll, expect, test } from 'vitest';
 import { layersModel } from '../../src/models/open.ts';
-import type { Model, NamedTensors, Pass } from '../../src/models/types.ts';
+import type { Model, Pass } from '../../src/models/types.ts';
 import { randomStream } from '../../src/random.ts';
+import type { NamedTensors } from '../../src/tf.ts';
 import { tf } from '../../src/tf.ts';
 import { describeBackends, normals, relativeDistance } from '../backend/kernels/support.ts';
 import { mobileNet } from './mobile.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createModel, type ModelName, modelOptions } from '../../src/models/index.ts';
-import type { NamedTensors } from '../../src/models/types.ts';
+import type { NamedTensors } from '../../src/tf.ts';
 import { tf } from '../../src/tf.ts';
 import { describeNative } from '../step/captured-support.ts';
 import { type Description, distanceTo, noise, readReference, referenceWeight } from './reference.ts';

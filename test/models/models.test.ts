@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createModel, type ModelOptions, modelNames, modelOptions } from '../../src/models/index.ts';
-import type { Model, NamedTensors, Pass } from '../../src/models/types.ts';
+import type { Model, Pass } from '../../src/models/types.ts';
 import { randomStream } from '../../src/random.ts';
+import type { NamedTensors } from '../../src/tf.ts';
 import { tf } from '../../src/tf.ts';
 import { describeBackends } from '../backend/kernels/support.ts';
 

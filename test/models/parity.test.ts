@@ -1,7 +1,8 @@
 import { beforeAll, expect, test } from 'vitest';
 import { softmaxCrossEntropy } from '../../src/backend/kernels/index.ts';
 import { createModel, modelOptions } from '../../src/models/index.ts';
-import type { Model, NamedTensors, Pass } from '../../src/models/types.ts';
+import type { Model, Pass } from '../../src/models/types.ts';
+import type { NamedTensors } from '../../src/tf.ts';
 import { tf } from '../../src/tf.ts';
 import { sizeOf } from '../../src/util/shape.ts';
 import { describeBackends } from '../backend/kernels/support.ts';

@@ -6,10 +6,10 @@ import gradClip, { clipByNorm, clipByValue } from '../../plugins/grad-clip/index
 import { registry } from '../../plugins/index.ts';
 import sam, { ascend } from '../../plugins/sam/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
+import type { HostOutputs } from '../../src/graph/types.ts';
 import type { Plugin } from '../../src/plugin.ts';
 import type { Snapshot } from '../../src/run.ts';
 import { createEagerEngine } from '../../src/step/eager.ts';
-import type { HostOutputs } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { createTrainer } from '../../src/train/trainer.ts';
 import { describeBackends } from '../backend/kernels/support.ts';

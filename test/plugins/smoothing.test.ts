@@ -7,8 +7,9 @@ import { softmaxCrossEntropy, supplyKernels } from '../../src/backend/kernels/in
 import { loadBackend } from '../../src/backend/load.ts';
 import { compose } from '../../src/compose/compose.ts';
 import { Order } from '../../src/hooks.ts';
+import type { Pass } from '../../src/models/types.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
-import type { Loss, Pass } from '../../src/step/types.ts';
+import type { Loss } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { CIFAR10_LT_100, infoWithCounts, warningsOf } from '../support/plugins.ts';
 

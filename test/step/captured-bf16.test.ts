@@ -5,9 +5,10 @@ import { dropUnused, mergeEqual } from '../../src/graph/prune.ts';
 import { DT, type OpNode, type Recording } from '../../src/graph/recording.ts';
 import { createShapeInference } from '../../src/graph/shapes.ts';
 import { trace } from '../../src/graph/trace.ts';
+import type { GraphFunction } from '../../src/graph/types.ts';
 import { toBfloat16 } from '../../src/step/captured/bf16.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
-import type { NamedTensors, StepFunction } from '../../src/step/types.ts';
+import type { NamedTensors } from '../../src/tf.ts';
 import { tf } from '../../src/tf.ts';
 import { describeNative, programOf, relativeDistance, signature, waves } from './captured-support.ts';
 
@@ -16,7 +17,7 @@ const norms = { scale: [8], shift: [8] };
 const names = [...Object.keys(shapes), ...Object.keys(norms)];
 
 /** Convolutions, batch norm, a residual block, both poolings and padding, then SGD with weight decay. */
-const step: StepFunction = (state, { images, labels, learningRate }) => {
+const step: GraphFunction = (state, { images, labels, learningRate }) => {
   const gradients = tf.valueAndGrads((...trained: tf.Tensor[]) => {
     const weights: NamedTensors = Object.fromEntries(names.map((name, i) => [name, trained[i]!]));
     const conv = (x: tf.Tensor, name: string) => tf.conv2d(x as tf.Tensor4D, weights[name] as tf.Tensor4D, 1, 'same');

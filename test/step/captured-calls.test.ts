@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import type { GraphFunction } from '../../src/graph/types.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
-import type { StepFunction } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { messageOfError } from '../support/message.ts';
 import { describeNative, programOf, signature } from './captured-support.ts';
@@ -43,7 +43,7 @@ describeNative('calls are checked', (use) => {
   });
 
   test('a signature that is refused leaves the engine as it was', async () => {
-    const fn: StepFunction = (_, { x }, { how }) => ({
+    const fn: GraphFunction = (_, { x }, { how }) => ({
       state: { w: x! },
       outputs: { y: how === 'bad' ? tf.unique(x!).values : x!.add(1) },
     });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { CaptureError } from '../../src/graph/errors.ts';
+import type { GraphFunction } from '../../src/graph/types.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
-import type { StepFunction } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { messageOfError } from '../support/message.ts';
 import { bothEngines, describeNative, liveTensors, programOf } from './captured-support.ts';
@@ -114,7 +114,7 @@ describeNative('silent: what a graph would freeze', (use) => {
   });
 
   test('state that the function does not return stays', () => {
-    const step: StepFunction = ({ w }, { x }) => {
+    const step: GraphFunction = ({ w }, { x }) => {
       w!.add(x!);
       return { state: {}, outputs: {} };
     };
@@ -205,7 +205,7 @@ describeNative('refused', (use) => {
   });
 
   test('results that do not fit', async () => {
-    const make = (fn: StepFunction) => messageOfError(() => createCapturedEngine(programOf(fn, inputs, state), use()));
+    const make = (fn: GraphFunction) => messageOfError(() => createCapturedEngine(programOf(fn, inputs, state), use()));
     expect(await make((async () => ({ state: {}, outputs: {} })) as never)).toMatchInlineSnapshot(
       `"captured "step": result: expected { state, outputs }, got a Promise; the function must be synchronous."`,
     );

@@ -6,10 +6,11 @@ import { dropUnused, mergeEqual } from '../../src/graph/prune.ts';
 import type { OpNode } from '../../src/graph/recording.ts';
 import { createShapeInference } from '../../src/graph/shapes.ts';
 import { trace } from '../../src/graph/trace.ts';
+import type { GraphFunction, HostOutputs } from '../../src/graph/types.ts';
 import { toBfloat16 } from '../../src/step/captured/bf16.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
 import { fuseNeighbours } from '../../src/step/captured/fuse.ts';
-import type { HostOutputs, NamedTensors, StepFunction } from '../../src/step/types.ts';
+import type { NamedTensors } from '../../src/tf.ts';
 import { tf } from '../../src/tf.ts';
 import { bothEngines, programOf, relativeDistance, signature, wave, waves } from './captured-support.ts';
 
@@ -40,7 +41,7 @@ const convolved = (x: tf.Tensor, kernel: tf.Tensor): tf.Tensor =>
 
 /** Gradients of all weights. */
 const step =
-  (forward: (weights: Weights) => tf.Tensor): StepFunction =>
+  (forward: (weights: Weights) => tf.Tensor): GraphFunction =>
   (weights: NamedTensors) => {
     const total = (...inputs: tf.Tensor[]): tf.Scalar => {
       const y = forward(Object.fromEntries(names.map((name, i) => [name, inputs[i]!])) as Weights);

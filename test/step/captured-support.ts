@@ -2,9 +2,9 @@ import { beforeAll, describe } from 'vitest';
 import type { TensorFlowBinding } from '../../src/backend/binding.ts';
 import { type Backend, loadBackend } from '../../src/backend/load.ts';
 import { whyNotNative } from '../../src/backend/native.ts';
+import type { GraphFunction, GraphProgram, HostArray, HostOutputs, Signature } from '../../src/graph/types.ts';
 import { type CaptureOptions, createCapturedEngine } from '../../src/step/captured/engine.ts';
 import { createEagerEngine } from '../../src/step/eager.ts';
-import type { HostArray, HostOutputs, Signature, StepFunction, StepProgram } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { sizeOf } from '../../src/util/shape.ts';
 
@@ -59,7 +59,7 @@ export const convolutionSizes: [images: Shape, out: number][] = [
 ];
 
 /** Initial state of the given shapes. */
-export const waves = (shapes: Readonly<Record<string, readonly number[]>>, scale = 0.3): StepProgram['state'] =>
+export const waves = (shapes: Readonly<Record<string, readonly number[]>>, scale = 0.3): GraphProgram['state'] =>
   Object.fromEntries(
     Object.entries(shapes).map(([name, shape], phase) => [
       name,
@@ -72,13 +72,13 @@ export const waves = (shapes: Readonly<Record<string, readonly number[]>>, scale
 
 /** A program of one function. */
 export const programOf = (
-  fn: StepFunction,
+  fn: GraphFunction,
   inputs: Parameters<typeof signature>[1] = {},
-  state: StepProgram['state'] = {},
-): StepProgram => ({ functions: { step: fn }, state, signatures: [signature('step', inputs)] });
+  state: GraphProgram['state'] = {},
+): GraphProgram => ({ functions: { step: fn }, state, signatures: [signature('step', inputs)] });
 
 /** Eager and captured engine of a program, run side by side. */
-export function bothEngines(program: StepProgram, backend: Backend, options: CaptureOptions = {}) {
+export function bothEngines(program: GraphProgram, backend: Backend, options: CaptureOptions = {}) {
   const eager = createEagerEngine(program);
   const captured = createCapturedEngine(program, backend, options);
   return {

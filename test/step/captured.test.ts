@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { batchNorm, relu, softmaxCrossEntropy } from '../../src/backend/kernels/index.ts';
+import type { GraphFunction, GraphProgram } from '../../src/graph/types.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
-import type { NamedTensors, StepFunction, StepProgram } from '../../src/step/types.ts';
+import type { NamedTensors } from '../../src/tf.ts';
 import { tf } from '../../src/tf.ts';
 import {
   bothEngines,
@@ -30,7 +31,7 @@ function forward(weights: NamedTensors, images: tf.Tensor, training: boolean) {
 }
 
 /** One step of SGD with momentum and weight decay; the variant `mix` blends each image with its neighbour. */
-const train: StepFunction = (state, inputs, { mix }) => {
+const train: GraphFunction = (state, inputs, { mix }) => {
   const images =
     mix === 'yes' ? inputs.images!.mul(inputs.share!).add(inputs.images!.reverse(0).mul(0.25)) : inputs.images!;
   const labels = inputs.labels as tf.Tensor1D;
@@ -58,13 +59,13 @@ const train: StepFunction = (state, inputs, { mix }) => {
   return { state: next, outputs: { loss: gradients.value } };
 };
 
-const predict: StepFunction = (state, { images }) => {
+const predict: GraphFunction = (state, { images }) => {
   const { logits } = forward(state, images!, false);
   return { state: {}, outputs: { logits, best: tf.argMax(logits, 1) } };
 };
 
 const shapes = { conv: [3, 3, 3, 8], scale: [8], shift: [8], dense: [8, CLASSES] };
-const initial: StepProgram['state'] = {
+const initial: GraphProgram['state'] = {
   ...waves(shapes),
   ...waves(Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [`momentum/${name}`, shape])), 0),
   mean: { shape: [8], values: new Float32Array(8) },
@@ -95,7 +96,7 @@ const batchOf = (batch: number, step: number) => ({
   share: Float32Array.of(0.5 + step / 100),
 });
 
-const program: StepProgram = {
+const program: GraphProgram = {
   functions: { train, predict },
   state: initial,
   signatures: [trainOf(8), trainOf(8, 'yes'), trainOf(5), predictOf(6)],
@@ -164,7 +165,7 @@ describeNative('captured engine', (use) => {
   });
 
   test('state that becomes an input is a copy of the host memory', () => {
-    const step: StepFunction = (_, { value }) => ({ state: { kept: value! }, outputs: {} });
+    const step: GraphFunction = (_, { value }) => ({ state: { kept: value! }, outputs: {} });
     const engine = createCapturedEngine(
       programOf(step, { value: [[64], 'float32'] }, { kept: { shape: [64], values: new Float32Array(64) } }),
       use(),
@@ -177,7 +178,7 @@ describeNative('captured engine', (use) => {
   });
 
   test('state is read before it is assigned, also where two arrays change places', () => {
-    const step: StepFunction = ({ a, b }) => ({
+    const step: GraphFunction = ({ a, b }) => ({
       state: { a: b!, b: a!.add(0) },
       outputs: { sum: a!.add(b!.mul(10)) },
     });
@@ -202,7 +203,7 @@ describeNative('captured engine', (use) => {
       },
     });
     const state = { a: arrayOf('a', 1), b: arrayOf('b', 2), small: { shape: [], values: Float32Array.of(3) } };
-    const step: StepFunction = ({ a, b }) => ({ state: { b: b!.add(a!) }, outputs: {} });
+    const step: GraphFunction = ({ a, b }) => ({ state: { b: b!.add(a!) }, outputs: {} });
     const engine = createCapturedEngine(programOf(step, {}, state), use());
     expect(asked).toEqual(['a', 'b']);
     engine.run(signature('step'), {});

@@ -2,14 +2,15 @@ import { expect, test } from 'vitest';
 import { cpuFeatures, isBfloat16Native } from '../../src/backend/cpu.ts';
 import type { Backend } from '../../src/backend/load.ts';
 import { runFailed } from '../../src/graph/errors.ts';
+import type { GraphFunction } from '../../src/graph/types.ts';
 import { createEagerEngine } from '../../src/step/eager.ts';
 import { withFallback } from '../../src/step/fallback.ts';
 import { createEngine } from '../../src/step/index.ts';
-import type { Engine, StepFunction } from '../../src/step/types.ts';
+import type { Engine } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { describeNative, programOf, signature } from './captured-support.ts';
 
-const add: StepFunction = ({ sum }, { x }) => {
+const add: GraphFunction = ({ sum }, { x }) => {
   const next = tf.add(sum!, x!);
   return { state: { sum: next }, outputs: { next } };
 };
@@ -97,7 +98,7 @@ describeNative('captured', (use) => {
 
   test('auto goes on eagerly where a value has changed since it was recorded, before the first step and not after', async () => {
     let factor = 1;
-    const scale: StepFunction = ({ sum }, { x }) => add({ sum: sum! }, { x: tf.mul(x!, factor) }, {});
+    const scale: GraphFunction = ({ sum }, { x }) => add({ sum: sum! }, { x: tf.mul(x!, factor) }, {});
     const scaled = programOf(scale, { x: [[2], 'float32'] }, program.state);
     const open = () => createEngine(scaled, use(), { step: 'auto', precision: 'fp32' });
     const engine = await open();

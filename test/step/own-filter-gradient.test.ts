@@ -6,9 +6,9 @@ import type { Recording } from '../../src/graph/recording.ts';
 import { createShapeInference } from '../../src/graph/shapes.ts';
 import { toStandardConvolutions } from '../../src/graph/standard-convolutions.ts';
 import { trace } from '../../src/graph/trace.ts';
+import type { GraphFunction } from '../../src/graph/types.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
 import { toTileConvolutions } from '../../src/step/captured/tile-convolutions.ts';
-import type { StepFunction } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { sizeOf } from '../../src/util/shape.ts';
 import { type Convolution, convolutionSizes, programOf, type Shape, signature } from './captured-support.ts';
@@ -50,7 +50,7 @@ function filterGradient(x: Float32Array, dy: Float32Array, convolution: Convolut
   return Float32Array.from(sums);
 }
 
-const stepOf = (convolution: Convolution): StepFunction => {
+const stepOf = (convolution: Convolution): GraphFunction => {
   const { images, out, size = 3, stride = 1 } = convolution;
   return (_, { x, dy }) => {
     const total = (filter: tf.Tensor): tf.Scalar =>

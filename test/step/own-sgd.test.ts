@@ -7,9 +7,9 @@ import { dropUnused, mergeEqual } from '../../src/graph/prune.ts';
 import { DT, type OpNode, type Recording } from '../../src/graph/recording.ts';
 import { createShapeInference } from '../../src/graph/shapes.ts';
 import { trace } from '../../src/graph/trace.ts';
+import type { GraphFunction } from '../../src/graph/types.ts';
 import { toBfloat16 } from '../../src/step/captured/bf16.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
-import type { StepFunction } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { sizeOf } from '../../src/util/shape.ts';
 import { bothEngines, programOf, signature, wave, waves } from './captured-support.ts';
@@ -31,7 +31,7 @@ const names = Object.keys(state);
 const slots = Object.fromEntries(names.map((name) => [`v/${name}`, state[name]!]));
 const inputs = { x: [[], 'float32'], rate: [[], 'float32'] } as const;
 
-const step: StepFunction = (before, { x, rate }) => {
+const step: GraphFunction = (before, { x, rate }) => {
   const gradients = Object.fromEntries(names.map((name) => [name, before[name]!.mul(x!).sin()]));
   const next = names.flatMap((name) => {
     const after = sgdStep(before[name]!, before[`v/${name}`]!, gradients[name]!, rate!, options[1]!);
@@ -42,7 +42,7 @@ const step: StepFunction = (before, { x, rate }) => {
 
 const filterShape: [number, number, number, number] = [1, 1, 16, 32];
 /** A weight whose gradient comes in bfloat16. */
-const convolved: StepFunction = ({ w, v }, { x, rate }) => {
+const convolved: GraphFunction = ({ w, v }, { x, rate }) => {
   const total = (filter: tf.Tensor): tf.Scalar => tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 1, 'same').sum();
   const after = sgdStep(w!, v!, tf.grad(total)(w!), rate!, options[1]!);
   return { state: { w: after.weight, v: after.velocity }, outputs: {} };
@@ -50,7 +50,7 @@ const convolved: StepFunction = ({ w, v }, { x, rate }) => {
 const convolutionInputs = { x: [[2, 3, 3, 16], 'float32'], rate: [[], 'float32'] } as const;
 
 describe.skipIf(missing !== null)("tailmix's own update of momentum", () => {
-  const record = (fn: StepFunction, given: typeof inputs | typeof convolutionInputs, before: typeof state) => {
+  const record = (fn: GraphFunction, given: typeof inputs | typeof convolutionInputs, before: typeof state) => {
     const shapes = createShapeInference(backend!.binding!);
     return mergeEqual(dropUnused(trace(fn, signature('step', given), { shapes, state: before })));
   };

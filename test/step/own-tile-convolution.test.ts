@@ -7,9 +7,9 @@ import { opOf } from '../../src/graph/recording.ts';
 import { createShapeInference } from '../../src/graph/shapes.ts';
 import { toStandardConvolutions } from '../../src/graph/standard-convolutions.ts';
 import { trace } from '../../src/graph/trace.ts';
+import type { GraphFunction } from '../../src/graph/types.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
 import { toTileConvolutions } from '../../src/step/captured/tile-convolutions.ts';
-import type { StepFunction } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { sizeOf } from '../../src/util/shape.ts';
 import { type Convolution, programOf, type Shape, signature } from './captured-support.ts';
@@ -59,7 +59,7 @@ const shapesOf = ({ images, out, size = 3, stride = 1 }: Convolution): Record<'x
 
 /** `y = relu(norm(x ∗ filter) + residual)`, norm by running statistics, and the gradient of `Σ (x ∗ filter) · residual`. */
 const stepOf =
-  ({ stride = 1 }: Convolution): StepFunction =>
+  ({ stride = 1 }: Convolution): GraphFunction =>
   ({ filter, scale, shift, mean, variance }, { x, residual }) => {
     const convolve = (images: tf.Tensor): tf.Tensor4D =>
       tf.conv2d(images as tf.Tensor4D, filter as tf.Tensor4D, stride, 'same');

@@ -1,11 +1,11 @@
 import { compose } from '../../src/compose/compose.ts';
+import type { HostArray, Signature } from '../../src/graph/types.ts';
 import type { Model } from '../../src/models/types.ts';
 import type { Plugin } from '../../src/plugin.ts';
 import { trainFeeds } from '../../src/step/inputs.ts';
 import { createOptimizer } from '../../src/step/optimizers.ts';
 import { createStepProgram } from '../../src/step/program.ts';
 import { signatureFor } from '../../src/step/signature.ts';
-import type { HostArray, Signature } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { sizeOf } from '../../src/util/shape.ts';
 import { noise } from '../models/reference.ts';

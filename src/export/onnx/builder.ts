@@ -6,7 +6,7 @@ import {
   type OpNode,
   type Recording,
   specOf,
-} from '../../graph/recording.ts';
+} from '../../graph/index.ts';
 import { sizeOf } from '../../util/shape.ts';
 import { opNotMapped } from '../errors.ts';
 import { bytesOf, valuesOf } from '../fold-constants.ts';

@@ -1,4 +1,4 @@
-import { DT, type Endpoint, type OpNode } from '../../graph/recording.ts';
+import { DT, type Endpoint, type OpNode } from '../../graph/index.ts';
 import { opNotMapped } from '../errors.ts';
 import { type Builder, type Layout, type Mapping, TO_CHANNELS_FIRST, type Value } from './builder.ts';
 import { ONNX_TYPES, type OnnxAttribute } from './proto.ts';

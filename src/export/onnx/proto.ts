@@ -1,4 +1,6 @@
-import { bytes, float, int, ints, message, text, toBytes, type Wire } from '../../graph/wire.ts';
+import { type Wire, wire } from '../../graph/index.ts';
+
+const { bytes, float, int, ints, message, text, toBytes } = wire;
 
 /** Version of ONNX's operators: what each op means, and which are attributes and which inputs. */
 const OPSET = 17;

@@ -1,4 +1,4 @@
-import type { Endpoint, OpNode } from '../../graph/recording.ts';
+import type { Endpoint, OpNode } from '../../graph/index.ts';
 import { opNotMapped } from '../errors.ts';
 import { valuesOf } from '../fold-constants.ts';
 import { type Builder, type Mapping, transposed, type Value } from './builder.ts';

@@ -1,7 +1,8 @@
 import { globalAverage } from '../../backend/kernels/index.ts';
+import type { NamedTensors } from '../../tf.ts';
 import { tf } from '../../tf.ts';
 import { type ClassifierOptions, classifier } from '../heads.ts';
-import type { ImageTask, Model, NamedTensors, Pass, WeightSpec } from '../types.ts';
+import type { ImageTask, Model, Pass, WeightSpec } from '../types.ts';
 import { backboneInput, featuresShape } from './errors.ts';
 import type { PixelRange } from './pixels.ts';
 

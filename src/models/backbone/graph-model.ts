@@ -1,6 +1,7 @@
 import { messageOf } from '../../errors.ts';
+import type { NamedTensors } from '../../tf.ts';
 import { tf } from '../../tf.ts';
-import type { ImageTask, NamedTensors, WeightSpec } from '../types.ts';
+import type { ImageTask, WeightSpec } from '../types.ts';
 import { type Backbone, requireInput } from './backbone.ts';
 import { featuresNeeded, featuresUnknown, graphDynamic } from './errors.ts';
 

@@ -1,7 +1,8 @@
 import { batchNorm } from '../../backend/kernels/index.ts';
+import type { NamedTensors } from '../../tf.ts';
 import { tf } from '../../tf.ts';
 import { dropout } from '../dropout.ts';
-import type { NamedTensors, Pass } from '../types.ts';
+import type { Pass } from '../types.ts';
 import type { PlacedLayer } from './layers.ts';
 import type { Binding } from './layers-model.ts';
 

@@ -1,5 +1,6 @@
+import type { NamedTensors } from '../../tf.ts';
 import { tf } from '../../tf.ts';
-import type { NamedTensors, WeightSpec } from '../types.ts';
+import type { WeightSpec } from '../types.ts';
 import type { Backbone } from './backbone.ts';
 import { featuresNeeded, featuresUnknown, stageRefused } from './errors.ts';
 import { callsFor } from './layer-calls.ts';

@@ -3,11 +3,11 @@ import {
   DT,
   type Endpoint,
   type OpNode,
+  type OpTrial,
   type RecordedNode,
   type Recording,
   specOf,
-} from '../../graph/recording.ts';
-import type { RuleInput } from '../../graph/shape-rules.ts';
+} from '../../graph/index.ts';
 import { mapValues } from '../../util/map-values.ts';
 
 /** How an op runs in bfloat16. */
@@ -58,9 +58,6 @@ const RULES: Readonly<Record<string, HalfRule>> = {
   TailmixSgd: { inputs: [2], outputs: [], when: 'as is' },
 };
 
-/** Whether an op, with its attributes, runs in bfloat16 on this machine. */
-export type CanRun = (node: OpNode, inputs: readonly RuleInput[]) => boolean;
-
 interface Value {
   at: Endpoint;
   half: boolean;
@@ -69,7 +66,7 @@ interface Value {
 }
 
 /** Rewrites a recording so that its convolutions, and what lies between them, run in bfloat16. */
-export function toBfloat16(recording: Recording, canRun: CanRun): Recording {
+export function toBfloat16(recording: Recording, canRun: OpTrial): Recording {
   const nodes: RecordedNode[] = [];
   const values = new Map<string, Value>();
   const casts = new Map<string, Endpoint>();
@@ -120,7 +117,7 @@ function halfNode(
   recording: Recording,
   node: OpNode,
   valueAt: (from: Endpoint) => Value,
-  canRun: CanRun,
+  canRun: OpTrial,
 ): OpNode | undefined {
   const rule = RULES[node.op];
   const { T } = node.attributes;
@@ -134,12 +131,12 @@ function halfNode(
 }
 
 /** Whether an op has a rule here, and a kernel that follows it. */
-export function runsInBfloat16(recording: Recording, node: OpNode, canRun: CanRun): boolean {
+export function runsInBfloat16(recording: Recording, node: OpNode, canRun: OpTrial): boolean {
   const rule = RULES[node.op];
   return rule !== undefined && runnable(recording, node, rule, canRun) !== undefined;
 }
 
-function runnable(recording: Recording, node: OpNode, rule: HalfRule, canRun: CanRun): OpNode | undefined {
+function runnable(recording: Recording, node: OpNode, rule: HalfRule, canRun: OpTrial): OpNode | undefined {
   const half: OpNode = {
     ...node,
     attributes: { ...node.attributes, T: type(DT.bfloat16) },

@@ -1,4 +1,4 @@
-import { type Endpoint, type OpNode, type RecordedNode, type Recording, specOf } from '../../graph/recording.ts';
+import { type Endpoint, type OpNode, type RecordedNode, type Recording, specOf } from '../../graph/index.ts';
 import { mapValues } from '../../util/map-values.ts';
 
 /**

@@ -1,7 +1,16 @@
-import { dropUnused, rebuild } from '../../graph/prune.ts';
-import { type Attribute, DT, type Endpoint, type OpNode, type Recording, specOf } from '../../graph/recording.ts';
+import {
+  type Attribute,
+  DT,
+  dropUnused,
+  type Endpoint,
+  type OpNode,
+  type OpTrial,
+  type Recording,
+  rebuild,
+  specOf,
+} from '../../graph/index.ts';
 import { sizeOf } from '../../util/shape.ts';
-import { type CanRun, runsInBfloat16 } from './bf16.ts';
+import { runsInBfloat16 } from './bf16.ts';
 
 /**
  * Gives convolutions that are to run in bfloat16 to tailmix's own ops on AMX tiles where these are faster than TensorFlow's:
@@ -10,7 +19,7 @@ import { type CanRun, runsInBfloat16 } from './bf16.ts';
  * - 3×3 with stride 1 and zeros around, forward and the input's gradient, where the filter is larger than a processor's
  *   second cache (`native/tile_convolution.h`).
  */
-export function toTileConvolutions(recording: Recording, canRun: CanRun): Recording {
+export function toTileConvolutions(recording: Recording, canRun: OpTrial): Recording {
   const own = (node: OpNode): OpNode | undefined => {
     const made = OWN[node.op]?.(node, (from) => specOf(recording.nodes, from).shape);
     return made !== undefined && runsInBfloat16(recording, made, canRun) ? made : undefined;

@@ -1,0 +1,203 @@
+import { performance } from 'node:perf_hooks';
+import type { Backend } from '../backend/load.ts';
+import { internal } from '../errors.ts';
+import { checkFeeds } from './check.ts';
+import { expectSame } from './compare.ts';
+import { backendNotNative, graphDisposed } from './errors.ts';
+import { signatureKey } from './key.ts';
+import { type LoadedGraph, loadGraph, type RecordedCall } from './load-graph.ts';
+import { mergeEqual } from './prune.ts';
+import { type RecordOptions, recordOnce, recordSignature } from './record.ts';
+import { DT, type OpNode, type Recording, type TensorSpec } from './recording.ts';
+import { createOpTrial, type OpTrial } from './runs-op.ts';
+import { createShapeInference } from './shapes.ts';
+import { checkState } from './state.ts';
+import type { GraphProgram, HostArray, HostOutputs, Signature } from './types.ts';
+
+/** How a program becomes a graph. */
+export interface GraphOptions extends Omit<RecordOptions, 'shapes'> {
+  /** Rewrites each recording before it joins the graph, for example with cheaper ops. Default: equal ops are merged. */
+  rewrite?: (recording: Recording, canRun: OpTrial) => Recording;
+  /** Op that copies what the host writes into state, where TensorFlow can run it. Default: TensorFlow's `DeepCopy`. */
+  copyOp?: string;
+}
+
+/** What recording and loading cost, for logs. */
+export interface GraphStats {
+  /** Milliseconds spent recording and loading, all signatures. */
+  compileMs: number;
+  /** Nodes of the loaded graph. */
+  nodes: number;
+  /** Signatures in the graph. */
+  signatures: number;
+  /** How often a signature that was not known in advance caused the graph to be built again. */
+  rebuilds: number;
+  /** Calls replayed by TensorFlow's session. */
+  runs: number;
+}
+
+/** A program as one TensorFlow graph that holds its state. */
+export interface OpenGraph {
+  readonly stats: Readonly<GraphStats>;
+  /** Calls a function; its new state replaces the old. */
+  run(signature: Signature, inputs: Readonly<Record<string, HostArray>>): HostOutputs;
+  /** Copies state out, all of it or the named part. */
+  read(names?: readonly string[]): Record<string, Float32Array>;
+  /** Replaces state by name; shapes must agree. */
+  write(values: Readonly<Record<string, Float32Array>>): void;
+  /**
+   * Records every signature once more and compares it with what runs.
+   *
+   * @throws {CaptureError} CAPTURE_VARIES where a host value has changed since.
+   */
+  verify(): void;
+  dispose(): void;
+}
+
+/**
+ * Records every signature of a program, joins them into one graph, and replays it.
+ *
+ * A signature that was not known in advance is recorded at its first call; the graph is then built again and the state
+ * carried over.
+ *
+ * @throws {CaptureError} if the program cannot become a graph; nothing is left behind.
+ */
+export function openGraph(
+  program: GraphProgram,
+  backend: Backend,
+  { rewrite = mergeEqual, copyOp, owner, rehearse }: GraphOptions = {},
+): OpenGraph {
+  const { binding } = backend;
+  if (binding === undefined) throw backendNotNative(backend.name);
+  const shapes = createShapeInference(binding);
+  const canRun = createOpTrial(shapes);
+  const calls = new Map<string, RecordedCall & { recorded: Recording; index: number }>();
+  const stats: GraphStats = { compileMs: 0, nodes: 0, signatures: 0, rebuilds: 0, runs: 0 };
+  let loaded: LoadedGraph | undefined;
+
+  const record = (signature: Signature): void => {
+    const key = signatureKey(signature);
+    if (calls.has(key)) return;
+    const recorded = recordSignature(program, signature, { shapes, owner, rehearse });
+    calls.set(key, { signature, recorded, recording: rewrite(recorded, canRun), index: calls.size });
+  };
+
+  const load = (): LoadedGraph => {
+    const copies = copyOp !== undefined && canRun(copyOf(copyOp), [FLOAT]);
+    const graph = loadGraph(binding, [...calls.values()], program.state, copies ? copyOp : 'DeepCopy');
+    Object.assign(stats, { nodes: graph.graph.nodes.length, signatures: calls.size });
+    return graph;
+  };
+
+  const live = (): LoadedGraph => {
+    if (loaded === undefined) throw graphDisposed();
+    return loaded;
+  };
+
+  const timed = (work: () => void): void => {
+    const start = performance.now();
+    work();
+    stats.compileMs += performance.now() - start;
+  };
+
+  const read = (names: readonly string[] = Object.keys(program.state)): Record<string, Float32Array> => {
+    for (const name of names) checkState(program.state, name);
+    return live().read(names);
+  };
+
+  const write = (values: Readonly<Record<string, Float32Array>>): void => {
+    for (const [name, array] of Object.entries(values)) checkState(program.state, name, array);
+    live().write(Object.keys(values), (name) => values[name]!);
+  };
+
+  const extend = (signature: Signature): void => {
+    const before = live();
+    record(signature);
+    const values = read();
+    try {
+      loaded = load();
+      write(values);
+    } catch (error) {
+      calls.delete(signatureKey(signature));
+      if (loaded !== before) loaded?.dispose();
+      loaded = before;
+      throw error;
+    }
+    before.dispose();
+    stats.rebuilds++;
+  };
+
+  timed(() => {
+    for (const signature of program.signatures) record(signature);
+    loaded = load();
+    try {
+      loaded.write(Object.keys(program.state), (name) => {
+        const { values } = program.state[name]!;
+        checkState(program.state, name, values);
+        return values;
+      });
+    } catch (error) {
+      loaded.dispose();
+      throw error;
+    }
+  });
+
+  return {
+    stats,
+    read,
+    write,
+    run(wanted, inputs) {
+      live();
+      const key = signatureKey(wanted);
+      if (!calls.has(key)) timed(() => extend(wanted));
+      const { index, signature } = calls.get(key)!;
+      checkFeeds(signature, inputs);
+      const outputs = replay(live(), index, signature, inputs);
+      stats.runs++;
+      return outputs;
+    },
+    verify() {
+      live();
+      for (const { signature, recorded } of calls.values()) {
+        expectSame(signature.call, recorded, recordOnce(program, signature, { shapes, owner }));
+      }
+    },
+    dispose() {
+      loaded?.dispose();
+      loaded = undefined;
+    },
+  };
+}
+
+const FLOAT: TensorSpec = { shape: [1], dtype: DT.float32 };
+
+const copyOf = (op: string): OpNode => ({
+  kind: 'op',
+  op,
+  attributes: { T: { kind: 'type', value: DT.float32 } },
+  inputs: [],
+  outputs: [FLOAT],
+});
+
+/** Runs one signature of a loaded graph. */
+function replay(
+  { graph, run }: LoadedGraph,
+  index: number,
+  { call, inputs: specs }: Signature,
+  inputs: Readonly<Record<string, HostArray>>,
+): HostOutputs {
+  const { feeds, outputs, done } = graph.signatures[index]!;
+  const fed = Object.entries(specs).map(([name, { shape }], at) => ({
+    name: feeds[at]!,
+    shape,
+    values: inputs[name]!,
+  }));
+  const fetched = run(call, fed, outputs.length > 0 ? outputs.map(({ fetch }) => fetch) : [done]);
+  return Object.fromEntries(
+    outputs.map(({ name, shape }, at) => {
+      const { values, shape: got } = fetched[at]!;
+      if (String(shape) !== String(got)) throw internal(`output ${name} was recorded as [${shape}], came as [${got}]`);
+      return [name, values as Float32Array | Int32Array];
+    }),
+  );
+}
