@@ -79,12 +79,12 @@ export {
 export { type ExperimentView, viewTag } from './tracking/mlflow/pages.ts';
 export { isServer, type MlflowSettings, resolveSettings } from './tracking/mlflow/settings.ts';
 export type { DatasetInput, KeyValue } from './tracking/mlflow/types.ts';
+export { type Ownership, own } from './tracking/ownership.ts';
 export { PROGRESS_VARIABLE, type ProgressMessage } from './tracking/progress-message.ts';
 export { findRun, listRuns, readEpochs, readSummary, runFiles } from './tracking/run-directory.ts';
 export { type Destination, experimentDestination } from './tracking/spool/attach.ts';
 export { attachAtOnce } from './tracking/spool/attach-at-once.ts';
 export { type Flusher, type FlushOutcome, startFlusher } from './tracking/spool/flush.ts';
-export { markRunning } from './tracking/spool/locks.ts';
 export { pagesOf, type RunPages } from './tracking/spool/pages.ts';
 export { type RunRecord, type SpoolRecord, spoolFiles } from './tracking/spool/records.ts';
 export { addReport } from './tracking/spool/report.ts';

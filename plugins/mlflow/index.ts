@@ -94,7 +94,7 @@ export default definePlugin({
         await work();
       } catch (error) {
         tell(`MLflow: ${messageOf(error)} Training goes on without it.`);
-        await recorder?.close();
+        recorder?.close();
         recorder = undefined;
       }
     };
@@ -126,7 +126,7 @@ export default definePlugin({
         await recorder?.end(summary, error, settings !== null);
         if (recorder) endedAs = error ? 'failed' : summary.status;
         if (flusher && settings) tell(await conclude(flusher, settings.server, directory!, options));
-        await recorder?.close();
+        recorder?.close();
         recorder = undefined;
         flusher = undefined;
       });

@@ -9,7 +9,6 @@ import {
   type EpochMetrics,
   ensureSweepRun,
   type Figures,
-  markRunning,
   openSpool,
   type Run,
   type RunSummary,
@@ -35,7 +34,7 @@ export interface Recorder {
   checkpoint(checkpoint: CheckpointInfo): void;
   /** @param error - what the run failed of; null when it ended in good order. */
   end(summary: RunSummary, error: Error | null, withReport: boolean): Promise<void>;
-  close(): Promise<void>;
+  close(): void;
 }
 
 const SUMMARY = `${spoolFiles.folder}/model_summary.txt`;
@@ -63,7 +62,6 @@ export async function openRecorder(
     ...(sweep ? { parent: { uid: sweep.uid, directory: relative(directory, sweep.directory) } } : {}),
   });
   const spool = openSpool(directory, first, onProblem);
-  const endRunning = markRunning(directory);
   await writeFileAtomic(join(directory, SUMMARY), modelSummary(run));
 
   if (spool.isContinued) {
@@ -116,10 +114,9 @@ export async function openRecorder(
       spool.write({ type: 'status', status: hasFailed ? 'FAILED' : isFinished ? 'FINISHED' : 'KILLED' });
       spool.flush();
     },
-    async close() {
+    close() {
       stopSampling();
       spool.close();
-      await endRunning();
     },
   };
 }

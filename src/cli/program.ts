@@ -26,6 +26,8 @@ const setOption = (): Option =>
 const jsonOption = (): Option => new Option('--json', 'print one JSON document on standard output');
 const backendOption = (): Option =>
   new Option('--backend <name>', 'engine').choices(['auto', 'native', 'native-gpu', 'wasm']);
+const takeOverOption = (): Option =>
+  new Option('--take-over', 'take the folder from a process that cannot be seen from here: on another machine');
 const dataRootOption = (): Option => new Option('--data-root <dir>', 'folder of the data set');
 
 const example = (...lines: string[]): string => `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}\n`;
@@ -52,6 +54,7 @@ export function createProgram(finish: Finish): Command {
     .option('--name <name>', 'name of the run')
     .option('--out <dir>', 'run directory (default: runs/<name>-<time>)')
     .option('--resume <run>', 'go on with a run: its directory or its name')
+    .addOption(takeOverOption())
     .addOption(dataRootOption())
     .addOption(backendOption())
     .addOption(jsonOption())
@@ -80,6 +83,7 @@ export function createProgram(finish: Finish): Command {
     .option('--jobs <n>', 'runs at once', wholeNumber)
     .option('--report', 'write the report at the end')
     .option('--out <dir>', 'folder of the runs (default: runs/<name of the sweep>)')
+    .addOption(takeOverOption())
     .addOption(dataRootOption())
     .addOption(backendOption())
     .addOption(jsonOption())

@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { whyNotNative } from '../backend/native.ts';
 import { displayPath } from '../config/display.ts';
-import { expandSweep } from '../sweep/expand.ts';
+import { expandSweep, type PlannedRun } from '../sweep/expand.ts';
 import { readSweep } from '../sweep/read.ts';
 import { type RunOutcome, runSweep } from '../sweep/run.ts';
 import { sweepDisplay } from '../sweep/show.ts';
-import { trackSweep } from '../sweep/tracking.ts';
+import { type SweepTracking, trackSweep } from '../sweep/tracking.ts';
+import { own } from '../tracking/ownership.ts';
 import { context } from './context.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
 import { print, printJson, tell } from './output.ts';
@@ -21,6 +22,7 @@ export interface SweepCommandOptions {
   jobs?: number;
   report?: boolean;
   out?: string;
+  takeOver?: boolean;
   backend?: string;
   dataRoot?: string;
   json?: boolean;
@@ -28,13 +30,26 @@ export interface SweepCommandOptions {
 
 /** `tailmix sweep`: a grid of runs, each in a process of its own; what is finished is not run again. */
 export async function sweep(paths: readonly string[], options: SweepCommandOptions): Promise<number> {
-  const { set = [], only, out: wanted = null, dataRoot } = options;
+  const { set = [], only, out: wanted = null, takeOver = false } = options;
   const backend = backendOf(options.backend);
   const read = await readSweep(paths, context.registry);
   const { runs, out } = await expandSweep(read, { set, only, backend, out: wanted }, context);
   const jobs = options.jobs ?? read.options.jobs ?? (backend === 'wasm' ? availableParallelism() : 1);
-  tell(`${read.name}: ${runs.length} runs, ${jobs} at once, backend ${backend}, in ${displayPath(out)}`);
-  const tracking = await trackSweep(read.name, out);
+  const ownership = await own(out, { takeOver });
+  try {
+    tell(`${read.name}: ${runs.length} runs, ${jobs} at once, backend ${backend}, in ${displayPath(out)}`);
+    return await trainAll(runs, await trackSweep(read.name, out), { ...options, jobs, out });
+  } finally {
+    await ownership.release();
+  }
+}
+
+async function trainAll(
+  runs: readonly PlannedRun[],
+  tracking: SweepTracking,
+  options: SweepCommandOptions & { jobs: number; out: string },
+): Promise<number> {
+  const { jobs, out, backend, dataRoot, takeOver } = options;
   const interruption = watchInterrupts('runs under way end after their step; the same command goes on with them.');
   const display = sweepDisplay(process.stderr, runs.length);
   const threads = threadsFor(jobs);
@@ -46,8 +61,9 @@ export async function sweep(paths: readonly string[], options: SweepCommandOptio
       launcher,
       signal: interruption.signal,
       flags: [
-        ...(options.backend === undefined ? [] : ['--backend', options.backend]),
+        ...(backend === undefined ? [] : ['--backend', backend]),
         ...(dataRoot === undefined ? [] : ['--data-root', dataRoot]),
+        ...(takeOver ? ['--take-over'] : []),
       ],
       env: (run) => ({ ...threads, ...tracking.env(run) }),
     });
@@ -59,9 +75,12 @@ export async function sweep(paths: readonly string[], options: SweepCommandOptio
   for (const { run, message } of failed) tell(`\n${run.label} failed:\n  ${message.replaceAll('\n', '\n  ')}`);
   const isInterrupted = interruption.signal.aborted;
   const done = outcomes.filter(({ status }) => status === 'finished' || status === 'skipped');
-  if (done.length > 0 && !isInterrupted) await conclude(done, outcomes, options, join(out, 'report'));
-  const unsent = await tracking.end(outcomes, isInterrupted);
-  if (unsent !== null) tell(unsent);
+  try {
+    if (done.length > 0 && !isInterrupted) await conclude(done, outcomes, options, join(out, 'report'));
+  } finally {
+    const unsent = await tracking.end(outcomes, isInterrupted);
+    if (unsent !== null) tell(unsent);
+  }
   if (isInterrupted) return INTERRUPTED;
   return failed.length > 0 ? 1 : 0;
 }

@@ -9,6 +9,7 @@ import type { ResolvedConfig } from '../config/types.ts';
 import type { ReadProgress } from '../data/types.ts';
 import type { RunSummary } from '../metrics/types.ts';
 import { readLatest } from '../tracking/checkpoint.ts';
+import { type Ownership, own } from '../tracking/ownership.ts';
 import { PROGRESS_VARIABLE } from '../tracking/progress-message.ts';
 import { claimRunDirectory, createRunDirectory, findRun, runFiles } from '../tracking/run-directory.ts';
 import type { TrainerOptions } from '../train/prepare.ts';
@@ -21,15 +22,23 @@ import { print, printJson, tell } from './output.ts';
 export interface TrainCommandOptions extends ConfigFlags {
   out?: string;
   resume?: string;
+  takeOver?: boolean;
   json?: boolean;
 }
 
 /** `tailmix train`: one run, from its config or from where it was left. */
 export async function train(paths: readonly string[], options: TrainCommandOptions): Promise<number> {
-  const { config, directory, resume } = await (options.resume === undefined
+  const { config, ownership, resume } = await (options.resume === undefined
     ? openNew(paths, options)
     : openResumed(options.resume, paths, options));
-  const run: TrainerOptions = { ...trainerOptions(config), known: await knownPlugins(), directory, ...resume };
+  const { directory } = ownership;
+  const run: TrainerOptions = {
+    ...trainerOptions(config),
+    known: await knownPlugins(),
+    directory,
+    ownership,
+    ...resume,
+  };
   const interruption = watchInterrupts('the run ends after this step and can be resumed.');
   try {
     if (!isReportingToParent()) {
@@ -47,10 +56,12 @@ export async function train(paths: readonly string[], options: TrainCommandOptio
     return interruption.signal.aborted ? INTERRUPTED : 0;
   } catch (error) {
     // A run that failed before it wrote anything leaves no folder behind.
+    await ownership.release();
     await rmdir(directory).catch(() => {});
     throw error;
   } finally {
     interruption.stop();
+    await ownership.release();
   }
 }
 
@@ -69,34 +80,45 @@ function readingReporter(): ReadProgress {
 
 interface Opened {
   config: ResolvedConfig;
-  directory: string;
+  /** Of the run's directory. */
+  ownership: Ownership;
   resume: Pick<TrainerOptions, 'resume'> | null;
 }
 
-async function openNew(paths: readonly string[], { set = [], out, ...flags }: TrainCommandOptions): Promise<Opened> {
+async function openNew(
+  paths: readonly string[],
+  { set = [], out, takeOver = false, ...flags }: TrainCommandOptions,
+): Promise<Opened> {
   const config = await loadConfig(paths, { ...context, set, overrides: overridesOf(flags) });
   const wanted = out ?? config.options.out;
-  const directory = await (wanted === undefined
-    ? createRunDirectory('runs', config.options.name)
-    : claimRunDirectory(wanted));
-  return { config, directory, resume: null };
+  const ownership = await (wanted === undefined
+    ? own(await createRunDirectory('runs', config.options.name))
+    : claimRunDirectory(wanted, { takeOver }));
+  return { config, ownership, resume: null };
 }
 
 async function openResumed(
   wanted: string,
   paths: readonly string[],
-  { set = [], out, seed, name, ...flags }: TrainCommandOptions,
+  { set = [], out, seed, name, takeOver = false, ...flags }: TrainCommandOptions,
 ): Promise<Opened> {
   if (paths.length > 0) throw resumeWith(`the config ${paths.join(' ')}`);
   for (const [flag, value] of Object.entries({ out, seed, name }))
     if (value !== undefined) throw resumeWith(`--${flag}`);
   const directory = await findRun(wanted);
-  const config = await loadConfig(join(directory, runFiles.config), { ...context, set, overrides: overridesOf(flags) });
-  const { snapshot, damaged } = await readLatest(directory);
-  for (const { message } of damaged) tell(`passed over: ${message}`);
-  if (snapshot.configHash !== config.hash)
-    throw resumeChanged(displayPath(directory), snapshot.configHash, config.hash);
-  return { config, directory, resume: { resume: snapshot } };
+  const ownership = await own(directory, { takeOver });
+  try {
+    const path = join(directory, runFiles.config);
+    const config = await loadConfig(path, { ...context, set, overrides: overridesOf(flags) });
+    const { snapshot, damaged } = await readLatest(directory);
+    for (const { message } of damaged) tell(`passed over: ${message}`);
+    if (snapshot.configHash !== config.hash)
+      throw resumeChanged(displayPath(directory), snapshot.configHash, config.hash);
+    return { config, ownership, resume: { resume: snapshot } };
+  } catch (error) {
+    await ownership.release();
+    throw error;
+  }
 }
 
 function describeSummary(summary: RunSummary, directory: string): string {

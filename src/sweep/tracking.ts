@@ -6,7 +6,6 @@ import process from 'node:process';
 import { displayPath } from '../config/display.ts';
 import { internal, messageOf } from '../errors.ts';
 import { isServer, resolveSettings } from '../tracking/mlflow/settings.ts';
-import { markRunning } from '../tracking/spool/locks.ts';
 import { hasSpool, readSpoolRun } from '../tracking/spool/read.ts';
 import { spoolFiles } from '../tracking/spool/records.ts';
 import { readSent } from '../tracking/spool/sent.ts';
@@ -30,7 +29,6 @@ const REPORT_FILES = ['report/index.html', 'report/results.md', 'report/results.
 export async function trackSweep(name: string, out: string): Promise<SweepTracking> {
   const directory = resolve(out);
   const uid = hasSpool(directory) ? (await readSpoolRun(directory)).uid : randomUUID();
-  const endRunning = markRunning(directory);
   if (hasSpool(directory)) append(directory, (spool) => spool.write({ type: 'status', status: 'RUNNING' }));
   return {
     env: ({ variation }) => ({
@@ -38,7 +36,6 @@ export async function trackSweep(name: string, out: string): Promise<SweepTracki
     }),
     async end(outcomes, isInterrupted) {
       if (hasSpool(directory)) addEnd(directory, outcomes, isInterrupted);
-      await endRunning();
       return hasSpool(directory) ? send(directory, outcomes) : null;
     },
   };

@@ -1,4 +1,6 @@
+import { hostname } from 'node:os';
 import { messageOf, TailmixError } from '../errors.ts';
+import type { Found, Whereabouts } from './ownership.ts';
 
 const run = (code: string, message: string, cause?: unknown): TailmixError =>
   new TailmixError(message, cause === undefined ? { code } : { code, cause });
@@ -44,6 +46,34 @@ export const writeFailed = (path: string, cause: unknown): TailmixError =>
     'WRITE_FAILED',
     `${path}: could not be written (${messageOf(cause)}). Free space or choose another --out.`,
     cause,
+  );
+
+/** A directory that another process writes to, or may write to. */
+export const directoryOwned = (directory: string, owner: Found, where: Whereabouts): TailmixError =>
+  new TailmixError(`${directory}: expected a folder that no other process writes to; ${owned(owner, where)}`, {
+    code: 'DIRECTORY_OWNED',
+    kind: 'config',
+  });
+
+function owned(owner: Found, where: Whereabouts): string {
+  const unseen = 'If nothing writes to the folder any more, repeat the command with --take-over.';
+  if (owner === 'unreadable') return `its owner.lock cannot be read. ${unseen}`;
+  const { pid, host, since } = owner;
+  if (where === 'here')
+    return `process ${pid} on this machine (${host}) has owned it since ${since}. Wait until it ends, or end it with \`kill -INT ${pid}\`.`;
+  const place = host === hostname() ? `in another container on ${host}` : `on ${host}`;
+  return `process ${pid} ${place} has owned it since ${since}. Whether it still runs cannot be seen from here (${hostname()}). ${unseen}`;
+}
+
+/** A directory that was taken from its owner. */
+export const ownershipLost = (directory: string, owner: Found | null): TailmixError =>
+  run(
+    'DIRECTORY_LOST',
+    `${directory}: expected to be its only writer; ${
+      owner === null
+        ? 'it was moved or deleted. Its checkpoints can be resumed where they are now.'
+        : `${owner === 'unreadable' ? 'something' : `process ${owner.pid} on ${owner.host}`} has taken it over. This run ends here.`
+    }`,
   );
 
 /** A run directory that already holds a run. */

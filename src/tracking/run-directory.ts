@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
 import { damagedRunFile, directoryTaken, runNotFound } from './errors.ts';
+import { type Ownership, own } from './ownership.ts';
 
 /** Files of a run directory, by what they hold. */
 export const runFiles = {
@@ -35,15 +36,15 @@ export async function createRunDirectory(root: string, name: string, now = new D
 }
 
 /**
- * Makes the directory a user asked for by name.
+ * Makes the directory a user asked for by name, and takes it.
  *
- * @returns the absolute path
- * @throws {TailmixError} RUN_EXISTS when a run is in it already.
+ * @throws {TailmixError} RUN_EXISTS when a run is in it already, DIRECTORY_OWNED.
  */
-export async function claimRunDirectory(directory: string): Promise<string> {
-  await mkdir(directory, { recursive: true });
-  if (isRun(directory)) throw directoryTaken(directory);
-  return resolve(directory);
+export async function claimRunDirectory(directory: string, options?: Parameters<typeof own>[1]): Promise<Ownership> {
+  const ownership = await own(directory, options);
+  if (!isRun(directory)) return ownership;
+  await ownership.release();
+  throw directoryTaken(directory);
 }
 
 /** Whether a directory holds a run. */

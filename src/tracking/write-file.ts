@@ -1,13 +1,42 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import process from 'node:process';
 import { writeFailed } from './errors.ts';
 
 /** Marks files that are being written; one that is left was cut short by a crash. */
 export const UNFINISHED = '.unfinished';
 
+const unfinished = /^\..*\.unfinished$/;
+
+/** Removes all unfinished files of a folder that nobody else writes to. */
+export async function removeUnfinished(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) if (unfinished.test(name)) await rm(join(folder, name), { force: true });
+}
+
+/** Removes what writers of a file left that are gone. */
+async function removeLeftOf(path: string): Promise<void> {
+  const start = `.${basename(path)}.`;
+  for (const name of await readdir(dirname(path))) {
+    if (!name.startsWith(start) || !name.endsWith(UNFINISHED)) continue;
+    const pid = Number(name.slice(start.length, -UNFINISHED.length));
+    if (Number.isSafeInteger(pid) && !isAlive(pid)) await rm(join(dirname(path), name), { force: true });
+  }
+}
+
+/** Whether a process of this machine runs. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 /**
  * Writes a file so that a crash leaves either the old one or the new one, whole: a temporary file in the same folder,
- * flushed to disk, then renamed; the folder is flushed too.
+ * flushed to disk, then renamed; the folder is flushed too. What killed writers of the file left is removed.
  *
  * @param content - text, or parts that are written one after the other
  * @throws {TailmixError} WRITE_FAILED
@@ -16,6 +45,7 @@ export async function writeFileAtomic(path: string, content: string | readonly U
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${process.pid}${UNFINISHED}`);
   try {
+    await removeLeftOf(path);
     const file = await open(temporary, 'w');
     try {
       for (const part of typeof content === 'string' ? [content] : content) await file.writeFile(part);

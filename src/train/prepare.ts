@@ -12,6 +12,7 @@ import { type ExtendedModel, frozenWeights, startValues } from '../models/transf
 import type { Model, Task } from '../models/types.ts';
 import { extendModel, type Plugin, type PluginDefinition } from '../plugin.ts';
 import type { RunInfo, RunStart, Snapshot } from '../run.ts';
+import type { Ownership } from '../tracking/ownership.ts';
 import { readInit, runOfInit } from '../tracking/pinned-init.ts';
 import type { PhaseOptions } from './phases.ts';
 
@@ -41,6 +42,8 @@ export interface TrainerOptions {
   backend?: BackendChoice;
   /** Run directory, for plugins that write; it must exist. */
   directory?: string;
+  /** Of the directory, where the caller has taken it; else it is the run's for as long as the run takes. */
+  ownership?: Ownership;
   /** Continue from here. */
   resume?: Snapshot;
   /** Resolved config and its hash, as logged. */

@@ -8,6 +8,7 @@ import type { EpochContext } from '../hooks.ts';
 import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
 import type { Run, Snapshot } from '../run.ts';
 import { signatureFor } from '../step/signature.ts';
+import { own as ownDirectory } from '../tracking/ownership.ts';
 import { yieldToEventLoop } from '../util/event-loop.ts';
 import { mapValues } from '../util/map-values.ts';
 import { createMeter, planEpoch } from './epoch.ts';
@@ -35,7 +36,18 @@ export interface RunResult {
  * await createTrainer({ data: { name: 'digits' }, model: { name: 'small-cnn' }, plugins: [mixup(), remix({ kappa: 3 })] }).run();
  */
 export function createTrainer(options: TrainerOptions): { run(): Promise<RunResult> } {
-  return { run: () => train(options) };
+  return { run: () => trainAlone(options) };
+}
+
+/** A run's directory has one owner at a time. */
+async function trainAlone(options: TrainerOptions): Promise<RunResult> {
+  if (options.directory === undefined || options.ownership) return train(options);
+  const ownership = await ownDirectory(options.directory);
+  try {
+    return await train({ ...options, ownership });
+  } finally {
+    await ownership.release();
+  }
 }
 
 type PreparedPhase = ComposedPhase<Preparation>;
@@ -168,6 +180,7 @@ async function trainEpoch(
     validation: due && data.validation ? await evaluate(engine, predict, loader, data.validation, info) : null,
   };
   run.epochs.push(place === null ? metrics : metricsAt(metrics, place));
+  await fit.options.ownership?.confirm();
   await hooks.onEpochEnd.promise(metrics, own);
 }
 

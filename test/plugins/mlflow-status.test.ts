@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { resolveSettings } from '../../src/tracking/mlflow/settings.ts';
+import { own, ownerFile } from '../../src/tracking/ownership.ts';
 import { syncRun } from '../../src/tracking/spool/sync.ts';
+import { gone, lockOf } from '../support/locks.ts';
 import { hearing, hooksOf, linesOf, onlyRun, server, stepsOf, type Trained, train } from '../support/mlflow-plugin.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { epochMetrics, fakeRun } from '../support/tracked-run.ts';
@@ -55,6 +55,7 @@ describe('statuses', () => {
     const directory = await temporaryFolder();
     const hooks = hooksOf({ every: 1 });
     const run = fakeRun(directory);
+    const ownership = await own(directory);
     await hooks.onTrainBegin.promise(run);
     await hooks.onEpochEnd.promise(epochMetrics(1), run);
     const fake = await server();
@@ -62,8 +63,9 @@ describe('statuses', () => {
     expect(await syncRun(directory, settings)).toMatchObject({ isRunning: true });
     expect(onlyRun(fake)).toMatchObject({ status: 'RUNNING', endTime: null });
     const last = (await linesOf(directory)).at(-1)!.time;
+    await ownership.release();
     // As the lock of a process that was killed.
-    await writeFile(join(directory, 'mlflow/running.lock'), JSON.stringify({ pid: 2 ** 22 + 1, host: hostname() }));
+    await writeFile(ownerFile(directory), lockOf(gone()));
     expect(await syncRun(directory, settings)).toMatchObject({ isRunning: false });
     expect(onlyRun(fake)).toMatchObject({ status: 'KILLED', endTime: last });
   });

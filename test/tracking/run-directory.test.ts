@@ -44,7 +44,9 @@ describe('a new run directory', () => {
 
   test('may be any empty folder, but not one that holds a run', async () => {
     const root = await temporaryFolder();
-    expect(await claimRunDirectory(join(root, 'mine'))).toBe(join(root, 'mine'));
+    const ownership = await claimRunDirectory(join(root, 'mine'));
+    expect(ownership.directory).toBe(join(root, 'mine'));
+    await ownership.release();
     await writeFile(join(root, 'mine', runFiles.config), '');
     expect(await messageOf(root, claimRunDirectory(join(root, 'mine')))).toMatchInlineSnapshot(
       `"FOLDER/mine: expected a new or empty folder for the run, but it holds a run already. Choose another --out, or continue that run with --resume."`,

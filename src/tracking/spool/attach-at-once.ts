@@ -1,8 +1,7 @@
-import { withLock } from '#lock';
 import { createMlflowClient } from '../mlflow/client.ts';
 import type { MlflowSettings } from '../mlflow/settings.ts';
 import { attachRun, type Destination } from './attach.ts';
-import { lockPath } from './locks.ts';
+import { whileSending } from './locks.ts';
 
 /**
  * Has a server take a run whose spool has just begun: it answers within two seconds, lets us in, and makes the run.
@@ -18,7 +17,7 @@ export async function attachAtOnce(
   const client = createMlflowClient({ ...settings, retries: 0 });
   try {
     await client.serverInfo();
-    await withLock(lockPath(runDirectory, 'sending'), () => attachRun(runDirectory, client, destination));
+    await whileSending(runDirectory, () => attachRun(runDirectory, client, destination));
   } finally {
     await client.close();
   }

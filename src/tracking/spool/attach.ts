@@ -1,10 +1,9 @@
 import { resolve } from 'node:path';
-import { withLock } from '#lock';
 import type { MlflowClient } from '../mlflow/client.ts';
 import { MlflowError } from '../mlflow/errors.ts';
 import type { Experiment, StoredRun } from '../mlflow/types.ts';
 import { experimentGone, runDeleted } from './errors.ts';
-import { lockPath } from './locks.ts';
+import { whileSending } from './locks.ts';
 import { hasSpool, readSpoolRun } from './read.ts';
 import type { RunRecord } from './records.ts';
 import { readSent, type ServerState, writeSent } from './sent.ts';
@@ -129,8 +128,6 @@ async function parentOf(
   const directory = resolve(runDirectory, parent.directory);
   const isAsItWas = hasSpool(directory) && (await readSpoolRun(directory)).uid === parent.uid;
   if (!isAsItWas) return (await findByUid(client, experimentId, parent.uid))?.info.runId ?? null;
-  const { runId } = await withLock(lockPath(directory, 'sending'), () =>
-    attachRun(directory, client, { experimentId }),
-  );
+  const { runId } = await whileSending(directory, () => attachRun(directory, client, { experimentId }));
   return runId;
 }

@@ -1,12 +1,11 @@
 /** Sends a run's spool while it is trained, in a thread of its own: it reads files and calls the server, nothing else. */
 import { randomInt } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
-import { withLock } from '#lock';
 import { messageOf } from '../../errors.ts';
 import { createMlflowClient } from '../mlflow/client.ts';
 import { MlflowError } from '../mlflow/errors.ts';
 import type { FlushJob, FlushOrder, FlushReport } from './flush-protocol.ts';
-import { lockPath } from './locks.ts';
+import { whileSending } from './locks.ts';
 import { createSender } from './send.ts';
 
 const SHORTEST_PAUSE_MS = 500;
@@ -51,7 +50,7 @@ async function flush(): Promise<Extract<FlushReport, { kind: 'ended' }>> {
   for (;;) {
     const wasLast = order !== undefined;
     try {
-      await withLock(lockPath(runDirectory, 'sending'), () => sender.send());
+      await whileSending(runDirectory, () => sender.send());
       if (failures > 0) report({ kind: 'reached' });
       failures = 0;
       told.clear();

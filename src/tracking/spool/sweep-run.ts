@@ -1,7 +1,6 @@
-import { withLock } from '#lock';
 import { version } from '../../version.ts';
 import type { SweepMembership } from '../sweep-membership.ts';
-import { lockPath } from './locks.ts';
+import { whileSending } from './locks.ts';
 import { hasSpool } from './read.ts';
 import { openSpool, type Texts } from './write.ts';
 
@@ -15,7 +14,7 @@ export const ensureSweepRun = (
   { directory, uid, name }: SweepMembership,
   { experiment, tags, experimentTags }: { experiment: string; tags: Texts; experimentTags: Texts },
 ): Promise<void> =>
-  withLock(lockPath(directory, 'sending'), async () => {
+  whileSending(directory, async () => {
     if (hasSpool(directory)) return;
     const first = () => ({
       time: Date.now(),

@@ -1,9 +1,10 @@
-import { withLock } from '#lock';
+import { TailmixError } from '../../errors.ts';
 import { createMlflowClient } from '../mlflow/client.ts';
 import type { MlflowSettings } from '../mlflow/settings.ts';
+import { isOwned, own } from '../ownership.ts';
 import { isRun } from '../run-directory.ts';
 import type { Destination } from './attach.ts';
-import { isHeld, lockPath } from './locks.ts';
+import { whileSending } from './locks.ts';
 import { readSpool } from './read.ts';
 import type { SpoolRecord } from './records.ts';
 import { addReport } from './report.ts';
@@ -32,13 +33,12 @@ export async function syncRun(
   settings: MlflowSettings,
   destination: Destination = {},
 ): Promise<Synced> {
-  const isRunning = await isHeld(runDirectory, 'running');
-  if (!isRunning) await completeSpool(runDirectory);
+  const isRunning = !(await completeSpool(runDirectory));
   const remarks: string[] = [];
   const client = createMlflowClient(settings);
   try {
     const sender = createSender(runDirectory, { client, destination, onRemark: (remark) => remarks.push(remark) });
-    const { experimentId, runId } = await withLock(lockPath(runDirectory, 'sending'), () => sender.send());
+    const { experimentId, runId } = await whileSending(runDirectory, () => sender.send());
     return { experimentId, runId, isRunning, remarks };
   } finally {
     await client.close();
@@ -48,9 +48,34 @@ export async function syncRun(
 /**
  * Adds to the spool of a run that is over what is still missing: its end, if it was killed, and its report.
  *
+ * @returns whether the run is over.
  * @throws {TailmixError} SPOOL_MISSING, SPOOL_DAMAGED
  */
-export async function completeSpool(runDirectory: string): Promise<void> {
+async function completeSpool(runDirectory: string): Promise<boolean> {
+  if (await isOwned(runDirectory)) return false;
+  if ((await lackingIn(runDirectory)) === null) return true;
+  const ownership = await own(runDirectory, { brief: true }).catch((error: unknown) => {
+    if (error instanceof TailmixError && error.code === 'DIRECTORY_OWNED') return null;
+    throw error;
+  });
+  if (ownership === null) return false;
+  try {
+    const lacking = await lackingIn(runDirectory);
+    if (lacking !== null) await addTo(runDirectory, lacking);
+    return true;
+  } finally {
+    await ownership.release();
+  }
+}
+
+/** What the spool of a run that is over lacks. */
+interface Lacking {
+  /** Time of the last line of a run that was killed; null where it has an end. */
+  killedAt: number | null;
+  report: boolean;
+}
+
+async function lackingIn(runDirectory: string): Promise<Lacking | null> {
   let last: SpoolRecord | undefined;
   let status: SpoolRecord | undefined;
   let hasReport = false;
@@ -61,8 +86,12 @@ export async function completeSpool(runDirectory: string): Promise<void> {
     if (record.type === 'artifact' && record.path.startsWith('report/')) hasReport = true;
   }
   const isOver = status?.type === 'status' && status.status !== 'RUNNING';
-  const wantsReport = !hasReport && isRun(runDirectory);
-  if (!last || (isOver && !wantsReport)) return;
+  const report = !hasReport && isRun(runDirectory);
+  if (!last || (isOver && !report)) return null;
+  return { killedAt: isOver ? null : last.time, report };
+}
+
+async function addTo(runDirectory: string, { killedAt, report }: Lacking): Promise<void> {
   const spool = openSpool(
     runDirectory,
     () => {
@@ -73,8 +102,8 @@ export async function completeSpool(runDirectory: string): Promise<void> {
     },
   );
   try {
-    if (!isOver) spool.write({ type: 'status', status: 'KILLED', time: last.time });
-    if (wantsReport) await addReport(runDirectory, spool);
+    if (killedAt !== null) spool.write({ type: 'status', status: 'KILLED', time: killedAt });
+    if (report) await addReport(runDirectory, spool);
   } finally {
     spool.close();
   }

@@ -1,0 +1,204 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { readFileSync, rmSync } from 'node:fs';
+import { link, mkdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { withLock } from '#lock';
+import { checkpointFolder } from './checkpoint.ts';
+import { directoryOwned, ownershipLost, writeFailed } from './errors.ts';
+import { isAlive, removeUnfinished, UNFINISHED } from './write-file.ts';
+
+/** A process that owns a directory. */
+export interface Owner {
+  host: string;
+  /** What pids count in: on Linux the pid namespace, which containers of one host have of their own; null elsewhere. */
+  space: string | null;
+  pid: number;
+  /** When the process started, in the system's words: a later process of the same pid has another. Null: unknown. */
+  started: string | null;
+  /** When it took the directory, ISO 8601. */
+  since: string;
+  /** It lets go within moments: others wait for it. */
+  brief: boolean;
+  /** Unique. */
+  id: string;
+}
+
+/** `here`: it runs on this machine; `gone`: it did; `elsewhere`: it cannot be seen from here. */
+export type Whereabouts = 'here' | 'gone' | 'elsewhere';
+
+/** Sole right to write to a run directory, or to the folder of a sweep. */
+export interface Ownership {
+  /** Absolute. */
+  readonly directory: string;
+  /**
+   * Checks that it still holds.
+   *
+   * @throws {TailmixError} DIRECTORY_LOST when the folder is gone or someone else has taken it.
+   */
+  confirm(): Promise<void>;
+  release(): Promise<void>;
+}
+
+const POLL_MS = 100;
+const BRIEF_MS = 60_000;
+
+const isRecent = ({ since }: Owner): boolean => Date.now() - Date.parse(since) < BRIEF_MS;
+
+/** File that names the owner of a directory. */
+export const ownerFile = (directory: string): string => join(directory, 'owner.lock');
+
+/**
+ * Takes a directory, which is made where it is missing, until `release` or the end of the process. An owner on this
+ * machine that is gone is replaced. What killed writers left unfinished is removed.
+ *
+ * @param takeOver Also take it from an owner that cannot be seen from here, on another machine or in another container.
+ * @param brief It is for moments only: others wait for this one.
+ * @throws {TailmixError} DIRECTORY_OWNED, WRITE_FAILED
+ */
+export async function own(
+  directory: string,
+  { takeOver = false, brief = false }: { takeOver?: boolean; brief?: boolean } = {},
+): Promise<Ownership> {
+  const absolute = resolve(directory);
+  const path = ownerFile(absolute);
+  const self = { ...(await describeSelf()), brief };
+  await mkdir(absolute, { recursive: true }).catch((cause) => {
+    throw writeFailed(absolute, cause);
+  });
+  while (!(await place(path, self))) {
+    const found = await readOwner(path);
+    if (found === null) continue;
+    if (isSame(found, self)) break;
+    const where = await whereabouts(found);
+    if (where === 'here' && found !== 'unreadable' && found.brief && isRecent(found)) {
+      await delay(POLL_MS);
+      continue;
+    }
+    if (where === 'here' || (where === 'elsewhere' && !takeOver)) throw directoryOwned(directory, found, where);
+    await discard(path, found);
+  }
+  const removeAtExit = (): void => {
+    try {
+      if (isSame(parse(readFileSync(path, 'utf8')), self)) rmSync(path);
+    } catch {}
+  };
+  process.on('exit', removeAtExit);
+  for (const folder of [absolute, checkpointFolder(absolute)]) await removeUnfinished(folder);
+  return {
+    directory: absolute,
+    async confirm() {
+      const found = await readOwner(path);
+      if (isSame(found, self) || (found === null && (await place(path, self).catch(() => false)))) return;
+      process.off('exit', removeAtExit);
+      throw ownershipLost(directory, found);
+    },
+    async release() {
+      process.off('exit', removeAtExit);
+      if (isSame(await readOwner(path), self)) await rm(path, { force: true });
+    },
+  };
+}
+
+/** Whether a process owns a directory, as far as can be seen from here: one that cannot be seen counts. */
+export async function isOwned(directory: string): Promise<boolean> {
+  const found = await readOwner(ownerFile(directory));
+  return found !== null && (await whereabouts(found)) !== 'gone';
+}
+
+async function describeSelf(): Promise<Omit<Owner, 'brief'>> {
+  const space = await readlink('/proc/self/ns/pid').catch(() => null);
+  const { pid } = process;
+  return {
+    host: hostname(),
+    space,
+    pid,
+    started: await startOf(pid),
+    since: new Date().toISOString(),
+    id: randomUUID(),
+  };
+}
+
+/** Puts a lock where there is none, whole from its first moment on: by a link, which file systems make once, NFS too. */
+async function place(path: string, owner: Owner): Promise<boolean> {
+  const text = `${JSON.stringify(owner)}\n`;
+  const temporary = join(dirname(path), `.${basename(path)}.${owner.id}${UNFINISHED}`);
+  try {
+    await writeFile(temporary, text, { flush: true });
+    return await link(temporary, path).then(
+      () => true,
+      async (error: NodeJS.ErrnoException) => {
+        // A new owner of the folder has removed the temporary file.
+        if (error.code === 'ENOENT') return false;
+        if (!LINKLESS.has(error.code ?? '')) throw error;
+        await writeFile(path, text, { flag: 'wx', flush: true });
+        return true;
+      },
+    );
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw writeFailed(path, error);
+  } finally {
+    await rm(temporary, { force: true }).catch(() => {});
+  }
+}
+
+/** What file systems without links say. */
+const LINKLESS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+
+/** Removes the lock of an owner; one process at a time, and only if it is still the one that was found. */
+async function discard(path: string, owner: Found): Promise<void> {
+  await withLock(`${path}.taking-over`, async () => {
+    if (isSame(await readOwner(path), owner)) await rm(path, { force: true });
+  });
+}
+
+/** What a lock says. */
+export type Found = Owner | 'unreadable';
+
+const isSame = (found: Found | null, owner: Found): boolean =>
+  found === 'unreadable' || owner === 'unreadable' ? found === owner : found?.id === owner.id;
+
+function parse(text: string): Found {
+  try {
+    const owner = JSON.parse(text) as Owner;
+    return Number.isSafeInteger(owner?.pid) && owner.pid > 0 && typeof owner.host === 'string' ? owner : 'unreadable';
+  } catch {
+    return 'unreadable';
+  }
+}
+
+/** Null where there is no lock. */
+async function readOwner(path: string): Promise<Found | null> {
+  try {
+    return parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? null : 'unreadable';
+  }
+}
+
+async function whereabouts(owner: Found): Promise<Whereabouts> {
+  if (owner === 'unreadable' || owner.host !== hostname()) return 'elsewhere';
+  const space = await readlink('/proc/self/ns/pid').catch(() => null);
+  if (owner.space !== space) return 'elsewhere';
+  if (!isAlive(owner.pid)) return 'gone';
+  const started = await startOf(owner.pid);
+  return started === null || owner.started === null || started === owner.started ? 'here' : 'gone';
+}
+
+/** `ended` for a process that is dead and still listed. */
+async function startOf(pid: number): Promise<string | null> {
+  const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
+  if (status !== null) {
+    // The name of the program comes second, in parentheses, and may contain anything.
+    const fields = status.slice(status.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? 'ended' : (fields[19] ?? null);
+  }
+  const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
+  const listed = await promisify(execFile)('ps', ['-o', 'lstart=', '-p', String(pid)], { env }).catch(() => null);
+  return listed?.stdout.trim() || null;
+}

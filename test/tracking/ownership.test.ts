@@ -1,0 +1,171 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { isOwned, own, ownerFile } from '../../src/tracking/ownership.ts';
+import { gone, lockOf } from '../support/locks.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+const messageOf = (folder: string, promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'no error',
+    ({ message }: Error) =>
+      message
+        .replaceAll(folder, 'FOLDER')
+        .replaceAll(hostname(), 'HOST')
+        .replaceAll(String(process.pid), 'PID')
+        .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/, 'TIME'),
+  );
+
+test('a directory has one owner, and is free when that lets go', async () => {
+  const folder = join(await temporaryFolder(), 'deep', 'run');
+  const ownership = await own(folder);
+  expect(ownership.directory).toBe(folder);
+  expect(await isOwned(folder)).toBe(true);
+  expect(await messageOf(folder, own(folder))).toMatchInlineSnapshot(
+    `"FOLDER: expected a folder that no other process writes to; process PID on this machine (HOST) has owned it since TIME. Wait until it ends, or end it with \`kill -INT PID\`."`,
+  );
+  await ownership.confirm();
+  await ownership.release();
+  expect(await isOwned(folder)).toBe(false);
+  expect(await readdir(folder)).toEqual([]);
+  await (await own(folder)).release();
+});
+
+test('of many that want it at once, one gets it, also where its owner is dead', async () => {
+  for (const dead of [false, true]) {
+    const folder = await temporaryFolder();
+    if (dead) await writeFile(ownerFile(folder), lockOf(gone()));
+    const tried = await Promise.allSettled(Array.from({ length: 12 }, () => own(folder)));
+    const won = tried.filter(({ status }) => status === 'fulfilled');
+    expect(won).toHaveLength(1);
+    for (const { reason } of tried.filter((one) => one.status === 'rejected'))
+      expect(reason).toMatchObject({ code: 'DIRECTORY_OWNED', exitCode: 2 });
+    expect(await readdir(folder)).toEqual(['owner.lock']);
+  }
+});
+
+describe('an owner', () => {
+  test('on this machine that is dead is replaced: no process, another process of its pid, a dead one still listed', async () => {
+    const folder = await temporaryFolder();
+    const self = JSON.parse(lockOf({})) as Record<string, unknown>;
+    const before = await own(folder);
+    const { started } = JSON.parse(await readFile(ownerFile(folder), 'utf8'));
+    expect(started).toMatch(/./);
+    await before.release();
+    for (const owner of [gone(), { pid: process.pid, started: `${started}0` }]) {
+      await writeFile(ownerFile(folder), JSON.stringify({ ...self, ...owner }));
+      expect(await isOwned(folder)).toBe(false);
+      await (await own(folder)).release();
+    }
+    await writeFile(ownerFile(folder), JSON.stringify({ ...self, pid: process.pid, started }));
+    expect(await isOwned(folder)).toBe(true);
+  });
+
+  test.skipIf(process.platform !== 'linux')('that was killed and is still listed is dead', async () => {
+    const folder = await temporaryFolder();
+    // A child that nobody waits for: the shell becomes another program.
+    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    onTestFinished(() => void parent.kill('SIGKILL'));
+    const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+    const pid = Number(String(line));
+    const fields = async () => (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]!.split(' ');
+    await expect.poll(async () => (await fields())[0]).toBe('Z');
+    await writeFile(ownerFile(folder), lockOf({ pid, started: (await fields())[19]! }));
+    expect(await isOwned(folder)).toBe(false);
+  });
+
+  test('that cannot be seen is kept, and is taken from only when asked to', async () => {
+    const folder = await temporaryFolder();
+    const locks = {
+      'another machine': lockOf({ host: 'node17', pid: 4242 }),
+      'another container': lockOf({ space: 'pid:[1]', pid: 7 }),
+      unreadable: '{"pid": 12',
+    };
+    const told: Record<string, string> = {};
+    for (const [what, lock] of Object.entries(locks)) {
+      await writeFile(ownerFile(folder), lock);
+      told[what] = await messageOf(folder, own(folder));
+      expect(await readFile(ownerFile(folder), 'utf8')).toBe(lock);
+      const ownership = await own(folder, { takeOver: true });
+      await ownership.confirm();
+      await ownership.release();
+    }
+    expect(told).toMatchInlineSnapshot(`
+      {
+        "another container": "FOLDER: expected a folder that no other process writes to; process 7 in another container on HOST has owned it since TIME. Whether it still runs cannot be seen from here (HOST). If nothing writes to the folder any more, repeat the command with --take-over.",
+        "another machine": "FOLDER: expected a folder that no other process writes to; process 4242 on node17 has owned it since TIME. Whether it still runs cannot be seen from here (HOST). If nothing writes to the folder any more, repeat the command with --take-over.",
+        "unreadable": "FOLDER: expected a folder that no other process writes to; its owner.lock cannot be read. If nothing writes to the folder any more, repeat the command with --take-over.",
+      }
+    `);
+  });
+
+  test('that runs is not taken from even when asked to', async () => {
+    const folder = await temporaryFolder();
+    const ownership = await own(folder);
+    await expect(own(folder, { takeOver: true })).rejects.toMatchObject({ code: 'DIRECTORY_OWNED' });
+    await ownership.confirm();
+    await ownership.release();
+  });
+
+  test('of a moment is waited for', async () => {
+    const folder = await temporaryFolder();
+    const brief = await own(folder, { brief: true });
+    const next = own(folder);
+    await brief.release();
+    await (await next).release();
+  });
+
+  test('learns that it was replaced, and that its folder is gone; then it leaves the lock alone', async () => {
+    const root = await temporaryFolder();
+    const folder = join(root, 'run');
+    const ownership = await own(folder);
+    const other = lockOf({ host: 'node17', pid: 4242 });
+    await writeFile(ownerFile(folder), other);
+    expect(await messageOf(root, ownership.confirm())).toMatchInlineSnapshot(
+      `"FOLDER/run: expected to be its only writer; process 4242 on node17 has taken it over. This run ends here."`,
+    );
+    await ownership.release();
+    expect(await readFile(ownerFile(folder), 'utf8')).toBe(other);
+    await rm(ownerFile(folder));
+
+    const moved = await own(folder);
+    await rename(folder, join(root, 'elsewhere'));
+    expect(await messageOf(root, moved.confirm())).toMatchInlineSnapshot(
+      `"FOLDER/run: expected to be its only writer; it was moved or deleted. Its checkpoints can be resumed where they are now."`,
+    );
+    await moved.release();
+  });
+
+  test('whose lock alone was deleted puts it back', async () => {
+    const folder = await temporaryFolder();
+    const ownership = await own(folder);
+    await rm(ownerFile(folder));
+    await ownership.confirm();
+    expect(existsSync(ownerFile(folder))).toBe(true);
+    await ownership.release();
+  });
+});
+
+test('a new owner removes what killed writers left', async () => {
+  const folder = await temporaryFolder();
+  await mkdir(join(folder, 'checkpoints'));
+  const kept = ['notes.txt', '.hidden'];
+  for (const file of [...kept, '.config.yaml.4194304.unfinished', 'checkpoints/.epoch-0002.safetensors.17.unfinished'])
+    await writeFile(join(folder, file), '');
+  const ownership = await own(folder);
+  expect((await readdir(folder)).sort()).toEqual(['.hidden', 'checkpoints', 'notes.txt', 'owner.lock']);
+  expect(await readdir(join(folder, 'checkpoints'))).toEqual([]);
+  await ownership.release();
+});
+
+test('a folder that cannot be made is named', async () => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'file'), '');
+  expect(await messageOf(folder, own(join(folder, 'file')))).toMatchInlineSnapshot(
+    `"FOLDER/file: could not be written (EEXIST: file already exists, mkdir 'FOLDER/file'). Free space or choose another --out."`,
+  );
+});
