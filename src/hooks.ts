@@ -16,6 +16,8 @@
  *     ON EPOCH END        (ON CHECKPOINT when one was written)
  *   ON TRAIN END, or ON ERROR
  *
+ * Where the step is captured, ON BATCH and all COMPUTE … are rehearsed first: see {@link EpochContext.rehearsal}.
+ *
  * A run of several phases is this loop for each, with hooks of its own; plugins that span the run are told of all.
  */
 import { SyncHook, SyncWaterfallHook } from 'tapable';

@@ -77,7 +77,10 @@ export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject> {
   inputs?(options: z.output<Options>, info: RunInfo): Readonly<Record<string, InputSpec>>;
   /** Values that select a traced graph, set in `onBatch` as `batch.variants[name]`; the first is the default. */
   variants?(options: z.output<Options>, info: RunInfo): Readonly<Record<string, readonly string[]>>;
-  /** Extra rows for each step, B of them, drawn with replacement: weight of one image of each class, `[C]`. */
+  /**
+   * Extra rows for each step, B of them, drawn with replacement: weight of one image of each class, `[C]`. Rehearsals ask
+   * for epochs beyond the last one too.
+   */
   draw?(options: z.output<Options>, info: RunInfo): (epoch: number) => Float64Array;
   /**
    * The model with weights of the plugin's own, which a `buildModel` tap could not give it: another scale for the

@@ -89,6 +89,14 @@ export const indexAnswered = (status: number): TailmixError => setUpProblem('IND
 export const noSuchWheel = (project: string, version: string): TailmixError =>
   setUpProblem('NO_SUCH_WHEEL', `no wheel of ${project} ${version} for Linux on x86-64`);
 
+/** A run in progress computes on another engine, and would be moved to this one. */
+export const backendBusy = (wanted: string, inUse: string): TailmixError =>
+  new TailmixError(
+    `backend ${wanted}: a run of this process is computing on ${inUse}, and a process computes on one backend at a time. ` +
+      `Use ${inUse} here too, wait for that run to end, or start another process.`,
+    { code: 'BACKEND_BUSY' },
+  );
+
 /** Neither index nor pip gave the wheel. */
 export const wheelNotFound = (project: string, version: string, reasons: string[]): TailmixError =>
   setUpProblem(

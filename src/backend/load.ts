@@ -4,7 +4,7 @@ import process from 'node:process';
 import { messageOf, TailmixError } from '../errors.ts';
 import { tf } from '../tf.ts';
 import type { TensorFlowBinding } from './binding.ts';
-import { backendUnavailable, unknownBackend } from './errors.ts';
+import { backendBusy, backendUnavailable, unknownBackend } from './errors.ts';
 import { supplyKernels } from './kernels/index.ts';
 import { loadNative, whyNotNative } from './native.ts';
 import type { NativeName } from './paths.ts';
@@ -34,18 +34,45 @@ const CHOICES = new Set<string>(['auto', 'native', 'native-gpu', 'wasm'] satisfi
 
 const loaded = new Map<BackendName, Promise<Backend>>();
 
+/** The engine that runs in progress compute on, and how many there are: tfjs has one for all that a process does. */
+const held: { name: BackendName | null; runs: number } = { name: null, runs: 0 };
+
 /**
  * Loads an engine, makes it the backend of tfjs, and supplies the kernels that it lacks. Calls after the first are cheap.
+ * It is the backend of everything in the process from then on.
  *
  * @param prefer - `auto` takes `TAILMIX_BACKEND` if set, else the first of native-gpu, native and wasm that loads.
  * @throws {TailmixError} BACKEND_UNAVAILABLE if an engine asked for by name does not load; BACKEND_UNKNOWN.
+ * @throws {TailmixError} BACKEND_BUSY if a run in progress computes on another engine.
  */
 export async function loadBackend(prefer: BackendChoice = 'auto'): Promise<Backend> {
-  const backend = await choose(prefer);
-  await tf.setBackend(backend.name === 'wasm' ? 'wasm' : 'tensorflow');
-  await tf.ready();
-  supplyKernels();
+  const { backend, release } = await holdBackend(prefer);
+  release();
   return backend;
+}
+
+/**
+ * {@link loadBackend}, and no other engine can be loaded until `release` is called. Several may hold the same one.
+ */
+export async function holdBackend(prefer: BackendChoice = 'auto'): Promise<{ backend: Backend; release(): void }> {
+  const backend = await choose(prefer);
+  if (held.runs > 0 && held.name !== backend.name) throw backendBusy(backend.name, held.name!);
+  held.name = backend.name;
+  held.runs++;
+  let isHeld = true;
+  const release = (): void => {
+    if (isHeld) held.runs--;
+    isHeld = false;
+  };
+  try {
+    await tf.setBackend(backend.name === 'wasm' ? 'wasm' : 'tensorflow');
+    await tf.ready();
+    supplyKernels();
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return { backend, release };
 }
 
 async function choose(prefer: BackendChoice): Promise<Backend> {

@@ -1,4 +1,4 @@
-import { type Backend, loadBackend } from '../backend/load.ts';
+import { type Backend, holdBackend } from '../backend/load.ts';
 import type { Composition } from '../compose/compose.ts';
 import { type ComposedPhase, composeRun } from '../compose/compose-run.ts';
 import { callAll, reportFailure } from '../compose/observers.ts';
@@ -30,7 +30,8 @@ export interface RunResult {
 }
 
 /**
- * Makes a trainer; `run()` trains, evaluates and tells every observer, once.
+ * Makes a trainer; `run()` trains, evaluates and tells every observer, once. Several may run at the same time in one
+ * process, on one backend; each comes to what it would alone.
  *
  * @example
  * await createTrainer({ data: { name: 'digits' }, model: { name: 'small-cnn' }, plugins: [mixup(), remix({ kappa: 3 })] }).run();
@@ -66,10 +67,22 @@ async function train(options: TrainerOptions): Promise<RunResult> {
     phasesOf(options).map(async (phase) => ({ ...phase, ...(await prepare(phase.options, data)) })),
   );
   const { phases, spanning, info, plan } = composeRun(options, prepared, { run: () => session.run });
-  const backend = await loadBackend(options.backend);
+  const { backend, release } = await holdBackend(options.backend);
   const run = createRun({ options, settings: prepared[0]!.settings, data }, { info, plan, backend, spanning });
   const session: Session = { run, backend, spanning };
-  const { resume } = options;
+  try {
+    return await trainPhases(phases, session, options.resume);
+  } finally {
+    release();
+  }
+}
+
+async function trainPhases(
+  phases: readonly PreparedPhase[],
+  session: Session,
+  resume: Snapshot | undefined,
+): Promise<RunResult> {
+  const { run, spanning } = session;
   let before: Snapshot | null = null;
   if (resume && spanning) loadStates(resume, spanning);
   for (const phase of resume ? phases.slice(phases.indexOf(phaseOfEpoch(phases, resume.epoch + 1))) : phases) {
