@@ -2,7 +2,7 @@
 // tracking, checkpoint) against the bare step, in turns; and the time from `tailmix train` to its first finished step.
 // Prints a table, or JSON.
 //
-//   npm run build && node bench/epoch.mjs [--data-root DIR] [--rounds 3] [--config FILE] [--json FILE]
+//   npm run build && node bench/epoch.mjs [--data-root DIR] [--rounds 3] [--config FILE …] [--json FILE]
 //
 // DIR holds CIFAR-10 as its binary files; without it they are made from the images that the tests use.
 import { fork } from 'node:child_process';
@@ -20,7 +20,11 @@ const { values } = parseArgs({
   options: {
     'data-root': { type: 'string' },
     rounds: { type: 'string', default: '3' },
-    config: { type: 'string', default: 'configs/cifar10/exp-100/remix-drw.yaml' },
+    config: {
+      type: 'string',
+      multiple: true,
+      default: ['configs/methods/remix-paper-300/remix-drw.yaml', 'configs/data/cifar10-exp-100.yaml'],
+    },
     json: { type: 'string' },
   },
 });
@@ -38,7 +42,7 @@ function epoch(round) {
   const start = performance.now();
   const child = fork(
     here('../bin/tailmix.mjs'),
-    ['train', values.config, '--data-root', root, '--set', 'train.epochs=1', '--out', join(folder, String(round))],
+    ['train', ...values.config, '--data-root', root, '--set', 'train.epochs=1', '--out', join(folder, String(round))],
     {
       cwd: here('..'),
       env: { ...process.env, TAILMIX_PROGRESS: 'ipc' },

@@ -69,7 +69,10 @@ export function createProgram(finish: Finish): Command {
     .option('--seed <n>', 'seed of the run')
     .addOption(dataRootOption())
     .addOption(jsonOption())
-    .addHelpText('after', example('tailmix plan configs/cifar10/exp-100/remix-drw.yaml'))
+    .addHelpText(
+      'after',
+      example('tailmix plan configs/methods/remix-paper-300/remix-drw.yaml configs/data/cifar10-exp-100.yaml'),
+    )
     .action(async (configs, options) => finish(await (await import('./plan.ts')).plan(configs, options)));
 
   program
@@ -87,7 +90,13 @@ export function createProgram(finish: Finish): Command {
     .addOption(dataRootOption())
     .addOption(backendOption())
     .addOption(jsonOption())
-    .addHelpText('after', example('tailmix sweep configs/sweeps/digits.yaml --report'))
+    .addHelpText(
+      'after',
+      example(
+        'tailmix sweep configs/sweeps/digits.yaml --report',
+        "tailmix sweep configs/paper/table-1.yaml --only 'remix-drw-*' --data-root ~/data",
+      ),
+    )
     .action(async (files, options) => finish(await (await import('./sweep.ts')).sweep(files, options)));
 
   program

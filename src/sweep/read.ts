@@ -20,7 +20,7 @@ export interface Sweep {
 /**
  * Reads and checks a sweep.
  *
- * @param paths sweep files: layers, of which later ones win.
+ * @param paths - sweep files: layers, of which later ones win.
  * @throws {TailmixError} CONFIG_INVALID with everything that is wrong.
  */
 export async function readSweep(paths: readonly string[], registry: PluginRegistry): Promise<Sweep> {

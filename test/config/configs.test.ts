@@ -12,16 +12,18 @@ import { trainerOptions } from '../../src/config/trainer-options.ts';
 import { resolveEpoch } from '../../src/plugin.ts';
 import { expandSweep } from '../../src/sweep/expand.ts';
 import { readSweep } from '../../src/sweep/read.ts';
+import { allCells } from '../support/paper-tables.ts';
 
 const context = { registry, defaults };
 const files = readdirSync('configs', { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.yaml'))
   .map((file) => join('configs', file))
   .sort();
-const isSweep = (file: string): boolean => file.startsWith(join('configs', 'sweeps'));
-const isBase = (file: string): boolean => file.startsWith(join('configs', 'base'));
-const sweeps = files.filter(isSweep);
-const runs = files.filter((file) => !isSweep(file) && !isBase(file));
+const isIn = (file: string, ...folders: string[]): boolean =>
+  folders.some((folder) => file.startsWith(join('configs', folder, '/')));
+const isSweep = (file: string): boolean => isIn(file, 'sweeps', 'paper');
+/** Runs that are one file; others are a method and a data set. */
+const runs = files.filter((file) => !isSweep(file) && !isIn(file, 'base', 'methods', 'data'));
 
 const validator = (file: string): ValidateFunction =>
   new Ajv({ allowUnionTypes: true }).compile(JSON.parse(readFileSync(file, 'utf8')) as object);
@@ -79,29 +81,68 @@ describe.each(files)('%s', (file) => {
   });
 });
 
-it('every run plans without a warning; runs with one plan stand together', async () => {
+/** A run, as plans are put together: its method and its data set. */
+interface PlannedCell {
+  files: string[];
+  name: string;
+  method: string;
+  setting: string;
+}
+
+async function allRuns(): Promise<PlannedCell[]> {
+  const pathOf = (file: string): string => relative('configs', file).replaceAll('\\', '/').replace('.yaml', '');
+  const whole = runs.map((file): PlannedCell => {
+    const method = pathOf(file);
+    return { files: [file], name: method.replaceAll('/', '-'), method, setting: dirname(method) };
+  });
+  const cells = (await allCells())
+    .filter(({ files }) => files.length > 1)
+    .map(({ files, name }): PlannedCell => {
+      const [method, setting] = files.map(pathOf);
+      return { files, name, method: method!, setting: setting! };
+    });
+  return [...whole, ...cells];
+}
+
+it('every run plans without a warning; runs with one plan are shown together', async () => {
   const known = await knownPlugins();
-  const settings = new Set<string>();
-  const plans = new Map<string, string[]>();
-  for (const file of runs) {
-    const config = await loadConfig(file, { ...context, set: ['data.root=no-data'] });
+  const settings = new Map<string, Set<string>>();
+  const plans = new Map<string, Map<string, number>>();
+  for (const { files, name, method, setting } of await allRuns()) {
+    const config = await loadConfig(files, { ...context, set: ['data.root=no-data'] });
     const { plan, composition } = await planRun({ ...trainerOptions(config), known });
-    expect(composition.warnings, file).toEqual([]);
-    expect(config.options.method, file).toBeTruthy();
-    expect(config.options.name).toBe(relative('configs', file).replaceAll(/[\\/]/g, '-').replace('.yaml', ''));
+    expect(composition.warnings, name).toEqual([]);
+    expect(config.options.method, name).toBeTruthy();
+    expect(config.options.name).toBe(name);
     const [, data, classCounts, steps, ...hooks] = plan
       .split('\n')
       .map((line) => line.replace(/^(data|class counts|steps) +/, ''));
-    settings.add(`${dirname(file)}\n  ${data}\n  ${classCounts}\n`);
-    const { name, head } = config.options.model;
-    const group = hooks.join('\n');
-    plans.set(group, [...(plans.get(group) ?? []), `${file}: ${name}, ${head}; ${steps}\n`]);
+    const key = `${setting}\n  ${data}\n  ${classCounts}`;
+    const { model } = config.options;
+    settings.set(key, (settings.get(key) ?? new Set()).add(`  ${model.name}; ${steps}`));
+    const group = hooks.join('\n').trim();
+    const title = `${method} (${model.head})`;
+    const titles = plans.get(group) ?? new Map<string, number>();
+    plans.set(group, titles.set(title, (titles.get(title) ?? 0) + 1));
   }
-  const groups = [...plans].map(([group, files]) => files.join('') + group);
-  await expect([...settings, '\n', groups.join('\n')].join('')).toMatchFileSnapshot('__snapshots__/plans.txt');
+  const common = [...plans.keys()]
+    .map((group) => group.split('\n').filter(Boolean))
+    .reduce((all, lines) => all.filter((line) => lines.includes(line)));
+  const own = (group: string): string[] => group.split('\n').filter((line) => line && !common.includes(line));
+  const text = [
+    ...[...settings].map(([setting, sizes]) => [setting, ...sizes]),
+    ['in every plan', ...common],
+    ...[...plans].map(([group, titles]) => [
+      ...[...titles].map(([title, count]) => `${title} × ${count}`),
+      ...own(group).map((line) => `  ${line}`),
+    ]),
+  ];
+  await expect(`${text.map((lines) => lines.join('\n')).join('\n\n')}\n`).toMatchFileSnapshot(
+    '__snapshots__/plans.txt',
+  );
 });
 
-it.each(sweeps)('%s can be planned', async (file) => {
+it.each(files.filter((file) => isIn(file, 'sweeps')))('%s can be planned', async (file) => {
   const { runs: planned } = await expandSweep(
     await readSweep([file], registry),
     { set: [], backend: 'native', out: null },
@@ -113,9 +154,12 @@ it.each(sweeps)('%s can be planned', async (file) => {
 
 /** Epochs after which something changes. */
 async function moments(
-  file: string,
+  ...files: string[]
 ): Promise<{ epochs: number; warmup: number; milestones: number[]; drw: number | null }> {
-  const { plugins, options } = await loadConfig(file, { ...context, set: ['data.name=cifar10'] });
+  const { plugins, options } = await loadConfig(files, {
+    ...context,
+    set: ['data.name=cifar10', 'model.name=resnet32'],
+  });
   const { epochs } = options.train;
   const find = (name: string) => plugins.find(({ definition }) => definition.name === name)?.options;
   const { warmup, milestones } = find('lr-schedule') as { warmup: number; milestones: number[] };
@@ -130,7 +174,9 @@ async function moments(
 
 describe('recipes', () => {
   it('remix-paper-300: the rate falls after 150 and 250, DRW starts after 250', async () => {
-    expect(await moments('configs/cifar10/exp-100/remix-drw.yaml')).toEqual({
+    expect(
+      await moments('configs/methods/remix-paper-300/remix-drw.yaml', 'configs/data/cifar10-exp-100.yaml'),
+    ).toEqual({
       epochs: 300,
       warmup: 0,
       milestones: [150, 250],
@@ -158,7 +204,7 @@ describe('recipes', () => {
 
   it('methods of a setting differ in method, name, plugins and later phases; LDAM in its classifier too', async () => {
     const settings = new Map<string, Set<string>>();
-    for (const file of runs.filter((run) => !run.startsWith(join('configs', 'digits')))) {
+    for (const { files, name: run, setting: folder } of (await allRuns()).filter((one) => one.setting !== 'digits')) {
       const {
         name,
         method,
@@ -166,11 +212,11 @@ describe('recipes', () => {
         model,
         phases: _,
         ...shared
-      } = (await loadConfig(file, context)).resolved as unknown as Resolved;
+      } = (await loadConfig(files, context)).resolved as unknown as Resolved;
       const setting = JSON.stringify({ ...shared, model: { ...model, head: null } });
-      const key = `${dirname(file)} ${shared.data.name}, ${shared.train.epochs} epochs`;
+      const key = `${folder} ${shared.data.name}, ${shared.train.epochs} epochs`;
       settings.set(key, (settings.get(key) ?? new Set()).add(setting));
-      expect(model.head, file).toBe(plugins.some(({ use }) => use === 'ldam') ? 'cosine' : 'linear');
+      expect(model.head, run).toBe(plugins.some(({ use }) => use === 'ldam') ? 'cosine' : 'linear');
     }
     expect([...settings].filter(([, { size }]) => size > 1)).toEqual([]);
   });

@@ -1,217 +1,281 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { expect, it } from 'vitest';
-import { registry } from '../../plugins/index.ts';
+import { basename, join, relative } from 'node:path';
+import process from 'node:process';
+import { describe, expect, it } from 'vitest';
+import { defaults, registry } from '../../plugins/index.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { ResolvedConfig } from '../../src/config/types.ts';
 import { resolveEpoch } from '../../src/plugin.ts';
+import { expandSweep } from '../../src/sweep/expand.ts';
+import { readSweep } from '../../src/sweep/read.ts';
+import { allCells, tableCells, tableFile } from '../support/paper-tables.ts';
 
-/** A column of the paper: the folder of its configs, and what all of them have. */
+/** When the learning rate falls and by what; DRW and DRS begin at the last of these epochs. */
+interface Schedule {
+  epochs: number;
+  milestones: [number, number];
+  gamma: number;
+}
+const usual: Schedule = { epochs: 300, milestones: [150, 250], gamma: 0.1 };
+const ldam: Schedule = { epochs: 300, milestones: [150, 225], gamma: 0.01 };
+const inat90: Schedule = { epochs: 90, milestones: [30, 60], gamma: 0.1 };
+const inat200: Schedule = { epochs: 200, milestones: [75, 150], gamma: 0.1 };
+
+/** A method of the paper: its name there, its schedule, and what it adds to plain training. */
+type Method = [name: string, schedule: Schedule, ...plugins: string[]];
+
+const methods: readonly Method[] = [
+  ['ERM', usual],
+  ['Focal', usual, 'focal'],
+  ['RW-Focal', usual, 'focal', 'reweight'],
+  ['RS', usual, 'resample'],
+  ['RW', usual, 'reweight'],
+  ['DRS', usual, 'drs'],
+  ['DRW', usual, 'drw'],
+  ['LDAM', ldam, 'ldam'],
+  ['LDAM-DRW', ldam, 'ldam', 'drw'],
+  ['Mixup', usual, 'mixup'],
+  ['Mixup-DRS', usual, 'mixup', 'drs'],
+  ['Mixup-DRW', usual, 'mixup', 'drw'],
+  ['CutMix', usual, 'cutmix'],
+  ['Manifold-Mixup', usual, 'manifold-mixup'],
+  ['BBN', usual, 'bbn'],
+  ['Remix', usual, 'mixup', 'remix'],
+  ['Remix-CM', usual, 'cutmix', 'remix'],
+  ['Remix-MM', usual, 'manifold-mixup', 'remix'],
+  ['Remix-RS', usual, 'mixup', 'remix', 'resample'],
+  ['Remix-RW', usual, 'mixup', 'remix', 'reweight'],
+  ['Remix-DRS', usual, 'mixup', 'remix', 'drs'],
+  ['Remix-DRW', usual, 'mixup', 'remix', 'drw'],
+  ['Remix-LDAM-DRS', ldam, 'mixup', 'remix', 'ldam', 'drs'],
+  ['Remix-LDAM-DRW', ldam, 'mixup', 'remix', 'ldam', 'drw'],
+];
+
+const onInaturalist: readonly Method[] = [
+  ['ERM', inat90],
+  ['RW-Focal', inat90, 'focal', 'reweight'],
+  ['Mixup', inat90, 'mixup'],
+  ['Remix', inat90, 'mixup', 'remix'],
+  ['LDAM-DRW', inat90, 'ldam', 'drw'],
+  ['BBN', inat200, 'bbn'],
+  ['LWS-200', inat200],
+  ['LDAM-DRW-200', inat200, 'ldam', 'drw'],
+  ['Remix-DRS-200', inat200, 'mixup', 'remix', 'drs'],
+  ['Remix-DRW-200', inat200, 'mixup', 'remix', 'drw'],
+];
+
+/** By the paper's conventions, and those of configs/README.md where it has none. */
+const options: Readonly<Record<string, object>> = {
+  mixup: { alpha: 1, lambda: 'batch' },
+  'manifold-mixup': { stages: ['input', 'stage1', 'stage2'], alpha: 2, lambda: 'batch' },
+  cutmix: { alpha: 1, probability: 1 },
+  remix: { kappa: 3, tau: 0.5 },
+  ldam: { maxMargin: 0.5, scale: 30 },
+  focal: { gamma: 1 },
+  drw: { beta: 0.9999 },
+  drs: { beta: 0.9999, weights: 'effective-number' },
+  reweight: { beta: 0.9999, weights: 'effective-number' },
+  resample: { beta: 0.9999, weights: 'effective-number' },
+  bbn: { beta: 0.9999, weights: 'reverse', schedule: 'parabolic' },
+};
+const inaturalistOptions = {
+  ...options,
+  mixup: { alpha: 0.4, lambda: 'batch' },
+  ldam: { maxMargin: 0.3, scale: 30 },
+};
+
+/** A column: its name in the configs, and what all of its cells have. */
 interface Column {
-  folder: string;
+  name: string;
   data: { name: string; profile: string; ratio?: number };
   model: string;
 }
 
-/** A table of Chou et al. 2020. */
-interface Table {
-  title: string;
-  columns: readonly Column[];
-  rows: readonly string[];
-}
-
 const columns = (name: string, model: string, ratios: readonly number[], suffix = ''): Column[] =>
   ['exp', 'step'].flatMap((profile) =>
-    ratios.map((ratio) => ({ folder: `${name}/${profile}-${ratio}${suffix}`, data: { name, profile, ratio }, model })),
+    ratios.map((ratio) => ({ name: `${name}-${profile}-${ratio}${suffix}`, data: { name, profile, ratio }, model })),
   );
 const cifar = [...columns('cifar10', 'resnet32', [100, 10]), ...columns('cifar100', 'resnet32', [100, 10])];
-const inat: Column = { folder: 'inat2018/none-500', data: { name: 'inat2018', profile: 'none' }, model: 'resnet50' };
 
-const tables: readonly Table[] = [
-  {
-    title: 'Table 1: CIFAR, ResNet-32',
+/** Tables 1, 2, 4 and 5 of Chou et al. 2020: rows and columns. */
+const tables: Readonly<Record<number, { rows: string; columns: readonly Column[] }>> = {
+  1: {
+    rows: 'ERM Focal RW-Focal DRS DRW LDAM LDAM-DRW Mixup Remix BBN Remix-LDAM-DRW Remix-LDAM-DRS Remix-RS Remix-RW Remix-DRS Remix-DRW',
     columns: cifar,
-    rows: [
-      ...['ERM', 'Focal', 'RW-Focal', 'DRS', 'DRW', 'LDAM', 'LDAM-DRW', 'Mixup', 'Remix', 'BBN'],
-      ...['Remix-LDAM-DRW', 'Remix-LDAM-DRS', 'Remix-RS', 'Remix-RW', 'Remix-DRS', 'Remix-DRW'],
-    ],
   },
-  {
-    title: 'Table 2: CINIC-10, ResNet-18',
+  2: {
+    rows: 'ERM RS RW DRW DRS Mixup Remix LDAM-DRW Remix-DRS Remix-DRW',
     columns: columns('cinic10', 'resnet18', [200, 100, 50, 10]),
-    rows: ['ERM', 'RS', 'RW', 'DRW', 'DRS', 'Mixup', 'Remix', 'LDAM-DRW', 'Remix-DRS', 'Remix-DRW'],
   },
-  {
-    title: 'Table 3: iNaturalist 2018, ResNet-50, 90 epochs or 200',
-    columns: [inat],
-    rows: [
-      ...['ERM', 'RW-Focal', 'Mixup', 'Remix', 'LDAM-DRW', 'BBN', 'LWS-200'],
-      ...['LDAM-DRW-200', 'Remix-DRS-200', 'Remix-DRW-200'],
-    ],
-  },
-  {
-    title: 'Table 4: CIFAR-10, ResNet-18',
+  4: {
+    rows: 'Mixup-DRW Remix-DRW Mixup-DRS Remix-DRS',
     columns: columns('cifar10', 'resnet18', [100], '-resnet18'),
-    rows: ['Mixup-DRW', 'Remix-DRW', 'Mixup-DRS', 'Remix-DRS'],
   },
-  {
-    title: 'Table 5: other mixers on CIFAR, ResNet-32',
-    columns: cifar,
-    rows: ['ERM', 'Mixup', 'Remix', 'Manifold-Mixup', 'Remix-MM', 'CutMix', 'Remix-CM'],
-  },
-];
-
-const fileOf = ({ folder }: Column, row: string): string => `${folder}/${row.toLowerCase()}.yaml`;
-const cells = [
-  ...new Map(
-    tables.flatMap(({ columns, rows }) =>
-      rows.flatMap((row) => columns.map((column) => [fileOf(column, row), { column, row }] as const)),
-    ),
-  ),
-].map(([file, cell]) => ({ file, ...cell }));
-
-it('every cell has its config, and every config its cell', () => {
-  const files = ['cifar10', 'cifar100', 'cinic10', 'inat2018'].flatMap((set) =>
-    readdirSync(join('configs', set), { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.yaml'))
-      .map((file) => `${set}/${file.replaceAll('\\', '/')}`),
-  );
-  expect(files.sort()).toEqual(cells.map(({ file }) => file).sort());
-});
-
-it('the tables of configs/README.md lead to them; `npx vitest run test/config/paper-tables.test.ts -u` rewrites them', async () => {
-  const path = join('configs', 'README.md');
-  const [start, end] = ['<!-- tables -->\n', '<!-- /tables -->'];
-  const text = readFileSync(path, 'utf8');
-  const written = tables.map(markdown).join('\n');
-  const expected = text.slice(0, text.indexOf(start) + start.length) + written + text.slice(text.indexOf(end));
-  await expect(expected).toMatchFileSnapshot(join(process.cwd(), path));
-});
-
-function markdown({ title, columns, rows }: Table): string {
-  const cellOf = (column: Column, row: string): string => `[${row.toLowerCase()}](${fileOf(column, row)})`;
-  const lines = [
-    ['', ...columns.map(({ folder }) => `\`${folder}\``)],
-    ['---', ...columns.map(() => '---')],
-    ...rows.map((row) => [row, ...columns.map((column) => cellOf(column, row))]),
-  ];
-  return `### ${title}\n\n${lines.map((line) => `| ${line.join(' | ')} |`).join('\n')}\n`;
-}
-
-/** Kang et al. 2020: five epochs of a scale per class, on a balanced draw. */
-const lwsPhase = {
-  epochs: 5,
-  model: { freeze: ['backbone', 'classifier'] },
-  train: expect.objectContaining({
-    batchSize: 512,
-    optimizer: { name: 'sgd', learningRate: 0.2, momentum: 0.9, nesterov: false, weightDecay: 1e-4 },
-  }) as unknown,
-  plugins: {
-    'lr-schedule': expect.objectContaining({ schedule: 'cosine', warmup: 0 }) as unknown,
-    resample: expect.objectContaining({ weights: 'class-uniform' }) as unknown,
-    lws: {},
-  },
+  5: { rows: 'ERM Mixup Remix Manifold-Mixup Remix-MM CutMix Remix-CM', columns: cifar },
 };
 
-/** What the name of a method promises, by the paper's conventions: schedule, switch of DRW, sampling weights, mixing stages, CutMix probability. */
-function promised(row: string, { folder }: Column): unknown {
-  const has = (part: string): boolean => row.split('-').includes(part);
-  const ldam = has('LDAM');
-  const inaturalist = folder.startsWith('inat2018');
-  const long = row.endsWith('-200') || row === 'BBN';
-  const [epochs, ...milestones] = inaturalist
-    ? long
-      ? [200, 75, 150]
-      : [90, 30, 60]
-    : ldam
-      ? [300, 150, 225]
-      : [300, 150, 250];
-  const deferred = { after: milestones.at(-1), beta: 0.9999 };
-  const remixed = has('Remix');
-  const mixers: Record<string, [use: string, options: object]> = {
-    MM: ['manifold-mixup', { stages: ['input', 'stage1', 'stage2'], alpha: 2, lambda: 'batch' }],
-    CM: ['cutmix', { alpha: 1, probability: 1 }],
-    Mixup: ['mixup', { alpha: inaturalist ? 0.4 : 1, lambda: 'batch' }],
-  };
-  const mixer =
-    row === 'Manifold-Mixup'
-      ? mixers.MM
-      : row === 'CutMix' || has('CM')
-        ? mixers.CM
-        : has('MM')
-          ? mixers.MM
-          : has('Mixup') || remixed
-            ? mixers.Mixup
-            : undefined;
+const stem = (file: string): string => basename(file, '.yaml');
+
+describe.each(Object.entries(tables))('table %s', (table, { rows, columns }) => {
+  it('is the grid of its rows and columns', async () => {
+    const cells = await tableCells(Number(table));
+    const grid = rows.split(' ').flatMap((row) => columns.map(({ name }) => `${row.toLowerCase()}-${name}`));
+    expect(cells.map(({ name }) => name)).toEqual(grid);
+  });
+
+  it('runs in each cell what row and column say', async () => {
+    for (const { files } of await tableCells(Number(table))) {
+      const [method, data] = files.map(stem);
+      const [name, schedule, ...plugins] = methods.find(([row]) => row.toLowerCase() === method)!;
+      const column = columns.find((one) => one.name === data)!;
+      const config = await loadConfig(files, { registry, defaults: [] });
+      expect(config.options, config.options.name).toMatchObject({
+        name: `${method}-${data}`,
+        method: name,
+        data: column.data,
+        model: { name: column.model },
+      });
+      expect(configured(config), config.options.name).toEqual(expected(schedule, plugins, options));
+      expect(config.options.train.batchSize).toBe(128);
+      expect(config.phases).toBeNull();
+      // Neither says what the other does, so that their order decides the name alone.
+      expect((await loadConfig(files.toReversed(), { registry, defaults: [] })).hash).toBe(config.hash);
+    }
+  });
+});
+
+describe('table 3', () => {
+  it('has the methods of the paper, each in a file of its own', async () => {
+    const cells = await tableCells(3);
+    expect(cells.map(({ name }) => name)).toEqual(onInaturalist.map(([name]) => name.toLowerCase()));
+  });
+
+  it('runs in each cell what its row says', async () => {
+    for (const [i, { files }] of (await tableCells(3)).entries()) {
+      const [name, schedule, ...plugins] = onInaturalist[i]!;
+      const config = await loadConfig(files, { registry, defaults: [] });
+      expect(config.options, name).toMatchObject({
+        name: `inat2018-none-500-${name.toLowerCase()}`,
+        method: name,
+        data: { name: 'inat2018', profile: 'none' },
+        model: { name: 'resnet50' },
+      });
+      expect(configured(config), name).toEqual(expected(schedule, plugins, inaturalistOptions));
+      expect(config.options.train.batchSize).toBe(256);
+      expect(config.phases === null, name).toBe(name !== 'LWS-200');
+    }
+  });
+
+  it('ends LWS with five epochs of a scale for each class, on a balanced draw (Kang et al. 2020)', async () => {
+    const { phases } = await loadConfig('configs/inat2018/none-500/lws-200.yaml', { registry, defaults: [] });
+    const [first, { plugins, ...second }] = phases as unknown as [object, { plugins: ResolvedConfig['plugins'] }];
+    expect(first).toEqual({ name: 'erm', model: {}, train: expect.anything() });
+    expect(second).toMatchObject({
+      epochs: 5,
+      model: { freeze: ['backbone', 'classifier'] },
+      train: {
+        batchSize: 512,
+        optimizer: { name: 'sgd', learningRate: 0.2, momentum: 0.9, nesterov: false, weightDecay: 1e-4 },
+      },
+    });
+    expect(plugins.map((plugin) => [plugin.definition.name, plugin.options])).toMatchObject([
+      ['lr-schedule', { schedule: 'cosine', warmup: 0 }],
+      ['resample', { weights: 'class-uniform' }],
+      ['lws', {}],
+    ]);
+  });
+});
+
+function expected({ epochs, milestones, gamma }: Schedule, plugins: readonly string[], all: typeof options): unknown {
+  const own = (name: string): object => ({
+    ...all[name],
+    ...(['drw', 'drs'].includes(name) && { after: milestones[1] }),
+  });
   return {
     epochs,
-    milestones,
-    gamma: ldam && !inaturalist ? 0.01 : 0.1,
-    warmup: 0,
+    'lr-schedule': { milestones, gamma, warmup: 0 },
     optimizer: { name: 'sgd', learningRate: 0.1, momentum: 0.9, nesterov: false, weightDecay: 2e-4 },
-    batchSize: inaturalist ? 256 : 128,
-    head: ldam ? 'cosine' : 'linear',
-    plugins: Object.fromEntries([
-      ...(mixer ? [mixer] : []),
-      ...(remixed ? [['remix', { kappa: 3, tau: 0.5 }]] : []),
-      ...(ldam ? [['ldam', { maxMargin: inaturalist ? 0.3 : 0.5, scale: 30 }]] : []),
-      ...(has('Focal') ? [['focal', { gamma: 1 }]] : []),
-      ...(has('DRW') ? [['drw', deferred]] : []),
-      ...(has('DRS') ? [['drs', { ...deferred, weights: 'effective-number' }]] : []),
-      ...(has('RW') ? [['reweight', { weights: 'effective-number', beta: 0.9999 }]] : []),
-      ...(has('RS') ? [['resample', { weights: 'effective-number', beta: 0.9999 }]] : []),
-      ...(has('BBN') ? [['bbn', { weights: 'reverse', beta: 0.9999, schedule: 'parabolic' }]] : []),
-    ]),
-    phases: has('LWS') ? ['plain training', lwsPhase] : null,
+    head: plugins.includes('ldam') ? 'cosine' : 'linear',
+    plugins: plugins.map((name) => [name, own(name)]),
   };
 }
 
-/** The same of a config. */
-function configured({ plugins, phases, options: { train, model } }: ResolvedConfig): unknown {
-  const { epochs, batchSize, optimizer } = train;
-  const all = new Map(plugins.map(({ definition, options }) => [definition.name, options]));
-  const { warmup, milestones, gamma } = all.get('lr-schedule') as {
-    warmup: number;
-    milestones: number[];
-    gamma: number;
-  };
-  const own = [...all]
-    .filter(([name]) => name !== 'lr-schedule')
-    .map(([name, { deferUntil, ...options }]) => [
+/** The same of a config, with fractions of the run as epochs. */
+function configured({ plugins, options: { train, model } }: ResolvedConfig): unknown {
+  const { epochs, optimizer } = train;
+  const [schedule, ...own] = plugins;
+  expect(schedule!.definition.name).toBe('lr-schedule');
+  const { milestones, gamma, warmup } = schedule!.options as { milestones: number[]; gamma: number; warmup: number };
+  return {
+    epochs,
+    'lr-schedule': { milestones: milestones.map((milestone) => resolveEpoch(milestone, epochs)), gamma, warmup },
+    optimizer,
+    head: model.head,
+    plugins: own.map(({ definition: { name }, options: { deferUntil, ...rest } }) => [
       name,
       {
-        ...options,
-        ...(deferUntil === undefined ? {} : { after: resolveEpoch(deferUntil as number, epochs) }),
-        ...(name === 'reweight' ? { gamma: undefined } : {}),
+        ...rest,
+        ...(deferUntil !== undefined && { after: resolveEpoch(deferUntil as number, epochs) }),
+        // The power of counts, which effective numbers do not use.
+        ...(name === 'reweight' && { gamma: undefined }),
       },
-    ]);
-  return {
-    epochs,
-    milestones: milestones.map((milestone) => resolveEpoch(milestone, epochs)),
-    gamma,
-    warmup,
-    optimizer,
-    batchSize,
-    head: model.head,
-    plugins: Object.fromEntries(own),
-    phases:
-      phases?.map(({ name: _, plugins: list, ...phase }, i) =>
-        i === 0
-          ? 'plain training'
-          : { ...phase, plugins: Object.fromEntries(list!.map((one) => [one.definition.name, one.options])) },
-      ) ?? null,
+    ]),
   };
 }
 
-it('each runs what its row and column say', async () => {
-  for (const { file, column, row } of cells) {
-    const config = await loadConfig(join('configs', file), { registry, defaults: [] });
-    const { data, model, method } = config.options;
-    expect({ method, data, model: model.name }, file).toMatchObject({
-      method: row,
-      data: column.data,
-      model: column.model,
-    });
-    expect(configured(config), file).toEqual(promised(row, column));
+it('every method and data set is part of a table', async () => {
+  const used = (await allCells()).flatMap(({ files }) => files.map((file) => relative('configs', file)));
+  const made = ['methods', 'data', 'inat2018'].flatMap((folder) =>
+    readdirSync(join('configs', folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.yaml'))
+      .map((file) => join(folder, file)),
+  );
+  expect([...new Set(used)].sort()).toEqual(made.sort());
+});
+
+it('a part of a table runs alone, with settings of its own', async () => {
+  const sweep = await readSweep([tableFile(1)], registry);
+  const given = { set: ['train.epochs=3'], only: ['remix-drw-cifar100-*-10 seed 0'], backend: 'native', out: null };
+  const { runs } = await expandSweep({ ...sweep, options: { ...sweep.options, seeds: [0] } }, given, {
+    registry,
+    defaults,
+  });
+  expect(runs.map(({ label }) => label)).toEqual([
+    'remix-drw-cifar100-exp-10 seed 0',
+    'remix-drw-cifar100-step-10 seed 0',
+  ]);
+  expect(runs[0]!.set).toEqual(['seed=0', 'train.epochs=3']);
+});
+
+it('hashes of configs stay what they are: an option that is new, or has another default, changes them for everybody', async () => {
+  const byMethod = new Map<string, string[]>();
+  for (const { files } of await allCells()) {
+    const { hash } = await loadConfig(files, { registry, defaults });
+    const method = relative('configs', files[0]!).replaceAll('\\', '/');
+    byMethod.set(method, [...(byMethod.get(method) ?? []), hash]);
   }
+  const digest = (hashes: readonly string[]): string =>
+    createHash('sha256').update(hashes.toSorted().join()).digest('hex').slice(0, 12);
+  const lines = [...byMethod].map(([method, hashes]) => `${method} × ${hashes.length}: ${digest(hashes)}\n`);
+  await expect(lines.sort().join('')).toMatchFileSnapshot('__snapshots__/hashes.txt');
+});
+
+it('configs/README.md shows which method is in which table; `npx vitest run test/config/paper-tables.test.ts -u` rewrites it', async () => {
+  const path = join('configs', 'README.md');
+  const [start, end] = ['<!-- tables -->\n', '<!-- /tables -->'];
+  const numbers = [1, 2, 4, 5];
+  const rows = [...new Set(numbers.flatMap((table) => tables[table]!.rows.split(' ')))].map((row) => {
+    const ticks = numbers.map((table) => (tables[table]!.rows.split(' ').includes(row) ? '✓' : ''));
+    return [`[${row}](methods/remix-paper-300/${row.toLowerCase()}.yaml)`, ...ticks];
+  });
+  const lines = [
+    ['method', ...numbers.map((table) => `table ${table}`)],
+    ['---', ...numbers.map(() => '---')],
+    ...rows,
+  ];
+  const written = lines.map((line) => `| ${line.join(' | ')} |\n`).join('');
+  const text = readFileSync(path, 'utf8');
+  const whole = text.slice(0, text.indexOf(start) + start.length) + written + text.slice(text.indexOf(end));
+  await expect(whole).toMatchFileSnapshot(join(process.cwd(), path));
 });
