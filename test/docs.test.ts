@@ -60,3 +60,20 @@ test('every page of docs/ is linked from the README', () => {
   const linked = linksOf('README.md').map(({ path }) => path);
   for (const page of filesBelow('docs', '.md')) expect(linked).toContain(page);
 });
+
+describe('CONTRIBUTING.md', () => {
+  const text = readFileSync('CONTRIBUTING.md', 'utf8');
+
+  test('its table of rooms has every folder of src/, once', () => {
+    const rooms = [...text.matchAll(/^\| `src\/([\w-]+)\/` \|/gm)].map(([, room]) => room!);
+    const folders = readdirSync('src', { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect(rooms.sort()).toEqual(folders.map(({ name }) => name).sort());
+  });
+
+  test('the files and folders that it names exist', () => {
+    const paths = [...text.matchAll(/`((?:[\w.-]+\/)+[\w.-]*)`/g)].map(([, path]) => path!);
+    const missing = paths.filter((path) => !path.startsWith('tailmix/') && !existsSync(path));
+    expect(paths.length).toBeGreaterThan(40);
+    expect(missing).toEqual([]);
+  });
+});
