@@ -2,18 +2,20 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import crossEntropy from '../../plugins/cross-entropy/index.ts';
 import focal from '../../plugins/focal/index.ts';
-import focalSigmoid, { rareBias } from '../../plugins/focal-sigmoid/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
-import { lossOf } from '../support/given-logits.ts';
+import { type GivenSamples, lossOf, sixLogits, threeClasses } from '../support/given-logits.ts';
+import { describeLoss } from '../support/pytorch-losses.ts';
 
 beforeAll(async () => {
   await loadBackend();
 });
 
+describeLoss(focal);
+
 const two = { classCounts: [3, 1], labels: [0] };
 const logit = (p: number): number => Math.log(p / (1 - p));
 
-describe('focal, by hand', () => {
+describe('by hand', () => {
   // Logits (log p, log(1 − p)) give the label probability p.
   test.each([
     { p: 0.9, gamma: 2, expected: -(0.1 ** 2) * Math.log(0.9) },
@@ -30,54 +32,24 @@ describe('focal, by hand', () => {
   });
 });
 
-describe('focal-sigmoid, by hand', () => {
-  test('p 0.25 for the label, 0.75 for the other class, gamma 2, no bias', () => {
-    const logits = [logit(0.25), logit(0.75)];
-    const { loss } = lossOf([focalSigmoid({ initialBias: 'none' })], { ...two, logits });
-    expect(loss).toBeCloseTo(-(0.75 ** 2) * Math.log(0.25) - 0.75 ** 2 * Math.log(1 - 0.75), 6);
-  });
-
-  test('gamma 0 is binary cross-entropy over both', () => {
-    const logits = [logit(0.25), logit(0.75)];
-    const { loss } = lossOf([focalSigmoid({ gamma: 0, initialBias: 'none' })], { ...two, logits });
-    expect(loss).toBeCloseTo(-Math.log(0.25) - Math.log(0.25), 6);
-  });
-
-  test('initialBias rare: logits of 0 are probabilities of 1/C', () => {
-    expect(rareBias(10)).toBe(-Math.log(9));
-    expect(Math.abs(rareBias(1))).toBe(0);
-    const samples = { classCounts: [4, 3, 2, 1], labels: [2], logits: [0, 0, 0, 0] };
-    const { loss } = lossOf([focalSigmoid()], samples);
-    expect(loss).toBeCloseTo(-(0.75 ** 2) * Math.log(0.25) - 3 * 0.25 ** 2 * Math.log(0.75), 6);
-  });
+test('focal with gamma 0 is cross-entropy; more gamma is never more loss', () => {
+  fc.assert(
+    fc.property(sixLogits, fc.double({ min: 0, max: 5, noNaN: true }), (values, gamma) => {
+      const plain = lossOf([crossEntropy()], threeClasses(values));
+      const none = lossOf([focal({ gamma: 0 })], threeClasses(values));
+      expect(none.loss).toBeCloseTo(plain.loss, 5);
+      none.gradient.forEach((slope, i) => {
+        expect(slope).toBeCloseTo(plain.gradient[i]!, 5);
+      });
+      expect(lossOf([focal({ gamma })], threeClasses(values)).loss).toBeLessThanOrEqual(plain.loss * (1 + 1e-6));
+    }),
+    { numRuns: 15 },
+  );
 });
 
-describe('properties', () => {
-  const cell = fc.double({ min: -8, max: 8, noNaN: true });
-  const logits = fc.array(cell, { minLength: 6, maxLength: 6 });
-  const samples = (values: number[]) => ({ classCounts: [5, 3, 2], labels: [0, 2], logits: values });
-
-  test('focal with gamma 0 is cross-entropy; more gamma is never more loss', () => {
-    fc.assert(
-      fc.property(logits, fc.double({ min: 0, max: 5, noNaN: true }), (values, gamma) => {
-        const plain = lossOf([crossEntropy()], samples(values));
-        const none = lossOf([focal({ gamma: 0 })], samples(values));
-        expect(none.loss).toBeCloseTo(plain.loss, 5);
-        none.gradient.forEach((slope, i) => {
-          expect(slope).toBeCloseTo(plain.gradient[i]!, 5);
-        });
-        expect(lossOf([focal({ gamma })], samples(values)).loss).toBeLessThanOrEqual(plain.loss * (1 + 1e-6));
-      }),
-      { numRuns: 15 },
-    );
-  });
-
-  test('cross-entropy is what a run without a loss has', () => {
-    fc.assert(
-      fc.property(logits, (values) => {
-        expect(lossOf([crossEntropy()], samples(values))).toEqual(lossOf([], samples(values)));
-      }),
-      { numRuns: 10 },
-    );
-  });
+test.each([0, 0.5, 1, 2])('gamma %d: a label of probability 1 costs nothing and pulls at nothing', (gamma) => {
+  const samples: GivenSamples = { classCounts: [3, 2], logits: [1e4, -1e4], labels: [0] };
+  const { loss, gradient } = lossOf([focal({ gamma })], samples);
+  expect(loss).toBe(0);
+  expect(gradient.every((slope) => Math.abs(slope) === 0)).toBe(true);
 });

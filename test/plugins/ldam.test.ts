@@ -1,17 +1,21 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import gcl from '../../plugins/gcl/index.ts';
 import ldam, { ldamLogits, ldamMargins } from '../../plugins/ldam/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
-import { compose } from '../../src/compose/compose.ts';
 import { createModel, modelNames, modelOptions } from '../../src/models/index.ts';
 import type { ModelHead } from '../../src/models/types.ts';
 import { tf } from '../../src/tf.ts';
+import { describeCosineHead } from '../support/cosine-head.ts';
 import { lossOf } from '../support/given-logits.ts';
-import { CIFAR10_LT_100, infoWithCounts, warningsOf } from '../support/plugins.ts';
+import { CIFAR10_LT_100 } from '../support/plugins.ts';
+import { describeLoss } from '../support/pytorch-losses.ts';
 
 const cosine = (scale = 1): ModelHead => ({ kind: 'cosine', scale });
+
+describeLoss(ldam);
+
+describeCosineHead(ldam);
 
 describe('ldamMargins', () => {
   test('CIFAR-10 LT, ratio 100: from 0.1581 for the largest class to 0.5 for the rarest', () => {
@@ -91,34 +95,12 @@ describe('the loss', () => {
   });
 });
 
-describe('prediction', () => {
-  beforeAll(async () => {
-    await loadBackend();
-  });
-
-  test.each([ldam, gcl])('scales the cosines and changes no order', (plugin) => {
-    const { hooks } = compose([plugin({ scale: 30 })], infoWithCounts([9, 3, 1], { head: cosine(2) }));
-    const predict = hooks.buildPrediction.call(() => tf.tensor2d([[1, -2, 0.5]]));
-    const pass = { training: false, inputs: {}, variants: {}, atStage: (_: string, x: tf.Tensor) => x };
-    expect([...predict({}, {}, tf.zeros([1, 1, 1, 1]) as tf.Tensor4D, pass).dataSync()]).toEqual([15, -30, 7.5]);
-  });
-});
-
 describe('the head', () => {
   test.each(modelNames)('%s says what it has', (name) => {
     const task = { classes: 3, imageShape: [32, 32, 3] } as const;
     const headOf = (options: object) => createModel(modelOptions.parse({ name, ...options }), task).head;
     expect(headOf({})).toEqual({ kind: 'linear', scale: 1 });
     expect(headOf({ head: 'cosine', scale: 16 })).toEqual(cosine(16));
-  });
-
-  test.each([ldam, gcl])('a linear one is refused, an unknown one warned of', (plugin) => {
-    const info = (head: ModelHead | null) => infoWithCounts([9, 3, 1], { head });
-    expect(() => compose([plugin()], info({ kind: 'linear', scale: 1 }))).toThrow(
-      /^plugins\[0\] \((ldam|gcl)\) requires a cosine classifier; the model has a linear one\.\n {2}Set model\.head: cosine\.$/,
-    );
-    expect(warningsOf([plugin()], info(null))).toHaveLength(1);
-    expect(warningsOf([plugin()], info(cosine()))).toEqual([]);
   });
 });
 

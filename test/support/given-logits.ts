@@ -1,3 +1,5 @@
+import fc from 'fast-check';
+import { expect } from 'vitest';
 import { z } from 'zod';
 import type { Backend } from '../../src/backend/load.ts';
 import { compose } from '../../src/compose/compose.ts';
@@ -96,4 +98,26 @@ export function lossOf(
   const after = engine.read(['logits']).logits!;
   engine.dispose();
   return { loss: loss![0]!, gradient: logits.map((z, i) => z - after[i]!), targets };
+}
+
+/** Logits of two samples of three classes. */
+export const sixLogits = fc.array(fc.double({ min: -8, max: 8, noNaN: true }), { minLength: 6, maxLength: 6 });
+
+/** Images of three classes. */
+export const threeCounts = fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 3, maxLength: 3 });
+
+/** Two samples of three classes. */
+export const threeClasses = (logits: readonly number[], classCounts: readonly number[] = [5, 3, 2]): GivenSamples => ({
+  classCounts,
+  logits,
+  labels: [0, 2],
+});
+
+/** Expects two lists of plugins to give the same loss and gradient. */
+export function expectSameLoss(a: readonly Plugin[], b: readonly Plugin[], samples: GivenSamples): void {
+  const [x, y] = [lossOf(a, samples), lossOf(b, samples)];
+  expect(Math.abs(x.loss - y.loss)).toBeLessThan(1e-5 * (1 + y.loss));
+  x.gradient.forEach((slope, i) => {
+    expect(slope).toBeCloseTo(y.gradient[i]!, 5);
+  });
 }
