@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { defaults, registry } from '../../plugins/index.ts';
 
@@ -10,4 +10,8 @@ it('lists every plugin folder under its name', async () => {
 
 it('runs only listed plugins unasked', () => {
   for (const entry of defaults) expect(registry).toHaveProperty('use' in entry ? String(entry.use) : '');
+});
+
+it('has a test file for every plugin', () => {
+  expect(Object.keys(registry).filter((name) => !existsSync(`test/plugins/${name}.test.ts`))).toEqual([]);
 });

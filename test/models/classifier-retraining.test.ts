@@ -1,0 +1,4 @@
+import { describeTwoStage } from '../support/two-stage.ts';
+
+// A frozen backbone, and no plugin.
+describeTwoStage(null);

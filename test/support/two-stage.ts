@@ -1,0 +1,141 @@
+import { beforeAll, expect, test } from 'vitest';
+import { registry } from '../../plugins/index.ts';
+import { compose } from '../../src/compose/compose.ts';
+import { convolutionNormRelu } from '../../src/models/layers.ts';
+import { network } from '../../src/models/network.ts';
+import { frozenWeights } from '../../src/models/transfer.ts';
+import { extendModel } from '../../src/plugin.ts';
+import { createEagerEngine } from '../../src/step/eager.ts';
+import { trainFeeds } from '../../src/step/inputs.ts';
+import { createOptimizer } from '../../src/step/optimizers.ts';
+import { createStepProgram } from '../../src/step/program.ts';
+import { signatureFor } from '../../src/step/signature.ts';
+import type { Engine } from '../../src/step/types.ts';
+import { describeBackends } from '../backend/kernels/support.ts';
+import reference from '../reference/two-stage.json' with { type: 'json' };
+import { bothEngines, describeNative, relativeDistance } from '../step/captured-support.ts';
+import { at, infoWithCounts, mixBatch } from './plugins.ts';
+
+type Case = (typeof reference.cases)[number];
+
+const SIZE = 5;
+const imageShape: [number, number, number] = [6, 6, 2];
+const task = { classes: 3, imageShape };
+const values = reference.weights as Record<string, number[]>;
+
+/** The script's network. */
+const base = network({
+  name: 'two-blocks',
+  stages: [
+    convolutionNormRelu('stage1/block1', { in: 2, out: 3 }),
+    convolutionNormRelu('stage2/block1', { in: 3, out: 4, stride: 2 }),
+  ],
+  channels: 4,
+  head: { head: 'linear', bias: true, scale: 1 },
+  classes: 3,
+});
+
+/** The program of a case, its training step with plain SGD at rate 1, and its prediction. */
+async function prepare(example: Case) {
+  const { plugin, options, freeze, frozenNorm, epoch, weighted } = example;
+  const plugins = plugin === null ? [] : [(await registry[plugin]!()).default(options as never)];
+  const model = plugins.reduce((before, one) => extendModel(before, one, task), base);
+  const start = { init: 'first', reset: [], freeze, frozenNorm: frozenNorm as 'batch' | 'running' };
+  const { classCounts, mean, std, epochs, images, labels, classWeights } = reference;
+  const info = infoWithCounts(classCounts, { imageShape, epochs, start, head: model.head! });
+  const composition = compose(plugins, info);
+  const pool = SIZE * (1 + Object.keys(composition.draws).length);
+  const program = createStepProgram(model, composition, {
+    seed: 0,
+    imageShape,
+    mean,
+    std,
+    batchSizes: [SIZE],
+    evaluateBatchSize: SIZE,
+    optimizer: createOptimizer({ name: 'sgd', learningRate: 1, momentum: 0, nesterov: false, weightDecay: 0 }),
+    initial: Object.fromEntries(model.weights.map(({ name }) => [name, Float32Array.from(values[name]!)])),
+    ...frozenWeights({ base, model }, start),
+  });
+  const { batch, targets } = mixBatch(composition, Int32Array.from(labels.slice(0, pool)), at(epoch));
+  const pixels = Uint8Array.from(images.slice(0, (pool * images.length) / labels.length));
+  const feeds = trainFeeds({
+    batch,
+    targets,
+    images: pixels,
+    imageShape,
+    classWeights: Float64Array.from(weighted ? classWeights : [1, 1, 1]),
+    learningRate: 1,
+    reduction: 'weighted-mean',
+  });
+  const train = signatureFor(program, 'train', batch.variants, SIZE);
+  const evaluated = { images: pixels.slice(0, (SIZE * images.length) / labels.length) };
+  return {
+    program,
+    batch,
+    step: (engine: Engine) => engine.run(train, feeds).loss![0]!,
+    predict: (engine: Engine) => engine.run(signatureFor(program, 'predict', {}), evaluated).logits as Float32Array,
+  };
+}
+
+/** ‖a − b‖ over ‖b‖, or over a hundredth where a gradient all but vanishes: BBN's second branch in the first epoch. */
+const distance = (a: Float32Array, b: readonly number[]): number => {
+  const length = (x: ArrayLike<number>) => Math.hypot(...Array.from(x));
+  return length(a.map((value, i) => value - b[i]!)) / Math.max(length(b), 0.01);
+};
+
+/**
+ * Tests of the cases of test/reference/two-stage.py that have a plugin, or none (classifier re-training): one step and a
+ * prediction against PyTorch, captured as eager.
+ */
+export function describeTwoStage(plugin: string | null): void {
+  const cases = reference.cases
+    .filter((example) => example.plugin === plugin)
+    .map((example) => [example.name, example] as const);
+  if (cases.length === 0) throw new Error(`test/reference/two-stage.json has no case of ${plugin}`);
+
+  describeBackends('one step against PyTorch (test/reference/two-stage.py)', (use) => {
+    beforeAll(use);
+
+    test.each(cases)('%s: loss, gradients, running statistics, prediction', async (_, example) => {
+      const { program, step, predict } = await prepare(example);
+      const engine = createEagerEngine(program);
+      const logits = predict(engine);
+      const before = engine.read();
+      const loss = step(engine);
+      const after = engine.read();
+      engine.dispose();
+      expect(relativeDistance({ logits }, { logits: example.logits })).toBeLessThan(1e-6);
+      expect(Math.abs(loss / example.loss - 1)).toBeLessThan(2e-6);
+      const { gradients, statistics } = example as {
+        gradients: Record<string, number[]>;
+        statistics: Record<string, number[]>;
+      };
+      const trained = Object.keys(before).filter((name) => !(name in statistics));
+      for (const name of trained) {
+        const gradient = before[name]!.map((w, i) => w - after[name]![i]!);
+        if (name in gradients) expect(distance(gradient, gradients[name]!), name).toBeLessThan(2e-5);
+        else
+          expect(
+            gradient.every((slope) => slope === 0),
+            name,
+          ).toBe(true);
+      }
+      expect(Object.keys(gradients).every((name) => trained.includes(name))).toBe(true);
+      expect(relativeDistance(after, statistics)).toBeLessThan(1e-6);
+    });
+  });
+
+  describeNative('captured = eager', (use) => {
+    test.each(cases)('%s', async (_, example) => {
+      const { program, step, predict } = await prepare(example);
+      const engines = bothEngines(program, use());
+      for (let i = 0; i < 2; i++) {
+        expect(step(engines.captured)).toBeCloseTo(step(engines.eager), 5);
+        expect(relativeDistance(engines.captured.read(), engines.eager.read())).toBeLessThan(2e-6);
+        const [captured, eager] = [predict(engines.captured), predict(engines.eager)];
+        expect(relativeDistance({ captured }, { captured: eager })).toBeLessThan(2e-5);
+      }
+      engines.dispose();
+    });
+  });
+}
