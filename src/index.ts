@@ -2,7 +2,6 @@ export { z } from 'zod';
 export { relu, softmaxCrossEntropy } from './backend/kernels/index.ts';
 export { type Backend, type BackendChoice, type BackendName, loadBackend } from './backend/load.ts';
 export { planRun } from './compose/compose-run.ts';
-export { displayPath } from './config/display.ts';
 export { type LoadContext, loadConfig } from './config/load.ts';
 export { type ConfigContext, resolveConfig } from './config/resolve.ts';
 export type { RunInput } from './config/schema.ts';
@@ -12,7 +11,7 @@ export { describeData, loadData } from './data/load-data.ts';
 export type { DataInput } from './data/options.ts';
 export { dataRoot } from './data/root.ts';
 export type { DatasetImages, DatasetInfo, LoadedData, ReadContext, Split } from './data/types.ts';
-export { type ErrorDetails, messageOf, TailmixError } from './errors.ts';
+export { displayPath, type ErrorDetails, messageOf, TailmixError } from './errors.ts';
 export type { HostArray } from './graph/index.ts';
 export {
   type Batch,

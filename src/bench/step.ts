@@ -1,7 +1,6 @@
 import { resourceUsage } from 'node:process';
 import { type BackendChoice, loadBackend } from '../backend/load.ts';
 import { compose } from '../compose/compose.ts';
-import type { TrainOptions } from '../config/schema.ts';
 import { createLoader } from '../data/loader/loader.ts';
 import type { LoadedRows } from '../data/types.ts';
 import { median } from '../metrics/statistics.ts';
@@ -11,6 +10,7 @@ import type { Plugin } from '../plugin.ts';
 import { signatureFor } from '../step/signature.ts';
 import { planEpoch } from '../train/epoch.ts';
 import { openFit, trainStep } from '../train/fit.ts';
+import type { TrainOptions } from '../train/options.ts';
 import { prepare } from '../train/prepare.ts';
 import { noiseData } from './noise.ts';
 

@@ -2,8 +2,8 @@ import { registry } from '../../plugins/index.ts';
 import type { BackendChoice } from '../backend/load.ts';
 import { benchLoader } from '../bench/loader.ts';
 import { benchStep } from '../bench/step.ts';
-import type { TrainOptions } from '../config/schema.ts';
 import type { ModelName } from '../models/options.ts';
+import type { TrainOptions } from '../train/options.ts';
 
 /** Options of `tailmix bench step`. */
 export interface BenchStepCommandOptions {

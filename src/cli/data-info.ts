@@ -1,11 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
-import { displayPath } from '../config/display.ts';
 import { type DataReport, type ImageName, inspectData } from '../data/inspect/inspect.ts';
 import { hasCounts } from '../data/load-data.ts';
 import { dataRoot } from '../data/root.ts';
 import type { Unreadable } from '../data/types.ts';
+import { displayPath } from '../errors.ts';
 import { describeGroups } from '../metrics/groups.ts';
 import { grouped } from '../report/format.ts';
 import { formatTail } from '../report/tail-table.ts';

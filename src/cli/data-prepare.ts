@@ -1,4 +1,3 @@
-import { displayPath } from '../config/display.ts';
 import { isDataset } from '../data/dataset.ts';
 import { describeData, drawSubsets, readImages, unreadableOf } from '../data/load-data.ts';
 import { noSource } from '../data/prepare/errors.ts';
@@ -7,6 +6,7 @@ import { sources } from '../data/prepare/sources.ts';
 import { dataRoot } from '../data/root.ts';
 import { datasetName } from '../data/sets/registry.ts';
 import type { Unreadable } from '../data/types.ts';
+import { displayPath } from '../errors.ts';
 import { grouped } from '../report/format.ts';
 import type { ConfigFlags } from './context.ts';
 import { dataConfigOf } from './data-config.ts';

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { loadBackend } from '../backend/load.ts';
 import { compose } from '../compose/compose.ts';
-import { displayPath } from '../config/display.ts';
 import { loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
+import { displayPath } from '../errors.ts';
 import { signatureFor } from '../step/signature.ts';
 import { readLatest } from '../tracking/checkpoint.ts';
 import { findRun, runFiles } from '../tracking/run-directory.ts';

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { loadBackend } from '../backend/load.ts';
-import { displayPath } from '../config/display.ts';
+import { displayPath } from '../errors.ts';
 import { type ExportOptions, exportRun } from '../export/index.ts';
 import { openTrained } from '../trained/open.ts';
 import { type ConfigFlags, context, overridesOf } from './context.ts';

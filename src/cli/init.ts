@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
-import { displayPath } from '../config/display.ts';
+import { displayPath } from '../errors.ts';
 import { initExists } from './errors.ts';
 import { print } from './output.ts';
 import { packageRoot } from './package-root.ts';

@@ -1,6 +1,5 @@
 import process from 'node:process';
-import { displayPath } from '../config/display.ts';
-import { messageOf, TailmixError } from '../errors.ts';
+import { displayPath, messageOf, TailmixError } from '../errors.ts';
 import { resolveSettings } from '../tracking/mlflow/settings.ts';
 import { type Destination, experimentDestination } from '../tracking/spool/attach.ts';
 import { findSpools } from '../tracking/spool/find.ts';

@@ -1,8 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { displayPath } from '../config/display.ts';
-import { messageOf } from '../errors.ts';
+import { displayPath, messageOf } from '../errors.ts';
 import { findMlflow, startLocalServer } from '../tracking/local-server.ts';
 import { type MlflowSettings, resolveSettings } from '../tracking/mlflow/settings.ts';
 import { isRun } from '../tracking/run-directory.ts';

@@ -1,6 +1,6 @@
 import { loadBackend } from '../backend/load.ts';
-import { displayPath } from '../config/display.ts';
 import { decodeInput } from '../data/packed/decode.ts';
+import { displayPath } from '../errors.ts';
 import { openTrained } from '../trained/open.ts';
 import { predictLogits, softmax, topClasses } from '../trained/predict.ts';
 import { type ConfigFlags, context, overridesOf } from './context.ts';

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { whyNotNative } from '../backend/native.ts';
-import { displayPath } from '../config/display.ts';
+import { displayPath } from '../errors.ts';
 import { expandSweep, type PlannedRun } from '../sweep/expand.ts';
 import { readSweep } from '../sweep/read.ts';
 import { type RunOutcome, runSweep } from '../sweep/run.ts';

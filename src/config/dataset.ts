@@ -1,7 +1,7 @@
 import { type Dataset, isDataset } from '../data/dataset.ts';
 import type { DataOptions } from '../data/options.ts';
 import { datasets } from '../data/sets/registry.ts';
-import { displayValue } from './display.ts';
+import { displayValue } from '../errors.ts';
 import { check, invalid, type Result, valid } from './issues.ts';
 import { loadOwnModule, noFile } from './own-module.ts';
 import { type Tree, valueAt } from './tree.ts';

@@ -1,5 +1,5 @@
+import { displayValue } from '../errors.ts';
 import { heldBy, isPlugin, type Plugin, type PluginFactory } from '../plugin.ts';
-import { displayValue } from './display.ts';
 import { check, type Finding, invalid, type Result, valid, within } from './issues.ts';
 import { isPath, loadOwnModule, noFile } from './own-module.ts';
 import { optionsOf, schemaAt } from './shape.ts';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { displayPath, displayValue } from './display.ts';
+import { displayPath, displayValue } from '../errors.ts';
 import { substituteText } from './env.ts';
 import { extendsCycle, extendsMissing, extendsType } from './errors.ts';
 import { type Layer, readLayer } from './read-layer.ts';

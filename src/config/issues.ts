@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { displayValue } from './display.ts';
+import { displayValue } from '../errors.ts';
 import { choicesOf, expectation, findOption, optionsOf, schemaAt } from './shape.ts';
 import { suggest } from './suggest.ts';
 import { formatPath, type Path, valueAt } from './tree.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, extname, resolve } from 'node:path';
 import process from 'node:process';
-import { displayPath } from './display.ts';
+import { displayPath } from '../errors.ts';
 import { configMissing } from './errors.ts';
 import type { Layer } from './read-layer.ts';
 import { formatPath, type Path, valueAt } from './tree.ts';

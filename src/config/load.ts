@@ -1,4 +1,4 @@
-import { displayPath } from './display.ts';
+import { displayPath } from '../errors.ts';
 import { configIsSweep, type Problem } from './errors.ts';
 import { readLayers } from './extends.ts';
 import { filesOf, joinedName, originsOf } from './layers.ts';

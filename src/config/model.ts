@@ -1,9 +1,8 @@
-import { TailmixError } from '../errors.ts';
+import { displayValue, TailmixError } from '../errors.ts';
 import { isModelChoice, type ModelChoice, type ModelFactory } from '../models/definition.ts';
 import { isBuiltIn, type ModelSection } from '../models/options.ts';
 import { pinBackbone } from '../models/pin.ts';
 import { pinInit } from '../tracking/pinned-init.ts';
-import { displayValue } from './display.ts';
 import type { Placeholder } from './env.ts';
 import { check, invalid, type Result, valid } from './issues.ts';
 import { findFile, isPath, loadOwnModule, noFile, portable } from './own-module.ts';

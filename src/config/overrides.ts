@@ -1,8 +1,7 @@
 import { parse } from 'yaml';
-import { messageOf } from '../errors.ts';
+import { displayValue, messageOf } from '../errors.ts';
 import { isModelChoice, type ModelChoice } from '../models/definition.ts';
 import { isPlugin, type Plugin } from '../plugin.ts';
-import { displayValue } from './display.ts';
 import { nameOf } from './entries.ts';
 import { type Problem, setIndex, setPlugin, setSyntax, setThrough, setValue } from './errors.ts';
 import { suggest } from './suggest.ts';

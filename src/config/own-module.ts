@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import process from 'node:process';
-import { displayPath } from './display.ts';
+import { displayPath } from '../errors.ts';
 import { importModule, reasonOf, resolvePackage } from './import-module.ts';
 import type { PluginRegistry } from './types.ts';
 

@@ -1,6 +1,6 @@
+import { trainOptions } from '../train/options.ts';
 import type { PhaseOptions } from '../train/phases.ts';
 import { check, invalid, type Result, valid } from './issues.ts';
-import { trainOptions } from './schema.ts';
 import { isMap, mergeTrees, type Path, type Tree } from './tree.ts';
 import type { RunOptions } from './types.ts';
 

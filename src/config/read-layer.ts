@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
-import { messageOf } from '../errors.ts';
-import { displayPath, displayValue } from './display.ts';
+import { displayPath, displayValue, messageOf } from '../errors.ts';
 import { configEnding, configMissing, configNotMap, configScript, configSyntax } from './errors.ts';
 import { importModule, reasonOf } from './import-module.ts';
 import { isMap, type Path, type Tree } from './tree.ts';

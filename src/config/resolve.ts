@@ -1,9 +1,9 @@
 import { dirname } from 'node:path';
 import process from 'node:process';
+import { displayPath, displayValue } from '../errors.ts';
 import { type ModelSection, modelNames } from '../models/options.ts';
 import type { PhaseOptions } from '../train/phases.ts';
 import { decisiveData, describeData, type LoadedDataset, loadDataset } from './dataset.ts';
-import { displayPath, displayValue } from './display.ts';
 import { nameOf } from './entries.ts';
 import { type Placeholder, redact, restore, substitute } from './env.ts';
 import { configInvalid, configNotMap, type Problem } from './errors.ts';

@@ -2,73 +2,9 @@ import { z } from 'zod';
 import { dataOptions } from '../data/options.ts';
 import type { ModelChoice } from '../models/definition.ts';
 import { modelSection, transferOptions } from '../models/options.ts';
+import { adamw, sgd } from '../step/options.ts';
+import { evaluateOptions, trainOptions } from '../train/options.ts';
 import type { PluginEntry } from './types.ts';
-
-const sgd = z
-  .strictObject({
-    name: z.literal('sgd'),
-    learningRate: z.number().positive().default(0.1).describe('Learning rate before any schedule.'),
-    momentum: z.number().min(0).lt(1).default(0.9).describe('Momentum, in PyTorch’s form v = mu·v + g, w −= lr·v.'),
-    nesterov: z.boolean().default(false).describe('Nesterov’s form: w −= lr·(g + mu·v).'),
-    weightDecay: z
-      .number()
-      .min(0)
-      .default(2e-4)
-      .describe('Added to the gradient as decay·w, for every trained weight.'),
-  })
-  .describe('Stochastic gradient descent.');
-
-const adamw = z
-  .strictObject({
-    name: z.literal('adamw'),
-    learningRate: z.number().positive().default(1e-3).describe('Learning rate before any schedule.'),
-    beta1: z.number().min(0).lt(1).default(0.9).describe('Decay of the first moment.'),
-    beta2: z.number().min(0).lt(1).default(0.999).describe('Decay of the second moment.'),
-    epsilon: z.number().positive().default(1e-8).describe('Added to the root of the second moment.'),
-    weightDecay: z.number().min(0).default(0.01).describe('Decoupled: w −= lr·decay·w.'),
-  })
-  .describe('Adam with decoupled weight decay (Loshchilov and Hutter 2019).');
-
-/** `train.optimizer`. */
-export const optimizerOptions = z.discriminatedUnion('name', [sgd, adamw]);
-export type OptimizerOptions = z.output<typeof optimizerOptions>;
-
-/** `train`. */
-export const trainOptions = z.strictObject({
-  epochs: z.int().positive().default(200).describe('Passes over the training set.'),
-  batchSize: z.int().positive().default(128).describe('Images per step.'),
-  dropLast: z.boolean().default(false).describe('Leave out a last batch that is not full.'),
-  reduction: z
-    .enum(['weighted-mean', 'mean'])
-    .default('weighted-mean')
-    .describe('How weighted losses become one: divided by the sum of their weights, or by the batch size.'),
-  optimizer: optimizerOptions
-    .prefault({ name: 'sgd' })
-    .describe('Gradient step: `sgd` or `adamw`. A plugin may provide another.'),
-  precision: z
-    .enum(['fp32', 'bf16'])
-    .default('fp32')
-    .describe('bf16: convolutions, norms and activations in bfloat16, where the hardware has it; fp32 elsewhere.'),
-  step: z
-    .enum(['auto', 'captured', 'eager'])
-    .default('auto')
-    .describe('captured: one graph per signature; eager: op by op; auto: captured where it works.'),
-});
-export type TrainOptions = z.output<typeof trainOptions>;
-
-/** `evaluate`. */
-export const evaluateOptions = z.strictObject({
-  every: z.int().positive().default(1).describe('Epochs between evaluations; the last epoch is always evaluated.'),
-  batchSize: z.int().positive().default(500).describe('Images per forward pass. No effect on the figures.'),
-  groups: z
-    .strictObject({
-      manyAbove: z.int().min(0).default(100).describe('Classes with more training images are many-shot.'),
-      fewBelow: z.int().min(0).default(20).describe('Classes with fewer training images are few-shot.'),
-    })
-    .refine(({ manyAbove, fewBelow }) => fewBelow <= manyAbove + 1, 'expected fewBelow to be at most manyAbove + 1')
-    .prefault({})
-    .describe('How classes are grouped by their number of training images.'),
-});
 
 const isEntry = (value: unknown): value is PluginEntry =>
   typeof value === 'object' && value !== null && ('use' in value || 'definition' in value);

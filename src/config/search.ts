@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import process from 'node:process';
 import { type CosmiconfigResult, cosmiconfig } from 'cosmiconfig';
-import { messageOf } from '../errors.ts';
-import { displayPath } from './display.ts';
+import { displayPath, messageOf } from '../errors.ts';
 import { configNotFound, configSyntax } from './errors.ts';
 
 const ENDINGS = ['yaml', 'yml', 'ts', 'js', 'mjs', 'json'];

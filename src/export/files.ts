@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { displayPath } from '../config/display.ts';
+import { displayPath } from '../errors.ts';
 import { exportExists } from './errors.ts';
 
 /** A file of an export. */

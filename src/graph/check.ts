@@ -1,5 +1,5 @@
-import { wrongInput } from '../step/errors.ts';
 import { sizeOf } from '../util/shape.ts';
+import { wrongInput } from './errors.ts';
 import type { HostArray, Signature } from './types.ts';
 
 const ARRAYS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array } as const;

@@ -179,3 +179,7 @@ export const graphDisposed = (): TailmixError =>
   new TailmixError('captured step: expected a live engine, got one that was disposed. Create another.', {
     code: 'STEP_DISPOSED',
   });
+
+/** An input that does not fit the signature. */
+export const wrongInput = (call: string, name: string, expected: string, got: string): TailmixError =>
+  new TailmixError(`step ${call}, input ${name}: expected ${expected}, got ${got}.`, { code: 'STEP_INPUT' });

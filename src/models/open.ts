@@ -1,7 +1,6 @@
 import type { z } from 'zod';
 import { type BackendChoice, loadBackend } from '../backend/load.ts';
-import { displayPath } from '../config/display.ts';
-import { messageOf, TailmixError } from '../errors.ts';
+import { displayPath, messageOf, TailmixError } from '../errors.ts';
 import { tf } from '../tf.ts';
 import { type BackboneOptions, withClassifier } from './backbone/backbone.ts';
 import { backboneUnreadable, layerUnknown } from './backbone/errors.ts';

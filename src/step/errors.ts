@@ -1,8 +1,5 @@
 import { TailmixError } from '../errors.ts';
 
-export const wrongInput = (call: string, name: string, expected: string, got: string): TailmixError =>
-  new TailmixError(`step ${call}, input ${name}: expected ${expected}, got ${got}.`, { code: 'STEP_INPUT' });
-
 /** An op that TensorFlow.js does not have on the backend in use, most often the gradient of one on WebAssembly. */
 export const kernelMissing = (kernel: string, backend: string, cause: unknown): TailmixError =>
   new TailmixError(

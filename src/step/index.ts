@@ -1,15 +1,15 @@
 import { cpuFeatures, isBfloat16Native } from '../backend/cpu.ts';
 import type { Backend } from '../backend/load.ts';
-import type { TrainOptions } from '../config/schema.ts';
 import { messageOf } from '../errors.ts';
 import type { GraphProgram } from '../graph/index.ts';
+import type { StepOptions } from './options.ts';
 import type { CaptureOptions } from './captured/engine.ts';
 import { createEagerEngine } from './eager.ts';
 import { currentOwner } from './owner.ts';
 import type { Engine } from './types.ts';
 
 /** How a step is to run. */
-export interface EngineOptions extends Pick<TrainOptions, 'step' | 'precision'> {
+export interface EngineOptions extends Pick<StepOptions, 'step' | 'precision'> {
   /** Changes what differs between steps, before each of a signature's two recordings. */
   rehearse?: CaptureOptions['rehearse'];
 }

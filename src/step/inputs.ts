@@ -1,9 +1,9 @@
-import type { TrainOptions } from '../config/schema.ts';
 import type { HostArray } from '../graph/index.ts';
 import type { Batch, StepContext, Targets } from '../hooks.ts';
 import { MODEL_SEED } from '../models/dropout.ts';
 import type { Model } from '../models/types.ts';
 import { randomStream } from '../random.ts';
+import type { StepOptions } from './options.ts';
 import { MIX } from './batch.ts';
 import type { InputSpec } from './types.ts';
 
@@ -55,7 +55,7 @@ export interface StepData {
   /** `[C]`. */
   classWeights: Float64Array;
   learningRate: number;
-  reduction: TrainOptions['reduction'];
+  reduction: StepOptions['reduction'];
 }
 
 /**

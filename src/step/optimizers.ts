@@ -1,8 +1,8 @@
 import { decayed, sgdStep } from '../backend/kernels/index.ts';
-import type { OptimizerOptions } from '../config/schema.ts';
 import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
 import { sizeOf } from '../util/shape.ts';
+import type { OptimizerOptions } from './options.ts';
 import type { SlotSpec, Update } from './types.ts';
 
 type Sgd = Extract<OptimizerOptions, { name: 'sgd' }>;

@@ -1,8 +1,8 @@
 import { basename, dirname, extname, resolve } from 'node:path';
-import { displayPath } from '../config/display.ts';
 import type { Finding } from '../config/issues.ts';
 import type { Origins } from '../config/layers.ts';
 import type { Path } from '../config/tree.ts';
+import { displayPath } from '../errors.ts';
 
 /** A config of a sweep: what its runs share but for seed and settings. */
 export interface Cell {

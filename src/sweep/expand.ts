@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { displayPath } from '../config/display.ts';
 import { loadConfig } from '../config/load.ts';
 import { type Override, parseSetting } from '../config/overrides.ts';
 import type { ConfigContext } from '../config/resolve.ts';
 import { parsePath } from '../config/tree.ts';
-import { TailmixError } from '../errors.ts';
+import { displayPath, TailmixError } from '../errors.ts';
 import { type ConfigProblem, noRuns, runsInvalid } from './errors.ts';
 import { matchesAny } from './only.ts';
 import type { Sweep } from './read.ts';

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
-import { displayPath } from '../config/display.ts';
-import { TailmixError } from '../errors.ts';
+import { displayPath, TailmixError } from '../errors.ts';
 import { initChanged, initMissing } from '../models/errors.ts';
 import type { ModelSection } from '../models/options.ts';
 import type { Snapshot } from '../run.ts';

@@ -1,9 +1,9 @@
 import type { z } from 'zod';
-import { trainOptions } from '../config/schema.ts';
 import { withoutStart } from '../models/open.ts';
 import type { Plugin } from '../plugin.ts';
 import type { PhaseInfo, RunStart } from '../run.ts';
 import { phaseTwice, spansInPhase } from './errors.ts';
+import { trainOptions } from './options.ts';
 import type { TrainerOptions } from './prepare.ts';
 
 /** What a phase of a run has of its own; all else is as the run says. */

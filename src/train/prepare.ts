@@ -1,6 +1,5 @@
 import type { z } from 'zod';
 import type { BackendChoice } from '../backend/load.ts';
-import { evaluateOptions, trainOptions } from '../config/schema.ts';
 import { describeData, hasCounts, loadData } from '../data/load-data.ts';
 import { type DataInput, type DataOptions, dataOptions } from '../data/options.ts';
 import { longTailCounts, profileLabel } from '../data/profile.ts';
@@ -14,6 +13,7 @@ import { extendModel, type Plugin, type PluginDefinition } from '../plugin.ts';
 import type { RunInfo, RunStart, Snapshot } from '../run.ts';
 import type { Ownership } from '../tracking/ownership.ts';
 import { readInit, runOfInit } from '../tracking/pinned-init.ts';
+import { evaluateOptions, trainOptions } from './options.ts';
 import type { PhaseOptions } from './phases.ts';
 
 /** What a run is made of, as a programmer or a resolved config says it. */

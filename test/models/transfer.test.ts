@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { TrainOptions } from '../../src/config/schema.ts';
 import { createModel, modelOptions } from '../../src/models/index.ts';
 import { frozenWeights, selectWeights, startValues } from '../../src/models/transfer.ts';
 import type { RunStart, Snapshot } from '../../src/run.ts';
+import type { TrainOptions } from '../../src/train/options.ts';
 import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
 import { sizeOf } from '../../src/util/shape.ts';
 import { describeNative } from '../step/captured-support.ts';

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
-import { optimizerOptions } from '../../src/config/schema.ts';
 import type { Pass, WeightSpec } from '../../src/models/types.ts';
 import { createOptimizer } from '../../src/step/optimizers.ts';
+import { optimizerOptions } from '../../src/step/options.ts';
 import type { NamedTensors } from '../../src/tf.ts';
 import { tf } from '../../src/tf.ts';
 import { sizeOf } from '../../src/util/shape.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { TrainOptions } from '../../src/config/schema.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
 import { tf } from '../../src/tf.ts';
+import type { TrainOptions } from '../../src/train/options.ts';
 import { createTrainer } from '../../src/train/trainer.ts';
 import { squares, tinyModel } from './squares.ts';
 import { temporaryFolder } from './temporary.ts';

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { TrainOptions } from '../../src/config/schema.ts';
 import type { BatchResult } from '../../src/hooks.ts';
 import { withoutConfusion } from '../../src/metrics/summary.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
 import type { Snapshot } from '../../src/run.ts';
+import type { TrainOptions } from '../../src/train/options.ts';
 import { createTrainer } from '../../src/train/trainer.ts';
 import { squares, tinyModel } from './squares.ts';
 import { temporaryFolder } from './temporary.ts';

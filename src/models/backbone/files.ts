@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { displayPath } from '../../config/display.ts';
+import { displayPath } from '../../errors.ts';
 import type { tf } from '../../tf.ts';
 import { sizeOf } from '../../util/shape.ts';
 import { backboneChanged, backboneFormat, backboneMissing, backboneWeights } from './errors.ts';

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+
+/** `train.optimizer` with `name: sgd`. */
+export const sgd = z
+  .strictObject({
+    name: z.literal('sgd'),
+    learningRate: z.number().positive().default(0.1).describe('Learning rate before any schedule.'),
+    momentum: z.number().min(0).lt(1).default(0.9).describe('Momentum, in PyTorch’s form v = mu·v + g, w −= lr·v.'),
+    nesterov: z.boolean().default(false).describe('Nesterov’s form: w −= lr·(g + mu·v).'),
+    weightDecay: z
+      .number()
+      .min(0)
+      .default(2e-4)
+      .describe('Added to the gradient as decay·w, for every trained weight.'),
+  })
+  .describe('Stochastic gradient descent.');
+
+/** `train.optimizer` with `name: adamw`. */
+export const adamw = z
+  .strictObject({
+    name: z.literal('adamw'),
+    learningRate: z.number().positive().default(1e-3).describe('Learning rate before any schedule.'),
+    beta1: z.number().min(0).lt(1).default(0.9).describe('Decay of the first moment.'),
+    beta2: z.number().min(0).lt(1).default(0.999).describe('Decay of the second moment.'),
+    epsilon: z.number().positive().default(1e-8).describe('Added to the root of the second moment.'),
+    weightDecay: z.number().min(0).default(0.01).describe('Decoupled: w −= lr·decay·w.'),
+  })
+  .describe('Adam with decoupled weight decay (Loshchilov and Hutter 2019).');
+
+/** `train.optimizer`. */
+export const optimizerOptions = z.discriminatedUnion('name', [sgd, adamw]);
+export type OptimizerOptions = z.output<typeof optimizerOptions>;
+
+/** What of `train` decides how a step computes. */
+export const stepOptions = z.strictObject({
+  reduction: z
+    .enum(['weighted-mean', 'mean'])
+    .default('weighted-mean')
+    .describe('How weighted losses become one: divided by the sum of their weights, or by the batch size.'),
+  optimizer: optimizerOptions
+    .prefault({ name: 'sgd' })
+    .describe('Gradient step: `sgd` or `adamw`. A plugin may provide another.'),
+  precision: z
+    .enum(['fp32', 'bf16'])
+    .default('fp32')
+    .describe('bf16: convolutions, norms and activations in bfloat16, where the hardware has it; fp32 elsewhere.'),
+  step: z
+    .enum(['auto', 'captured', 'eager'])
+    .default('auto')
+    .describe('captured: one graph per signature; eager: op by op; auto: captured where it works.'),
+});
+export type StepOptions = z.output<typeof stepOptions>;

@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { stepOptions } from '../step/options.ts';
+
+/** `train`. */
+export const trainOptions = z.strictObject({
+  epochs: z.int().positive().default(200).describe('Passes over the training set.'),
+  batchSize: z.int().positive().default(128).describe('Images per step.'),
+  dropLast: z.boolean().default(false).describe('Leave out a last batch that is not full.'),
+  ...stepOptions.shape,
+});
+export type TrainOptions = z.output<typeof trainOptions>;
+
+/** `evaluate`. */
+export const evaluateOptions = z.strictObject({
+  every: z.int().positive().default(1).describe('Epochs between evaluations; the last epoch is always evaluated.'),
+  batchSize: z.int().positive().default(500).describe('Images per forward pass. No effect on the figures.'),
+  groups: z
+    .strictObject({
+      manyAbove: z.int().min(0).default(100).describe('Classes with more training images are many-shot.'),
+      fewBelow: z.int().min(0).default(20).describe('Classes with fewer training images are few-shot.'),
+    })
+    .refine(({ manyAbove, fewBelow }) => fewBelow <= manyAbove + 1, 'expected fewBelow to be at most manyAbove + 1')
+    .prefault({})
+    .describe('How classes are grouped by their number of training images.'),
+});
