@@ -172,3 +172,6 @@ export function createHooks() {
 
 export type Hooks = ReturnType<typeof createHooks>;
 export type HookName = keyof Hooks;
+
+/** Hooks that wait for their taps; all others are synchronous. */
+export const isAsync = (hook: HookName): boolean => hook.startsWith('on') && !hook.startsWith('onBatch');

@@ -1,7 +1,6 @@
 export { z } from 'zod';
 export { relu, softmaxCrossEntropy } from './backend/kernels/index.ts';
 export { type Backend, type BackendChoice, type BackendName, loadBackend } from './backend/load.ts';
-export { planRun } from './compose/compose-run.ts';
 export { type LoadContext, loadConfig } from './config/load.ts';
 export { type ConfigContext, resolveConfig } from './config/resolve.ts';
 export type { RunInput } from './config/schema.ts';
@@ -91,5 +90,6 @@ export { ensureSweepRun } from './tracking/spool/sweep-run.ts';
 export { type Figures, openSpool, type SpoolWriter, type Texts } from './tracking/spool/write.ts';
 export { type SweepMembership, sweepMembership } from './tracking/sweep-membership.ts';
 export { writeFileAtomic } from './tracking/write-file.ts';
+export { planRun } from './train/plan-run.ts';
 export { createTrainer, type RunResult, type TrainerOptions } from './train/trainer.ts';
 export { version } from './version.ts';

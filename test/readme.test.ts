@@ -5,9 +5,9 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { defaults, registry } from '../plugins/index.ts';
-import { planRun } from '../src/compose/compose-run.ts';
 import { resolveConfig } from '../src/config/resolve.ts';
 import { trainerOptions } from '../src/config/trainer-options.ts';
+import { planRun } from '../src/train/plan-run.ts';
 import { createTrainer } from '../src/train/trainer.ts';
 import { squares, tinyModel } from './support/squares.ts';
 

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
-import { planRun } from '../compose/compose-run.ts';
 import { loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
+import { planRun } from '../train/plan-run.ts';
 import { type ConfigFlags, context, knownPlugins, overridesOf } from './context.ts';
 import { print, printJson } from './output.ts';
 

@@ -1,7 +1,6 @@
 import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
-import { planRun } from '../compose/compose-run.ts';
 import { loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import type { ResolvedConfig } from '../config/types.ts';
@@ -12,6 +11,7 @@ import { readLatest } from '../tracking/checkpoint.ts';
 import { type Ownership, own } from '../tracking/ownership.ts';
 import { PROGRESS_VARIABLE } from '../tracking/progress-message.ts';
 import { claimRunDirectory, createRunDirectory, findRun, runFiles } from '../tracking/run-directory.ts';
+import { planRun } from '../train/plan-run.ts';
 import type { TrainerOptions } from '../train/prepare.ts';
 import { type ConfigFlags, context, knownPlugins, overridesOf } from './context.ts';
 import { resumeChanged, resumeWith } from './errors.ts';

@@ -1,20 +1,29 @@
 import type { CountSummary } from '../data/types.ts';
-import { internal } from '../errors.ts';
 import { checkStart, type ExtendedModel } from '../models/transfer.ts';
-import type { Run, RunInfo } from '../run.ts';
-import { type Phase, phasesOf, spansRun } from '../train/phases.ts';
-import { describeRun, type TrainerOptions } from '../train/prepare.ts';
-import { type Composition, compose } from './compose.ts';
+import type { Plugin, PluginDefinition } from '../plugin.ts';
+import type { PhaseInfo, Run, RunInfo } from '../run.ts';
+import { compose } from './compose.ts';
 import { formatPhases, formatPlan } from './plan.ts';
-import { checkSpanning, type Place } from './span.ts';
+import { checkSpanning, type Place, spansRun } from './span.ts';
+import type { Composition } from './types.ts';
+
+/** A phase before its plugins are applied. */
+export interface PhasePart {
+  /** Null for a run that has one phase. */
+  phase: Pick<PhaseInfo, 'name' | 'number' | 'epochs'> | null;
+  /** Epochs of the phases before it. */
+  before: number;
+  options: { plugins?: readonly Plugin[] };
+  info: RunInfo;
+  models: ExtendedModel;
+}
 
 /** A phase with its plugins applied. */
-export type ComposedPhase<Part> = Phase &
-  Part & {
-    composition: Composition;
-    /** Null for a run that has one phase. */
-    place: Place | null;
-  };
+export type ComposedPhase<Part> = Part & {
+  composition: Composition;
+  /** Null for a run that has one phase. */
+  place: Place | null;
+};
 
 /** A run with the plugins of all its phases applied. */
 export interface ComposedRun<Part> {
@@ -34,12 +43,12 @@ export interface ComposedRun<Part> {
  * @param run - asked for when something is observed.
  * @throws {TailmixError} what `compose` throws, SPANS_PHASES, MODEL_WEIGHTS, INIT_MISMATCH.
  */
-export function composeRun<Part extends { info: RunInfo; models: ExtendedModel }>(
-  { plugins = [], known }: TrainerOptions,
-  parts: readonly (Phase & Part)[],
+export function composeRun<Part extends PhasePart>(
+  { plugins = [], known }: { plugins?: readonly Plugin[]; known?: readonly PluginDefinition[] },
+  parts: readonly Part[],
   { run, unread = null }: { run(): Run; unread?: CountSummary | null },
 ): ComposedRun<Part> {
-  const [first] = parts as readonly [Phase & Part];
+  const [first] = parts as readonly [Part];
   if (first.phase === null) {
     const composition = compose(plugins, first.info, known);
     const plan = formatPlan(composition, first.info, unread);
@@ -70,40 +79,4 @@ export function composeRun<Part extends { info: RunInfo; models: ExtendedModel }
 function checkFollows({ models, info }: { models: ExtendedModel; info: RunInfo }, before: { models: ExtendedModel }) {
   const shapes = Object.fromEntries(before.models.model.weights.map(({ name, shape }) => [name, shape]));
   checkStart(models, shapes, { source: info.start.init!, reset: info.start.reset });
-}
-
-/**
- * What would run, without TensorFlow and, for known data sets, without data. Where the class counts come with data that
- * is not there, `unread` says what is known of them, and those of `info` are a stand-in of the same range.
- *
- * @returns `composition` of the first phase; `phases` have them all, and a run that says nothing of phases has one.
- */
-export async function planRun(options: TrainerOptions): Promise<{
-  info: RunInfo;
-  composition: Composition;
-  phases: { name: string | null; info: RunInfo; composition: Composition }[];
-  plan: string;
-  unread: CountSummary | null;
-}> {
-  const described = await Promise.all(
-    phasesOf(options).map(async (phase) => ({ ...phase, ...(await describeRun(phase.options)) })),
-  );
-  const { unread } = described[0]!;
-  const { info, phases, plan } = composeRun(options, described, {
-    unread,
-    run: () => {
-      throw internal('a plan is no run');
-    },
-  });
-  return {
-    info,
-    composition: phases[0]!.composition,
-    phases: phases.map(({ phase, ...part }) => ({
-      name: phase?.name ?? null,
-      info: part.info,
-      composition: part.composition,
-    })),
-    plan,
-    unread,
-  };
 }

@@ -1,6 +1,4 @@
-import { TailmixError } from '../errors.ts';
 import { createHooks, type HookName, type Hooks } from '../hooks.ts';
-import type { ModelHead } from '../models/types.ts';
 import {
   type Capability,
   type Correction,
@@ -8,39 +6,15 @@ import {
   heldBy,
   type Plugin,
   type PluginDefinition,
-  type PluginState,
 } from '../plugin.ts';
 import { randomStream } from '../random.ts';
 import type { RunInfo } from '../run.ts';
 import type { InputSpec } from '../step/types.ts';
-import { guardHooks, type TapTiming } from './guard.ts';
+import { capabilityMissing, capabilityTaken, headMismatch, pluginTwice, variantTwice } from './errors.ts';
+import { guardHooks } from './guard.ts';
 import { checkHeld } from './held.ts';
 import { adoptTaps, type Spanning } from './span.ts';
-
-/** Something the user should know before the run is paid for. */
-export interface Warning {
-  code: string;
-  plugin: string;
-  message: string;
-}
-
-/** Plugins put together: their taps in order, and everything they declared. */
-export interface Composition {
-  hooks: Hooks;
-  plugins: readonly Plugin[];
-  /** Provider of each capability that has one. */
-  provides: Partial<Record<Capability, string>>;
-  /** Declared inputs as `<plugin>/<input>`. */
-  inputs: Record<string, InputSpec>;
-  /** Values by variant name; the first is the default. */
-  variants: Record<string, readonly string[]>;
-  /** By plugin: image weights of each class, `[C]`, in an epoch. */
-  draws: Record<string, (epoch: number) => Float64Array>;
-  /** By plugin. */
-  states: Record<string, PluginState>;
-  timings: readonly TapTiming[];
-  warnings: readonly Warning[];
-}
+import type { Composition, Warning } from './types.ts';
 
 /**
  * Applies plugins to a fresh set of hooks. Taps are ordered by rank (`Order`), then by position in `plugins`.
@@ -198,58 +172,5 @@ function correctedTwice(plugins: readonly Plugin[]): Warning[] {
   });
 }
 
-export const headMismatch = (
-  plugin: string,
-  position: number,
-  required: ModelHead['kind'],
-  head: ModelHead['kind'],
-): TailmixError =>
-  new TailmixError(
-    `plugins[${position}] (${plugin}) requires a ${required} classifier; the model has a ${head} one.\n  Set model.head: ${required}.`,
-    { code: 'HEAD_MISMATCH', kind: 'config', plugin },
-  );
-
-export const capabilityTaken = (
-  capability: Capability,
-  first: string,
-  i: number,
-  second: string,
-  j: number,
-): TailmixError =>
-  new TailmixError(
-    `plugins[${i}] (${first}) and plugins[${j}] (${second}) both provide "${capability}", and a run has one.\n  Remove one of them.`,
-    { code: 'CAPABILITY_TAKEN', kind: 'config', plugin: second },
-  );
-
 const providersOf = (capability: Capability, known: readonly PluginDefinition[]): string[] =>
   known.filter(({ provides }) => provides?.includes(capability)).map(({ name }) => name);
-
-export const capabilityMissing = (
-  capability: Capability,
-  plugin: string,
-  position: number,
-  providers: readonly string[] = [],
-): TailmixError =>
-  new TailmixError(
-    `plugins[${position}] (${plugin}) requires "${capability}", which no plugin provides.\n  ${
-      providers.length > 0 ? `Add ${providers.join(' or ')}` : 'Add one that does: `tailmix plugins` lists them'
-    }.`,
-    { code: 'CAPABILITY_MISSING', kind: 'config', plugin },
-  );
-
-export const pluginTwice = (plugin: string, i: number, j: number): TailmixError =>
-  new TailmixError(`plugins[${i}] and plugins[${j}] are both "${plugin}", and a run has one of each. Remove one.`, {
-    code: 'PLUGIN_TWICE',
-    kind: 'config',
-    plugin,
-  });
-
-export const variantTwice = (variant: string, plugin: string): TailmixError =>
-  new TailmixError(
-    `[${plugin}] declares the variant "${variant}", which another plugin declared before. Name it otherwise.`,
-    {
-      code: 'VARIANT_TWICE',
-      kind: 'config',
-      plugin,
-    },
-  );

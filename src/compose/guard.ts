@@ -1,7 +1,7 @@
-import { messageOf, TailmixError } from '../errors.ts';
-import type { HookName, Hooks } from '../hooks.ts';
+import { type HookName, type Hooks, isAsync } from '../hooks.ts';
 import { createLeakWatch, liveTensors, warnOfLeak } from '../step/leaks.ts';
 import { ownedBy } from '../step/owner.ts';
+import { pluginFailed, returnedNothing, returnedPromise, tapNamedOtherwise } from './errors.ts';
 
 /** Wall time that a plugin spent in a hook, in milliseconds, and how often it was called. */
 export interface TapTiming {
@@ -10,9 +10,6 @@ export interface TapTiming {
   calls: number;
   milliseconds: number;
 }
-
-/** Hooks that wait for their taps; all others are synchronous. */
-export const isAsync = (hook: HookName): boolean => hook.startsWith('on') && !hook.startsWith('onBatch');
 
 const isWaterfall = (hook: HookName): boolean => !isAsync(hook) && hook !== 'onBatchEnd';
 
@@ -76,38 +73,3 @@ function guardTap({ name: plugin, fn, type }: GuardedTap, hook: HookName, timing
     return hook.startsWith('build') ? ownedBy(plugin, value, args[0]) : value;
   };
 }
-
-/** A plugin threw inside a hook. A TailmixError keeps its words, and learns where it was thrown. */
-export function pluginFailed(plugin: string, hook: HookName, cause: unknown): TailmixError {
-  if (cause instanceof TailmixError && cause.plugin) return cause;
-  return new TailmixError(`[${plugin}] ${hook}: ${messageOf(cause)}`, {
-    code: cause instanceof TailmixError ? cause.code : 'PLUGIN_FAILED',
-    kind: cause instanceof TailmixError ? cause.kind : 'run',
-    plugin,
-    hook,
-    cause,
-  });
-}
-
-export const returnedPromise = (plugin: string, hook: HookName): TailmixError =>
-  new TailmixError(
-    `[${plugin}] ${hook} returned a Promise. ${
-      isAsync(hook)
-        ? 'Tap it with tapPromise, so that the run waits for it.'
-        : 'This hook runs inside the step and must be synchronous: do the waiting in an on…Begin or on…End hook.'
-    }`,
-    { code: 'RETURNED_PROMISE', plugin, hook },
-  );
-
-export const returnedNothing = (plugin: string, hook: HookName): TailmixError =>
-  new TailmixError(`[${plugin}] ${hook} returned undefined. Return the value that was handed in, changed or not.`, {
-    code: 'RETURNED_NOTHING',
-    plugin,
-    hook,
-  });
-
-export const tapNamedOtherwise = (plugin: string, hook: HookName, name: string): TailmixError =>
-  new TailmixError(
-    `[${plugin}] ${hook}: a tap is named after its plugin, but this one is named "${name}". Tap with the name "${plugin}".`,
-    { code: 'TAP_NAME', plugin, hook },
-  );

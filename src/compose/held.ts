@@ -1,5 +1,5 @@
-import { TailmixError } from '../errors.ts';
 import { heldBy, type Plugin } from '../plugin.ts';
+import { heldExtends, heldTwice, notHeld } from './errors.ts';
 
 /**
  * Refuses held plugins that could not run: each provides what its holder provides and nothing else, requires nothing of
@@ -23,33 +23,3 @@ export function checkHeld(plugins: readonly Plugin[]): void {
   };
   plugins.forEach(check);
 }
-
-const inWords = (capabilities: readonly string[]): string =>
-  capabilities.length === 0 ? 'nothing' : capabilities.map((capability) => `"${capability}"`).join(' and ');
-
-export const notHeld = (
-  holder: string,
-  offered: readonly string[],
-  name: string,
-  provides: readonly string[],
-  requires: readonly string[],
-): TailmixError =>
-  new TailmixError(
-    `[${holder}] holds ${name}: expected a plugin that provides ${inWords(offered)} and requires nothing; ${name} provides ${inWords(
-      provides,
-    )} and requires ${inWords(requires)}.\n  Make it an entry of the run.`,
-    { code: 'PLUGIN_NOT_HELD', kind: 'config', plugin: name },
-  );
-
-export const heldTwice = (holder: string, name: string): TailmixError =>
-  new TailmixError(`[${holder}] holds ${name}, and a run has one of each. Remove one.`, {
-    code: 'PLUGIN_TWICE',
-    kind: 'config',
-    plugin: name,
-  });
-
-export const heldExtends = (holder: string, name: string): TailmixError =>
-  new TailmixError(
-    `[${holder}] holds ${name}: expected a plugin that leaves the model as it is; ${name} adds weights to it.\n  Make it an entry of the run.`,
-    { code: 'PLUGIN_NOT_HELD', kind: 'config', plugin: name },
-  );

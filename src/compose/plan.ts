@@ -1,7 +1,8 @@
 import type { CountSummary } from '../data/types.ts';
 import { heldBy } from '../plugin.ts';
 import type { RunInfo } from '../run.ts';
-import { type Composition, tapsOf } from './compose.ts';
+import { tapsOf } from './compose.ts';
+import type { Composition } from './types.ts';
 
 const COLUMN = 24;
 const line = (name: string, text: string): string => `${name.padEnd(COLUMN)}${text}`;

@@ -1,8 +1,9 @@
 import type { BatchResult, HookName, Hooks } from '../hooks.ts';
 import type { EpochMetrics } from '../metrics/types.ts';
+import type { Plugin } from '../plugin.ts';
 import type { Run } from '../run.ts';
-import { spansNotObserving } from '../train/errors.ts';
-import type { Composition } from './compose.ts';
+import { spansNotObserving } from './errors.ts';
+import type { Composition } from './types.ts';
 
 /** Where a phase stands in its run. */
 export interface Place {
@@ -77,3 +78,6 @@ export function checkSpanning({ hooks, plugins }: Composition): void {
     }
   }
 }
+
+/** Whether a plugin is there once for all phases. */
+export const spansRun = ({ definition }: Plugin): boolean => definition.spans === 'run';

@@ -2,9 +2,9 @@ import { cpuFeatures, isBfloat16Native } from '../backend/cpu.ts';
 import type { Backend } from '../backend/load.ts';
 import { messageOf } from '../errors.ts';
 import type { GraphProgram } from '../graph/index.ts';
-import type { StepOptions } from './options.ts';
 import type { CaptureOptions } from './captured/engine.ts';
 import { createEagerEngine } from './eager.ts';
+import type { StepOptions } from './options.ts';
 import { currentOwner } from './owner.ts';
 import type { Engine } from './types.ts';
 

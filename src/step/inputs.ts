@@ -3,8 +3,8 @@ import type { Batch, StepContext, Targets } from '../hooks.ts';
 import { MODEL_SEED } from '../models/dropout.ts';
 import type { Model } from '../models/types.ts';
 import { randomStream } from '../random.ts';
-import type { StepOptions } from './options.ts';
 import { MIX } from './batch.ts';
+import type { StepOptions } from './options.ts';
 import type { InputSpec } from './types.ts';
 
 /** Inputs of every training step, by the variant it has. What plugins declare is added to these. */

@@ -1,6 +1,6 @@
 import { softmaxCrossEntropy } from '../backend/kernels/index.ts';
-import type { Composition } from '../compose/compose.ts';
 import type { GraphFunction, GraphProgram, Signature } from '../graph/index.ts';
+import type { Hooks } from '../hooks.ts';
 import type { Model, Pass } from '../models/types.ts';
 import { randomStream } from '../random.ts';
 import type { NamedTensors } from '../tf.ts';
@@ -9,7 +9,18 @@ import { mapValues } from '../util/map-values.ts';
 import { MIX, resolveShape } from './batch.ts';
 import { isBox, mixStage, modelInputs, trainInputs } from './inputs.ts';
 import { ownedBy } from './owner.ts';
-import type { Gradients, Loss, Predict, StepDefinition, Update } from './types.ts';
+import type { Gradients, InputSpec, Loss, Predict, StepDefinition, Update } from './types.ts';
+
+/** What plugins, put together, bring to a step. */
+export interface StepPlugins {
+  hooks: Hooks;
+  /** Declared inputs as `<plugin>/<input>`. */
+  inputs: Readonly<Record<string, InputSpec>>;
+  /** Values by variant name; the first is the default. */
+  variants: Readonly<Record<string, readonly string[]>>;
+  /** Extra draws by plugin name. */
+  draws: Readonly<Record<string, unknown>>;
+}
 
 /** What a step is made of beside hooks and model. */
 export interface ProgramOptions {
@@ -33,7 +44,7 @@ export interface ProgramOptions {
 /** The train and predict functions of a run, the state they share, and every signature the plan foresees. */
 export function createStepProgram(
   model: Model,
-  { hooks, inputs, variants, draws }: Pick<Composition, 'hooks' | 'inputs' | 'variants' | 'draws'>,
+  { hooks, inputs, variants, draws }: StepPlugins,
   options: ProgramOptions,
 ): GraphProgram {
   const trained = new Set(
@@ -139,12 +150,7 @@ const stateOf = <Spec extends { name: string; shape: readonly number[] }>(
   );
 
 /** Runs the `build…` hooks over core's own functions. */
-function defineStep(
-  model: Model,
-  hooks: Composition['hooks'],
-  optimizer: Update,
-  trained: ReadonlySet<string>,
-): StepDefinition {
+function defineStep(model: Model, hooks: Hooks, optimizer: Update, trained: ReadonlySet<string>): StepDefinition {
   const forward = hooks.buildModel.call(ownedBy(undefined, model.forward));
   const loss = hooks.buildLoss.call(
     ownedBy(undefined, {

@@ -49,10 +49,3 @@ export const spansInPhase = (plugin: string, phase: number): TailmixError =>
     `phases[${phase}].plugins: expected plugins of the phase; ${plugin} spans all phases of a run.\n  Make it an entry of \`plugins\` of the run.`,
     { code: 'SPANS_PHASES', kind: 'config', plugin },
   );
-
-/** A plugin that spans phases and does more than observe. */
-export const spansNotObserving = (plugin: string, what: string): TailmixError =>
-  new TailmixError(
-    `[${plugin}] spans the phases of a run, and ${what}: expected taps of on… hooks alone.\n  Leave out \`spans\`, and each phase has its own.`,
-    { code: 'SPANS_PHASES', kind: 'config', plugin },
-  );

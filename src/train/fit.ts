@@ -1,5 +1,5 @@
 import type { Backend } from '../backend/load.ts';
-import type { Composition } from '../compose/compose.ts';
+import type { Composition } from '../compose/types.ts';
 import { createLoader } from '../data/loader/loader.ts';
 import type { LoadedRows, Loader } from '../data/types.ts';
 import type { GraphProgram } from '../graph/index.ts';

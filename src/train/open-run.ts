@@ -1,6 +1,6 @@
 import process from 'node:process';
 import type { Backend } from '../backend/load.ts';
-import type { Composition } from '../compose/compose.ts';
+import type { Composition } from '../compose/types.ts';
 import type { Subset } from '../data/types.ts';
 import { messageOf } from '../errors.ts';
 import type { GraphProgram } from '../graph/index.ts';

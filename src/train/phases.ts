@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { spansRun } from '../compose/span.ts';
 import { withoutStart } from '../models/open.ts';
 import type { Plugin } from '../plugin.ts';
 import type { PhaseInfo, RunStart } from '../run.ts';
@@ -30,9 +31,6 @@ export interface Phase {
   before: number;
   options: TrainerOptions;
 }
-
-/** Whether a plugin is there once for all phases. */
-export const spansRun = ({ definition }: Plugin): boolean => definition.spans === 'run';
 
 /**
  * The phases of a run, each as the options of a run of its own: those that follow start from the one before.

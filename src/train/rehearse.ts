@@ -1,4 +1,4 @@
-import type { Composition } from '../compose/compose.ts';
+import type { Composition } from '../compose/types.ts';
 import type { Signature } from '../graph/index.ts';
 import type { Batch, HookName, StepContext } from '../hooks.ts';
 import type { RunInfo } from '../run.ts';

@@ -1,8 +1,8 @@
 import { type Backend, holdBackend } from '../backend/load.ts';
-import type { Composition } from '../compose/compose.ts';
 import { type ComposedPhase, composeRun } from '../compose/compose-run.ts';
 import { callAll, reportFailure } from '../compose/observers.ts';
 import { metricsAt, type Place } from '../compose/span.ts';
+import type { Composition } from '../compose/types.ts';
 import { internal } from '../errors.ts';
 import type { EpochContext } from '../hooks.ts';
 import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
@@ -16,7 +16,7 @@ import { classWeightsInvalid } from './errors.ts';
 import { evaluate } from './evaluate.ts';
 import { type Fit, openFit, trainStep } from './fit.ts';
 import { createRun, loadStates, type OpenRun, runInPhase } from './open-run.ts';
-import { phaseOfEpoch, phasesOf } from './phases.ts';
+import { type Phase, phaseOfEpoch, phasesOf } from './phases.ts';
 import { type Preparation, prepare, readData, startedFrom, type TrainerOptions } from './prepare.ts';
 
 export type { TrainerOptions } from './prepare.ts';
@@ -51,7 +51,7 @@ async function trainAlone(options: TrainerOptions): Promise<RunResult> {
   }
 }
 
-type PreparedPhase = ComposedPhase<Preparation>;
+type PreparedPhase = ComposedPhase<Phase & Preparation>;
 
 /** What all phases of a run share. */
 interface Session {

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Composition, compose } from '../compose/compose.ts';
+import { compose } from '../compose/compose.ts';
+import type { Composition } from '../compose/types.ts';
 import { type LoadContext, loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import type { LoadedData, Split, Subset } from '../data/types.ts';

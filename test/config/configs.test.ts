@@ -6,12 +6,12 @@ import { parse } from 'yaml';
 import { defaults, registry } from '../../plugins/index.ts';
 import { knownPlugins } from '../../src/cli/context.ts';
 import { schemaFiles } from '../../src/cli/schema.ts';
-import { planRun } from '../../src/compose/compose-run.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { trainerOptions } from '../../src/config/trainer-options.ts';
 import { resolveEpoch } from '../../src/plugin.ts';
 import { expandSweep } from '../../src/sweep/expand.ts';
 import { readSweep } from '../../src/sweep/read.ts';
+import { planRun } from '../../src/train/plan-run.ts';
 import { allCells } from '../support/paper-tables.ts';
 
 const context = { registry, defaults };

@@ -1,10 +1,10 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders as configs have them.
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
-import { planRun } from '../../src/compose/compose-run.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { trainerOptions } from '../../src/config/trainer-options.ts';
+import { planRun } from '../../src/train/plan-run.ts';
 import { messageOfError } from '../support/message.ts';
 import { defaults, registry } from './few-plugins.ts';
 import { inEmptyFolder } from './folder.ts';

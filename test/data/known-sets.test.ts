@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { planRun } from '../../src/compose/compose-run.ts';
 import { describeData, loadData } from '../../src/data/load-data.ts';
 import { type DataInput, dataOptions } from '../../src/data/options.ts';
 import { datasets } from '../../src/data/sets/registry.ts';
+import { planRun } from '../../src/train/plan-run.ts';
 import reference from '../reference/long-tail-counts.json' with { type: 'json' };
 import { writeTree } from '../support/image-tree.ts';
 import { messageOfError } from '../support/message.ts';

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { registry } from '../../plugins/index.ts';
 import mixup from '../../plugins/mixup/index.ts';
-import { capabilityTaken, compose, tapsOf } from '../../src/compose/compose.ts';
+import { compose, tapsOf } from '../../src/compose/compose.ts';
+import { capabilityTaken } from '../../src/compose/errors.ts';
 import { formatPlan } from '../../src/compose/plan.ts';
 import type { Capability, Plugin } from '../../src/plugin.ts';
 import { smallInfo } from '../support/info.ts';

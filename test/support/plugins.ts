@@ -1,4 +1,5 @@
-import { type Composition, compose } from '../../src/compose/compose.ts';
+import { compose } from '../../src/compose/compose.ts';
+import type { Composition } from '../../src/compose/types.ts';
 import type { Batch, StepContext, Targets } from '../../src/hooks.ts';
 import type { Plugin } from '../../src/plugin.ts';
 import type { RunInfo } from '../../src/run.ts';

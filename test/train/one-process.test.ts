@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import ema from '../../plugins/ema/index.ts';
 import manifoldMixup from '../../plugins/manifold-mixup/index.ts';
 import { type BackendName, loadBackend } from '../../src/backend/load.ts';
-import type { TrainOptions } from '../../src/config/schema.ts';
+import type { TrainOptions } from '../../src/train/options.ts';
 import { createTrainer } from '../../src/train/trainer.ts';
 import { predictLogits } from '../../src/trained/predict.ts';
 import { trainedRun } from '../export/support.ts';

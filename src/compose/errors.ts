@@ -1,0 +1,129 @@
+import { messageOf, TailmixError } from '../errors.ts';
+import { type HookName, isAsync } from '../hooks.ts';
+import type { ModelHead } from '../models/types.ts';
+import type { Capability } from '../plugin.ts';
+
+export const headMismatch = (
+  plugin: string,
+  position: number,
+  required: ModelHead['kind'],
+  head: ModelHead['kind'],
+): TailmixError =>
+  new TailmixError(
+    `plugins[${position}] (${plugin}) requires a ${required} classifier; the model has a ${head} one.\n  Set model.head: ${required}.`,
+    { code: 'HEAD_MISMATCH', kind: 'config', plugin },
+  );
+
+export const capabilityTaken = (
+  capability: Capability,
+  first: string,
+  i: number,
+  second: string,
+  j: number,
+): TailmixError =>
+  new TailmixError(
+    `plugins[${i}] (${first}) and plugins[${j}] (${second}) both provide "${capability}", and a run has one.\n  Remove one of them.`,
+    { code: 'CAPABILITY_TAKEN', kind: 'config', plugin: second },
+  );
+
+export const capabilityMissing = (
+  capability: Capability,
+  plugin: string,
+  position: number,
+  providers: readonly string[] = [],
+): TailmixError =>
+  new TailmixError(
+    `plugins[${position}] (${plugin}) requires "${capability}", which no plugin provides.\n  ${
+      providers.length > 0 ? `Add ${providers.join(' or ')}` : 'Add one that does: `tailmix plugins` lists them'
+    }.`,
+    { code: 'CAPABILITY_MISSING', kind: 'config', plugin },
+  );
+
+export const pluginTwice = (plugin: string, i: number, j: number): TailmixError =>
+  new TailmixError(`plugins[${i}] and plugins[${j}] are both "${plugin}", and a run has one of each. Remove one.`, {
+    code: 'PLUGIN_TWICE',
+    kind: 'config',
+    plugin,
+  });
+
+export const variantTwice = (variant: string, plugin: string): TailmixError =>
+  new TailmixError(
+    `[${plugin}] declares the variant "${variant}", which another plugin declared before. Name it otherwise.`,
+    {
+      code: 'VARIANT_TWICE',
+      kind: 'config',
+      plugin,
+    },
+  );
+
+const inWords = (capabilities: readonly string[]): string =>
+  capabilities.length === 0 ? 'nothing' : capabilities.map((capability) => `"${capability}"`).join(' and ');
+
+export const notHeld = (
+  holder: string,
+  offered: readonly string[],
+  name: string,
+  provides: readonly string[],
+  requires: readonly string[],
+): TailmixError =>
+  new TailmixError(
+    `[${holder}] holds ${name}: expected a plugin that provides ${inWords(offered)} and requires nothing; ${name} provides ${inWords(
+      provides,
+    )} and requires ${inWords(requires)}.\n  Make it an entry of the run.`,
+    { code: 'PLUGIN_NOT_HELD', kind: 'config', plugin: name },
+  );
+
+export const heldTwice = (holder: string, name: string): TailmixError =>
+  new TailmixError(`[${holder}] holds ${name}, and a run has one of each. Remove one.`, {
+    code: 'PLUGIN_TWICE',
+    kind: 'config',
+    plugin: name,
+  });
+
+export const heldExtends = (holder: string, name: string): TailmixError =>
+  new TailmixError(
+    `[${holder}] holds ${name}: expected a plugin that leaves the model as it is; ${name} adds weights to it.\n  Make it an entry of the run.`,
+    { code: 'PLUGIN_NOT_HELD', kind: 'config', plugin: name },
+  );
+
+/** A plugin threw inside a hook. A TailmixError keeps its words, and learns where it was thrown. */
+export function pluginFailed(plugin: string, hook: HookName, cause: unknown): TailmixError {
+  if (cause instanceof TailmixError && cause.plugin) return cause;
+  return new TailmixError(`[${plugin}] ${hook}: ${messageOf(cause)}`, {
+    code: cause instanceof TailmixError ? cause.code : 'PLUGIN_FAILED',
+    kind: cause instanceof TailmixError ? cause.kind : 'run',
+    plugin,
+    hook,
+    cause,
+  });
+}
+
+export const returnedPromise = (plugin: string, hook: HookName): TailmixError =>
+  new TailmixError(
+    `[${plugin}] ${hook} returned a Promise. ${
+      isAsync(hook)
+        ? 'Tap it with tapPromise, so that the run waits for it.'
+        : 'This hook runs inside the step and must be synchronous: do the waiting in an on…Begin or on…End hook.'
+    }`,
+    { code: 'RETURNED_PROMISE', plugin, hook },
+  );
+
+export const returnedNothing = (plugin: string, hook: HookName): TailmixError =>
+  new TailmixError(`[${plugin}] ${hook} returned undefined. Return the value that was handed in, changed or not.`, {
+    code: 'RETURNED_NOTHING',
+    plugin,
+    hook,
+  });
+
+export const tapNamedOtherwise = (plugin: string, hook: HookName, name: string): TailmixError =>
+  new TailmixError(
+    `[${plugin}] ${hook}: a tap is named after its plugin, but this one is named "${name}". Tap with the name "${plugin}".`,
+    { code: 'TAP_NAME', plugin, hook },
+  );
+
+/** A plugin that spans phases and does more than observe. */
+export const spansNotObserving = (plugin: string, what: string): TailmixError =>
+  new TailmixError(
+    `[${plugin}] spans the phases of a run, and ${what}: expected taps of on… hooks alone.\n  Leave out \`spans\`, and each phase has its own.`,
+    { code: 'SPANS_PHASES', kind: 'config', plugin },
+  );

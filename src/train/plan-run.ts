@@ -1,0 +1,43 @@
+import { composeRun } from '../compose/compose-run.ts';
+import type { Composition } from '../compose/types.ts';
+import type { CountSummary } from '../data/types.ts';
+import { internal } from '../errors.ts';
+import type { RunInfo } from '../run.ts';
+import { phasesOf } from './phases.ts';
+import { describeRun, type TrainerOptions } from './prepare.ts';
+
+/**
+ * What would run, without TensorFlow and, for known data sets, without data. Where the class counts come with data that
+ * is not there, `unread` says what is known of them, and those of `info` are a stand-in of the same range.
+ *
+ * @returns `composition` of the first phase; `phases` have them all, and a run that says nothing of phases has one.
+ */
+export async function planRun(options: TrainerOptions): Promise<{
+  info: RunInfo;
+  composition: Composition;
+  phases: { name: string | null; info: RunInfo; composition: Composition }[];
+  plan: string;
+  unread: CountSummary | null;
+}> {
+  const described = await Promise.all(
+    phasesOf(options).map(async (phase) => ({ ...phase, ...(await describeRun(phase.options)) })),
+  );
+  const { unread } = described[0]!;
+  const { info, phases, plan } = composeRun(options, described, {
+    unread,
+    run: () => {
+      throw internal('a plan is no run');
+    },
+  });
+  return {
+    info,
+    composition: phases[0]!.composition,
+    phases: phases.map(({ phase, ...part }) => ({
+      name: phase?.name ?? null,
+      info: part.info,
+      composition: part.composition,
+    })),
+    plan,
+    unread,
+  };
+}
