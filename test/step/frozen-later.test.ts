@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { definePlugin, type Plugin } from '../../src/plugin.ts';
 import { describeNative } from './captured-support.ts';
 import {
   epochSeen,
@@ -107,5 +109,39 @@ describeNative('a host value and `train.step`', () => {
     const { losses } = await both('captured');
     const eager = await both('eager');
     expect(losses.flat()).toEqual(eager.losses.flat().map((loss) => expect.closeTo(loss!, 5)));
+  });
+});
+
+describeNative('what docs/step.md says is frozen silently', () => {
+  const expectFrozen = async (from: Source, others?: readonly Plugin[]) => {
+    const captured = await train('captured', from, scaleLogits, 2, others);
+    const eager = await train('eager', from, scaleLogits, 2, others);
+    expect(captured.mode).toBe('captured');
+    expect(captured.losses).not.toEqual(eager.losses.map((losses) => losses.map((loss) => expect.closeTo(loss!, 2))));
+  };
+
+  test('a value that is back at the end of every epoch', async () => {
+    await expectFrozen(({ hooks }, value) => {
+      hooks.onBatchEnd.tap(NAME, ({ stepInEpoch }) => {
+        value.now = stepInEpoch === 5 ? 1 : 2;
+      });
+    });
+  });
+
+  test('a value that another plugin changes, in a hook that is not rehearsed', async () => {
+    let ours = { now: 1 };
+    const other = definePlugin({
+      name: 'other',
+      options: z.strictObject({}),
+      apply({ hooks }) {
+        hooks.onEpochBegin.tap('other', () => {
+          ours.now = 2;
+        });
+      },
+    });
+    const share: Source = (_, value) => {
+      ours = value;
+    };
+    await expectFrozen(share, [other()]);
   });
 });

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import manifoldMixup from '../../plugins/manifold-mixup/index.ts';
 import type { TailmixError } from '../../src/errors.ts';
-import { definePlugin, type PluginContext, type PluginDefinition } from '../../src/plugin.ts';
+import { definePlugin, type Plugin, type PluginContext, type PluginDefinition } from '../../src/plugin.ts';
 import type { tf } from '../../src/tf.ts';
 import { createTrainer } from '../../src/train/trainer.ts';
 import { squares, tinyModel } from '../support/squares.ts';
@@ -38,7 +38,13 @@ const counter = definePlugin({
 });
 
 /** Two epochs of batches of 8, 8, 8, 8 and 3 images, mixed in pixels or in features. */
-export async function train(step: 'eager' | 'captured' | 'auto', from: Source, use: Use, epochs = 2) {
+export async function train(
+  step: 'eager' | 'captured' | 'auto',
+  from: Source,
+  use: Use,
+  epochs = 2,
+  others: readonly Plugin[] = [],
+) {
   const plugin = definePlugin({
     name: NAME,
     options: z.strictObject({}),
@@ -51,7 +57,7 @@ export async function train(step: 'eager' | 'captured' | 'auto', from: Source, u
   const { summary, epochs: metrics } = await createTrainer({
     data: squares(),
     model: tinyModel(),
-    plugins: [manifoldMixup(), plugin(), counter()],
+    plugins: [manifoldMixup(), plugin(), ...others, counter()],
     train: { epochs, batchSize: 8, step, optimizer: { name: 'sgd', learningRate: 0.01 } },
   }).run();
   return {
