@@ -28,6 +28,13 @@ const few = (names: ReadonlySet<string>): string => {
   return `${[...names].slice(0, SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 };
 
+/** A sweep was expected, and the config of a run came. */
+export const sweepIsRun = (path: string): TailmixError =>
+  new TailmixError(
+    `${path}: expected a sweep, which lists \`configs\`, or \`methods\` and \`data\`; got the config of a run. Start it with \`tailmix train ${path}\`.`,
+    { code: 'SWEEP_IS_RUN', kind: 'config' },
+  );
+
 /** `--only` with patterns that no run fits. */
 export const noRuns = (patterns: readonly string[], names: readonly string[]): TailmixError =>
   new TailmixError(

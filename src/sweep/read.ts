@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { displayPath } from '../config/display.ts';
 import { configInvalid } from '../config/errors.ts';
 import { check, type Finding } from '../config/issues.ts';
 import { filesOf, joinedName, type Origins, originsOf } from '../config/layers.ts';
@@ -7,6 +8,7 @@ import { sweepOptions } from '../config/sweep-schema.ts';
 import { formatPath, isMap, mergeTrees, parsePath, type Tree } from '../config/tree.ts';
 import type { PluginRegistry } from '../config/types.ts';
 import { type Cell, cellsOf, repeatedCells } from './cells.ts';
+import { sweepIsRun } from './errors.ts';
 
 /** A sweep as its files say it. */
 export interface Sweep {
@@ -21,11 +23,13 @@ export interface Sweep {
  * Reads and checks a sweep.
  *
  * @param paths - sweep files: layers, of which later ones win.
- * @throws {TailmixError} CONFIG_INVALID with everything that is wrong.
+ * @throws {TailmixError} CONFIG_INVALID with everything that is wrong; SWEEP_IS_RUN for the config of a run.
  */
 export async function readSweep(paths: readonly string[], registry: PluginRegistry): Promise<Sweep> {
   const files = filesOf(paths);
   const layers: Layer[] = await Promise.all(files.map((file) => readLayer(file, registry)));
+  const run = layers.find(({ tree: own }) => ['extends', 'model', 'train', 'plugins'].some((key) => key in own));
+  if (run) throw sweepIsRun(displayPath(run.file));
   const tree = layers.reduce<Tree>((base, layer) => merge(base, layer.tree), {});
   const origins = originsOf(layers);
   const { value, findings } = check({ schema: sweepOptions, value: tree, written: tree, owner: 'a sweep' });

@@ -89,7 +89,17 @@ describe('configs of a sweep', () => {
     `);
   });
 
-  it('that do not hold are told of once, with the configs that have the problem', async () => {
+  it('are not sweeps, and a sweep is not a config', async () => {
+    const run = { 'sweep.yaml': files['data/ten.yaml'] };
+    expect(await failure(run)).toMatchInlineSnapshot(
+      `"sweep.yaml: expected a sweep, which lists \`configs\`, or \`methods\` and \`data\`; got the config of a run. Start it with \`tailmix train sweep.yaml\`."`,
+    );
+    expect(await failure({ 'table.yaml': product, 'sweep.yaml': 'configs: [table.yaml]\n' })).toMatchInlineSnapshot(
+      `"table.yaml: expected the config of one run, got a sweep. Start it with \`tailmix sweep table.yaml\`."`,
+    );
+  });
+
+  it('that do not hold are reported once, with the configs that have the problem', async () => {
     const texts = { 'methods/erm.yaml': 'train: { epochs: 0 }\n', 'sweep.yaml': product };
     expect(await failure(texts, { set: ['plugins.remix.kappa=0'] })).toMatchInlineSnapshot(`
       "--set plugins.remix.kappa=0
