@@ -57,7 +57,7 @@ export const ownerFile = (directory: string): string => join(directory, 'owner.l
  * machine that is gone is replaced. What killed writers left unfinished is removed.
  *
  * @param takeOver Also take it from an owner that cannot be seen from here, on another machine or in another container.
- * @param brief It is for moments only: others wait for this one.
+ * @param brief - It is for moments only: others wait for this one.
  * @throws {TailmixError} DIRECTORY_OWNED, WRITE_FAILED
  */
 export async function own(
