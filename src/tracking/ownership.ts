@@ -56,7 +56,7 @@ export const ownerFile = (directory: string): string => join(directory, 'owner.l
  * Takes a directory, which is made where it is missing, until `release` or the end of the process. An owner on this
  * machine that is gone is replaced. What killed writers left unfinished is removed.
  *
- * @param takeOver Also take it from an owner that cannot be seen from here, on another machine or in another container.
+ * @param takeOver - Also take it from an owner that cannot be seen from here, on another machine or in another container.
  * @param brief - It is for moments only: others wait for this one.
  * @throws {TailmixError} DIRECTORY_OWNED, WRITE_FAILED
  */
