@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import { displayPath } from '../config/display.ts';
 import { configInvalid } from '../config/errors.ts';
 import { check, type Finding } from '../config/issues.ts';
 import { filesOf, joinedName, type Origins, originsOf } from '../config/layers.ts';
@@ -7,6 +6,7 @@ import { type Layer, readLayer } from '../config/read-layer.ts';
 import { sweepOptions } from '../config/sweep-schema.ts';
 import { formatPath, isMap, mergeTrees, parsePath, type Tree } from '../config/tree.ts';
 import type { PluginRegistry } from '../config/types.ts';
+import { displayPath } from '../errors.ts';
 import { type Cell, cellsOf, repeatedCells } from './cells.ts';
 import { sweepIsRun } from './errors.ts';
 
