@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fitLongTail, longTailCounts, type Profile } from '../../src/data/profile.ts';
+import { fitLongTail, longTailCounts, type Profile, profileLabel } from '../../src/data/profile.ts';
 import reference from '../reference/long-tail-counts.json' with { type: 'json' };
 
 const sum = (counts: readonly number[]): number => counts.reduce((total, n) => total + n, 0);
@@ -92,4 +92,12 @@ describe('fitLongTail', () => {
   test('no images, no profile', () => {
     expect(fitLongTail([0, 5], exp(2))).toEqual([0, 0]);
   });
+});
+
+test('a profile in a name', () => {
+  expect([exp(100), step(10), { ...exp(1), profile: 'none' as const }].map(profileLabel)).toEqual([
+    'exp-100',
+    'step-10',
+    null,
+  ]);
 });

@@ -61,6 +61,16 @@ describe('epochIndices', () => {
     );
   });
 
+  test('a row is drawn from its sum of weights up to, but not including, the next: zero weights at the edges never', () => {
+    const drawn = (weights: number[], uniform: number): number[] => {
+      const random = { ...randomStream(0), uniform: () => uniform };
+      return [...epochIndices(subset(weights.length), Float64Array.from(weights), random)];
+    };
+    expect(drawn([0, 1, 0], 0)).toEqual([20, 20, 20]);
+    expect(drawn([1, 1], 0.5)).toEqual([20, 20]);
+    expect(drawn([1, 0, 1], 0.499)).toEqual([10, 10, 10]);
+  });
+
   test('what is no weight is an error', () => {
     const message = (values: number[]): string => {
       try {
@@ -76,12 +86,14 @@ describe('epochIndices', () => {
       negative: message([1, 1, -0.5]),
       infinite: message([1, Number.POSITIVE_INFINITY, 1]),
       allZero: message([0, 0, 0]),
+      overflow: message([1e308, 1e308, 0]),
     }).toMatchInlineSnapshot(`
       {
         "allZero": "computeSamplingWeights: expected weights with a positive, finite sum; their sum is 0. Check the plugin that computes them.",
         "infinite": "computeSamplingWeights: expected finite weights of 0 or more; got Infinity for image 1. Check the plugin that computes them.",
         "negative": "computeSamplingWeights: expected finite weights of 0 or more; got -0.5 for image 2. Check the plugin that computes them.",
         "notANumber": "computeSamplingWeights: expected finite weights of 0 or more; got NaN for image 1. Check the plugin that computes them.",
+        "overflow": "computeSamplingWeights: expected weights with a positive, finite sum; their sum is Infinity. Check the plugin that computes them.",
         "tooFew": "computeSamplingWeights: expected 3 weights, one per training image; got 2. Return a Float64Array of that length, or null.",
       }
     `);

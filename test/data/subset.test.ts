@@ -65,8 +65,15 @@ test('cutRows takes the same number of each class, without overlap, and leaves t
   expect(left.map((own) => own.length)).toEqual([23, 23, 23]);
   for (const own of left) expect([...own]).toEqual([...own].sort((a, b) => a - b));
   expect(new Set([...taken, ...left.flatMap((own) => [...own])]).size).toBe(90);
+  for (const c of [0, 1, 2])
+    expect([...taken.slice(7 * c, 7 * c + 7)]).toEqual([...taken.slice(7 * c, 7 * c + 7)].sort((a, b) => a - b));
   expect(cutRows(rows, 7, 0).taken).toEqual(taken);
   expect(cutRows(rows, 7, 1).taken).not.toEqual(taken);
+});
+
+test('the validation rows of a seed stay what they were: runs with a validation split compare across versions', () => {
+  const { taken } = cutRows([range(30), range(30).map((i) => 100 + i)], 4, 0);
+  expect([...taken]).toEqual([21, 23, 24, 29, 110, 114, 115, 125]);
 });
 
 test('hashRows is SHA-256 over little-endian int32, of a view too', () => {

@@ -102,7 +102,31 @@ describe('by hand', () => {
     expect(evaluate([[0, 1e4]], [0], [5, 5]).loss).toBe(1e4);
   });
 
+  test('of classes that are equally bad the first is the worst', () => {
+    const one = [1, 0, 0];
+    expect(evaluate([one, one, one], [0, 1, 2], [5, 5, 5]).worstClass).toMatchObject({ label: 1, accuracy: 0 });
+  });
+
+  test('macro-F1 leaves out a class that is neither label nor prediction', () => {
+    const rows = [
+      [1, 0, 0],
+      [0, 1, 0],
+      [1, 0, 0],
+    ];
+    // 2·1/(1+2) and 2·1/(2+1); the third class occurs nowhere.
+    expect(evaluate(rows, [0, 1, 1], [5, 5, 5]).macroF1).toBeCloseTo(2 / 3, 15);
+  });
+
+  test('top-5 of five classes says nothing; a confidence of 1 is in the last bin', () => {
+    const got = evaluate([[100, 0, 0, 0, 0]], [0], [1, 1, 1, 1, 1]);
+    expect(got.top5).toBeNull();
+    expect(got.reliability.at(-1)).toEqual({ count: 1, confidence: 1, accuracy: 1 });
+  });
+
   test('no confusion matrix above 1,000 classes', () => {
+    const most = createEvaluator({ classes: names(1000), classCounts: new Array(1000).fill(3) });
+    most.add(new Float32Array(1000), Int32Array.of(7));
+    expect(most.result().confusion?.[7]?.[0]).toBe(1);
     const classCounts = new Array(1001).fill(3);
     const evaluator = createEvaluator({ classes: names(1001), classCounts });
     evaluator.add(new Float32Array(1001), Int32Array.of(7));
@@ -194,6 +218,11 @@ describe('errors', () => {
       'a label too high',
       () => evaluator().add(new Float32Array(2), Int32Array.of(2)),
       'evaluation: expected labels 0 to 1, got 2 for image 0. Check that the test split and the training split use the same class list.',
+    ],
+    [
+      'a negative label',
+      () => evaluator().add(new Float32Array(4), Int32Array.of(1, -1)),
+      'evaluation: expected labels 0 to 1, got -1 for image 1. Check that the test split and the training split use the same class list.',
     ],
     [
       'NaN',

@@ -56,6 +56,36 @@ test('no evaluation, no epoch', () => {
   expect(summarizeEpochs([])).toEqual({ ...nothing, lastEpoch: 0 });
 });
 
+test('a run of several phases: each with its last evaluation, the headline of the last phase alone', () => {
+  const inPhase = (phase: string, number: number, test: Evaluation | null) => ({ ...epoch(number, test), phase });
+  const epochs = [
+    inPhase('first', 1, evaluation(8, 2)),
+    inPhase('first', 2, evaluation(9, 2)),
+    inPhase('first', 3, null),
+    inPhase('second', 4, evaluation(5, 1)),
+    inPhase('second', 5, evaluation(4, 2)),
+  ];
+  const got = summarizeEpochs(epochs);
+  expect(got.phases).toEqual([
+    { name: 'first', epochs: 3, last: withoutConfusion(evaluation(9, 2)) },
+    { name: 'second', epochs: 2, last: withoutConfusion(evaluation(4, 2)) },
+  ]);
+  expect(got.lastEpoch).toBe(5);
+  expect(got.bestOnTest?.epoch).toBe(4);
+  expect(got.lastFiveMedian?.accuracy).toBe(6 / 12);
+
+  const begun = summarizeEpochs([...epochs.slice(0, 2), inPhase('second', 3, null)]);
+  expect(begun).toMatchObject({ last: null, lastEpoch: 3, bestOnTest: null, lastFiveMedian: null });
+  expect(begun.phases).toMatchObject([
+    { name: 'first', epochs: 2 },
+    { name: 'second', epochs: 1, last: null },
+  ]);
+});
+
+test('a run without phases says nothing of them', () => {
+  expect(summarizeEpochs([epoch(1, evaluation(5, 1))])).not.toHaveProperty('phases');
+});
+
 test('without its confusion matrix an evaluation keeps all else', () => {
   const full = evaluation(5, 1);
   expect(withoutConfusion(full)).toEqual({ ...full, confusion: null });
