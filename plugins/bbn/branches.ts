@@ -78,8 +78,9 @@ export function twoBranches(model: Model): Model {
       if (!pass.training) {
         return joined(model.forward(all, images, pass), model.forward(second(all), images, pass), 0.5, all);
       }
-      const { labels, [`${PREFIX}${ALPHA}`]: alpha, [`${PREFIX}${ROWS}`]: rows } = pass.inputs;
-      const usual = images.slice([0, 0, 0, 0], [labels!.shape[0]!, ...images.shape.slice(1)] as [number]);
+      const alpha = pass.inputs[PREFIX + ALPHA];
+      const rows = pass.inputs[PREFIX + ROWS];
+      const usual = images.slice([0, 0, 0, 0], [pass.inputs.labels!.shape[0]!, ...images.shape.slice(1)] as [number]);
       const conventional = model.forward(all, usual, pass);
       // The shared batch norms see one batch after the other, and average over both.
       const averaged = Object.entries(conventional.statistics).map(([name, value]) => [name, stopGradient(value)]);
