@@ -2,6 +2,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { batchNorm, composedBatchNorm } from '../../../src/backend/kernels/batch-norm.ts';
 import { composedCrossEntropy } from '../../../src/backend/kernels/cross-entropy.ts';
 import { addRelu, globalAverage, relu, softmaxCrossEntropy } from '../../../src/backend/kernels/index.ts';
+import { hasOwnOps } from '../../../src/backend/native.ts';
 import { tf } from '../../../src/tf.ts';
 import { describeBackends, differencesOf, gradientsOf, normals, relativeDistance } from './support.ts';
 
@@ -111,7 +112,9 @@ describeBackends('kernels', (use) => {
         expected[row * 16 + channel] = (value - mean) / Math.sqrt(variance + 1e-5);
       });
     }
-    expect(relativeDistance(y, tf.tensor4d(expected, y.shape))).toBeLessThan(1e-4);
+    // TensorFlow's own kernel, used where the custom op is not (no AVX-512), rounds the mean to float32: 2^-14 at 1000.
+    const roundsMean = tf.getBackend() === 'tensorflow' && !hasOwnOps();
+    expect(relativeDistance(y, tf.tensor4d(expected, y.shape))).toBeLessThan(roundsMean ? 4 * 2 ** -14 : 1e-4);
   });
 
   test('batchNorm leaves running statistics alone outside training', () => {
