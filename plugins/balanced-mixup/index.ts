@@ -34,8 +34,18 @@ export function balancedMixupBatch(
 }
 
 /**
- * Balanced-MixUp: mixes images as they come with images of a second draw in which all classes are alike.
+ * Balanced-MixUp: mixes each image slightly with one from a second, class-balanced draw.
  *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [balancedMixup({ alpha: 0.2 })] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: balanced-mixup
+ *     alpha: 0.2
+ * ```
  * @see Galdran, Carneiro, González Ballester, Balanced-MixUp for Highly Imbalanced Medical Image Classification, MICCAI
  *   2021, https://arxiv.org/abs/2109.09850
  */

@@ -16,6 +16,15 @@ export const balancedLogits = (logits: tf.Tensor2D, priors: Float64Array): tf.Te
 /**
  * Balanced softmax: trains on `n_c·exp(z_c) / Σ n·exp(z)`, so that the bare logits fit a test set of equal classes.
  *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [balancedSoftmax()] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: balanced-softmax
+ * ```
  * @see Ren et al., Balanced Meta-Softmax for Long-Tailed Visual Recognition, NeurIPS 2020,
  *   https://arxiv.org/abs/2007.10740
  */

@@ -43,11 +43,27 @@ export function branchWeight(
 }
 
 /**
- * Bilateral-branch network: two draws, two last blocks, and a weight that moves from the usual draw and its branch to the
- * reversed draw and its own over the run.
+ * Bilateral-branch network: one branch sees the natural distribution, the other a draw that favours rare classes, and
+ * the weight moves from the first to the second over the run.
  *
- * @see Zhou et al., BBN: Bilateral-Branch Network with Cumulative Learning for Long-Tailed Visual Recognition, CVPR 2020,
- *   https://arxiv.org/abs/1912.02413, section 4
+ * @example
+ * ```ts
+ * createTrainer({
+ *   data: { name: 'digits' },
+ *   model: { name: 'mlp' },
+ *   train: { epochs: 200, optimizer: { name: 'sgd', nesterov: true } },
+ *   plugins: [lrSchedule({ warmup: 0, milestones: [0.6, 0.8], gamma: 0.01 }), bbn()],
+ * });
+ * ```
+ * @example
+ * ```yaml
+ * train: { epochs: 200, optimizer: { name: sgd, nesterov: true } }
+ * plugins:
+ *   - { use: lr-schedule, warmup: 0, milestones: [0.6, 0.8], gamma: 0.01 }
+ *   - use: bbn
+ * ```
+ * @see Zhou et al., BBN: Bilateral-Branch Network with Cumulative Learning for Long-Tailed Visual Recognition, CVPR
+ *   2020, https://arxiv.org/abs/1912.02413, section 4
  */
 export default definePlugin({
   name,

@@ -36,8 +36,19 @@ export const cooledLogits = (logits: tf.Tensor2D, temperatures: Float64Array): t
   logits.div(tf.tensor1d(Array.from(temperatures))) as tf.Tensor2D;
 
 /**
- * Class-dependent temperatures: training shrinks the logits of rare classes, so that they must grow.
+ * Class-dependent temperatures: training divides each logit by a temperature that grows with class rarity, so that the
+ * logits of rare classes must grow.
  *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [cdt({ gamma: 0.2 })] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: cdt
+ *     gamma: 0.2
+ * ```
  * @see Ye et al., Identifying and Compensating for Feature Deviation in Imbalanced Deep Learning, 2020,
  *   https://arxiv.org/abs/2001.01385
  */

@@ -36,7 +36,22 @@ export const epochsToDelete = (epochs: readonly number[], keep: number): number[
 export const bestPath = (runDirectory: string, split: 'validation' | 'test'): string =>
   join(checkpointFolder(runDirectory), `best-${split === 'test' ? 'on-test' : split}.safetensors`);
 
-/** Checkpoint: writes what a run can be resumed from, after all other observers have recorded the epoch. */
+/**
+ * Checkpoint: writes what a run can be resumed from, after all other observers have recorded the epoch. Runs by
+ * default.
+ *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [checkpoint({ every: 5, keep: 2 })] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: checkpoint
+ *     every: 5
+ *     keep: 2
+ * ```
+ */
 export default definePlugin({
   name,
   options,

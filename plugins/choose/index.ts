@@ -52,9 +52,27 @@ function batchFor({ variants }: HeldPlugin, mixers: readonly HeldPlugin[], batch
 }
 
 /**
- * Draws one of several mixers for each batch. A drawn mixer makes of the batch what it would make of it alone: its
- * random stream, declared inputs and extra draws are its own.
+ * Draws one of several mixers for each batch. The drawn mixer does to the batch exactly what it would do in a run of
+ * its own: its random stream, declared inputs and extra draws are its own.
  *
+ * @example
+ * ```ts
+ * createTrainer({
+ *   data: { name: 'digits' },
+ *   model: { name: 'mlp' },
+ *   plugins: [choose({ of: [{ plugin: mixup({ alpha: 0.8 }) }, { plugin: cutmix(), weight: 2 }] })],
+ * });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: choose
+ *     of:
+ *       - use: mixup
+ *         alpha: 0.8
+ *       - use: cutmix
+ *         weight: 2
+ * ```
  * @see timm's `mixup_switch_prob`, https://github.com/huggingface/pytorch-image-models, for two mixers
  */
 export default definePlugin({

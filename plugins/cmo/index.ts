@@ -48,8 +48,25 @@ export function cmoBatch(
 }
 
 /**
- * CMO: CutMix whose patches come from a second draw that favours rare classes, on backgrounds of the usual one.
+ * CMO: pastes patches of rare classes onto backgrounds of frequent ones, as CutMix does with patches from a second draw
+ * that favours rare classes.
  *
+ * @example
+ * ```ts
+ * createTrainer({
+ *   data: { name: 'digits' },
+ *   model: { name: 'mlp' },
+ *   plugins: [cmo({ probability: 0.5, skipFirst: 0, skipLast: 0 })],
+ * });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: cmo
+ *     probability: 0.5
+ *     skipFirst: 0
+ *     skipLast: 0
+ * ```
  * @see Park et al., The Majority Can Help the Minority: Context-rich Minority Oversampling for Long-tailed
  *   Classification, CVPR 2022, https://arxiv.org/abs/2112.00412
  */

@@ -2,7 +2,19 @@ import { definePlugin, softmaxCrossEntropy, z } from 'tailmix';
 
 const name = 'cross-entropy';
 
-/** Softmax cross-entropy, said explicitly: it is also what a run without a loss has. */
+/**
+ * Softmax cross-entropy, made explicit: a run without a loss plugin uses it anyway.
+ *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [crossEntropy()] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: cross-entropy
+ * ```
+ */
 export default definePlugin({
   name,
   options: z.strictObject({}),

@@ -56,8 +56,19 @@ export function cutmixBatch(
 }
 
 /**
- * CutMix: pastes a patch of another image of the batch, and weighs the labels by the pixels that each has.
+ * CutMix: pastes a patch of another image of the batch over each image, and weights the two labels by their shares of
+ * the pixels.
  *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [cutmix({ probability: 0.5 })] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: cutmix
+ *     probability: 0.5
+ * ```
  * @see Yun et al., CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features, ICCV 2019,
  *   https://arxiv.org/abs/1905.04899
  */

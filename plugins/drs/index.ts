@@ -15,9 +15,19 @@ const options = z.strictObject({
 });
 
 /**
- * Deferred re-sampling: every image once an epoch up to `deferUntil`, with replacement and rare classes more often
- * afterwards.
+ * Deferred re-sampling: each image once per epoch up to `deferUntil`; afterwards images are drawn with replacement,
+ * those of rare classes more often.
  *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [drs({ deferUntil: 0.8 })] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: drs
+ *     deferUntil: 0.8
+ * ```
  * @see Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019,
  *   https://arxiv.org/abs/1906.07413, section 3.3
  */

@@ -27,8 +27,19 @@ export function deferredClassWeights(
 }
 
 /**
- * Deferred re-weighting: class weights of 1 up to `deferUntil`, by the effective number of images afterwards.
+ * Deferred re-weighting: class weights of 1 up to `deferUntil`, by the inverse of the effective number of images
+ * afterwards.
  *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [drw({ deferUntil: 0.8 })] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: drw
+ *     deferUntil: 0.8
+ * ```
  * @see Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019,
  *   https://arxiv.org/abs/1906.07413, section 3.3
  */

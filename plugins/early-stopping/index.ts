@@ -36,7 +36,28 @@ export function improve(
 
 const saved = z.object({ best: z.object({ epoch: z.int(), value: z.number() }).nullable() });
 
-/** Early stopping: ends the run when a metric has not improved for some epochs. */
+/**
+ * Early stopping: ends the run when a metric of the validation split has not improved for some epochs.
+ *
+ * @example
+ * ```ts
+ * createTrainer({
+ *   data: { name: 'digits', validation: 0.1 },
+ *   model: { name: 'mlp' },
+ *   plugins: [earlyStopping({ metric: 'balancedAccuracy', patience: 20 })],
+ * });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: early-stopping
+ *     metric: balancedAccuracy
+ *     patience: 20
+ * data:
+ *   name: digits
+ *   validation: 0.1
+ * ```
+ */
 export default definePlugin({
   name,
   options,

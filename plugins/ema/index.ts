@@ -67,10 +67,20 @@ export const withAverages =
   };
 
 /**
- * Exponential moving average of weights and statistics, with which the run is evaluated.
+ * Exponential moving average of weights and statistics. Training is unchanged; evaluation uses the averages.
  *
- * @see Polyak and Juditsky, Acceleration of Stochastic Approximation by Averaging, SIAM J. Control Optim. 30 (1992);
- *   in this form, Szegedy et al., https://arxiv.org/abs/1512.00567, section 8
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [ema({ decay: 0.999 })] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: ema
+ *     decay: 0.999
+ * ```
+ * @see Polyak and Juditsky, Acceleration of Stochastic Approximation by Averaging, SIAM J. Control Optim. 30 (1992); in
+ *   this form, Szegedy et al., https://arxiv.org/abs/1512.00567, section 8
  */
 export default definePlugin({
   name,

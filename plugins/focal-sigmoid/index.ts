@@ -30,10 +30,30 @@ export function sigmoidFocalLoss(logits: tf.Tensor2D, labels: tf.Tensor1D, gamma
 export const rareBias = (classes: number): number => -Math.log(Math.max(classes - 1, 1));
 
 /**
- * Focal loss over C binary classifiers, as the class-balanced loss uses it.
+ * Focal loss over C binary classifiers, one per class, whose losses are summed: the form that the class-balanced loss
+ * uses.
  *
- * @see Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, https://arxiv.org/abs/1708.02002;
- *   Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019, https://arxiv.org/abs/1901.05555
+ * @example
+ * ```ts
+ * createTrainer({
+ *   data: { name: 'digits' },
+ *   model: { name: 'mlp' },
+ *   plugins: [focalSigmoid({ gamma: 1 }), reweight({ weights: 'effective-number' })],
+ *   train: { reduction: 'mean' },
+ * });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: focal-sigmoid
+ *     gamma: 1
+ *   - use: reweight
+ *     weights: effective-number
+ * train:
+ *   reduction: mean
+ * ```
+ * @see Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, https://arxiv.org/abs/1708.02002; Cui et al.,
+ *   Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019, https://arxiv.org/abs/1901.05555
  */
 export default definePlugin({
   name,

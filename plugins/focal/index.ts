@@ -23,8 +23,18 @@ export function focalLoss(logits: tf.Tensor2D, labels: tf.Tensor1D, gamma: numbe
 }
 
 /**
- * Focal loss over the softmax: cross-entropy, less of it where the model is sure already.
+ * Focal loss: softmax cross-entropy, scaled down for samples whose label already has a high probability.
  *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [focal({ gamma: 1 })] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: focal
+ *     gamma: 1
+ * ```
  * @see Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, https://arxiv.org/abs/1708.02002, in the softmax
  *   form of Cao et al., NeurIPS 2019
  */

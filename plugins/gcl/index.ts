@@ -55,9 +55,21 @@ export function cloudedLogits(
 }
 
 /**
- * Gaussian clouded logits: noise that only ever lowers a cosine, the more the rarer the class is, so that rare classes
- * spread out.
+ * Gaussian clouded logits: lowers each cosine by random noise that grows with class rarity, so that rare classes spread
+ * out.
  *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'resnet32', head: 'cosine' }, plugins: [gcl()] });
+ * ```
+ * @example
+ * ```yaml
+ * model:
+ *   name: resnet32
+ *   head: cosine
+ * plugins:
+ *   - use: gcl
+ * ```
  * @see Li et al., Long-tailed Visual Recognition via Gaussian Clouded Logit Adjustment, CVPR 2022,
  *   https://arxiv.org/abs/2305.11733
  */

@@ -64,7 +64,27 @@ const zeros = (name: string, shape: readonly number[]): SlotSpec => ({
   initial: () => new Float32Array(tf.util.sizeFromShape([...shape])),
 });
 
-/** Gradient accumulation: updates once in k steps, as one batch k times as large would. */
+/**
+ * Gradient accumulation: updates once every k steps, as a batch k times as large would.
+ *
+ * @example
+ * ```ts
+ * createTrainer({
+ *   data: { name: 'digits' },
+ *   model: { name: 'mlp' },
+ *   plugins: [gradAccumulation({ steps: 4 })],
+ *   train: { batchSize: 32 },
+ * });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: grad-accumulation
+ *     steps: 4
+ * train:
+ *   batchSize: 32
+ * ```
+ */
 export default definePlugin({
   name,
   options,

@@ -26,6 +26,16 @@ const mapValues = (tensors: NamedTensors, map: (tensor: tf.Tensor) => tf.Tensor)
 /**
  * Gradient clipping, by the norm of all gradients together or by value.
  *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [gradClip({ limit: 5 })] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: grad-clip
+ *     limit: 5
+ * ```
  * @see Pascanu, Mikolov, Bengio, On the difficulty of training recurrent neural networks, ICML 2013,
  *   https://arxiv.org/abs/1211.5063, algorithm 1
  */

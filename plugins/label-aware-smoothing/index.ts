@@ -33,9 +33,24 @@ export function smoothingOf(
 }
 
 /**
- * Label-aware smoothing: label smoothing that grows with the size of the class, since it is large classes that a network
- * is too sure of.
+ * Label-aware smoothing: smooths the labels of large classes more than those of small ones, because a network trained
+ * on a long tail is overconfident in large classes.
  *
+ * @example
+ * ```ts
+ * createTrainer({
+ *   data: { name: 'digits' },
+ *   model: { name: 'mlp' },
+ *   plugins: [labelAwareSmoothing({ head: 0.3, tail: 0 })],
+ * });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: label-aware-smoothing
+ *     head: 0.3
+ *     tail: 0
+ * ```
  * @see Zhong et al., Improving Calibration for Long-Tailed Recognition (MiSLAS), CVPR 2021,
  *   https://arxiv.org/abs/2104.00466
  */

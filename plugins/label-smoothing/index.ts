@@ -33,8 +33,18 @@ export function smoothed(loss: Loss, epsilonOf: (labels: tf.Tensor1D) => tf.Tens
 }
 
 /**
- * Label smoothing: keeps a part of every label for all classes alike.
+ * Label smoothing: spreads a part of every label evenly over all classes.
  *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [labelSmoothing({ epsilon: 0.1 })] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: label-smoothing
+ *     epsilon: 0.1
+ * ```
  * @see Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016, section 7,
  *   https://arxiv.org/abs/1512.00567
  */

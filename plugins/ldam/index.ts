@@ -43,9 +43,27 @@ export function ldamLogits(
 }
 
 /**
- * Label-distribution-aware margins: cross-entropy over scaled cosines, in which a label must win by a margin that is
- * larger the rarer its class is.
+ * Label-distribution-aware margins: cross-entropy over scaled cosines, in which the label has to win by a margin that
+ * is larger for rarer classes.
  *
+ * @example
+ * ```ts
+ * createTrainer({
+ *   data: { name: 'digits' },
+ *   model: { name: 'resnet32', head: 'cosine' },
+ *   plugins: [ldam(), drw({ deferUntil: 0.8 })],
+ * });
+ * ```
+ * @example
+ * ```yaml
+ * model:
+ *   name: resnet32
+ *   head: cosine
+ * plugins:
+ *   - use: ldam
+ *   - use: drw
+ *     deferUntil: 0.8
+ * ```
  * @see Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019,
  *   https://arxiv.org/abs/1906.07413
  */

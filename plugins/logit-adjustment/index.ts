@@ -23,6 +23,21 @@ export const adjustedLogits = (logits: tf.Tensor2D, priors: Float64Array, tau: n
 /**
  * Logit adjustment by the class prior, in the loss or after training.
  *
+ * @example
+ * ```ts
+ * createTrainer({
+ *   data: { name: 'digits' },
+ *   model: { name: 'mlp' },
+ *   plugins: [logitAdjustment({ mode: 'post-hoc', tau: 1 })],
+ * });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: logit-adjustment
+ *     mode: post-hoc
+ *     tau: 1
+ * ```
  * @see Menon et al., Long-tail learning via logit adjustment, ICLR 2021, https://arxiv.org/abs/2007.07314
  */
 export default definePlugin({

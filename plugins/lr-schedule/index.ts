@@ -60,7 +60,27 @@ export function learningRateAt(base: number, moment: Moment, schedule: Schedule)
   return schedule.minimum + ((base - schedule.minimum) * (1 + Math.cos(Math.PI * t))) / 2;
 }
 
-/** Learning-rate schedule: linear warm-up, then falling steps, a cosine, or nothing. */
+/**
+ * Learning rate over the run: a linear warm-up, then step decay, cosine decay or a constant rate.
+ *
+ * @example
+ * ```ts
+ * createTrainer({
+ *   data: { name: 'digits' },
+ *   model: { name: 'mlp' },
+ *   plugins: [lrSchedule({ schedule: 'multistep', warmup: 5, milestones: [160, 180], gamma: [0.01, 0.0001] })],
+ * });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: lr-schedule
+ *     schedule: multistep
+ *     warmup: 5
+ *     milestones: [160, 180]
+ *     gamma: [0.01, 0.0001]
+ * ```
+ */
 export default definePlugin({
   name,
   options,

@@ -27,8 +27,38 @@ export const withScales = (model: Model, classes: number): Model => ({
 });
 
 /**
- * Learnable weight scaling: trains one factor for each class's logit, the classifier and what is before it frozen.
+ * Learnable weight scaling: learns one scale per class logit, while everything else stays frozen after phase one.
  *
+ * @example
+ * ```ts
+ * createTrainer({
+ *   data: { name: 'digits' },
+ *   model: { name: 'mlp' },
+ *   phases: [
+ *     { name: 'erm' },
+ *     {
+ *       name: 'lws',
+ *       epochs: 5,
+ *       model: { freeze: ['backbone', 'classifier'] },
+ *       train: { optimizer: { name: 'sgd', learningRate: 0.2 } },
+ *       plugins: [lrSchedule({ schedule: 'cosine', warmup: 0 }), resample({ weights: 'class-uniform' }), lws()],
+ *     },
+ *   ],
+ * });
+ * ```
+ * @example
+ * ```yaml
+ * phases:
+ *   - name: erm
+ *   - name: lws
+ *     epochs: 5
+ *     model: { freeze: [backbone, classifier] }
+ *     train: { optimizer: { name: sgd, learningRate: 0.2 } }
+ *     plugins:
+ *       - { use: lr-schedule, schedule: cosine, warmup: 0 }
+ *       - { use: resample, weights: class-uniform }
+ *       - use: lws
+ * ```
  * @see Kang et al., Decoupling Representation and Classifier for Long-Tailed Recognition, ICLR 2020,
  *   https://arxiv.org/abs/1910.09217, section 4
  */

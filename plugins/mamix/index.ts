@@ -29,10 +29,22 @@ export function mamixLambda(lambda: number, ni: number, nj: number, { omega }: z
 }
 
 /**
- * MAMix: weighs the labels of a mixed pair by class margins, and leaves the image as it was mixed.
- * Works on what any mixer left in the batch. Counts are those of the training set, whatever a sampler draws.
+ * MAMix: weights the labels of a mixed pair by class margins, and leaves the mixed image unchanged. It works with any
+ * mixer. Counts are those of the training set, whatever a sampler draws.
  *
- * @see Cheng et al., From SMOTE to Mixup for Deep Imbalanced Classification, TAAI 2023, https://arxiv.org/abs/2308.15457
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [mixup(), mamix({ omega: -0.25 })] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: mixup
+ *   - use: mamix
+ *     omega: -0.25
+ * ```
+ * @see Cheng et al., From SMOTE to Mixup for Deep Imbalanced Classification, TAAI 2023,
+ *   https://arxiv.org/abs/2308.15457
  */
 export default definePlugin({
   name,

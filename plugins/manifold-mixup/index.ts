@@ -31,8 +31,19 @@ export function mixingStages(stages: readonly string[] | undefined, modelStages:
 }
 
 /**
- * Manifold Mixup: mixes the images of a batch at a stage of the network that is drawn for each batch.
+ * Manifold Mixup: mixes the images of a batch, in pixels or in features, at a stage of the network that is drawn for
+ * each batch.
  *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [manifoldMixup({ alpha: 2 })] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: manifold-mixup
+ *     alpha: 2
+ * ```
  * @see Verma et al., Manifold Mixup: Better Representations by Interpolating Hidden States, ICML 2019,
  *   https://arxiv.org/abs/1806.05236
  */

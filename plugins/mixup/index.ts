@@ -29,8 +29,18 @@ export function mixupBatch(
 }
 
 /**
- * Mixup: trains on convex combinations of two images of the batch, with their labels weighed alike.
+ * Mixup: trains on convex combinations of two images of a batch, with labels weighted the same way.
  *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [mixup({ alpha: 1 })] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: mixup
+ *     alpha: 1
+ * ```
  * @see Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018, https://arxiv.org/abs/1710.09412
  */
 export default definePlugin({

@@ -10,49 +10,14 @@ import {
   type RunSummary,
   resolveSettings,
   startFlusher,
-  z,
 } from 'tailmix';
 import { serverWithCredentials } from './errors.ts';
 import { stepMeter } from './figures.ts';
+import { type MlflowOptions, options } from './options.ts';
 import { openRecorder, type Recorder } from './recorder.ts';
 import { conclude, requireServer } from './sending.ts';
 
 const name = 'mlflow';
-
-const options = z.strictObject({
-  server: z
-    .string()
-    .optional()
-    .describe('Address of the MLflow server. Default: `MLFLOW_TRACKING_URI`; without one, nothing is sent.'),
-  experiment: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('Experiment. Default: `MLFLOW_EXPERIMENT_NAME`, else the name of the data set.'),
-  every: z.int().min(0).default(10).describe('Training steps between points of `step/…`; 0 for none.'),
-  checkpoints: z
-    .enum(['none', 'last', 'all'])
-    .default('none')
-    .describe('Checkpoints to send as artifacts: none, the newest at the end, each one when it is written.'),
-  model: z.boolean().default(true).describe('Lists the trained model among the logged models of MLflow 3.'),
-  system: z
-    .number()
-    .min(0)
-    .optional()
-    .describe(
-      'Seconds between samples of processor, memory, disk, network and GPU (`system/…`); 0 for none. Default: 10 with ' +
-        '`MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING=true`, else 0.',
-    ),
-  tags: z.record(z.string(), z.string()).default({}).describe('More tags of the run.'),
-  required: z
-    .boolean()
-    .default(false)
-    .describe('Ends the run before its first step where no server takes it. Without, it is kept, and sent later.'),
-  patience: z.number().min(0).default(10).describe('Seconds that the end waits for a server that takes nothing.'),
-});
-
-/** Resolved options. */
-export type MlflowOptions = z.output<typeof options>;
 
 /** The server to send to; null for none. A store that is no server is not sent to, with `warn` told why. */
 export function serverOf(
@@ -74,7 +39,26 @@ export function serverOf(
 
 const tell = (line: string): void => void process.stderr.write(`${line}\n`);
 
-/** MLflow: keeps what it should know of a run in the run directory, and sends it where a server is named. */
+/**
+ * MLflow: records what it should know of a run in the run directory, and sends it where a server is named. Runs by
+ * default.
+ *
+ * @example
+ * ```ts
+ * createTrainer({
+ *   data: { name: 'digits' },
+ *   model: { name: 'mlp' },
+ *   plugins: [mlflow({ experiment: 'long tails', every: 50 })],
+ * });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: mlflow
+ *     experiment: long tails
+ *     every: 50
+ * ```
+ */
 export default definePlugin({
   name,
   options,

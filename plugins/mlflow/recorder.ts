@@ -22,7 +22,7 @@ import {
 import { datasetsOf, modelSummary, paramsOf, runTags, sourceTags } from './describe.ts';
 import { epochFigures, finalFigures } from './figures.ts';
 import { gitTags } from './git.ts';
-import type { MlflowOptions } from './index.ts';
+import type { MlflowOptions } from './options.ts';
 import { samplingSeconds, startSampling } from './system.ts';
 import { perClassTable } from './table.ts';
 import { view } from './view.ts';

@@ -1,6 +1,6 @@
 import { attachAtOnce, type Destination, displayPath, type Flusher, type MlflowSettings, pagesOf } from 'tailmix';
 import { trackingRequired } from './errors.ts';
-import type { MlflowOptions } from './index.ts';
+import type { MlflowOptions } from './options.ts';
 
 /**
  * Has the server take a run before it begins.

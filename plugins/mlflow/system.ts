@@ -4,7 +4,7 @@ import { cpus, freemem, totalmem } from 'node:os';
 import { memoryUsage } from 'node:process';
 import { promisify } from 'node:util';
 import type { Figures } from 'tailmix';
-import type { MlflowOptions } from './index.ts';
+import type { MlflowOptions } from './options.ts';
 
 /** As MLflow counts them. */
 const MEGABYTE = 1e6;

@@ -35,7 +35,21 @@ export const engineNotes = ({ mode, reason, precision, precisionReason }: Run['e
   ...(precisionReason === null ? [] : [`the step computes in ${precision}: ${precisionReason}`]),
 ];
 
-/** Progress: bars for run and epoch, a line per epoch where there is no terminal, or messages to a parent process. */
+/**
+ * Progress: bars for run and epoch on a terminal, a line per epoch elsewhere, or messages to a parent process. Runs by
+ * default.
+ *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [progress({ style: 'lines' })] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: progress
+ *     style: lines
+ * ```
+ */
 export default definePlugin({
   name,
   options,

@@ -29,9 +29,25 @@ export function remixLambda(lambda: number, ni: number, nj: number, { kappa, tau
 }
 
 /**
- * Remix: gives the label of a mixed pair to its rarer class, and leaves the image as it was mixed.
- * Works on what any mixer left in the batch. Counts are those of the training set, whatever a sampler draws.
+ * Remix: gives the label of a mixed pair to its rarer class where class counts differ enough, and leaves the mixed
+ * image unchanged. It works with any mixer. Counts are those of the training set, whatever a sampler draws.
  *
+ * @example
+ * ```ts
+ * createTrainer({
+ *   data: { name: 'digits' },
+ *   model: { name: 'mlp' },
+ *   plugins: [mixup(), remix({ kappa: 3, tau: 0.5 })],
+ * });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: mixup
+ *   - use: remix
+ *     kappa: 3
+ *     tau: 0.5
+ * ```
  * @see Chou et al., Remix: Rebalanced Mixup, ECCV Workshops 2020, https://arxiv.org/abs/2007.03943
  */
 export default definePlugin({

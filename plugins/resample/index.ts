@@ -15,12 +15,27 @@ const options = z.strictObject({
 export { classShares, imageWeights };
 
 /**
- * Re-sampling: draws the images of an epoch with replacement, rare classes more often. An epoch keeps its length.
+ * Re-sampling: draws the images of an epoch with replacement, those of rare classes more often. An epoch keeps its
+ * length.
  *
+ * @example
+ * ```ts
+ * createTrainer({
+ *   data: { name: 'digits' },
+ *   model: { name: 'mlp' },
+ *   plugins: [resample({ weights: 'class-uniform' })],
+ * });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: resample
+ *     weights: class-uniform
+ * ```
  * @see Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019,
- *   https://arxiv.org/abs/1906.07413 (effective number);
- *   Kang et al., Decoupling Representation and Classifier, ICLR 2020, https://arxiv.org/abs/1910.09217 (class-uniform,
- *   square root, progressive); Zhou et al., BBN, CVPR 2020, https://arxiv.org/abs/1912.02413 (reverse)
+ *   https://arxiv.org/abs/1906.07413 (effective number); Kang et al., Decoupling Representation and Classifier, ICLR
+ *   2020, https://arxiv.org/abs/1910.09217 (class-uniform, square root, progressive); Zhou et al., BBN, CVPR 2020,
+ *   https://arxiv.org/abs/1912.02413 (reverse)
  */
 export default definePlugin({
   name,

@@ -33,8 +33,23 @@ export function classWeightsOf(
 }
 
 /**
- * Re-weighting: multiplies the loss of each label by its class's weight, from the first epoch on.
+ * Re-weighting: multiplies the loss of each label by the weight of its class, from the first epoch on.
  *
+ * @example
+ * ```ts
+ * createTrainer({
+ *   data: { name: 'digits' },
+ *   model: { name: 'mlp' },
+ *   plugins: [reweight({ weights: 'inverse', gamma: 0.5 })],
+ * });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: reweight
+ *     weights: inverse
+ *     gamma: 0.5
+ * ```
  * @see Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019,
  *   https://arxiv.org/abs/1901.05555
  */

@@ -45,8 +45,18 @@ export const sharpnessAware =
   };
 
 /**
- * Sharpness-aware minimisation: descends by the gradient at w + ρ·g/‖g‖.
+ * Sharpness-aware minimisation: descends by the gradient at the worst point near the weights, w + ρ·g/‖g‖.
  *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [sam({ rho: 0.05 })] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: sam
+ *     rho: 0.05
+ * ```
  * @see Foret et al., Sharpness-Aware Minimization for Efficiently Improving Generalization, ICLR 2021,
  *   https://arxiv.org/abs/2010.01412, algorithm 1
  */

@@ -47,8 +47,19 @@ export const normalisedClassifier = (weights: NamedTensors, { tau, bias }: Optio
 });
 
 /**
- * τ-normalised classifier: divides each class vector by a power of its length in prediction, and leaves training alone.
+ * τ-normalised classifier: divides each class's classifier vector by a power of its norm in prediction; training is
+ * unchanged.
  *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [tauNorm({ tau: 1 })] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: tau-norm
+ *     tau: 1
+ * ```
  * @see Kang et al., Decoupling Representation and Classifier for Long-Tailed Recognition, ICLR 2020,
  *   https://arxiv.org/abs/1910.09217, section 4
  */

@@ -44,7 +44,20 @@ export const describeSubset = ({ info, subset }: Run): Record<string, unknown> =
   std: info.std,
 });
 
-/** Tracking: keeps a run in its directory as plain files (config, plan, subset, a line per epoch, summary). */
+/**
+ * Tracking: records a run in its directory as plain files (config, plan, subset, a line of metrics per epoch, summary).
+ * Runs by default.
+ *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [tracking()] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: tracking
+ * ```
+ */
 export default definePlugin({
   name,
   options,

@@ -56,8 +56,19 @@ export function unimixBatch(
 }
 
 /**
- * UniMix: Mixup whose partners are rather rare, and whose λ favours the rarer class of a pair.
+ * UniMix: Mixup with partners that are likely to be of a rarer class, and a λ that favours the rarer class of the pair.
  *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [unimix({ alpha: 0.8, tau: -0.5 })] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: unimix
+ *     alpha: 0.8
+ *     tau: -0.5
+ * ```
  * @see Xu et al., Towards Calibrated Model for Long-Tailed Visual Recognition from Prior Perspective, NeurIPS 2021,
  *   https://arxiv.org/abs/2111.03874
  */

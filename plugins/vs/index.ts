@@ -36,8 +36,20 @@ export const scaledLogits = (logits: tf.Tensor2D, { factors, shifts }: ReturnTyp
   logits.mul(tf.tensor1d(Array.from(factors))).add(tf.tensor1d(Array.from(shifts))) as tf.Tensor2D;
 
 /**
- * Vector scaling: a factor and a shift for each class's logit in training, CDT and logit adjustment in one.
+ * Vector scaling: in training each class's logit is multiplied by a factor and shifted, both according to how rare the
+ * class is. CDT and logit adjustment are special cases.
  *
+ * @example
+ * ```ts
+ * createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [vs({ gamma: 0.15, tau: 1.25 })] });
+ * ```
+ * @example
+ * ```yaml
+ * plugins:
+ *   - use: vs
+ *     gamma: 0.15
+ *     tau: 1.25
+ * ```
  * @see Kini et al., Label-Imbalanced and Group-Sensitive Classification under Overparameterization, NeurIPS 2021,
  *   https://arxiv.org/abs/2103.01550
  */

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { registry } from '../../plugins/index.ts';
+import { resolveConfig } from '../../src/config/resolve.ts';
+import type { Plugin } from '../../src/plugin.ts';
+import { codeBlocks, openEditor } from '../support/language-service.ts';
+
+const names = Object.keys(registry);
+const variableOf = (name: string): string => name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+const imports = names.map((name) => `import ${variableOf(name)} from 'tailmix/plugins/${name}';\n`).join('');
+const editor = openEditor(imports);
+const hovers = Object.fromEntries(
+  names.map((name) => [name, editor.hover(imports.indexOf(`import ${variableOf(name)} `) + 'import '.length)]),
+);
+const examplesOf = (name: string, language: string): string[] =>
+  (hovers[name]!.tags.example ?? []).flatMap((text) => codeBlocks(`${text}\n`, language));
+
+/** Not from a paper. */
+const OWN = [
+  'checkpoint',
+  'choose',
+  'cross-entropy',
+  'early-stopping',
+  'grad-accumulation',
+  'lr-schedule',
+  'mlflow',
+].concat(['progress', 'tracking']);
+
+interface Options {
+  data: object;
+  model: object;
+  plugins?: Plugin[];
+  phases?: { plugins?: Plugin[] }[];
+}
+
+/** What the code of an example gives to `createTrainer`. */
+async function optionsOf(code: string): Promise<Options> {
+  const factories = await Promise.all(names.map(async (name) => (await registry[name]!()).default));
+  let given: Options | undefined;
+  new Function('createTrainer', ...names.map(variableOf), code)(
+    (options: Options) => {
+      given = options;
+    },
+    ...factories,
+  );
+  return given!;
+}
+
+test('examples of all plugins compile', () => {
+  const code = names.flatMap((name) => examplesOf(name, 'ts').map((example) => `{\n${example}}\n`));
+  const unused = `export const all = [${names.map(variableOf)}];\n`;
+  expect(openEditor(`import { createTrainer } from 'tailmix';\n${imports}${unused}${code.join('')}`).errors()).toEqual(
+    [],
+  );
+});
+
+describe.each(names)('%s', (name) => {
+  test('an editor shows what it does, its paper and an example in code and in YAML', () => {
+    const { text, tags } = hovers[name]!;
+    expect(text).toMatch(/^\S[\s\S]{30,}\.$/);
+    if (!OWN.includes(name)) expect(tags.see?.join('\n')).toMatch(/https:\/\//);
+    expect(examplesOf(name, 'ts')).toHaveLength(1);
+    const [card] = codeBlocks(readFileSync(`plugins/${name}/README.md`, 'utf8'), 'yaml');
+    expect(examplesOf(name, 'yaml')).toEqual([card]);
+  });
+
+  test('both examples are the same run', async () => {
+    const { plugins, phases, ...run } = await optionsOf(examplesOf(name, 'ts')[0]!);
+    const yaml = parse(examplesOf(name, 'yaml')[0]!);
+    const { data, model } = run;
+    const resolved = await resolveConfig({ data, model, ...yaml }, { registry, defaults: [] });
+    const { plugins: _, phases: __, ...others } = yaml;
+    expect(run).toEqual({ data, model, ...others });
+    expect(plugins ?? []).toEqual(yaml.plugins ? resolved.plugins : []);
+    expect(phases?.map((phase) => phase.plugins ?? [])).toEqual(
+      resolved.phases && yaml.phases ? resolved.phases.map((phase) => phase.plugins) : undefined,
+    );
+  });
+});
