@@ -23,149 +23,269 @@
 import { SyncHook, SyncWaterfallHook } from 'tapable';
 import { observerHook } from './compose/observers.ts';
 import { messageOf } from './errors.ts';
-import type { HostArray } from './graph/index.ts';
 import type { EpochMetrics, RunSummary } from './metrics/types.ts';
 import type { Forward } from './models/types.ts';
-import type { Run } from './run.ts';
-import type { Gradients, Loss, Predict, Update } from './step/types.ts';
+import type { CheckpointInfo, Run } from './run.ts';
+import type {
+  Batch,
+  BatchResult,
+  EpochContext,
+  Gradients,
+  Loss,
+  Predict,
+  StepContext,
+  Targets,
+  Update,
+} from './step/types.ts';
 
 /**
- * Rank of a tap among the taps of its hook, given to tapable as `stage`: `hooks.onBatch.tap({ name, stage: Order.Mix }, …)`.
- * Lower ranks run first; within one rank the order of the config decides. A plain `tap(name, …)` has rank 0.
+ * A fresh set of hooks, one per run, or per phase where a run has several.
+ *
+ * **Rehearsed**: before a step is captured, the hook is also called with made-up arguments and `ctx.rehearsal: true`,
+ * to find host values that a recorded step would freeze. `rehearsal` may guard side effects, never values.
+ *
+ * **Traced**: the function that a `build…` tap returns runs in every eager step, but in a captured run only while the
+ * step is recorded (twice per signature) and checked. It must not close over anything that varies; what varies comes in
+ * `pass.inputs`.
  */
-export const Order = {
-  /** Decides which rows are drawn. */
-  Sample: -200,
-  /** Fills pair, lambda and box. */
-  Mix: -100,
-  /** Rewrites label weights. */
-  Relabel: 0,
-  /** Softens labels after everything else has changed them. */
-  Smooth: 100,
-  /** Limits gradients: the innermost wrap of the update, so it is the last to see them before the optimizer. */
-  ClipGradients: 100,
-  /** Averages weights after the optimizer has updated them. */
-  Average: 200,
-  /** Collects the gradients of several steps; wraps clipping, optimizer and averaging, which then run once per update. */
-  Accumulate: 300,
-  /** Observes and changes nothing. */
-  Observe: 1000,
-  /** Saves what observers have written so far. */
-  Checkpoint: 1100,
-  /** Sends records elsewhere, after files and checkpoints are written. */
-  Publish: 1200,
-} as const;
-
-/** CutMix's patch in pixels, half-open: rows `top…bottom−1`, columns `left…right−1` come from the partner. */
-export interface Box {
-  top: number;
-  bottom: number;
-  left: number;
-  right: number;
-}
-
-/** Rows loaded for a step and how they are mixed. Rows `0…size−1` are trained; extra draws follow them. */
-export interface Batch {
-  /** B, rows that are trained. */
-  readonly size: number;
-  /** Rows loaded: B plus every extra draw. */
-  readonly poolSize: number;
-  /** `[pool]`, rows of the training split. */
-  readonly indices: Int32Array;
-  /** `[pool]`, class of each row. */
-  readonly labels: Int32Array;
-  /** First row and number of rows of each extra draw, by plugin name. */
-  readonly draws: Readonly<Record<string, { start: number; size: number }>>;
-  /** `[B]`, the partner's row in the pool. Default: each row itself. */
-  pair: Int32Array;
-  /** `[B]`, weight of sample i (never of its partner, never folded) in pixels or features. Default 1. */
-  lambda: Float32Array;
-  /** With the variant `mix: 'input:box'`, the patch that comes from the partner; null pastes nothing. */
-  box: Box | null;
-  /** The step's variants; those not set are the first that was declared. */
-  variants: Record<string, string>;
-  /** Declared inputs, filled as `<plugin>/<input>`. */
-  inputs: Record<string, HostArray>;
-}
-
-/** Labels and what each weighs. A label rule rewrites `labelWeight` and nothing else. */
-export interface Targets {
-  /** `[B]`. */
-  readonly labels: Int32Array;
-  /** `[B]`, labels of the partners. */
-  readonly pairLabels: Int32Array;
-  /** `[B]`, weight of `labels[i]`; the partner's label weighs `1 − labelWeight[i]`. Starts as a copy of lambda. */
-  labelWeight: Float32Array;
-}
-
-/** Which epoch it is. */
-export interface EpochContext {
-  /** Counts from 1. */
-  readonly epoch: number;
-  /**
-   * True in a rehearsal: the hook is called with a made-up batch, epoch and step, so that values which a `build…`
-   * function must not depend on are found. It may guard side effects (a counter, a queue, a log) and never values.
-   */
-  readonly rehearsal: boolean;
-}
-
-/** Where in the run a step stands. */
-export interface StepContext extends EpochContext {
-  /** Counts from 1 over the whole run. */
-  readonly step: number;
-  /** Counts from 1 in the epoch. */
-  readonly stepInEpoch: number;
-}
-
-/** What a training step came to. */
-export interface BatchResult extends Omit<StepContext, 'rehearsal'> {
-  readonly batch: Readonly<Batch>;
-  readonly targets: Readonly<Targets>;
-  readonly learningRate: number;
-  /** Reduced loss without penalties. */
-  readonly loss: number;
-  /** By plugin name. */
-  readonly penalties: Readonly<Record<string, number>>;
-  /** `[B]`, predicted class of each mixed sample. */
-  readonly predictions: Int32Array;
-}
-
-/** A checkpoint that was written. */
-export interface CheckpointInfo {
-  path: string;
-  epoch: number;
-  step: number;
-}
-
-/** A fresh set of hooks, one per run. */
 export function createHooks() {
   return Object.freeze({
+    /**
+     * Once, before the first epoch and after a resume, when the data are open and the step is compiled. May be
+     * asynchronous; the result is ignored. Not rehearsed.
+     *
+     * @example
+     * ```ts
+     * hooks.onTrainBegin.tap(name, ({ info }) => console.log(`${info.trainCount} images, ${info.epochs} epochs`));
+     * ```
+     */
     onTrainBegin: observerHook<[run: Run]>(['run']),
+
+    /**
+     * Before each epoch (counted from 1), its sampling weights and its class weights. May be asynchronous; the result
+     * is ignored. Not rehearsed.
+     *
+     * @example
+     * ```ts
+     * hooks.onEpochBegin.tapPromise(name, async (epoch, run) => {
+     *   await appendFile(`${run.directory}/epochs.txt`, `${epoch}\n`);
+     * });
+     * ```
+     */
     onEpochBegin: observerHook<[epoch: number, run: Run]>(['epoch', 'run']),
+
+    /**
+     * After each epoch and its evaluation; `metrics.test` is null in an epoch without one. `run.stop(reason)` ends the
+     * run here; `run.snapshot()` copies the whole state from the engine. May be asynchronous; the result is ignored.
+     * Not rehearsed.
+     *
+     * @example
+     * ```ts
+     * hooks.onEpochEnd.tap(name, ({ test }, run) => {
+     *   if (test !== null && test.balancedAccuracy > 0.9) run.stop('good enough');
+     * });
+     * ```
+     */
     onEpochEnd: observerHook<[metrics: EpochMetrics, run: Run]>(['metrics', 'run']),
+
+    /**
+     * After a plugin has written a checkpoint; that plugin calls it, `hooks.onCheckpoint.promise(checkpoint, run)`. May
+     * be asynchronous; the result is ignored. Not rehearsed.
+     *
+     * @example
+     * ```ts
+     * hooks.onCheckpoint.tapPromise(name, async ({ path, epoch }) => copyFile(path, `backup-${epoch}.safetensors`));
+     * ```
+     */
     onCheckpoint: observerHook<[checkpoint: CheckpointInfo, run: Run]>(['checkpoint', 'run']),
+
+    /**
+     * Once, after the last epoch, also when the run was stopped. Once a tap has failed, `summary.status` is `failed`
+     * for the taps after it, and `onError` follows. May be asynchronous; the result is ignored. Not rehearsed.
+     *
+     * @example
+     * ```ts
+     * hooks.onTrainEnd.tap(name, ({ status, last }) => console.log(status, last?.balancedAccuracy));
+     * ```
+     */
     onTrainEnd: observerHook<[summary: RunSummary, run: Run]>(['summary', 'run'], (error, [summary]) => {
       Object.assign(summary, { status: 'failed', reason: messageOf(error) } satisfies Partial<RunSummary>);
     }),
+
+    /**
+     * Once, when the run fails: instead of `onTrainEnd`, or after one of its taps has failed. Every tap is called, and
+     * none can replace the error. May be asynchronous; the result is ignored. Not rehearsed.
+     *
+     * @example
+     * ```ts
+     * hooks.onError.tap(name, ({ message }) => console.error(`failed: ${message}`));
+     * ```
+     */
     onError: observerHook<[error: Error, run: Run]>(['error', 'run']),
 
-    /** Per epoch. Weight of one image of each class, `[C]` (drawn with replacement), or null: a shuffled permutation. */
+    /**
+     * Each epoch: which images it has. Takes and returns the weight of one image of each class, `[C]`, finite and ≥ 0,
+     * by which images are drawn with replacement; or null, the initial value, for every image once. The array may be
+     * changed in place. Synchronous. **Rehearsed** with made-up weights and epochs.
+     *
+     * @example
+     * ```ts
+     * hooks.computeSamplingWeights.tap({ name, stage: Order.Sample }, (weights, { epoch }) =>
+     *   epoch > 10 ? Float64Array.from(info.classCounts, (count) => 1 / count) : weights,
+     * );
+     * ```
+     */
     computeSamplingWeights: new SyncWaterfallHook<[weights: Float64Array | null, ctx: EpochContext]>([
       'weights',
       'ctx',
     ]),
-    /** Per epoch. `[C]`, all 1 at first. */
+
+    /**
+     * Each epoch: factor of the loss of each class's labels, `[C]`, finite and ≥ 0, initially 1. Multiply rather than
+     * replace, so that several plugins combine. The array may be changed in place. Synchronous. **Rehearsed** with
+     * made-up weights and epochs.
+     *
+     * @example
+     * ```ts
+     * hooks.computeClassWeights.tap(name, (weights, { epoch }) =>
+     *   epoch > 10 ? weights.map((weight, c) => weight / info.classCounts[c]!) : weights,
+     * );
+     * ```
+     */
     computeClassWeights: new SyncWaterfallHook<[weights: Float64Array, ctx: EpochContext]>(['weights', 'ctx']),
-    /** Per step. Starts as the optimizer's learning rate. */
+
+    /**
+     * Each step, before its batch. Takes the optimizer's learning rate, or what the tap before returned; returns a
+     * finite number. Synchronous. **Rehearsed** with made-up rates, epochs and steps.
+     *
+     * @example
+     * ```ts
+     * hooks.computeLearningRate.tap(name, (rate, { step }) => rate * Math.min(1, step / 100));
+     * ```
+     */
     computeLearningRate: new SyncWaterfallHook<[learningRate: number, ctx: StepContext]>(['learningRate', 'ctx']),
+
+    /**
+     * Each step: how the loaded rows are mixed. Returns the batch with `pair` `[B]` int32, `lambda` `[B]` float32 in
+     * 0…1, `box`, `variants` and `inputs` as the plugin wants them, and everything else unchanged. The arrays belong to
+     * this step and may be changed in place. `lambda` is fixed afterwards. Synchronous. **Rehearsed** with made-up rows
+     * and moments.
+     *
+     * @example
+     * ```ts
+     * hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch, step }) => ({
+     *   ...batch,
+     *   pair: random(epoch, step).permutation(batch.size),
+     *   lambda: batch.lambda.map(() => 0.7),
+     * }));
+     * ```
+     */
     onBatch: new SyncWaterfallHook<[batch: Batch, ctx: StepContext]>(['batch', 'ctx']),
+
+    /**
+     * Each step, after all taps of `onBatch`: the weight of the labels. Returns the targets with `labelWeight` `[B]`
+     * float32 in 0…1, the weight of a sample's own label; its partner's label gets the rest. It starts as a copy of
+     * `lambda` and may be changed in place. Synchronous. **Rehearsed** with made-up labels and moments.
+     *
+     * @example
+     * ```ts
+     * hooks.computeTargets.tap({ name, stage: Order.Relabel }, (targets) => ({
+     *   ...targets,
+     *   labelWeight: targets.labelWeight.map((weight) => (weight < 0.5 ? 0 : 1)),
+     * }));
+     * ```
+     */
     computeTargets: new SyncWaterfallHook<[targets: Targets, ctx: StepContext]>(['targets', 'ctx']),
+
+    /**
+     * After each training step. Synchronous: a slow tap slows every step. The result is ignored. Not rehearsed.
+     *
+     * @example
+     * ```ts
+     * hooks.onBatchEnd.tap(name, ({ step, loss }) => {
+     *   if (step % 100 === 0) console.log(step, loss);
+     * });
+     * ```
+     */
     onBatchEnd: new SyncHook<[result: BatchResult]>(['result']),
 
+    /**
+     * Once, before the first step. Wraps the forward pass,
+     * `(weights, images, pass) → { logits, features, statistics }`: images `[rows, height, width, channels]` float32,
+     * logits `[B, C]`, features `[B, D]`, statistics by name. Training and prediction both call it (`pass.training`).
+     * Returns a function of the same form. Synchronous; {@link createHooks traced}.
+     *
+     * @example
+     * ```ts
+     * hooks.buildModel.tap(name, (forward) => (weights, images, pass) => {
+     *   const outputs = forward(weights, images, pass);
+     *   return { ...outputs, logits: outputs.logits.mul(0.5) };
+     * });
+     * ```
+     */
     buildModel: new SyncWaterfallHook<[forward: Forward]>(['forward']),
+
+    /**
+     * Once, before the first step. Wraps the loss. `adjustLogits` takes logits `[B, C]` and labels `[B]` int32 and
+     * returns logits `[B, C]`; `termLoss` takes the same and returns the loss of each sample, `[B]`; `penalties` are
+     * scalars by plugin name, added to the reduced loss. Returns a loss of the same form. Synchronous;
+     * {@link createHooks traced}.
+     *
+     * @example
+     * ```ts
+     * hooks.buildLoss.tap(name, (loss) => ({
+     *   ...loss,
+     *   penalties: { ...loss.penalties, [name]: ({ features }) => features.square().mean() },
+     * }));
+     * ```
+     */
     buildLoss: new SyncWaterfallHook<[loss: Loss]>(['loss']),
+
+    /**
+     * Once, before the first step. Wraps a backward pass, `(weights, pass) → { loss, penalties, outputs, gradients }`:
+     * a scalar loss, and a gradient for each trained weight, by its name and in its shape. May call the inner one
+     * twice. Returns a function of the same form. Synchronous; {@link createHooks traced}.
+     *
+     * @example
+     * ```ts
+     * hooks.buildGradients.tap(name, (inner) => (weights, pass) => {
+     *   const { gradients, ...backward } = inner(weights, pass);
+     *   const halved = Object.entries(gradients).map(([weight, gradient]) => [weight, gradient.mul(0.5)]);
+     *   return { ...backward, gradients: Object.fromEntries(halved) };
+     * });
+     * ```
+     */
     buildGradients: new SyncWaterfallHook<[gradients: Gradients]>(['gradients']),
+
+    /**
+     * Once, before the first step. Wraps the optimizer. `slots` declares the arrays that it carries from step to step;
+     * `apply` takes weights, slots and gradients by name, all float32, and returns those weights and slots that
+     * changed. The learning rate is the scalar `pass.inputs.learningRate`. Returns an update of the same form.
+     * Synchronous; {@link createHooks traced}.
+     *
+     * @example
+     * ```ts
+     * hooks.buildUpdate.tap({ name, stage: Order.ClipGradients }, (update) => ({
+     *   ...update,
+     *   apply: (weights, slots, gradients, pass) => {
+     *     const clipped = Object.entries(gradients).map(([weight, gradient]) => [weight, gradient.clipByValue(-1, 1)]);
+     *     return update.apply(weights, slots, Object.fromEntries(clipped), pass);
+     *   },
+     * }));
+     * ```
+     */
     buildUpdate: new SyncWaterfallHook<[update: Update]>(['update']),
+
+    /**
+     * Once, before the first step. Wraps prediction, `(weights, slots, images, pass) → logits`: images
+     * `[B, height, width, channels]` float32, logits `[B, C]`. `slots` is what the update carries, for example an
+     * average of the weights. Returns a function of the same form. Synchronous; {@link createHooks traced}.
+     *
+     * @example
+     * ```ts
+     * hooks.buildPrediction.tap(name, (predict) => (...given) => predict(...given).mul(2));
+     * ```
+     */
     buildPrediction: new SyncWaterfallHook<[predict: Predict]>(['predict']),
   });
 }

@@ -12,19 +12,7 @@ export { dataRoot } from './data/root.ts';
 export type { DatasetImages, DatasetInfo, LoadedData, ReadContext, Split } from './data/types.ts';
 export { displayPath, type ErrorDetails, messageOf, TailmixError } from './errors.ts';
 export type { HostArray } from './graph/index.ts';
-export {
-  type Batch,
-  type BatchResult,
-  type Box,
-  type CheckpointInfo,
-  createHooks,
-  type EpochContext,
-  type HookName,
-  type Hooks,
-  Order,
-  type StepContext,
-  type Targets,
-} from './hooks.ts';
+export { createHooks, type HookName, type Hooks } from './hooks.ts';
 export { logPrior } from './long-tail/class-prior.ts';
 export { effectiveNumberWeights, inverseFrequencyWeights } from './long-tail/class-weights.ts';
 export { classShares, imageWeights, type SamplingRule, samplingRules } from './long-tail/sampling-weights.ts';
@@ -42,6 +30,7 @@ export {
   definePlugin,
   epochOption,
   type HeldPlugin,
+  Order,
   type Plugin,
   type PluginContext,
   type PluginDefinition,
@@ -51,17 +40,23 @@ export {
   resolveEpoch,
 } from './plugin.ts';
 export { type Random, randomStream } from './random.ts';
-export type { Run, RunInfo, RunWeight, Snapshot } from './run.ts';
+export type { CheckpointInfo, Run, RunInfo, RunWeight, Snapshot } from './run.ts';
 export { emptyInput } from './step/batch.ts';
 export { globalNorm } from './step/global-norm.ts';
 export { stopGradient } from './step/stop-gradient.ts';
 export type {
   Backward,
+  Batch,
+  BatchResult,
+  Box,
+  EpochContext,
   Gradients,
   InputSpec,
   Loss,
   Predict,
   SlotSpec,
+  StepContext,
+  Targets,
   Update,
 } from './step/types.ts';
 export { type NamedTensors, tf } from './tf.ts';

@@ -5,6 +5,33 @@ import type { Random } from './random.ts';
 import type { RunInfo } from './run.ts';
 import type { InputSpec } from './step/types.ts';
 
+/**
+ * Rank of a tap among the taps of its hook, given to tapable as `stage`: `hooks.onBatch.tap({ name, stage: Order.Mix }, …)`.
+ * Lower ranks run first; within one rank the order of the config decides. A plain `tap(name, …)` has rank 0.
+ */
+export const Order = {
+  /** Decides which rows are drawn. */
+  Sample: -200,
+  /** Fills pair, lambda and box. */
+  Mix: -100,
+  /** Rewrites label weights. */
+  Relabel: 0,
+  /** Softens labels after everything else has changed them. */
+  Smooth: 100,
+  /** Limits gradients: the innermost wrap of the update, so it is the last to see them before the optimizer. */
+  ClipGradients: 100,
+  /** Averages weights after the optimizer has updated them. */
+  Average: 200,
+  /** Collects the gradients of several steps; wraps clipping, optimizer and averaging, which then run once per update. */
+  Accumulate: 300,
+  /** Observes and changes nothing. */
+  Observe: 1000,
+  /** Saves what observers have written so far. */
+  Checkpoint: 1100,
+  /** Sends records elsewhere, after files and checkpoints are written. */
+  Publish: 1200,
+} as const;
+
 /** What core means by a capability; a run has one provider of each at most. */
 export type Capability =
   /** Fills pair, lambda, box. */

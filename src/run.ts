@@ -126,3 +126,10 @@ export interface Run {
   /** The summary as of now. */
   summary(): RunSummary;
 }
+
+/** A checkpoint that was written. */
+export interface CheckpointInfo {
+  path: string;
+  epoch: number;
+  step: number;
+}

@@ -1,7 +1,8 @@
-import type { BatchResult, HookName, Hooks } from '../hooks.ts';
+import type { HookName, Hooks } from '../hooks.ts';
 import type { EpochMetrics } from '../metrics/types.ts';
 import type { Plugin } from '../plugin.ts';
 import type { Run } from '../run.ts';
+import type { BatchResult } from '../step/types.ts';
 import { spansNotObserving } from './errors.ts';
 import type { Composition } from './types.ts';
 

@@ -1,8 +1,7 @@
 import { TailmixError } from '../errors.ts';
 import type { HostArray } from '../graph/index.ts';
-import type { Batch, Targets } from '../hooks.ts';
 import { sizeOf } from '../util/shape.ts';
-import type { InputSpec } from './types.ts';
+import type { Batch, InputSpec, Targets } from './types.ts';
 
 /** Variants that core knows: `input`, a later stage, or `input:box` (CutMix). Declared by whoever provides `mix`. */
 export const MIX = 'mix';

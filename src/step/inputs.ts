@@ -1,11 +1,10 @@
 import type { HostArray } from '../graph/index.ts';
-import type { Batch, StepContext, Targets } from '../hooks.ts';
 import { MODEL_SEED } from '../models/dropout.ts';
 import type { Model } from '../models/types.ts';
 import { randomStream } from '../random.ts';
 import { MIX } from './batch.ts';
 import type { StepOptions } from './options.ts';
-import type { InputSpec } from './types.ts';
+import type { Batch, InputSpec, StepContext, Targets } from './types.ts';
 
 /** Inputs of every training step, by the variant it has. What plugins declare is added to these. */
 export function trainInputs(imageShape: readonly number[], mix: string | undefined): Record<string, InputSpec> {

@@ -98,3 +98,77 @@ export interface Engine {
   verify(): void;
   dispose(): void;
 }
+
+/** CutMix's patch in pixels, half-open: rows `top…bottom−1`, columns `left…right−1` come from the partner. */
+export interface Box {
+  top: number;
+  bottom: number;
+  left: number;
+  right: number;
+}
+
+/** Rows loaded for a step and how they are mixed. Rows `0…size−1` are trained; extra draws follow them. */
+export interface Batch {
+  /** B, rows that are trained. */
+  readonly size: number;
+  /** Rows loaded: B plus every extra draw. */
+  readonly poolSize: number;
+  /** `[pool]`, rows of the training split. */
+  readonly indices: Int32Array;
+  /** `[pool]`, class of each row. */
+  readonly labels: Int32Array;
+  /** First row and number of rows of each extra draw, by plugin name. */
+  readonly draws: Readonly<Record<string, { start: number; size: number }>>;
+  /** `[B]`, the partner's row in the pool. Default: each row itself. */
+  pair: Int32Array;
+  /** `[B]`, weight of sample i (never of its partner, never folded) in pixels or features. Default 1. */
+  lambda: Float32Array;
+  /** With the variant `mix: 'input:box'`, the patch that comes from the partner; null pastes nothing. */
+  box: Box | null;
+  /** The step's variants; those not set are the first that was declared. */
+  variants: Record<string, string>;
+  /** Declared inputs, filled as `<plugin>/<input>`. */
+  inputs: Record<string, HostArray>;
+}
+
+/** Labels and what each weighs. A label rule rewrites `labelWeight` and nothing else. */
+export interface Targets {
+  /** `[B]`. */
+  readonly labels: Int32Array;
+  /** `[B]`, labels of the partners. */
+  readonly pairLabels: Int32Array;
+  /** `[B]`, weight of `labels[i]`; the partner's label weighs `1 − labelWeight[i]`. Starts as a copy of lambda. */
+  labelWeight: Float32Array;
+}
+
+/** Which epoch it is. */
+export interface EpochContext {
+  /** Counts from 1. */
+  readonly epoch: number;
+  /**
+   * True in a rehearsal: the hook is called with a made-up batch, epoch and step, so that values which a `build…`
+   * function must not depend on are found. It may guard side effects (a counter, a queue, a log) and never values.
+   */
+  readonly rehearsal: boolean;
+}
+
+/** Where in the run a step stands. */
+export interface StepContext extends EpochContext {
+  /** Counts from 1 over the whole run. */
+  readonly step: number;
+  /** Counts from 1 in the epoch. */
+  readonly stepInEpoch: number;
+}
+
+/** What a training step came to. */
+export interface BatchResult extends Omit<StepContext, 'rehearsal'> {
+  readonly batch: Readonly<Batch>;
+  readonly targets: Readonly<Targets>;
+  readonly learningRate: number;
+  /** Reduced loss without penalties. */
+  readonly loss: number;
+  /** By plugin name. */
+  readonly penalties: Readonly<Record<string, number>>;
+  /** `[B]`, predicted class of each mixed sample. */
+  readonly predictions: Int32Array;
+}

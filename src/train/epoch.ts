@@ -1,8 +1,8 @@
 import { epochIndices, splitSteps } from '../data/sampler.ts';
 import type { StepRows, Subset } from '../data/types.ts';
-import type { Batch, BatchResult } from '../hooks.ts';
 import type { EpochMetrics } from '../metrics/types.ts';
 import { randomStream } from '../random.ts';
+import type { Batch, BatchResult } from '../step/types.ts';
 import { mapValues } from '../util/map-values.ts';
 
 /** Rows of one step, the trained ones first and then each extra draw. */

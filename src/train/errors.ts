@@ -1,5 +1,5 @@
 import { TailmixError } from '../errors.ts';
-import type { StepContext } from '../hooks.ts';
+import type { StepContext } from '../step/types.ts';
 
 /** The loss became NaN or infinite: when, at which rate, and which weight is the largest by then. */
 export function lossNotFinite(

@@ -1,8 +1,9 @@
 import type { Composition } from '../compose/types.ts';
 import type { Signature } from '../graph/index.ts';
-import type { Batch, HookName, StepContext } from '../hooks.ts';
+import type { HookName } from '../hooks.ts';
 import type { RunInfo } from '../run.ts';
 import { createBatch, createTargets } from '../step/batch.ts';
+import type { Batch, StepContext } from '../step/types.ts';
 
 /** Divides by 2 to 6: what a plugin does in every so many epochs, it does not do in both rehearsals. */
 const ROUND_EPOCH = 60;

@@ -3,8 +3,7 @@ import { z } from 'zod';
 import { compose, tapsOf } from '../../src/compose/compose.ts';
 import { formatPlan } from '../../src/compose/plan.ts';
 import { TailmixError } from '../../src/errors.ts';
-import { Order } from '../../src/hooks.ts';
-import { definePlugin, type PluginDefinition, resolveEpoch } from '../../src/plugin.ts';
+import { definePlugin, Order, type PluginDefinition, resolveEpoch } from '../../src/plugin.ts';
 import { createBatch } from '../../src/step/batch.ts';
 import { smallInfo } from '../support/info.ts';
 

@@ -3,15 +3,15 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import type { Backend } from '../../src/backend/load.ts';
 import { compose } from '../../src/compose/compose.ts';
-import { Order, type Targets } from '../../src/hooks.ts';
 import type { Model, ModelHead } from '../../src/models/types.ts';
-import { definePlugin, type Plugin } from '../../src/plugin.ts';
+import { definePlugin, Order, type Plugin } from '../../src/plugin.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
 import { createEagerEngine } from '../../src/step/eager.ts';
 import { trainFeeds } from '../../src/step/inputs.ts';
 import { createOptimizer } from '../../src/step/optimizers.ts';
 import { createStepProgram } from '../../src/step/program.ts';
 import { signatureFor } from '../../src/step/signature.ts';
+import type { Targets } from '../../src/step/types.ts';
 import type { tf } from '../../src/tf.ts';
 import { at, infoWithCounts, mixBatch } from './plugins.ts';
 

@@ -1,9 +1,9 @@
 import { compose } from '../../src/compose/compose.ts';
 import type { Composition } from '../../src/compose/types.ts';
-import type { Batch, StepContext, Targets } from '../../src/hooks.ts';
 import type { Plugin } from '../../src/plugin.ts';
 import type { RunInfo } from '../../src/run.ts';
 import { createBatch, createTargets } from '../../src/step/batch.ts';
+import type { Batch, StepContext, Targets } from '../../src/step/types.ts';
 import { smallInfo } from './info.ts';
 
 /** Class counts of CIFAR-10 LT, ratio 100. */

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { BatchResult } from '../../src/hooks.ts';
 import { withoutConfusion } from '../../src/metrics/summary.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
 import type { Snapshot } from '../../src/run.ts';
+import type { BatchResult } from '../../src/step/types.ts';
 import type { TrainOptions } from '../../src/train/options.ts';
 import { createTrainer } from '../../src/train/trainer.ts';
 import { squares, tinyModel } from './squares.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { BatchResult } from '../../src/hooks.ts';
 import { createBatch } from '../../src/step/batch.ts';
+import type { BatchResult } from '../../src/step/types.ts';
 import { createMeter, planEpoch } from '../../src/train/epoch.ts';
 import { squares } from '../support/squares.ts';
 

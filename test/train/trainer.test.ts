@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import mixup from '../../plugins/mixup/index.ts';
 import remix from '../../plugins/remix/index.ts';
-import type { BatchResult } from '../../src/hooks.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
+import type { BatchResult } from '../../src/step/types.ts';
 import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
 import { squares, tinyModel } from '../support/squares.ts';
 
