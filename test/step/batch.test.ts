@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import type { Batch, Targets } from '../../src/hooks.ts';
 import {
   checkBatch,
   checkTargets,
@@ -8,7 +7,7 @@ import {
   emptyInput,
   resolveShape,
 } from '../../src/step/batch.ts';
-import type { InputSpec } from '../../src/step/types.ts';
+import type { Batch, InputSpec, Targets } from '../../src/step/types.ts';
 
 const variants = { mix: ['input', 'stage1'], depth: ['one'] };
 

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import type { Batch } from '../../src/hooks.ts';
 import { randomStream } from '../../src/random.ts';
 import { createBatch, createTargets } from '../../src/step/batch.ts';
 import {
@@ -11,6 +10,7 @@ import {
   trainFeeds,
   trainInputs,
 } from '../../src/step/inputs.ts';
+import type { Batch } from '../../src/step/types.ts';
 
 const imageShape = [2, 3, 1];
 
