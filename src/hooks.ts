@@ -141,9 +141,9 @@ export function createHooks() {
     ]),
 
     /**
-     * Each epoch: factor of the loss of each class's labels, `[C]`, finite and ≥ 0, initially 1. Multiply rather than
-     * replace, so that several plugins combine. The array may be changed in place. Synchronous. **Rehearsed** with
-     * made-up weights and epochs.
+     * Each epoch: factor of the loss of each class's labels, `[C]`, finite and ≥ 0, initially 1. Returns the weights:
+     * multiply rather than replace, so that several plugins combine. The array may be changed in place. Synchronous.
+     * **Rehearsed** with made-up weights and epochs.
      *
      * @example
      * ```ts

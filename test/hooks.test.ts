@@ -15,7 +15,10 @@ const visit = (node: ts.Node): void => {
     const docs = ts.getJSDocCommentsAndTags(node).filter(ts.isJSDoc);
     const tags = ts.getJSDocTags(node).filter(({ tagName }) => tagName.text === 'example');
     documented.set(node.name.getText(), {
-      text: docs.map(({ comment }) => ts.getTextOfJSDocComment(comment)).join('\n'),
+      text: docs
+        .map(({ comment }) => ts.getTextOfJSDocComment(comment))
+        .join(' ')
+        .replace(/\s+/g, ' '),
       examples: tags.flatMap(({ comment }) => codeBlocks(`${ts.getTextOfJSDocComment(comment)}\n`, 'ts')),
     });
   }

@@ -75,7 +75,7 @@ describe.each(names)('%s', (name) => {
     expect(run).toEqual({ data, model, ...others });
     expect(plugins ?? []).toEqual(yaml.plugins ? resolved.plugins : []);
     expect(phases?.map((phase) => phase.plugins ?? [])).toEqual(
-      resolved.phases && yaml.phases ? resolved.phases.map((phase) => phase.plugins) : undefined,
+      resolved.phases && yaml.phases ? resolved.phases.map((phase) => phase.plugins ?? []) : undefined,
     );
   });
 });
