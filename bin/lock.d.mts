@@ -14,5 +14,5 @@ export interface LockOptions {
  */
 export function withLock<T>(path: string, work: () => Promise<T>, options?: LockOptions): Promise<T>;
 
-/** Whether a process that is alive holds the lock file `path`. */
-export function isLocked(path: string, options?: Pick<LockOptions, 'staleMs'>): Promise<boolean>;
+/** Whether a process of this machine runs, whoever owns it. */
+export function isAlive(pid: number): boolean;

@@ -30,15 +30,6 @@ export async function withLock(path, work, { onWait, pollMs = 200, staleMs = 30_
   }
 }
 
-export async function isLocked(path, { staleMs = 30_000 } = {}) {
-  try {
-    await stat(path);
-  } catch {
-    return false;
-  }
-  return !(await isAbandoned(path, staleMs));
-}
-
 async function take(path) {
   try {
     const file = await open(path, 'wx');
@@ -63,7 +54,7 @@ async function isAbandoned(path, staleMs) {
   }
 }
 
-function isAlive(pid) {
+export function isAlive(pid) {
   try {
     process.kill(pid, 0);
     return true;

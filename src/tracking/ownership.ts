@@ -7,10 +7,10 @@ import { basename, dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { withLock } from '#lock';
+import { isAlive, withLock } from '#lock';
 import { checkpointFolder } from './checkpoint.ts';
 import { directoryOwned, ownershipLost, writeFailed } from './errors.ts';
-import { isAlive, removeUnfinished, UNFINISHED } from './write-file.ts';
+import { removeUnfinished, UNFINISHED } from './write-file.ts';
 
 /** A process that owns a directory. */
 export interface Owner {

@@ -1,17 +1,17 @@
 import { open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
+import { isAlive } from '#lock';
 import { writeFailed } from './errors.ts';
 
 /** Marks files that are being written; one that is left was cut short by a crash. */
 export const UNFINISHED = '.unfinished';
 
-const unfinished = /^\..*\.unfinished$/;
-
 /** Removes all unfinished files of a folder that nobody else writes to. */
 export async function removeUnfinished(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => []);
-  for (const name of names) if (unfinished.test(name)) await rm(join(folder, name), { force: true });
+  for (const name of names)
+    if (name.startsWith('.') && name.endsWith(UNFINISHED)) await rm(join(folder, name), { force: true });
 }
 
 /** Removes what writers of a file left that are gone. */
@@ -21,16 +21,6 @@ async function removeLeftOf(path: string): Promise<void> {
     if (!name.startsWith(start) || !name.endsWith(UNFINISHED)) continue;
     const pid = Number(name.slice(start.length, -UNFINISHED.length));
     if (Number.isSafeInteger(pid) && !isAlive(pid)) await rm(join(dirname(path), name), { force: true });
-  }
-}
-
-/** Whether a process of this machine runs. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 
