@@ -3,9 +3,9 @@ import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../errors.ts';
 import { findCompiler } from './compile.ts';
+import { whyNotCustomOps } from './custom-ops.ts';
 import type { Finding } from './finding.ts';
 import { whyNotNative } from './native.ts';
-import { whyNotOwnOps } from './own-ops.ts';
 import { cacheRoot, type NativeName, nativeFolder } from './paths.ts';
 import { readStamp } from './stamp.ts';
 
@@ -26,12 +26,12 @@ export function nativeFindings(root: string = cacheRoot()): Finding[] {
   });
 }
 
-/** Whether tailmix's own ops are used with the native build in `folder`. */
-export function ownOpsFinding(folder: string): Finding {
-  const why = whyNotOwnOps(folder);
+/** Whether tailmix's custom ops are used with the native build in `folder`. */
+export function customOpsFinding(folder: string): Finding {
+  const why = whyNotCustomOps(folder);
   if (why === null)
-    return { name: 'own ops', status: 'ok', value: 'convolutions, batch norm with its neighbours, update' };
-  return { name: 'own ops', status: 'note', value: `not used, training is slower: ${why}` };
+    return { name: 'custom ops', status: 'ok', value: 'convolutions, batch norm with its neighbours, update' };
+  return { name: 'custom ops', status: 'note', value: `not used, training is slower: ${why}` };
 }
 
 /** The compiler that `tailmix setup` would use. */

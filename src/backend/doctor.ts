@@ -2,7 +2,7 @@ import process from 'node:process';
 import { npmCommand } from '#npm';
 import { messageOf } from '../errors.ts';
 import { cpuFeatures, isBfloat16Native } from './cpu.ts';
-import { cacheFinding, compilerFinding, nativeFindings, ownOpsFinding } from './doctor-setup.ts';
+import { cacheFinding, compilerFinding, customOpsFinding, nativeFindings } from './doctor-setup.ts';
 import type { Finding } from './finding.ts';
 import { loadBackend } from './load.ts';
 import { bindingPath, type NativeName, nativeFolder } from './paths.ts';
@@ -29,7 +29,7 @@ export async function diagnose(): Promise<Diagnosis> {
     ...cpuFindings(),
     backendFinding(loaded),
     ...(backend?.name.startsWith('native') ? [await oneDnnFinding(backend.name as NativeName)] : []),
-    ...(backend?.name === 'native' ? [ownOpsFinding(nativeFolder('native'))] : []),
+    ...(backend?.name === 'native' ? [customOpsFinding(nativeFolder('native'))] : []),
     ...nativeFindings(),
     await compilerFinding(),
     await cacheFinding(),

@@ -8,8 +8,8 @@ import { isMainThread } from 'node:worker_threads';
 import { internal } from '../errors.ts';
 import { tf } from '../tf.ts';
 import type { TensorFlowBinding } from './binding.ts';
+import { loadCustomOps } from './custom-ops.ts';
 import { badThreads } from './errors.ts';
-import { loadOwnOps } from './own-ops.ts';
 import { bindingPath, NATIVE_SOURCES, type NativeName, nativeFolder, quietLoaderPath } from './paths.ts';
 import { currentPlatform, whyUnsupported } from './platform.ts';
 import { readStamp } from './stamp.ts';
@@ -20,8 +20,8 @@ export interface NativeBuild {
   binding: TensorFlowBinding;
   /** Threads of one kernel (TensorFlow's intra-op pool). */
   threads: number;
-  /** Why tailmix's own ops are not loaded, or `null` if they are. */
-  withoutOwnOps: string | null;
+  /** Why tailmix's custom ops are not loaded, or `null` if they are. */
+  withoutCustomOps: string | null;
 }
 
 type Resolve = (request: string, parent: { filename?: string | null } | undefined, ...rest: unknown[]) => string;
@@ -100,8 +100,8 @@ export function requireFromTfjsNode<T = unknown>(path: string): T {
   return loaded.require(`./${path}`) as T;
 }
 
-/** Whether the native build in use has tailmix's own ops. */
-export const hasOwnOps = (): boolean => loaded?.withoutOwnOps === null;
+/** Whether the native build in use has tailmix's custom ops. */
+export const hasCustomOps = (): boolean => loaded?.withoutCustomOps === null;
 
 /**
  * Loads the build in `folder` and registers tfjs-node's kernels and its backend `tensorflow`. A process holds one
@@ -120,8 +120,8 @@ export function loadNative(name: NativeName, folder: string = nativeFolder(name)
   const packageName = NATIVE_SOURCES[name].npm;
   shareTensorflowJs(folder);
   const require = createRequire(join(folder, 'node_modules', packageName, 'package.json'));
-  const withoutOwnOps = name === 'native' ? loadOwnOps(folder) : 'they run on CPUs only.';
-  loaded = { folder, binding, threads, withoutOwnOps, require };
+  const withoutCustomOps = name === 'native' ? loadCustomOps(folder) : 'they run on CPUs only.';
+  loaded = { folder, binding, threads, withoutCustomOps, require };
   require('./dist/register_all_kernels');
   const { NodeJSKernelBackend } = require('./dist/nodejs_kernel_backend') as {
     NodeJSKernelBackend: new (binding: TensorFlowBinding, packageName: string) => tf.KernelBackend;

@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { setUpOwnOps } from '../backend/own-ops.ts';
+import { setUpCustomOps } from '../backend/custom-ops.ts';
 import { type NativeName, TENSORFLOW_VERSION } from '../backend/paths.ts';
 import { type SetupResult, setUpNative } from '../backend/setup.ts';
 import { TailmixError } from '../errors.ts';
@@ -26,8 +26,8 @@ interface SetupReport {
   changed: boolean;
   /** Why there is no native backend, with its cure; `null` if there is one. */
   problem: string | null;
-  /** Why tailmix's own TensorFlow ops are not used with it; `null` if they are, or on a GPU. */
-  withoutOwnOps: string | null;
+  /** Why tailmix's custom TensorFlow ops are not used with it; `null` if they are, or on a GPU. */
+  withoutCustomOps: string | null;
   seconds: number;
 }
 
@@ -59,8 +59,8 @@ async function attempt(name: NativeName, options: SetupCommandOptions): Promise<
   try {
     const { from, force = false } = options;
     const result = await setUpNative({ name, force, ...progress, ...(from === undefined ? {} : { from }) });
-    const withoutOwnOps = name === 'native' ? await setUpOwnOps(result.folder, progress.onStage) : null;
-    return { report: withNative(name, result, withoutOwnOps), exitCode: 0 };
+    const withoutCustomOps = name === 'native' ? await setUpCustomOps(result.folder, progress.onStage) : null;
+    return { report: withNative(name, result, withoutCustomOps), exitCode: 0 };
   } catch (error) {
     if (!(error instanceof TailmixError)) throw error;
     return withoutNative(error.message, asked ? error.exitCode : 0);
@@ -72,25 +72,27 @@ async function attempt(name: NativeName, options: SetupCommandOptions): Promise<
 const withNative = (
   backend: NativeName,
   { folder, changed, stamp }: SetupResult,
-  withoutOwnOps: string | null,
+  withoutCustomOps: string | null,
 ): Attempt['report'] => ({
   backend,
   tensorflow: stamp.tensorflow,
   folder,
   changed,
   problem: null,
-  withoutOwnOps,
+  withoutCustomOps,
 });
 
 const withoutNative = (problem: string, exitCode: number): Attempt => ({
-  report: { backend: 'wasm', tensorflow: null, folder: null, changed: false, problem, withoutOwnOps: null },
+  report: { backend: 'wasm', tensorflow: null, folder: null, changed: false, problem, withoutCustomOps: null },
   exitCode,
 });
 
-function describe({ backend, tensorflow, folder, changed, problem, withoutOwnOps }: Attempt['report']): string {
+function describe({ backend, tensorflow, folder, changed, problem, withoutCustomOps }: Attempt['report']): string {
   if (problem !== null) {
     return `Training uses the WASM backend, which is slower. Native TensorFlow ${TENSORFLOW_VERSION} is not set up: ${problem}`;
   }
   const ready = `${changed ? 'Set up' : 'Ready'}: backend ${backend}, TensorFlow ${tensorflow}, in ${folder}`;
-  return withoutOwnOps === null ? ready : `${ready}\nTraining goes without tailmix's own, faster ops: ${withoutOwnOps}`;
+  return withoutCustomOps === null
+    ? ready
+    : `${ready}\nTraining does not use tailmix's custom ops, which are faster: ${withoutCustomOps}`;
 }

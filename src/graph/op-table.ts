@@ -36,7 +36,7 @@ const VALUE_SHAPED = new Set([
   'StringNGrams',
 ]);
 
-/** tailmix's own ops (native/ops.cc), in the form of {@link OPS}. */
+/** tailmix's custom ops (native/ops.cc), in the form of {@link OPS}. */
 const OWN_OPS = `
 TailmixBatchNorm T,#,#,#,#,residuals*T T,residuals,relu,epsilon,momentum
 TailmixBatchNormGrad summands*T,T,outputs*T,#,#,#,# T,summands,outputs,kept,relu

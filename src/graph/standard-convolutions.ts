@@ -1,7 +1,7 @@
 import { rebuild } from './prune.ts';
 import { type Attribute, DT, type OpNode, type RecordedNode, type Recording } from './recording.ts';
 
-/** Turns tailmix's own convolutions in float32 back into TensorFlow's: for bfloat16, and for exports. */
+/** Turns tailmix's custom convolutions in float32 back into TensorFlow's: for bfloat16, and for exports. */
 export function toStandardConvolutions(recording: Recording): Recording {
   return rebuild(recording, (node, _, keep) => {
     const standard = node.kind === 'op' ? STANDARD[node.op] : undefined;
@@ -36,7 +36,7 @@ const STANDARD: Readonly<Record<string, (node: OpNode, keep: Keep) => number>> =
 
 const ones: Attribute = { kind: 'ints', value: [1, 1, 1, 1] };
 
-/** Of what the own ops compute, as tfjs writes them: exports compare recordings. */
+/** Of what the custom ops compute, as tfjs writes them: exports compare recordings. */
 const ATTRIBUTES: Readonly<Record<string, Attribute>> = {
   T: { kind: 'type', value: DT.float32 },
   strides: ones,

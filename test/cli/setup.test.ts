@@ -48,7 +48,7 @@ onLinux('without a compiler, WASM serves and the exit code is 0', async () => {
     folder: null,
     changed: false,
     problem: expect.stringContaining('no C++ compiler was found'),
-    withoutOwnOps: null,
+    withoutCustomOps: null,
     seconds: expect.any(Number),
   });
 });
@@ -69,7 +69,7 @@ onLinux('what is set up is reported, and nothing is done', async () => {
   expect(await setup()).toBe(0);
   expect(output.replace(folder, '…')).toMatchInlineSnapshot(`
     "Ready: backend native, TensorFlow 2.21.0, in …
-    Training goes without tailmix's own, faster ops: TAILMIX_OPS=0 leaves them out.
+    Training does not use tailmix's custom ops, which are faster: TAILMIX_OPS=0 leaves them out.
     "
   `);
   expect(errors).toBe('');

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hasOwnOps } from '../../src/backend/native.ts';
+import { hasCustomOps } from '../../src/backend/native.ts';
 import { type Attribute, DT } from '../../src/graph/recording.ts';
 import { type RuleInput, shapeRules } from '../../src/graph/shape-rules.ts';
 import { createShapeInference } from '../../src/graph/shapes.ts';
@@ -63,7 +63,7 @@ const cases: [op: string, attributes: Record<string, Attribute>, inputs: RuleInp
 
 describeNative('shape rules', (use) => {
   test.for(cases)('%s agrees with TensorFlow %o', ([op, attributes, inputs, outputs], { skip }) => {
-    if (op.startsWith('Tailmix') && !hasOwnOps()) skip("tailmix's own ops are not loaded");
+    if (op.startsWith('Tailmix') && !hasCustomOps()) skip("tailmix's custom ops are not loaded");
     const ruled = shapeRules[op]!(inputs, attributes);
     expect(ruled).not.toBeNull();
     expect(ruled).toEqual(createShapeInference(use().binding!).execute(op, attributes, inputs, outputs));

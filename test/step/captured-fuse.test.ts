@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { addRelu, batchNorm, relu } from '../../src/backend/kernels/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
-import { hasOwnOps } from '../../src/backend/native.ts';
+import { hasCustomOps } from '../../src/backend/native.ts';
 import { dropUnused, mergeEqual } from '../../src/graph/prune.ts';
 import type { OpNode } from '../../src/graph/recording.ts';
 import { createShapeInference } from '../../src/graph/shapes.ts';
@@ -15,7 +15,7 @@ import { tf } from '../../src/tf.ts';
 import { bothEngines, programOf, relativeDistance, signature, wave, waves } from './captured-support.ts';
 
 const backend = await loadBackend('native').catch(() => null);
-const missing = hasOwnOps() ? null : "tailmix's own ops are not loaded: see `tailmix doctor`";
+const missing = hasCustomOps() ? null : "tailmix's custom ops are not loaded: see `tailmix doctor`";
 if (missing !== null) console.warn(`SKIPPED: fused batch norm, ${missing}`);
 
 const names = ['x', 'first', 'second', 'scale', 'shift', 'scale2', 'shift2'] as const;

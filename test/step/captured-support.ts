@@ -49,7 +49,7 @@ export interface Convolution {
   stride?: number;
 }
 
-/** Images and channels out that the own convolutions take: sizes that do and do not divide into tiles, one image alone. */
+/** Images and channels out that the custom convolutions take: sizes that do and do not divide into tiles, one image alone. */
 export const convolutionSizes: [images: Shape, out: number][] = [
   [[3, 32, 32, 16], 16],
   [[4, 17, 23, 16], 48],

@@ -1,5 +1,5 @@
 import { tf } from '../../tf.ts';
-import { LANES } from './own-ops.ts';
+import { LANES } from './custom-ops.ts';
 import { hasKernel, runKernel } from './registry.ts';
 
 /** Options of {@link batchNorm}; the defaults are PyTorch's. */
@@ -22,7 +22,7 @@ export interface BatchNormOutputs {
 /**
  * Batch normalisation over batch, height and width (Ioffe and Szegedy 2015), in PyTorch's form: the batch is
  * normalised by its biased variance, the running variance takes the unbiased one.
- * One op each way on the native backend: tailmix's own in training where it runs, else TensorFlow's.
+ * One op each way on the native backend: tailmix's custom op in training where it runs, else TensorFlow's.
  *
  * @param x - `[batch, height, width, channels]`; all else is `[channels]`.
  */
@@ -79,8 +79,8 @@ export function composedBatchNorm(
   };
 }
 
-/** Gradient of tailmix's own op. */
-const ownBatchNormGradient: tf.GradConfig = {
+/** Gradient of tailmix's custom op. */
+const customBatchNormGradient: tf.GradConfig = {
   kernelName: 'TailmixBatchNorm',
   inputsToSave: ['x', 'scale', 'shift'],
   outputsToSave: [false, false, false, true, true],
@@ -125,4 +125,4 @@ const fusedBatchNormGradient: tf.GradConfig = {
 };
 
 /** Gradients of the native kernels, one op each. */
-export const batchNormGradients: readonly tf.GradConfig[] = [ownBatchNormGradient, fusedBatchNormGradient];
+export const batchNormGradients: readonly tf.GradConfig[] = [customBatchNormGradient, fusedBatchNormGradient];

@@ -1,8 +1,8 @@
 import { tf } from '../../tf.ts';
 import type { OpAttribute } from '../binding.ts';
-import { hasOwnOps } from '../native.ts';
+import { hasCustomOps } from '../native.ts';
+import { supplyCustomOps } from './custom-ops.ts';
 import { attribute, float, type NativeBackend } from './native-op.ts';
-import { supplyOwnOps } from './own-ops.ts';
 import { type Kernel, supplyKernel } from './registry.ts';
 
 interface ConvolutionAttributes {
@@ -69,7 +69,7 @@ const normAttributes = (backend: NativeBackend, { epsilon, training }: NormAttri
 /**
  * TensorFlow ops that tfjs-node does not offer, as kernels of the backend `tensorflow`, one op each:
  * batch norm and its gradient, ReLU's gradient, softmax cross-entropy with its gradient, random numbers of a seed, and
- * convolution gradients with explicit padding; tailmix's own ops where they are loaded.
+ * convolution gradients with explicit padding; tailmix's custom ops where they are loaded.
  */
 export function supplyNativeKernels(): void {
   const supply = <Attributes = object>(
@@ -141,5 +141,5 @@ export function supplyNativeKernels(): void {
     },
     isExplicit,
   );
-  if (hasOwnOps()) supplyOwnOps();
+  if (hasCustomOps()) supplyCustomOps();
 }

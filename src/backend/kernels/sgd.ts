@@ -13,7 +13,7 @@ export interface SgdOptions {
 /**
  * One step of stochastic gradient descent with momentum, in PyTorch's form: g ← g + decay·w; v ← mu·v + g;
  * w ← w − rate·v, or with Nesterov w − rate·(g + mu·v).
- * One op on the native backend where tailmix's own run, with the same result to the bit.
+ * One op on the native backend where tailmix's custom op runs, with bit for bit the same result.
  *
  * @param weight - of any shape; `velocity` and `gradient` have the same.
  * @param rate - scalar

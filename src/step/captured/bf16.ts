@@ -27,7 +27,7 @@ interface HalfRule {
 
 /**
  * Ops that run in bfloat16: convolutions, and what lies between them. Loss, softmax, statistics of batch norm (its type
- * `U`), weights and update stay float32; the own update takes gradients as convolutions give them.
+ * `U`), weights and update stay float32; the custom update takes gradients as convolutions give them.
  */
 const RULES: Readonly<Record<string, HalfRule>> = {
   Conv2D: { inputs: [0, 1], outputs: [0], when: 'always' },

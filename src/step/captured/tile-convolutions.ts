@@ -13,24 +13,26 @@ import { sizeOf } from '../../util/shape.ts';
 import { runsInBfloat16 } from './bf16.ts';
 
 /**
- * Gives convolutions that are to run in bfloat16 to tailmix's own ops on AMX tiles where these are faster than TensorFlow's:
+ * Gives convolutions that are to run in bfloat16 to tailmix's custom ops on AMX tiles where these are faster than TensorFlow's:
  *
  * - the filter's gradient of 3×3 with stride 1 and zeros around, and of any filter without zeros (`native/filter_gradient.h`);
  * - 3×3 with stride 1 and zeros around, forward and the input's gradient, where the filter is larger than a processor's
  *   second cache (`native/tile_convolution.h`).
  */
 export function toTileConvolutions(recording: Recording, canRun: OpTrial): Recording {
-  const own = (node: OpNode): OpNode | undefined => {
-    const made = OWN[node.op]?.(node, (from) => specOf(recording.nodes, from).shape);
+  const custom = (node: OpNode): OpNode | undefined => {
+    const made = CUSTOM[node.op]?.(node, (from) => specOf(recording.nodes, from).shape);
     return made !== undefined && runsInBfloat16(recording, made, canRun) ? made : undefined;
   };
-  return dropUnused(rebuild(recording, (node, _, keep) => keep((node.kind === 'op' ? own(node) : undefined) ?? node)));
+  return dropUnused(
+    rebuild(recording, (node, _, keep) => keep((node.kind === 'op' ? custom(node) : undefined) ?? node)),
+  );
 }
 
 type Make = (node: OpNode, shapeOf: (from: Endpoint) => readonly number[]) => OpNode | undefined;
 
-/** The own op in place of TensorFlow's, where it suits. */
-const OWN: Readonly<Record<string, Make>> = {
+/** The custom op in place of TensorFlow's, where it suits. */
+const CUSTOM: Readonly<Record<string, Make>> = {
   Conv2D: (node, shapeOf) => {
     const [x, filter] = node.inputs as [Endpoint, Endpoint];
     if (!suits(node, shapeOf(filter), shapeOf(x), node.outputs[0]!.shape, [256, 32])) return undefined;
@@ -72,7 +74,7 @@ function suits(
 const isPadded = ([size, columns]: readonly number[], stride: number | undefined): boolean =>
   size === 3 && columns === 3 && stride === 1;
 
-/** Whether a filter's channels come in the wanted multiples, and images have the size that the own op computes. */
+/** Whether a filter's channels come in the wanted multiples, and images have the size that the custom op computes. */
 function fits(
   filter: readonly number[],
   stride: number,

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { cpuFeatures } from '../../src/backend/cpu.ts';
 import { batchNorm, relu } from '../../src/backend/kernels/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
-import { hasOwnOps } from '../../src/backend/native.ts';
+import { hasCustomOps } from '../../src/backend/native.ts';
 import { opOf } from '../../src/graph/recording.ts';
 import { createShapeInference } from '../../src/graph/shapes.ts';
 import { toStandardConvolutions } from '../../src/graph/standard-convolutions.ts';
@@ -15,8 +15,8 @@ import { sizeOf } from '../../src/util/shape.ts';
 import { type Convolution, programOf, type Shape, signature } from './captured-support.ts';
 
 const backend = await loadBackend('native').catch(() => null);
-const why = hasOwnOps() ? 'the processor has no AMX' : "tailmix's own ops are not loaded: see `tailmix doctor`";
-const can = hasOwnOps() && cpuFeatures()?.amx_bf16 === true;
+const why = hasCustomOps() ? 'the processor has no AMX' : "tailmix's custom ops are not loaded: see `tailmix doctor`";
+const can = hasCustomOps() && cpuFeatures()?.amx_bf16 === true;
 if (!can) console.warn(`SKIPPED: convolutions on AMX tiles, ${why}`);
 
 /** Whole numbers, −2 to 2: bfloat16 has them all, and float32 their sums. */
@@ -89,7 +89,7 @@ const inputsOf = (convolution: Convolution): Record<'x' | 'residual', [Shape, 'f
 });
 
 /** Own ops in a step, after the rewrite for bfloat16. */
-function ownOps(convolution: Convolution, runs = true): string[] {
+function customOps(convolution: Convolution, runs = true): string[] {
   const shapes = createShapeInference(backend!.binding!);
   const state = stateOf(convolution);
   const recording = trace(stepOf(convolution), signature('step', inputsOf(convolution)), { shapes, state });
@@ -134,12 +134,12 @@ describe.skipIf(!can)('convolutions in bfloat16 on AMX tiles', () => {
 
   test('serve filters larger than the second cache, and only where a kernel runs', () => {
     const both = ['TailmixConv2D', 'TailmixConv2DBackpropInput'];
-    expect(ownOps({ images: [3, 4, 4, 256], out: 512 })).toEqual(both);
-    expect(ownOps({ images: [3, 4, 4, 256], out: 512 }, false)).toEqual([]);
-    expect(ownOps({ images: [3, 4, 4, 256], out: 256 }), 'a small filter').toEqual([]);
-    expect(ownOps({ images: [3, 4, 4, 384], out: 512 }), 'channels of x not in 256s').toEqual(both.slice(1));
-    expect(ownOps({ images: [3, 4, 4, 512], out: 288 }), 'channels of y not in 256s').toEqual(both.slice(0, 1));
-    expect(ownOps({ images: [3, 4, 4, 512], out: 512, stride: 2 })).toEqual([]);
-    expect(ownOps({ images: [3, 4, 4, 2048], out: 1024, size: 1 })).toEqual([]);
+    expect(customOps({ images: [3, 4, 4, 256], out: 512 })).toEqual(both);
+    expect(customOps({ images: [3, 4, 4, 256], out: 512 }, false)).toEqual([]);
+    expect(customOps({ images: [3, 4, 4, 256], out: 256 }), 'a small filter').toEqual([]);
+    expect(customOps({ images: [3, 4, 4, 384], out: 512 }), 'channels of x not in 256s').toEqual(both.slice(1));
+    expect(customOps({ images: [3, 4, 4, 512], out: 288 }), 'channels of y not in 256s').toEqual(both.slice(0, 1));
+    expect(customOps({ images: [3, 4, 4, 512], out: 512, stride: 2 })).toEqual([]);
+    expect(customOps({ images: [3, 4, 4, 2048], out: 1024, size: 1 })).toEqual([]);
   });
 });

@@ -30,14 +30,14 @@ function digestSources(): string {
 }
 
 /** The compiled ops inside a native build; the name holds a digest of the source, so that an upgrade compiles anew. */
-const ownOpsPath = (folder: string): string => join(folder, 'lib', `tailmix_ops-${digest()}.node`);
+const customOpsPath = (folder: string): string => join(folder, 'lib', `tailmix_ops-${digest()}.node`);
 
 /**
- * Why tailmix's own TensorFlow ops are not used with a native build, as a sentence, or `null` if they are. They are
+ * Why tailmix's custom TensorFlow ops are not used with a native build, as a sentence, or `null` if they are. They are
  * faster, nothing depends on them: `TAILMIX_OPS=0` leaves them out.
  */
-export function whyNotOwnOps(folder: string, cpu: CpuFeatures | null = cpuFeatures()): string | null {
-  return whyNever(cpu) ?? (existsSync(ownOpsPath(folder)) ? null : 'they are not compiled; run `tailmix setup`.');
+export function whyNotCustomOps(folder: string, cpu: CpuFeatures | null = cpuFeatures()): string | null {
+  return whyNever(cpu) ?? (existsSync(customOpsPath(folder)) ? null : 'they are not compiled; run `tailmix setup`.');
 }
 
 function whyNever(cpu: CpuFeatures | null): string | null {
@@ -50,17 +50,20 @@ function whyNever(cpu: CpuFeatures | null): string | null {
  *
  * @returns why they will not be used, or `null`
  */
-export async function setUpOwnOps(folder: string, onStage: (stage: string) => void = () => {}): Promise<string | null> {
+export async function setUpCustomOps(
+  folder: string,
+  onStage: (stage: string) => void = () => {},
+): Promise<string | null> {
   const never = whyNever(cpuFeatures());
-  if (never !== null || existsSync(ownOpsPath(folder))) return never;
-  onStage("compiling tailmix's own TensorFlow ops");
+  if (never !== null || existsSync(customOpsPath(folder))) return never;
+  onStage("compiling tailmix's custom TensorFlow ops");
   const work = await mkdtemp(join(folder, 'lib', 'ops-'));
   try {
     const module = join(work, 'ops.node');
     const libraries = [`-L${join(folder, 'lib')}`, '-l:libtensorflow_framework.so.2', '-Wl,-rpath,$ORIGIN:$ORIGIN/..'];
-    await compileModule('its own ops', await findCompiler(), [...FLAGS, join(SOURCES, 'ops.cc')], module, libraries);
+    await compileModule('its custom ops', await findCompiler(), [...FLAGS, join(SOURCES, 'ops.cc')], module, libraries);
     await tryToRun(`require(${JSON.stringify(bindingPath(folder))}); require(${JSON.stringify(module)})`);
-    await rename(module, ownOpsPath(folder));
+    await rename(module, customOpsPath(folder));
     return null;
   } catch (error) {
     return messageOf(error);
@@ -70,11 +73,11 @@ export async function setUpOwnOps(folder: string, onStage: (stage: string) => vo
 }
 
 /** Loads the ops into a build that is loaded. Returns why not, or `null`. */
-export function loadOwnOps(folder: string): string | null {
-  const why = whyNotOwnOps(folder);
+export function loadCustomOps(folder: string): string | null {
+  const why = whyNotCustomOps(folder);
   if (why !== null) return why;
   try {
-    createRequire(import.meta.url)(ownOpsPath(folder));
+    createRequire(import.meta.url)(customOpsPath(folder));
     return null;
   } catch (error) {
     return messageOf(error);

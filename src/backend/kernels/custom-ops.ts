@@ -3,7 +3,7 @@ import { attribute, float, type NativeBackend } from './native-op.ts';
 import { supplyKernel } from './registry.ts';
 import type { SgdOptions } from './sgd.ts';
 
-/** Channels that the own ops take at a time. */
+/** Channels that the custom ops take at a time. */
 export const LANES = 16;
 
 interface Convolution {
@@ -14,13 +14,13 @@ interface Convolution {
 }
 
 /**
- * Whether tailmix's own convolution (`native/convolution.h`) takes a call and is faster than TensorFlow's: 3×3, stride 1,
+ * Whether tailmix's custom convolution (`native/convolution.h`) takes a call and is faster than TensorFlow's: 3×3, stride 1,
  * zeros around the images, channels in sixteens, and enough tiles of 4×4 results to be worth transforming the filters.
  *
  * @param x - `[batch, height, width, in]`
  * @param filter - `[3, 3, in, out]`
  */
-export function suitsOwnConvolution(
+export function suitsCustomConvolution(
   [batch, height, width]: readonly number[],
   [rows, columns, channels, results]: readonly number[],
   { strides, pad, dilations = 1, dataFormat = 'NHWC' }: Convolution,
@@ -33,8 +33,8 @@ export function suitsOwnConvolution(
   return suits && tiles >= channels! + results!;
 }
 
-/** Registers kernels for tailmix's own ops (`native/ops.cc`), one op each; convolutions take those that they suit. */
-export function supplyOwnOps(): void {
+/** Registers kernels for tailmix's custom ops (`native/ops.cc`), one op each; convolutions take those that they suit. */
+export function supplyCustomOps(): void {
   const supply = <Attributes = object>(
     name: string,
     run: (
@@ -90,17 +90,17 @@ export function supplyOwnOps(): void {
         [x!, filter!],
         1,
       )[0]!,
-    (attributes, { x, filter }) => suitsOwnConvolution(x!.shape, filter!.shape, attributes),
+    (attributes, { x, filter }) => suitsCustomConvolution(x!.shape, filter!.shape, attributes),
   );
   supply<Convolution & { inputShape: number[] }>(
     'Conv2DBackpropInput',
     ({ dy, filter }, backend) => one(backend, 'TailmixConv2DBackpropInput', [filter!, dy!]),
-    (attributes, { filter }) => suitsOwnConvolution(attributes.inputShape, filter!.shape, attributes),
+    (attributes, { filter }) => suitsCustomConvolution(attributes.inputShape, filter!.shape, attributes),
   );
   supply<Convolution & { filterShape: number[] }>(
     'Conv2DBackpropFilter',
     ({ x, dy }, backend) => one(backend, 'TailmixConv2DBackpropFilter', [x!, dy!]),
-    (attributes, { x }) => suitsOwnConvolution(x!.shape, attributes.filterShape, attributes),
+    (attributes, { x }) => suitsCustomConvolution(x!.shape, attributes.filterShape, attributes),
   );
   supply<SgdOptions>('TailmixSgd', ({ weight, velocity, gradient, rate }, backend, options) =>
     backend.executeMultipleOutputs(

@@ -1,32 +1,32 @@
 import { describe, expect, test } from 'vitest';
-import { suitsOwnConvolution } from '../../src/backend/kernels/own-ops.ts';
+import { suitsCustomConvolution } from '../../src/backend/kernels/custom-ops.ts';
 import { loadBackend } from '../../src/backend/load.ts';
-import { hasOwnOps } from '../../src/backend/native.ts';
+import { hasCustomOps } from '../../src/backend/native.ts';
 import { tf } from '../../src/tf.ts';
 import { sizeOf } from '../../src/util/shape.ts';
 import { convolutionSizes, type Shape, wave } from '../step/captured-support.ts';
 
 await loadBackend('native').catch(() => null);
-const missing = hasOwnOps() ? null : "tailmix's own ops are not loaded: see `tailmix doctor`";
-if (missing !== null) console.warn(`SKIPPED: own convolutions, ${missing}`);
+const missing = hasCustomOps() ? null : "tailmix's custom ops are not loaded: see `tailmix doctor`";
+if (missing !== null) console.warn(`SKIPPED: custom convolutions, ${missing}`);
 
-test('which calls the own convolution takes', () => {
+test('which calls the custom convolution takes', () => {
   const plain = { strides: 1, pad: 'same' } as const;
-  expect(suitsOwnConvolution([2, 32, 32, 16], [3, 3, 16, 32], plain)).toBe(true);
-  expect(suitsOwnConvolution([2, 32, 32, 16], [3, 3, 16, 32], { strides: [1, 1], pad: 1 })).toBe(true);
-  expect(suitsOwnConvolution([2, 32, 32, 16], [3, 3, 16, 32], { strides: 2, pad: 'same' })).toBe(false);
-  expect(suitsOwnConvolution([2, 32, 32, 16], [3, 3, 16, 32], { strides: 1, pad: 'valid' })).toBe(false);
-  expect(suitsOwnConvolution([2, 32, 32, 16], [3, 3, 16, 32], { ...plain, dilations: [2, 2] })).toBe(false);
-  expect(suitsOwnConvolution([2, 32, 32, 16], [3, 3, 16, 20], plain)).toBe(false);
-  expect(suitsOwnConvolution([2, 32, 32, 16], [1, 1, 16, 32], plain)).toBe(false);
-  expect(suitsOwnConvolution([2, 8, 8, 64], [3, 3, 64, 64], plain), 'too few tiles').toBe(false);
+  expect(suitsCustomConvolution([2, 32, 32, 16], [3, 3, 16, 32], plain)).toBe(true);
+  expect(suitsCustomConvolution([2, 32, 32, 16], [3, 3, 16, 32], { strides: [1, 1], pad: 1 })).toBe(true);
+  expect(suitsCustomConvolution([2, 32, 32, 16], [3, 3, 16, 32], { strides: 2, pad: 'same' })).toBe(false);
+  expect(suitsCustomConvolution([2, 32, 32, 16], [3, 3, 16, 32], { strides: 1, pad: 'valid' })).toBe(false);
+  expect(suitsCustomConvolution([2, 32, 32, 16], [3, 3, 16, 32], { ...plain, dilations: [2, 2] })).toBe(false);
+  expect(suitsCustomConvolution([2, 32, 32, 16], [3, 3, 16, 20], plain)).toBe(false);
+  expect(suitsCustomConvolution([2, 32, 32, 16], [1, 1, 16, 32], plain)).toBe(false);
+  expect(suitsCustomConvolution([2, 8, 8, 64], [3, 3, 64, 64], plain), 'too few tiles').toBe(false);
 });
 
-describe.skipIf(missing !== null)('own convolution', () => {
+describe.skipIf(missing !== null)('custom convolution', () => {
   /** Waves nearly cancel, which costs digits. */
   test.each(convolutionSizes)('%j to %d channels gives what TensorFlow gives, forward and back', (shape, out) => {
     const filterShape: Shape = [3, 3, shape[3], out];
-    expect(suitsOwnConvolution(shape, filterShape, { strides: 1, pad: 'same' })).toBe(true);
+    expect(suitsCustomConvolution(shape, filterShape, { strides: 1, pad: 'same' })).toBe(true);
     const x = tf.tensor(wave(sizeOf(shape), 1), shape) as tf.Tensor4D;
     const filter = tf.tensor(wave(9 * shape[3] * out, 2), filterShape) as tf.Tensor4D;
     const weight = tf.tensor(wave((x.size / shape[3]) * out, 3), [...shape.slice(0, 3), out]);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { composedSgdStep, type SgdOptions, sgdStep } from '../../src/backend/kernels/sgd.ts';
 import { loadBackend } from '../../src/backend/load.ts';
-import { hasOwnOps } from '../../src/backend/native.ts';
+import { hasCustomOps } from '../../src/backend/native.ts';
 import { packState } from '../../src/graph/pack.ts';
 import { dropUnused, mergeEqual } from '../../src/graph/prune.ts';
 import { DT, type OpNode, type Recording } from '../../src/graph/recording.ts';
@@ -15,8 +15,8 @@ import { sizeOf } from '../../src/util/shape.ts';
 import { bothEngines, programOf, signature, wave, waves } from './captured-support.ts';
 
 const backend = await loadBackend('native').catch(() => null);
-const missing = hasOwnOps() ? null : "tailmix's own ops are not loaded: see `tailmix doctor`";
-if (missing !== null) console.warn(`SKIPPED: the own update of momentum, ${missing}`);
+const missing = hasCustomOps() ? null : "tailmix's custom ops are not loaded: see `tailmix doctor`";
+if (missing !== null) console.warn(`SKIPPED: the custom update of momentum, ${missing}`);
 
 const tensor = (shape: readonly number[], phase: number): tf.Tensor =>
   tf.tensor(wave(sizeOf(shape), phase), [...shape]);
@@ -49,7 +49,7 @@ const convolved: GraphFunction = ({ w, v }, { x, rate }) => {
 };
 const convolutionInputs = { x: [[2, 3, 3, 16], 'float32'], rate: [[], 'float32'] } as const;
 
-describe.skipIf(missing !== null)("tailmix's own update of momentum", () => {
+describe.skipIf(missing !== null)("tailmix's custom update of momentum", () => {
   const record = (fn: GraphFunction, given: typeof inputs | typeof convolutionInputs, before: typeof state) => {
     const shapes = createShapeInference(backend!.binding!);
     return mergeEqual(dropUnused(trace(fn, signature('step', given), { shapes, state: before })));

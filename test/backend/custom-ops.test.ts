@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { cpuFeatures } from '../../src/backend/cpu.ts';
-import { setUpOwnOps, whyNotOwnOps } from '../../src/backend/own-ops.ts';
+import { setUpCustomOps, whyNotCustomOps } from '../../src/backend/custom-ops.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const features = cpuFeatures('flags\t: avx avx2 avx512f avx512bw avx512cd avx512dq avx512vl\n')!;
@@ -12,20 +12,20 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-test('why the own ops are not used', () => {
-  expect(whyNotOwnOps('/nowhere', features)).toBe('they are not compiled; run `tailmix setup`.');
-  expect(whyNotOwnOps('/nowhere', { ...features, avx512: false })).toBe('they need a processor with AVX-512.');
-  expect(whyNotOwnOps('/nowhere', null)).toBe('they need a processor with AVX-512.');
+test('why the custom ops are not used', () => {
+  expect(whyNotCustomOps('/nowhere', features)).toBe('they are not compiled; run `tailmix setup`.');
+  expect(whyNotCustomOps('/nowhere', { ...features, avx512: false })).toBe('they need a processor with AVX-512.');
+  expect(whyNotCustomOps('/nowhere', null)).toBe('they need a processor with AVX-512.');
   expect(cpuFeatures('flags\t: avx512f avx512cd avx512er\n')!.avx512).toBe(false);
   vi.stubEnv('TAILMIX_OPS', '0');
-  expect(whyNotOwnOps('/nowhere', features)).toBe('TAILMIX_OPS=0 leaves them out.');
+  expect(whyNotCustomOps('/nowhere', features)).toBe('TAILMIX_OPS=0 leaves them out.');
 });
 
 test('a compiler that fails leaves nothing behind, and training goes on without', async () => {
   vi.stubEnv('CXX', '/bin/false');
   const folder = await temporaryFolder();
   await mkdir(join(folder, 'lib'));
-  const why = await setUpOwnOps(folder);
-  expect(why).toMatch(cpuFeatures()?.avx512 ? /^\/bin\/false could not compile its own ops: / : /need a processor/);
+  const why = await setUpCustomOps(folder);
+  expect(why).toMatch(cpuFeatures()?.avx512 ? /^\/bin\/false could not compile its custom ops: / : /need a processor/);
   expect(readdirSync(join(folder, 'lib'))).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { cpuFeatures } from '../../src/backend/cpu.ts';
 import { loadBackend } from '../../src/backend/load.ts';
-import { hasOwnOps } from '../../src/backend/native.ts';
+import { hasCustomOps } from '../../src/backend/native.ts';
 import type { Recording } from '../../src/graph/recording.ts';
 import { createShapeInference } from '../../src/graph/shapes.ts';
 import { toStandardConvolutions } from '../../src/graph/standard-convolutions.ts';
@@ -14,8 +14,8 @@ import { sizeOf } from '../../src/util/shape.ts';
 import { type Convolution, convolutionSizes, programOf, type Shape, signature } from './captured-support.ts';
 
 const backend = await loadBackend('native').catch(() => null);
-const why = hasOwnOps() ? 'the processor has no AMX' : "tailmix's own ops are not loaded: see `tailmix doctor`";
-const can = hasOwnOps() && cpuFeatures()?.amx_bf16 === true;
+const why = hasCustomOps() ? 'the processor has no AMX' : "tailmix's custom ops are not loaded: see `tailmix doctor`";
+const can = hasCustomOps() && cpuFeatures()?.amx_bf16 === true;
 if (!can) console.warn(`SKIPPED: the filter's gradient on AMX tiles, ${why}`);
 
 /** Whole numbers, −3 to 3: bfloat16 has them all, and float32 their sums. A gradient in bfloat16 would be rounded. */
@@ -108,7 +108,7 @@ describe.skipIf(!can)("the filter's gradient in bfloat16", () => {
     }
   });
 
-  test('is left to the own op where a kernel runs, and to TensorFlow elsewhere', () => {
+  test('is left to the custom op where a kernel runs, and to TensorFlow elsewhere', () => {
     const plain: Convolution = { images: [9, 13, 10, 32], out: 32 };
     expect(ops(plain, true).traced).toEqual(['TailmixConv2DBackpropFilter']);
     expect(ops(plain, false).tiles).toEqual(['Conv2DBackpropFilter']);
