@@ -88,7 +88,7 @@ const inputsOf = (convolution: Convolution): Record<'x' | 'residual', [Shape, 'f
   residual: [shapesOf(convolution).residual, 'float32'],
 });
 
-/** Own ops in a step, after the rewrite for bfloat16. */
+/** Custom ops in a step, after the rewrite for bfloat16. */
 function customOps(convolution: Convolution, runs = true): string[] {
   const shapes = createShapeInference(backend!.binding!);
   const state = stateOf(convolution);
