@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { batchNorm, composedBatchNorm } from '../../../src/backend/kernels/batch-norm.ts';
 import { composedCrossEntropy } from '../../../src/backend/kernels/cross-entropy.ts';
 import { addRelu, globalAverage, relu, softmaxCrossEntropy } from '../../../src/backend/kernels/index.ts';
-import { hasOwnOps } from '../../../src/backend/native.ts';
+import { hasCustomOps } from '../../../src/backend/native.ts';
 import { tf } from '../../../src/tf.ts';
 import { describeBackends, differencesOf, gradientsOf, normals, relativeDistance } from './support.ts';
 
@@ -113,7 +113,7 @@ describeBackends('kernels', (use) => {
       });
     }
     // TensorFlow's own kernel, used where the custom op is not (no AVX-512), rounds the mean to float32: 2^-14 at 1000.
-    const roundsMean = tf.getBackend() === 'tensorflow' && !hasOwnOps();
+    const roundsMean = tf.getBackend() === 'tensorflow' && !hasCustomOps();
     expect(relativeDistance(y, tf.tensor4d(expected, y.shape))).toBeLessThan(roundsMean ? 4 * 2 ** -14 : 1e-4);
   });
 
