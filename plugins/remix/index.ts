@@ -17,14 +17,18 @@ const options = z.strictObject({
 
 /**
  * Label weight of a sample of a class with `ni` training images, mixed with one of a class with `nj`, where `lambda`
- * is the share of the first in the image (Chou et al. 2020, eq. 10; the ratios as products, so that κ may be infinite).
+ * is the share of the first in the image (Chou et al. 2020, eq. 10).
+ *
+ * Exact for a decimal κ as it is written: a quotient is rounded correctly, so one that equals κ becomes the number that κ
+ * became. A product is not exact: 1.1 · 50 > 55. (Ratios on either side of κ stay apart while counts times the
+ * denominator of κ are below 2^52: six decimals and 10^9 images.)
  *
  * @param lambda - in 0…1; it stays the weight of the pixels, whatever this returns
  * @returns 0: the label is the partner's alone; 1: it is the sample's alone; else `lambda`
  */
 export function remixLambda(lambda: number, ni: number, nj: number, { kappa, tau }: z.output<typeof options>): number {
-  if (ni >= kappa * nj && lambda < tau) return 0;
-  if (nj >= kappa * ni && 1 - lambda < tau) return 1;
+  if (ni / nj >= kappa && lambda < tau) return 0;
+  if (nj / ni >= kappa && 1 - lambda < tau) return 1;
   return lambda;
 }
 

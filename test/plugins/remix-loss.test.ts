@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import remix from '../../plugins/remix/index.ts';
-import { loadBackend } from '../../src/backend/load.ts';
+import { type Backend, loadBackend } from '../../src/backend/load.ts';
 import sixSamples from '../reference/remix-loss.json' with { type: 'json' };
+import { describeNative } from '../step/captured-support.ts';
 import { lossOf } from '../support/given-logits.ts';
 
 describe('the loss of six samples (test/reference/remix-loss.py)', () => {
@@ -45,5 +46,31 @@ describe('the loss of six samples (test/reference/remix-loss.py)', () => {
   test('each label keeps its own class weight', () => {
     expect(lossOfSix('weighted-mean', sixSamples.classWeights).loss).toBeCloseTo(sixSamples.weightedMean, 5);
     expect(lossOfSix('mean', sixSamples.classWeights).loss).toBeCloseTo(sixSamples.plainMean, 5);
+  });
+});
+
+describe('55 images against 50 with kappa 1.1', () => {
+  const samples = {
+    classCounts: [55, 50],
+    logits: [1, -1, 0.5, 2],
+    labels: [0, 1],
+    mixed: { pair: [1, 0], labelWeight: [0.375, 0.625] },
+  };
+  const expectRelabelled = (backend?: Backend): void => {
+    const { loss, targets } = lossOf([remix({ kappa: 1.1 })], samples, backend);
+    expect(Array.from(targets.labelWeight)).toEqual([0, 1]);
+    // Both rows are scored as class 1: (log(1 + e²) + log(1 + e^−1.5)) / 2.
+    expect(loss).toBeCloseTo((Math.log1p(Math.exp(2)) + Math.log1p(Math.exp(-1.5))) / 2, 5);
+  };
+
+  test('eager', async () => {
+    await loadBackend();
+    expectRelabelled();
+  });
+
+  describeNative('captured', (use) => {
+    test('the same', () => {
+      expectRelabelled(use());
+    });
   });
 });
