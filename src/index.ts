@@ -84,7 +84,7 @@ export { addReport } from './tracking/spool/report.ts';
 export { ensureSweepRun } from './tracking/spool/sweep-run.ts';
 export { type Figures, openSpool, type SpoolWriter, type Texts } from './tracking/spool/write.ts';
 export { type SweepMembership, sweepMembership } from './tracking/sweep-membership.ts';
-export { writeFileAtomic } from './tracking/write-file.ts';
+export { appendToFile, writeFileAtomic } from './tracking/write-file.ts';
 export { planRun } from './train/plan-run.ts';
 export { createTrainer, type RunResult, type TrainerOptions } from './train/trainer.ts';
 export { version } from './version.ts';

@@ -100,6 +100,8 @@ export interface Run {
   readonly plan: string;
   /** Epoch the run was resumed after; 0 for a fresh run. */
   readonly resumedFrom: number;
+  /** Metrics of every epoch so far, those of before a resume first. */
+  readonly epochs: readonly EpochMetrics[];
   readonly engine: {
     backend: string;
     tensorflow: string | null;

@@ -68,6 +68,11 @@ export function stepMeter(every: number) {
   let penalties: Record<string, number> = {};
   let since = 0;
   return {
+    /** What the next points are means of so far; a run that is resumed goes on with it. */
+    save: () => ({ steps, loss, penalties }),
+    load(saved: { steps: number; loss: number; penalties: Record<string, number> }): void {
+      ({ steps, loss, penalties } = saved);
+    },
     /** Called when an epoch begins: evaluation is no training time. */
     restart(now: number): void {
       since = now;

@@ -10,6 +10,7 @@ import {
   type RunSummary,
   resolveSettings,
   startFlusher,
+  z,
 } from 'tailmix';
 import { serverWithCredentials } from './errors.ts';
 import { stepMeter } from './figures.ts';
@@ -18,6 +19,14 @@ import { openRecorder, type Recorder } from './recorder.ts';
 import { conclude, requireServer } from './sending.ts';
 
 const name = 'mlflow';
+
+/** In JSON, null is a number that is not finite. */
+const sum = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Number.NaN);
+
+const saved = z.object({ steps: z.int(), loss: sum, penalties: z.record(z.string(), sum) });
 
 /** The server to send to; null for none. A store that is no server is not sent to, with `warn` told why. */
 export function serverOf(
@@ -105,20 +114,34 @@ export default definePlugin({
     hooks.onEpochEnd.tap(tap, (metrics) => recorder?.epoch(metrics));
     hooks.onCheckpoint.tap(tap, (checkpoint) => recorder?.checkpoint(checkpoint));
 
-    const end = (summary: RunSummary, error: Error | null, { directory }: Run): Promise<void> =>
-      safely(async () => {
-        await recorder?.end(summary, error, settings !== null);
-        if (recorder) endedAs = error ? 'failed' : summary.status;
-        if (flusher && settings) tell(await conclude(flusher, settings.server, directory!, options));
-        recorder?.close();
+    /** Whatever fails in it, the run gets its status, and the thread that sends ends. */
+    const end = async (summary: RunSummary, error: Error | null, { directory }: Run): Promise<void> => {
+      if (recorder) {
+        for (const problem of await recorder.end(summary, error, settings !== null))
+          tell(`MLflow: ${messageOf(problem)} The run's end is recorded without it.`);
+        endedAs = error ? 'failed' : summary.status;
+        recorder.close();
         recorder = undefined;
-        flusher = undefined;
-      });
+      }
+      const sending = flusher;
+      flusher = undefined;
+      if (sending && settings)
+        await safely(async () => tell(await conclude(sending, settings.server, directory!, options)));
+    };
     hooks.onTrainEnd.tapPromise(tap, (summary, run) => end(summary, null, run));
     hooks.onError.tapPromise(tap, async (error, run) => {
       // Another observer has failed after this one had ended the run in good order.
       if (endedAs !== null && endedAs !== 'failed') await begin(run, false);
       await end(run.summary(), error, run);
     });
+    if (!meter) return;
+    return {
+      save: () => meter.save(),
+      // A run may have begun without this plugin, or without points of steps.
+      load: (state) => {
+        const found = saved.safeParse(state).data;
+        if (found) meter.load(found);
+      },
+    };
   },
 });

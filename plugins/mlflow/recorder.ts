@@ -12,7 +12,6 @@ import {
   openSpool,
   type Run,
   type RunSummary,
-  readEpochs,
   runFiles,
   type SpoolWriter,
   spoolFiles,
@@ -32,8 +31,13 @@ export interface Recorder {
   steps(step: number, figures: Figures): void;
   epoch(metrics: EpochMetrics): void;
   checkpoint(checkpoint: CheckpointInfo): void;
-  /** @param error - what the run failed of; null when it ended in good order. */
-  end(summary: RunSummary, error: Error | null, withReport: boolean): Promise<void>;
+  /**
+   * Records the end, part by part: one that fails keeps none of the others.
+   *
+   * @param error - what the run failed of; null when it ended in good order.
+   * @returns what failed.
+   */
+  end(summary: RunSummary, error: Error | null, withReport: boolean): Promise<unknown[]>;
   close(): void;
 }
 
@@ -74,7 +78,7 @@ export async function openRecorder(
   for (const file of [config, plan, subset]) addFile(spool, directory, file);
   addFile(spool, directory, SUMMARY, 'model_summary.txt');
   // Epochs of before a resume that the spool lacks: their line was lost, or they ran without this plugin.
-  for (const metrics of await readEpochs(directory)) spool.metrics(metrics.epoch, epochFigures(metrics));
+  for (const metrics of run.epochs) spool.metrics(metrics.epoch, epochFigures(metrics));
 
   const seconds = samplingSeconds(options, process.env);
   // Their step counts the samples.
@@ -91,28 +95,37 @@ export async function openRecorder(
     async end(summary, error, withReport) {
       const hasFailed = error !== null || summary.status === 'failed';
       const isFinished = !hasFailed && !(summary.status === 'stopped' && run.interrupted);
-      spool.tags({
-        ...runTags(run, summary),
-        'tailmix.status': summary.status,
-        ...(summary.reason === null ? {} : { 'tailmix.reason': summary.reason }),
-      });
-      if (isFinished) spool.metrics(0, finalFigures(summary));
       const { last } = summary;
-      if (last) {
-        await writeFileAtomic(join(directory, PER_CLASS), perClassTable(summary, last));
-        addFile(spool, directory, PER_CLASS, 'per_class.json');
-        spool.tags({ 'mlflow.loggedArtifacts': JSON.stringify([{ path: 'per_class.json', type: 'table' }]) });
+      const parts: (() => unknown)[] = [
+        () =>
+          spool.tags({
+            ...runTags(run, summary),
+            'tailmix.status': summary.status,
+            ...(summary.reason === null ? {} : { 'tailmix.reason': summary.reason }),
+          }),
+        () => isFinished && spool.metrics(0, finalFigures(summary)),
+        () => last && addPerClass(spool, directory, perClassTable(summary, last)),
+        () => {
+          for (const file of [runFiles.metrics, runFiles.summary]) addFile(spool, directory, file);
+        },
+        () => options.checkpoints === 'last' && addLastCheckpoint(spool, directory),
+        () => isFinished && withReport && addReport(directory, spool),
+        () => {
+          if (isFinished && options.model && !spool.models.has(summary.lastEpoch))
+            addModel(spool, directory, summary, options.checkpoints !== 'none');
+        },
+      ];
+      const problems: unknown[] = [];
+      for (const part of parts) {
+        try {
+          await part();
+        } catch (problem) {
+          problems.push(problem);
+        }
       }
-      for (const file of [runFiles.metrics, runFiles.summary]) addFile(spool, directory, file);
-      if (options.checkpoints === 'last') {
-        const epoch = (await checkpointEpochs(directory)).at(-1);
-        if (epoch !== undefined) addCheckpoint(spool, directory, checkpointPath(directory, epoch));
-      }
-      if (isFinished && withReport) await addReport(directory, spool);
-      if (isFinished && options.model && !spool.models.has(summary.lastEpoch))
-        addModel(spool, directory, summary, options.checkpoints !== 'none');
       spool.write({ type: 'status', status: hasFailed ? 'FAILED' : isFinished ? 'FINISHED' : 'KILLED' });
       spool.flush();
+      return problems;
     },
     close() {
       stopSampling();
@@ -127,6 +140,17 @@ export const runName = ({ method, seed }: Pick<RunSummary, 'method' | 'seed'>, v
 
 function addFile(spool: SpoolWriter, directory: string, file: string, path = file): void {
   if (existsSync(join(directory, file))) spool.write({ type: 'artifact', path, file });
+}
+
+async function addPerClass(spool: SpoolWriter, directory: string, table: string): Promise<void> {
+  await writeFileAtomic(join(directory, PER_CLASS), table);
+  addFile(spool, directory, PER_CLASS, 'per_class.json');
+  spool.tags({ 'mlflow.loggedArtifacts': JSON.stringify([{ path: 'per_class.json', type: 'table' }]) });
+}
+
+async function addLastCheckpoint(spool: SpoolWriter, directory: string): Promise<void> {
+  const epoch = (await checkpointEpochs(directory)).at(-1);
+  if (epoch !== undefined) addCheckpoint(spool, directory, checkpointPath(directory, epoch));
 }
 
 function addCheckpoint(spool: SpoolWriter, directory: string, checkpoint: string): void {

@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
-import { appendFile, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  appendToFile,
   definePlugin,
+  displayPath,
   type EpochMetrics,
   Order,
   type Run,
   type RunSummary,
-  readEpochs,
   runFiles,
   withoutConfusion,
   writeFileAtomic,
@@ -70,13 +71,15 @@ export default definePlugin({
       await writeIfChanged(join(directory, runFiles.config), stringify(run.config));
       await writeIfChanged(join(directory, runFiles.plan), run.plan);
       await writeIfChanged(join(directory, runFiles.subset), json(describeSubset(run)));
+      const path = join(directory, runFiles.metrics);
+      const found = existsSync(path) ? await readFile(path, 'utf8') : '';
+      const lines = run.epochs.map(metricsLine).join('');
       // Epochs after the checkpoint will be trained again.
-      const kept = (await readEpochs(directory)).filter(({ epoch }) => epoch <= run.resumedFrom);
-      await writeFileAtomic(join(directory, runFiles.metrics), kept.map(metricsLine).join(''));
+      if (!found.startsWith(lines)) tell(`${displayPath(path)}: was changed or cut; rebuilt from the checkpoint`);
+      if (found !== lines) await writeFileAtomic(path, lines);
     });
     hooks.onEpochEnd.tapPromise({ name, stage }, async (metrics, { directory }) => {
-      if (directory !== null)
-        await appendFile(join(directory, runFiles.metrics), metricsLine(metrics), { flush: true });
+      if (directory !== null) await appendToFile(join(directory, runFiles.metrics), metricsLine(metrics));
     });
     const writeSummary = async (summary: RunSummary, { directory }: Run): Promise<void> => {
       if (directory !== null) await writeFileAtomic(join(directory, runFiles.summary), json(summary));
@@ -85,6 +88,8 @@ export default definePlugin({
     hooks.onError.tapPromise({ name, stage }, (_, run) => writeSummary(run.summary(), run));
   },
 });
+
+const tell = (line: string): void => void process.stderr.write(`${line}\n`);
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 

@@ -49,7 +49,7 @@ async function trainAll(
   tracking: SweepTracking,
   options: SweepCommandOptions & { jobs: number; out: string },
 ): Promise<number> {
-  const { jobs, out, backend, dataRoot, takeOver } = options;
+  const { jobs, out, backend, dataRoot, takeOver = false } = options;
   const interruption = watchInterrupts('runs under way end after their step; the same command goes on with them.');
   const display = sweepDisplay(process.stderr, runs.length);
   const threads = threadsFor(jobs);
@@ -58,6 +58,8 @@ async function trainAll(
     outcomes = await runSweep(runs, {
       jobs,
       display,
+      config: context,
+      takeOver,
       launcher,
       signal: interruption.signal,
       flags: [
@@ -97,7 +99,7 @@ async function conclude(
       done.map(({ run }) => run.directory),
       { out, json },
     );
-  } else if (json) printJson(outcomes.map(({ run, status }) => ({ ...run, status })));
+  } else if (json) printJson(outcomes.map(({ run, status, setAside }) => ({ ...run, status, setAside })));
   else print(`Tables and charts: tailmix report ${done.map(({ run }) => displayPath(run.directory)).join(' ')}`);
 }
 

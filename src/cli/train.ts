@@ -1,16 +1,18 @@
-import { rmdir } from 'node:fs/promises';
+import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
+import { stringify } from 'yaml';
 import { loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import type { ResolvedConfig } from '../config/types.ts';
 import type { ReadProgress } from '../data/types.ts';
 import { displayPath } from '../errors.ts';
 import type { RunSummary } from '../metrics/types.ts';
-import { readLatest } from '../tracking/checkpoint.ts';
+import { findLatest } from '../tracking/checkpoint.ts';
 import { type Ownership, own } from '../tracking/ownership.ts';
 import { PROGRESS_VARIABLE } from '../tracking/progress-message.ts';
 import { claimRunDirectory, createRunDirectory, findRun, runFiles } from '../tracking/run-directory.ts';
+import { writeFileAtomic } from '../tracking/write-file.ts';
 import { planRun } from '../train/plan-run.ts';
 import type { TrainerOptions } from '../train/prepare.ts';
 import { type ConfigFlags, context, knownPlugins, overridesOf } from './context.ts';
@@ -55,14 +57,21 @@ export async function train(paths: readonly string[], options: TrainCommandOptio
     else print(describeSummary(summary, displayPath(directory)));
     return interruption.signal.aborted ? INTERRUPTED : 0;
   } catch (error) {
-    // A run that failed before it wrote anything leaves no folder behind.
     await ownership.release();
-    await rmdir(directory).catch(() => {});
+    if (options.resume === undefined) await removeUnbegun(directory);
     throw error;
   } finally {
     interruption.stop();
     await ownership.release();
   }
+}
+
+/** A new run that failed before it began leaves no folder behind. */
+async function removeUnbegun(directory: string): Promise<void> {
+  const left = await readdir(directory).catch(() => ['unreadable']);
+  if (left.some((name) => name !== runFiles.config)) return;
+  await rm(join(directory, runFiles.config), { force: true });
+  await rmdir(directory).catch(() => {});
 }
 
 /** As a run of a sweep, which shows what there is to see. */
@@ -94,6 +103,15 @@ async function openNew(
   const ownership = await (wanted === undefined
     ? own(await createRunDirectory('runs', config.options.name))
     : claimRunDirectory(wanted, { takeOver }));
+  const { directory } = ownership;
+  try {
+    // From here on it can be resumed, though its images may take long to read.
+    await writeFileAtomic(join(directory, runFiles.config), stringify(config.resolved));
+  } catch (error) {
+    await ownership.release();
+    await removeUnbegun(directory);
+    throw error;
+  }
   return { config, ownership, resume: null };
 }
 
@@ -110,11 +128,12 @@ async function openResumed(
   try {
     const path = join(directory, runFiles.config);
     const config = await loadConfig(path, { ...context, set, overrides: overridesOf(flags) });
-    const { snapshot, damaged } = await readLatest(directory);
-    for (const { message } of damaged) tell(`passed over: ${message}`);
-    if (snapshot.configHash !== config.hash)
-      throw resumeChanged(displayPath(directory), snapshot.configHash, config.hash);
-    return { config, ownership, resume: { resume: snapshot } };
+    const latest = await findLatest(directory);
+    for (const { message } of latest?.damaged ?? []) tell(`passed over: ${message}`);
+    const begunWith = latest ? latest.snapshot.configHash : (await loadConfig(path, context)).hash;
+    if (begunWith !== config.hash) throw resumeChanged(displayPath(directory), begunWith, config.hash);
+    if (!latest) tell('there is no checkpoint yet: the run starts from its beginning');
+    return { config, ownership, resume: latest && { resume: latest.snapshot } };
   } catch (error) {
     await ownership.release();
     throw error;

@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import type { z } from 'zod';
 import { messageOf } from '../errors.ts';
 import type { Evaluation, RunSummary } from '../metrics/types.ts';
-import { runFiles } from '../tracking/run-directory.ts';
+import { isSetAside, runFiles } from '../tracking/run-directory.ts';
 import { noPaths, reportPathIsFile, reportPathMissing, reportUnreadable } from './errors.ts';
 import { type EpochPoint, epochPoint, runSummary } from './schema.ts';
 
@@ -81,7 +81,7 @@ async function findRuns(directory: string, deep: number): Promise<string[]> {
   if (deep === 0) return [];
   const found: string[] = [];
   for (const name of entries.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))) {
-    if (name.startsWith('.') || name === 'node_modules') continue;
+    if (name.startsWith('.') || name === 'node_modules' || isSetAside(name)) continue;
     const path = join(directory, name);
     if ((await stat(path).catch(() => null))?.isDirectory()) found.push(...(await findRuns(path, deep - 1)));
   }

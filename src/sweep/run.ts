@@ -1,4 +1,7 @@
-import { messageOf } from '../errors.ts';
+import type { ConfigContext } from '../config/resolve.ts';
+import { displayPath, messageOf } from '../errors.ts';
+import { untilFree } from '../tracking/ownership.ts';
+import { setAside } from '../tracking/run-directory.ts';
 import { type ChildContext, trainInChild } from './child.ts';
 import type { PlannedRun } from './expand.ts';
 import type { SweepDisplay } from './show.ts';
@@ -10,6 +13,8 @@ export interface RunOutcome {
   status: 'finished' | 'skipped' | 'failed' | 'stopped';
   /** Of a failed run: what it said. */
   message: string;
+  /** Where what was in its directory is now; null where nothing was in the way. */
+  setAside: string | null;
 }
 
 /**
@@ -18,38 +23,55 @@ export interface RunOutcome {
  */
 export async function runSweep(
   runs: readonly PlannedRun[],
-  { jobs, display, ...child }: Omit<ChildContext, 'onProgress' | 'resume'> & { jobs: number; display: SweepDisplay },
+  { jobs, ...context }: RunContext & { jobs: number },
 ): Promise<RunOutcome[]> {
   const waiting = runs.entries();
   const outcomes: RunOutcome[] = [];
   const worker = async (): Promise<void> => {
     for (const [place, run] of waiting) {
-      if (child.signal.aborted) return;
-      outcomes[place] = await runOne(run, display, child);
+      if (context.signal.aborted) return;
+      outcomes[place] = await runOne(run, context);
     }
   };
   await Promise.all(Array.from({ length: Math.min(jobs, runs.length) }, worker));
-  return runs.map((run, place) => outcomes[place] ?? { run, status: 'stopped', message: '' });
+  return runs.map((run, place) => outcomes[place] ?? { run, status: 'stopped', message: '', setAside: null });
 }
 
-async function runOne(
-  run: PlannedRun,
-  display: SweepDisplay,
-  child: Omit<ChildContext, 'onProgress' | 'resume'>,
-): Promise<RunOutcome> {
-  const { label } = run;
-  const state = await stateOf(run);
-  if (state === 'finished') {
-    display.end(label, 'was finished before');
-    return { run, status: 'skipped', message: '' };
-  }
-  display.begin(label, state);
-  const { exitCode, errors } = await trainInChild(run, {
-    ...child,
-    resume: state === 'unfinished',
-    onProgress: (message) => display.progress(label, message),
-  }).catch((error: unknown) => ({ exitCode: 1, errors: messageOf(error) }));
-  const status = exitCode === 0 ? 'finished' : child.signal.aborted ? 'stopped' : 'failed';
-  display.end(label, status);
-  return { run, status, message: status === 'failed' ? errors : '' };
+/** What all runs of a sweep share. */
+interface RunContext extends Omit<ChildContext, 'onProgress' | 'resume'> {
+  config: ConfigContext;
+  /** Takes directories from processes that cannot be seen from here. */
+  takeOver: boolean;
+  display: SweepDisplay;
 }
+
+async function runOne(run: PlannedRun, { config, takeOver, display, ...child }: RunContext): Promise<RunOutcome> {
+  const { label, directory } = run;
+  let aside: string | null = null;
+  const ended = (status: RunOutcome['status'], outcome: string, message = ''): RunOutcome => {
+    display.end(label, outcome);
+    return { run, status, message, setAside: aside };
+  };
+  try {
+    // The processes of a sweep that was killed take a moment to end.
+    await untilFree(directory, ENDING_MS, child.signal);
+    const state = await stateOf(run, config);
+    if (state.kind === 'finished') return ended('skipped', 'was finished before');
+    if (state.kind === 'foreign') {
+      aside = await setAside(directory, { takeOver });
+      display.note(label, `what was in its folder is now in ${displayPath(aside)}: ${state.reason}`);
+    }
+    display.begin(label, state.kind === 'unfinished' ? 'resumes' : 'starts');
+    const { exitCode, errors } = await trainInChild(run, {
+      ...child,
+      resume: state.kind === 'unfinished',
+      onProgress: (message) => display.progress(label, message),
+    });
+    const status = exitCode === 0 ? 'finished' : child.signal.aborted ? 'stopped' : 'failed';
+    return ended(status, status, status === 'failed' ? errors : '');
+  } catch (error) {
+    return ended('failed', 'failed', messageOf(error));
+  }
+}
+
+const ENDING_MS = 30_000;

@@ -1,10 +1,12 @@
 import cliProgress from 'cli-progress';
 import type { ProgressMessage } from '../tracking/progress-message.ts';
-import type { RunState } from './state.ts';
 
 /** Shows a sweep while it runs. */
 export interface SweepDisplay {
-  begin(label: string, state: RunState): void;
+  /** @param what `starts` or `resumes` */
+  begin(label: string, what: string): void;
+  /** Something to be known of a run. */
+  note(label: string, text: string): void;
   progress(label: string, message: ProgressMessage): void;
   /** @param outcome - `finished`, `failed`, `stopped`, or why it was left out. */
   end(label: string, outcome: string): void;
@@ -43,6 +45,7 @@ function bars(stream: NodeJS.WriteStream, total: number): SweepDisplay {
       overall.increment();
       multi.update();
     },
+    note: (label, text) => multi.log(`${label}: ${text}\n`),
     stop: () => multi.stop(),
   };
 }
@@ -51,7 +54,8 @@ function lines(stream: NodeJS.WriteStream, total: number): SweepDisplay {
   let ended = 0;
   const line = (text: string): void => void stream.write(`[${ended} of ${total}] ${text}\n`);
   return {
-    begin: (label, state) => line(`${label}: ${state === 'unfinished' ? 'resumes' : 'starts'}`),
+    begin: (label, what) => line(`${label}: ${what}`),
+    note: (label, text) => line(`${label}: ${text}`),
     progress(label, { epoch, epochs, metrics, loss }) {
       if (!metrics) return;
       const accuracy = metrics.test ? `, test accuracy ${percent(metrics.test.accuracy)}` : '';

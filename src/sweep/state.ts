@@ -1,23 +1,44 @@
-import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { loadConfig } from '../config/load.ts';
+import type { ConfigContext } from '../config/resolve.ts';
 import { TailmixError } from '../errors.ts';
-import { readLatest } from '../tracking/checkpoint.ts';
-import { isRun, readSummary } from '../tracking/run-directory.ts';
+import { findLatest } from '../tracking/checkpoint.ts';
+import { isRun, marksOfRun, readSummary, runFiles } from '../tracking/run-directory.ts';
 import type { PlannedRun } from './expand.ts';
 
 /** What is there of a run. */
-export type RunState = 'new' | 'unfinished' | 'finished';
+export type RunState =
+  | { kind: 'new' | 'unfinished' | 'finished' }
+  /** Something that this run can neither go on with nor write over. */
+  | { kind: 'foreign'; reason: string };
 
-/** Looks at a run's directory. A run that ended before its first checkpoint is removed, since nothing can be resumed. */
-export async function stateOf({ directory, hash }: PlannedRun): Promise<RunState> {
-  if (!isRun(directory)) return 'new';
-  try {
-    const summary = await readSummary(directory);
-    if (summary?.status === 'finished' && summary.configHash === hash) return 'finished';
-    const { snapshot } = await readLatest(directory);
-    if (snapshot.configHash === hash) return 'unfinished';
-  } catch (error) {
-    if (!(error instanceof TailmixError)) throw error;
+/**
+ * Looks at a run's directory and changes nothing.
+ *
+ * @throws {TailmixError} CHECKPOINT_UNREADABLE: what cannot be read now may be whole.
+ */
+export async function stateOf({ directory, hash }: PlannedRun, context: ConfigContext): Promise<RunState> {
+  if (!isRun(directory)) {
+    const found = await marksOfRun(directory).catch(() => []);
+    return found.length === 0 ? { kind: 'new' } : foreign(`it holds ${found.join(', ')}, and no ${runFiles.config}`);
   }
-  await rm(directory, { recursive: true });
-  return 'new';
+  // A summary that cannot be read is written again by the resumed run.
+  const summary = await damagedAs(readSummary(directory), () => null);
+  if (summary?.status === 'finished' && summary.configHash === hash) return { kind: 'finished' };
+  const config = await damagedAs(loadConfig(join(directory, runFiles.config), context), ({ message }) => message);
+  if (typeof config === 'string') return foreign(config);
+  if (config.hash !== hash) return foreign(`its ${runFiles.config} is of other settings`);
+  const latest = await damagedAs(findLatest(directory), ({ message }) => message);
+  if (typeof latest === 'string') return foreign(latest);
+  if (latest && latest.snapshot.configHash !== hash) return foreign('its checkpoints are of other settings');
+  return { kind: 'unfinished' };
 }
+
+const foreign = (reason: string): RunState => ({ kind: 'foreign', reason: reason.replaceAll(/\s*\n\s*/g, ' ') });
+
+/** What stands for a file that is damaged. */
+const damagedAs = <T, U>(reading: Promise<T>, otherwise: (error: TailmixError) => U): Promise<T | U> =>
+  reading.catch((error: unknown) => {
+    if (error instanceof TailmixError && error.code !== 'CHECKPOINT_UNREADABLE') return otherwise(error);
+    throw error;
+  });

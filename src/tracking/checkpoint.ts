@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { TailmixError } from '../errors.ts';
+import { messageOf, TailmixError } from '../errors.ts';
 import type { EpochMetrics } from '../metrics/types.ts';
 import type { Snapshot } from '../run.ts';
 import { mapValues } from '../util/map-values.ts';
@@ -66,7 +66,12 @@ export async function readCheckpoint(path: string): Promise<Snapshot> {
   if (described.format !== FORMAT) throw notACheckpoint(path, `its format is ${described.format ?? 'not named'}`);
   if (sha256 !== checksum({ tensors, metadata: described })) throw damagedTensorFile(path, 'its checksum differs');
   const state = mapValues(tensors, ({ shape, values }) => ({ shape, values: Float32Array.from(values) }));
-  return { ...checkpointMetadata.parse(described), state };
+  try {
+    return { ...checkpointMetadata.parse(described), state };
+  } catch (error) {
+    const issue = error instanceof z.ZodError ? error.issues[0] : undefined;
+    throw notACheckpoint(path, `its metadata is not that of one (${issue?.path.join('.') || messageOf(error)})`);
+  }
 }
 
 /** What {@link readLatest} found. */
@@ -80,18 +85,30 @@ export interface LatestCheckpoint {
 /**
  * The newest checkpoint of a run that can be read; damaged ones are passed over for the one before.
  *
- * @throws {TailmixError} CHECKPOINT_MISSING when there is none, CHECKPOINT_DAMAGED when none can be read.
+ * @throws {TailmixError} CHECKPOINT_MISSING when there is none, and as {@link findLatest}.
  */
 export async function readLatest(runDirectory: string): Promise<LatestCheckpoint> {
+  const latest = await findLatest(runDirectory);
+  if (latest === null) throw noCheckpoint(runDirectory);
+  return latest;
+}
+
+/**
+ * As {@link readLatest}, and null for a run that has no checkpoint.
+ *
+ * @throws {TailmixError} CHECKPOINT_DAMAGED when each is damaged, CHECKPOINT_UNREADABLE when the system refuses to read
+ *   one: it may be whole.
+ */
+export async function findLatest(runDirectory: string): Promise<LatestCheckpoint | null> {
   const epochs = await checkpointEpochs(runDirectory);
-  if (epochs.length === 0) throw noCheckpoint(runDirectory);
+  if (epochs.length === 0) return null;
   const damaged: TailmixError[] = [];
   for (const epoch of epochs.toReversed()) {
     const path = checkpointPath(runDirectory, epoch);
     try {
       return { path, snapshot: await readCheckpoint(path), damaged };
     } catch (error) {
-      if (!(error instanceof TailmixError)) throw error;
+      if (!(error instanceof TailmixError) || error.code === 'CHECKPOINT_UNREADABLE') throw error;
       damaged.push(error);
     }
   }
@@ -100,7 +117,11 @@ export async function readLatest(runDirectory: string): Promise<LatestCheckpoint
 
 /** Epochs of which a run keeps a checkpoint, rising. */
 export async function checkpointEpochs(runDirectory: string): Promise<number[]> {
-  const files = await readdir(checkpointFolder(runDirectory)).catch(() => []);
+  const folder = checkpointFolder(runDirectory);
+  const files = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw unreadableCheckpoint(folder, error);
+  });
   return files
     .flatMap((file) => /^epoch-(\d+)\.safetensors$/.exec(file)?.[1] ?? [])
     .map(Number)

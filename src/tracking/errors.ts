@@ -19,17 +19,20 @@ export const notACheckpoint = (path: string, missing: string): TailmixError =>
 /** A checkpoint that cannot be opened. */
 export const unreadableCheckpoint = (path: string, cause: unknown): TailmixError =>
   run(
-    'CHECKPOINT_MISSING',
-    `${path}: expected a checkpoint; it cannot be read (${messageOf(cause)}). Check the path.`,
+    REFUSED.has((cause as NodeJS.ErrnoException).code ?? '') ? 'CHECKPOINT_UNREADABLE' : 'CHECKPOINT_MISSING',
+    `${path}: expected a checkpoint; it cannot be read (${messageOf(cause)}). Check the path and its permissions.`,
     cause,
   );
+
+/** What the system says where a file may be whole, and cannot be read now. */
+const REFUSED = new Set(['EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'ENOMEM', 'EBUSY', 'ESTALE', 'ETIMEDOUT']);
 
 /** Nothing to resume from. */
 export const noCheckpoint = (runDirectory: string): TailmixError =>
   run(
     'CHECKPOINT_MISSING',
     `${runDirectory}: expected a checkpoint in checkpoints/, found none. ` +
-      'The run ended before its first one, or ran without the checkpoint plugin: start it anew.',
+      'The run ended before its first one, or ran without the checkpoint plugin; tailmix train --resume starts it from its beginning.',
   );
 
 /** Every checkpoint of a run is damaged. */
@@ -37,7 +40,7 @@ export const allCheckpointsDamaged = (runDirectory: string, damaged: readonly Ta
   run(
     'CHECKPOINT_DAMAGED',
     `${runDirectory}: expected a readable checkpoint, but each of the ${damaged.length} found is damaged:\n` +
-      `${damaged.map(({ message }) => `  ${message}`).join('\n')}\n  Start the run anew.`,
+      `${damaged.map(({ message }) => `  ${message}`).join('\n')}\n  Restore one of them, or start the run anew in another folder.`,
   );
 
 /** A file of a run could not be written: disk full, no permission. */
@@ -84,6 +87,14 @@ export const directoryTaken = (directory: string): TailmixError =>
     { code: 'RUN_EXISTS', kind: 'config' },
   );
 
+/** A folder with files of a run that has lost its config. */
+export const directoryUsed = (directory: string, found: readonly string[]): TailmixError =>
+  new TailmixError(
+    `${directory}: expected a new or empty folder for the run, but it holds ${found.join(', ')} of another run or of a sweep, and no config.yaml. ` +
+      'Choose another --out, or move them away.',
+    { code: 'RUN_EXISTS', kind: 'config' },
+  );
+
 /** No run of that name or path. */
 export const runNotFound = (wanted: string, root: string, known: readonly string[]): TailmixError =>
   new TailmixError(
@@ -94,7 +105,18 @@ export const runNotFound = (wanted: string, root: string, known: readonly string
 
 /** A line of `metrics.jsonl`, or another JSON file of a run, that does not parse. */
 export const damagedRunFile = (path: string, where: string): TailmixError =>
-  run('RUN_DAMAGED', `${path}: expected JSON, ${where} is none. The file was changed or cut; restore or delete it.`);
+  run(
+    'RUN_DAMAGED',
+    `${path}: expected JSON, ${where} is none. The file was changed or cut. Restore it, or resume the run, which writes it again.`,
+  );
+
+/** A file of a run that the system refuses to read. */
+export const unreadableRunFile = (path: string, cause: unknown): TailmixError =>
+  run(
+    'RUN_DAMAGED',
+    `${path}: expected to read it; the system refused (${messageOf(cause)}). Restore it, or remove it and resume the run, which writes it again.`,
+    cause,
+  );
 
 /** `tailmix mlflow ui` without MLflow. */
 export const noMlflow = (): TailmixError =>

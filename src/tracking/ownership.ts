@@ -110,6 +110,17 @@ export async function isOwned(directory: string): Promise<boolean> {
   return found !== null && (await whereabouts(found)) !== 'gone';
 }
 
+/** Waits until nobody owns a directory, or until the time is over or the signal aborts. */
+export async function untilFree(directory: string, milliseconds: number, signal: AbortSignal): Promise<void> {
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end && !signal.aborted && (await ownedHere(directory))) await delay(POLL_MS);
+}
+
+async function ownedHere(directory: string): Promise<boolean> {
+  const found = await readOwner(ownerFile(directory));
+  return found !== null && (await whereabouts(found)) === 'here';
+}
+
 async function describeSelf(): Promise<Omit<Owner, 'brief'>> {
   const space = await readlink('/proc/self/ns/pid').catch(() => null);
   const { pid } = process;

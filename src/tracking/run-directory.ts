@@ -1,9 +1,16 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
-import { damagedRunFile, directoryTaken, runNotFound } from './errors.ts';
-import { type Ownership, own } from './ownership.ts';
+import {
+  damagedRunFile,
+  directoryTaken,
+  directoryUsed,
+  runNotFound,
+  unreadableRunFile,
+  writeFailed,
+} from './errors.ts';
+import { type Ownership, own, ownerFile } from './ownership.ts';
 
 /** Files of a run directory, by what they hold. */
 export const runFiles = {
@@ -42,17 +49,53 @@ export async function createRunDirectory(root: string, name: string, now = new D
  */
 export async function claimRunDirectory(directory: string, options?: Parameters<typeof own>[1]): Promise<Ownership> {
   const ownership = await own(directory, options);
-  if (!isRun(directory)) return ownership;
+  const found = await marksOfRun(directory);
+  if (found.length === 0) return ownership;
   await ownership.release();
-  throw directoryTaken(directory);
+  throw isRun(directory) ? directoryTaken(directory) : directoryUsed(directory, found);
 }
+
+/** Files and folders of which each shows that a folder was a run's. */
+const MARKS: readonly string[] = [...Object.values(runFiles), 'checkpoints', 'mlflow'];
+
+/** What a folder holds of a run, with or without its config. */
+export const marksOfRun = async (directory: string): Promise<string[]> =>
+  (await readdir(directory)).filter((name) => MARKS.includes(name));
+
+/**
+ * Moves a directory out of the way, with everything in it: to `<directory>.aside-1`, or the next number that is free.
+ *
+ * @returns where it is now
+ * @throws {TailmixError} DIRECTORY_OWNED, WRITE_FAILED
+ */
+export async function setAside(directory: string, options?: Parameters<typeof own>[1]): Promise<string> {
+  const ownership = await own(directory, { ...options, brief: true });
+  try {
+    for (let number = 1; ; number++) {
+      const aside = `${ownership.directory}${ASIDE}${number}`;
+      if (existsSync(aside)) continue;
+      await rename(directory, aside).catch((cause) => {
+        throw writeFailed(aside, cause);
+      });
+      await rm(ownerFile(aside), { force: true });
+      return aside;
+    }
+  } finally {
+    await ownership.release();
+  }
+}
+
+const ASIDE = '.aside-';
+
+/** Whether a folder was set aside: what looks for runs passes it over. */
+export const isSetAside = (name: string): boolean => /\.aside-\d+$/.test(name);
 
 /** Whether a directory holds a run. */
 export const isRun = (directory: string): boolean => existsSync(join(directory, runFiles.config));
 
 /** Directories of the runs below `root`, the newest first. */
 export async function listRuns(root: string): Promise<string[]> {
-  const names = await readdir(root).catch(() => []);
+  const names = (await readdir(root).catch(() => [])).filter((name) => !isSetAside(name));
   const runs = names.map((name) => join(resolve(root), name)).filter(isRun);
   const started = await Promise.all(runs.map(async (run) => (await stat(join(run, runFiles.config))).mtimeMs));
   return runs
@@ -94,10 +137,18 @@ export async function readEpochs(runDirectory: string): Promise<EpochMetrics[]> 
   return lines.slice(0, -1).map((line, i) => parse(line, path, `line ${i + 1}`) as EpochMetrics);
 }
 
-/** A run's `summary.json`; null while it has none. */
+/**
+ * A run's `summary.json`; null while it has none.
+ *
+ * @throws {TailmixError} RUN_DAMAGED
+ */
 export async function readSummary(runDirectory: string): Promise<RunSummary | null> {
   const path = join(runDirectory, runFiles.summary);
-  return existsSync(path) ? (parse(await readFile(path, 'utf8'), path, 'the file') as RunSummary) : null;
+  if (!existsSync(path)) return null;
+  const text = await readFile(path, 'utf8').catch((cause) => {
+    throw unreadableRunFile(path, cause);
+  });
+  return parse(text, path, 'the file') as RunSummary;
 }
 
 function parse(text: string, path: string, where: string): unknown {

@@ -1,4 +1,4 @@
-import { open, readdir, rename, rm } from 'node:fs/promises';
+import { appendFile, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { isAlive } from '#lock';
@@ -50,6 +50,16 @@ export async function writeFileAtomic(path: string, content: string | readonly U
     throw writeFailed(path, error);
   }
 }
+
+/**
+ * Adds to the end of a file, flushed to disk.
+ *
+ * @throws {TailmixError} WRITE_FAILED
+ */
+export const appendToFile = (path: string, text: string): Promise<void> =>
+  appendFile(path, text, { flush: true }).catch((cause) => {
+    throw writeFailed(path, cause);
+  });
 
 /** Makes a rename last through a power cut. Some systems cannot open a folder; there the rename has to do. */
 async function syncFolder(folder: string): Promise<void> {

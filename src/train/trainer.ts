@@ -3,7 +3,7 @@ import { type ComposedPhase, composeRun } from '../compose/compose-run.ts';
 import { callAll, reportFailure } from '../compose/observers.ts';
 import { metricsAt, type Place } from '../compose/span.ts';
 import type { Composition } from '../compose/types.ts';
-import { internal } from '../errors.ts';
+import { internal, TailmixError } from '../errors.ts';
 import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
 import type { Run, Snapshot } from '../run.ts';
 import { signatureFor } from '../step/signature.ts';
@@ -106,6 +106,8 @@ async function trainPhase(
   const own = place === null ? run : runInPhase(run, info, before);
   const fail = async (error: unknown): Promise<never> => {
     run.fail(error);
+    // Its files are someone else's by now.
+    if (error instanceof TailmixError && error.code === 'DIRECTORY_LOST') throw error;
     await hooks.onError.promise(error as Error, own).catch(reportFailure);
     await spanning?.hooks.onError.promise(error as Error, run).catch(reportFailure);
     throw error;

@@ -89,7 +89,7 @@ describe('model.init', () => {
     await write({ 'runs/first/config.yaml': 'name: first\n' });
     expect(await messageOfError(() => load('first'), `${process.cwd()}/`)).toMatchInlineSnapshot(`
       "run.yaml:2  model.init
-        …runs/first: expected a checkpoint in checkpoints/, found none. The run ended before its first one, or ran without the checkpoint plugin: start it anew. A checkpoint file can be named as well."
+        …runs/first: expected a checkpoint in checkpoints/, found none. The run ended before its first one, or ran without the checkpoint plugin; tailmix train --resume starts it from its beginning. A checkpoint file can be named as well."
     `);
   });
 });

@@ -1,6 +1,6 @@
-import { appendFile, readdir, readFile, stat, utimes } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import tracking, { metricsLine } from '../../plugins/tracking/index.ts';
 import { compose } from '../../src/compose/compose.ts';
@@ -47,20 +47,32 @@ test('leaves the files of a run directory', async () => {
   expect(await readSummary(directory)).toEqual(run.summary());
 });
 
-test('a resumed run drops the epochs that it will train again, and keeps the others to the byte', async () => {
+test('a resumed run keeps the epochs before its checkpoint to the byte, drops the others, and leaves its config', async () => {
   const directory = await temporaryFolder();
+  const path = join(directory, 'metrics.jsonl');
   const hooks = hooksOf();
   const run = fakeRun(directory);
   await hooks.onTrainBegin.promise(run);
   for (const epoch of [1, 2, 3]) await hooks.onEpochEnd.promise(epochMetrics(epoch), run);
-  await appendFile(join(directory, 'metrics.jsonl'), '{"epoch":4,"step":1');
+  await appendFile(path, '{"epoch":4,"step":1');
   const config = join(directory, 'config.yaml');
   await utimes(config, 1, 1);
-  await hooksOf().onTrainBegin.promise({ ...run, resumedFrom: 2 });
-  expect(await readFile(join(directory, 'metrics.jsonl'), 'utf8')).toBe(
-    metricsLine(epochMetrics(1)) + metricsLine(epochMetrics(2)),
-  );
+  const heard = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  onTestFinished(() => void heard.mockRestore());
+  await hooksOf().onTrainBegin.promise({ ...run, resumedFrom: 2, epochs: [1, 2].map((epoch) => epochMetrics(epoch)) });
+  expect(await readFile(path, 'utf8')).toBe(metricsLine(epochMetrics(1)) + metricsLine(epochMetrics(2)));
   expect((await stat(config)).mtimeMs).toBe(1000);
+  expect(heard).not.toHaveBeenCalled();
+});
+
+test('what cannot be added to is named', async () => {
+  const directory = await temporaryFolder();
+  const run = fakeRun(directory);
+  await mkdir(join(directory, 'metrics.jsonl'));
+  await expect(hooksOf().onEpochEnd.promise(epochMetrics(1), run)).rejects.toMatchObject({
+    code: 'WRITE_FAILED',
+    message: expect.stringContaining(`${join(directory, 'metrics.jsonl')}: could not be written (EISDIR`),
+  });
 });
 
 test('a failed run leaves its summary', async () => {

@@ -86,6 +86,7 @@ export function fakeRun(directory: string | null, changes: Partial<Run> = {}): R
     configHash: 'abc',
     plan: 'run  small\n',
     resumedFrom: 0,
+    epochs: [],
     engine: {
       backend: 'wasm',
       tensorflow: null,

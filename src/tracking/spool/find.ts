@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { findRun } from '../run-directory.ts';
+import { findRun, isSetAside } from '../run-directory.ts';
 import { noSpool } from './errors.ts';
 import { hasSpool } from './read.ts';
 
@@ -34,7 +34,7 @@ async function spoolsBelow(directory: string, deep: number): Promise<string[]> {
   const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
   const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   for (const name of folders.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))) {
-    if (name.startsWith('.') || name === 'node_modules') continue;
+    if (name.startsWith('.') || name === 'node_modules' || isSetAside(name)) continue;
     found.push(...(await spoolsBelow(join(directory, name), deep - 1)));
   }
   return found;
