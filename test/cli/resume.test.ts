@@ -138,7 +138,13 @@ it('a run killed before its first checkpoint is started from its beginning', asy
   expect(await readdir(run)).not.toContain('checkpoints');
 
   const again = await tailmix(folder, 'train', 'run.yaml', '--out', 'killed');
-  expect({ code: again.code, stderr: again.stderr }).toMatchInlineSnapshot();
+  expect({ code: again.code, stderr: again.stderr }).toMatchInlineSnapshot(`
+    {
+      "code": 2,
+      "stderr": "killed: expected a new or empty folder for the run, but it holds a run already. Choose another --out, or continue that run with --resume.
+    ",
+    }
+  `);
   const other = await tailmix(folder, 'train', '--resume', 'killed', '--set', 'train.batchSize=64');
   expect({ code: other.code, stderr: other.stderr }).toMatchObject({
     code: 2,
