@@ -89,13 +89,13 @@ test('messages', async () => {
     "RUN: expected a readable checkpoint, but each of the 2 found is damaged:
       RUN/checkpoints/epoch-0002.safetensors: expected a complete safetensors file; its checksum differs. Use an earlier checkpoint.
       RUN/checkpoints/epoch-0001.safetensors: expected a complete safetensors file; it has 3 bytes. Use an earlier checkpoint.
-      Start the run anew."
+      Restore one of them, or start the run anew in another folder."
   `);
   expect(await message(readLatest(join(run, 'other')))).toMatchInlineSnapshot(
-    `"RUN/other: expected a checkpoint in checkpoints/, found none. The run ended before its first one, or ran without the checkpoint plugin: start it anew."`,
+    `"RUN/other: expected a checkpoint in checkpoints/, found none. The run ended before its first one, or ran without the checkpoint plugin; tailmix train --resume starts it from its beginning."`,
   );
   expect(await message(readCheckpoint(join(run, 'none.safetensors')))).toMatchInlineSnapshot(
-    `"RUN/none.safetensors: expected a checkpoint; it cannot be read (ENOENT: no such file or directory, open 'RUN/none.safetensors'). Check the path."`,
+    `"RUN/none.safetensors: expected a checkpoint; it cannot be read (ENOENT: no such file or directory, open 'RUN/none.safetensors'). Check the path and its permissions."`,
   );
   await writeFile(join(run, 'model.safetensors'), Buffer.concat(encodeSafetensors({ tensors: {}, metadata: {} })));
   expect(await message(readCheckpoint(join(run, 'model.safetensors')))).toMatchInlineSnapshot(

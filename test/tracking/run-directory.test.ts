@@ -98,10 +98,10 @@ describe('what a run recorded', () => {
     await writeFile(join(run, runFiles.metrics), '{"epoch": 1}\nnonsense\n{"epoch": 3}\n');
     await writeFile(join(run, runFiles.summary), '{');
     expect(await messageOf(run, readEpochs(run))).toMatchInlineSnapshot(
-      `"FOLDER/metrics.jsonl: expected JSON, line 2 is none. The file was changed or cut; restore or delete it."`,
+      `"FOLDER/metrics.jsonl: expected JSON, line 2 is none. The file was changed or cut. Restore it, or resume the run, which writes it again."`,
     );
     expect(await messageOf(run, readSummary(run))).toMatchInlineSnapshot(
-      `"FOLDER/summary.json: expected JSON, the file is none. The file was changed or cut; restore or delete it."`,
+      `"FOLDER/summary.json: expected JSON, the file is none. The file was changed or cut. Restore it, or resume the run, which writes it again."`,
     );
   });
 });
