@@ -14,6 +14,8 @@ export interface RunInfo {
   trainCount: number;
   /** Images of the validation split; 0 without one. */
   validationCount: number;
+  /** What the data themselves decided about the splits; nothing where they have none but train and test. */
+  dataNotes?: readonly string[];
   /** `[height, width, channels]`. */
   imageShape: readonly [number, number, number];
   /** The same of what images are scaled to first, where the model takes a part of that; evaluation takes the centre. */

@@ -37,6 +37,7 @@ export const describeSubset = ({ info, subset }: Run): Record<string, unknown> =
   hash: subset.hash,
   skipped: subset.skipped,
   trainCount: info.trainCount,
+  validationCount: info.validationCount,
   classCounts: info.classCounts,
   classes: info.classes,
   imageShape: info.imageShape,

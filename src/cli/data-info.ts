@@ -96,14 +96,18 @@ const COLUMN = 14;
 const line = (name: string, text: string): string => `${name.padEnd(COLUMN)}${text}`;
 
 function describe(report: DataReport, groups: Parameters<typeof describeGroups>[0], pictures: string[]): string[] {
-  const { info, allCounts, trainCounts, notDrawn, testCounts, testCount, read, notRead } = report;
+  const { info, allCounts, trainCounts, notDrawn, testCounts, testCount, validationCount, read, notRead } = report;
   const [height, width, channels] = info.shape;
   const total = hasCounts(allCounts) ? sum(allCounts) : allCounts.total;
   const shown = trainCounts ?? (hasCounts(allCounts) ? allCounts : null);
   const size = `${height} × ${width}, ${channels === 1 ? 'grey' : channels === 3 ? 'RGB' : `${channels} channels`}`;
   const lines = [
     line('data', `${info.name}: ${grouped(info.classes.length)} classes, images of ${size}`),
-    line('images', `${grouped(total)} to train on, ${grouped(testCount)} for test`),
+    line(
+      'images',
+      `${grouped(total)} to train on, ${validationCount > 0 ? `${grouped(validationCount)} for validation, ` : ''}${grouped(testCount)} for test`,
+    ),
+    ...(info.notes ?? []).map((note) => line('splits', note)),
   ];
   if (trainCounts) lines.push(line('a run', `trains on ${grouped(sum(trainCounts))}, ${span(trainCounts)}`));
   else if (notDrawn) lines.push(line('a run', notDrawn));

@@ -54,6 +54,7 @@ function describeData(info: RunInfo, unread: CountSummary | null): string[] {
         ? `${unread.largest} to ${unread.smallest}; each stands in ${unread.source}, which is not under the data root`
         : formatCounts(classCounts),
     ),
+    ...(info.dataNotes ?? []).map((note) => line('splits', note)),
   ];
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { messageOf } from '../errors.ts';
 import { sizeOf } from '../util/shape.ts';
 import { datasetGave, readFailed } from './errors.ts';
+import { splitsOf } from './subset.ts';
 import type { DatasetImages, DatasetInfo, Split } from './types.ts';
 
 const shape = z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]);
@@ -23,23 +24,18 @@ const datasetInfo = imageInfo.extend({
     z.object({ total: count, largest: count, smallest: count, source: z.string() }),
   ]),
   testCount: count,
+  validationCount: count.optional(),
 });
 
-const images = z.object({
-  info: imageInfo,
-  ...Object.fromEntries(
-    ['train', 'test'].map((split) => [
-      split,
-      z.object({
-        labels: z.instanceof(Int32Array),
-        pixels: z.union([
-          z.object({ kind: z.literal('memory'), bytes: z.instanceof(SharedArrayBuffer), shape: shape.optional() }),
-          z.object({ kind: z.literal('file'), path: z.string(), offset: count, shape: shape.optional() }),
-        ]),
-      }),
-    ]),
-  ),
+const split = z.object({
+  labels: z.instanceof(Int32Array),
+  pixels: z.union([
+    z.object({ kind: z.literal('memory'), bytes: z.instanceof(SharedArrayBuffer), shape: shape.optional() }),
+    z.object({ kind: z.literal('file'), path: z.string(), offset: count, shape: shape.optional() }),
+  ]),
 });
+
+const images = z.object({ info: imageInfo, train: split, test: split, validation: split.optional() });
 
 /**
  * Checks what the `describe` of a user's data set gave.
@@ -64,7 +60,7 @@ export function checkInfo(name: string, info: DatasetInfo): void {
 export async function checkImages(name: string, found: DatasetImages): Promise<void> {
   checkForm(name, 'read', images, found);
   const { classes } = found.info;
-  for (const split of [found.train, found.test]) {
+  for (const split of splitsOf(found)) {
     const wrong = split.labels.findIndex((label) => !(label >= 0 && label < classes.length));
     if (wrong >= 0) {
       const expected = `labels from 0 to ${classes.length - 1}, one of ${classes.length} classes`;

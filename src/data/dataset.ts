@@ -19,7 +19,7 @@ export interface DatasetDefinition<Options extends z.ZodObject = z.ZodObject> {
   augment?: readonly TransformOptions[];
   /** Counts and shape. Must not need the images where the set is of a known size. */
   describe(data: DatasetInput<z.output<Options>>): DatasetInfo | Promise<DatasetInfo>;
-  /** Opens both splits. */
+  /** Opens both splits, and that of validation where there is one. */
   read(data: DatasetInput<z.output<Options>>, context: ReadContext): Promise<DatasetImages>;
 }
 

@@ -66,6 +66,20 @@ export const validationTooLarge = (asked: number, name: string, has: number): Ta
     `data.validation: expected at least 1 image per class and 1 left for training in every class; got ${asked}, and class "${name}" has ${has}. Choose another number.`,
   );
 
+/** A validation part is asked for, and the data set has one. */
+export const validationTwice = (asked: number, has: number): TailmixError =>
+  config(
+    'DATA_VALIDATION',
+    `data.validation: expected 0, because the data set has a validation split of its own (${has} images); got ${asked}. Leave it out, or take that split away.`,
+  );
+
+/** Several splits that a run could be validated on. */
+export const splitTwice = (where: string, names: readonly string[]): TailmixError =>
+  run(
+    'DATA_SPLIT',
+    `${where}: expected one split for validation; got ${names.join(' and ')}. Take one away, or name it otherwise.`,
+  );
+
 /** `data.mean` or `data.std` of another length than the channels. */
 export const channelCount = (option: 'mean' | 'std', name: string, expected: number, got: number): TailmixError =>
   config(
@@ -180,6 +194,21 @@ export const folderMissing = (folder: string, other?: string): TailmixError =>
 /** A link among class folders that leads back into a folder that it lies in. */
 export const folderLoop = (path: string, target: string): TailmixError =>
   run('DATA_FOLDER', `${path}: expected folders that end; this is a link to ${target}, in which it lies. Remove it.`);
+
+/** A folder of images that cannot be looked into. */
+export const folderUnreadable = (path: string, cause: unknown): TailmixError => {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const reason = code === 'EACCES' || code === 'EPERM' ? 'permission denied' : message;
+  return run(
+    'DATA_FOLDER',
+    `${path}: expected a folder that can be read, with all that is in it; got "${reason}". Change its permissions (chmod -R u+rX), or take it out.`,
+    cause,
+  );
+};
+
+/** A link among class folders whose target is gone. */
+export const linkToNothing = (path: string): TailmixError =>
+  run('DATA_FOLDER', `${path}: expected a folder or a file; this is a link to nothing. Mend it, or remove it.`);
 
 /** A split without class folders. */
 export const noClasses = (folder: string): TailmixError =>

@@ -9,12 +9,13 @@ import {
   datasetThrew,
   emptyClass,
   validationTooLarge,
+  validationTwice,
 } from './errors.ts';
 import type { DataOptions } from './options.ts';
 import { fitLongTail, type Profile } from './profile.ts';
 import { packedRoot } from './root.ts';
 import { datasetOf } from './sets/registry.ts';
-import { concatenate, cutRows, drawRows, rowsByClass, subsetOf } from './subset.ts';
+import { cutRows, drawRows, rowsByClass, splitsOf, subsetOf, wholeOf } from './subset.ts';
 import { shapesAfter } from './transforms/augment.ts';
 import type { CountSummary, DataPlan, DatasetImages, ImageInfo, LoadedData, ReadContext, Unreadable } from './types.ts';
 
@@ -26,8 +27,13 @@ export async function describeData(options: DataOptions): Promise<DataPlan> {
   const dataset = datasetOf(options);
   const own = ownOptions(dataset, options);
   const info = withStatistics(await asked(options, 'describe', async () => dataset.describe(own), checkInfo), options);
-  const { fullCounts } = info;
-  return { ...(hasCounts(fullCounts) ? plan(info, fullCounts, options) : planUnread(info, fullCounts, options)), info };
+  const { fullCounts, validationCount } = info;
+  return {
+    ...(hasCounts(fullCounts)
+      ? plan(info, fullCounts, options, validationCount)
+      : planUnread(info, fullCounts, options)),
+    info,
+  };
 }
 
 /** Whether class counts are known, and not only summed up. */
@@ -63,15 +69,13 @@ async function asked<T>(
   return found;
 }
 
-/** Files of both splits that were left out. */
-export const unreadableOf = ({ train, test }: DatasetImages): Unreadable[] => [
-  ...(train.unreadable ?? []),
-  ...(test.unreadable ?? []),
-];
+/** Files of all splits that were left out. */
+export const unreadableOf = (images: DatasetImages): Unreadable[] =>
+  splitsOf(images).flatMap(({ unreadable = [] }) => unreadable);
 
 /**
  * Draws the subsets of a data set: first the validation part (the same number in every class) from all training
- * images, then the long tail from the rest.
+ * images, unless the data set has a validation split, then the long tail from the rest.
  */
 export function drawSubsets(images: DatasetImages, options: DataOptions): LoadedData {
   const info = withStatistics(images.info, options);
@@ -81,14 +85,19 @@ export function drawSubsets(images: DatasetImages, options: DataOptions): Loaded
     info,
     rows.map((own) => own.length),
     options,
+    images.validation?.labels.length,
   );
   const { taken, left } = cutRows(rows, validationPerClass, options.subsetSeed);
   const indices = drawRows(left, classCounts, options.subsetSeed);
   return {
     info,
     train: subsetOf(images.train, indices, classCount),
-    validation: validationPerClass > 0 ? subsetOf(images.train, taken, classCount) : null,
-    test: subsetOf(images.test, concatenate(rowsByClass(images.test.labels, classCount)), classCount),
+    validation: images.validation
+      ? wholeOf(images.validation, classCount)
+      : validationPerClass > 0
+        ? subsetOf(images.train, taken, classCount)
+        : null,
+    test: wholeOf(images.test, classCount),
     augment,
     skipped: unreadableOf(images).map(({ path }) => path),
   };
@@ -100,7 +109,13 @@ function planUnread(info: ImageInfo, summary: CountSummary, options: DataOptions
   const { profile = dataset.profile, validation } = options;
   if (profile !== 'none') throw countsUnknown('profile', `"${profile}"`, info.name, summary.source);
   if (validation > 0) throw countsUnknown('validation', String(validation), info.name, summary.source);
-  return { profile, classCounts: summary, validationPerClass: 0, augment: augmentOf(info, options) };
+  return {
+    profile,
+    classCounts: summary,
+    validationPerClass: 0,
+    validationCount: 0,
+    augment: augmentOf(info, options),
+  };
 }
 
 /** Transforms of training images; they, and none in evaluation, must end at the shape that the model takes. */
@@ -115,7 +130,9 @@ function plan(
   info: ImageInfo,
   fullCounts: readonly number[],
   options: DataOptions,
+  ownValidation = 0,
 ): Omit<DataPlan, 'info'> & { classCounts: readonly number[] } {
+  if (ownValidation > 0 && options.validation > 0) throw validationTwice(options.validation, ownValidation);
   const dataset = datasetOf(options);
   const profile: Profile = { ...options, profile: options.profile ?? dataset.profile };
   const smallest = Math.min(...fullCounts);
@@ -133,6 +150,7 @@ function plan(
     profile: profile.profile,
     classCounts,
     validationPerClass: perClass,
+    validationCount: ownValidation || perClass * fullCounts.length,
     augment: augmentOf(info, options),
   };
 }

@@ -3,7 +3,7 @@ import { endianness } from 'node:os';
 import { mersenne } from 'pure-rand/generator/mersenne';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import { randomStream } from '../random.ts';
-import type { Split, Subset } from './types.ts';
+import type { DatasetImages, Split, Subset } from './types.ts';
 
 /** How often each class occurs, `[C]`. */
 export function countLabels(labels: Iterable<number>, classCount: number): number[] {
@@ -97,6 +97,17 @@ export function hashRows(rows: Int32Array): string {
     .update(endianness() === 'LE' ? bytes : Buffer.from(bytes).swap32())
     .digest('hex');
 }
+
+/** The splits of a data set: train, validation where there is one, test. */
+export const splitsOf = ({ train, validation, test }: DatasetImages): Split[] => [
+  train,
+  ...(validation ? [validation] : []),
+  test,
+];
+
+/** All of a split, in class order. */
+export const wholeOf = (split: Split, classCount: number): Subset =>
+  subsetOf(split, concatenate(rowsByClass(split.labels, classCount)), classCount);
 
 /** Makes a subset of rows of a split. */
 export function subsetOf(split: Split, indices: Int32Array, classCount: number): Subset {

@@ -14,6 +14,8 @@ export interface ImageInfo {
   /** Per channel, of pixel values scaled to 0…1. */
   mean: readonly number[];
   std: readonly number[];
+  /** What a reader must know of the splits, where the data themselves decided it; a plan says it. Default: nothing. */
+  notes?: readonly string[];
 }
 
 /** What is published of the training images per class, where the counts themselves come with the data. */
@@ -34,6 +36,8 @@ export interface DatasetInfo extends ImageInfo {
   fullCounts: readonly number[] | CountSummary;
   /** Size of the test split. */
   testCount: number;
+  /** Size of a validation split that the data set has of its own. Default: it has none. */
+  validationCount?: number;
 }
 
 /** What a run will train on, known before any image is read. */
@@ -42,8 +46,10 @@ export interface DataPlan {
   profile: ProfileName;
   /** Training images per class after validation and profile, `[C]`, or what is known of them. */
   classCounts: readonly number[] | CountSummary;
-  /** Images per class of the validation part; 0 for none. */
+  /** Images per class of a validation part that is cut from the training images; 0 for none. */
   validationPerClass: number;
+  /** Images of the validation split, cut or the data set's own; 0 for none. */
+  validationCount: number;
   /** Transforms of training images, in order. */
   augment: readonly TransformOptions[];
 }
@@ -91,7 +97,10 @@ export interface Subset {
 export interface LoadedData {
   info: ImageInfo;
   train: Subset;
-  /** Class-balanced part cut from the training images, for anything that is chosen; null unless asked for. */
+  /**
+   * For anything that is chosen: the data set's own validation split, else a class-balanced part cut from the training
+   * images; null where there is neither.
+   */
   validation: Subset | null;
   test: Subset;
   /** Transforms of training images, in order: the option, or the default of the data set. */
@@ -110,6 +119,8 @@ export interface ImageFile {
 export interface ImageList {
   /** What messages call it: a folder, or the file that lists them. */
   folder: string;
+  /** Folder that packed files name images relative to. */
+  base: string;
   files: readonly ImageFile[];
 }
 
@@ -125,10 +136,12 @@ export interface ReadContext {
   onProgress: ReadProgress;
 }
 
-/** Images of a data set, both splits. */
+/** Images of a data set, all splits. */
 export interface DatasetImages {
   info: ImageInfo;
   train: Split;
+  /** Where the data set has one of its own. */
+  validation?: Split;
   test: Split;
 }
 

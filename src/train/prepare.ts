@@ -139,7 +139,7 @@ export async function describeRun(options: TrainerOptions): Promise<Described> {
     ? {
         info: planned.info,
         classCounts: countsToCompose(planned),
-        validationCount: planned.validationPerClass * planned.info.classes.length,
+        validationCount: planned.validationCount,
       }
     : countsOf(data as LoadedData);
   const unread = planned && !hasCounts(planned.classCounts) ? planned.classCounts : null;
@@ -190,7 +190,7 @@ function describe(
   { classCounts, validationCount }: Pick<RunInfo, 'classCounts' | 'validationCount'>,
   trainCount = classCounts.reduce((a, b) => a + b, 0),
 ): { models: ExtendedModel; info: RunInfo } {
-  const { classes, shape, packShape, mean, std } = image;
+  const { classes, shape, packShape, mean, std, notes } = image;
   const task: Task = { classes: classes.length, imageShape: shape };
   const model = (options.plugins ?? []).reduce((before, plugin) => extendModel(before, plugin, task), base);
   const steps = trainCount / train.batchSize;
@@ -202,6 +202,7 @@ function describe(
     classCounts,
     trainCount,
     validationCount,
+    ...(notes && { dataNotes: notes }),
     imageShape: shape,
     ...(packShape && { packShape }),
     mean,

@@ -37,7 +37,7 @@ export async function openTrained(wanted: string, context: LoadContext): Promise
   const config = await loadConfig(join(directory, runFiles.config), context);
   const { snapshot, path } = await readLatest(directory);
   const options = optionsAt(trainerOptions(config), snapshot.epoch);
-  const data = await dataOf(directory, Boolean(config.options.data.validation));
+  const data = await dataOf(directory);
   const preparation = await prepare({ ...options, data, resume: snapshot });
   const composition = compose(options.plugins ?? [], preparation.info);
   return { ...preparation, directory, checkpoint: path, snapshot, composition };
@@ -63,6 +63,7 @@ export function predictProgram(
 const subsetFile = z.object({
   dataset: z.string(),
   hash: z.string(),
+  validationCount: z.int().min(0),
   classCounts: z.array(z.int()),
   classes: z.array(z.string()),
   imageShape: z.tuple([z.int(), z.int(), z.int()]),
@@ -72,11 +73,11 @@ const subsetFile = z.object({
 });
 
 /** What a run was trained on, as its `subset.json` says, without images. */
-async function dataOf(directory: string, hasValidation: boolean): Promise<LoadedData> {
+async function dataOf(directory: string): Promise<LoadedData> {
   const path = join(directory, runFiles.subset);
   const parsed = subsetFile.safeParse(await readJson(path));
   if (!parsed.success) throw damagedRunFile(displayPath(path), `${parsed.error.issues[0]!.path.join('.')} of the file`);
-  const { dataset, hash, classCounts, classes, imageShape: shape, packShape, mean, std } = parsed.data;
+  const { dataset, hash, validationCount, classCounts, classes, imageShape: shape, packShape, mean, std } = parsed.data;
   const subset = (name: Split['name']): Subset => ({
     split: { name, labels: new Int32Array(), pixels: { kind: 'memory', bytes: new SharedArrayBuffer(0) } },
     indices: new Int32Array(),
@@ -86,7 +87,7 @@ async function dataOf(directory: string, hasValidation: boolean): Promise<Loaded
   return {
     info: { name: dataset, classes, shape, ...(packShape && { packShape }), mean, std },
     train: subset('train'),
-    validation: hasValidation ? { ...subset('validation'), indices: new Int32Array(classes.length) } : null,
+    validation: validationCount > 0 ? { ...subset('validation'), indices: new Int32Array(validationCount) } : null,
     test: subset('test'),
     augment: [],
     skipped: [],

@@ -100,11 +100,6 @@ describe('image-folder', () => {
     expect((await load({ imageSize: [6, 4] })).info.shape).toEqual([6, 4, 3]);
   });
 
-  test('val/ is the test split where there is no test/', async () => {
-    const { load } = await setUp({ train: { a: 2 }, val: { a: 1 } });
-    expect((await load()).test.split.labels).toHaveLength(1);
-  });
-
   test('a class may lack test images; symbolic links count', async () => {
     const { root, load } = await setUp({ train: { a: 1, b: 1 }, test: { b: 2 } });
     await symlink(join(root, 'train', 'a', '0.png'), join(root, 'train', 'a', 'link.png'));

@@ -97,17 +97,17 @@ describe('the packed cache', () => {
     const count = async (): Promise<number> => (await readdir(cache)).length;
     await load();
     await load({ profile: 'exp', ratio: 1 });
-    expect(await count()).toBe(2);
+    expect(await count()).toBe(3); // train, val, test
     await load({ imageSize: 3 });
-    expect(await count()).toBe(4);
+    expect(await count()).toBe(6);
     await writeFile(join(root, 'm.csv'), csv.replace('img/1.png', 'img/2.png'));
     const changed = await load();
-    expect(await count()).toBe(6);
+    expect(await count()).toBe(9);
     const at = ({ train: { split } }: typeof changed) =>
       split.pixels.kind === 'memory' ? [...new Uint8Array(split.pixels.bytes).slice(60, 120)] : [];
     expect(at(changed)).toEqual([...picture(2, 4, 5)]);
     await writePicture(join(root, 'img/2.png'), 77);
-    expect(at(await load())).toEqual([...picture(2, 4, 5)]);
+    expect(at(await load())).toEqual([...picture(77, 4, 5)]);
     expect(at(await loadData(options(), { cache, fresh: true }))).toEqual([...picture(77, 4, 5)]);
   });
 

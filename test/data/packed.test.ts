@@ -44,7 +44,7 @@ describe('a packed file', () => {
     const path = await written();
     const bytes = await readFile(path);
     expect(bytes.subarray(0, 8).toString('latin1')).toBe('TAILMIX\n');
-    expect(bytes.readUInt32LE(8)).toBe(1);
+    expect(bytes.readUInt32LE(8)).toBe(2);
     expect(bytes.subarray(12, 4096).every((byte) => byte === 0)).toBe(true);
     expect([...bytes.subarray(4096 + BYTES, 4096 + BYTES + 3)]).toEqual([10, 11, 12]);
     const labelsAt = 4096 + 4 * BYTES;
@@ -60,7 +60,7 @@ describe('a packed file', () => {
       reasons: [],
     });
     expect(footer.readUInt32LE(4)).toBe(4);
-    expect(footer.readUInt32LE(8)).toBe(1);
+    expect(footer.readUInt32LE(8)).toBe(2);
     const hash = createHash('sha256')
       .update(bytes.subarray(labelsAt, bytes.length - 52))
       .digest('hex');

@@ -34,6 +34,7 @@ test('leaves the files of a run directory', async () => {
     hash: 'f00',
     skipped: 0,
     trainCount: 35,
+    validationCount: 8,
     classCounts: [20, 9, 4, 2],
     classes: ['a', 'b', 'c', 'd'],
     imageShape: [8, 8, 3],

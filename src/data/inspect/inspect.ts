@@ -40,6 +40,8 @@ export interface DataReport {
   /** Test images per class, `[C]`; null where only their number is known. */
   testCounts: readonly number[] | null;
   testCount: number;
+  /** Images of a validation split that the data set has of its own; 0 for none. */
+  validationCount: number;
   /** Everything that needs the images; null where they are not there, or were not asked for. */
   read: ReadReport | null;
   /** Why the images were not read; null where they were not asked for. */
@@ -83,6 +85,7 @@ export async function inspectData(options: DataOptions, inspect: InspectOptions 
       notDrawn: null,
       testCounts: null,
       testCount: plan.info.testCount,
+      validationCount: plan.info.validationCount ?? 0,
       read: null,
       notRead: found?.missing ?? null,
     };
@@ -97,6 +100,7 @@ export async function inspectData(options: DataOptions, inspect: InspectOptions 
     notDrawn: drawn.fault,
     testCounts: countLabels(test.labels, info.classes.length),
     testCount: test.labels.length,
+    validationCount: found.validation?.labels.length ?? 0,
     read: {
       images: found,
       train: drawn.value?.train ?? null,

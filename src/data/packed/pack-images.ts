@@ -1,21 +1,25 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { cacheUnwritable, nothingReadable } from '../errors.ts';
-import { type ClassFolders, fingerprint, statOf } from '../sets/class-folders.ts';
+import { fingerprint, statOf } from '../sets/class-folders.ts';
 import type { ImageList, ReadContext, Split } from '../types.ts';
 import { type DecodeOptions, decodeFiles, KERNEL } from './decode.ts';
-import { openPacked, type Packed, writePacked } from './packed.ts';
+import { openPacked, type Packed, type PackedRow, writePacked } from './packed.ts';
 
 /** Opens a split in class folders; a file that changes, comes or goes makes its packed file anew. */
 export const readClassFolders = (
   name: Split['name'],
-  folders: ClassFolders,
+  folders: ImageList,
   options: DecodeOptions,
   context: ReadContext,
 ): Promise<Split> => readPacked(name, folders, fingerprint(folders, settingsOf(options)), options, context);
 
+/** Longest list whose files are looked at whenever it is opened: a look takes about 20 µs. */
+const LOOKED_AT = 100_000;
+
 /**
- * Opens a split whose files are listed in one file; what changes in them under their names is not seen.
+ * Opens a split whose files are listed in one file, as {@link readClassFolders} does. What changes under its name in a list
+ * of more than 100,000 files is not seen.
  *
  * @param source - hash of what decides which files are read, and where
  */
@@ -26,8 +30,12 @@ export const readListed = (
   options: DecodeOptions,
   context: ReadContext,
 ): Promise<Split> => {
-  const key = createHash('sha256').update(JSON.stringify([source, settingsOf(options)]));
-  return readPacked(name, list, key.digest('hex'), options, context);
+  const settings = [source, settingsOf(options)];
+  const key =
+    list.files.length <= LOOKED_AT
+      ? fingerprint(list, settings)
+      : createHash('sha256').update(JSON.stringify(settings)).digest('hex');
+  return readPacked(name, list, key, options, context);
 };
 
 const settingsOf = ({ shape, resize, onCorrupt }: DecodeOptions) => ({ shape, resize: resize && KERNEL, onCorrupt });
@@ -46,19 +54,35 @@ async function readPacked(
 ): Promise<Split> {
   const path = join(cache, `${name}-${key.slice(0, 16)}.pack`);
   const found = fresh ? null : await openPacked(path, key);
-  const packed = found === null || isMended(path, found.metadata.skipped) ? await pack() : found;
+  const packed = found === null || isMended(path, leftOut(list, found.metadata)) ? await pack() : found;
   const { labels, pixels, metadata } = packed;
-  if (labels.length === 0) throw nothingReadable(list.folder, metadata.skipped.length);
-  const left = new Set(metadata.skipped);
+  const skipped = leftOut(list, metadata);
+  if (labels.length === 0) throw nothingReadable(list.folder, skipped.length);
+  const left = new Set(skipped);
   const files = list.files.map((file) => file.path).filter((file) => !left.has(file));
-  const unreadable = metadata.skipped.map((file, i) => ({ path: file, reason: metadata.reasons?.[i] ?? '' }));
+  const unreadable = skipped.map((file, i) => ({ path: file, reason: file + metadata.reasons[i]! }));
   return { name, labels, pixels: { ...pixels, shape: metadata.shape }, files, unreadable };
 
   async function pack(): Promise<Packed> {
-    await writePacked(path, { key, shape: options.shape }, decodeFiles(list, options, onProgress));
+    const rows = decodeFiles(list, options, onProgress);
+    await writePacked(path, { key, shape: options.shape }, namedFrom(list.base, rows));
     const made = await openPacked(path, key);
     if (made === null) throw cacheUnwritable(path);
     return made;
+  }
+}
+
+/** Files of a list that its packed file lacks, as the list has their paths. */
+function leftOut({ base, files }: ImageList, { skipped }: Packed['metadata']): string[] {
+  const names = new Set(skipped);
+  if (names.size === 0) return [];
+  return files.map(({ path }) => path).filter((path) => names.has(relative(base, path)));
+}
+
+/** Rows as a packed file names them: relative to a folder, so that a set may be reached by another path. */
+async function* namedFrom(base: string, rows: AsyncIterable<PackedRow>): AsyncGenerator<PackedRow> {
+  for await (const { path, reason, ...row } of rows) {
+    yield { ...row, path: relative(base, path), ...(reason !== undefined && { reason: reason.slice(path.length) }) };
   }
 }
 

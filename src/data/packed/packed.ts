@@ -17,7 +17,7 @@ import { writeAtomically } from './atomic.ts';
  */
 
 const MAGIC = Buffer.from('TAILMIX\n', 'latin1');
-const VERSION = 1;
+const VERSION = 2;
 const PIXELS_AT = 4096;
 const FOOTER = 52;
 /** Files with up to this many bytes of pixels are read into memory; larger ones stay on disk. */
@@ -32,10 +32,10 @@ export interface PackedMetadata {
   count: number;
   /** SHA-256 of all pixels, hex. */
   pixelsSha256: string;
-  /** Source files that could not be read and were left out. */
+  /** Source files that could not be read and were left out, relative to the folder of the images. */
   skipped: string[];
-  /** Why, for each of them; a file of an earlier version has none. */
-  reasons?: string[];
+  /** Why, for each of them: what its error says after its path. */
+  reasons: string[];
 }
 
 /** An opened packed file. */

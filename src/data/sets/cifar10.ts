@@ -10,6 +10,7 @@ import { countLabels } from '../subset.ts';
 import type { DatasetInfo } from '../types.ts';
 import { readCifarFiles } from './cifar-binary.ts';
 import { type ClassFolders, folderExists, listClassFolders } from './class-folders.ts';
+import { heldOut } from './held-out.ts';
 
 const info: DatasetInfo = {
   name: 'cifar10',
@@ -26,7 +27,9 @@ const testFiles = ['test_batch.bin'];
 const layout = { labelBytes: 1, labelAt: 0, classCount: 10, recordsPerFile: 10_000 };
 
 /** Where the images lie: the official binary files, or class folders. */
-type Place = { kind: 'binary'; folder: string } | { kind: 'folders'; train: ClassFolders; test: ClassFolders };
+type Place =
+  | { kind: 'binary'; folder: string }
+  | { kind: 'folders'; train: ClassFolders; validation: ClassFolders | null; test: ClassFolders; notes: string[] };
 
 /**
  * CIFAR-10 (Krizhevsky 2009) from the official binary files, or from class folders `train/<class>/…`, `test/<class>/…`.
@@ -46,7 +49,13 @@ export const cifar10 = defineDataset({
       place.train.files.map(({ label }) => label),
       info.classes.length,
     );
-    return { ...info, fullCounts, testCount: place.test.files.length };
+    const { validation, test } = place;
+    return {
+      ...infoOf(place.notes),
+      fullCounts,
+      testCount: test.files.length,
+      ...(validation && { validationCount: validation.files.length }),
+    };
   },
   async read({ root, onCorrupt }, context) {
     const place = find(dataRoot(root));
@@ -59,11 +68,17 @@ export const cifar10 = defineDataset({
       };
     }
     const decode = { shape: info.shape, resize: false, onCorrupt };
-    const train = await readClassFolders('train', place.train, decode, context);
-    const test = await readClassFolders('test', place.test, decode, context);
-    return { info, train, test };
+    const { validation } = place;
+    return {
+      info: infoOf(place.notes),
+      train: await readClassFolders('train', place.train, decode, context),
+      ...(validation && { validation: await readClassFolders('validation', validation, decode, context) }),
+      test: await readClassFolders('test', place.test, decode, context),
+    };
   },
 });
+
+const infoOf = (notes: readonly string[]): DatasetInfo => (notes.length > 0 ? { ...info, notes } : info);
 
 const layouts = ['cifar-10-batches-bin/data_batch_1.bin', 'train/<class>/<image>'];
 
@@ -77,7 +92,14 @@ function find(root: string): Place | null {
   const base = bases.find((folder) => folderExists(join(folder, 'train')));
   if (base === undefined) return null;
   const list = (split: string): ClassFolders => listClassFolders(join(base, split), { classes: info.classes });
-  return { kind: 'folders', train: list('train'), test: list('test') };
+  const { test, validation, notes } = heldOut(base, (split) => folderExists(join(base, split)));
+  return {
+    kind: 'folders',
+    train: list('train'),
+    validation: validation && list(validation),
+    test: list(test ?? 'test'),
+    notes,
+  };
 }
 
 async function readClassNames(folder: string): Promise<readonly string[]> {

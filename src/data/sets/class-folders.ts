@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
-import { extname, join, relative } from 'node:path';
-import { emptyFolder, folderLoop, folderMissing, noClasses, unknownClass } from '../errors.ts';
+import { dirname, extname, join, relative } from 'node:path';
+import {
+  emptyFolder,
+  folderLoop,
+  folderMissing,
+  folderUnreadable,
+  linkToNothing,
+  noClasses,
+  unknownClass,
+} from '../errors.ts';
 import type { ImageList } from '../types.ts';
 
 /** File names that are images; the list of torchvision's ImageFolder. */
@@ -40,7 +48,7 @@ export function listClassFolders(folder: string, { classes, mayLackClasses = fal
     return paths.map((path) => ({ path, label }));
   });
   if (files.length === 0) throw emptyFolder(folder, [...EXTENSIONS]);
-  return { folder, classes: [...labelled], files };
+  return { folder, base: folder, classes: [...labelled], files };
 }
 
 /** Whether a folder exists. */
@@ -48,24 +56,44 @@ export function folderExists(path: string): boolean {
   return statOf(path)?.isDirectory() ?? false;
 }
 
-/** Null for what is not there, a link that leads nowhere, or to itself. */
+/** What the system says of a path that leads to nothing: not there, below a file, or a link to itself. */
+const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
+
+const isAbsent = (error: unknown): boolean => ABSENT.has((error as NodeJS.ErrnoException).code ?? '');
+
+/**
+ * Null for what is not there, a link that leads nowhere, or to itself.
+ *
+ * @throws {TailmixError} DATA_FOLDER where that cannot be known: a folder above may not be searched.
+ */
 export function statOf(path: string): Stats | null {
   try {
     return statSync(path);
-  } catch {
-    return null;
+  } catch (error) {
+    if (isAbsent(error)) return null;
+    throw folderUnreadable(dirname(path), error);
   }
 }
 
-/** SHA-256 over names, sizes and times of the files and over settings: what a packed file is keyed by. */
-export function fingerprint({ folder, files }: ClassFolders, settings: unknown): string {
-  const hash = createHash('sha256').update(JSON.stringify(settings));
-  for (const { path, label } of files) {
-    // A link to nothing is told when its turn comes to be read.
-    const { size, mtimeMs } = statOf(path) ?? { size: -1, mtimeMs: -1 };
-    hash.update(`${relative(folder, path)}\0${label}\0${size}\0${mtimeMs}\n`);
-  }
+/**
+ * SHA-256 over settings, the real path of `base` and, of each file, its name below it, label, size, times of content and of
+ * inode in nanoseconds, and inode: what a packed file is keyed by. Two sets share a key only if they are one.
+ */
+export function fingerprint({ base, files }: ImageList, settings: unknown): string {
+  const hash = createHash('sha256').update(JSON.stringify([realpathSync(base), settings]));
+  for (const { path, label } of files) hash.update(`${relative(base, path)}\0${label}\0${stampOf(path)}\n`);
   return hash.digest('hex');
+}
+
+/** What tells that a file is the one that it was; a link to nothing is told when its turn comes to be read. */
+function stampOf(path: string): string {
+  try {
+    const { size, mtimeNs, ctimeNs, ino } = statSync(path, { bigint: true });
+    return `${size} ${mtimeNs} ${ctimeNs} ${ino}`;
+  } catch (error) {
+    if (isAbsent(error)) return 'none';
+    throw folderUnreadable(dirname(path), error);
+  }
 }
 
 /**
@@ -88,16 +116,23 @@ function listImages(folder: string, above: readonly string[]): string[] {
   return [...images, ...deeper];
 }
 
+/** Null for a folder that is not there; one that may not be read is never passed over. */
 function readFolder(folder: string): Dirent[] | null {
   try {
     return readdirSync(folder, { withFileTypes: true });
-  } catch {
-    return null;
+  } catch (error) {
+    if (isAbsent(error)) return null;
+    throw folderUnreadable(folder, error);
   }
 }
 
+/** @throws {TailmixError} DATA_FOLDER for a link to nothing that may have been a folder of images. */
 function isFolder(folder: string, entry: Dirent): boolean {
-  return entry.isDirectory() || (entry.isSymbolicLink() && folderExists(join(folder, entry.name)));
+  if (!entry.isSymbolicLink()) return entry.isDirectory();
+  const path = join(folder, entry.name);
+  const target = statOf(path);
+  if (target === null && extname(entry.name) === '') throw linkToNothing(path);
+  return target?.isDirectory() ?? false;
 }
 
 /** As Python sorts strings, and whatever the locale. */

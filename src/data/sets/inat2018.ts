@@ -73,6 +73,7 @@ export const inat2018 = defineDataset({
     const decode = { ...decodeOptions(sizes(data), data), resize: true };
     const list = (own: Annotations): ImageList => ({
       folder: own.path,
+      base: folder,
       files: own.files.map((file, row) => {
         const { id } = own.categories[own.labels[row]!]!;
         const label = labels.get(id);

@@ -8,6 +8,7 @@ import { dataRoot } from '../root.ts';
 import { countLabels } from '../subset.ts';
 import type { ImageInfo, ImageList } from '../types.ts';
 import { byCodePoint } from './class-folders.ts';
+import { HELD_OUT, heldOut } from './held-out.ts';
 import { forgetListings, readListing } from './listing.ts';
 import { type OnRow, readLines, readSeparated } from './rows.ts';
 
@@ -36,9 +37,7 @@ const options = z.strictObject({
 });
 type Options = z.output<typeof options>;
 
-/** Splits in the manifest; the first of the others that has a row is what a run is evaluated on. */
 const TRAIN = 'train';
-const HELD_OUT = ['test', 'val', 'valid', 'validation'];
 
 /**
  * Any images, listed in one file with a line an image: path, label, split. Its classes are as unequal as they are unless
@@ -50,32 +49,39 @@ export const manifest = defineDataset({
   profile: 'none',
   augment: [],
   async describe(data) {
-    const { classes, train, test } = await open(data);
+    const { classes, train, validation, test, notes } = await open(data);
     const fullCounts = countLabels(
       train.files.map(({ label }) => label),
       classes.length,
     );
-    return { ...infoOf(classes, await sizesOf(train, data)), fullCounts, testCount: test.files.length };
+    return {
+      ...infoOf(classes, await sizesOf(train, data), notes),
+      fullCounts,
+      testCount: test.files.length,
+      ...(validation && { validationCount: validation.files.length }),
+    };
   },
   async read(data, context) {
-    const { classes, source, train, test } = await open(data);
+    const { classes, source, train, validation, test, notes } = await open(data);
     const sizes = await sizesOf(train, data);
     const decode = decodeOptions(sizes, data);
     const splits = {
       train: await readListed('train', train, source, decode, context),
+      ...(validation && { validation: await readListed('validation', validation, source, decode, context) }),
       test: await readListed('test', test, source, decode, context),
     };
     forgetListings();
-    return { info: infoOf(classes, sizes), ...splits };
+    return { info: infoOf(classes, sizes, notes), ...splits };
   },
 });
 
-const infoOf = (classes: readonly string[], sizes: Sizes): ImageInfo => ({
+const infoOf = (classes: readonly string[], sizes: Sizes, notes: readonly string[]): ImageInfo => ({
   name: 'manifest',
   classes,
   ...sizes,
   mean: [0.485, 0.456, 0.406],
   std: [0.229, 0.224, 0.225],
+  ...(notes.length > 0 && { notes }),
 });
 
 /** What a manifest says. */
@@ -84,7 +90,9 @@ interface Manifest {
   /** Hash of the file and how it is read. */
   source: string;
   train: ImageList;
+  validation: ImageList | null;
   test: ImageList;
+  notes: readonly string[];
 }
 
 async function open({ root, options: own }: { root?: string | undefined; options: Options }): Promise<Manifest> {
@@ -92,8 +100,10 @@ async function open({ root, options: own }: { root?: string | undefined; options
   const images = own.images === undefined ? dirname(path) : resolve(dataRoot(root), own.images);
   const settings = JSON.stringify([images, own]);
   const { value, hash } = await readListing(path, settings, () => readManifest(path, images, own));
-  const list = (files: ImageList['files']) => ({ folder: path, files });
-  return { classes: value.classes, source: `${settings}\0${hash}`, train: list(value.train), test: list(value.test) };
+  const list = (files: ImageList['files']) => ({ folder: path, base: dirname(path), files });
+  const { classes, train, validation, test, notes } = value;
+  const source = `${settings}\0${hash}`;
+  return { classes, notes, source, train: list(train), validation: validation && list(validation), test: list(test) };
 }
 
 /** An image as its line has it. */
@@ -103,11 +113,15 @@ interface Listed {
   line: number;
 }
 
-async function readManifest(
-  path: string,
-  images: string,
-  { columns, classes: given }: Options,
-): Promise<{ classes: readonly string[]; train: ImageList['files']; test: ImageList['files'] }> {
+interface Listing {
+  classes: readonly string[];
+  train: ImageList['files'];
+  validation: ImageList['files'] | null;
+  test: ImageList['files'];
+  notes: readonly string[];
+}
+
+async function readManifest(path: string, images: string, { columns, classes: given }: Options): Promise<Listing> {
   const rows = new Map<string, Listed[]>([TRAIN, ...HELD_OUT].map((split) => [split, []]));
   const names = [columns.path, columns.label, columns.split];
   await readRows(path, names, (line, [file, label, split]) => {
@@ -117,9 +131,9 @@ async function readManifest(
     own.push({ path: isAbsolute(file!) ? file! : `${images}${sep}${file}`, label: label!, line });
   });
   const train = rows.get(TRAIN)!;
-  const held = HELD_OUT.find((split) => rows.get(split)!.length > 0);
+  const held = heldOut(path, (split) => rows.get(split)!.length > 0);
   if (train.length === 0) throw manifestLacks(path, 'rows with the split train', 'none');
-  if (held === undefined) throw manifestLacks(path, `rows with the split ${HELD_OUT.join(' or ')}`, 'none');
+  if (held.test === null) throw manifestLacks(path, `rows with the split ${HELD_OUT.join(' or ')}`, 'none');
   const classes = given ?? classesOf(train);
   const labels = new Map(classes.map((name, label) => [name, label]));
   const files = (own: readonly Listed[]): ImageList['files'] =>
@@ -129,7 +143,13 @@ async function readManifest(
         throw manifestRow(path, line, given ? 'a class of data.options' : 'a class of train', `"${name}"`);
       return { path: file, label };
     });
-  const all = { classes, train: files(train), test: files(rows.get(held)!) };
+  const all = {
+    classes,
+    train: files(train),
+    validation: held.validation && files(rows.get(held.validation)!),
+    test: files(rows.get(held.test)!),
+    notes: held.notes,
+  };
   const trained = new Set(all.train.map(({ label }) => label));
   const empty = classes.find((_, label) => !trained.has(label));
   if (empty !== undefined) throw manifestLacks(path, 'training images of every class', `none of "${empty}"`);

@@ -16,7 +16,7 @@ import { mutate, mutations } from './mutations.ts';
 /** Decodes a file as a data set's images are: of one size, or scaled to it. */
 async function decode(path: string, resize = false): Promise<Uint8Array> {
   const options = { shape: [SIDE, SIDE, 3], resize, onCorrupt: 'error' } as const;
-  for await (const { image } of decodeFiles({ folder: '', files: [{ path, label: 0 }] }, options, () => {})) {
+  for await (const { image } of decodeFiles({ folder: '', base: '', files: [{ path, label: 0 }] }, options, () => {})) {
     return image!;
   }
   throw new Error('expected an image');
@@ -88,7 +88,7 @@ describe('what is no such picture is an error that names the file, and is left o
     for (const message of messages) expect(message).toMatch(/^…\/x\.png: expected .+; got .+\. /);
     expect(messages[0]).toMatchSnapshot(name);
     const rows = decodeFiles(
-      { folder, files: [{ path, label: 0 }] },
+      { folder, base: folder, files: [{ path, label: 0 }] },
       { shape: [SIDE, SIDE, 3], resize: false, onCorrupt: 'skip' },
       () => {},
     );

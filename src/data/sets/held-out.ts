@@ -1,0 +1,35 @@
+import { splitTwice } from '../errors.ts';
+
+/** Names of splits that a run is not trained on. */
+export const HELD_OUT = ['test', 'val', 'valid', 'validation'] as const;
+type Name = (typeof HELD_OUT)[number];
+
+/** What the splits that a data set has are for. */
+export interface HeldOut {
+  /** Null where there is none. */
+  test: Name | null;
+  validation: Name | null;
+  /** What decided it, for a plan: nothing where there is `test` alone. */
+  notes: string[];
+}
+
+/**
+ * `test` is the test set, and one of the others the validation split; without `test` one of the others is the test set.
+ *
+ * @param where - what messages name: a folder, a file
+ * @throws {TailmixError} DATA_SPLIT for several names of one thing.
+ */
+export function heldOut(where: string, has: (name: Name) => boolean): HeldOut {
+  const [first, ...others] = HELD_OUT.filter(has);
+  const named = first === 'test' ? others : [first, ...others].filter((name) => name !== undefined);
+  if (named.length > 1) throw splitTwice(where, named);
+  if (first === undefined) return { test: null, validation: null, notes: [] };
+  if (first !== 'test')
+    return { test: first, validation: null, notes: [`"${first}" is the test set: there is no "test"`] };
+  const [validation = null] = others;
+  return {
+    test: first,
+    validation,
+    notes: validation === null ? [] : [`"${validation}" is the validation split`],
+  };
+}
