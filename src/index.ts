@@ -40,6 +40,7 @@ export {
   resolveEpoch,
 } from './plugin.ts';
 export { type Random, randomStream } from './random.ts';
+export { writeRunReport } from './report/index.ts';
 export type { CheckpointInfo, Run, RunInfo, RunWeight, Snapshot } from './run.ts';
 export { emptyInput } from './step/batch.ts';
 export { globalNorm } from './step/global-norm.ts';
@@ -69,21 +70,8 @@ export {
   readLatest,
   writeCheckpoint,
 } from './tracking/checkpoint.ts';
-export { type ExperimentView, viewTag } from './tracking/mlflow/pages.ts';
-export { isServer, type MlflowSettings, resolveSettings } from './tracking/mlflow/settings.ts';
-export type { DatasetInput, KeyValue } from './tracking/mlflow/types.ts';
-export { type Ownership, own } from './tracking/ownership.ts';
 export { PROGRESS_VARIABLE, type ProgressMessage } from './tracking/progress-message.ts';
 export { findRun, listRuns, readEpochs, readSummary, runFiles } from './tracking/run-directory.ts';
-export { type Destination, experimentDestination } from './tracking/spool/attach.ts';
-export { attachAtOnce } from './tracking/spool/attach-at-once.ts';
-export { type Flusher, type FlushOutcome, startFlusher } from './tracking/spool/flush.ts';
-export { pagesOf, type RunPages } from './tracking/spool/pages.ts';
-export { type RunRecord, type SpoolRecord, spoolFiles } from './tracking/spool/records.ts';
-export { addReport } from './tracking/spool/report.ts';
-export { ensureSweepRun } from './tracking/spool/sweep-run.ts';
-export { type Figures, openSpool, type SpoolWriter, type Texts } from './tracking/spool/write.ts';
-export { type SweepMembership, sweepMembership } from './tracking/sweep-membership.ts';
 export { appendToFile, writeFileAtomic } from './tracking/write-file.ts';
 export { planRun } from './train/plan-run.ts';
 export { createTrainer, type RunResult, type TrainerOptions } from './train/trainer.ts';

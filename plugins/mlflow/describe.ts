@@ -1,15 +1,7 @@
 import { userInfo } from 'node:os';
 import { relative } from 'node:path';
-import {
-  type DatasetInput,
-  describeGroups,
-  displayPath,
-  type Run,
-  type RunSummary,
-  type Texts,
-  tf,
-  version,
-} from 'tailmix';
+import { describeGroups, displayPath, type Run, type RunSummary, tf, version } from 'tailmix';
+import type { DatasetInput, Texts } from 'tailmix/tracking';
 
 type Tree = Readonly<Record<string, unknown>>;
 

@@ -1,4 +1,5 @@
-import type { BatchResult, EpochMetrics, Evaluation, Figures, RunSummary } from 'tailmix';
+import type { BatchResult, EpochMetrics, Evaluation, RunSummary } from 'tailmix';
+import type { Figures } from 'tailmix/tracking';
 
 const prefixed = (section: string, values: Readonly<Record<string, number | null>>): Figures =>
   Object.fromEntries(

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { Texts } from 'tailmix';
+import type { Texts } from 'tailmix/tracking';
 
 const TIMEOUT_MS = 3000;
 

@@ -1,17 +1,12 @@
+import { definePlugin, messageOf, Order, type Run, type RunSummary, z } from 'tailmix';
 import {
-  definePlugin,
   experimentDestination,
   type Flusher,
   isServer,
   type MlflowSettings,
-  messageOf,
-  Order,
-  type Run,
-  type RunSummary,
   resolveSettings,
   startFlusher,
-  z,
-} from 'tailmix';
+} from 'tailmix/tracking';
 import { serverWithCredentials } from './errors.ts';
 import { stepMeter } from './figures.ts';
 import { type MlflowOptions, options } from './options.ts';

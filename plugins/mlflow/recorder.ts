@@ -2,22 +2,24 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import {
-  addReport,
   type CheckpointInfo,
   checkpointEpochs,
   checkpointPath,
   type EpochMetrics,
-  ensureSweepRun,
-  type Figures,
-  openSpool,
   type Run,
   type RunSummary,
   runFiles,
+  writeFileAtomic,
+  writeRunReport,
+} from 'tailmix';
+import {
+  ensureSweepRun,
+  type Figures,
+  openSpool,
   type SpoolWriter,
   spoolFiles,
   sweepMembership,
-  writeFileAtomic,
-} from 'tailmix';
+} from 'tailmix/tracking';
 import { datasetsOf, modelSummary, paramsOf, runTags, sourceTags } from './describe.ts';
 import { epochFigures, finalFigures } from './figures.ts';
 import { gitTags } from './git.ts';
@@ -109,7 +111,7 @@ export async function openRecorder(
           for (const file of [runFiles.metrics, runFiles.summary]) addFile(spool, directory, file);
         },
         () => options.checkpoints === 'last' && addLastCheckpoint(spool, directory),
-        () => isFinished && withReport && addReport(directory, spool),
+        () => isFinished && withReport && addReport(spool, directory),
         () => {
           if (isFinished && options.model && !spool.models.has(summary.lastEpoch))
             addModel(spool, directory, summary, options.checkpoints !== 'none');
@@ -140,6 +142,10 @@ export const runName = ({ method, seed }: Pick<RunSummary, 'method' | 'seed'>, v
 
 function addFile(spool: SpoolWriter, directory: string, file: string, path = file): void {
   if (existsSync(join(directory, file))) spool.write({ type: 'artifact', path, file });
+}
+
+async function addReport(spool: SpoolWriter, directory: string): Promise<void> {
+  for (const file of await writeRunReport(directory)) addFile(spool, directory, file);
 }
 
 async function addPerClass(spool: SpoolWriter, directory: string, table: string): Promise<void> {

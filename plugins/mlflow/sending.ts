@@ -1,4 +1,5 @@
-import { attachAtOnce, type Destination, displayPath, type Flusher, type MlflowSettings, pagesOf } from 'tailmix';
+import { displayPath } from 'tailmix';
+import { attachAtOnce, type Destination, type Flusher, type MlflowSettings, pagesOf } from 'tailmix/tracking';
 import { trackingRequired } from './errors.ts';
 import type { MlflowOptions } from './options.ts';
 

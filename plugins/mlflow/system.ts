@@ -3,7 +3,7 @@ import { readFile, statfs } from 'node:fs/promises';
 import { cpus, freemem, totalmem } from 'node:os';
 import { memoryUsage } from 'node:process';
 import { promisify } from 'node:util';
-import type { Figures } from 'tailmix';
+import type { Figures } from 'tailmix/tracking';
 import type { MlflowOptions } from './options.ts';
 
 /** As MLflow counts them. */

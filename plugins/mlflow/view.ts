@@ -1,4 +1,4 @@
-import { viewTag } from 'tailmix';
+import { viewTag } from 'tailmix/tracking';
 
 /** How MLflow's page shows runs from the addresses that we print: what a long tail is judged by comes first. */
 export const view = viewTag({

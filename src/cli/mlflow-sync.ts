@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { displayPath, messageOf, TailmixError } from '../errors.ts';
+import { writeRunReport } from '../report/index.ts';
 import { resolveSettings } from '../tracking/mlflow/settings.ts';
 import { type Destination, experimentDestination } from '../tracking/spool/attach.ts';
 import { findSpools } from '../tracking/spool/find.ts';
@@ -31,7 +32,7 @@ export async function mlflowSync(
   for (const directory of directories) {
     const settings = resolveSettings(await serverFor(directory, server));
     try {
-      const synced = await syncRun(directory, settings, destination);
+      const synced = await syncRun(directory, settings, { destination, writeReport: writeRunReport });
       const { run: url, experiment } = await pagesOf(directory, settings.server, synced);
       experiments.add(experiment);
       outcomes.push({ directory, url, ...synced });

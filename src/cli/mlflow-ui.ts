@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { displayPath, messageOf } from '../errors.ts';
+import { writeRunReport } from '../report/index.ts';
 import { findMlflow, startLocalServer } from '../tracking/local-server.ts';
 import { type MlflowSettings, resolveSettings } from '../tracking/mlflow/settings.ts';
 import { isRun } from '../tracking/run-directory.ts';
@@ -81,7 +82,7 @@ function follower(paths: readonly string[], settings: MlflowSettings): () => Pro
       const size = statSync(join(directory, spoolFiles.spool), { throwIfNoEntry: false })?.size;
       if (size === undefined || sent.get(directory) === size) continue;
       try {
-        const synced = await syncRun(directory, settings);
+        const synced = await syncRun(directory, settings, { writeReport: writeRunReport });
         const { isRunning, remarks } = synced;
         const { experiment } = await pagesOf(directory, settings.server, synced);
         if (!pages.has(experiment)) print(experiment);

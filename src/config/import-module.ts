@@ -18,7 +18,13 @@ export async function importModule(
     Object.entries(registry).map(async ([name, load]) => [`tailmix/plugins/${name}`, await load()] as const),
   );
   const jiti = createJiti(parent, {
-    virtualModules: { tailmix: await import('tailmix'), ...Object.fromEntries(plugins) },
+    virtualModules: {
+      tailmix: await import('tailmix'),
+      'tailmix/graph': await import('tailmix/graph'),
+      'tailmix/mlflow': await import('tailmix/mlflow'),
+      'tailmix/tracking': await import('tailmix/tracking'),
+      ...Object.fromEntries(plugins),
+    },
   });
   const module = await jiti.import<{ default?: unknown }>(specifier);
   // jiti answers `module.default` with the whole module where there is none.

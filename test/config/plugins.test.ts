@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
+import { capture } from '../../src/graph/index.ts';
 import { definePlugin, TailmixError, tf, z } from '../../src/index.ts';
+import { openSpool } from '../../src/tracking/index.ts';
+import { createMlflowClient } from '../../src/tracking/mlflow/index.ts';
 import { defaults, registry } from './few-plugins.ts';
 import { inEmptyFolder } from './folder.ts';
 
@@ -11,10 +14,13 @@ const run = (use: string): string =>
 
 /** What a plugin got from `tailmix`, left on its definition. */
 const own = `import { definePlugin, TailmixError, tf, z } from 'tailmix';
+import { capture } from 'tailmix/graph';
+import { createMlflowClient } from 'tailmix/mlflow';
 import remix, { remixLambda } from 'tailmix/plugins/remix';
+import { openSpool } from 'tailmix/tracking';
 
 const options: z.ZodObject = z.strictObject({ weight: z.number() });
-const copies = { definePlugin, TailmixError, tf, z, remix, remixLambda };
+const copies = { capture, createMlflowClient, definePlugin, openSpool, TailmixError, tf, z, remix, remixLambda };
 export default definePlugin({ name: 'own', options, apply() {}, copies } as never);
 `;
 
@@ -24,7 +30,8 @@ describe('a plugin of a user’s own', () => {
     const { plugins } = await loadConfig('run.yaml', { registry });
     expect(plugins[0]!.options).toEqual({ weight: 2 });
     const { copies } = plugins[0]!.definition as unknown as { copies: Record<string, unknown> };
-    for (const [name, copy] of Object.entries({ definePlugin, TailmixError, tf, z })) {
+    const running = { capture, createMlflowClient, definePlugin, openSpool, TailmixError, tf, z };
+    for (const [name, copy] of Object.entries(running)) {
       expect(copies[name] === copy, name).toBe(true);
     }
     const remix = await registry.remix!();

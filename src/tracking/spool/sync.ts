@@ -7,7 +7,6 @@ import type { Destination } from './attach.ts';
 import { whileSending } from './locks.ts';
 import { readSpool } from './read.ts';
 import type { SpoolRecord } from './records.ts';
-import { addReport } from './report.ts';
 import { createSender } from './send.ts';
 import { openSpool } from './write.ts';
 
@@ -21,9 +20,17 @@ export interface Synced {
   remarks: string[];
 }
 
+/** How a run is sent. */
+export interface SyncOptions {
+  /** Where it belongs on the server. Default: as its spool says. */
+  destination?: Destination;
+  /** Writes the report of a run that has none, and returns its files. Default: none is added. */
+  writeReport?: (runDirectory: string) => Promise<string[]>;
+}
+
 /**
  * Sends what a server does not have of a run. A run whose process was killed gets its end: `KILLED`, at the time of its
- * last line. A finished run without a report gets one.
+ * last line.
  *
  * @throws {MlflowError}
  * @throws {TailmixError} SPOOL_MISSING, SPOOL_DAMAGED, MLFLOW_RUN_DELETED
@@ -31,9 +38,9 @@ export interface Synced {
 export async function syncRun(
   runDirectory: string,
   settings: MlflowSettings,
-  destination: Destination = {},
+  { destination = {}, writeReport }: SyncOptions = {},
 ): Promise<Synced> {
-  const isRunning = !(await completeSpool(runDirectory));
+  const isRunning = !(await completeSpool(runDirectory, writeReport));
   const remarks: string[] = [];
   const client = createMlflowClient(settings);
   try {
@@ -51,17 +58,19 @@ export async function syncRun(
  * @returns whether the run is over.
  * @throws {TailmixError} SPOOL_MISSING, SPOOL_DAMAGED
  */
-async function completeSpool(runDirectory: string): Promise<boolean> {
+async function completeSpool(runDirectory: string, writeReport: SyncOptions['writeReport']): Promise<boolean> {
   if (await isOwned(runDirectory)) return false;
-  if ((await lackingIn(runDirectory)) === null) return true;
+  const lackingNow = () => lackingIn(runDirectory, writeReport !== undefined);
+  if ((await lackingNow()) === null) return true;
   const ownership = await own(runDirectory, { brief: true }).catch((error: unknown) => {
     if (error instanceof TailmixError && error.code === 'DIRECTORY_OWNED') return null;
     throw error;
   });
   if (ownership === null) return false;
   try {
-    const lacking = await lackingIn(runDirectory);
-    if (lacking !== null) await addTo(runDirectory, lacking);
+    const lacking = await lackingNow();
+    if (lacking !== null)
+      addTo(runDirectory, lacking.killedAt, lacking.report ? await writeReport?.(runDirectory) : []);
     return true;
   } finally {
     await ownership.release();
@@ -75,7 +84,7 @@ interface Lacking {
   report: boolean;
 }
 
-async function lackingIn(runDirectory: string): Promise<Lacking | null> {
+async function lackingIn(runDirectory: string, withReport: boolean): Promise<Lacking | null> {
   let last: SpoolRecord | undefined;
   let status: SpoolRecord | undefined;
   let hasReport = false;
@@ -86,12 +95,12 @@ async function lackingIn(runDirectory: string): Promise<Lacking | null> {
     if (record.type === 'artifact' && record.path.startsWith('report/')) hasReport = true;
   }
   const isOver = status?.type === 'status' && status.status !== 'RUNNING';
-  const report = !hasReport && isRun(runDirectory);
+  const report = withReport && !hasReport && isRun(runDirectory);
   if (!last || (isOver && !report)) return null;
   return { killedAt: isOver ? null : last.time, report };
 }
 
-async function addTo(runDirectory: string, { killedAt, report }: Lacking): Promise<void> {
+function addTo(runDirectory: string, killedAt: number | null, report: readonly string[] = []): void {
   const spool = openSpool(
     runDirectory,
     () => {
@@ -103,7 +112,7 @@ async function addTo(runDirectory: string, { killedAt, report }: Lacking): Promi
   );
   try {
     if (killedAt !== null) spool.write({ type: 'status', status: 'KILLED', time: killedAt });
-    if (report) await addReport(runDirectory, spool);
+    for (const file of report) spool.write({ type: 'artifact', path: file, file });
   } finally {
     spool.close();
   }
