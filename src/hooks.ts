@@ -21,7 +21,6 @@
  * A run of several phases is this loop for each, with hooks of its own; plugins that span the run are told of all.
  */
 import { SyncHook, SyncWaterfallHook } from 'tapable';
-import { observerHook } from './compose/observers.ts';
 import { messageOf } from './errors.ts';
 import type { EpochMetrics, RunSummary } from './metrics/types.ts';
 import type { Forward } from './models/types.ts';
@@ -37,6 +36,7 @@ import type {
   Targets,
   Update,
 } from './step/types.ts';
+import { observerHook } from './util/observers.ts';
 
 /**
  * A fresh set of hooks, one per run, or per phase where a run has several.

@@ -1,6 +1,5 @@
 import { type Backend, holdBackend } from '../backend/load.ts';
 import { type ComposedPhase, composeRun } from '../compose/compose-run.ts';
-import { callAll, reportFailure } from '../compose/observers.ts';
 import { metricsAt, type Place } from '../compose/span.ts';
 import type { Composition } from '../compose/types.ts';
 import { internal, TailmixError } from '../errors.ts';
@@ -11,6 +10,7 @@ import type { EpochContext } from '../step/types.ts';
 import { own as ownDirectory } from '../tracking/ownership.ts';
 import { yieldToEventLoop } from '../util/event-loop.ts';
 import { mapValues } from '../util/map-values.ts';
+import { callAll, reportFailure } from '../util/observers.ts';
 import { createMeter, planEpoch } from './epoch.ts';
 import { classWeightsInvalid } from './errors.ts';
 import { evaluate } from './evaluate.ts';
