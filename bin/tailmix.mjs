@@ -23,8 +23,28 @@ async function launch() {
   return main(process.argv.slice(2));
 }
 
+/**
+ * A reader that goes away, as `| head` does, or a terminal that is closed, ends nothing: what is asked for is done. Output
+ * that cannot be written for another reason, such as a full disk, makes the exit code 1.
+ */
+function surviveOutput() {
+  process.stderr.on('error', () => {});
+  process.stdout.on('error', ({ code, message }) => {
+    if (GONE.has(code) || hasLost) return;
+    hasLost = true;
+    process.exitCode ||= 1;
+    process.stderr.write(`tailmix: standard output could not be written: ${message}\n`);
+  });
+}
+
+/** What a stream says whose other end is gone: a pipe, a terminal. */
+const GONE = new Set(['EPIPE', 'EIO']);
+let hasLost = false;
+
+surviveOutput();
 try {
-  process.exitCode = await launch();
+  const exitCode = await launch();
+  process.exitCode ||= exitCode;
 } catch (error) {
   process.stderr.write(`tailmix: ${error instanceof Error ? error.message : error}\n`);
   process.exitCode = 1;

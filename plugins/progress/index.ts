@@ -61,7 +61,7 @@ export default definePlugin({
       isTerminal: process.stderr.isTTY,
     });
     const reporters: Record<typeof shown, () => Reporter | null> = {
-      ipc: () => ipcReporter(info, (message) => process.connected && process.send?.(message)),
+      ipc: () => ipcReporter(info, (message) => process.connected && process.send?.(message, () => {})),
       bars: () => barReporter(info, process.stderr),
       lines: () => lineReporter(info, (line) => process.stderr.write(`${line}\n`)),
       none: () => null,

@@ -12,8 +12,8 @@ export interface Interruption {
 }
 
 /**
- * The first SIGINT or SIGTERM, or the end of the parent process that holds a channel, aborts the signal; the second
- * SIGINT ends the process at once.
+ * The first SIGINT, SIGTERM or SIGHUP, or the end of the parent process that holds a channel, aborts the signal; a second
+ * signal ends the process at once.
  */
 export function watchInterrupts(what: string): Interruption {
   const controller = new AbortController();
@@ -24,10 +24,12 @@ export function watchInterrupts(what: string): Interruption {
   };
   const onInt = (): void => abort('interrupted');
   const onTerm = (): void => abort('terminated');
+  const onHangup = (): void => abort('the terminal was closed');
   const onDisconnect = (): void => controller.abort('the parent process ended');
-  process.on('SIGINT', onInt).on('SIGTERM', onTerm).on('disconnect', onDisconnect);
+  process.on('SIGINT', onInt).on('SIGTERM', onTerm).on('SIGHUP', onHangup).on('disconnect', onDisconnect);
   return {
     signal: controller.signal,
-    stop: () => void process.off('SIGINT', onInt).off('SIGTERM', onTerm).off('disconnect', onDisconnect),
+    stop: () =>
+      void process.off('SIGINT', onInt).off('SIGTERM', onTerm).off('SIGHUP', onHangup).off('disconnect', onDisconnect),
   };
 }

@@ -6,7 +6,7 @@ import { loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import type { ResolvedConfig } from '../config/types.ts';
 import type { ReadProgress } from '../data/types.ts';
-import { displayPath } from '../errors.ts';
+import { displayPath, TailmixError } from '../errors.ts';
 import type { RunSummary } from '../metrics/types.ts';
 import { findLatest } from '../tracking/checkpoint.ts';
 import { type Ownership, own } from '../tracking/ownership.ts';
@@ -58,6 +58,10 @@ export async function train(paths: readonly string[], options: TrainCommandOptio
     return interruption.signal.aborted ? INTERRUPTED : 0;
   } catch (error) {
     await ownership.release();
+    if (error instanceof TailmixError && error.code === 'INTERRUPTED') {
+      tell(`${error.message} tailmix train --resume ${displayPath(directory)} goes on with it.`);
+      return INTERRUPTED;
+    }
     if (options.resume === undefined) await removeUnbegun(directory);
     throw error;
   } finally {

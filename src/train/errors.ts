@@ -19,6 +19,12 @@ export function lossNotFinite(
   );
 }
 
+/** Asked to end before there was a step. */
+export const interruptedInReading = (reason: unknown): TailmixError =>
+  new TailmixError(`${reason}: the run ended while its images were read, before its first step.`, {
+    code: 'INTERRUPTED',
+  });
+
 export const classWeightsInvalid = (weights: ArrayLike<number>, classes: number): TailmixError =>
   new TailmixError(
     `computeClassWeights: expected ${classes} finite weights of 0 or more, got ${weights.length}: ${Array.from(weights).slice(0, 10).join(', ')}.`,

@@ -13,6 +13,7 @@ import { extendModel, type Plugin, type PluginDefinition } from '../plugin.ts';
 import type { RunInfo, RunStart, Snapshot } from '../run.ts';
 import type { Ownership } from '../tracking/ownership.ts';
 import { readInit, runOfInit } from '../tracking/pinned-init.ts';
+import { interruptedInReading } from './errors.ts';
 import { evaluateOptions, trainOptions } from './options.ts';
 import type { PhaseOptions } from './phases.ts';
 
@@ -95,9 +96,25 @@ export async function prepare(options: TrainerOptions, given?: LoadedData): Prom
   return { options, settings, data, model: models.model, models, info, start };
 }
 
-/** The images of a run. */
-export const readData = async ({ data, onDataProgress }: TrainerOptions): Promise<LoadedData> =>
-  isLoaded(data) ? data : loadData(dataOptions.parse(data), onDataProgress && { onProgress: onDataProgress });
+/**
+ * The images of a run.
+ *
+ * @throws {TailmixError} INTERRUPTED when the signal aborts while they are read, and what reading throws.
+ */
+export async function readData({ data, signal, onDataProgress }: TrainerOptions): Promise<LoadedData> {
+  if (isLoaded(data)) return data;
+  const goOn = (): void => {
+    if (signal?.aborted) throw interruptedInReading(signal.reason);
+  };
+  const loaded = await loadData(dataOptions.parse(data), {
+    onProgress(progress) {
+      goOn();
+      onDataProgress?.(progress);
+    },
+  });
+  goOn();
+  return loaded;
+}
 
 /** A preparation that starts from the weights of the phase before. */
 export function startedFrom(preparation: Preparation, snapshot: Snapshot): Preparation {

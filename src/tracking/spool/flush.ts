@@ -52,7 +52,6 @@ export function startFlusher(
 ): Flusher {
   const job: FlushJob = { runDirectory, settings, destination, interval };
   const thread = new Worker(program, { workerData: job, execArgv: [] });
-  thread.unref();
   let place: Pick<FlushOutcome, 'runId' | 'experimentId'> = { runId: null, experimentId: null };
   let reason: string | null = null;
   let outcome: FlushOutcome | undefined;
@@ -91,6 +90,8 @@ export function startFlusher(
   };
   thread.on('error', (error) => died(messageOf(error)));
   thread.on('exit', (code) => died(`exit code ${code}`));
+  // Not before: a listener for messages takes it back.
+  thread.unref();
 
   /** Waits for a report; false when none comes in time. */
   const news = (milliseconds: number): Promise<boolean> =>
