@@ -81,7 +81,7 @@ export default definePlugin({
       try {
         await work();
       } catch (error) {
-        tell(`MLflow: ${messageOf(error)} Training goes on without it.`);
+        tell(`MLflow: ${messageOf(error)} Training continues without it.`);
         recorder?.close();
         recorder = undefined;
       }

@@ -23,7 +23,7 @@ export const badThreads = (got: string): TailmixError =>
 
 /** A native backend was asked for by name and cannot be loaded. */
 export const backendUnavailable = (name: string, why: string, cause?: unknown): TailmixError =>
-  new TailmixError(`Backend ${name} was asked for and is not available: ${why}`, {
+  new TailmixError(`Backend ${name} was requested and is not available: ${why}`, {
     code: 'BACKEND_UNAVAILABLE',
     cause,
   });

@@ -77,7 +77,7 @@ export async function holdBackend(prefer: BackendChoice = 'auto'): Promise<{ bac
 
 async function choose(prefer: BackendChoice): Promise<Backend> {
   if (!CHOICES.has(prefer)) throw unknownBackend('backend', prefer);
-  if (prefer !== 'auto') return loadByName(prefer, 'asked for by name');
+  if (prefer !== 'auto') return loadByName(prefer, 'requested by name');
   const fromEnv = process.env.TAILMIX_BACKEND;
   if (fromEnv) {
     if (!CHOICES.has(fromEnv)) throw unknownBackend('TAILMIX_BACKEND', fromEnv);

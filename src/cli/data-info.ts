@@ -113,7 +113,7 @@ function describe(report: DataReport, groups: Parameters<typeof describeGroups>[
   else if (notDrawn) lines.push(line('a run', notDrawn));
   else if (!hasCounts(allCounts)) {
     const { largest, smallest, source } = allCounts;
-    lines.push(line('a class has', `${grouped(smallest)} to ${grouped(largest)}; each count stands in ${source}`));
+    lines.push(line('a class has', `${grouped(smallest)} to ${grouped(largest)}; each count is in ${source}`));
   }
   if (shown) {
     const all = hasCounts(allCounts) ? allCounts : shown;

@@ -26,7 +26,7 @@ export function addMlflow(program: Command, finish: Finish): void {
     .action(async (runs, options) => finish(await (await import('./mlflow-sync.ts')).mlflowSync(runs, options)));
   mlflow
     .command('ui')
-    .description("start MLflow's own server over runs, on this machine, and go on to send what they write")
+    .description("start MLflow's own server over runs, on this machine, and keep sending what they write")
     .argument('[runs...]', 'run directories, folders of them, or names of runs', ['runs'])
     .option('--port <number>', 'port to listen on (default: 5000, or a free one where that is taken)', toPort)
     .option('--store <dir>', 'folder of its database and artifacts (default: .mlflow in the folder of the runs)')

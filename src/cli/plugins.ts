@@ -42,7 +42,7 @@ const describePlugin = ({
 function listPlugins(all: readonly DescribedPlugin[]): string {
   const width = Math.max(...all.map(({ definition }) => definition.name.length)) + 2;
   const lines = all.map(({ definition: { name }, description }) =>
-    `${name.padEnd(width)}${description}${isDefault(name) ? ' Runs unasked.' : ''}`.trimEnd(),
+    `${name.padEnd(width)}${description}${isDefault(name) ? ' On by default.' : ''}`.trimEnd(),
   );
   return `${lines.join('\n')}\n\nOptions of one: tailmix plugins ${all[0]!.definition.name}`;
 }
@@ -59,7 +59,7 @@ function showPlugin({
   lines.push('');
   if (provides.length > 0) lines.push(`provides     ${provides.join(', ')}`);
   if (requires.length > 0) lines.push(`requires     ${requires.join(', ')}`);
-  if (isDefault(name)) lines.push('             runs unasked; `enabled: false` ends it');
+  if (isDefault(name)) lines.push('             on by default; `enabled: false` turns it off');
   const card = methodCard(name);
   if (existsSync(card)) lines.push(`method card  ${displayPath(card)}`);
   return lines.join('\n');

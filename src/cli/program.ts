@@ -53,7 +53,7 @@ export function createProgram(finish: Finish): Command {
     .option('--seed <n>', 'seed of the run')
     .option('--name <name>', 'name of the run')
     .option('--out <dir>', 'run directory (default: runs/<name>-<time>)')
-    .option('--resume <run>', 'go on with a run: its directory or its name')
+    .option('--resume <run>', 'continue a run: its directory or its name')
     .addOption(takeOverOption())
     .addOption(dataRootOption())
     .addOption(backendOption())
@@ -77,7 +77,7 @@ export function createProgram(finish: Finish): Command {
 
   program
     .command('sweep')
-    .description('train a grid of configs, settings and seeds; goes on where it was left')
+    .description('train a grid of configs, settings and seeds; continues where it stopped')
     .argument('<sweeps...>', 'sweep file; of several, later ones win')
     .addOption(setOption())
     .addOption(
@@ -204,7 +204,7 @@ function addData(program: Command, finish: Finish): void {
   const data = program.command('data').description('fetch a data set, or look at one');
   data
     .command('prepare')
-    .description('download, check and unpack a data set, and pack its images; goes on where it was left')
+    .description('download, check and unpack a data set, and pack its images; continues where it stopped')
     .argument('<names...>', 'data set, or config files that name one')
     .option('--from <path>', 'a downloaded archive, or a folder with the archives: fetch nothing')
     .addOption(

@@ -50,7 +50,7 @@ async function trainAll(
   options: SweepCommandOptions & { jobs: number; out: string },
 ): Promise<number> {
   const { jobs, out, backend, dataRoot, takeOver = false } = options;
-  const interruption = watchInterrupts('runs under way end after their step; the same command goes on with them.');
+  const interruption = watchInterrupts('running runs end after their step; the same command continues them.');
   const display = sweepDisplay(process.stderr, runs.length);
   const threads = threadsFor(jobs);
   let outcomes: RunOutcome[];

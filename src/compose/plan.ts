@@ -51,7 +51,7 @@ function describeData(info: RunInfo, unread: CountSummary | null): string[] {
     line(
       'class counts',
       unread
-        ? `${unread.largest} to ${unread.smallest}; each stands in ${unread.source}, which is not under the data root`
+        ? `${unread.largest} to ${unread.smallest}; each is in ${unread.source}, which is not under the data root`
         : formatCounts(classCounts),
     ),
     ...(info.dataNotes ?? []).map((note) => line('splits', note)),
@@ -106,7 +106,7 @@ function describeSteps(
 
 /** Where the weights begin, and what is frozen; nothing for a plain run. */
 function describeStart({ init, reset, freeze, frozenNorm }: RunInfo['start']): string[] {
-  const anew = reset.length > 0 ? `; ${reset.join(' and ')} drawn anew` : '';
+  const anew = reset.length > 0 ? `; ${reset.join(' and ')} reinitialized` : '';
   const norms = { batch: 'the batch', running: 'their averages, which stay' }[frozenNorm];
   return [
     ...(init === null ? [] : [line('starts from', `${init}${anew}`)]),

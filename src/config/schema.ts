@@ -37,7 +37,7 @@ export const phaseOptions = z.strictObject({
     .omit({ init: true })
     .prefault({})
     .describe(
-      'Which weights of the phase before are drawn anew, and which are not trained. Default: none anew, frozen as in `model`.',
+      'Which weights of the previous phase are reinitialized, and which are not trained. Default: none reinitialized, frozen as in `model`.',
     ),
   train: z
     .strictObject({

@@ -40,7 +40,7 @@ export const nothingTrained = (freeze: readonly string[]): TailmixError =>
 /** `model.reset` in a run that starts from drawn weights anyway. */
 export const resetWithoutInit = (reset: readonly string[]): TailmixError =>
   new TailmixError(
-    `model.reset: expected model.init beside it, or a phase before; without one ${reset.join(' and ')} is drawn anyway. Remove it.`,
+    `model.reset: expected model.init as well, or an earlier phase; without one ${reset.join(' and ')} is initialized anyway. Remove it.`,
     { code: 'RESET_WITHOUT_INIT', kind: 'config', path: 'model.reset' },
   );
 
@@ -63,7 +63,7 @@ export function initMismatch(source: string, model: string, differences: readonl
   return new TailmixError(
     `model.init: ${source}: expected the weights of ${model} as it is here.\n${shown.join('\n')}${
       more > 0 ? `\n  and ${more} more` : ''
-    }\n  Set model and plugins as that run has them, or draw what differs anew with model.reset.`,
+    }\n  Set model and plugins as that run has them, or reinitialize what differs with model.reset.`,
     { code: 'INIT_MISMATCH', kind: 'config', path: 'model.init' },
   );
 }

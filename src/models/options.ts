@@ -41,7 +41,7 @@ export const transferOptions = {
   reset: weightNames()
     .optional()
     .describe(
-      'Weights that are drawn anew, not taken from `init`: `classifier`, `backbone` (all else), or how their names begin, for example `stage3`. Default: none.',
+      'Weights that are reinitialized, not taken from `init`: `classifier`, `backbone` (all else), or how their names begin, for example `stage3`. Default: none.',
     ),
   freeze: weightNames().optional().describe('Weights that stay as they are; named as in `reset`. Default: none.'),
   frozenNorm: z
@@ -76,7 +76,7 @@ const backbone = {
   path: z
     .string()
     .min(1)
-    .describe('The model.json of TensorFlow.js, its weight files beside it; relative to this file.'),
+    .describe('The model.json of TensorFlow.js, with its weight files in the same folder; relative to this file.'),
   sha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/)
@@ -103,7 +103,7 @@ const layersModel = z
     stages: z
       .array(z.string().min(1))
       .optional()
-      .describe('Layers after which features can be mixed, beside `input` and `features`. Default: none.'),
+      .describe('Layers after which features can be mixed, in addition to `input` and `features`. Default: none.'),
     regularizers: z
       .enum(['refuse', 'ignore'])
       .default('refuse')
@@ -112,7 +112,7 @@ const layersModel = z
       .unwrap()
       .default('running')
       .describe(
-        'Frozen batch norms: as Keras has it, `running` uses the averages, which stay; `batch` goes on averaging.',
+        'Frozen batch norms: `running`, as in Keras, uses the averages and leaves them; `batch` keeps averaging.',
       ),
   })
   .describe('A LayersModel of TensorFlow.js as backbone of a new classifier; all of it is trained unless frozen.');

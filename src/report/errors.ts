@@ -16,7 +16,7 @@ export const reportPathMissing = (path: string): TailmixError =>
 /** A path given on the command line that is a file. */
 export const reportPathIsFile = (path: string): TailmixError =>
   new TailmixError(
-    `report: expected a run directory or a folder of them, but ${path} is a file. Give the folder it lies in.`,
+    `report: expected a run directory or a folder of them, but ${path} is a file. Give the folder that contains it.`,
     { code: 'REPORT_PATH', kind: 'config' },
   );
 

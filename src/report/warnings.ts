@@ -36,20 +36,20 @@ export function warningsFor(groups: readonly RunGroup[]): string[] {
     warnIfMixed(
       'subset seeds',
       ({ subsetSeed }) => String(subsetSeed),
-      'Figures and their spread include the choice of training images.',
+      'Results and their spread include the choice of training images.',
     );
   }
-  warnIfMixed('lengths of training', ({ epochs }) => `${epochs} epochs`, 'More epochs are an advantage of their own.');
-  warnIfMixed('test sets', ({ last }) => `${last.count} images`, 'Figures of different test sets do not compare.');
+  warnIfMixed('lengths of training', ({ epochs }) => `${epochs} epochs`, 'More epochs are an advantage in themselves.');
+  warnIfMixed('test sets', ({ last }) => `${last.count} images`, 'Results on different test sets are not comparable.');
   warnIfMixed(
     'rules for many, medium and few',
     ({ groups }) => describeGroups(groups),
-    'These columns do not compare.',
+    'These columns are not comparable.',
   );
   warnIfMixed(
     'engines',
     ({ backend, stepMode, precision }) => `${backend} ${stepMode} ${precision}`,
-    'Times do not compare, and figures may differ by rounding.',
+    'Times are not comparable, and results may differ by rounding.',
   );
   warnIfMixed('versions of tailmix', ({ tailmix }) => tailmix, 'A method may have changed between them.');
 

@@ -43,7 +43,7 @@ export const stepOptions = z.strictObject({
   precision: z
     .enum(['fp32', 'bf16'])
     .default('fp32')
-    .describe('bf16: convolutions, norms and activations in bfloat16, where the hardware has it; fp32 elsewhere.'),
+    .describe('bf16: convolutions, norms and activations in bfloat16, where the hardware supports it; fp32 elsewhere.'),
   step: z
     .enum(['auto', 'captured', 'eager'])
     .default('auto')

@@ -40,7 +40,7 @@ export const allCheckpointsDamaged = (runDirectory: string, damaged: readonly Ta
   run(
     'CHECKPOINT_DAMAGED',
     `${runDirectory}: expected a readable checkpoint, but each of the ${damaged.length} found is damaged:\n` +
-      `${damaged.map(({ message }) => `  ${message}`).join('\n')}\n  Restore one of them, or start the run anew in another folder.`,
+      `${damaged.map(({ message }) => `  ${message}`).join('\n')}\n  Restore one of them, or start the run again in another folder.`,
   );
 
 /** A file of a run could not be written: disk full, no permission. */
@@ -121,7 +121,7 @@ export const unreadableRunFile = (path: string, cause: unknown): TailmixError =>
 /** `tailmix mlflow ui` without MLflow. */
 export const noMlflow = (): TailmixError =>
   new TailmixError(
-    'mlflow ui: expected MLflow, which is a program of Python; there is neither `mlflow` in PATH nor a Python that has it.\n' +
+    'mlflow ui: expected MLflow, which is a Python program; there is neither `mlflow` in PATH nor a Python that has it.\n' +
       '  Install it:  python3 -m venv ~/mlflow && ~/mlflow/bin/pip install mlflow==3.17.2 && export PATH=~/mlflow/bin:$PATH\n' +
       '  or write the runs for an MLflow elsewhere:  tailmix mlflow export RUN --mlruns DIR',
     { code: 'MLFLOW_MISSING', kind: 'config' },

@@ -13,7 +13,7 @@ export type TrainOptions = z.output<typeof trainOptions>;
 /** `evaluate`. */
 export const evaluateOptions = z.strictObject({
   every: z.int().positive().default(1).describe('Epochs between evaluations; the last epoch is always evaluated.'),
-  batchSize: z.int().positive().default(500).describe('Images per forward pass. No effect on the figures.'),
+  batchSize: z.int().positive().default(500).describe('Images per forward pass. Does not affect results.'),
   groups: z
     .strictObject({
       manyAbove: z.int().min(0).default(100).describe('Classes with more training images are many-shot.'),

@@ -15,7 +15,7 @@ const native = test.skipIf(missing !== null);
 
 native('the imported tfjs runs on the native backend, one engine for both', async () => {
   const backend = await loadBackend('native');
-  expect(backend).toMatchObject({ name: 'native', tensorflow: '2.21.0', reason: 'asked for by name' });
+  expect(backend).toMatchObject({ name: 'native', tensorflow: '2.21.0', reason: 'requested by name' });
   expect(tf.getBackend()).toBe('tensorflow');
 
   const nativeBefore = backend.binding!.getNumOfTensors();

@@ -28,7 +28,7 @@ test('WASM serves, and says why', async () => {
 });
 
 test('a backend that was asked for by name is not replaced silently', async () => {
-  const message = `Backend native was asked for and is not available: ${why}`;
+  const message = `Backend native was requested and is not available: ${why}`;
   expect(await messageOfError(() => loadBackend('native'))).toBe(message);
   vi.stubEnv('TAILMIX_BACKEND', 'native');
   expect(await messageOfError(() => loadBackend())).toBe(message);

@@ -65,7 +65,7 @@ it('a sweep deletes nothing: it resumes what it can, and moves the rest aside an
     .sort();
   expect(said).toMatchInlineSnapshot(`
     [
-      "run seed 1: what was in its folder is now in runs/sweep/run-seed1-HASH.aside-1: runs/sweep/run-seed1-HASH: expected a readable checkpoint, but each of the 1 found is damaged: runs/sweep/run-seed1-HASH/checkpoints/epoch-0001.safetensors: expected a complete safetensors file; it has 1 bytes. Use an earlier checkpoint. Restore one of them, or start the run anew in another folder.",
+      "run seed 1: what was in its folder is now in runs/sweep/run-seed1-HASH.aside-1: runs/sweep/run-seed1-HASH: expected a readable checkpoint, but each of the 1 found is damaged: runs/sweep/run-seed1-HASH/checkpoints/epoch-0001.safetensors: expected a complete safetensors file; it has 1 bytes. Use an earlier checkpoint. Restore one of them, or start the run again in another folder.",
       "run seed 2: what was in its folder is now in runs/sweep/run-seed2-HASH.aside-1: it holds checkpoints, metrics.jsonl, mlflow, plan.txt, subset.json, summary.json, and no config.yaml",
     ]
   `);

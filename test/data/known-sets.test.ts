@@ -101,7 +101,7 @@ describe('inat2018', () => {
     expect(table.split('\n').slice(1, 4)).toMatchInlineSnapshot(`
       [
         "data                    inat2018: 437513 images, 8142 classes, ratio 500",
-        "class counts            1000 to 2; each stands in train2018.json, which is not under the data root",
+        "class counts            1000 to 2; each is in train2018.json, which is not under the data root",
         "steps                   200 epochs × 1710 steps of 256",
       ]
     `);

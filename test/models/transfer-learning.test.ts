@@ -148,7 +148,7 @@ describe.skipIf(missing !== null)('transfer learning', () => {
     await expect(
       open(mobileNet(), { features: 'pool', stages: ['block2_dw'] }),
     ).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[TailmixError: model.stages: expected layers that all features go through once; block2_dw is passed by a branch beside it.]`,
+      `[TailmixError: model.stages: expected layers that all features go through once; block2_dw is bypassed by a parallel branch.]`,
     );
     await expect(open(mobileNet({ side: 8 }), { features: 'pool' })).rejects.toThrowErrorMatchingInlineSnapshot(
       `[TailmixError: model: mobile expects 8×8×3; the run's images are 16×16×3. Choose data, or a size (data.imageSize), that fits.]`,

@@ -66,7 +66,7 @@ describe('values to start from', () => {
       "model.init: runs/first: expected the weights of small-cnn as it is here.
         classifier/bias: expected shape [4], got shape [7]
         classifier/extra: expected none, got shape []
-        Set model and plugins as that run has them, or draw what differs anew with model.reset."
+        Set model and plugins as that run has them, or reinitialize what differs with model.reset."
     `);
     expect(from(['classifier'], other)['classifier/bias']).toHaveLength(4);
   });

@@ -66,7 +66,7 @@ describe('with a server', () => {
         await fake.start();
       },
     });
-    expect(told()).toMatch(/nothing listens there\. Start the server, or check the port\. Training goes on/);
+    expect(told()).toMatch(/nothing listens there\. Start the server, or check the port\. Training continues/);
     expect(told()).toContain('MLflow is back');
     expect(stepsOf(onlyRun(fake), 'train/loss')).toEqual([1, 2]);
     expect(onlyRun(fake).status).toBe('FINISHED');
@@ -135,12 +135,12 @@ describe('with a server', () => {
     await train(directory, {
       options: { patience: 0.5, server: fake.url },
       atEpoch: async () => {
-        await vi.waitUntil(() => told().includes('Training goes on'), { timeout: 60_000 });
+        await vi.waitUntil(() => told().includes('Training continues'), { timeout: 60_000 });
       },
     });
     // Beside the command that sends the rest.
     expect(told().match(/Set MLFLOW_TRACKING_USERNAME/g)).toHaveLength(2);
-    expect(told().match(/Training goes on/g)).toHaveLength(1);
+    expect(told().match(/Training continues/g)).toHaveLength(1);
     expect((await linesOf(directory)).at(-1)).toMatchObject({ status: 'FINISHED' });
   });
 
@@ -167,6 +167,6 @@ describe('with a server', () => {
     const directory = await temporaryFolder();
     await writeFile(join(directory, 'mlflow'), 'in the way');
     await train(directory, { options: { server: 'http://127.0.0.1:9' } });
-    expect(told()).toMatch(/^MLflow: .*Training goes on without it\.\n$/s);
+    expect(told()).toMatch(/^MLflow: .*Training continues without it\.\n$/s);
   });
 });

@@ -164,15 +164,15 @@ describe('what does not compare', () => {
     ],
     [
       { epochs: 6, lastEpoch: 6 },
-      'Different lengths of training: 3 epochs (ERM); 6 epochs (Remix). More epochs are an advantage of their own.',
+      'Different lengths of training: 3 epochs (ERM); 6 epochs (Remix). More epochs are an advantage in themselves.',
     ],
     [
       { groups: { manyAbove: 60, fewBelow: 20 } },
-      'Different rules for many, medium and few: many: classes with more than 100 training images, medium: 20 to 100, few: fewer than 20 (ERM); many: classes with more than 60 training images, medium: 20 to 60, few: fewer than 20 (Remix). These columns do not compare.',
+      'Different rules for many, medium and few: many: classes with more than 100 training images, medium: 20 to 100, few: fewer than 20 (ERM); many: classes with more than 60 training images, medium: 20 to 60, few: fewer than 20 (Remix). These columns are not comparable.',
     ],
     [
       { backend: 'wasm', stepMode: 'eager' as const },
-      'Different engines: native captured fp32 (ERM); wasm eager fp32 (Remix). Times do not compare, and figures may differ by rounding.',
+      'Different engines: native captured fp32 (ERM); wasm eager fp32 (Remix). Times are not comparable, and results may differ by rounding.',
     ],
     [
       { tailmix: '0.2.0' },
@@ -180,7 +180,7 @@ describe('what does not compare', () => {
     ],
     [
       { subsetSeed: 4, subsetHash: 'dddd' },
-      'Different subset seeds: 0 (ERM); 4 (Remix). Figures and their spread include the choice of training images.',
+      'Different subset seeds: 0 (ERM); 4 (Remix). Results and their spread include the choice of training images.',
     ],
     [
       { seed: 5 },
@@ -195,7 +195,7 @@ describe('what does not compare', () => {
     const smaller = madeUpRun('Remix', 1, [9, 5, 1]);
     smaller.summary.last.count = 20;
     expect(compare([madeUpRun('ERM', 1, [9, 5, 1]), smaller]).warnings).toEqual([
-      'Different test sets: 30 images (ERM); 20 images (Remix). Figures of different test sets do not compare.',
+      'Different test sets: 30 images (ERM); 20 images (Remix). Results on different test sets are not comparable.',
     ]);
   });
 
@@ -209,7 +209,7 @@ describe('what does not compare', () => {
       madeUpRun(`m${i}`, 1, [9, 5, 1], { summary: { epochs: i < 20 ? 3 : 4 + i, lastEpoch: 3 } }),
     );
     expect(compare(runs).warnings[0]).toMatchInlineSnapshot(
-      `"Different lengths of training: 3 epochs (m0, m1, m2, m3, m4, and 15 more); 24 epochs (m20); 25 epochs (m21); 26 epochs (m22); 27 epochs (m23); and 6 more. More epochs are an advantage of their own."`,
+      `"Different lengths of training: 3 epochs (m0, m1, m2, m3, m4, and 15 more); 24 epochs (m20); 25 epochs (m21); 26 epochs (m22); 27 epochs (m23); and 6 more. More epochs are an advantage in themselves."`,
     );
   });
 });

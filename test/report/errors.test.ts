@@ -21,7 +21,7 @@ test('every message', () => {
   expect(Object.values(messages).map(({ code, message }) => `${code} ${message}`)).toMatchInlineSnapshot(`
     [
       "REPORT_PATH report: expected a run directory or a folder of them, but runs/x does not exist. Give a folder that \`tailmix train\` or \`tailmix sweep\` has written.",
-      "REPORT_PATH report: expected a run directory or a folder of them, but runs/x/summary.json is a file. Give the folder it lies in.",
+      "REPORT_PATH report: expected a run directory or a folder of them, but runs/x/summary.json is a file. Give the folder that contains it.",
       "REPORT_UNREADABLE report: expected to read runs, but the system refused (EACCES). Check the permissions of the folder.",
       "REPORT_NO_PATHS report: expected at least one run directory, got none. Try \`tailmix report runs\`.",
       "REPORT_NO_RUNS report: expected finished runs, but the folders given hold no run directory. A run directory holds config.yaml, metrics.jsonl and summary.json.",

@@ -89,7 +89,7 @@ test('messages', async () => {
     "RUN: expected a readable checkpoint, but each of the 2 found is damaged:
       RUN/checkpoints/epoch-0002.safetensors: expected a complete safetensors file; its checksum differs. Use an earlier checkpoint.
       RUN/checkpoints/epoch-0001.safetensors: expected a complete safetensors file; it has 3 bytes. Use an earlier checkpoint.
-      Restore one of them, or start the run anew in another folder."
+      Restore one of them, or start the run again in another folder."
   `);
   expect(await message(readLatest(join(run, 'other')))).toMatchInlineSnapshot(
     `"RUN/other: expected a checkpoint in checkpoints/, found none. The run ended before its first one, or ran without the checkpoint plugin; tailmix train --resume starts it from its beginning."`,

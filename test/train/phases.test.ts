@@ -260,7 +260,7 @@ test('the plan has a part for each phase', async () => {
     variants                mix: input
 
     phase 2 of 2            crt
-    starts from             phase "erm"; classifier drawn anew
+    starts from             phase "erm"; classifier reinitialized
     frozen                  backbone; batch norms by their averages, which stay
     steps                   2 epochs × 5 steps of 8
 

@@ -146,7 +146,7 @@ function stageLayer(model: tf.LayersModel, features: tf.SymbolicTensor, name: st
     seen.add(tensor.id);
     return tensor.inputs.length === 0 || tensor.inputs.some(isPassed);
   };
-  if (isPassed(features)) throw stageRefused(name, 'is passed by a branch beside it');
+  if (isPassed(features)) throw stageRefused(name, 'is bypassed by a parallel branch');
   return layer;
 }
 

@@ -50,7 +50,7 @@ export function refuseLayer({ layer, path }: PlacedLayer, ignoreRegularizers: bo
   );
   if (DRAWING.has(type) || draws) {
     refuse(
-      'draws random numbers of its own, which no run could repeat',
+      'draws its own random numbers, which no run could repeat',
       'Take it out of the model; Dropout is supported.',
     );
   }

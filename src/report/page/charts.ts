@@ -39,14 +39,14 @@ export async function perClassFigure(comparison: Comparison): Promise<Html> {
   const several = methods.some(({ seeds }) => seeds.length > 1);
   const chart = await drawChart(
     perClassSpec(comparison),
-    `Test accuracy of ${methods.length} methods over ${classes.length} classes from head to tail; the table below has the figures.`,
+    `Test accuracy of ${methods.length} methods over ${classes.length} classes from head to tail; the table below has the numbers.`,
   );
   const spread =
     several && methods.length <= methodsTogether ? ' Thin lines: ± one standard deviation over the seeds.' : '';
   return html`${figure(`Last epoch, classes from head to tail, with their training images.${spread}`, chart, {
     wide: true,
     key: methods.length <= methodsTogether ? legend(labelsOf(comparison)) : null,
-  })}${details('Figures of this chart', perClassTable(comparison))}`;
+  })}${details('Numbers in this chart', perClassTable(comparison))}`;
 }
 
 /** Per class against the baseline, a panel for each other method. */

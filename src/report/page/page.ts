@@ -60,7 +60,7 @@ export async function renderPage(comparison: Comparison, created: Date): Promise
 <body>
 <header>
 <h1>${title}</h1>
-<p class="lead">${runs} ${runs === 1 ? 'run' : 'runs'}, ${grouped(classes.length)} classes, ${grouped(testCount)} test images. Headline figures are those of the last epoch. Written ${created.toISOString().slice(0, 10)}.</p>
+<p class="lead">${runs} ${runs === 1 ? 'run' : 'runs'}, ${grouped(classes.length)} classes, ${grouped(testCount)} test images. Headline numbers are from the last epoch. Written ${created.toISOString().slice(0, 10)}.</p>
 ${notice('Before comparing', warnings)}
 ${notice(
   'Left out',

@@ -58,7 +58,7 @@ export function headlineTable(comparison: Comparison): Html {
         html`<tr>${methodHead(method.label, i)}<td>${method.seeds.length}</td>${shown.map((figure) => value(method, i, figure))}</tr>`,
     ),
     { className: 'headline', label: 'Results of the last epoch' },
-  )}<p class="note">Groups: ${describeGroups(groups)}. ${worstClassNote(methods)}ECE: expected calibration error, lower is better. Bold: best figure of its column, which need not be a significant one${sampling(comparison)}.</p>`;
+  )}<p class="note">Groups: ${describeGroups(groups)}. ${worstClassNote(methods)}ECE: expected calibration error, lower is better. Bold: best value of its column, which need not be significantly better${sampling(comparison)}.</p>`;
 }
 
 /** Which classes are the worst ones, where it can be said in a line. */
@@ -84,7 +84,7 @@ function sampling({ methods, testCount }: Comparison): string {
 export function otherProtocols({ methods, testCount }: Comparison): Html {
   const decimals = decimalsFor(testCount);
   return table(
-    html`<strong>Best on test is optimistic</strong>: the epoch was chosen on the test set itself, separately for each run. It stands here only to compare with papers that report it. The last-five median is over the last five evaluated epochs.`,
+    html`<strong>Best on test is optimistic</strong>: the epoch was chosen on the test set itself, separately for each run. It is shown only for comparison with papers that report it. The last-five median is over the last five evaluated epochs.`,
     html`<tr><th rowspan="2" scope="col">Method</th><th colspan="2" scope="colgroup">Best on test (optimistic)</th><th colspan="2" scope="colgroup">Last-five median</th></tr>
 <tr><th scope="col">Accuracy</th><th scope="col">Balanced</th><th scope="col">Accuracy</th><th scope="col">Balanced</th></tr>`,
     methods.map(

@@ -11,7 +11,7 @@ type Curve = (typeof curves)[number];
 
 const caution =
   'Loss is each method’s own: with other targets, margins or weights its level does not compare. ' +
-  'Training accuracy weighs predictions by the label weights: on mixed images it stays below that on plain ones.';
+  'Training accuracy is weighted by the label weights: on mixed images it stays below that on plain ones.';
 
 /** Loss and accuracies over the epochs: all methods in one chart or, of many, each beside the baseline. */
 export async function trainingFigures({ methods }: Comparison): Promise<Html> {

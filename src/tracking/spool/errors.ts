@@ -18,7 +18,7 @@ export const spoolDamaged = (path: string, found: string): TailmixError =>
 /** A spool that cannot be written: disk full, no permission. */
 export const spoolNotWritten = (path: string, cause: unknown): TailmixError =>
   new TailmixError(
-    `${path}: could not be written (${messageOf(cause)}). Training goes on; what is missing is kept in memory and tried again.`,
+    `${path}: could not be written (${messageOf(cause)}). Training continues; what is missing is kept in memory and tried again.`,
     { code: 'SPOOL_NOT_WRITTEN', cause },
   );
 

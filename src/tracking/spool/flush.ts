@@ -74,7 +74,7 @@ export function startFlusher(
         break;
       case 'failed':
         reason = report.reason;
-        onNews(`${reason} Training goes on, and the run is kept in its directory.`);
+        onNews(`${reason} Training continues, and the run is kept in its directory.`);
         break;
       case 'remark':
         onNews(`MLflow: ${report.remark}`);

@@ -186,7 +186,7 @@ describe.skipIf(!hasMlflow('no training is tracked by a real MLflow server'))('a
     expect(before).toBeLessThan(30);
     run.child.kill('SIGCONT');
     await reaches(run, before + 2);
-    await vi.waitFor(() => expect(run.said).toContain('Training goes on'), LIMIT);
+    await vi.waitFor(() => expect(run.said).toContain('Training continues'), LIMIT);
     // So that it is still under way when the server is back, on any machine.
     run.child.kill('SIGSTOP');
     await other.start();
