@@ -157,6 +157,8 @@ describe('errors', () => {
 
   test('a file', async () => {
     const directory = await run('ERM');
-    await expect(loadRuns([join(directory, 'summary.json')])).rejects.toThrow(/is a file\. Give the folder that contains it/);
+    await expect(loadRuns([join(directory, 'summary.json')])).rejects.toThrow(
+      /is a file\. Give the folder that contains it/,
+    );
   });
 });
