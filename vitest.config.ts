@@ -1,10 +1,13 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+import { withSlow } from './test/support/slow.ts';
 
 export default defineConfig({
   resolve: { conditions: ['tailmix-source'] },
   ssr: { resolve: { conditions: ['tailmix-source'] } },
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...(withSlow ? [] : ['**/*.slow.test.ts'])],
+    globalSetup: 'test/support/slow.ts',
     pool: 'forks',
     // Whoever runs the suite may have a server of their own.
     env: { MLFLOW_TRACKING_URI: '', MLFLOW_EXPERIMENT_NAME: '', MLFLOW_EXPERIMENT_ID: '' },

@@ -1,4 +1,4 @@
-"""Ten training steps of a ResNet-32 for test/step/training.test.ts, from plain PyTorch (written with torch 2.12).
+"""Ten training steps of a ResNet-32 for test/step/training.slow.test.ts, from plain PyTorch (written with torch 2.12).
 
 Run: python test/reference/training.py   (needs torch and numpy; writes training.json beside itself)
 

@@ -1,0 +1,20 @@
+import { readdirSync } from 'node:fs';
+import process from 'node:process';
+
+const named = process.argv.slice(2).filter((argument) => argument.includes('test'));
+
+/** Whether test files named `*.slow.test.ts` run: in CI, with `TAILMIX_SLOW=1`, or where a path names one. */
+export const withSlow =
+  Boolean(process.env.CI || process.env.TAILMIX_SLOW) || named.some((path) => path.includes('.slow.'));
+
+/** Says at the end of a whole run what it left out. */
+export default function setup(): () => void {
+  return () => {
+    if (withSlow || named.length > 0) return;
+    const left = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter((file) =>
+      file.endsWith('.slow.test.ts'),
+    );
+    console.log(`${left.length} slow test files were left out; TAILMIX_SLOW=1 npm test runs them too, as CI does:`);
+    for (const file of left.sort()) console.log(`  test/${file}`);
+  };
+}
