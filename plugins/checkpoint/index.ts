@@ -28,9 +28,20 @@ const options = z.strictObject({
     .describe('What the best epoch is best in.'),
 });
 
-/** Epochs whose checkpoints go when only the newest `keep` stay. */
-export const epochsToDelete = (epochs: readonly number[], keep: number): number[] =>
-  epochs.toSorted((a, b) => a - b).slice(0, -keep);
+/**
+ * Epochs whose checkpoints go when only the newest `keep` stay. One that is newer than the one the run was resumed from is
+ * damaged, and goes before any other.
+ *
+ * @param written - epochs whose checkpoints this process has written
+ */
+export function epochsToDelete(
+  epochs: readonly number[],
+  { keep, resumedFrom, written }: { keep: number; resumedFrom: number; written: ReadonlySet<number> },
+): number[] {
+  const whole = epochs.filter((epoch) => epoch <= resumedFrom || written.has(epoch));
+  const kept = new Set(whole.toSorted((a, b) => a - b).slice(-keep));
+  return epochs.filter((epoch) => !kept.has(epoch));
+}
 
 /** File of the best epoch: `best-validation.safetensors`, or `best-on-test.safetensors`. */
 export const bestPath = (runDirectory: string, split: 'validation' | 'test'): string =>
@@ -61,6 +72,7 @@ export default definePlugin({
     // After tracking: a run killed between the two repeats an epoch that was recorded, and none goes missing.
     const stage = Order.Checkpoint;
     let best: number | null = null;
+    const written = new Set<number>();
 
     const write = async (path: string, run: Run): Promise<void> => {
       const snapshot = run.snapshot();
@@ -82,7 +94,9 @@ export default definePlugin({
       const isLast = metrics.epoch === info.epochs || run.summary().status === 'stopped';
       if (!isLast && metrics.epoch % every !== 0) return;
       await write(checkpointPath(directory, metrics.epoch), run);
-      for (const old of epochsToDelete(await checkpointEpochs(directory), keep))
+      written.add(metrics.epoch);
+      const { resumedFrom } = run;
+      for (const old of epochsToDelete(await checkpointEpochs(directory), { keep, resumedFrom, written }))
         await rm(checkpointPath(directory, old));
     });
     return {

@@ -11,6 +11,7 @@ import {
   damagedTensorFile,
   noCheckpoint,
   notACheckpoint,
+  stateNotFinite,
   unreadableCheckpoint,
 } from './errors.ts';
 import { decodeSafetensors, encodeSafetensors, type SafeTensors } from './safetensors.ts';
@@ -28,8 +29,13 @@ export const checkpointPath = (runDirectory: string, epoch: number): string =>
 /**
  * Writes a snapshot as a safetensors file: the state as F32 arrays; all else as metadata (text, plugin states and
  * history as JSON), with a SHA-256 over the whole. Atomic and durable; the folder is made where it is missing.
+ *
+ * @throws {TailmixError} STATE_NOT_FINITE for a state that nothing could be resumed from, WRITE_FAILED; the file that was
+ *   there is as it was.
  */
 export async function writeCheckpoint(path: string, snapshot: Snapshot): Promise<void> {
+  const bad = Object.entries(snapshot.state).find(([, { values }]) => !values.every(Number.isFinite));
+  if (bad) throw stateNotFinite(path, snapshot.epoch, bad[0], bad[1].values);
   const metadata = {
     format: FORMAT,
     epoch: String(snapshot.epoch),

@@ -27,6 +27,15 @@ export const unreadableCheckpoint = (path: string, cause: unknown): TailmixError
 /** What the system says where a file may be whole, and cannot be read now. */
 const REFUSED = new Set(['EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'ENOMEM', 'EBUSY', 'ESTALE', 'ETIMEDOUT']);
 
+/** A state that has diverged since the last loss, which was finite. */
+export const stateNotFinite = (path: string, epoch: number, name: string, values: Float32Array): TailmixError =>
+  run(
+    'STATE_NOT_FINITE',
+    `epoch ${epoch}: expected finite weights and optimizer state, got ${values.find((value) => !Number.isFinite(value))} in ${name} ` +
+      `(${values.filter((value) => !Number.isFinite(value)).length} of ${values.length} values). ${path} is not written; the checkpoint before is kept.\n` +
+      '  Lower train.optimizer.learningRate, warm it up with lr-schedule, or clip gradients.',
+  );
+
 /** Nothing to resume from. */
 export const noCheckpoint = (runDirectory: string): TailmixError =>
   run(

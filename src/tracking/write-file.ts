@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { appendFile, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
@@ -26,29 +28,40 @@ async function removeLeftOf(path: string): Promise<void> {
 
 /**
  * Writes a file so that a crash leaves either the old one or the new one, whole: a temporary file in the same folder,
- * flushed to disk, then renamed; the folder is flushed too. What killed writers of the file left is removed.
+ * flushed to disk, read back and compared, then renamed; the folder is flushed too. What killed writers of the file left
+ * is removed.
  *
  * @param content - text, or parts that are written one after the other
- * @throws {TailmixError} WRITE_FAILED
+ * @throws {TailmixError} WRITE_FAILED; the file that was there is as it was.
  */
 export async function writeFileAtomic(path: string, content: string | readonly Uint8Array[]): Promise<void> {
+  const parts = typeof content === 'string' ? [content] : content;
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${process.pid}${UNFINISHED}`);
   try {
     await removeLeftOf(path);
     const file = await open(temporary, 'w');
     try {
-      for (const part of typeof content === 'string' ? [content] : content) await file.writeFile(part);
+      for (const part of parts) await file.writeFile(part);
       await file.sync();
     } finally {
       await file.close();
     }
+    if ((await hashOf(createReadStream(temporary))) !== (await hashOf(parts))) throw new Error(READ_BACK);
     await rename(temporary, path);
     await syncFolder(folder);
   } catch (error) {
     await rm(temporary, { force: true });
     throw writeFailed(path, error);
   }
+}
+
+const READ_BACK = 'what was written reads back as something else';
+
+async function hashOf(parts: AsyncIterable<Uint8Array> | Iterable<string | Uint8Array>): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const part of parts) hash.update(part);
+  return hash.digest('hex');
 }
 
 /**

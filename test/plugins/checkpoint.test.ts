@@ -1,4 +1,5 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import checkpoint, { bestPath, epochsToDelete } from '../../plugins/checkpoint/index.ts';
 import { compose } from '../../src/compose/compose.ts';
@@ -31,10 +32,13 @@ async function runThrough(
 
 const epochs = (last: number): EpochMetrics[] => Array.from({ length: last }, (_, i) => epochMetrics(i + 1));
 
-test('epochsToDelete leaves the newest', () => {
-  expect(epochsToDelete([3, 10, 9, 1], 2)).toEqual([1, 3]);
-  expect(epochsToDelete([1, 2], 2)).toEqual([]);
-  expect(epochsToDelete([], 1)).toEqual([]);
+test('epochsToDelete leaves the newest, and none that the run was not resumed from though it was newer', () => {
+  const run = { keep: 2, resumedFrom: 10, written: new Set<number>() };
+  expect(epochsToDelete([3, 10, 9, 1], run)).toEqual([3, 1]);
+  expect(epochsToDelete([1, 2], run)).toEqual([]);
+  expect(epochsToDelete([], run)).toEqual([]);
+  expect(epochsToDelete([5, 6, 10], { keep: 1, resumedFrom: 5, written: new Set([6]) })).toEqual([5, 10]);
+  expect(epochsToDelete([5, 6, 10], { keep: 2, resumedFrom: 5, written: new Set([6]) })).toEqual([10]);
 });
 
 describe('the last epochs', () => {
@@ -64,6 +68,37 @@ describe('the last epochs', () => {
   test('are not written without a run directory', async () => {
     const { told } = await runThrough(epochs(2), {}, { directory: null });
     expect(told).toEqual([]);
+  });
+});
+
+describe('the last good one', () => {
+  const bad = (value: number) => ({
+    ...snapshotAfter(2),
+    state: { 'dense/kernel': { shape: [3], values: Float32Array.of(1, value, 2) } },
+  });
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY])('is not followed by a state that holds %d', async (value) => {
+    const directory = await temporaryFolder();
+    const info = smallInfo({ epochs: 10 });
+    const { hooks } = compose([checkpoint({ keep: 1 })], info);
+    const run = fakeRun(directory, { info, snapshot: () => snapshotAfter(1) });
+    await hooks.onEpochEnd.promise(epochMetrics(1), run);
+    const file = join(checkpointFolder(directory), 'epoch-0002.safetensors');
+    await expect(hooks.onEpochEnd.promise(epochMetrics(2), { ...run, snapshot: () => bad(value) })).rejects.toThrow(
+      `epoch 2: expected finite weights and optimizer state, got ${value} in dense/kernel (1 of 3 values). ${file} is not written; the checkpoint before is kept.`,
+    );
+    expect(await readdir(checkpointFolder(directory))).toEqual(['epoch-0001.safetensors']);
+    expect((await readCheckpoint(join(checkpointFolder(directory), 'epoch-0001.safetensors'))).epoch).toBe(1);
+  });
+
+  test('stays where a run was resumed past a newer one that is damaged', async () => {
+    const { directory } = await runThrough([epochMetrics(4), epochMetrics(8)], { every: 4 });
+    await writeFile(join(checkpointFolder(directory), 'epoch-0008.safetensors'), 'cut');
+    const info = smallInfo({ epochs: 10 });
+    const { hooks } = compose([checkpoint({ keep: 1 })], info);
+    const run = fakeRun(directory, { info, resumedFrom: 4, snapshot: () => snapshotAfter(5) });
+    await hooks.onEpochEnd.promise(epochMetrics(5), run);
+    expect(await readdir(checkpointFolder(directory))).toEqual(['epoch-0005.safetensors']);
   });
 });
 
