@@ -100,6 +100,11 @@ export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject> {
   head?: ModelHead['kind'];
   /** What the plugin corrects under these options; the user is warned where two correct the same. */
   corrects?(options: z.output<Options>): Correction | null;
+  /**
+   * Capabilities that make no sense in addition to this plugin under these options, each with the reason: the user is
+   * warned where another plugin of the run provides one.
+   */
+  conflicts?(options: z.output<Options>): Partial<Record<Capability, string>>;
   /** Inputs that the plugin fills in `onBatch` as `batch.inputs['<plugin>/<input>']`. */
   inputs?(options: z.output<Options>, info: RunInfo): Readonly<Record<string, InputSpec>>;
   /** Values that select a traced graph, set in `onBatch` as `batch.variants[name]`; the first is the default. */

@@ -1,3 +1,4 @@
+import type { TransformOptions } from './data/transforms/options.ts';
 import type { EpochMetrics, GroupRule, RunSummary } from './metrics/types.ts';
 import type { ModelHead } from './models/types.ts';
 
@@ -23,6 +24,8 @@ export interface RunInfo {
   /** Per channel, of pixel values scaled to 0…1: what images are normalised by. */
   mean: readonly number[];
   std: readonly number[];
+  /** Transforms of training images, in order. */
+  augment: readonly TransformOptions[];
   epochs: number;
   batchSize: number;
   stepsPerEpoch: number;

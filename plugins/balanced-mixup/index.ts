@@ -53,6 +53,7 @@ export default definePlugin({
   name,
   options,
   provides: ['mix'],
+  conflicts: ({ alpha }) => (alpha === 0 ? { relabel: 'alpha is 0: nothing is mixed, and no label changes.' } : {}),
   variants: () => ({ mix: ['input'] }),
   draw: (_, { classCounts }) => {
     const weights = inverseFrequencyWeights(classCounts);

@@ -74,6 +74,8 @@ export default definePlugin({
   name,
   options,
   provides: ['mix'],
+  conflicts: ({ alpha, probability }) =>
+    alpha === 0 || probability === 0 ? { relabel: 'nothing is pasted, and no label changes.' } : {},
   variants: () => ({ mix: ['input:box'] }),
   draw: ({ gamma }, { classCounts }) => {
     const weights = inverseFrequencyWeights(classCounts, gamma);

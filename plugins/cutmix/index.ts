@@ -76,6 +76,8 @@ export default definePlugin({
   name,
   options,
   provides: ['mix'],
+  conflicts: ({ alpha, probability }) =>
+    alpha === 0 || probability === 0 ? { relabel: 'nothing is pasted, and no label changes.' } : {},
   variants: () => ({ mix: ['input:box'] }),
   apply({ hooks, random, info: { imageShape } }, options) {
     hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch, step }) => ({

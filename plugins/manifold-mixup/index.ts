@@ -51,6 +51,7 @@ export default definePlugin({
   name,
   options,
   provides: ['mix'],
+  conflicts: ({ alpha }) => (alpha === 0 ? { relabel: 'alpha is 0: nothing is mixed, and no label changes.' } : {}),
   variants: ({ stages }, { modelStages }) => ({ mix: mixingStages(stages, modelStages) }),
   apply({ hooks, random, info: { modelStages } }, { stages, ...options }) {
     const eligible = mixingStages(stages, modelStages);

@@ -47,6 +47,7 @@ export default definePlugin({
   name,
   options,
   provides: ['mix'],
+  conflicts: ({ alpha }) => (alpha === 0 ? { relabel: 'alpha is 0: nothing is mixed, and no label changes.' } : {}),
   variants: () => ({ mix: ['input'] }),
   apply({ hooks, random }, options) {
     hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch, step }) => ({

@@ -28,17 +28,18 @@ export function flatten(tree: Tree, path = ''): Texts {
  */
 export function paramsOf({ config, info }: Pick<Run, 'config' | 'info'>): Texts {
   if (!isTree(config)) {
-    const { name, seed, dataset, epochs, batchSize } = info;
-    return flatten({ name, seed, data: { name: dataset }, train: { epochs, batchSize } });
+    const { name, seed, dataset, augment, epochs, batchSize } = info;
+    return flatten({ name, seed, data: { name: dataset, augment }, train: { epochs, batchSize } });
   }
   const { plugins, ...rest } = config;
   const entries = (Array.isArray(plugins) ? plugins : []).filter(isTree);
+  const used = entries.filter(({ enabled }) => enabled !== false);
   const options: Record<string, Tree> = {};
   for (const { use, server: _, ...others } of entries) {
     const name = text(use);
     options[name in options ? `${name}.${Object.keys(options).length}` : name] = others;
   }
-  return { ...flatten({ ...rest, plugins: options }), plugins: entries.map(({ use }) => text(use)).join(', ') };
+  return { ...flatten({ ...rest, plugins: options }), plugins: used.map(({ use }) => text(use)).join(', ') };
 }
 
 /** Who runs it, as what. */

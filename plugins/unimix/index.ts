@@ -76,6 +76,7 @@ export default definePlugin({
   name,
   options,
   provides: ['mix'],
+  conflicts: () => ({ relabel: 'lambda favours the rarer class already, and labels are moved to it twice. Keep one.' }),
   variants: () => ({ mix: ['input'] }),
   apply({ hooks, random, info: { classCounts } }, options) {
     hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch, step }) => ({

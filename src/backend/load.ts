@@ -4,6 +4,7 @@ import process from 'node:process';
 import { messageOf, TailmixError } from '../errors.ts';
 import { tf } from '../tf.ts';
 import type { TensorFlowBinding } from './binding.ts';
+import { backendChoices, checkEnvironment } from './environment.ts';
 import { backendBusy, backendUnavailable, unknownBackend } from './errors.ts';
 import { supplyKernels } from './kernels/index.ts';
 import { loadNative, whyNotNative } from './native.ts';
@@ -29,8 +30,6 @@ export interface Backend {
 
 /** What may be asked for: an engine, or the best that is set up. */
 export type BackendChoice = BackendName | 'auto';
-
-const CHOICES = new Set<string>(['auto', 'native', 'native-gpu', 'wasm'] satisfies BackendChoice[]);
 
 const loaded = new Map<BackendName, Promise<Backend>>();
 
@@ -76,11 +75,11 @@ export async function holdBackend(prefer: BackendChoice = 'auto'): Promise<{ bac
 }
 
 async function choose(prefer: BackendChoice): Promise<Backend> {
-  if (!CHOICES.has(prefer)) throw unknownBackend('backend', prefer);
+  if (!backendChoices.has(prefer)) throw unknownBackend('backend', prefer);
+  checkEnvironment();
   if (prefer !== 'auto') return loadByName(prefer, 'requested by name');
   const fromEnv = process.env.TAILMIX_BACKEND;
   if (fromEnv) {
-    if (!CHOICES.has(fromEnv)) throw unknownBackend('TAILMIX_BACKEND', fromEnv);
     if (fromEnv !== 'auto') return loadByName(fromEnv as BackendName, 'TAILMIX_BACKEND asks for it');
   }
   const order: NativeName[] = whyNotNative('native-gpu') === null ? ['native-gpu', 'native'] : ['native'];

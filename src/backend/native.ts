@@ -1,6 +1,5 @@
 import { realpathSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
-import { availableParallelism } from 'node:os';
 import { join, sep } from 'node:path';
 import process from 'node:process';
 import util from 'node:util';
@@ -9,7 +8,7 @@ import { internal } from '../errors.ts';
 import { tf } from '../tf.ts';
 import type { TensorFlowBinding } from './binding.ts';
 import { loadCustomOps } from './custom-ops.ts';
-import { badThreads } from './errors.ts';
+import { wantedThreads } from './environment.ts';
 import { bindingPath, NATIVE_SOURCES, type NativeName, nativeFolder, quietLoaderPath } from './paths.ts';
 import { currentPlatform, whyUnsupported } from './platform.ts';
 import { readStamp } from './stamp.ts';
@@ -73,19 +72,6 @@ function prepareEnvironment(threads: number): void {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
   process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
   process.env.TF_NUM_INTRAOP_THREADS = String(threads);
-}
-
-/**
- * Threads of one kernel: `TAILMIX_THREADS` or `TF_NUM_INTRAOP_THREADS` if set, else one per core that this process may
- * use.
- *
- * @throws {TailmixError} THREADS if TAILMIX_THREADS is not a whole number above 0
- */
-export function wantedThreads(env: NodeJS.ProcessEnv = process.env): number {
-  const asked = env.TAILMIX_THREADS || env.TF_NUM_INTRAOP_THREADS;
-  if (!asked) return availableParallelism();
-  if (!/^[1-9]\d*$/.test(asked)) throw badThreads(asked);
-  return Number(asked);
 }
 
 let loaded: (NativeBuild & { require: NodeJS.Require }) | null = null;

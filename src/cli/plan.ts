@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { checkEnvironment } from '../backend/environment.ts';
 import { loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import { planRun } from '../train/plan-run.ts';
@@ -10,6 +11,7 @@ export async function plan(
   paths: readonly string[],
   { json, set = [], ...flags }: ConfigFlags & { json?: boolean },
 ): Promise<number> {
+  checkEnvironment();
   const config = await loadConfig(paths, { ...context, set, overrides: overridesOf(flags) });
   const planned = await planRun({ ...trainerOptions(config), known: await knownPlugins() });
   const { phases, plan: table, unread } = planned;

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { checkEnvironment } from '../backend/environment.ts';
 import { whyNotNative } from '../backend/native.ts';
 import { displayPath } from '../errors.ts';
 import { expandSweep, type PlannedRun } from '../sweep/expand.ts';
@@ -30,6 +31,7 @@ export interface SweepCommandOptions {
 
 /** `tailmix sweep`: a grid of runs, each in a process of its own; what is finished is not run again. */
 export async function sweep(paths: readonly string[], options: SweepCommandOptions): Promise<number> {
+  checkEnvironment();
   const { set = [], only, out: wanted = null, takeOver = false } = options;
   const backend = backendOf(options.backend);
   const read = await readSweep(paths, context.registry);

@@ -2,6 +2,7 @@ import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { stringify } from 'yaml';
+import { checkEnvironment } from '../backend/environment.ts';
 import { loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import type { ResolvedConfig } from '../config/types.ts';
@@ -30,6 +31,7 @@ export interface TrainCommandOptions extends ConfigFlags {
 
 /** `tailmix train`: one run, from its config or from where it was left. */
 export async function train(paths: readonly string[], options: TrainCommandOptions): Promise<number> {
+  checkEnvironment();
   const { config, ownership, resume } = await (options.resume === undefined
     ? openNew(paths, options)
     : openResumed(options.resume, paths, options));

@@ -3,9 +3,10 @@ import { checkStart, type ExtendedModel } from '../models/transfer.ts';
 import type { Plugin, PluginDefinition } from '../plugin.ts';
 import type { PhaseInfo, Run, RunInfo } from '../run.ts';
 import { compose } from './compose.ts';
+import { noSteps } from './errors.ts';
 import { formatPhases, formatPlan } from './plan.ts';
 import { checkSpanning, type Place, spansRun } from './span.ts';
-import type { Composition } from './types.ts';
+import type { Composition, Warning } from './types.ts';
 
 /** A phase before its plugins are applied. */
 export interface PhasePart {
@@ -16,6 +17,8 @@ export interface PhasePart {
   options: { plugins?: readonly Plugin[] };
   info: RunInfo;
   models: ExtendedModel;
+  /** What has no effect in the run's own options. */
+  warnings: readonly Warning[];
 }
 
 /** A phase with its plugins applied. */
@@ -41,7 +44,7 @@ export interface ComposedRun<Part> {
  *
  * @param parts - each phase, described or prepared.
  * @param run - asked for when something is observed.
- * @throws {TailmixError} what `compose` throws, SPANS_PHASES, MODEL_WEIGHTS, INIT_MISMATCH.
+ * @throws {TailmixError} what `compose` throws, NO_STEPS, SPANS_PHASES, MODEL_WEIGHTS, INIT_MISMATCH.
  */
 export function composeRun<Part extends PhasePart>(
   { plugins = [], known }: { plugins?: readonly Plugin[]; known?: readonly PluginDefinition[] },
@@ -49,8 +52,15 @@ export function composeRun<Part extends PhasePart>(
   { run, unread = null }: { run(): Run; unread?: CountSummary | null },
 ): ComposedRun<Part> {
   const [first] = parts as readonly [Part];
+  for (const { info, phase } of parts) {
+    if (info.stepsPerEpoch === 0) throw noSteps(info, phase);
+  }
+  const warned = (composition: Composition): Composition => ({
+    ...composition,
+    warnings: [...first.warnings, ...composition.warnings],
+  });
   if (first.phase === null) {
-    const composition = compose(plugins, first.info, known);
+    const composition = warned(compose(plugins, first.info, known));
     const plan = formatPlan(composition, first.info, unread);
     return { info: first.info, phases: [{ ...first, composition, place: null }], spanning: null, plan };
   }
@@ -70,7 +80,7 @@ export function composeRun<Part extends PhasePart>(
     const steps = earlier.reduce((sum, phase) => sum + phase.epochs * phase.stepsPerEpoch, 0);
     const place = { phase: part.info.phase.name, epochs: part.before, steps };
     const composition = compose(part.options.plugins ?? [], part.info, known, { composition: spanning, place, run });
-    return { ...part, composition, place };
+    return { ...part, composition: i === 0 ? warned(composition) : composition, place };
   });
   return { info, phases, spanning, plan: formatPhases(spanning, info, phases, unread) };
 }

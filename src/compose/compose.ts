@@ -10,6 +10,7 @@ import {
 import { randomStream } from '../random.ts';
 import type { RunInfo } from '../run.ts';
 import type { InputSpec } from '../step/types.ts';
+import { bareCosines, conflicting } from './advice.ts';
 import { capabilityMissing, capabilityTaken, headMismatch, pluginTwice, variantTwice } from './errors.ts';
 import { guardHooks } from './guard.ts';
 import { checkHeld } from './held.ts';
@@ -38,7 +39,12 @@ export function compose(
   const timings = guardHooks(hooks, () => applying);
   // A phase's epochs count from 1 again, and its draws must not repeat those of the first. The key's word fixes the draws.
   const later = info.phase && info.phase.number > 1 ? ['stage', info.phase.number] : [];
-  const warnings: Warning[] = [...unknownHead(plugins, info), ...correctedTwice(plugins)];
+  const warnings: Warning[] = [
+    ...unknownHead(plugins, info),
+    ...bareCosines(plugins, info, provides),
+    ...correctedTwice(plugins),
+    ...conflicting(plugins, provides),
+  ];
   const composition: Composition = {
     hooks,
     plugins,

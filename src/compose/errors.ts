@@ -2,6 +2,7 @@ import { messageOf, TailmixError } from '../errors.ts';
 import { type HookName, isAsync } from '../hooks.ts';
 import type { ModelHead } from '../models/types.ts';
 import type { Capability } from '../plugin.ts';
+import type { PhaseInfo, RunInfo } from '../run.ts';
 
 export const headMismatch = (
   plugin: string,
@@ -127,3 +128,15 @@ export const spansNotObserving = (plugin: string, what: string): TailmixError =>
     `[${plugin}] spans the phases of a run, and ${what}: expected taps of on… hooks alone.\n  Leave out \`spans\`, and each phase has its own.`,
     { code: 'SPANS_PHASES', kind: 'config', plugin },
   );
+
+/** An epoch without a step: every batch is the last one, which is not full. */
+export function noSteps(
+  { trainCount, batchSize }: Pick<RunInfo, 'trainCount' | 'batchSize'>,
+  phase: Pick<PhaseInfo, 'name' | 'number'> | null,
+): TailmixError {
+  const [where, of] = phase === null ? ['', ''] : [`phases[${phase.number - 1}].`, ` (phase ${phase.name})`];
+  return new TailmixError(
+    `${where}train.dropLast${of}: expected at least one full batch in an epoch; there are ${trainCount} training images, train.batchSize is ${batchSize}, and batches that are not full are left out: no step would run.\n  Lower train.batchSize, or set train.dropLast: false.`,
+    { code: 'NO_STEPS', kind: 'config', path: `${where}train.dropLast` },
+  );
+}

@@ -1,3 +1,4 @@
+import type { TransformOptions } from '../data/transforms/options.ts';
 import type { CountSummary } from '../data/types.ts';
 import { heldBy } from '../plugin.ts';
 import type { RunInfo } from '../run.ts';
@@ -54,9 +55,18 @@ function describeData(info: RunInfo, unread: CountSummary | null): string[] {
         ? `${unread.largest} to ${unread.smallest}; each is in ${unread.source}, which is not under the data root`
         : formatCounts(classCounts),
     ),
+    line('augment', info.augment.map(formatTransform).join(', ') || 'none'),
     ...(info.dataNotes ?? []).map((note) => line('splits', note)),
   ];
 }
+
+/** `pad-crop (padding 4)`. */
+const formatTransform = ({ name, ...options }: TransformOptions): string => {
+  const values = Object.entries(options).map(([key, value]) => `${key} ${[value].flat().map(short).join(' to ')}`);
+  return values.length > 0 ? `${name} (${values.join(', ')})` : name;
+};
+
+const short = (value: unknown): unknown => (typeof value === 'number' ? Number(value.toPrecision(4)) : value);
 
 const describeHooks = ({ hooks }: Pick<Composition, 'hooks'>): string[] =>
   tapsOf(hooks).map(([hook, taps]) => line(hook, taps.map(({ name, stage }) => `${name}(${stage})`).join('  ')));

@@ -6,6 +6,7 @@ import type { TapTiming } from './guard.ts';
 /** Something the user should know before the run is paid for. */
 export interface Warning {
   code: string;
+  /** Who warns; `model` or `data` where it is that section of the config. */
   plugin: string;
   message: string;
 }

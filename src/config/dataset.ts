@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Dataset, isDataset } from '../data/dataset.ts';
-import type { DataOptions } from '../data/options.ts';
+import { type DataOptions, dataOptions } from '../data/options.ts';
+import { profileOf } from '../data/profile.ts';
 import { datasets } from '../data/sets/registry.ts';
 import { displayValue } from '../errors.ts';
 import { check, invalid, type Result, valid } from './issues.ts';
@@ -48,17 +50,38 @@ async function findDataset(
   return wrong(`${name}: expected \`export default defineDataset({ … })\`, got ${got}.`);
 }
 
-/** The `data` section with all defaults in; `name` is as the config is to name the set. */
-export const describeData = <Name>(
+/** The `data` section with all defaults in, in the order of the schema; `name` is as the config is to name the set. */
+export function describeData<Name>(
   data: DataOptions,
-  { options }: LoadedDataset,
+  { dataset, options }: LoadedDataset,
   name: Name,
-): Omit<DataOptions, 'name'> & { name: Name } => ({
-  ...data,
-  ...(Object.keys(options).length > 0 && { options }),
-  name,
-});
+): Omit<DataOptions, 'name'> & { name: Name } {
+  const { profile, ratio, mu } = profileOf(data, dataset.profile);
+  const described = {
+    ...data,
+    ...(profile !== 'none' && { ratio }),
+    ...(profile === 'step' && { mu }),
+    augment: data.augment ?? [...dataset.augment],
+    ...(Object.keys(options).length > 0 && { options }),
+    name,
+  };
+  const keys = Object.keys(dataOptions.shape).filter((key) => key in described);
+  return Object.fromEntries(keys.map((key) => [key, described[key as keyof typeof described]])) as typeof described;
+}
 
-/** A logged `data` section as it decides a run's results: by what is in the module of a user's own, not by its place. */
-export const decisiveData = (section: Tree, { dataset, source }: LoadedDataset): Tree =>
-  source === null ? section : { ...section, name: dataset.name, source };
+/**
+ * A logged `data` section as it decides a run's results: by what is in the module of a user's own, not by its place.
+ * Augmentation that is the set's default is left out, and `ratio` and `mu` are in, used or not: hashes are what they were
+ * before the former was logged and the latter were not.
+ */
+export function decisiveData(section: Tree, { dataset, source }: LoadedDataset): Tree {
+  const { augment, ...rest } = section;
+  const { ratio, mu } = profileOf(section as DataOptions, dataset.profile);
+  return {
+    ...rest,
+    ratio,
+    mu,
+    ...(!isDeepStrictEqual(augment, [...dataset.augment]) && { augment }),
+    ...(source !== null && { name: dataset.name, source }),
+  };
+}

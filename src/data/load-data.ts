@@ -12,7 +12,7 @@ import {
   validationTwice,
 } from './errors.ts';
 import type { DataOptions } from './options.ts';
-import { fitLongTail, type Profile } from './profile.ts';
+import { fitLongTail, profileOf } from './profile.ts';
 import { packedRoot } from './root.ts';
 import { datasetOf } from './sets/registry.ts';
 import { cutRows, drawRows, rowsByClass, splitsOf, subsetOf, wholeOf } from './subset.ts';
@@ -134,7 +134,7 @@ function plan(
 ): Omit<DataPlan, 'info'> & { classCounts: readonly number[] } {
   if (ownValidation > 0 && options.validation > 0) throw validationTwice(options.validation, ownValidation);
   const dataset = datasetOf(options);
-  const profile: Profile = { ...options, profile: options.profile ?? dataset.profile };
+  const profile = profileOf(options, dataset.profile);
   const smallest = Math.min(...fullCounts);
   if (smallest === 0) throw classUnread(info.classes[fullCounts.indexOf(0)]!);
   const perClass = options.validation < 1 ? Math.trunc(options.validation * smallest) : options.validation;
@@ -145,7 +145,7 @@ function plan(
   const available = fullCounts.map((n) => n - perClass);
   const classCounts = fitLongTail(available, profile);
   const empty = classCounts.indexOf(0);
-  if (empty >= 0) throw emptyClass(info.classes[empty]!, options.ratio, Math.max(...classCounts));
+  if (empty >= 0) throw emptyClass(info.classes[empty]!, profile.ratio, Math.max(...classCounts));
   return {
     profile: profile.profile,
     classCounts,

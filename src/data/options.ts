@@ -51,8 +51,12 @@ export const dataOptions = z.strictObject({
     .describe(
       'Images per class: `exp` falls exponentially, `step` has two levels, `none` keeps all. Default: `exp`; for inat2018, image-folder, manifest and your own `none`.',
     ),
-  ratio: z.number().min(1).default(100).describe('Imbalance ratio: largest class over smallest. Not used by `none`.'),
-  mu: z.number().gt(0).lt(1).default(0.5).describe('Fraction of classes that are small; `step` only.'),
+  ratio: z
+    .number()
+    .min(1)
+    .optional()
+    .describe('Imbalance ratio: largest class over smallest. Not used by `none`. Default: 100.'),
+  mu: z.number().gt(0).lt(1).optional().describe('Fraction of classes that are small; `step` only. Default: 0.5.'),
   subsetSeed: z
     .int()
     .min(0)

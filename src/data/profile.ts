@@ -1,4 +1,4 @@
-import type { ProfileName } from './options.ts';
+import type { DataOptions, ProfileName } from './options.ts';
 
 /** Form of a long tail. */
 export interface Profile {
@@ -7,6 +7,31 @@ export interface Profile {
   ratio: number;
   /** Fraction of small classes, `step` only. */
   mu: number;
+}
+
+type Written = Pick<DataOptions, 'profile' | 'ratio' | 'mu'>;
+
+/** What a run's `data` says of its long tail, with defaults; `standard` is the data set's own profile. */
+export const profileOf = ({ profile, ratio = 100, mu = 0.5 }: Written, standard: ProfileName): Profile => ({
+  profile: profile ?? standard,
+  ratio,
+  mu,
+});
+
+/** Options that were written and that the profile does not use, each as a sentence. */
+export function unusedOf(data: Written, standard: ProfileName): string[] {
+  const { profile } = profileOf(data, standard);
+  const is = data.profile === undefined ? 'is by default' : 'is';
+  const sentences: string[] = [];
+  if (data.ratio !== undefined && profile === 'none') {
+    sentences.push(
+      `ratio ${data.ratio} has no effect: profile ${is} none, which keeps all images. Set profile: exp, or leave out ratio.`,
+    );
+  }
+  if (data.mu !== undefined && profile !== 'step') {
+    sentences.push(`mu ${data.mu} has no effect: profile ${is} ${profile}, and only step uses mu. Leave it out.`);
+  }
+  return sentences;
 }
 
 /** A profile in a name: `exp-100`; null for `none`. */

@@ -1,5 +1,5 @@
 import type { LeftOut, LoadedRun } from './runs.ts';
-import { differingKeys, fingerprint, flattenConfig, type Settings } from './settings.ts';
+import { differencesIn, fingerprint, flattenConfig, type Settings } from './settings.ts';
 
 /** The runs of one method: the same settings, one run per seed. */
 export interface RunGroup {
@@ -86,9 +86,8 @@ function oneRunPerSeed(runs: LoadedRun[], label: string, leftOut: LeftOut[]): Lo
 function uniqueLabels(groups: readonly { method: string; settings: Settings }[]): string[] {
   const taken = new Map<string, number>();
   return groups.map(({ method, settings }) => {
-    const siblings = groups.filter((group) => group.method === method);
-    const keys = siblings.length > 1 ? differingKeys(siblings.map((group) => group.settings)).slice(0, 3) : [];
-    const what = keys.map((key) => `${key.split('.').at(-1)} ${settings.get(key) ?? 'off'}`).join(', ');
+    const siblings = groups.filter((group) => group.method === method).map((group) => group.settings);
+    const what = differencesIn(siblings)[siblings.indexOf(settings)]!.slice(0, 3).join(', ');
     const label = what === '' ? method : `${method} (${what})`;
     const times = (taken.get(label) ?? 0) + 1;
     taken.set(label, times);

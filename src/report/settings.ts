@@ -3,7 +3,8 @@ export type Settings = ReadonlyMap<string, string>;
 
 /**
  * Flattens a resolved configuration. A list of plugin entries becomes its names in order, and a key for each option of
- * each entry; of a list of other maps (phases), each goes by its place; any other list is one value.
+ * each entry, without those that are switched off; of a list of other maps (phases), each goes by its place; any other
+ * list is one value.
  */
 export function flattenConfig(config: unknown): Settings {
   const settings = new Map<string, string>();
@@ -13,9 +14,10 @@ export function flattenConfig(config: unknown): Settings {
 
 function flatten(key: string, value: unknown, into: Map<string, string>): void {
   if (Array.isArray(value) && value.length > 0 && value.every(isEntry)) {
-    into.set(key, value.map(({ use }) => use).join(', '));
+    const used = value.filter(({ enabled }) => enabled !== false);
+    into.set(key, used.map(({ use }) => use).join(', ') || 'none');
     const seen = new Map<string, number>();
-    for (const { use, ...options } of value) {
+    for (const { use, enabled: _, ...options } of used) {
       const times = (seen.get(use) ?? 0) + 1;
       seen.set(use, times);
       flatten(`${key}.${use}${times > 1 ? `#${times}` : ''}`, options, into);
@@ -52,4 +54,37 @@ export const fingerprint = (settings: Settings): string =>
 export function differingKeys(all: readonly Settings[]): string[] {
   const keys = new Set(all.flatMap((settings) => [...settings.keys()]));
   return [...keys].filter((key) => isOfMethod(key) && new Set(all.map((settings) => settings.get(key))).size > 1);
+}
+
+/**
+ * What tells some settings from each other, in words for each of them: `kappa 3`. Where plugins differ, `drw on` and
+ * `drw off`, and of the options of such a plugin those in which the runs that have it differ.
+ */
+export function differencesIn(all: readonly Settings[]): string[][] {
+  const keys = differingKeys(all);
+  const lists = new Map(keys.filter((key) => LIST.test(key)).map((key) => [key, switchedIn(all, key)]));
+  const told = [...lists].flatMap(([key, names]) => names.map((name) => `${key}.${name}.`));
+  const isTold = (key: string): boolean =>
+    told.some((start) => key.startsWith(start)) &&
+    new Set(all.flatMap((settings) => settings.get(key) ?? [])).size === 1;
+  const telling = keys.filter((key) => !isTold(key));
+  return all.map((settings) =>
+    telling.flatMap((key) => {
+      const switched = lists.get(key) ?? [];
+      if (switched.length === 0) return [`${key.split('.').at(-1)} ${settings.get(key) ?? 'off'}`];
+      const own = namesIn(settings, key);
+      return switched.map((name) => `${name} ${own.includes(name) ? 'on' : 'off'}`);
+    }),
+  );
+}
+
+/** Keys of lists of plugins. */
+const LIST = /(^|\.)plugins$/;
+
+const namesIn = (settings: Settings, key: string): string[] => settings.get(key)?.split(', ') ?? [];
+
+/** Plugins that some have and others do not. */
+function switchedIn(all: readonly Settings[], key: string): string[] {
+  const lists = all.map((settings) => namesIn(settings, key));
+  return [...new Set(lists.flat())].filter((name) => name !== 'none' && !lists.every((own) => own.includes(name)));
 }

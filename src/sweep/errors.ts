@@ -1,4 +1,7 @@
-import { TailmixError } from '../errors.ts';
+import { configInvalid } from '../config/errors.ts';
+import type { Override } from '../config/overrides.ts';
+import { formatPath } from '../config/tree.ts';
+import { displayValue, TailmixError } from '../errors.ts';
 
 /** A config of a sweep that does not hold. */
 export interface ConfigProblem {
@@ -41,3 +44,40 @@ export const noRuns = (patterns: readonly string[], names: readonly string[]): T
     `--only: expected a pattern that fits a run of the sweep, got ${patterns.join(' and ')}.\n  Configs: ${few(new Set(names))}.`,
     { code: 'SWEEP_ONLY', kind: 'config' },
   );
+
+/** A run of a sweep, and the values of the grid that it has. */
+export interface TrainedAs {
+  label: string;
+  varied: readonly Override[];
+}
+
+/** Two runs of a sweep that are one: what the grid varies between them has no effect. */
+export function sameRun(before: TrainedAs, now: TrainedAs): TailmixError {
+  const differing = now.varied.filter(({ value }, i) => !Object.is(value, before.varied[i]!.value));
+  const [first] = differing;
+  const values = differing.map(({ path, value }) => {
+    const other = before.varied.find((own) => formatPath(own.path) === formatPath(path))!.value;
+    return `${formatPath(path)} ${displayValue(other)} and ${displayValue(value)}`;
+  });
+  const hint =
+    first !== undefined && formatPath(first.path) === 'seed'
+      ? 'List seeds under `seeds`.'
+      : 'Remove one value, or look for what sets it over the grid: `seeds`, --set, a plugin that is switched off.';
+  return configInvalid([
+    {
+      where: first?.label ?? null,
+      path: '',
+      message: `expected values that make different runs; ${values.join(' and ')} give the same config: "${before.label}" and "${now.label}" would train one run twice. ${hint}`,
+    },
+  ]);
+}
+
+/** A seed that is set for all runs, whatever `seeds` says. */
+export const seedSet = (seed: number, seeds: readonly number[]): TailmixError =>
+  configInvalid([
+    {
+      where: null,
+      path: 'seed',
+      message: `expected the seed to come from \`seeds\` (${seeds.join(', ')}), got ${seed} for every run from --set. List it under \`seeds\`.`,
+    },
+  ]);

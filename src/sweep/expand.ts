@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { canonicalJson } from '../config/identity.ts';
 import { loadConfig } from '../config/load.ts';
 import { type Override, parseSetting } from '../config/overrides.ts';
 import type { ConfigContext } from '../config/resolve.ts';
 import { parsePath } from '../config/tree.ts';
 import { displayPath, TailmixError } from '../errors.ts';
-import { type ConfigProblem, noRuns, runsInvalid } from './errors.ts';
+import { type ConfigProblem, noRuns, runsInvalid, sameRun, seedSet, type TrainedAs } from './errors.ts';
 import { matchesAny } from './only.ts';
 import type { Sweep } from './read.ts';
 
@@ -57,17 +58,25 @@ export async function expandSweep(
   );
   const named: { run: PlannedRun; names: string[] }[] = [];
   const problems: ConfigProblem[] = [];
+  const keys = shortKeys(Object.keys(grid).map((path) => parsePath(path)!));
+  const trained = new Map<string, TrainedAs>();
   for (const seed of seeds) {
     for (const { files, name: short } of cells) {
       for (const varied of combinations) {
         const settings = [...shared, ...varied, { label: `${where(['seeds'])}  seeds`, path: ['seed'], value: seed }];
-        const parts = [short, ...varied.map(describe), `seed ${seed}`];
+        const parts = [short, ...varied.map(({ value }, i) => `${keys[i]}=${inWords(value)}`), `seed ${seed}`];
         const label = parts.join(' ');
         try {
-          const { hash, options } = await loadConfig(files, {
+          const { hash, options, resolved } = await loadConfig(files, {
             ...context,
             overrides: [...settings, ...overrides.set.map(parseSetting)],
           });
+          if (options.seed !== seed) throw seedSet(options.seed, seeds);
+          const same = canonicalJson({ short, seed, resolved, out: options.out });
+          const before = trained.get(same);
+          const now = { label, varied };
+          if (before) throw sameRun(before, now);
+          trained.set(same, now);
           const directory = [...parts, keyOf(hash, overrides.backend)].join('-').replace(/[^\w.=-]+/g, '');
           const run = {
             label,
@@ -101,9 +110,19 @@ const keyOf = (hash: string, backend: string): string =>
 const argument = ({ path, value }: Override): string =>
   `${path.join('.')}=${value === Number.POSITIVE_INFINITY ? '.inf' : JSON.stringify(value)}`;
 
-/** `kappa=4`. */
-const describe = ({ path, value }: Override): string =>
-  `${path.at(-1)}=${String(JSON.stringify(value)).replaceAll('"', '')}`;
+/** A value of a label: JSON without quotes. */
+const inWords = (value: unknown): string => String(JSON.stringify(value)).replaceAll('"', '');
+
+/** `kappa` for `plugins.remix.kappa`, and `drw.enabled`: as much of each path as tells it from the others. */
+export function shortKeys(paths: readonly (readonly (string | number)[])[]): string[] {
+  return paths.map((path) => {
+    const tail = (own: readonly (string | number)[], length: number): string => own.slice(-length).join('.');
+    let length = path.at(-1) === 'enabled' ? 2 : 1;
+    while (length < path.length && paths.some((other) => other !== path && tail(other, length) === tail(path, length)))
+      length++;
+    return tail(path, length);
+  });
+}
 
 /** Every way to take one of each list. */
 const product = <T>(lists: readonly (readonly T[])[]): T[][] =>

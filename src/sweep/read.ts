@@ -34,7 +34,12 @@ export async function readSweep(paths: readonly string[], registry: PluginRegist
   const origins = originsOf(layers);
   const { value, findings } = check({ schema: sweepOptions, value: tree, written: tree, owner: 'a sweep' });
   const cells = value ? cellsOf(value, origins) : [];
-  const all = [...findings, ...badPaths(tree), ...(value ? [...incomplete(value), ...repeatedCells(cells)] : [])];
+  const all = [
+    ...findings,
+    ...badPaths(tree),
+    ...passedOver(tree),
+    ...(value ? [...incomplete(value), ...repeatedCells(cells)] : []),
+  ];
   if (value === undefined || all.length > 0) {
     throw configInvalid(
       all.map(({ path, message }) => ({ where: origins.where(path), path: formatPath(path), message })),
@@ -55,6 +60,31 @@ function incomplete({ configs, methods, data }: z.output<typeof sweepOptions>): 
   return configs || methods
     ? []
     : [{ path: [], message: 'a sweep needs `configs`, or `methods` and `data`; it has neither.' }];
+}
+
+/** Settings that would be passed over without a word: what a sweep says elsewhere, and what its grid varies. */
+function passedOver(tree: Tree): Finding[] {
+  const [set, grid] = [tree.set, tree.grid].map((section) => Object.keys(isMap(section) ? section : {}));
+  const elsewhere = (section: string, keys: readonly string[]): Finding[] => [
+    ...(keys.includes('seed') && (section === 'grid' || tree.seeds === undefined)
+      ? [{ path: [section, 'seed'], message: 'expected seeds in `seeds`, which sets the seed of every run.' }]
+      : []),
+    ...(keys.includes('out')
+      ? [
+          {
+            path: [section, 'out'],
+            message: 'expected the folder of the runs in `out`; each run has its own below it.',
+          },
+        ]
+      : []),
+  ];
+  return [
+    ...elsewhere('set', set!),
+    ...elsewhere('grid', grid!),
+    ...set!
+      .filter((key) => grid!.includes(key))
+      .map((key) => ({ path: ['set', key], message: 'has no effect, since `grid` varies it. Leave it out.' })),
+  ];
 }
 
 /** Keys of `set` and `grid` that are no paths. */

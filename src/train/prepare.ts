@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import type { BackendChoice } from '../backend/load.ts';
+import type { Warning } from '../compose/types.ts';
 import { describeData, hasCounts, loadData } from '../data/load-data.ts';
 import { type DataInput, type DataOptions, dataOptions } from '../data/options.ts';
-import { longTailCounts, profileLabel } from '../data/profile.ts';
+import { longTailCounts, profileLabel, profileOf, unusedOf } from '../data/profile.ts';
 import { datasetName, datasetOf } from '../data/sets/registry.ts';
 import type { CountSummary, DataPlan, ImageInfo, LoadedData, ReadProgress } from '../data/types.ts';
 import { resetWithoutInit } from '../models/errors.ts';
@@ -80,6 +81,7 @@ export interface Preparation {
   /** The model before plugins added to it, and after. */
   models: ExtendedModel;
   info: RunInfo;
+  warnings: readonly Warning[];
   /** Weights that do not begin as drawn, weights that are not trained, statistics that stay. */
   start: { initial: Record<string, Float32Array>; frozen: ReadonlySet<string>; fixed: ReadonlySet<string> };
 }
@@ -93,7 +95,7 @@ export async function prepare(options: TrainerOptions, given?: LoadedData): Prom
   const { info: image, ...counts } = countsOf(data);
   const { models, info } = describe(options, settings, await baseModel(options, image), image, counts);
   const start = { ...frozenWeights(models, info.start), initial: await initialValues(options, models, info) };
-  return { options, settings, data, model: models.model, models, info, start };
+  return { options, settings, data, model: models.model, models, info, warnings: dataWarnings(options), start };
 }
 
 /**
@@ -140,6 +142,7 @@ export interface Described {
   settings: Settings;
   models: ExtendedModel;
   info: RunInfo;
+  warnings: readonly Warning[];
   unread: CountSummary | null;
 }
 
@@ -155,13 +158,19 @@ export async function describeRun(options: TrainerOptions): Promise<Described> {
   const { info: image, ...counts } = planned
     ? {
         info: planned.info,
+        augment: planned.augment,
         classCounts: countsToCompose(planned),
         validationCount: planned.validationCount,
       }
     : countsOf(data as LoadedData);
   const unread = planned && !hasCounts(planned.classCounts) ? planned.classCounts : null;
   const base = await baseModel(options, image);
-  return { settings, unread, ...describe(options, settings, base, image, counts, unread?.total) };
+  return {
+    settings,
+    unread,
+    warnings: dataWarnings(options),
+    ...describe(options, settings, base, image, counts, unread?.total),
+  };
 }
 
 /** Class counts, else numbers from the largest class to the smallest: enough to compose plugins, never to train. */
@@ -172,14 +181,24 @@ function countsToCompose({ info, classCounts }: DataPlan): number[] {
   return longTailCounts(largest, info.classes.length, profile);
 }
 
-const countsOf = ({ info, train, validation }: LoadedData) => ({
+const countsOf = ({ info, augment, train, validation }: LoadedData) => ({
   info,
+  augment,
   classCounts: Array.from(train.classCounts),
   validationCount: validation?.indices.length ?? 0,
 });
 
-const profileOf = (data: DataOptions): string | null =>
-  profileLabel({ ...data, profile: data.profile ?? datasetOf(data).profile });
+const labelOf = (data: DataOptions): string | null => profileLabel(profileOf(data, datasetOf(data).profile));
+
+/** What is written under `data` and has no effect. */
+const dataWarnings = ({ data }: TrainerOptions): Warning[] =>
+  isLoaded(data)
+    ? []
+    : unusedOf(data, datasetOf(data as DataOptions).profile).map((message) => ({
+        code: 'NO_EFFECT',
+        plugin: 'data',
+        message,
+      }));
 
 function resolveSettings({ name, method, seed = 0, train, evaluate, data }: TrainerOptions): Settings {
   const named = name ?? (isLoaded(data) ? data.info.name : datasetName(data.name));
@@ -188,7 +207,7 @@ function resolveSettings({ name, method, seed = 0, train, evaluate, data }: Trai
     method: method ?? named,
     seed,
     subsetSeed: isLoaded(data) ? 0 : (data.subsetSeed ?? 0),
-    profile: isLoaded(data) ? null : profileOf(dataOptions.parse(data)),
+    profile: isLoaded(data) ? null : labelOf(dataOptions.parse(data)),
     workers: isLoaded(data) ? 1 : (data.workers ?? 1),
     train: trainOptions.parse(train ?? {}),
     evaluate: evaluateOptions.parse(evaluate ?? {}),
@@ -204,7 +223,7 @@ function describe(
   { name, seed, train, evaluate }: Settings,
   base: Model,
   image: LoadedData['info'],
-  { classCounts, validationCount }: Pick<RunInfo, 'classCounts' | 'validationCount'>,
+  { classCounts, validationCount, augment }: Pick<RunInfo, 'classCounts' | 'validationCount' | 'augment'>,
   trainCount = classCounts.reduce((a, b) => a + b, 0),
 ): { models: ExtendedModel; info: RunInfo } {
   const { classes, shape, packShape, mean, std, notes } = image;
@@ -224,6 +243,7 @@ function describe(
     ...(packShape && { packShape }),
     mean,
     std,
+    augment,
     epochs: train.epochs,
     batchSize: train.batchSize,
     stepsPerEpoch: train.dropLast ? Math.floor(steps) : Math.ceil(steps),

@@ -2,9 +2,13 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { diagnose } from '../../src/backend/doctor.ts';
+import { wantedThreads } from '../../src/backend/environment.ts';
 import { loadBackend } from '../../src/backend/load.ts';
-import { wantedThreads, whyNotNative } from '../../src/backend/native.ts';
+import { whyNotNative } from '../../src/backend/native.ts';
 import { currentPlatform, whyUnsupported } from '../../src/backend/platform.ts';
+import { plan } from '../../src/cli/plan.ts';
+import { sweep } from '../../src/cli/sweep.ts';
+import { train } from '../../src/cli/train.ts';
 import { tf } from '../../src/tf.ts';
 import { messageOfError } from '../support/message.ts';
 
@@ -51,6 +55,20 @@ test('threads', async () => {
   expect(await messageOfError(() => wantedThreads({ TAILMIX_THREADS: 'all' }))).toMatchInlineSnapshot(
     `"TAILMIX_THREADS (or TF_NUM_INTRAOP_THREADS): expected a whole number above 0, got "all"."`,
   );
+});
+
+test.each(['auto', 'native', 'wasm'] as const)('threads that are no number are refused by %s too', async (backend) => {
+  vi.stubEnv('TAILMIX_THREADS', 'abc');
+  expect(await messageOfError(() => loadBackend(backend))).toBe(
+    'TAILMIX_THREADS (or TF_NUM_INTRAOP_THREADS): expected a whole number above 0, got "abc".',
+  );
+});
+
+test('a plan refuses what the environment says wrong, before anything is read', async () => {
+  vi.stubEnv('TAILMIX_THREADS', 'abc');
+  for (const command of [plan, train, sweep]) {
+    await expect(command(['nothing.yaml'], {})).rejects.toMatchObject({ code: 'THREADS', exitCode: 2 });
+  }
 });
 
 test('doctor reports WASM with the cure for each problem', async () => {

@@ -58,6 +58,7 @@ describe('order', () => {
       "run                     small, seed 0
       data                    squares: 35 images, 4 classes, ratio 10
       class counts            20 9 4 2
+      augment                 none
       steps                   2 epochs × 3 steps of 16
 
       onBatch                 mixer(-100)

@@ -114,10 +114,10 @@ it('every run plans without a warning; runs with one plan are shown together', a
     expect(composition.warnings, name).toEqual([]);
     expect(config.options.method, name).toBeTruthy();
     expect(config.options.name).toBe(name);
-    const [, data, classCounts, steps, ...hooks] = plan
+    const [, data, classCounts, augment, steps, ...hooks] = plan
       .split('\n')
-      .map((line) => line.replace(/^(data|class counts|steps) +/, ''));
-    const key = `${setting}\n  ${data}\n  ${classCounts}`;
+      .map((line) => line.replace(/^(data|class counts|augment|steps) +/, ''));
+    const key = `${setting}\n  ${data}\n  ${classCounts}\n  ${augment}`;
     const { model } = config.options;
     settings.set(key, (settings.get(key) ?? new Set()).add(`  ${model.name}; ${steps}`));
     const group = hooks.join('\n').trim();

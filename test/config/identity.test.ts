@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { canonicalJson } from '../../src/config/identity.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { datasets } from '../../src/data/sets/registry.ts';
 import { defaults, registry } from './few-plugins.ts';
 import { inEmptyFolder } from './folder.ts';
 
@@ -76,5 +77,44 @@ describe('hash of a config', () => {
     expect(second.resolved).toEqual(first.resolved);
     expect(second.hash).toBe(first.hash);
     expect(second.plugins).toEqual(first.plugins);
+  });
+
+  it('leaves out augmentation that the data set has by default, which the logged config has', async () => {
+    await write({ 'run.yaml': 'data: { name: cifar10 }\nmodel: { name: mlp }\n' });
+    const standard = '[{ name: pad-crop, padding: 4 }, { name: flip, probability: 0.5 }]';
+    const load = (...set: string[]) => loadConfig('run.yaml', { ...context, set });
+    const plain = await load();
+    expect(plain.resolved.data).toMatchObject({
+      augment: [
+        { name: 'pad-crop', padding: 4 },
+        { name: 'flip', probability: 0.5 },
+      ],
+    });
+    // The hash of this config before the default was logged.
+    expect(plain.hash).toBe('5825c073f55c43ba62c9687d96463d98235ce2fb72f12c8f4bb299ebef197c64');
+    expect((await load(`data.augment=${standard}`)).hash).toBe(plain.hash);
+    expect((await load('data.augment=[]')).hash).not.toBe(plain.hash);
+    expect((await load('data.augment=[{ name: flip }]')).hash).not.toBe(plain.hash);
+  });
+
+  it('and hashes rely on what the defaults are: another default needs another hash', async () => {
+    const flip = { name: 'flip', probability: 0.5 };
+    const known = { cifar10: [{ name: 'pad-crop', padding: 4 }, flip] };
+    expect(Object.fromEntries(Object.entries(datasets).map(([name, { augment }]) => [name, augment]))).toEqual({
+      ...Object.fromEntries(Object.keys(datasets).map((name) => [name, []])),
+      cifar10: known.cifar10,
+      cifar100: known.cifar10,
+      cinic10: known.cifar10,
+      inat2018: [{ name: 'random-resized-crop', scale: [0.08, 1], ratio: [3 / 4, 4 / 3] }, flip],
+    });
+  });
+
+  it('does not log a ratio or mu that the profile does not use', async () => {
+    await write({ 'run.yaml': 'data: { name: digits }\nmodel: { name: mlp }\n' });
+    const dataOf = async (...set: string[]) => (await loadConfig('run.yaml', { ...context, set })).resolved.data;
+    expect(await dataOf()).toMatchObject({ ratio: 100 });
+    expect(await dataOf()).not.toHaveProperty('mu');
+    expect(await dataOf('data.profile=step')).toMatchObject({ ratio: 100, mu: 0.5 });
+    expect(await dataOf('data.profile=none')).not.toHaveProperty('ratio');
   });
 });

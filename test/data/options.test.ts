@@ -6,8 +6,6 @@ import { dataRoot, packedRoot } from '../../src/data/root.ts';
 test('defaults', () => {
   expect(dataOptions.parse({ name: 'cifar10' })).toEqual({
     name: 'cifar10',
-    ratio: 100,
-    mu: 0.5,
     subsetSeed: 0,
     validation: 0,
     workers: 1,

@@ -194,7 +194,7 @@ describe('what is refused', () => {
 test('the plan names variants and draws of all', () => {
   const info = infoWithCounts([20, 9, 4, 2], { epochs: 20 });
   const composition = compose([choose({ of: [{ plugin: mixup() }, { plugin: cmo(), weight: 2 }] })], info);
-  expect(formatPlan(composition, info).split('\n').slice(5)).toMatchInlineSnapshot(`
+  expect(formatPlan(composition, info).split('\n').slice(6)).toMatchInlineSnapshot(`
     [
       "onBatch                 choose(-100)",
       "computeTargets          choose(-100)",

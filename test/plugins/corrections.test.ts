@@ -15,7 +15,7 @@ import type { Plugin } from '../../src/plugin.ts';
 import { infoWithCounts, warningsOf } from '../support/plugins.ts';
 
 const warnings = (plugins: readonly Plugin[]): string[] =>
-  warningsOf(plugins, infoWithCounts([300, 100, 20], { epochs: 200, head: { kind: 'cosine', scale: 1 } }));
+  warningsOf(plugins, infoWithCounts([300, 100, 20], { epochs: 200, head: { kind: 'cosine', scale: 16 } }));
 
 const losses = [balancedSoftmax(), logitAdjustment(), logitAdjustment({ mode: 'post-hoc' }), vs()];
 const others = [drw(), drs(), resample(), reweight(), reweight({ weights: 'inverse' })];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { differingKeys, fingerprint, flattenConfig } from '../../src/report/settings.ts';
+import { differencesIn, differingKeys, fingerprint, flattenConfig } from '../../src/report/settings.ts';
 
 const config = {
   name: 'remix',
@@ -96,4 +96,38 @@ test('an option or the order of plugins does', () => {
   const order = { ...config, plugins: [...config.plugins].reverse() };
   expect(differingKeys([config, kappa].map(flattenConfig))).toEqual(['plugins', 'plugins.remix.kappa']);
   expect(fingerprint(flattenConfig(order))).not.toBe(fingerprint(flattenConfig(config)));
+});
+
+test('a plugin that is switched off is as one that is not there', () => {
+  const drw = { use: 'drw', deferUntil: 0.8, beta: 0.9999 };
+  const withEnabled = (enabled?: boolean) =>
+    flattenConfig({
+      plugins: [
+        { use: 'mixup', alpha: 1 },
+        { ...drw, ...(enabled !== undefined && { enabled }) },
+      ],
+    });
+  const without = flattenConfig({ plugins: [{ use: 'mixup', alpha: 1 }] });
+  expect(fingerprint(withEnabled(true))).toBe(fingerprint(withEnabled()));
+  expect(fingerprint(withEnabled(false))).toBe(fingerprint(without));
+  expect([...flattenConfig({ plugins: [{ ...drw, enabled: false }] })]).toEqual([['plugins', 'none']]);
+  expect(differencesIn([withEnabled(true), withEnabled(false)])).toEqual([['drw on'], ['drw off']]);
+});
+
+test('differences in words: plugins by name, else options, else the order', () => {
+  const run = (...plugins: object[]) => flattenConfig({ plugins });
+  const remix = (kappa: number) => ({ use: 'remix', kappa });
+  expect(
+    differencesIn([run({ use: 'mixup' }, remix(3)), run({ use: 'mixup' }, remix(4)), run({ use: 'mixup' })]),
+  ).toEqual([
+    ['remix on', 'kappa 3'],
+    ['remix on', 'kappa 4'],
+    ['remix off', 'kappa off'],
+  ]);
+  expect(differencesIn([run(remix(3)), run(remix(4))])).toEqual([['kappa 3'], ['kappa 4']]);
+  expect(differencesIn([run({ use: 'ema' }, { use: 'sam' }), run({ use: 'sam' }, { use: 'ema' })])).toEqual([
+    ['plugins ema, sam'],
+    ['plugins sam, ema'],
+  ]);
+  expect(differencesIn([run(remix(3))])).toEqual([[]]);
 });

@@ -13,6 +13,7 @@ export const smallInfo = (changes: Partial<RunInfo> = {}): RunInfo => ({
   imageShape: [8, 8, 3],
   mean: [0.5, 0.5, 0.5],
   std: [0.25, 0.25, 0.25],
+  augment: [],
   epochs: 2,
   batchSize: 16,
   stepsPerEpoch: 3,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { expandSweep, type SweepOverrides } from '../../src/sweep/expand.ts';
+import { expandSweep, type SweepOverrides, shortKeys } from '../../src/sweep/expand.ts';
 import { readSweep } from '../../src/sweep/read.ts';
 import { defaults, registry } from '../config/few-plugins.ts';
 import { inEmptyFolder } from '../config/folder.ts';
@@ -175,5 +175,53 @@ describe('--only', () => {
       "--only: expected a pattern that fits a run of the sweep, got remix and (erm|remix)-ten and [er]* and .*.
         Configs: erm-ten, erm-hundred, remix-ten, remix-hundred."
     `);
+  });
+});
+
+describe('settings without an effect are refused', () => {
+  const sweep = (text: string) => ({ 'sweep.yaml': `configs: [[data/ten.yaml, methods/remix.yaml]]\n${text}` });
+
+  it.each([
+    ['a seed in the grid', 'grid: { seed: [0, 1] }\n', {}],
+    ['a seed for every run', 'set: { seed: 3 }\n', {}],
+    ['a seed on the command line', 'seeds: [0, 1]\n', { set: ['seed=3'] }],
+    ['a folder in the grid', 'grid: { out: [a, b] }\n', {}],
+    ['set and grid of one option', 'set: { train.epochs: 3 }\ngrid: { train.epochs: [1, 2] }\n', {}],
+    ['the command line over the grid', 'grid: { train.epochs: [1, 2] }\n', { set: ['train.epochs=3'] }],
+    ['an option and its default', 'grid: { plugins.remix.kappa: [null, 3] }\n', {}],
+    ['two ways to write a value', 'grid: { train.optimizer: [{ name: sgd }, { name: sgd, momentum: 0.9 }] }\n', {}],
+    ['an option that is not there', 'grid: { train.epoch: [1, 2] }\n', {}],
+    ['a key that is not there', 'grid: { sead: [1, 2] }\n', {}],
+    ['a plugin that is not there', 'grid: { plugins.drw.deferUntil: [1, 2] }\n', {}],
+  ])('%s', async (_, text, given) => {
+    expect(await failure(sweep(text), given)).toMatchSnapshot();
+  });
+
+  it('and what changes a run is not: engines and speed are settings too', async () => {
+    const { labels } = await expand(
+      sweep('grid: { train.step: [eager, captured], plugins.remix.enabled: [true, false] }\n'),
+    );
+    expect(labels).toEqual(
+      ['eager', 'captured'].flatMap((step) =>
+        [true, false].map((enabled) => `ten-remix step=${step} remix.enabled=${enabled} seed 0`),
+      ),
+    );
+  });
+
+  it('labels tell options of one name apart', () => {
+    const paths = [
+      'plugins.remix.enabled',
+      'plugins.drw.enabled',
+      'plugins.mixup.alpha',
+      'plugins.cutmix.alpha',
+      'seed',
+    ];
+    expect(shortKeys(paths.map((path) => path.split('.')))).toEqual([
+      'remix.enabled',
+      'drw.enabled',
+      'mixup.alpha',
+      'cutmix.alpha',
+      'seed',
+    ]);
   });
 });

@@ -241,6 +241,7 @@ test('the plan has a part for each phase', async () => {
     "run                     crt, seed 0
     data                    squares: 35 images, 4 classes, ratio 10
     class counts            20 9 4 2
+    augment                 flip (probability 0.5)
     phases                  erm (3 epochs) → crt (2 epochs)
     onTrainBegin            all(0)
     onEpochBegin            all(0)

@@ -1,0 +1,30 @@
+import { availableParallelism } from 'node:os';
+import process from 'node:process';
+import { badThreads, unknownBackend } from './errors.ts';
+
+/** What may be asked for: an engine, or the best that is set up. */
+export const backendChoices: ReadonlySet<string> = new Set(['auto', 'native', 'native-gpu', 'wasm']);
+
+/**
+ * Threads of one kernel: `TAILMIX_THREADS` or `TF_NUM_INTRAOP_THREADS` if set, else one per core that this process may
+ * use.
+ *
+ * @throws {TailmixError} THREADS if TAILMIX_THREADS is not a whole number above 0
+ */
+export function wantedThreads(env: NodeJS.ProcessEnv = process.env): number {
+  const asked = env.TAILMIX_THREADS || env.TF_NUM_INTRAOP_THREADS;
+  if (!asked) return availableParallelism();
+  if (!/^[1-9]\d*$/.test(asked)) throw badThreads(asked);
+  return Number(asked);
+}
+
+/**
+ * Checks what the environment says of engines, which is passed over where it does not matter and must not be then.
+ *
+ * @throws {TailmixError} THREADS, BACKEND_UNKNOWN
+ */
+export function checkEnvironment(env: NodeJS.ProcessEnv = process.env): void {
+  wantedThreads(env);
+  const { TAILMIX_BACKEND: backend } = env;
+  if (backend && !backendChoices.has(backend)) throw unknownBackend('TAILMIX_BACKEND', backend);
+}

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest';
+import type { DataInput } from '../../src/data/options.ts';
+import { planRun } from '../../src/train/plan-run.ts';
+import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
+import { messageOfError } from '../support/message.ts';
+
+const options = (changes: Partial<TrainerOptions>): TrainerOptions => ({
+  data: { name: 'digits', ratio: 100 },
+  model: { name: 'mlp' },
+  ...changes,
+});
+
+describe('a run without a step is refused', () => {
+  const batches = { batchSize: 4096, dropLast: true };
+
+  test('in the plan and in code, with the same words', async () => {
+    const message = await messageOfError(() => planRun(options({ train: batches })));
+    expect(message).toMatchInlineSnapshot(`
+      "train.dropLast: expected at least one full batch in an epoch; there are 1985 training images, train.batchSize is 4096, and batches that are not full are left out: no step would run.
+        Lower train.batchSize, or set train.dropLast: false."
+    `);
+    expect(await messageOfError(() => createTrainer(options({ train: batches })).run())).toBe(message);
+    await expect(planRun(options({ train: batches }))).rejects.toMatchObject({ code: 'NO_STEPS', exitCode: 2 });
+  });
+
+  test('in any phase', async () => {
+    const phases = [{ name: 'erm' }, { name: 'crt', train: batches }];
+    expect(await messageOfError(() => planRun(options({ phases })))).toMatchInlineSnapshot(`
+      "phases[1].train.dropLast (phase crt): expected at least one full batch in an epoch; there are 1985 training images, train.batchSize is 4096, and batches that are not full are left out: no step would run.
+        Lower train.batchSize, or set train.dropLast: false."
+    `);
+  });
+
+  test('a batch that is just full is a step', async () => {
+    const { info } = await planRun(options({ train: { batchSize: 1985, dropLast: true } }));
+    expect(info).toMatchObject({ trainCount: 1985, stepsPerEpoch: 1 });
+  });
+});
+
+describe('options of the long tail that its profile does not use', () => {
+  const warned = async (data: Omit<DataInput, 'name'>, name: DataInput['name'] = 'digits') => {
+    const { composition } = await planRun(options({ data: { name, ...data }, model: { name: 'resnet18' } }));
+    return composition.warnings.map(({ code, plugin, message }) => `${code} [${plugin}] ${message}`);
+  };
+
+  test('ratio with none', async () => {
+    expect(await warned({ profile: 'none', ratio: 100 })).toEqual([
+      'NO_EFFECT [data] ratio 100 has no effect: profile is none, which keeps all images. Set profile: exp, or leave out ratio.',
+    ]);
+    expect(await warned({ ratio: 50, root: '/nowhere' }, 'inat2018')).toEqual([
+      'NO_EFFECT [data] ratio 50 has no effect: profile is by default none, which keeps all images. Set profile: exp, or leave out ratio.',
+    ]);
+  });
+
+  test('mu with exp and with none', async () => {
+    expect(await warned({ mu: 0.5 })).toEqual([
+      'NO_EFFECT [data] mu 0.5 has no effect: profile is by default exp, and only step uses mu. Leave it out.',
+    ]);
+    expect(await warned({ profile: 'none', mu: 0.3 })).toEqual([
+      'NO_EFFECT [data] mu 0.3 has no effect: profile is none, and only step uses mu. Leave it out.',
+    ]);
+  });
+
+  test('nothing where they are used, or not written', async () => {
+    for (const data of [{}, { profile: 'none' }, { ratio: 10 }, { profile: 'step', ratio: 10, mu: 0.3 }] as const) {
+      expect(await warned(data)).toEqual([]);
+    }
+  });
+});
