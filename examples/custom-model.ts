@@ -1,5 +1,5 @@
 /** A network of your own: patches of pixels, one hidden layer with dropout, an average over the patches, a classifier. */
-import { defineModel, dropout, relu, tf, type WeightSpec, z } from 'tailmix';
+import { defineModel, dropout, relu, type tf, type WeightSpec, z } from 'tailmix';
 
 const name = 'patch-mlp';
 
@@ -37,14 +37,14 @@ export default defineModel({
       // Gives each step a seed, which dropout draws from.
       random: true,
       forward(weights, images, pass) {
-        const linear = (x: tf.Tensor2D, layer: string): tf.Tensor2D =>
-          x.matMul(weights[`${layer}/kernel`] as tf.Tensor2D).add(weights[`${layer}/bias`]!);
+        const linear = (x: tf.Tensor, layer: string): tf.Tensor =>
+          x.matMul(weights[`${layer}/kernel`]!).add(weights[`${layer}/bias`]!);
         // A convolution whose stride is its size sees each patch once.
-        const filter = weights['patches/kernel']!.reshape([patch, patch, channels, width]) as tf.Tensor4D;
-        const seen = tf.conv2d(pass.atStage('input', images) as tf.Tensor4D, filter, patch, 'valid');
+        const filter = weights['patches/kernel']!.reshape<tf.Tensor4D>([patch, patch, channels, width]);
+        const seen = pass.atStage('input', images).conv2d(filter, patch, 'valid');
         const hidden = pass.atStage('patches', relu(seen.add(weights['patches/bias']!)));
         const kept = dropout(hidden, pass, { rate, index: 0 });
-        const features = pass.atStage('pool', kept.mean([1, 2])) as tf.Tensor2D;
+        const features = pass.atStage('pool', kept.mean([1, 2]));
         return { logits: linear(features, 'classifier'), features, statistics: {} };
       },
     };

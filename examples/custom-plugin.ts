@@ -7,11 +7,11 @@ const options = z.strictObject({
 });
 
 /** Half the squared covariances of the hidden features `[batch, D]`, variances left out (Cogswell et al. 2016, eq. 1). */
-export function decorrelation(features: tf.Tensor2D): tf.Scalar {
+export function decorrelation(features: tf.Tensor): tf.Tensor {
   const centred = features.sub(features.mean(0));
   const covariance = tf.matMul(centred, centred, true).div(features.shape[0]); // [D, D]
   const variance = centred.square().mean(0);
-  return covariance.square().sum().sub(variance.square().sum()).div(2) as tf.Scalar;
+  return covariance.square().sum().sub(variance.square().sum()).div(2);
 }
 
 /**
@@ -27,7 +27,7 @@ export default definePlugin({
       ...loss,
       penalties: {
         ...loss.penalties,
-        [name]: ({ features }) => decorrelation(features).mul(strength) as tf.Scalar,
+        [name]: ({ features }) => decorrelation(features).mul(strength),
       },
     }));
   },

@@ -63,3 +63,9 @@ export function displayValue(value: unknown): string {
         : (JSON.stringify(value) ?? String(value));
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
+
+/** An op of TensorFlow.js needs a tensor of another rank. */
+export const rankDiffers = (rank: number, shape: readonly number[] | undefined): TailmixError =>
+  new TailmixError(`expected a tensor of rank ${rank}, got ${shape ? `[${shape.join(', ')}]` : 'none'}.`, {
+    code: 'TENSOR_RANK',
+  });

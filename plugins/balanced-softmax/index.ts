@@ -10,8 +10,8 @@ const name = 'balanced-softmax';
  * @param priors - `[C]`, log π
  * @returns `[batch, C]`
  */
-export const balancedLogits = (logits: tf.Tensor2D, priors: Float64Array): tf.Tensor2D =>
-  logits.add(tf.tensor1d(Array.from(priors))) as tf.Tensor2D;
+export const balancedLogits = (logits: tf.Tensor, priors: Float64Array): tf.Tensor =>
+  logits.add(tf.tensor1d(Array.from(priors)));
 
 /**
  * Balanced softmax: trains on `n_c·exp(z_c) / Σ n·exp(z)`, so that the bare logits fit a test set of equal classes.

@@ -35,12 +35,12 @@ export function lastBlock(weights: readonly Pick<WeightSpec, 'name'>[]): string 
  * @param bias - `[C]`, if the classifier has one
  */
 export function bilateralLogits(
-  [conventional, rebalancing]: readonly [tf.Tensor2D, tf.Tensor2D],
+  [conventional, rebalancing]: readonly [tf.Tensor, tf.Tensor],
   alpha: tf.Tensor | number,
   bias: tf.Tensor | undefined,
-): tf.Tensor2D {
+): tf.Tensor {
   const sum = conventional.mul(tf.mul(alpha, 2)).add(rebalancing.mul(tf.sub(1, alpha).mul(2)));
-  return (bias ? sum.sub(bias) : sum) as tf.Tensor2D;
+  return bias ? sum.sub(bias) : sum;
 }
 
 /** Initial values for twice the inputs: every draw that ends with a model goes with 1/√inputs. */
@@ -85,7 +85,7 @@ export function twoBranches(model: Model): Model {
       // The shared batch norms see one batch after the other, and average over both.
       const averaged = Object.entries(conventional.statistics).map(([name, value]) => [name, stopGradient(value)]);
       const after = { ...all, ...Object.fromEntries(averaged) };
-      const rebalancing = model.forward(second(after), tf.gather(images, rows as tf.Tensor1D), secondPass(pass));
+      const rebalancing = model.forward(second(after), tf.gather(images, rows!), secondPass(pass));
       return joined(conventional, rebalancing, alpha!, all);
     },
   };
@@ -98,7 +98,7 @@ export function twoBranches(model: Model): Model {
     ]);
     return {
       logits: bilateralLogits([a.logits, b.logits], alpha, all[BIAS]),
-      features: tf.concat(features, 1) as tf.Tensor2D,
+      features: tf.concat(features, 1),
       statistics: { ...a.statistics, ...Object.fromEntries(statistics) },
     };
   }

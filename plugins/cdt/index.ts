@@ -32,8 +32,8 @@ export function classTemperatures(classCounts: readonly number[], gamma: number)
  * @param temperatures - a, `[C]`
  * @returns `[batch, C]`
  */
-export const cooledLogits = (logits: tf.Tensor2D, temperatures: Float64Array): tf.Tensor2D =>
-  logits.div(tf.tensor1d(Array.from(temperatures))) as tf.Tensor2D;
+export const cooledLogits = (logits: tf.Tensor, temperatures: Float64Array): tf.Tensor =>
+  logits.div(tf.tensor1d(Array.from(temperatures)));
 
 /**
  * Class-dependent temperatures: training divides each logit by a temperature that grows with class rarity, so that the

@@ -18,12 +18,12 @@ const options = z.strictObject({
  * @param labels - `[batch]` int32
  * @returns `[batch]`
  */
-export function sigmoidFocalLoss(logits: tf.Tensor2D, labels: tf.Tensor1D, gamma: number): tf.Tensor1D {
-  const isLabel = tf.oneHot(labels, logits.shape[1], 1, 0, 'float32');
+export function sigmoidFocalLoss(logits: tf.Tensor, labels: tf.Tensor, gamma: number): tf.Tensor {
+  const isLabel = tf.oneHot(labels, logits.shape[1]!, 1, 0, 'float32');
   // In terms of the wrong answer's logit t, −log(1 − sigmoid(t)) is softplus(t) and sigmoid(t)^γ is exp(−γ·softplus(−t)).
   const wrong = logits.mul(tf.sub(1, isLabel.mul(2)));
   const modulation = tf.softplus(wrong.neg()).mul(-gamma).exp();
-  return tf.softplus(wrong).mul(modulation).sum(1) as tf.Tensor1D;
+  return tf.softplus(wrong).mul(modulation).sum(1);
 }
 
 /** Bias at which every one of C binary outputs has probability 1/C; 0 where there is one class. */
@@ -63,7 +63,7 @@ export default definePlugin({
     const bias = initialBias === 'rare' ? rareBias(classes.length) : 0;
     hooks.buildLoss.tap(name, (loss) => ({
       ...loss,
-      adjustLogits: (...given) => loss.adjustLogits(...given).add(bias) as tf.Tensor2D,
+      adjustLogits: (...given) => loss.adjustLogits(...given).add(bias),
       termLoss: (logits, labels) => sigmoidFocalLoss(logits, labels, gamma),
     }));
   },

@@ -16,10 +16,10 @@ const SMALLEST = 1e-30;
  * @param labels - `[batch]` int32
  * @returns `[batch]`
  */
-export function focalLoss(logits: tf.Tensor2D, labels: tf.Tensor1D, gamma: number): tf.Tensor1D {
+export function focalLoss(logits: tf.Tensor, labels: tf.Tensor, gamma: number): tf.Tensor {
   const crossEntropy = softmaxCrossEntropy(logits, labels);
   const missed = crossEntropy.neg().expm1().neg().maximum(SMALLEST);
-  return missed.pow(gamma).mul(crossEntropy) as tf.Tensor1D;
+  return missed.pow(gamma).mul(crossEntropy);
 }
 
 /**

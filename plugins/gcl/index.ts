@@ -42,16 +42,16 @@ export const cloudNoise = (length: number, random: Random): Float32Array =>
  * @returns `[batch, C]`
  */
 export function cloudedLogits(
-  logits: tf.Tensor2D,
-  labels: tf.Tensor1D,
-  noise: tf.Tensor2D,
+  logits: tf.Tensor,
+  labels: tf.Tensor,
+  noise: tf.Tensor,
   sizes: Float64Array,
   { scale, margin, headScale }: { scale: number; margin: number; headScale: number },
-): tf.Tensor2D {
+): tf.Tensor {
   const clouds = noise.mul(tf.tensor1d(Array.from(sizes, (size) => scale * size)));
   const clouded = logits.mul(scale / headScale).sub(clouds);
-  if (margin === 0) return clouded as tf.Tensor2D;
-  return clouded.sub(tf.oneHot(labels, sizes.length, 1, 0, 'float32').mul(scale * margin)) as tf.Tensor2D;
+  if (margin === 0) return clouded;
+  return clouded.sub(tf.oneHot(labels, sizes.length, 1, 0, 'float32').mul(scale * margin));
 }
 
 /**
@@ -89,7 +89,7 @@ export default definePlugin({
     hooks.buildLoss.tap(name, (loss) => ({
       ...loss,
       adjustLogits: (logits, labels, pass) =>
-        cloudedLogits(loss.adjustLogits(logits, labels, pass), labels, pass.inputs[NOISE] as tf.Tensor2D, sizes, {
+        cloudedLogits(loss.adjustLogits(logits, labels, pass), labels, pass.inputs[NOISE]!, sizes, {
           scale,
           margin,
           headScale,
@@ -99,7 +99,7 @@ export default definePlugin({
       name,
       (predict) =>
         (...given) =>
-          predict(...given).mul(scale / headScale) as tf.Tensor2D,
+          predict(...given).mul(scale / headScale),
     );
   },
 });

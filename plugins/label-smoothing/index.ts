@@ -12,8 +12,7 @@ const options = z.strictObject({
 });
 
 /** Cross-entropy towards the uniform distribution, −1/C Σ_c log softmax(z)_c: logits `[B, C]` → `[B]`. */
-export const uniformCrossEntropy = (logits: tf.Tensor2D): tf.Tensor1D =>
-  tf.logSoftmax(logits).mean(1).neg() as tf.Tensor1D;
+export const uniformCrossEntropy = (logits: tf.Tensor): tf.Tensor => tf.logSoftmax(logits).mean(1).neg();
 
 /**
  * The loss of a term with a softened label: (1 − ε)·L(z, y) + ε·CE(z, uniform).
@@ -21,13 +20,13 @@ export const uniformCrossEntropy = (logits: tf.Tensor2D): tf.Tensor1D =>
  *
  * @param epsilonOf - labels `[B]` int32 → ε of each, `[B]` or a number
  */
-export function smoothed(loss: Loss, epsilonOf: (labels: tf.Tensor1D) => tf.Tensor1D | number): Loss {
+export function smoothed(loss: Loss, epsilonOf: (labels: tf.Tensor) => tf.Tensor | number): Loss {
   return {
     ...loss,
     termLoss(logits, labels, pass) {
       const epsilon = epsilonOf(labels);
       const hard = loss.termLoss(logits, labels, pass).mul(tf.sub(1, epsilon));
-      return hard.add(uniformCrossEntropy(logits).mul(epsilon)) as tf.Tensor1D;
+      return hard.add(uniformCrossEntropy(logits).mul(epsilon));
     },
   };
 }

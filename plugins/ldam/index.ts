@@ -32,14 +32,14 @@ export function ldamMargins(classCounts: readonly number[], maxMargin: number): 
  * @returns `[batch, C]`
  */
 export function ldamLogits(
-  logits: tf.Tensor2D,
-  labels: tf.Tensor1D,
+  logits: tf.Tensor,
+  labels: tf.Tensor,
   margins: Float64Array,
   { scale, headScale }: { scale: number; headScale: number },
-): tf.Tensor2D {
+): tf.Tensor {
   const scaledMargins = tf.tensor1d(Array.from(margins, (margin) => scale * margin));
   const isLabel = tf.oneHot(labels, margins.length, 1, 0, 'float32');
-  return logits.mul(scale / headScale).sub(isLabel.mul(scaledMargins)) as tf.Tensor2D;
+  return logits.mul(scale / headScale).sub(isLabel.mul(scaledMargins));
 }
 
 /**
@@ -84,7 +84,7 @@ export default definePlugin({
       name,
       (predict) =>
         (...given) =>
-          predict(...given).mul(scale / headScale) as tf.Tensor2D,
+          predict(...given).mul(scale / headScale),
     );
   },
 });

@@ -17,8 +17,8 @@ const options = z.strictObject({
  * @param priors - `[C]`, log π
  * @returns `[batch, C]`
  */
-export const adjustedLogits = (logits: tf.Tensor2D, priors: Float64Array, tau: number): tf.Tensor2D =>
-  logits.add(tf.tensor1d(Array.from(priors, (prior) => tau * prior))) as tf.Tensor2D;
+export const adjustedLogits = (logits: tf.Tensor, priors: Float64Array, tau: number): tf.Tensor =>
+  logits.add(tf.tensor1d(Array.from(priors, (prior) => tau * prior)));
 
 /**
  * Logit adjustment by the class prior, in the loss or after training.

@@ -13,7 +13,7 @@ const SCALE = `${name}/scale`;
  */
 export const scaledLogits = (outputs: ModelOutputs, scale: tf.Tensor): ModelOutputs => ({
   ...outputs,
-  logits: outputs.logits.mul(scale) as tf.Tensor2D,
+  logits: outputs.logits.mul(scale),
 });
 
 /** The model with a factor for each class, 1 at first, behind its classifier. */

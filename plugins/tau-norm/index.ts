@@ -36,13 +36,13 @@ export function requireClassifier(plugin: string, model: Model): Model {
  * @param kernel - `[D, C]`, a class in each column
  * @returns `[D, C]`
  */
-export const normalisedKernel = (kernel: tf.Tensor2D, tau: number): tf.Tensor2D =>
-  kernel.div(tf.pow(kernel.square().sum(0, true).maximum(1e-24), tau / 2)) as tf.Tensor2D;
+export const normalisedKernel = (kernel: tf.Tensor, tau: number): tf.Tensor =>
+  kernel.div(tf.pow(kernel.square().sum(0, true).maximum(1e-24), tau / 2));
 
 /** Weights with the classifier as it predicts. */
 export const normalisedClassifier = (weights: NamedTensors, { tau, bias }: Options): NamedTensors => ({
   ...weights,
-  [KERNEL]: normalisedKernel(weights[KERNEL] as tf.Tensor2D, tau),
+  [KERNEL]: normalisedKernel(weights[KERNEL]!, tau),
   ...(weights[BIAS] && bias === 'drop' ? { [BIAS]: tf.zerosLike(weights[BIAS]) } : {}),
 });
 

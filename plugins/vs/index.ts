@@ -32,8 +32,8 @@ export function vectorScaling(
  * @param logits - `[batch, C]`
  * @returns `[batch, C]`
  */
-export const scaledLogits = (logits: tf.Tensor2D, { factors, shifts }: ReturnType<typeof vectorScaling>): tf.Tensor2D =>
-  logits.mul(tf.tensor1d(Array.from(factors))).add(tf.tensor1d(Array.from(shifts))) as tf.Tensor2D;
+export const scaledLogits = (logits: tf.Tensor, { factors, shifts }: ReturnType<typeof vectorScaling>): tf.Tensor =>
+  logits.mul(tf.tensor1d(Array.from(factors))).add(tf.tensor1d(Array.from(shifts)));
 
 /**
  * Vector scaling: in training each class's logit is multiplied by a factor and shifted, both according to how rare the

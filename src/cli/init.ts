@@ -43,7 +43,7 @@ export default definePlugin({
       ...loss,
       penalties: {
         ...loss.penalties,
-        [name]: ({ features }) => tf.mul(tf.mean(tf.square(features)), weight) as tf.Scalar,
+        [name]: ({ features }) => tf.mul(tf.mean(tf.square(features)), weight),
       },
     }));
   },

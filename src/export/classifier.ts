@@ -62,7 +62,7 @@ export function recordClassifier(run: TrainedRun, { binding, name }: Backend): C
     restore(snapshot, composition, program, { write: (state) => Object.assign(values, state) });
     const classify: GraphFunction = (state, feeds, variants) => {
       const { logits } = program.functions.predict!(state, feeds, variants).outputs;
-      const probabilities = tf.softmax(logits as tf.Tensor2D);
+      const probabilities = tf.softmax(logits!);
       return { state: {}, outputs: { logits: logits!, probabilities, features: features! } };
     };
     const recorded = dropUnused(

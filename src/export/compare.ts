@@ -62,7 +62,7 @@ export async function openTfjs(files: readonly ExportedFile[]): Promise<OpenMode
       try {
         return tf.tidy(() => {
           const fed = tf.tensor(Float32Array.from(images), [...shape]);
-          return (model.execute({ [PORTS.images]: fed }, PORTS.logits) as tf.Tensor).dataSync().slice() as Float32Array;
+          return [model.execute({ [PORTS.images]: fed }, PORTS.logits)].flat()[0]!.dataSync().slice() as Float32Array;
         });
       } catch (error) {
         const op = /Unknown op '(\w+)'/.exec(messageOf(error))?.[1];

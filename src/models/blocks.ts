@@ -69,7 +69,7 @@ export const subsampling: Shortcut = (_, { in: inputs, out, stride }) => {
   if (stride === 1 && inputs === out) return identity;
   const before = Math.floor((out - inputs) / 2);
   return stateless((x) =>
-    tf.pad(stride === 1 ? x : tf.avgPool(x, 1, stride, 'valid'), [
+    tf.pad(stride === 1 ? x : x.avgPool(1, stride, 'valid'), [
       [0, 0],
       [0, 0],
       [0, 0],

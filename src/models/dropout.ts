@@ -26,7 +26,7 @@ export function dropout<T extends tf.Tensor>(
 ): T {
   if (!pass.training || rate <= 0) return x;
   if (rate >= 1) return tf.zerosLike(x);
-  const seed = pass.inputs[MODEL_SEED]!.add(tf.tensor1d([0, index], 'int32')) as tf.Tensor1D;
+  const seed = pass.inputs[MODEL_SEED]!.add(tf.tensor1d([0, index], 'int32'));
   const kept = statelessUniform(noiseShape, seed).greaterEqual(rate).cast('float32');
   return x.mul(kept.mul(1 / (1 - rate))) as T;
 }

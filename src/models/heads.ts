@@ -7,7 +7,7 @@ import type { ModelHead, WeightSpec } from './types.ts';
 export interface Head {
   kind: ModelHead;
   weights: readonly WeightSpec[];
-  apply(features: tf.Tensor2D, weights: NamedTensors): tf.Tensor2D;
+  apply(features: tf.Tensor, weights: NamedTensors): tf.Tensor;
 }
 
 /** Options of {@link classifier}. */
@@ -43,8 +43,8 @@ export function classifier({ inputs, classes, head, bias, scale, initial = kaimi
       kind: { kind: head, scale },
       weights: [spec(KERNEL, 'kernel', shape, unitColumns(shape))],
       apply(features, weights) {
-        const cosines = tf.matMul<tf.Tensor2D>(normalised(features, 1), normalised(weights[KERNEL] as tf.Tensor2D, 0));
-        return scale === 1 ? cosines : (cosines.mul(scale) as tf.Tensor2D);
+        const cosines = tf.matMul(normalised(features, 1), normalised(weights[KERNEL]!, 0));
+        return scale === 1 ? cosines : cosines.mul(scale);
       },
     };
   }
@@ -55,12 +55,11 @@ export function classifier({ inputs, classes, head, bias, scale, initial = kaimi
       ...(bias ? [spec(BIAS, 'bias', [classes], uniform([classes], inputs))] : []),
     ],
     apply(features, weights) {
-      const product = tf.matMul<tf.Tensor2D>(features, weights[KERNEL] as tf.Tensor2D);
-      return bias ? (product.add(weights[BIAS]!) as tf.Tensor2D) : product;
+      const product = tf.matMul(features, weights[KERNEL]!);
+      return bias ? product.add(weights[BIAS]!) : product;
     },
   };
 }
 
 /** Scaled to length 1 along an axis; all zeros stay zeros. */
-const normalised = (x: tf.Tensor2D, axis: 0 | 1): tf.Tensor2D =>
-  x.mul(x.square().sum(axis, true).maximum(1e-24).rsqrt());
+const normalised = (x: tf.Tensor, axis: 0 | 1): tf.Tensor => x.mul(x.square().sum(axis, true).maximum(1e-24).rsqrt());

@@ -1,6 +1,6 @@
 import { batchNorm, relu } from '../backend/kernels/index.ts';
 import type { NamedTensors } from '../tf.ts';
-import { tf } from '../tf.ts';
+import { ofRank, tf } from '../tf.ts';
 import { constant, type Initializer, kaimingNormal } from './init.ts';
 import type { Pass, WeightSpec } from './types.ts';
 
@@ -25,7 +25,7 @@ export const startFlow = (weights: NamedTensors, { training, fixed }: Pass): Flo
 /** A piece of a network: what it carries and what it does to `[batch, height, width, channels]`. */
 export interface Layer {
   weights: readonly WeightSpec[];
-  apply(x: tf.Tensor4D, flow: Flow): tf.Tensor4D;
+  apply(x: tf.Tensor, flow: Flow): tf.Tensor;
 }
 
 /** One layer after another. */
@@ -35,7 +35,7 @@ export const sequence = (...layers: readonly Layer[]): Layer => ({
 });
 
 /** A layer without weights. */
-export const stateless = (apply: (x: tf.Tensor4D) => tf.Tensor4D): Layer => ({ weights: [], apply: (x) => apply(x) });
+export const stateless = (apply: (x: tf.Tensor) => tf.Tensor): Layer => ({ weights: [], apply: (x) => apply(x) });
 
 export const rectify: Layer = stateless(relu);
 
@@ -67,10 +67,8 @@ export function convolution(
       { name: kernel, shape, kind: 'kernel', initial: initial?.(shape, fans) ?? kaimingNormal(shape, fans.in) },
     ],
     apply(x, { weights }) {
-      const filter = weights[kernel] as tf.Tensor4D;
-      return stride === 1
-        ? tf.conv2d(x, filter, 1, 'same')
-        : tf.conv2d(padded(x, size, stride), filter, stride, 'valid');
+      const filter = ofRank(weights[kernel], 4);
+      return stride === 1 ? x.conv2d(filter, 1, 'same') : padded(x, size, stride).conv2d(filter, stride, 'valid');
     },
   };
 }
@@ -79,13 +77,13 @@ export function convolution(
  * Zeros on all four sides, without those that no window reaches. A step of its own: TensorFlow's fast kernels refuse
  * explicit padding in gradients.
  */
-function padded(x: tf.Tensor4D, size: number, stride: number): tf.Tensor4D {
+function padded(x: tf.Tensor, size: number, stride: number): tf.Tensor {
   const pad = (size - 1) / 2;
   const sides = (length: number): [number, number] => {
     const reach = Math.floor((length - 1) / stride) * stride + size;
     return [pad, Math.max(0, reach - length - pad)];
   };
-  return pad === 0 ? x : tf.pad4d(x, [[0, 0], sides(x.shape[1]), sides(x.shape[2]), [0, 0]]);
+  return pad === 0 ? x : tf.pad(x, [[0, 0], sides(x.shape[1]!), sides(x.shape[2]!), [0, 0]]);
 }
 
 /** Batch normalisation with PyTorch's momentum (0.1) and epsilon (1e-5). Everything is `[channels]`. */
@@ -111,7 +109,7 @@ export function norm(name: string, channels: number): Layer {
     ],
     apply(x, { weights, training: inTraining, fixed, statistics }) {
       const training = inTraining && !fixed?.has(mean);
-      const vector = (weight: string): tf.Tensor1D => weights[weight] as tf.Tensor1D;
+      const vector = (weight: string): tf.Tensor => weights[weight]!;
       const result = batchNorm(x, vector(scale), vector(shift), vector(mean), vector(variance), { training });
       if (training) {
         statistics[mean] = result.mean;

@@ -1,5 +1,4 @@
 import { globalAverage } from '../backend/kernels/index.ts';
-import type { tf } from '../tf.ts';
 import { type ClassifierOptions, classifier } from './heads.ts';
 import { type Layer, sequence, startFlow } from './layers.ts';
 import type { Model } from './types.ts';
@@ -36,12 +35,9 @@ export function network({ name, stages, channels, head: headOptions, classes }: 
     head: head.kind,
     forward(weights, images, pass) {
       const flow = startFlow(weights, pass);
-      const input = pass.atStage('input', images) as tf.Tensor4D;
-      const last = stages.reduce(
-        (x, stage, i) => pass.atStage(`stage${i + 1}`, stage.apply(x, flow)) as tf.Tensor4D,
-        input,
-      );
-      const features = pass.atStage('pool', globalAverage(last)) as tf.Tensor2D;
+      const input = pass.atStage('input', images);
+      const last = stages.reduce((x, stage, i) => pass.atStage(`stage${i + 1}`, stage.apply(x, flow)), input);
+      const features = pass.atStage('pool', globalAverage(last));
       return { logits: head.apply(features, weights), features, statistics: flow.statistics };
     },
   };

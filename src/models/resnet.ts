@@ -1,4 +1,4 @@
-import { tf } from '../tf.ts';
+import type { tf } from '../tf.ts';
 import { type Block, basicBlock, bottleneck, projection, subsampling } from './blocks.ts';
 import { type Initializer, kaimingNormal, uniform } from './init.ts';
 import { type ConvolutionOptions, convolutionNormRelu, type Layer, sequence, stateless } from './layers.ts';
@@ -101,15 +101,12 @@ function residualStages(
  * 3×3 maximum with stride 2, padded by one on all sides as in PyTorch. Zeros pad as well as minus infinity does,
  * because a ReLU comes before.
  */
-const maxPool = (x: tf.Tensor4D): tf.Tensor4D =>
-  tf.maxPool(
-    tf.pad(x, [
+const maxPool = (x: tf.Tensor): tf.Tensor =>
+  x
+    .pad([
       [0, 0],
       [1, 1],
       [1, 1],
       [0, 0],
-    ]),
-    3,
-    2,
-    'valid',
-  );
+    ])
+    .maxPool(3, 2, 'valid');

@@ -34,10 +34,10 @@ export function smallCnn({ width, head: headOptions }: SmallCnnOptions, { classe
     forward(weights, images, pass) {
       const flow = startFlow(weights, pass);
       const maps = convolutions.reduce(
-        (x, convolution, i) => pass.atStage(`stage${i + 1}`, convolution.apply(x, flow)) as tf.Tensor4D,
-        pass.atStage('input', images) as tf.Tensor4D,
+        (x, convolution, i) => pass.atStage(`stage${i + 1}`, convolution.apply(x, flow)),
+        pass.atStage('input', images),
       );
-      const features = pass.atStage('stage3', hidden.apply(flatten(maps), weights)) as tf.Tensor2D;
+      const features = pass.atStage('stage3', hidden.apply(flatten(maps), weights));
       return { logits: head.apply(features, weights), features, statistics: flow.statistics };
     },
   };
@@ -65,7 +65,7 @@ export function mlp({ width, depth, head: headOptions }: MlpOptions, { classes, 
     head: head.kind,
     forward(weights, images, pass) {
       const features = layers.reduce(
-        (x, layer, i) => pass.atStage(`stage${i + 1}`, layer.apply(x, weights)) as tf.Tensor2D,
+        (x, layer, i) => pass.atStage(`stage${i + 1}`, layer.apply(x, weights)),
         flatten(pass.atStage('input', images)),
       );
       return { logits: head.apply(features, weights), features, statistics: {} };
@@ -73,7 +73,7 @@ export function mlp({ width, depth, head: headOptions }: MlpOptions, { classes, 
   };
 }
 
-const flatten = (x: tf.Tensor): tf.Tensor2D => x.reshape([x.shape[0]!, -1]);
+const flatten = (x: tf.Tensor): tf.Tensor => x.reshape([x.shape[0]!, -1]);
 
 /** `relu(x·W + b)`; kernel `[inputs, units]`, Kaiming-normal, bias zeros. */
 function dense(name: string, inputs: number, units: number): Omit<Head, 'kind'> {
@@ -84,6 +84,6 @@ function dense(name: string, inputs: number, units: number): Omit<Head, 'kind'> 
       { name: kernel, shape, kind: 'kernel', initial: kaimingNormal(shape, inputs) },
       { name: bias, shape: [units], kind: 'bias', initial: constant([units], 0) },
     ],
-    apply: (x, weights) => relu(x.matMul(weights[kernel]!).add(weights[bias]!)) as tf.Tensor2D,
+    apply: (x, weights) => relu(x.matMul(weights[kernel]!).add(weights[bias]!)),
   };
 }

@@ -43,9 +43,9 @@ export interface WeightSpec {
 /** What a forward pass gives. */
 export interface ModelOutputs {
   /** `[batch, C]`. */
-  logits: tf.Tensor2D;
+  logits: tf.Tensor;
   /** `[batch, D]`, the classifier's input. */
-  features: tf.Tensor2D;
+  features: tf.Tensor;
   /** Next value of each statistic, by weight name; empty outside training. */
   statistics: NamedTensors;
 }
@@ -56,7 +56,7 @@ export interface ModelOutputs {
  * at each of its stages, `input` first, and goes on with what that returns (which may have fewer rows: a pool of images
  * is mixed down to the trained batch there).
  */
-export type Forward = (weights: NamedTensors, images: tf.Tensor4D, pass: Pass) => ModelOutputs;
+export type Forward = (weights: NamedTensors, images: tf.Tensor, pass: Pass) => ModelOutputs;
 
 /** What turns features into logits. */
 export interface ModelHead {

@@ -73,7 +73,7 @@ export function createStepProgram(
     slots: pick(state, Object.keys(slots)),
   });
   const fixed = options.fixed ?? new Set();
-  const normalise = (images: tf.Tensor): tf.Tensor4D => normaliseImages(images, options);
+  const normalise = (images: tf.Tensor): tf.Tensor => normaliseImages(images, options);
 
   const train: GraphFunction = (state, feeds, signatureVariants) => {
     const before = split(state);
@@ -161,7 +161,7 @@ function defineStep(model: Model, hooks: Hooks, optimizer: Update, trained: Read
   );
   const backward: Gradients = (weights, pass) =>
     differentiate(weights, trained, (all) => {
-      const outputs = forward(all, pass.inputs.images as tf.Tensor4D, pass);
+      const outputs = forward(all, pass.inputs.images!, pass);
       return {
         outputs,
         loss: reduceLoss(loss, outputs.logits, pass),
@@ -179,13 +179,13 @@ function defineStep(model: Model, hooks: Hooks, optimizer: Update, trained: Read
 }
 
 /** `(Σ weight·L(z, y) + Σ pairWeight·L(z, y_pair)) / normalizer`. */
-function reduceLoss({ adjustLogits, termLoss }: Loss, logits: tf.Tensor2D, pass: Pass): tf.Scalar {
+function reduceLoss({ adjustLogits, termLoss }: Loss, logits: tf.Tensor, pass: Pass): tf.Tensor {
   const term = (labels: tf.Tensor, weight: tf.Tensor): tf.Tensor =>
-    termLoss(adjustLogits(logits, labels as tf.Tensor1D, pass), labels as tf.Tensor1D, pass).mul(weight);
+    termLoss(adjustLogits(logits, labels, pass), labels, pass).mul(weight);
   const { labels, weight, pairLabels, pairWeight, normalizer } = pass.inputs;
   const own = term(labels!, weight!);
   const all = pairLabels ? own.add(term(pairLabels, pairWeight!)) : own;
-  return all.sum().div(normalizer!) as tf.Scalar;
+  return all.sum().div(normalizer!);
 }
 
 /**
@@ -217,7 +217,7 @@ function differentiate(
           statistics: mapValues(outputs.statistics, outlive),
         },
       };
-      return Object.values(penalties).reduce<tf.Tensor>((sum, penalty) => sum.add(penalty), loss);
+      return Object.values(penalties).reduce((sum, penalty) => sum.add(penalty), loss);
     },
     names.map((name) => weights[name]!),
     undefined,
@@ -247,8 +247,8 @@ function mixAt(stage: string, features: tf.Tensor, mix: string | undefined, feed
   if (mix === undefined) return stage === 'input' && features.shape[0]! > size ? firstRows(features, size) : features;
   if (mixStage(mix) !== stage) return features;
   const [pool = 0, ...rest] = features.shape;
-  const flat = features.reshape([pool, -1]) as tf.Tensor2D;
-  const mixed = tf.matMul(feeds.mixMatrix as tf.Tensor2D, flat).reshape([size, ...rest]);
+  const flat = features.reshape([pool, -1]);
+  const mixed = tf.matMul(feeds.mixMatrix!, flat).reshape([size, ...rest]);
   if (!isBox(mix)) return mixed;
   const own = pool > size ? firstRows(features, size) : features;
   const mask = feeds.mixMask!;
@@ -262,10 +262,10 @@ const firstRows = (features: tf.Tensor, size: number): tf.Tensor =>
   );
 
 /** `(x/255 − mean) / std`, as one multiplication and one addition per pixel. */
-function normaliseImages(images: tf.Tensor, { mean, std }: Pick<ProgramOptions, 'mean' | 'std'>): tf.Tensor4D {
+function normaliseImages(images: tf.Tensor, { mean, std }: Pick<ProgramOptions, 'mean' | 'std'>): tf.Tensor {
   const scale = tf.tensor1d(std.map((deviation) => 1 / (255 * deviation)));
   const shift = tf.tensor1d(mean.map((average, channel) => -average / std[channel]!));
-  return images.mul(scale).add(shift) as tf.Tensor4D;
+  return images.mul(scale).add(shift);
 }
 
 /** Every choice of one value per variant. */

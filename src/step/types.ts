@@ -15,17 +15,17 @@ export interface InputSpec {
  */
 export interface Loss {
   /** `[batch, C]`, labels `[batch]` int32 → `[batch, C]`. Default: the logits as they are. */
-  adjustLogits(logits: tf.Tensor2D, labels: tf.Tensor1D, pass: Pass): tf.Tensor2D;
+  adjustLogits(logits: tf.Tensor, labels: tf.Tensor, pass: Pass): tf.Tensor;
   /** Unreduced: `[batch, C]`, labels `[batch]` int32 → `[batch]`. Default: softmax cross-entropy. */
-  termLoss(logits: tf.Tensor2D, labels: tf.Tensor1D, pass: Pass): tf.Tensor1D;
+  termLoss(logits: tf.Tensor, labels: tf.Tensor, pass: Pass): tf.Tensor;
   /** Scalars added to the reduced loss, by plugin name; each is logged under that name. */
-  penalties: Readonly<Record<string, (outputs: ModelOutputs, weights: NamedTensors, pass: Pass) => tf.Scalar>>;
+  penalties: Readonly<Record<string, (outputs: ModelOutputs, weights: NamedTensors, pass: Pass) => tf.Tensor>>;
 }
 
 /** What one backward pass gives. */
 export interface Backward {
   /** Reduced loss without penalties. */
-  loss: tf.Scalar;
+  loss: tf.Tensor;
   /** Scalars by plugin name. */
   penalties: NamedTensors;
   outputs: ModelOutputs;
@@ -62,7 +62,7 @@ export interface Update {
 }
 
 /** Logits for evaluation, `[batch, C]`. `slots` lets an average (EMA) stand in for the weights. */
-export type Predict = (weights: NamedTensors, slots: NamedTensors, images: tf.Tensor4D, pass: Pass) => tf.Tensor2D;
+export type Predict = (weights: NamedTensors, slots: NamedTensors, images: tf.Tensor, pass: Pass) => tf.Tensor;
 
 /** What the `build…` hooks made of a model: the training step and the prediction, before anything is traced. */
 export interface StepDefinition {

@@ -27,8 +27,8 @@ describe.skipIf(missing !== null)('custom convolution', () => {
   test.each(convolutionSizes)('%j to %d channels gives what TensorFlow gives, forward and back', (shape, out) => {
     const filterShape: Shape = [3, 3, shape[3], out];
     expect(suitsCustomConvolution(shape, filterShape, { strides: 1, pad: 'same' })).toBe(true);
-    const x = tf.tensor(wave(sizeOf(shape), 1), shape) as tf.Tensor4D;
-    const filter = tf.tensor(wave(9 * shape[3] * out, 2), filterShape) as tf.Tensor4D;
+    const x = tf.tensor<tf.Rank.R4>(wave(sizeOf(shape), 1), shape);
+    const filter = tf.tensor<tf.Rank.R4>(wave(9 * shape[3] * out, 2), filterShape);
     const weight = tf.tensor(wave((x.size / shape[3]) * out, 3), [...shape.slice(0, 3), out]);
     const padded = (images: tf.Tensor): tf.Tensor4D =>
       images.pad([
@@ -36,7 +36,7 @@ describe.skipIf(missing !== null)('custom convolution', () => {
         [1, 1],
         [1, 1],
         [0, 0],
-      ]) as tf.Tensor4D;
+      ]);
     const run = (convolve: (a: tf.Tensor4D, b: tf.Tensor4D) => tf.Tensor): Float32Array[] => {
       const total = (a: tf.Tensor, b: tf.Tensor): tf.Scalar =>
         convolve(a as tf.Tensor4D, b as tf.Tensor4D)

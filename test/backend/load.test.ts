@@ -32,7 +32,7 @@ native('the imported tfjs runs on the native backend, one engine for both', asyn
 
 native('kernels and gradients of tfjs-node are registered', async () => {
   await loadBackend('native');
-  const filter = tf.ones([3, 3, 2, 4]) as tf.Tensor4D;
+  const filter = tf.ones([3, 3, 2, 4]);
   const gradient = tf.grad((f) => tf.conv2d(tf.ones([1, 5, 5, 2]) as tf.Tensor4D, f as tf.Tensor4D, 1, 'valid').sum())(
     filter,
   );

@@ -75,10 +75,10 @@ test('what is wrong in a model names it', async () => {
   const fail = (): never => {
     throw new Error('no luck');
   };
-  const withLogits = (model: Model, cut: (logits: tf.Tensor2D) => tf.Tensor): Forward => {
+  const withLogits = (model: Model, cut: (logits: tf.Tensor) => tf.Tensor): Forward => {
     return (...args) => {
       const found = model.forward(...args);
-      return { ...found, logits: cut(found.logits) as tf.Tensor2D };
+      return { ...found, logits: cut(found.logits) };
     };
   };
   expect({

@@ -13,7 +13,7 @@ import { messageOfError } from '../support/message.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { trainedRun } from './support.ts';
 
-type Change = (logits: tf.Tensor2D, images: tf.Tensor4D) => tf.Tensor;
+type Change = (logits: tf.Tensor, images: tf.Tensor) => tf.Tensor;
 
 /** A plugin that changes logits in its own way. */
 const changing = (change: Change): Plugin =>
@@ -22,7 +22,7 @@ const changing = (change: Change): Plugin =>
     options: z.strictObject({}),
     apply({ hooks }) {
       hooks.buildPrediction.tap('own', (predict) => (weights, slots, images, pass) => {
-        return change(predict(weights, slots, images, pass), images) as tf.Tensor2D;
+        return change(predict(weights, slots, images, pass), images);
       });
     },
   })();
@@ -65,18 +65,18 @@ describeNative('the recorded prediction', (use) => {
   };
 
   test('is refused with an op that has the batch size as a constant', async () => {
-    const numbered = (logits: tf.Tensor2D): tf.Tensor => logits.add(tf.range(0, logits.shape[0]).reshape([-1, 1]));
+    const numbered = (logits: tf.Tensor): tf.Tensor => logits.add(tf.range(0, logits.shape[0]).reshape([-1, 1]));
     expect(await refusal(numbered)).toMatchInlineSnapshot(
       `"[own] export: expected ops that work for any number of images; Add takes that number as a constant. Let the shape follow from a tensor (reshape with -1, broadcasting)."`,
     );
-    const tiled = (logits: tf.Tensor2D): tf.Tensor => logits.add(tf.tile(logits.slice(0, 1), [logits.shape[0], 1]));
+    const tiled = (logits: tf.Tensor): tf.Tensor => logits.add(tf.tile(logits.slice(0, 1), [logits.shape[0], 1]));
     expect(await refusal(tiled)).toMatchInlineSnapshot(
       `"[own] export: expected ops that work for any number of images; Tile takes that number as a constant. Let the shape follow from a tensor (reshape with -1, broadcasting)."`,
     );
   });
 
   test('is refused with other ops for another batch size', async () => {
-    const choosing = (logits: tf.Tensor2D): tf.Tensor => (logits.shape[0] === 13 ? logits.abs() : logits.square());
+    const choosing = (logits: tf.Tensor): tf.Tensor => (logits.shape[0] === 13 ? logits.abs() : logits.square());
     expect(await refusal(choosing)).toMatchInlineSnapshot(
       `"[own] export: expected the same ops for any number of images; got Abs for one number and Square for another."`,
     );
@@ -90,7 +90,7 @@ describeNative('the recorded prediction', (use) => {
 
   test('is refused as tfjs with an op that TensorFlow.js does not load', async () => {
     const folder = join(await temporaryFolder(), 'model');
-    const segments = (logits: tf.Tensor2D): tf.Tensor =>
+    const segments = (logits: tf.Tensor): tf.Tensor =>
       tf.unsortedSegmentSum(logits.transpose(), tf.tensor1d([0, 1, 2, 3, 4], 'int32'), 5).transpose();
     const run = await trainedRun({ model: { name: 'mlp', width: 2 }, plugins: [changing(segments)], shape: [4, 4, 1] });
     expect(await messageOfError(() => exportRun(run, use(), { format: 'tfjs', folder }))).toMatchInlineSnapshot(

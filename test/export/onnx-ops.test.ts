@@ -9,7 +9,7 @@ import { recordClassifier } from '../../src/export/classifier.ts';
 import { exportRun } from '../../src/export/index.ts';
 import { mappings } from '../../src/export/onnx/ops.ts';
 import type { Model } from '../../src/models/types.ts';
-import { tf } from '../../src/tf.ts';
+import { ofRank, tf } from '../../src/tf.ts';
 import { predictLogits } from '../../src/trained/predict.ts';
 import { sizeOf } from '../../src/util/shape.ts';
 import { describeNative, wave } from '../step/captured-support.ts';
@@ -42,7 +42,7 @@ const cases: Record<string, Compute> = {
         .mean([0, 1, 2])
         .mul(0)
         .reshape([1, 1, 3, 1])
-        .add(kernel(2, 2, 3, 4)) as tf.Tensor4D,
+        .add(kernel(2, 2, 3, 4)),
       1,
       'same',
     ),
@@ -69,13 +69,8 @@ const cases: Record<string, Compute> = {
       [0, 3],
     ]),
   'batch norm after a convolution, and without one': (x) => {
-    const [scale, shift, mean, variance] = [
-      kernel(3),
-      kernel(3),
-      kernel(3).mul(2),
-      positive(kernel(3)),
-    ] as tf.Tensor1D[];
-    const norm = (y: tf.Tensor4D): tf.Tensor4D => batchNorm(y, scale!, shift!, mean!, variance!, { training: false }).y;
+    const [scale, shift, mean, variance] = [kernel(3), kernel(3), kernel(3).mul(2), positive(kernel(3))];
+    const norm = (y: tf.Tensor): tf.Tensor => batchNorm(y, scale!, shift!, mean!, variance!, { training: false }).y;
     return norm(norm(tf.conv2d(x, kernel(3, 3, 3, 3) as tf.Tensor4D, 1, 'same')).relu());
   },
   'a vector, a matrix and an image broadcast to channels first': (x) =>
@@ -119,7 +114,7 @@ const cases: Record<string, Compute> = {
     return tf.concat([...all, ...more, y.relu(), y.relu6(), y.elu(), y.selu(), y.leakyRelu(0.3), y.square()], 3);
   },
   'functions of two numbers': (x) => {
-    const [y, z] = [conv(x), conv(x.square() as tf.Tensor4D)];
+    const [y, z] = [conv(x), conv(x.square())];
     const isMore = y.greater(z).logicalAnd(y.less(1)).logicalOr(z.greaterEqual(0.5)).logicalNot();
     const chosen = tf.where(isMore, y, z).add(y.lessEqual(z).cast('float32')).add(y.equal(y).cast('float32'));
     return tf.addN([
@@ -138,13 +133,10 @@ const cases: Record<string, Compute> = {
     return tf.tile(turned, [1, 2, 1, 1]).gather([2, 0, 1, 1], 3);
   },
   'matrix products, transposed': (x) => {
-    const rows = conv(x).mean([1, 2]) as tf.Tensor2D;
-    return tf.matMul(rows, kernel(6, 4) as tf.Tensor2D, false, true).add(
-      tf
-        .matMul(rows.transpose(), kernel(4, 6) as tf.Tensor2D, true)
-        .mean(0)
-        .mul(0),
-    );
+    const rows = conv(x).mean([1, 2]);
+    return tf
+      .matMul(rows, kernel(6, 4), false, true)
+      .add(tf.matMul(rows.transpose(), kernel(4, 6), true).mean(0).mul(0));
   },
   'softmax and its logarithm': (x) => tf.softmax(conv(x)).add(tf.logSoftmax(conv(x))),
   'one pixel as a vector': (x) => tf.avgPool(conv(x), [7, 6], 1, 'valid').reshape([x.shape[0], 4]),
@@ -157,8 +149,8 @@ const modelOf = (compute: Compute): Model => ({
   stages: ['input'],
   featureSize: 1,
   forward(_, images) {
-    const rows = compute(images).reshape([images.shape[0], -1]) as tf.Tensor2D;
-    return { logits: rows.matMul(kernel(rows.shape[1], 5)) as tf.Tensor2D, features: rows, statistics: {} };
+    const rows = compute(ofRank(images, 4)).reshape<tf.Tensor2D>([images.shape[0]!, -1]);
+    return { logits: rows.matMul(kernel(rows.shape[1], 5)), features: rows, statistics: {} };
   },
 });
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
 import { createEagerEngine } from '../../src/step/eager.ts';
-import { tf } from '../../src/tf.ts';
+import { ofRank, tf } from '../../src/tf.ts';
 import { describeNative, programOf, relativeDistance, signature, wave } from '../step/captured-support.ts';
 
 /** `x`, `y` in −1…1, `[2, 4, 4, 3]`; `m` `[4, 3]`; `v` `[6]`; `n` `[6]` int32 in 0…3; `b` `[6]` bool; `p` is |x| + 0.5. */
@@ -34,7 +34,7 @@ const cases: Record<string, Case> = {
   atan2: ({ x, y }) => tf.atan2(x, y),
   atanh: ({ x }) => tf.atanh(x.mul(0.9)),
   avgPool: ({ x }) => tf.avgPool(x, 2, 1, 'same'),
-  avgPool3d: ({ x }) => tf.avgPool3d(x.expandDims(0) as tf.Tensor5D, 2, 1, 'same'),
+  avgPool3d: ({ x }) => tf.avgPool3d(x.expandDims(0), 2, 1, 'same'),
   'avgPool gradient': ({ x }) => tf.grad((a) => tf.avgPool(a as tf.Tensor4D, 2, 2, 'valid').square())(x),
   batchNorm: ({ x, v }) => tf.batchNorm(x, v.slice(0, 3), tf.abs(v.slice(3, 3)), tf.ones([3]), tf.zeros([3])),
   batchToSpaceND: ({ x }) =>
@@ -71,7 +71,7 @@ const cases: Record<string, Case> = {
       tf.range(0, 54).div(54).reshape([3, 3, 3, 2]),
     ]),
   conv2dTranspose: ({ x }) => tf.conv2dTranspose(x, tf.ones([2, 2, 2, 3]), [2, 8, 8, 2], 2, 'same'),
-  conv3d: ({ x }) => tf.conv3d(x.expandDims(0) as tf.Tensor5D, tf.ones([2, 2, 2, 3, 2]), 1, 'same'),
+  conv3d: ({ x }) => tf.conv3d(x.expandDims(0), tf.ones([2, 2, 2, 3, 2]), 1, 'same'),
   cos: ({ x }) => tf.cos(x),
   cosh: ({ x }) => tf.cosh(x),
   cropAndResize: ({ x }) =>
@@ -142,7 +142,7 @@ const cases: Record<string, Case> = {
   'matMul, batched': ({ x }) => tf.matMul(x, x, true, false),
   max: ({ x }) => tf.max(x, [1, 2]),
   maxPool: ({ x }) => tf.maxPool(x, 3, 2, 'same'),
-  maxPool3d: ({ x }) => tf.maxPool3d(x.expandDims(0) as tf.Tensor5D, 2, 1, 'same'),
+  maxPool3d: ({ x }) => tf.maxPool3d(x.expandDims(0), 2, 1, 'same'),
   'maxPool gradient': ({ x }) => tf.grad((a) => tf.maxPool(a as tf.Tensor4D, 2, 2, 'valid').square())(x),
   maximum: ({ x, y }) => tf.maximum(x, y),
   mean: ({ x }) => tf.mean(x, [0, 2], true),
@@ -182,7 +182,7 @@ const cases: Record<string, Case> = {
   'pad gradient': ({ m }) =>
     tf.grad((a) =>
       tf
-        .pad(a as tf.Tensor2D, [
+        .pad(a, [
           [1, 1],
           [0, 2],
         ])
@@ -215,7 +215,7 @@ const cases: Record<string, Case> = {
   slice: ({ x }) => tf.slice(x, [0, 1, 0, 1], [2, 2, -1, 2]),
   'slice gradient': ({ m }) => tf.grad((a) => tf.slice(a, [1, 0], [2, 2]).square())(m),
   softmax: ({ m }) => tf.softmax(m),
-  'softmax gradient': ({ m }) => tf.grad((a) => tf.softmax(a as tf.Tensor2D).square())(m),
+  'softmax gradient': ({ m }) => tf.grad((a) => tf.softmax(a).square())(m),
   softplus: ({ x }) => tf.softplus(x),
   spaceToBatchND: ({ x }) =>
     tf.spaceToBatchND(
@@ -244,7 +244,7 @@ const cases: Record<string, Case> = {
   topk: ({ m }) => Object.values(tf.topk(m, 2)),
   transpose: ({ x }) => tf.transpose(x, [3, 0, 2, 1]),
   'transpose gradient': ({ m }) => tf.grad((a) => tf.transpose(a).square())(m),
-  unsortedSegmentSum: ({ m, n }) => tf.unsortedSegmentSum(m, n.slice(0, 4) as tf.Tensor1D, 4),
+  unsortedSegmentSum: ({ m, n }) => tf.unsortedSegmentSum(m, n.slice(0, 4), 4),
   unstack: ({ m }) => tf.unstack(m, 1),
   where: ({ x, y }) => tf.where(tf.greater(x, 0), x, y),
   zerosLike: ({ x }) => tf.zerosLike(x),
@@ -274,13 +274,13 @@ describeNative('ops', (use) => {
   test.each(Object.entries(cases))('%s', (_, op) => {
     const program = programOf((_state, { x, y, v, n }) => {
       const given = {
-        x: x as tf.Tensor4D,
-        y: y as tf.Tensor4D,
-        p: x!.abs().add(0.5) as tf.Tensor4D,
-        m: x!.slice([0, 0, 0, 0], [1, 1, 4, 3]).reshape([4, 3]) as tf.Tensor2D,
-        v: v as tf.Tensor1D,
-        n: n as tf.Tensor1D,
-        b: n!.greater(1) as tf.Tensor1D,
+        x: ofRank(x, 4),
+        y: ofRank(y, 4),
+        p: ofRank(x, 4).abs().add<tf.Tensor4D>(0.5),
+        m: x!.slice([0, 0, 0, 0], [1, 1, 4, 3]).reshape<tf.Tensor2D>([4, 3]),
+        v: ofRank(v, 1),
+        n: ofRank(n, 1),
+        b: n!.greater<tf.Tensor1D>(1),
       };
       const result = op(given);
       const outputs = (Array.isArray(result) ? result : [result]).map((tensor, i) => [`${i}`, tensor]);

@@ -26,8 +26,8 @@ describeBackends('a LayersModel as backbone', (use, backend) => {
 
   test('gives the features that the model itself predicts, in each pixel range', () => {
     const whole = mobileNet({ top: false });
-    const pixels = tf.randomUniform([4, 16, 16, 3], 0, 256, 'float32', 3).floor() as tf.Tensor4D;
-    const normalised = pixels.div(255).sub(task.mean).div(task.std) as tf.Tensor4D;
+    const pixels = tf.randomUniform([4, 16, 16, 3], 0, 256, 'float32', 3).floor();
+    const normalised = pixels.div(255).sub(task.mean).div(task.std);
     const ranges = {
       bytes: pixels,
       unit: pixels.div(255),
@@ -45,7 +45,7 @@ describeBackends('a LayersModel as backbone', (use, backend) => {
     const whole = mobileNet({ top: false });
     const model = layersModel(whole, { pixels: 'normalised' }, task);
     expect(model.stages).toEqual(['input', 'features']);
-    const images = normals([6, 16, 16, 3], 'images') as tf.Tensor4D;
+    const images = normals([6, 16, 16, 3], 'images');
     const wanted = normals([6, 12], 'cotangent');
     const weights = weightsOf(model);
     const trained = model.weights.filter(({ kind, name }) => kind !== 'statistic' && !name.startsWith('classifier'));

@@ -73,7 +73,7 @@ describe.skipIf(missing !== null)('transfer learning', () => {
     const task = { classes: 4, imageShape: [8, 8, 3], mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] } as const;
     const made: Model = await openModel(model, task, 'native');
     const pass: Pass = { training: false, inputs: {}, variants: {}, atStage: (_, x) => x };
-    const images = tf.randomUniform([5, 8, 8, 3], -2, 2, 'float32', 4) as tf.Tensor4D;
+    const images = tf.randomUniform([5, 8, 8, 3], -2, 2, 'float32', 4);
     const weights = Object.fromEntries(
       made.weights.map(({ name, shape, initial }) => [name, tf.tensor(initial(randomStream(name)), [...shape])]),
     );

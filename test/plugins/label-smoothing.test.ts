@@ -29,7 +29,7 @@ test('by hand: equal logits cost log C, whatever epsilon is', () => {
 });
 
 test('keeps its share of another loss, and takes the rest as cross-entropy', () => {
-  const hinge: Loss = { ...core, termLoss: (z) => tf.onesLike(z.sum(1)).mul(7) as tf.Tensor1D };
+  const hinge: Loss = { ...core, termLoss: (z) => tf.onesLike(z.sum(1)).mul(7) };
   const uniform = softTarget(() => 1 / 3);
   expectClose(
     termLosses([labelSmoothing({ epsilon: 0.1 })], hinge),
@@ -45,7 +45,7 @@ test('wraps the loss of any plugin, before or after it in the config', () => {
     apply({ hooks }) {
       hooks.buildLoss.tap({ name: 'seven', stage: Order.Relabel }, (loss) => ({
         ...loss,
-        termLoss: (z) => tf.onesLike(z.sum(1)).mul(7) as tf.Tensor1D,
+        termLoss: (z) => tf.onesLike(z.sum(1)).mul(7),
       }));
     },
   });

@@ -38,7 +38,7 @@ describe('post-hoc', () => {
     expect(hooks.buildLoss.taps).toEqual([]);
     const predict = hooks.buildPrediction.call(() => tf.tensor2d([[1, 1, 1]]));
     const pass = { training: false, inputs: {}, variants: {}, atStage: (_: string, x: tf.Tensor) => x };
-    const adjusted = predict({}, {}, tf.zeros([1, 1, 1, 1]) as tf.Tensor4D, pass).dataSync();
+    const adjusted = predict({}, {}, tf.zeros([1, 1, 1, 1]), pass).dataSync();
     [0.6, 0.3, 0.1].forEach((share, c) => {
       expect(adjusted[c]).toBeCloseTo(1 - 2 * Math.log(share), 5);
     });

@@ -73,10 +73,10 @@ const recorder: Model = {
   ],
   forward(weights, images, pass) {
     const x = pass.atStage('input', images);
-    const flat = x.reshape([x.shape[0]!, -1]) as tf.Tensor2D;
-    const features = pass.atStage('stage1', tf.matMul(flat, weights.kernel as tf.Tensor2D).tanh()) as tf.Tensor2D;
+    const flat = x.reshape([x.shape[0]!, -1]);
+    const features = pass.atStage('stage1', tf.matMul(flat, weights.kernel!).tanh());
     const seen = { 'seen/input': tf.slice(flat, [0, 0], [B, PIXELS]), 'seen/stage1': features };
-    return { logits: tf.matMul(features, weights.classifier as tf.Tensor2D), features, statistics: seen };
+    return { logits: tf.matMul(features, weights.classifier!), features, statistics: seen };
   },
 };
 

@@ -34,15 +34,10 @@ const model: Model = {
   ),
   forward(weights, images, pass) {
     const x = pass.atStage('input', images);
-    const layer = (stage: string, before: tf.Tensor, name: string): tf.Tensor2D =>
-      pass.atStage(
-        stage,
-        tf.matMul(before as tf.Tensor2D, weights[`${name}/kernel`] as tf.Tensor2D).tanh(),
-      ) as tf.Tensor2D;
+    const layer = (stage: string, before: tf.Tensor, name: string): tf.Tensor =>
+      pass.atStage(stage, tf.matMul(before, weights[`${name}/kernel`]!).tanh());
     const features = layer('stage2', layer('stage1', x.reshape([x.shape[0]!, -1]), 'layer1'), 'layer2');
-    const logits = tf
-      .matMul(features, weights['classifier/kernel'] as tf.Tensor2D)
-      .add(weights['classifier/bias']!) as tf.Tensor2D;
+    const logits = tf.matMul(features, weights['classifier/kernel']!).add(weights['classifier/bias']!);
     return { logits, features, statistics: {} };
   },
 };

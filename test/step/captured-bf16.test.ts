@@ -9,7 +9,7 @@ import type { GraphFunction } from '../../src/graph/types.ts';
 import { toBfloat16 } from '../../src/step/captured/bf16.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
 import type { NamedTensors } from '../../src/tf.ts';
-import { tf } from '../../src/tf.ts';
+import { ofRank, tf } from '../../src/tf.ts';
 import { describeNative, programOf, relativeDistance, signature, waves } from './captured-support.ts';
 
 const shapes = { first: [3, 3, 3, 8], second: [3, 3, 8, 8], third: [3, 3, 8, 8], dense: [8, 4] };
@@ -20,12 +20,12 @@ const names = [...Object.keys(shapes), ...Object.keys(norms)];
 const step: GraphFunction = (state, { images, labels, learningRate }) => {
   const gradients = tf.valueAndGrads((...trained: tf.Tensor[]) => {
     const weights: NamedTensors = Object.fromEntries(names.map((name, i) => [name, trained[i]!]));
-    const conv = (x: tf.Tensor, name: string) => tf.conv2d(x as tf.Tensor4D, weights[name] as tf.Tensor4D, 1, 'same');
-    const norm = (x: tf.Tensor4D) => {
-      const [scale, shift] = [weights.scale as tf.Tensor1D, weights.shift as tf.Tensor1D];
+    const conv = (x: tf.Tensor, name: string) => x.conv2d(ofRank(weights[name], 4), 1, 'same');
+    const norm = (x: tf.Tensor) => {
+      const [scale, shift] = [weights.scale!, weights.shift!];
       return batchNorm(x, scale, shift, tf.zeros([8]), tf.ones([8]), { training: true }).y;
     };
-    const top = tf.maxPool(relu(norm(conv(images!.mul(2 / 255), 'first'))), 2, 2, 'valid');
+    const top = relu(norm(conv(images!.mul(2 / 255), 'first'))).maxPool(2, 2, 'valid');
     const x = tf.avgPool(
       tf.pad(top, [
         [0, 0],
@@ -38,9 +38,9 @@ const step: GraphFunction = (state, { images, labels, learningRate }) => {
       'valid',
     );
     const inner = relu(norm(conv(x, 'second')));
-    const sum = relu(norm(conv(inner, 'third')).add(x)) as tf.Tensor4D;
-    const logits = tf.matMul(tf.mean(sum, [1, 2]) as tf.Tensor2D, weights.dense as tf.Tensor2D) as tf.Tensor2D;
-    return softmaxCrossEntropy(logits, labels as tf.Tensor1D).mean() as tf.Scalar;
+    const sum = relu(norm(conv(inner, 'third')).add(x));
+    const logits = tf.matMul(tf.mean(sum, [1, 2]), weights.dense!);
+    return softmaxCrossEntropy(logits, labels!).mean<tf.Scalar>();
   })(names.map((name) => state[name]!));
   const next = Object.fromEntries(
     names.map((name, i) => {

@@ -91,7 +91,7 @@ describeNative('silent: what a graph would freeze', (use) => {
   test('a tf.Variable that is assigned', async () => {
     const variable = tf.variable(tf.zeros([4]), true, 'average');
     const assign = (x: tf.Tensor) => {
-      variable.assign(x.neg() as tf.Tensor1D);
+      variable.assign(x.neg());
       return x;
     };
     expect(await messageOfError(capture(assign))).toMatchInlineSnapshot(

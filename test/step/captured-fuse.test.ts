@@ -11,7 +11,7 @@ import { toBfloat16 } from '../../src/step/captured/bf16.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
 import { fuseNeighbours } from '../../src/step/captured/fuse.ts';
 import type { NamedTensors } from '../../src/tf.ts';
-import { tf } from '../../src/tf.ts';
+import { ofRank, tf } from '../../src/tf.ts';
 import { bothEngines, programOf, relativeDistance, signature, wave, waves } from './captured-support.ts';
 
 const backend = await loadBackend('native').catch(() => null);
@@ -32,12 +32,11 @@ const state = waves({
 
 type Weights = Record<(typeof names)[number], tf.Tensor>;
 
-const normalised = (x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor): tf.Tensor4D =>
-  batchNorm(x as tf.Tensor4D, scale as tf.Tensor1D, shift as tf.Tensor1D, tf.zeros([16]), tf.ones([16]), {
+const normalised = (x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor): tf.Tensor =>
+  batchNorm(x, scale, shift, tf.zeros([16]), tf.ones([16]), {
     training: true,
   }).y;
-const convolved = (x: tf.Tensor, kernel: tf.Tensor): tf.Tensor =>
-  tf.conv2d(x as tf.Tensor4D, kernel as tf.Tensor4D, 1, 'same');
+const convolved = (x: tf.Tensor, kernel: tf.Tensor): tf.Tensor => x.conv2d(ofRank(kernel, 4), 1, 'same');
 
 /** Gradients of all weights. */
 const step =
@@ -60,7 +59,7 @@ const plain = (w: Weights) =>
 const block = (w: Weights) => {
   const x = convolved(w.x, w.second);
   const inner = relu(normalised(convolved(x, w.first), w.scale, w.shift));
-  const y = addRelu(normalised(convolved(inner, w.second), w.scale2, w.shift2), x as tf.Tensor4D);
+  const y = addRelu(normalised(convolved(inner, w.second), w.scale2, w.shift2), x);
   return convolved(convolved(y, w.first).add(y), w.second);
 };
 const twoBranches = (w: Weights) =>

@@ -3,7 +3,7 @@ import { batchNorm, relu, softmaxCrossEntropy } from '../../src/backend/kernels/
 import type { GraphFunction, GraphProgram } from '../../src/graph/types.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
 import type { NamedTensors } from '../../src/tf.ts';
-import { tf } from '../../src/tf.ts';
+import { ofRank, tf } from '../../src/tf.ts';
 import {
   bothEngines,
   countingCalls,
@@ -19,14 +19,12 @@ const CLASSES = 4;
 const TRAINED = ['conv', 'scale', 'shift', 'dense'];
 
 function forward(weights: NamedTensors, images: tf.Tensor, training: boolean) {
-  const pixels = images.div(255).sub(tf.tensor1d([0.4, 0.5, 0.6])) as tf.Tensor4D;
-  const x = tf.conv2d(pixels, weights.conv as tf.Tensor4D, 1, 'same');
-  const [scale, shift, mean, variance] = ['scale', 'shift', 'mean', 'variance'].map(
-    (name) => weights[name] as tf.Tensor1D,
-  );
+  const pixels = images.div(255).sub(tf.tensor1d([0.4, 0.5, 0.6]));
+  const x = pixels.conv2d(ofRank(weights.conv, 4), 1, 'same');
+  const [scale, shift, mean, variance] = ['scale', 'shift', 'mean', 'variance'].map((name) => weights[name]!);
   const normal = batchNorm(x, scale!, shift!, mean!, variance!, { training });
-  const pooled = tf.maxPool(relu(normal.y), 2, 2, 'valid');
-  const logits = tf.matMul(tf.mean(pooled, [1, 2]) as tf.Tensor2D, weights.dense as tf.Tensor2D);
+  const pooled = relu(normal.y).maxPool(2, 2, 'valid');
+  const logits = tf.matMul(tf.mean(pooled, [1, 2]), weights.dense!);
   return { logits, statistics: { mean: normal.mean, variance: normal.variance } as NamedTensors };
 }
 
@@ -34,17 +32,15 @@ function forward(weights: NamedTensors, images: tf.Tensor, training: boolean) {
 const train: GraphFunction = (state, inputs, { mix }) => {
   const images =
     mix === 'yes' ? inputs.images!.mul(inputs.share!).add(inputs.images!.reverse(0).mul(0.25)) : inputs.images!;
-  const labels = inputs.labels as tf.Tensor1D;
+  const labels = inputs.labels!;
   let statistics: NamedTensors = {};
   const gradients = tf.valueAndGrads((...trained: tf.Tensor[]) => {
     const weights = { ...state, ...Object.fromEntries(TRAINED.map((name, i) => [name, trained[i]!])) };
     const outputs = forward(weights, images, true);
     statistics = outputs.statistics;
     for (const statistic of Object.values(statistics)) tf.keep(statistic);
-    const losses = softmaxCrossEntropy(outputs.logits as tf.Tensor2D, labels).mul(
-      tf.gather(inputs.classWeights!, labels),
-    );
-    return losses.mean() as tf.Scalar;
+    const losses = softmaxCrossEntropy(outputs.logits!, labels).mul(tf.gather(inputs.classWeights!, labels));
+    return losses.mean();
   })(TRAINED.map((name) => state[name]!));
   const next: NamedTensors = Object.fromEntries(
     Object.entries(statistics).map(([name, value]) => [name, value.clone()]),

@@ -61,7 +61,7 @@ const inStep = plugin('in-step', ({ hooks }) => {
 const innocent = plugin('innocent', ({ hooks }) => {
   hooks.buildLoss.tap('innocent', (loss) => ({
     ...loss,
-    penalties: { innocent: ({ features }) => features.square().mean() as tf.Scalar },
+    penalties: { innocent: ({ features }) => features.square().mean() },
   }));
 });
 /** Fills a cache of its own in its first steps. */

@@ -12,7 +12,6 @@ import { createOptimizer } from '../../src/step/optimizers.ts';
 import { createStepProgram } from '../../src/step/program.ts';
 import { signatureFor } from '../../src/step/signature.ts';
 import type { Targets } from '../../src/step/types.ts';
-import type { tf } from '../../src/tf.ts';
 import { at, infoWithCounts, mixBatch } from './plugins.ts';
 
 /** Given samples: their logits (or cosines), labels, and how they are mixed. */
@@ -37,8 +36,8 @@ const givenLogits = (logits: readonly number[], [size, classes]: readonly [numbe
   featureSize: 1,
   weights: [{ name: 'logits', shape: [size, classes], kind: 'kernel', initial: () => Float32Array.from(logits) }],
   forward: (weights, images, pass) => ({
-    logits: weights.logits as tf.Tensor2D,
-    features: pass.atStage('input', images).reshape([size, 1]) as tf.Tensor2D,
+    logits: weights.logits!,
+    features: pass.atStage('input', images).reshape([size, 1]),
     statistics: {},
   }),
 });

@@ -54,16 +54,13 @@ export function tinyModel(classCount = 4, hidden = 8): Model {
     ],
     forward(weights, images, pass) {
       const x = pass.atStage('input', images);
-      const hiddenLayer = tf.matMul(
-        x.reshape([x.shape[0]!, -1]) as tf.Tensor2D,
-        weights['hidden/kernel'] as tf.Tensor2D,
-      );
+      const hiddenLayer = tf.matMul(x.reshape([x.shape[0]!, -1]), weights['hidden/kernel']!);
       const mean = weights['hidden/mean']!;
       const centred = hiddenLayer.sub(pass.training ? hiddenLayer.mean(0) : mean).relu();
-      const features = pass.atStage('stage1', centred) as tf.Tensor2D;
-      const logits = tf.matMul(features, weights['classifier/kernel'] as tf.Tensor2D).add(weights['classifier/bias']!);
+      const features = pass.atStage('stage1', centred);
+      const logits = tf.matMul(features, weights['classifier/kernel']!).add(weights['classifier/bias']!);
       const statistics = pass.training ? { 'hidden/mean': mean.mul(0.9).add(hiddenLayer.mean(0).mul(0.1)) } : {};
-      return { logits: logits as tf.Tensor2D, features, statistics };
+      return { logits: logits, features, statistics };
     },
   };
 }

@@ -35,12 +35,12 @@ const twoLayers = (centred: boolean): Model => ({
   ],
   forward(weights, images, pass) {
     const x = pass.atStage('input', images);
-    const hidden = tf.matMul(x.reshape([-1, 12]) as tf.Tensor2D, weights['hidden/kernel'] as tf.Tensor2D);
+    const hidden = tf.matMul(x.reshape([-1, 12]), weights['hidden/kernel']!);
     const [mean, before] = [hidden.mean(0), weights['hidden/mean']!];
-    const features = (centred ? hidden.sub(pass.training ? mean : before) : hidden).relu() as tf.Tensor2D;
-    const logits = tf.matMul(features, weights['classifier/kernel'] as tf.Tensor2D).add(weights['classifier/bias']!);
+    const features = (centred ? hidden.sub(pass.training ? mean : before) : hidden).relu();
+    const logits = tf.matMul(features, weights['classifier/kernel']!).add(weights['classifier/bias']!);
     const statistics = centred && pass.training ? { 'hidden/mean': before.mul(0.9).add(mean.mul(0.1)) } : {};
-    return { logits: logits as tf.Tensor2D, features, statistics };
+    return { logits: logits, features, statistics };
   },
 });
 

@@ -1,21 +1,21 @@
 import { tf } from '../../tf.ts';
-import { hasKernel, runKernel } from './registry.ts';
+import { customGradient, hasKernel, runKernel } from './registry.ts';
 
 /** `max(x, 0)`. Its gradient is one op on the native backend (five in tfjs) and keeps the output, not the input. */
-export const relu = <T extends tf.Tensor>(x: T): T => rectified(x) as T;
+export const relu = (x: tf.Tensor): tf.Tensor => rectified(x);
 
 /** `max(a + b, 0)` for equal shapes: the end of a residual block. Both inputs share one gradient. */
-export const addRelu = <T extends tf.Tensor>(a: T, b: T): T => rectifiedSum(a, b) as T;
+export const addRelu = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => rectifiedSum(a, b);
 
-const rectified = tf.customGrad((...[x, save]) => {
-  const y = tf.relu(x as tf.Tensor);
-  (save as tf.GradSaveFunc)([y]);
+const rectified = customGradient(([x], save) => {
+  const y = tf.relu(x!);
+  save([y]);
   return { value: y, gradFunc: (dy, [saved]) => reluGradient(dy, saved!) };
 });
 
-const rectifiedSum = tf.customGrad((...[a, b, save]) => {
-  const y = tf.relu(tf.add(a as tf.Tensor, b as tf.Tensor));
-  (save as tf.GradSaveFunc)([y]);
+const rectifiedSum = customGradient(([a, b], save) => {
+  const y = tf.relu(tf.add(a!, b!));
+  save([y]);
   return {
     value: y,
     gradFunc: (dy, [saved]) => {

@@ -14,9 +14,9 @@ export interface BatchNormOptions {
 
 /** What {@link batchNorm} gives; `mean` and `variance` are the next running statistics, `[channels]`. */
 export interface BatchNormOutputs {
-  y: tf.Tensor4D;
-  mean: tf.Tensor1D;
-  variance: tf.Tensor1D;
+  y: tf.Tensor;
+  mean: tf.Tensor;
+  variance: tf.Tensor;
 }
 
 /**
@@ -27,17 +27,17 @@ export interface BatchNormOutputs {
  * @param x - `[batch, height, width, channels]`; all else is `[channels]`.
  */
 export function batchNorm(
-  x: tf.Tensor4D,
-  scale: tf.Tensor1D,
-  shift: tf.Tensor1D,
-  runningMean: tf.Tensor1D,
-  runningVariance: tf.Tensor1D,
+  x: tf.Tensor,
+  scale: tf.Tensor,
+  shift: tf.Tensor,
+  runningMean: tf.Tensor,
+  runningVariance: tf.Tensor,
   { training, momentum = 0.1, epsilon = 1e-5 }: BatchNormOptions,
 ): BatchNormOutputs {
-  if (training && x.shape[3] % LANES === 0 && hasKernel('TailmixBatchNorm')) {
+  if (training && x.shape[3]! % LANES === 0 && hasKernel('TailmixBatchNorm')) {
     const inputs = { x, scale, shift, mean: runningMean, variance: runningVariance };
     const [y, mean, variance] = runKernel('TailmixBatchNorm', inputs, { momentum, epsilon });
-    return { y: y as tf.Tensor4D, mean: mean as tf.Tensor1D, variance: variance as tf.Tensor1D };
+    return { y: y!, mean: mean!, variance: variance! };
   }
   if (!hasKernel('FusedBatchNormV3')) {
     return composedBatchNorm(x, scale, shift, runningMean, runningVariance, { training, momentum, epsilon });
@@ -48,30 +48,29 @@ export function batchNorm(
     { training, momentum, epsilon },
   );
   return training
-    ? { y: y as tf.Tensor4D, mean: mean as tf.Tensor1D, variance: variance as tf.Tensor1D }
-    : { y: y as tf.Tensor4D, mean: runningMean, variance: runningVariance };
+    ? { y: y!, mean: mean!, variance: variance! }
+    : { y: y!, mean: runningMean, variance: runningVariance };
 }
 
 /** {@link batchNorm} from tfjs's own ops, on any backend. */
 export function composedBatchNorm(
-  x: tf.Tensor4D,
-  scale: tf.Tensor1D,
-  shift: tf.Tensor1D,
-  runningMean: tf.Tensor1D,
-  runningVariance: tf.Tensor1D,
+  x: tf.Tensor,
+  scale: tf.Tensor,
+  shift: tf.Tensor,
+  runningMean: tf.Tensor,
+  runningVariance: tf.Tensor,
   { training, momentum = 0.1, epsilon = 1e-5 }: BatchNormOptions,
 ): BatchNormOutputs {
-  const normalise = (mean: tf.Tensor, variance: tf.Tensor): tf.Tensor4D => {
+  const normalise = (mean: tf.Tensor, variance: tf.Tensor): tf.Tensor => {
     const factor = variance.add(epsilon).rsqrt().mul(scale);
-    return x.sub(mean).mul(factor).add(shift) as tf.Tensor4D;
+    return x.sub(mean).mul(factor).add(shift);
   };
   if (!training) {
     return { y: normalise(runningMean, runningVariance), mean: runningMean, variance: runningVariance };
   }
   const { mean, variance } = tf.moments(x, [0, 1, 2]);
-  const count = x.size / x.shape[3];
-  const carry = (running: tf.Tensor, batch: tf.Tensor): tf.Tensor1D =>
-    running.mul(1 - momentum).add(batch.mul(momentum));
+  const count = x.size / x.shape[3]!;
+  const carry = (running: tf.Tensor, batch: tf.Tensor): tf.Tensor => running.mul(1 - momentum).add(batch.mul(momentum));
   return {
     y: normalise(mean, variance),
     mean: carry(runningMean, mean),
@@ -86,8 +85,8 @@ const customBatchNormGradient: tf.GradConfig = {
   outputsToSave: [false, false, false, true, true],
   gradFunc: (dys, saved) => {
     const [x, scale, shift, mean, inverse] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-    const dy = (dys as tf.Tensor[])[0]!;
-    const [dx, dscale, dshift] = runKernel('TailmixBatchNormGrad', { dy, x, scale, shift, mean, inverse });
+    const [dy] = [dys].flat();
+    const [dx, dscale, dshift] = runKernel('TailmixBatchNormGrad', { dy: dy!, x, scale, shift, mean, inverse });
     return { x: () => dx!, scale: () => dscale!, shift: () => dshift! };
   },
 };
@@ -98,7 +97,7 @@ const fusedBatchNormGradient: tf.GradConfig = {
   inputsToSave: ['x', 'scale', 'mean', 'variance'],
   outputsToSave: [false, false, false, true, true, true],
   gradFunc: (dys, saved, { training, epsilon }) => {
-    const [dy] = dys as tf.Tensor[];
+    const [dy] = [dys].flat();
     const [x, scale, runningMean, runningVariance, batchMean, batchVariance, reserve] = saved as [
       tf.Tensor,
       tf.Tensor,

@@ -1,5 +1,5 @@
 import { tf } from '../../tf.ts';
-import { hasKernel, runKernel } from './registry.ts';
+import { customGradient, hasKernel, runKernel } from './registry.ts';
 
 /**
  * Softmax cross-entropy of each row, unreduced.
@@ -9,17 +9,17 @@ import { hasKernel, runKernel } from './registry.ts';
  * @param labels - `[batch]`, int32.
  * @returns `[batch]`.
  */
-export function softmaxCrossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
+export function softmaxCrossEntropy(logits: tf.Tensor, labels: tf.Tensor): tf.Tensor {
   if (!hasKernel('SparseSoftmaxCrossEntropyWithLogits')) return composedCrossEntropy(logits, labels);
-  const ofLogits = tf.customGrad((...[scores, save]) => {
-    const [loss, gradient] = runKernel('SparseSoftmaxCrossEntropyWithLogits', { logits: scores as tf.Tensor, labels });
-    (save as tf.GradSaveFunc)([gradient!]);
+  const ofLogits = customGradient(([scores], save) => {
+    const [loss, gradient] = runKernel('SparseSoftmaxCrossEntropyWithLogits', { logits: scores!, labels });
+    save([gradient!]);
     return { value: loss!, gradFunc: (dy, [saved]) => saved!.mul(dy.expandDims(1)) };
   });
-  return ofLogits(logits) as tf.Tensor1D;
+  return ofLogits(logits);
 }
 
 /** {@link softmaxCrossEntropy} from tfjs's own ops, on any backend. */
-export function composedCrossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
-  return tf.logSoftmax(logits).mul(tf.oneHot(labels, logits.shape[1])).sum(1).neg() as tf.Tensor1D;
+export function composedCrossEntropy(logits: tf.Tensor, labels: tf.Tensor): tf.Tensor {
+  return tf.logSoftmax(logits).mul(tf.oneHot(labels, logits.shape[1]!)).sum(1).neg();
 }

@@ -8,6 +8,7 @@ export { batchNorm } from './batch-norm.ts';
 export { softmaxCrossEntropy } from './cross-entropy.ts';
 export { globalAverage } from './pooling.ts';
 export { statelessUniform } from './random.ts';
+export { customGradient } from './registry.ts';
 export { decayed, sgdStep } from './sgd.ts';
 
 const supply: Readonly<Record<string, () => void>> = { tensorflow: supplyNativeKernels, wasm: supplyWasmKernels };

@@ -1,14 +1,15 @@
-import { tf } from '../../tf.ts';
+import { ofRank, tf } from '../../tf.ts';
+import { customGradient } from './registry.ts';
 
 /**
  * Mean over height and width, `[batch, height, width, channels]` → `[batch, channels]`.
  * Its gradient multiplies by one small array, where tfjs's `mean` needs ones of the size of x, and its average pooling
  * on WASM is fifty times slower backward than forward.
  */
-export const globalAverage = (x: tf.Tensor4D): tf.Tensor2D => average(x) as tf.Tensor2D;
+export const globalAverage = (x: tf.Tensor): tf.Tensor => average(x);
 
-const average = tf.customGrad((...[input]) => {
-  const x = input as tf.Tensor4D;
+const average = customGradient(([input]) => {
+  const x = ofRank(input, 4);
   const [batch, height, width, channels] = x.shape;
   return {
     value: tf.avgPool(x, [height, width], 1, 'valid').reshape([batch, channels]),

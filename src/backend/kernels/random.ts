@@ -9,7 +9,7 @@ import { hasKernel, runKernel } from './registry.ts';
  *
  * @param seed - `[2]` int32
  */
-export function statelessUniform(shape: readonly number[], seed: tf.Tensor1D): tf.Tensor {
+export function statelessUniform(shape: readonly number[], seed: tf.Tensor): tf.Tensor {
   if (hasKernel('StatelessRandomUniform')) return runKernel('StatelessRandomUniform', { seed }, { shape })[0]!;
   const field = randomField('uniform', ...seed.dataSync());
   return tf.tensor(

@@ -11,12 +11,21 @@ export type Kernel<Attributes, Backend> = (
   backend: Backend,
 ) => tf.TensorInfo | tf.TensorInfo[];
 
+/** `tf.customGrad`, whose function gets the inputs, and what keeps tensors for the gradient. */
+export const customGradient = (
+  compute: (
+    inputs: tf.Tensor[],
+    save: tf.GradSaveFunc,
+  ) => { value: tf.Tensor; gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor | tf.Tensor[] },
+): ((...inputs: tf.Tensor[]) => tf.Tensor) =>
+  tf.customGrad((...given) => compute(given.slice(0, -1) as tf.Tensor[], given.at(-1) as tf.GradSaveFunc));
+
 /** Whether the backend in use has a kernel: this is how every function here chooses its form. */
 export const hasKernel = (name: string): boolean => tf.getKernel(name, tf.getBackend()) != null;
 
 /** Runs a kernel of the backend in use; its gradient is the one registered under its name. */
 export function runKernel(name: string, inputs: Inputs, attributes: Record<string, unknown> = {}): tf.Tensor[] {
-  const outputs = tf.engine().runKernel(name, inputs, attributes as never) as tf.Tensor | tf.Tensor[];
+  const outputs = tf.engine().runKernel<tf.Tensor | tf.Tensor[]>(name, inputs, attributes as never);
   return Array.isArray(outputs) ? outputs : [outputs];
 }
 

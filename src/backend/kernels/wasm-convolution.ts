@@ -1,4 +1,4 @@
-import { tf } from '../../tf.ts';
+import { ofRank, tf } from '../../tf.ts';
 import { supplyKernel } from './registry.ts';
 
 interface ConvolutionAttributes {
@@ -92,12 +92,12 @@ export function supplyWasmConvolutions(): void {
     'wasm',
     'Conv2DBackpropFilter',
     ({ x, dy }, attributes) =>
-      tf.tidy(() => filterGradient(x as tf.Tensor4D, dy as tf.Tensor4D, attributes.filterShape, attributes)),
+      tf.tidy(() => filterGradient(ofRank(x, 4), ofRank(dy, 4), attributes.filterShape, attributes)),
   );
   supplyKernel<ConvolutionAttributes & { inputShape: Shape4D }>(
     'wasm',
     'Conv2DBackpropInput',
     ({ dy, filter }, attributes) =>
-      tf.tidy(() => inputGradient(dy as tf.Tensor4D, filter as tf.Tensor4D, attributes.inputShape, attributes)),
+      tf.tidy(() => inputGradient(ofRank(dy, 4), ofRank(filter, 4), attributes.inputShape, attributes)),
   );
 }

@@ -41,10 +41,7 @@ export function supplyWasmKernels(): void {
   supplyKernel<{ numSegments: number }>('wasm', 'UnsortedSegmentSum', ({ x, segmentIds }, { numSegments }) =>
     tf.tidy(() => {
       const [rows = 0, ...rest] = x!.shape;
-      const member = tf
-        .oneHot(segmentIds as tf.Tensor1D, numSegments)
-        .cast('float32')
-        .transpose();
+      const member = tf.oneHot(segmentIds!, numSegments).cast('float32').transpose();
       return tf.matMul(member, x!.reshape([rows, -1])).reshape([numSegments, ...rest]);
     }),
   );

@@ -19,7 +19,7 @@ export interface Backbone {
   /** Whether it drops values. */
   random: boolean;
   /** Images in its own pixel range → features; puts the next statistics into `statistics`. */
-  apply(images: tf.Tensor4D, weights: NamedTensors, pass: Pass, statistics: NamedTensors): tf.Tensor;
+  apply(images: tf.Tensor, weights: NamedTensors, pass: Pass, statistics: NamedTensors): tf.Tensor;
 }
 
 /** Options that all backbones share. */
@@ -50,10 +50,10 @@ export function withClassifier(backbone: Backbone, { pixels, ...head }: Backbone
     random: backbone.random,
     forward(weights, images, pass) {
       const statistics: NamedTensors = {};
-      const input = inRange(pass.atStage('input', images) as tf.Tensor4D, pixels, task);
+      const input = inRange(pass.atStage('input', images), pixels, task);
       const found = backbone.apply(input, weights, pass, statistics);
-      const vector = found.rank === 4 ? globalAverage(found as tf.Tensor4D) : found;
-      const mixed = pass.atStage('features', vector) as tf.Tensor2D;
+      const vector = found.rank === 4 ? globalAverage(found) : found;
+      const mixed = pass.atStage('features', vector);
       return { logits: top.apply(mixed, weights), features: mixed, statistics };
     },
   };
@@ -76,7 +76,7 @@ export function requireInput(
 }
 
 /** Normalised pixels in another range: `(x·std + mean)` is 0…1. */
-function inRange(x: tf.Tensor4D, pixels: PixelRange, { mean, std }: ImageTask): tf.Tensor4D {
+function inRange(x: tf.Tensor, pixels: PixelRange, { mean, std }: ImageTask): tf.Tensor {
   if (pixels === 'normalised') return x;
   const [factor, offset] = { bytes: [255, 0], unit: [1, 0], signed: [2, -1] }[pixels] as [number, number];
   const scale = tf.tensor1d(std.map((deviation) => deviation * factor));

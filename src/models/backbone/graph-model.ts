@@ -1,3 +1,4 @@
+import { customGradient } from '../../backend/kernels/index.ts';
 import { messageOf } from '../../errors.ts';
 import type { NamedTensors } from '../../tf.ts';
 import { tf } from '../../tf.ts';
@@ -39,14 +40,14 @@ export function graphBackbone(model: tf.GraphModel, { features: wanted }: GraphO
   const inputShape = model.inputs.length === 1 ? lengths : [];
   requireInput(NAME, inputShape, task);
   const { weights, constants } = weightsOf(executor);
-  const run = (images: tf.Tensor4D, values: NamedTensors): tf.Tensor => {
+  const run = (images: tf.Tensor, values: NamedTensors): tf.Tensor => {
     const before = executor.weightMap;
     executor.weightMap = Object.fromEntries(
       Object.keys(before).map((node) => [node, [values[nameOf(node)] ?? constants[node]!()]]),
     );
     try {
       const fed = input.dtype === 'int32' ? images.round().cast('int32') : images;
-      return model.execute({ [input.name]: fed }, features) as tf.Tensor;
+      return [model.execute({ [input.name]: fed }, features)].flat()[0]!;
     } catch (error) {
       throw graphDynamic('the graph', messageOf(error));
     } finally {
@@ -62,9 +63,9 @@ export function graphBackbone(model: tf.GraphModel, { features: wanted }: GraphO
     random: false,
     apply(images, values) {
       // As one operation without a gradient, so that nothing in it is kept for one.
-      const frozen = tf.customGrad((x) => ({
-        value: run(x as tf.Tensor4D, values),
-        gradFunc: () => tf.zerosLike(x as tf.Tensor),
+      const frozen = customGradient(([x]) => ({
+        value: run(x!, values),
+        gradFunc: () => tf.zerosLike(x!),
       }));
       return frozen(images);
     },
@@ -126,7 +127,7 @@ function shapeOf(model: tf.GraphModel, name: string): (number | null)[] | null {
 
 /** Runs the graph once, on a black image. */
 function tryShape(
-  run: (images: tf.Tensor4D, values: NamedTensors) => tf.Tensor,
+  run: (images: tf.Tensor, values: NamedTensors) => tf.Tensor,
   weights: readonly WeightSpec[],
   { imageShape }: ImageTask,
 ): (number | null)[] {

@@ -92,12 +92,12 @@ function normCall(layer: NormLayer, bound: readonly Binding[]): (flow: LayerFlow
       const channels = x.shape.at(-1)!;
       const training = pass.training && layer.trainable && !pass.fixed?.has(mean);
       const rows = x.rank === 4 ? x : x.reshape([x.size / channels, 1, 1, channels]);
-      const running = movingVariance.read() as tf.Tensor1D;
+      const running = movingVariance.read();
       const result = batchNorm(
-        rows as tf.Tensor4D,
-        (gamma?.read() as tf.Tensor1D | undefined) ?? tf.ones([channels]),
-        (beta?.read() as tf.Tensor1D | undefined) ?? tf.zeros([channels]),
-        movingMean.read() as tf.Tensor1D,
+        rows,
+        gamma?.read() ?? tf.ones([channels]),
+        beta?.read() ?? tf.zeros([channels]),
+        movingMean.read(),
         running,
         { training, momentum: 1 - momentum, epsilon },
       );

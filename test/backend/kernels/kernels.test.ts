@@ -43,7 +43,7 @@ describeBackends('kernels', (use) => {
 
   test('globalAverage', () => {
     expectGradients(
-      (x) => globalAverage(x as tf.Tensor4D),
+      (x) => globalAverage(x),
       (x) => tf.mean(x, [1, 2]),
       [normals([2, 3, 4, 2], 'x')],
     );
@@ -51,8 +51,8 @@ describeBackends('kernels', (use) => {
 
   test('softmaxCrossEntropy', () => {
     const labels = tf.tensor1d([2, 0, 3, 3, 1], 'int32');
-    const f: Function = (logits) => softmaxCrossEntropy(logits as tf.Tensor2D, labels);
-    expectGradients(f, (logits) => composedCrossEntropy(logits as tf.Tensor2D, labels), [normals([5, 4], 'logits')]);
+    const f: Function = (logits) => softmaxCrossEntropy(logits, labels);
+    expectGradients(f, (logits) => composedCrossEntropy(logits, labels), [normals([5, 4], 'logits')]);
     const [loss] = softmaxCrossEntropy(tf.tensor2d([[1, 2, 3]]), tf.tensor1d([0], 'int32')).dataSync();
     expect(loss).toBeCloseTo(2.4076059644, 6);
   });
@@ -71,7 +71,7 @@ describeBackends('kernels', (use) => {
     const with_ =
       (form: typeof batchNorm): Function =>
       (x, scale, shift) =>
-        form(x as tf.Tensor4D, scale as tf.Tensor1D, shift as tf.Tensor1D, mean, variance, { training }).y;
+        form(x, scale, shift, mean, variance, { training }).y;
     const inputs = [
       normals([4, 3, 3, channels], 'x')
         .mul(repeated(1, 2, 0.5))
@@ -84,7 +84,7 @@ describeBackends('kernels', (use) => {
 
   test('batchNorm carries running statistics as PyTorch does', () => {
     const x = tf.tensor4d([1, 10, 2, 10, 3, 10, 6, 14], [2, 1, 2, 2]);
-    const [one, zero] = [tf.ones([2]) as tf.Tensor1D, tf.zeros([2]) as tf.Tensor1D];
+    const [one, zero] = [tf.ones([2]), tf.zeros([2])];
     const { y, mean, variance } = batchNorm(x, one, zero, tf.tensor1d([1, 0]), tf.tensor1d([1, 2]), {
       training: true,
       momentum: 0.25,
@@ -100,7 +100,7 @@ describeBackends('kernels', (use) => {
   test('batchNorm in training keeps its digits where the mean is far from zero', () => {
     const noise = normals([6, 20, 20, 16], 'x').dataSync();
     const values = Float32Array.from(noise, (value) => 1000 + value);
-    const [one, zero] = [tf.ones([16]) as tf.Tensor1D, tf.zeros([16]) as tf.Tensor1D];
+    const [one, zero] = [tf.ones([16]), tf.zeros([16])];
     const { y } = batchNorm(tf.tensor4d(values, [6, 20, 20, 16]), one, zero, zero, one, { training: true });
     const rows = values.length / 16;
     const expected = new Float32Array(values.length);
@@ -114,25 +114,25 @@ describeBackends('kernels', (use) => {
     }
     // TensorFlow's own kernel, used where the custom op is not (no AVX-512), rounds the mean to float32: 2^-14 at 1000.
     const roundsMean = tf.getBackend() === 'tensorflow' && !hasCustomOps();
-    expect(relativeDistance(y, tf.tensor4d(expected, y.shape))).toBeLessThan(roundsMean ? 4 * 2 ** -14 : 1e-4);
+    expect(relativeDistance(y, tf.tensor(expected, y.shape))).toBeLessThan(roundsMean ? 4 * 2 ** -14 : 1e-4);
   });
 
   test('batchNorm leaves running statistics alone outside training', () => {
-    const [one, zero] = [tf.ones([2]) as tf.Tensor1D, tf.zeros([2]) as tf.Tensor1D];
-    const outputs = batchNorm(normals([2, 2, 2, 2], 'x') as tf.Tensor4D, one, zero, zero, one, { training: false });
+    const [one, zero] = [tf.ones([2]), tf.zeros([2])];
+    const outputs = batchNorm(normals([2, 2, 2, 2], 'x'), one, zero, zero, one, { training: false });
     expect(outputs.mean).toBe(zero);
     expect(outputs.variance).toBe(one);
   });
 
   test('nothing leaks', () => {
-    const x = normals([2, 4, 4, 3], 'x') as tf.Tensor4D;
-    const [one, zero] = [tf.ones([3]) as tf.Tensor1D, tf.zeros([3]) as tf.Tensor1D];
+    const x = normals([2, 4, 4, 3], 'x');
+    const [one, zero] = [tf.ones([3]), tf.zeros([3])];
     const labels = tf.tensor1d([0, 2], 'int32');
     const before = tf.memory().numTensors;
     tf.tidy(() => {
       tf.grad((x) => {
-        const y = relu(batchNorm(x as tf.Tensor4D, one, zero, zero, one, { training: true }).y);
-        return softmaxCrossEntropy(addRelu(y, x).mean([1, 2]) as tf.Tensor2D, labels);
+        const y = relu(batchNorm(x, one, zero, zero, one, { training: true }).y);
+        return softmaxCrossEntropy(addRelu(y, x).mean([1, 2]), labels);
       })(x);
     });
     expect(tf.memory().numTensors).toBe(before);
