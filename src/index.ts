@@ -1,5 +1,5 @@
 export { z } from 'zod';
-export { relu, softmaxCrossEntropy } from './backend/kernels/index.ts';
+export { oneHot, relu, softmaxCrossEntropy } from './backend/kernels/index.ts';
 export { type Backend, type BackendChoice, type BackendName, loadBackend } from './backend/load.ts';
 export { type LoadContext, loadConfig } from './config/load.ts';
 export { type ConfigContext, resolveConfig } from './config/resolve.ts';

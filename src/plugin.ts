@@ -145,10 +145,6 @@ export type HeldItem = { plugin: Plugin } & Record<string, unknown>;
 export const heldBy = ({ definition: { holds }, options }: Plugin): readonly HeldItem[] =>
   holds === undefined ? [] : (options[holds] as HeldItem[]);
 
-/** The model with what the plugin adds to it. */
-export const extendModel = (model: Model, { definition, options }: Plugin, task: Task): Model =>
-  definition.extendModel?.(model, options, task) ?? model;
-
 /** True for a plugin made by a call, `remix({ kappa: 3 })`. */
 export const isPlugin = (value: unknown): value is Plugin =>
   typeof value === 'object' && value !== null && 'definition' in value && 'options' in value;

@@ -1,4 +1,4 @@
-import { definePlugin, tf, z } from 'tailmix';
+import { definePlugin, oneHot, tf, z } from 'tailmix';
 
 const name = 'focal-sigmoid';
 
@@ -19,7 +19,7 @@ const options = z.strictObject({
  * @returns `[batch]`
  */
 export function sigmoidFocalLoss(logits: tf.Tensor, labels: tf.Tensor, gamma: number): tf.Tensor {
-  const isLabel = tf.oneHot(labels, logits.shape[1]!, 1, 0, 'float32');
+  const isLabel = oneHot(labels, logits.shape[1]!);
   // In terms of the wrong answer's logit t, −log(1 − sigmoid(t)) is softplus(t) and sigmoid(t)^γ is exp(−γ·softplus(−t)).
   const wrong = logits.mul(tf.sub(1, isLabel.mul(2)));
   const modulation = tf.softplus(wrong.neg()).mul(-gamma).exp();

@@ -1,4 +1,4 @@
-import { definePlugin, logPrior, type Random, tf, z } from 'tailmix';
+import { definePlugin, logPrior, oneHot, type Random, tf, z } from 'tailmix';
 
 const name = 'gcl';
 
@@ -51,7 +51,7 @@ export function cloudedLogits(
   const clouds = noise.mul(tf.tensor1d(Array.from(sizes, (size) => scale * size)));
   const clouded = logits.mul(scale / headScale).sub(clouds);
   if (margin === 0) return clouded;
-  return clouded.sub(tf.oneHot(labels, sizes.length, 1, 0, 'float32').mul(scale * margin));
+  return clouded.sub(oneHot(labels, sizes.length).mul(scale * margin));
 }
 
 /**

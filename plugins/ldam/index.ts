@@ -1,4 +1,4 @@
-import { definePlugin, tf, z } from 'tailmix';
+import { definePlugin, oneHot, tf, z } from 'tailmix';
 
 const name = 'ldam';
 
@@ -38,7 +38,7 @@ export function ldamLogits(
   { scale, headScale }: { scale: number; headScale: number },
 ): tf.Tensor {
   const scaledMargins = tf.tensor1d(Array.from(margins, (margin) => scale * margin));
-  const isLabel = tf.oneHot(labels, margins.length, 1, 0, 'float32');
+  const isLabel = oneHot(labels, margins.length);
   return logits.mul(scale / headScale).sub(isLabel.mul(scaledMargins));
 }
 

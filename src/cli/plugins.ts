@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { DescribedPlugin } from '../config/json-schema.ts';
-import { suggest } from '../config/suggest.ts';
 import { displayPath } from '../errors.ts';
+import { suggest } from '../util/suggest.ts';
 import { context } from './context.ts';
 import { pluginUnknown } from './errors.ts';
 import { describedPlugins, methodCard } from './method-cards.ts';

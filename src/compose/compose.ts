@@ -5,13 +5,16 @@ import {
   type HeldPlugin,
   heldBy,
   type Plugin,
+  type PluginContext,
   type PluginDefinition,
 } from '../plugin.ts';
 import { randomStream } from '../random.ts';
 import type { RunInfo } from '../run.ts';
 import type { InputSpec } from '../step/types.ts';
+import { onlyKnown } from '../util/names.ts';
 import { bareCosines, conflicting } from './advice.ts';
-import { capabilityMissing, capabilityTaken, headMismatch, pluginTwice, variantTwice } from './errors.ts';
+import { declaredCorrection, declaredDraw, declaredInputs, declaredState, declaredVariants } from './declared.ts';
+import { capabilityMissing, capabilityTaken, headMismatch, hookUnknown, pluginTwice, variantTwice } from './errors.ts';
 import { guardHooks } from './guard.ts';
 import { checkHeld } from './held.ts';
 import { adoptTaps, type Spanning } from './span.ts';
@@ -23,7 +26,7 @@ import type { Composition, Warning } from './types.ts';
  * @param known - definitions to name in messages, for example those that provide what is missing.
  * @param spanning - plugins that span all phases of the run; in the composition of one phase they observe it too.
  * @throws {TailmixError} CAPABILITY_TAKEN, CAPABILITY_MISSING, PLUGIN_TWICE, HEAD_MISMATCH, VARIANT_TWICE,
- *   PLUGIN_NOT_HELD, PLUGIN_FAILED.
+ *   PLUGIN_NOT_HELD, PLUGIN_FAILED, RETURNED_WRONG, RETURNED_PROMISE.
  */
 export function compose(
   plugins: readonly Plugin[],
@@ -36,7 +39,9 @@ export function compose(
   checkHeld(plugins);
   let applying = '';
   const hooks = createHooks();
-  const timings = guardHooks(hooks, () => applying);
+  const [inputs, variants] = [{}, {}] as [Composition['inputs'], Composition['variants']];
+  const guarded = { info, inputs, variants };
+  const timings = guardHooks(hooks, () => applying, guarded);
   // A phase's epochs count from 1 again, and its draws must not repeat those of the first. The key's word fixes the draws.
   const later = info.phase && info.phase.number > 1 ? ['stage', info.phase.number] : [];
   const warnings: Warning[] = [
@@ -49,8 +54,8 @@ export function compose(
     hooks,
     plugins,
     provides,
-    inputs: {},
-    variants: {},
+    inputs,
+    variants,
     draws: {},
     states: {},
     timings,
@@ -61,27 +66,26 @@ export function compose(
     const { name } = definition;
     const held = heldBy(plugin).map(({ plugin: child }) => {
       const inside = createHooks();
-      guardHooks(inside, () => child.definition.name, timings);
+      guardHooks(inside, () => child.definition.name, guarded, timings);
       return apply(child, inside);
     });
-    const declared = Object.entries(definition.inputs?.(options, info) ?? {});
+    const declared = Object.entries(declaredInputs(plugin, info));
     const inputs: Record<string, InputSpec> = Object.assign(
       Object.fromEntries(declared.map(([input, spec]) => [`${name}/${input}`, spec])),
       ...held.map((child) => child.inputs),
     );
-    const variants = unite([definition.variants?.(options, info) ?? {}, ...held.map((child) => child.variants)]);
-    if (definition.draw) composition.draws[name] = definition.draw(options, info);
+    const variants = unite([declaredVariants(plugin, info), ...held.map((child) => child.variants)]);
+    const draw = declaredDraw(plugin, info);
+    if (draw) composition.draws[name] = draw;
     applying = name;
-    const state = definition.apply(
-      {
-        hooks: own,
-        info,
-        random: (...key) => randomStream(info.seed, name, ...later, ...key),
-        warn: (code, message) => warnings.push({ code, plugin: name, message }),
-        held,
-      },
-      options,
-    );
+    const context: PluginContext = {
+      hooks: onlyKnown(own, (hook) => hookUnknown(hook, Object.keys(own))),
+      info,
+      random: (...key) => randomStream(info.seed, name, ...later, ...key),
+      warn: (code, message) => warnings.push({ code, plugin: name, message }),
+      held,
+    };
+    const state = declaredState(name, () => definition.apply(context, options));
     if (state) composition.states[name] = state;
     return { name, hooks: own, inputs, variants };
   };
@@ -165,8 +169,9 @@ const unknownHead = (plugins: readonly Plugin[], { head }: RunInfo): Warning[] =
 /** A warning for each plugin that corrects what one before it corrects already. */
 function correctedTwice(plugins: readonly Plugin[]): Warning[] {
   const first = new Map<Correction, string>();
-  return plugins.flatMap(({ definition, options }): Warning[] => {
-    const correction = definition.corrects?.(options) ?? null;
+  return plugins.flatMap((plugin): Warning[] => {
+    const { definition } = plugin;
+    const correction = declaredCorrection(plugin);
     if (correction === null) return [];
     const before = first.get(correction);
     if (before === undefined) {

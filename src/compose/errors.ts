@@ -1,8 +1,9 @@
-import { messageOf, TailmixError } from '../errors.ts';
+import { TailmixError } from '../errors.ts';
 import { type HookName, isAsync } from '../hooks.ts';
 import type { ModelHead } from '../models/types.ts';
 import type { Capability } from '../plugin.ts';
 import type { PhaseInfo, RunInfo } from '../run.ts';
+import { nearest } from '../util/names.ts';
 
 export const headMismatch = (
   plugin: string,
@@ -74,6 +75,13 @@ export const notHeld = (
     { code: 'PLUGIN_NOT_HELD', kind: 'config', plugin: name },
   );
 
+/** `holds` names an option that lists no plugins. */
+export const holdsNothing = (holder: string, option: string, got: string): TailmixError =>
+  new TailmixError(
+    `[${holder}] holds: expected "${option}" to be an option that lists plugins, [{ plugin }, …]; it is ${got}. Declare it with pluginOption().`,
+    { code: 'PLUGIN_NOT_HELD', plugin: holder, hook: 'holds' },
+  );
+
 export const heldTwice = (holder: string, name: string): TailmixError =>
   new TailmixError(`[${holder}] holds ${name}, and a run has one of each. Remove one.`, {
     code: 'PLUGIN_TWICE',
@@ -87,18 +95,7 @@ export const heldExtends = (holder: string, name: string): TailmixError =>
     { code: 'PLUGIN_NOT_HELD', kind: 'config', plugin: name },
   );
 
-/** A plugin threw inside a hook. A TailmixError keeps its words, and learns where it was thrown. */
-export function pluginFailed(plugin: string, hook: HookName, cause: unknown): TailmixError {
-  if (cause instanceof TailmixError && cause.plugin) return cause;
-  return new TailmixError(`[${plugin}] ${hook}: ${messageOf(cause)}`, {
-    code: cause instanceof TailmixError ? cause.code : 'PLUGIN_FAILED',
-    kind: cause instanceof TailmixError ? cause.kind : 'run',
-    plugin,
-    hook,
-    cause,
-  });
-}
-
+/** A tap that is not waited for returned a Promise. */
 export const returnedPromise = (plugin: string, hook: HookName): TailmixError =>
   new TailmixError(
     `[${plugin}] ${hook} returned a Promise. ${
@@ -140,3 +137,14 @@ export function noSteps(
     { code: 'NO_STEPS', kind: 'config', path: `${where}train.dropLast` },
   );
 }
+
+/** A part of a definition that is called at once returned a Promise. */
+export const declaredLater = (plugin: string, part: string): TailmixError =>
+  new TailmixError(
+    `[${plugin}] ${part}: expected its result at once, got a Promise. Make it synchronous, and do the waiting in onTrainBegin or before the plugin is made.`,
+    { code: 'RETURNED_PROMISE', plugin, hook: part },
+  );
+
+/** A hook that does not exist. */
+export const hookUnknown = (name: string, known: readonly string[]): TailmixError =>
+  new TailmixError(`hooks.${name}: expected the name of a hook, ${nearest(name, known)}.`, { code: 'HOOK_UNKNOWN' });

@@ -1,5 +1,6 @@
-import { heldBy, type Plugin } from '../plugin.ts';
-import { heldExtends, heldTwice, notHeld } from './errors.ts';
+import { heldBy, isPlugin, type Plugin } from '../plugin.ts';
+import { describeValue, fieldsOf } from '../util/fault.ts';
+import { heldExtends, heldTwice, holdsNothing, notHeld } from './errors.ts';
 
 /**
  * Refuses held plugins that could not run: each provides what its holder provides and nothing else, requires nothing of
@@ -10,6 +11,10 @@ import { heldExtends, heldTwice, notHeld } from './errors.ts';
 export function checkHeld(plugins: readonly Plugin[]): void {
   const names = new Set(plugins.map(({ definition }) => definition.name));
   const check = (holder: Plugin): void => {
+    const { name: of, holds } = holder.definition;
+    const items: unknown = holds === undefined ? [] : holder.options[holds];
+    const isRight = Array.isArray(items) && items.every((item) => isPlugin(fieldsOf(item)?.plugin));
+    if (!isRight) throw holdsNothing(of, holds!, describeValue(items));
     for (const { plugin } of heldBy(holder)) {
       const { name, provides = [], requires = [] } = plugin.definition;
       const offered = holder.definition.provides ?? [];

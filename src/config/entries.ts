@@ -1,9 +1,9 @@
 import { displayValue } from '../errors.ts';
 import { heldBy, isPlugin, type Plugin, type PluginFactory } from '../plugin.ts';
+import { suggest } from '../util/suggest.ts';
 import { check, type Finding, invalid, type Result, valid, within } from './issues.ts';
 import { isPath, loadOwnModule, noFile } from './own-module.ts';
 import { optionsOf, schemaAt } from './shape.ts';
-import { suggest } from './suggest.ts';
 import { isMap, type Tree, valueAt } from './tree.ts';
 import type { PluginRegistry } from './types.ts';
 

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { displayValue } from '../errors.ts';
+import { suggest } from '../util/suggest.ts';
 import { choicesOf, expectation, findOption, optionsOf, schemaAt } from './shape.ts';
-import { suggest } from './suggest.ts';
 import { formatPath, type Path, valueAt } from './tree.ts';
 
 /** What is wrong at a place, in words. */

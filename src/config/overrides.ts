@@ -2,9 +2,9 @@ import { parse } from 'yaml';
 import { displayValue, messageOf } from '../errors.ts';
 import { isModelChoice, type ModelChoice } from '../models/definition.ts';
 import { isPlugin, type Plugin } from '../plugin.ts';
+import { suggest } from '../util/suggest.ts';
 import { nameOf } from './entries.ts';
 import { type Problem, setIndex, setPlugin, setSyntax, setThrough, setValue } from './errors.ts';
-import { suggest } from './suggest.ts';
 import { formatPath, isMap, mapLeaves, parsePath, type Tree, valueAt } from './tree.ts';
 import type { PluginEntry } from './types.ts';
 

@@ -1,4 +1,5 @@
 import { TailmixError } from '../errors.ts';
+import type { Fault } from '../util/fault.ts';
 
 /** Images that a model would shrink to nothing. */
 export const imageTooSmall = (model: string, smallest: number, height: number, width: number): TailmixError =>
@@ -18,10 +19,11 @@ export const modelThrew = (model: string, call: string, reason: string, cause: u
   );
 
 /** A function of a user's model that gives what no run can use. */
-export const modelGave = (model: string, call: string, expected: string, got: string): TailmixError =>
-  new TailmixError(`model "${model}": expected its ${call} to give ${expected}; got ${got}. Correct the module.`, {
-    code: 'MODEL_MODULE',
-  });
+export const modelGave = (model: string, call: string, { part, expected, got }: Fault): TailmixError =>
+  new TailmixError(
+    `model "${model}": expected its ${call} to give ${expected}${part === undefined ? '' : ` as ${part}`}; got ${got}. Correct the module.`,
+    { code: 'MODEL_MODULE' },
+  );
 
 /** `model.freeze` or `model.reset` with an entry that is the beginning of no weight's name. */
 export const weightsUnknown = (option: string, entry: string, known: readonly string[]): TailmixError =>

@@ -10,7 +10,7 @@ import { type LayersOptions, layersBackbone } from './backbone/layers-model.ts';
 import { isModelChoice, type ModelChoice } from './definition.ts';
 import { createModel } from './index.ts';
 import { type BackboneModelOptions, type ModelSection, modelSection } from './options.ts';
-import { createOwnModel } from './own-model.ts';
+import { checkedModel, createOwnModel, modelOf } from './own-model.ts';
 import type { ImageTask, Model } from './types.ts';
 
 /** What a run's model can be: options, a call of a model of the user's own, a model, or a function that makes one. */
@@ -27,9 +27,9 @@ export type ModelInput =
  * @throws {TailmixError} MODEL_IMAGE_SIZE, MODEL_MODULE, BACKBONE_….
  */
 export async function openModel(input: ModelInput, task: ImageTask, backend?: BackendChoice): Promise<Model> {
-  if (typeof input === 'function') return input(task);
+  if (typeof input === 'function') return modelOf(() => input(task), task, 'model', 'function');
   if (isModelChoice(input)) return createOwnModel(input, task);
-  if (isModel(input)) return input;
+  if (isModel(input)) return checkedModel(input, task, input.name ?? 'model', 'maker');
   const options = modelSection.parse(input);
   if (options.name !== 'layers-model' && options.name !== 'graph-model') return createModel(options, task);
   await loadBackend(backend);

@@ -1,46 +1,100 @@
 import { messageOf, TailmixError } from '../errors.ts';
-import { sizeOf } from '../util/shape.ts';
+import { describeValue, type Fault, fieldsOf, initialFault, isShape } from '../util/fault.ts';
 import type { ModelChoice } from './definition.ts';
 import { modelGave, modelThrew } from './errors.ts';
-import type { ImageTask, Model } from './types.ts';
+import { outputsFault } from './outputs.ts';
+import type { ImageTask, Model, WeightSpec } from './types.ts';
 
 /**
- * A model of the user's: what is wrong in its module is told by the model's name and not as a fault of tailmix.
+ * A model of the user's, made by its definition.
  *
  * @throws {TailmixError} MODEL_MODULE, in the model's functions too.
  */
-export async function createOwnModel({ definition, options }: ModelChoice, task: ImageTask): Promise<Model> {
-  const { name } = definition;
-  const named = (call: string, error: unknown): TailmixError =>
-    error instanceof TailmixError ? error : modelThrew(name, call, messageOf(error), error);
-  const asked = <T>(call: string, answer: () => T): T => {
-    try {
-      return answer();
-    } catch (error) {
-      throw named(call, error);
-    }
-  };
-  const model = await (async () => definition.create(options, task))().catch((error: unknown) => {
-    throw named('create', error);
+export const createOwnModel = ({ definition, options }: ModelChoice, task: ImageTask): Promise<Model> =>
+  modelOf(() => definition.create(options, task), task, definition.name, 'create');
+
+/** {@link checkedModel} of what a function of the user's gives, now or later. */
+export async function modelOf(
+  make: () => Model | Promise<Model>,
+  task: ImageTask,
+  name: string,
+  call: string,
+): Promise<Model> {
+  const model = await (async () => make())().catch((error: unknown) => {
+    throw named(name, call, error);
   });
-  const missing = (['weights', 'stages', 'forward'] as const).filter((field) => model?.[field] === undefined);
-  if (missing.length > 0) throw modelGave(name, 'create', 'a model', `one without ${missing.join(', ')}`);
+  return checkedModel(model, task, name, call);
+}
+
+/**
+ * A model of the user's: what is wrong in it is reported by its name and not as a fault of tailmix.
+ *
+ * @param call - the function that it is from
+ * @throws {TailmixError} MODEL_MODULE, in the model's functions too.
+ */
+export function checkedModel(model: Model, { classes }: ImageTask, name: string, call: string): Model {
+  const wrong = modelFault(model);
+  if (wrong !== null) throw modelGave(name, call, wrong);
+  const asked = <T>(of: string, answer: () => T, faultOf: (found: T) => Fault | null): T => {
+    let found: T;
+    try {
+      found = answer();
+    } catch (error) {
+      throw named(name, of, error);
+    }
+    const fault = faultOf(found);
+    if (fault !== null) throw modelGave(name, of, fault);
+    return found;
+  };
   return {
     ...model,
     weights: model.weights.map((weight) => ({
       ...weight,
-      initial(random) {
-        const values = asked(`initial of ${weight.name}`, () => weight.initial(random));
-        const size = sizeOf(weight.shape);
-        if (values.length === size) return values;
-        throw modelGave(name, `initial of ${weight.name}`, `${size} values for its shape`, String(values.length));
-      },
+      initial: (random) =>
+        asked(
+          `initial of ${weight.name}`,
+          () => weight.initial(random),
+          (values) => initialFault(values, weight.shape),
+        ),
     })),
-    forward(weights, images, pass) {
-      const found = asked('forward', () => model.forward(weights, images, pass));
-      const shape = found?.logits?.shape ?? [];
-      if (shape.length === 2 && shape[1] === task.classes) return found;
-      throw modelGave(name, 'forward', `logits of shape [batch, ${task.classes}]`, `[${shape.join(', ')}]`);
-    },
+    forward: (weights, images, pass) =>
+      asked(
+        'forward',
+        () => model.forward(weights, images, pass),
+        (outputs) => outputsFault(outputs, weights, { classes, featureSize: model.featureSize }),
+      ),
   };
+}
+
+const named = (model: string, call: string, error: unknown): TailmixError =>
+  error instanceof TailmixError ? error : modelThrew(model, call, messageOf(error), error);
+
+const KINDS = new Set<unknown>(['kernel', 'bias', 'norm', 'statistic']);
+
+/** What is wrong with a model's fields. */
+export function modelFault(model: unknown): Fault | null {
+  const { weights, stages, featureSize, forward } = (fieldsOf(model) ?? {}) as Partial<Model>;
+  const missing = Object.entries({
+    weights: Array.isArray(weights),
+    stages: Array.isArray(stages) && stages.every((stage) => typeof stage === 'string'),
+    featureSize: Number.isInteger(featureSize) && featureSize! > 0,
+    forward: typeof forward === 'function',
+  }).flatMap(([field, isThere]) => (isThere ? [] : [field]));
+  if (missing.length > 0) {
+    const got =
+      fieldsOf(model) === null || Array.isArray(model) ? describeValue(model) : `one without ${missing.join(', ')}`;
+    return { expected: 'a model', got };
+  }
+  const names = new Set<string>();
+  for (const [i, spec] of weights!.entries()) {
+    const { name, shape, kind, initial } = (fieldsOf(spec) ?? {}) as Partial<WeightSpec>;
+    const part = `weights[${i}]`;
+    const isRight = typeof name === 'string' && name !== '' && isShape(shape) && KINDS.has(kind);
+    if (!isRight || typeof initial !== 'function') {
+      return { part, expected: 'a weight { name, shape, kind, initial(random) }', got: describeValue(spec) };
+    }
+    if (names.has(name)) return { part, expected: 'a name of its own', got: `${JSON.stringify(name)} again` };
+    names.add(name);
+  }
+  return null;
 }

@@ -1,4 +1,3 @@
-import { TailmixError } from '../errors.ts';
 import type { HostArray } from '../graph/index.ts';
 import { sizeOf } from '../util/shape.ts';
 import type { Batch, InputSpec, Targets } from './types.ts';
@@ -40,58 +39,4 @@ export function emptyInput(spec: InputSpec, { size, poolSize }: Pick<Batch, 'siz
   const length = sizeOf(resolveShape(spec, size, poolSize));
   if (spec.dtype === 'float32') return new Float32Array(length);
   return spec.dtype === 'int32' ? new Int32Array(length) : new Uint8Array(length);
-}
-
-/**
- * Refuses what the `onBatch` taps left if a step could not use it.
- *
- * @throws {TailmixError} BATCH_INVALID, naming the field, what was expected and what came.
- */
-export function checkBatch(
-  batch: Batch,
-  variants: Readonly<Record<string, readonly string[]>>,
-  inputs: Readonly<Record<string, InputSpec>>,
-): void {
-  const { size, poolSize, pair, lambda } = batch;
-  const wrong = (what: string): TailmixError =>
-    new TailmixError(`onBatch: ${what} The batch has ${size} samples in a pool of ${poolSize} rows.`, {
-      code: 'BATCH_INVALID',
-      hook: 'onBatch',
-    });
-  if (lambda.length !== size) throw wrong(`expected ${size} lambdas, got ${lambda.length}.`);
-  if (pair.length !== size) throw wrong(`expected ${size} pairs, got ${pair.length}.`);
-  for (let i = 0; i < size; i++) {
-    const row = pair[i]!;
-    if (!(row >= 0 && row < poolSize)) throw wrong(`expected pair[${i}] in 0…${poolSize - 1}, got ${row}.`);
-    const weight = lambda[i]!;
-    if (!(weight >= 0 && weight <= 1)) throw wrong(`expected lambda[${i}] in 0…1, got ${weight}.`);
-  }
-  for (const [name, value] of Object.entries(batch.variants)) {
-    if (!variants[name]?.includes(value)) {
-      throw wrong(`variant ${name}: expected ${variants[name]?.join(' or ') ?? 'a declared variant'}, got "${value}".`);
-    }
-  }
-  for (const [name, spec] of Object.entries(inputs)) {
-    const values = batch.inputs[name];
-    const expected = sizeOf(resolveShape(spec, size, poolSize));
-    if (values?.length !== expected) {
-      throw wrong(`input ${name}: expected ${expected} values, got ${values ? values.length : 'none'}.`);
-    }
-  }
-}
-
-/**
- * Refuses what the `computeTargets` taps left if it is not a weight in 0…1 for each sample.
- *
- * @throws {TailmixError} TARGETS_INVALID.
- */
-export function checkTargets({ labelWeight }: Targets, size: number): void {
-  const wrong = (what: string): TailmixError =>
-    new TailmixError(`computeTargets: ${what} The batch has ${size} samples.`, {
-      code: 'TARGETS_INVALID',
-      hook: 'computeTargets',
-    });
-  if (labelWeight.length !== size) throw wrong(`expected ${size} label weights, got ${labelWeight.length}.`);
-  const i = labelWeight.findIndex((weight) => !(weight >= 0 && weight <= 1));
-  if (i >= 0) throw wrong(`expected labelWeight[${i}] in 0…1, got ${labelWeight[i]}.`);
 }

@@ -1,4 +1,4 @@
-import { messageOf } from '../errors.ts';
+import { messageOf, TailmixError } from '../errors.ts';
 import { checkFeeds } from '../graph/check.ts';
 import type { GraphProgram, HostArray, HostOutputs, Signature } from '../graph/index.ts';
 import { watchKeeps } from '../graph/keeps.ts';
@@ -99,6 +99,7 @@ function withKernels(compute: () => void): void {
     compute();
   } catch (error) {
     const lacking = /Kernel '(\w+)' not registered for backend '(\w+)'/.exec(messageOf(error));
-    throw lacking ? kernelMissing(lacking[1]!, lacking[2]!, error) : error;
+    const plugin = error instanceof TailmixError ? error.plugin : undefined;
+    throw lacking ? kernelMissing(lacking[1]!, lacking[2]!, plugin, error) : error;
   }
 }

@@ -1,10 +1,82 @@
-import { TailmixError } from '../errors.ts';
+import { messageOf, TailmixError } from '../errors.ts';
+import { CaptureError } from '../graph/errors.ts';
+import type { Fault } from '../util/fault.ts';
+import { nearest } from '../util/names.ts';
+import type { Miss } from './misses.ts';
+import type { Origin } from './owner.ts';
+
+const at = ({ plugin, hook, part }: Origin): string => `[${plugin}] ${hook}${part === undefined ? '' : `, ${part}`}`;
+
+/** Fails because something is not there; TensorFlow.js says it in its own words. */
+const ofNothing = /undefined|must be a tensor/i;
+
+/**
+ * A plugin threw. A TailmixError keeps its words and its code, and learns where it was thrown; the innermost plugin is
+ * named.
+ *
+ * @param miss - a name that was read in vain before
+ */
+export function pluginFailed(origin: Origin, cause: unknown, miss?: Miss): TailmixError {
+  if (cause instanceof CaptureError || (cause instanceof TailmixError && cause.plugin)) return cause;
+  const message = messageOf(cause);
+  const hint =
+    miss !== undefined && ofNothing.test(message)
+      ? `\n  It read the ${miss.kind} ${JSON.stringify(miss.name)}, which does not exist: ${nearest(miss.name, miss.known)}.`
+      : '';
+  return new TailmixError(`${at(origin)}: ${message}${hint}`, {
+    code: cause instanceof TailmixError ? cause.code : 'PLUGIN_FAILED',
+    kind: cause instanceof TailmixError ? cause.kind : 'run',
+    plugin: origin.plugin,
+    hook: origin.hook,
+    cause,
+  });
+}
+
+/** A plugin returned what no run can use. */
+export const returnedWrong = (origin: Origin, { part = '', expected, got, cure }: Fault): TailmixError =>
+  new TailmixError(
+    `${at(origin)}: ${part === '' ? '' : `${part}: `}expected ${expected}; got ${got}.${cure === undefined ? '' : ` ${cure}`}`,
+    { code: 'RETURNED_WRONG', plugin: origin.plugin, hook: origin.hook },
+  );
+
+/** A name was read that no step has. */
+export const inputUnknown = (name: string, known: readonly string[]): TailmixError =>
+  new TailmixError(
+    `pass.inputs[${JSON.stringify(name)}]: expected an input of the step or one that a plugin declares, ${nearest(name, known)}.`,
+    { code: 'STEP_INPUT' },
+  );
+
+/** Rows that are neither the batch nor its pool: core would drop some of them. */
+export const rowsDiffer = (stage: string, expected: string, got: number): TailmixError =>
+  new TailmixError(
+    `pass.atStage(${JSON.stringify(stage)}): expected features of ${expected}; got ${got} rows. Core mixes and cuts the rows of the batch alone: for others, pass { ...pass, atStage: (_, features) => features }.`,
+    { code: 'STEP_ROWS' },
+  );
+
+/** An op in the loss that TensorFlow.js cannot differentiate. */
+export const gradientMissing = (origin: Origin | null, op: string, cause: unknown): TailmixError =>
+  new TailmixError(
+    `${origin === null ? 'step' : at(origin)}: expected ops in the loss that have a gradient; ${op} has none. Keep it out of the loss, or pass what it gives through stopGradient.`,
+    { code: 'GRADIENT_MISSING', ...(origin !== null && { plugin: origin.plugin, hook: origin.hook }), cause },
+  );
+
+/** The loss depends on no weight that is trained. */
+export const lossDetached = (origin: Origin | null): TailmixError =>
+  new TailmixError(
+    `${origin === null ? 'step' : at(origin)}: expected a loss that depends on a weight that is trained; it depends on none, and nothing would be learnt. Compute it from the model's logits or features with ops that have a gradient.`,
+    { code: 'LOSS_DETACHED', ...(origin !== null && { plugin: origin.plugin, hook: origin.hook }) },
+  );
 
 /** An op that TensorFlow.js does not have on the backend in use, most often the gradient of one on WebAssembly. */
-export const kernelMissing = (kernel: string, backend: string, cause: unknown): TailmixError =>
+export const kernelMissing = (
+  kernel: string,
+  backend: string,
+  plugin: string | undefined,
+  cause: unknown,
+): TailmixError =>
   new TailmixError(
-    `step: expected ops that the backend ${backend} has; it lacks ${kernel}. Use the native backend (\`tailmix setup\`); where it is a gradient, freezing what is below it helps as well.`,
-    { code: 'STEP_KERNEL', cause },
+    `${plugin === undefined ? '' : `[${plugin}] `}step: expected ops that the backend ${backend} has; it lacks ${kernel}. Use the native backend (\`tailmix setup\`); where it is a gradient, freezing what is below it helps as well.`,
+    { code: 'STEP_KERNEL', ...(plugin !== undefined && { plugin }), cause },
   );
 
 export const unknownState = (name: string): TailmixError =>

@@ -1,4 +1,3 @@
-import { softmaxCrossEntropy } from '../backend/kernels/index.ts';
 import type { GraphFunction, GraphProgram, Signature } from '../graph/index.ts';
 import type { Hooks } from '../hooks.ts';
 import type { Model, Pass } from '../models/types.ts';
@@ -6,10 +5,14 @@ import { randomStream } from '../random.ts';
 import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
 import { mapValues } from '../util/map-values.ts';
+import { onlyKnown } from '../util/names.ts';
 import { MIX, resolveShape } from './batch.ts';
-import { isBox, mixStage, modelInputs, trainInputs } from './inputs.ts';
-import { ownedBy } from './owner.ts';
-import type { Gradients, InputSpec, Loss, Predict, StepDefinition, Update } from './types.ts';
+import { defineStep } from './definition.ts';
+import { inputUnknown } from './errors.ts';
+import { modelInputs, trainInputs } from './inputs.ts';
+import { watched } from './misses.ts';
+import { mixAt } from './mix.ts';
+import type { InputSpec, Update } from './types.ts';
 
 /** What plugins, put together, bring to a step. */
 export interface StepPlugins {
@@ -69,17 +72,21 @@ export function createStepProgram(
     ({ initial }) => initial(initialWeights),
   );
   const split = (state: NamedTensors): { weights: NamedTensors; slots: NamedTensors } => ({
-    weights: pick(state, Object.keys(weights)),
-    slots: pick(state, Object.keys(slots)),
+    weights: watched('weight', pick(state, Object.keys(weights))),
+    slots: watched('slot', pick(state, Object.keys(slots))),
   });
   const fixed = options.fixed ?? new Set();
   const normalise = (images: tf.Tensor): tf.Tensor => normaliseImages(images, options);
+  const inputNames = new Set([...Object.keys(inputs), ...coreInputs(model, options, variants[MIX])]);
+  /** A name that no step has cannot be read; one that another variant has is undefined. */
+  const readable = (given: NamedTensors): NamedTensors =>
+    onlyKnown(given, (name) => inputUnknown(name, [...inputNames]), inputNames);
 
   const train: GraphFunction = (state, feeds, signatureVariants) => {
     const before = split(state);
     const pass: Pass = {
       training: true,
-      inputs: { ...feeds, images: normalise(feeds.images!) },
+      inputs: readable({ ...feeds, images: normalise(feeds.images!) }),
       variants: signatureVariants,
       atStage: (stage, features) => mixAt(stage, features, signatureVariants[MIX], feeds),
       fixed,
@@ -94,7 +101,7 @@ export function createStepProgram(
   };
   const predict: GraphFunction = (state, feeds) => {
     const before = split(state);
-    const pass: Pass = { training: false, inputs: feeds, variants: {}, atStage: (_, features) => features };
+    const pass: Pass = { training: false, inputs: readable(feeds), variants: {}, atStage: (_, features) => features };
     return {
       state: {},
       outputs: { logits: definition.predict(before.weights, before.slots, normalise(feeds.images!), pass) },
@@ -129,6 +136,10 @@ export function createStepProgram(
   };
 }
 
+/** Names of all inputs that core and the model have in some variant. */
+const coreInputs = (model: Model, { imageShape }: ProgramOptions, mixes: readonly string[] = []): string[] =>
+  [undefined, ...mixes].flatMap((mix) => Object.keys({ ...modelInputs(model), ...trainInputs(imageShape, mix) }));
+
 /** Initial values are computed at each access: nothing keeps them in memory. */
 const stateOf = <Spec extends { name: string; shape: readonly number[] }>(
   specs: readonly Spec[],
@@ -147,118 +158,6 @@ const stateOf = <Spec extends { name: string; shape: readonly number[] }>(
         },
       ];
     }),
-  );
-
-/** Runs the `build…` hooks over core's own functions. */
-function defineStep(model: Model, hooks: Hooks, optimizer: Update, trained: ReadonlySet<string>): StepDefinition {
-  const forward = hooks.buildModel.call(ownedBy(undefined, model.forward));
-  const loss = hooks.buildLoss.call(
-    ownedBy(undefined, {
-      adjustLogits: (logits) => logits,
-      termLoss: (logits, labels) => softmaxCrossEntropy(logits, labels),
-      penalties: {},
-    }),
-  );
-  const backward: Gradients = (weights, pass) =>
-    differentiate(weights, trained, (all) => {
-      const outputs = forward(all, pass.inputs.images!, pass);
-      return {
-        outputs,
-        loss: reduceLoss(loss, outputs.logits, pass),
-        penalties: mapValues(loss.penalties, (penalty) => penalty(outputs, all, pass)),
-      };
-    });
-  const plain: Predict = (weights, _slots, images, pass) => forward(weights, images, pass).logits;
-  return {
-    forward,
-    loss,
-    gradients: hooks.buildGradients.call(ownedBy(undefined, backward)),
-    update: hooks.buildUpdate.call(ownedBy(undefined, optimizer)),
-    predict: hooks.buildPrediction.call(ownedBy(undefined, plain)),
-  };
-}
-
-/** `(Σ weight·L(z, y) + Σ pairWeight·L(z, y_pair)) / normalizer`. */
-function reduceLoss({ adjustLogits, termLoss }: Loss, logits: tf.Tensor, pass: Pass): tf.Tensor {
-  const term = (labels: tf.Tensor, weight: tf.Tensor): tf.Tensor =>
-    termLoss(adjustLogits(logits, labels, pass), labels, pass).mul(weight);
-  const { labels, weight, pairLabels, pairWeight, normalizer } = pass.inputs;
-  const own = term(labels!, weight!);
-  const all = pairLabels ? own.add(term(pairLabels, pairWeight!)) : own;
-  return all.sum().div(normalizer!);
-}
-
-/**
- * Gradients of loss plus penalties for the trained weights. A weight that the loss does not reach has no gradient.
- * What the forward pass gives beside the loss outlives tfjs's own tidying of it.
- */
-function differentiate(
-  weights: NamedTensors,
-  trained: ReadonlySet<string>,
-  evaluate: (weights: NamedTensors) => Omit<ReturnType<Gradients>, 'gradients'>,
-): ReturnType<Gradients> {
-  const names = Object.keys(weights).filter((name) => trained.has(name));
-  let result: Omit<ReturnType<Gradients>, 'gradients'> | undefined;
-  const kept: tf.Tensor[] = [];
-  const outlive = <T extends tf.Tensor>(tensor: T): T => {
-    const clone = tf.keep(tensor.clone()) as T;
-    kept.push(clone);
-    return clone;
-  };
-  const { grads } = tf.engine().gradients(
-    () => {
-      const { loss, penalties, outputs } = evaluate(weights);
-      result = {
-        loss: outlive(loss),
-        penalties: mapValues(penalties, outlive),
-        outputs: {
-          logits: outlive(outputs.logits),
-          features: outlive(outputs.features),
-          statistics: mapValues(outputs.statistics, outlive),
-        },
-      };
-      return Object.values(penalties).reduce((sum, penalty) => sum.add(penalty), loss);
-    },
-    names.map((name) => weights[name]!),
-    undefined,
-    true,
-  );
-  const release = <T extends tf.Tensor>(tensor: T): T => tensor.clone() as T;
-  const { loss, penalties, outputs } = result!;
-  const released = {
-    loss: release(loss),
-    penalties: mapValues(penalties, release),
-    outputs: {
-      logits: release(outputs.logits),
-      features: release(outputs.features),
-      statistics: mapValues(outputs.statistics, release),
-    },
-  };
-  tf.dispose(kept);
-  return {
-    ...released,
-    gradients: Object.fromEntries(names.flatMap((name, i) => (grads[i] ? [[name, grads[i]]] : []))),
-  };
-}
-
-/** Features of the trained rows at a stage: mixed there, or the pool's first rows where nothing mixes. */
-function mixAt(stage: string, features: tf.Tensor, mix: string | undefined, feeds: NamedTensors): tf.Tensor {
-  const size = feeds.labels!.shape[0]!;
-  if (mix === undefined) return stage === 'input' && features.shape[0]! > size ? firstRows(features, size) : features;
-  if (mixStage(mix) !== stage) return features;
-  const [pool = 0, ...rest] = features.shape;
-  const flat = features.reshape([pool, -1]);
-  const mixed = tf.matMul(feeds.mixMatrix!, flat).reshape([size, ...rest]);
-  if (!isBox(mix)) return mixed;
-  const own = pool > size ? firstRows(features, size) : features;
-  const mask = feeds.mixMask!;
-  return own.mul(mask).add(mixed.mul(tf.sub(1, mask)));
-}
-
-const firstRows = (features: tf.Tensor, size: number): tf.Tensor =>
-  features.slice(
-    features.shape.map(() => 0),
-    [size, ...features.shape.slice(1)],
   );
 
 /** `(x/255 − mean) / std`, as one multiplication and one addition per pixel. */

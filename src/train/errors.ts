@@ -1,17 +1,28 @@
 import { TailmixError } from '../errors.ts';
 import type { StepContext } from '../step/types.ts';
 
-/** The loss became NaN or infinite: when, at which rate, and which weight is the largest by then. */
+/**
+ * The loss became NaN or infinite: when, at which rate, and which weight is the largest by then; in the first step,
+ * which plugins build the loss.
+ */
 export function lossNotFinite(
   loss: number,
   { epoch, step }: Pick<StepContext, 'epoch' | 'step'>,
   learningRate: number,
   state: Readonly<Record<string, Float32Array>>,
+  builders: readonly string[],
 ): TailmixError {
   let largest = { name: '', size: -1 };
   for (const [name, values] of Object.entries(state)) {
     const size = values.reduce((max, value) => (Number.isNaN(value) ? Infinity : Math.max(max, Math.abs(value))), 0);
     if (size > largest.size) largest = { name, size };
+  }
+  if (step === 1 && builders.length > 0) {
+    const names = builders.map((plugin) => `[${plugin}]`).join(', ');
+    return new TailmixError(
+      `${names} buildLoss: expected a finite loss, got ${loss} in step 1, before any weight has changed. Keep logarithms, roots and quotients away from 0.`,
+      { code: 'LOSS_NOT_FINITE', plugin: builders.at(-1)!, hook: 'buildLoss' },
+    );
   }
   return new TailmixError(
     `step ${step} (epoch ${epoch}): expected a finite loss, got ${loss}. The learning rate is ${learningRate}; the largest value is in ${largest.name} (${largest.size.toPrecision(3)}).\n  Lower train.optimizer.learningRate, warm it up with lr-schedule, or clip gradients.`,
@@ -25,9 +36,21 @@ export const interruptedInReading = (reason: unknown): TailmixError =>
     code: 'INTERRUPTED',
   });
 
-export const classWeightsInvalid = (weights: ArrayLike<number>, classes: number): TailmixError =>
+/** What a plugin adds to the loss became NaN or infinite. */
+export const penaltyNotFinite = (
+  plugin: string,
+  penalty: number,
+  { epoch, step }: Pick<StepContext, 'epoch' | 'step'>,
+): TailmixError =>
   new TailmixError(
-    `computeClassWeights: expected ${classes} finite weights of 0 or more, got ${weights.length}: ${Array.from(weights).slice(0, 10).join(', ')}.`,
+    `[${plugin}] buildLoss, penalties.${plugin}: expected a finite number, got ${penalty} in step ${step} (epoch ${epoch}). Keep logarithms, roots and quotients away from 0.`,
+    { code: 'PENALTY_NOT_FINITE', plugin, hook: 'buildLoss' },
+  );
+
+/** A batch whose weights are all zero: its weighted mean is 0 / 0. */
+export const batchWithoutWeight = ({ epoch, step }: Pick<StepContext, 'epoch' | 'step'>): TailmixError =>
+  new TailmixError(
+    `step ${step} (epoch ${epoch}): expected a class weight above 0 for some image of the batch; all are 0, and their mean is 0/0. Raise the class weights, the batch size, or set train.reduction: mean.`,
     { code: 'CLASS_WEIGHTS', hook: 'computeClassWeights' },
   );
 

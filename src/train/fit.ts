@@ -3,7 +3,8 @@ import type { Composition } from '../compose/types.ts';
 import { createLoader } from '../data/loader/loader.ts';
 import type { LoadedRows, Loader } from '../data/types.ts';
 import type { GraphProgram } from '../graph/index.ts';
-import { checkBatch, checkTargets, createBatch, createTargets } from '../step/batch.ts';
+import { createBatch, createTargets } from '../step/batch.ts';
+import { checkInputs } from '../step/decided.ts';
 import { createEngine } from '../step/index.ts';
 import { modelFeeds, trainFeeds } from '../step/inputs.ts';
 import { createOptimizer } from '../step/optimizers.ts';
@@ -11,7 +12,7 @@ import { createStepProgram } from '../step/program.ts';
 import { signatureFor } from '../step/signature.ts';
 import type { BatchResult, Engine, StepContext } from '../step/types.ts';
 import type { PlannedStep } from './epoch.ts';
-import { lossNotFinite } from './errors.ts';
+import { batchWithoutWeight, lossNotFinite, penaltyNotFinite } from './errors.ts';
 import { restore } from './open-run.ts';
 import type { Preparation } from './prepare.ts';
 import { buildersTap, createRehearsal, isBuild, keepStates } from './rehearse.ts';
@@ -77,7 +78,7 @@ function verifyAt(composition: Composition, engine: Engine): Fit['verify'] {
  * One training step: the host decides, the engine computes.
  *
  * @param classWeights - `[C]`
- * @throws {TailmixError} BATCH_INVALID, TARGETS_INVALID, LOSS_NOT_FINITE, or what a plugin threw.
+ * @throws {TailmixError} RETURNED_WRONG, CLASS_WEIGHTS, PENALTY_NOT_FINITE, LOSS_NOT_FINITE, or what a plugin threw.
  */
 export function trainStep(
   fit: Fit,
@@ -91,9 +92,8 @@ export function trainStep(
   const { size, indices, draws } = planned;
   const learningRate = hooks.computeLearningRate.call(settings.train.optimizer.learningRate, ctx);
   const batch = hooks.onBatch.call(createBatch({ size, indices, labels: rows.labels, draws }, variants), ctx);
-  checkBatch(batch, variants, inputs);
+  checkInputs(batch, inputs);
   const targets = hooks.computeTargets.call(createTargets(batch), ctx);
-  checkTargets(targets, size);
   const feeds = {
     ...modelFeeds(fit.model, info.seed, ctx),
     ...trainFeeds({
@@ -106,9 +106,14 @@ export function trainStep(
       reduction: settings.train.reduction,
     }),
   };
+  if (!(feeds.normalizer![0]! > 0)) throw batchWithoutWeight(ctx);
   const outputs = engine.run(signatureFor(program, 'train', batch.variants, size), feeds);
+  const penalties = penaltiesOf(outputs);
   const loss = outputs.loss![0]!;
-  if (!Number.isFinite(loss)) throw lossNotFinite(loss, ctx, learningRate, engine.read());
+  const broken = Object.entries(penalties).find(([, penalty]) => !Number.isFinite(penalty));
+  // Where both are not finite later on, the weights are at fault.
+  if (broken && (Number.isFinite(loss) || ctx.step === 1)) throw penaltyNotFinite(...broken, ctx);
+  if (!Number.isFinite(loss)) throw lossNotFinite(loss, ctx, learningRate, engine.read(), buildersOf(composition));
   const { epoch, step, stepInEpoch } = ctx;
   return {
     epoch,
@@ -118,10 +123,13 @@ export function trainStep(
     targets,
     learningRate,
     loss,
-    penalties: penaltiesOf(outputs),
+    penalties,
     predictions: outputs.predictions as Int32Array,
   };
 }
+
+/** Plugins that build the loss. */
+const buildersOf = ({ hooks }: Composition): string[] => hooks.buildLoss.taps.map(({ name }) => name);
 
 const PENALTY = 'penalty/';
 

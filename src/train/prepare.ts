@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { BackendChoice } from '../backend/load.ts';
+import { extendModel } from '../compose/declared.ts';
 import type { Warning } from '../compose/types.ts';
 import { describeData, hasCounts, loadData } from '../data/load-data.ts';
 import { type DataInput, type DataOptions, dataOptions } from '../data/options.ts';
@@ -10,7 +11,7 @@ import { resetWithoutInit } from '../models/errors.ts';
 import { type ModelInput, openModel, startOf } from '../models/open.ts';
 import { type ExtendedModel, frozenWeights, startValues } from '../models/transfer.ts';
 import type { Model, Task } from '../models/types.ts';
-import { extendModel, type Plugin, type PluginDefinition } from '../plugin.ts';
+import type { Plugin, PluginDefinition } from '../plugin.ts';
 import type { RunInfo, RunStart, Snapshot } from '../run.ts';
 import type { Ownership } from '../tracking/ownership.ts';
 import { readInit, runOfInit } from '../tracking/pinned-init.ts';

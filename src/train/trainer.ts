@@ -12,7 +12,6 @@ import { yieldToEventLoop } from '../util/event-loop.ts';
 import { mapValues } from '../util/map-values.ts';
 import { callAll, reportFailure } from '../util/observers.ts';
 import { createMeter, planEpoch } from './epoch.ts';
-import { classWeightsInvalid } from './errors.ts';
 import { evaluate } from './evaluate.ts';
 import { type Fit, openFit, trainStep } from './fit.ts';
 import { createRun, loadStates, type OpenRun, runInPhase } from './open-run.ts';
@@ -158,12 +157,6 @@ async function trainEpoch(
     draws: mapValues(draws, (weights) => () => weights(epoch)),
   });
   const classWeights = hooks.computeClassWeights.call(new Float64Array(info.classes.length).fill(1), ctx);
-  if (
-    !classWeights.every((weight) => weight >= 0 && weight < Infinity) ||
-    classWeights.length !== info.classes.length
-  ) {
-    throw classWeightsInvalid(classWeights, info.classes.length);
-  }
   const meter = createMeter();
   const start = performance.now();
   const waited = loader.waitMs;

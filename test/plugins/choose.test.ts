@@ -15,7 +15,7 @@ import { resolveConfig } from '../../src/config/resolve.ts';
 import type { Described } from '../../src/config/shape.ts';
 import { definePlugin, Order, type Plugin, type PluginDefinition } from '../../src/plugin.ts';
 import { randomStream } from '../../src/random.ts';
-import { checkBatch } from '../../src/step/batch.ts';
+import { checkInputs } from '../../src/step/decided.ts';
 import { smallInfo } from '../support/info.ts';
 import { messageOfError } from '../support/message.ts';
 import { at, infoWithCounts, mixBatch, warningsOf } from '../support/plugins.ts';
@@ -80,7 +80,7 @@ describe('the draw', () => {
     const ways = new Set<string>();
     for (let step = 1; step <= 60; step++) {
       const { batch } = mixBatch(composition, labels(3), at(1, step));
-      checkBatch(batch, composition.variants, composition.inputs);
+      checkInputs(batch, composition.inputs);
       const boxed = batch.variants.mix === 'input:box';
       expect(batch.box !== null).toBe(boxed);
       const from = Math.floor(batch.pair[0]! / 16);
@@ -114,7 +114,7 @@ describe('the draw', () => {
     const composition = compose([choose({ of: [{ plugin: counting('a') }, { plugin: counting('b') }] })], info);
     for (let step = 1; step <= 40; step++) {
       const { batch } = mixBatch(composition, labels(1), at(1, step));
-      checkBatch(batch, composition.variants, composition.inputs);
+      checkInputs(batch, composition.inputs);
       const drawn = called.a!.at(-1) === step ? 'a' : 'b';
       expect(batch.inputs[`${drawn}/noise`]![0]).toBe(step);
       expect(batch.inputs[`${drawn === 'a' ? 'b' : 'a'}/noise`]![0]).toBe(0);

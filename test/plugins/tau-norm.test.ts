@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import ema from '../../plugins/ema/index.ts';
 import tauNorm from '../../plugins/tau-norm/index.ts';
+import { extendModel } from '../../src/compose/declared.ts';
 import type { Model } from '../../src/models/types.ts';
-import { extendModel, type Plugin } from '../../src/plugin.ts';
+import type { Plugin } from '../../src/plugin.ts';
 import { createTrainer } from '../../src/train/trainer.ts';
 import { messageOfError } from '../support/message.ts';
 import { infoWithCounts, warningsOf } from '../support/plugins.ts';

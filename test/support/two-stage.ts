@@ -1,10 +1,10 @@
 import { beforeAll, expect, test } from 'vitest';
 import { registry } from '../../plugins/index.ts';
 import { compose } from '../../src/compose/compose.ts';
+import { extendModel } from '../../src/compose/declared.ts';
 import { convolutionNormRelu } from '../../src/models/layers.ts';
 import { network } from '../../src/models/network.ts';
 import { frozenWeights } from '../../src/models/transfer.ts';
-import { extendModel } from '../../src/plugin.ts';
 import { createEagerEngine } from '../../src/step/eager.ts';
 import { trainFeeds } from '../../src/step/inputs.ts';
 import { createOptimizer } from '../../src/step/optimizers.ts';

@@ -1,4 +1,5 @@
 import { tf } from '../../tf.ts';
+import { oneHot } from './one-hot.ts';
 import { customGradient, hasKernel, runKernel } from './registry.ts';
 
 /**
@@ -21,5 +22,5 @@ export function softmaxCrossEntropy(logits: tf.Tensor, labels: tf.Tensor): tf.Te
 
 /** {@link softmaxCrossEntropy} from tfjs's own ops, on any backend. */
 export function composedCrossEntropy(logits: tf.Tensor, labels: tf.Tensor): tf.Tensor {
-  return tf.logSoftmax(logits).mul(tf.oneHot(labels, logits.shape[1]!)).sum(1).neg();
+  return tf.logSoftmax(logits).mul(oneHot(labels, logits.shape[1]!)).sum(1).neg();
 }

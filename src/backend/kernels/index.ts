@@ -6,6 +6,7 @@ import { supplyWasmKernels } from './wasm.ts';
 export { addRelu, relu } from './activation.ts';
 export { batchNorm } from './batch-norm.ts';
 export { softmaxCrossEntropy } from './cross-entropy.ts';
+export { oneHot } from './one-hot.ts';
 export { globalAverage } from './pooling.ts';
 export { statelessUniform } from './random.ts';
 export { customGradient } from './registry.ts';

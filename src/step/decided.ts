@@ -1,0 +1,193 @@
+import type { Batch, HookName, Targets } from '../hooks.ts';
+import type { RunInfo } from '../run.ts';
+import { describeValue, type Fault, fieldsOf, numbersFault } from '../util/fault.ts';
+import { nearest } from '../util/names.ts';
+import { sizeOf } from '../util/shape.ts';
+import { resolveShape } from './batch.ts';
+import { returnedWrong } from './errors.ts';
+import type { StepPlugins } from './program.ts';
+import type { InputSpec } from './types.ts';
+
+/** What is known of a run when its hooks decide. */
+export interface Decided extends Pick<StepPlugins, 'variants' | 'inputs'> {
+  info: Pick<RunInfo, 'classes' | 'classCounts' | 'imageShape'>;
+}
+
+type FaultOf = (value: unknown, given: unknown, run: Decided) => Fault | null;
+
+/** What is wrong with what a tap returned, by hook; null where nothing is. */
+export const decidedFaults: Partial<Record<HookName, FaultOf>> = {
+  computeSamplingWeights: (weights, _, { info }) => (weights === null ? null : drawWeightsFault(weights, info)),
+  computeClassWeights: (weights, _, { info }) => classWeightsFault(weights, info.classes.length),
+  computeLearningRate: (rate) =>
+    typeof rate === 'number' && rate >= 0 && rate < Infinity
+      ? null
+      : { expected: 'a finite number of 0 or more', got: describeValue(rate) },
+  onBatch: (batch, given, run) => batchFault(batch, given as Batch, run),
+  computeTargets: (targets, given, { info }) => targetsFault(targets, given as Targets, info.classes.length),
+};
+
+const isWeight = (weight: number): boolean => weight >= 0 && weight < Infinity;
+
+const isShare = (share: number): boolean => share >= 0 && share <= 1;
+
+function classWeightsFault(weights: unknown, classes: number): Fault | null {
+  const rule = { type: Float64Array, length: classes, range: 'of 0 or more, one a class', isRight: isWeight };
+  const fault = numbersFault(weights, rule);
+  if (fault !== null || (weights as Float64Array).some((weight) => weight > 0)) return fault;
+  return { expected: 'a weight above 0', got: 'zeros' };
+}
+
+/** What is wrong with weights that images of each class are drawn with, `[C]`. */
+export function drawWeightsFault(
+  weights: unknown,
+  { classes, classCounts }: Pick<RunInfo, 'classes' | 'classCounts'>,
+): Fault | null {
+  const fault = classWeightsFault(weights, classes.length);
+  if (fault !== null || classCounts.some((count, c) => count > 0 && (weights as Float64Array)[c]! > 0)) return fault;
+  return { expected: 'a weight above 0 for a class that has images', got: 'zeros for all of them' };
+}
+
+/** What core has filled in, and no tap may change. */
+const FIXED_OF_BATCH = ['size', 'poolSize', 'indices', 'labels', 'draws'] as const;
+
+function batchFault(value: unknown, given: Batch, { info, variants, inputs }: Decided): Fault | null {
+  const fields = fieldsOf(value);
+  if (fields === null) return { expected: 'the batch', got: describeValue(value) };
+  const { size, poolSize, labels } = given;
+  return (
+    changedFault(fields, given, FIXED_OF_BATCH) ??
+    labelsFault('labels', labels, poolSize, info.classes.length) ??
+    numbersFault(fields.pair, {
+      part: 'pair',
+      type: Int32Array,
+      length: size,
+      range: `in 0…${poolSize - 1}, a row of the pool`,
+      isRight: (row) => row >= 0 && row < poolSize,
+    }) ??
+    numbersFault(fields.lambda, {
+      part: 'lambda',
+      type: Float32Array,
+      length: size,
+      range: 'in 0…1',
+      isRight: isShare,
+    }) ??
+    boxFault(fields.box, info.imageShape) ??
+    variantsFault(fields.variants, variants) ??
+    inputNamesFault(fields.inputs, inputs)
+  );
+}
+
+function targetsFault(value: unknown, given: Targets, classes: number): Fault | null {
+  const fields = fieldsOf(value);
+  if (fields === null) return { expected: 'the targets', got: describeValue(value) };
+  const { length } = given.labels;
+  return (
+    changedFault(fields, given, ['labels', 'pairLabels']) ??
+    labelsFault('labels', given.labels, length, classes) ??
+    labelsFault('pairLabels', given.pairLabels, length, classes) ??
+    numbersFault(fields.labelWeight, {
+      part: 'labelWeight',
+      type: Float32Array,
+      length,
+      range: 'in 0…1',
+      isRight: isShare,
+    })
+  );
+}
+
+/** Labels may have been changed in place. */
+const labelsFault = (part: string, labels: unknown, length: number, classes: number): Fault | null =>
+  numbersFault(labels, {
+    part,
+    type: Int32Array,
+    length,
+    range: `in 0…${classes - 1}, a class`,
+    isRight: (label) => label >= 0 && label < classes,
+  });
+
+function changedFault<T extends object>(
+  fields: Record<string, unknown>,
+  given: T,
+  fixed: readonly (keyof T & string)[],
+): Fault | null {
+  const part = fixed.find((name) => !isSame(fields[name], given[name]));
+  if (part === undefined) return null;
+  const got = fields[part] === undefined ? 'none' : 'another value';
+  return {
+    part,
+    expected: 'it as it was: no tap may change it',
+    got,
+    cure: 'Spread what was handed in, and change the rest.',
+  };
+}
+
+const isSame = (a: unknown, b: unknown): boolean =>
+  a === b ||
+  (a instanceof Int32Array &&
+    b instanceof Int32Array &&
+    a.length === b.length &&
+    a.every((value, i) => value === b[i]));
+
+function boxFault(box: unknown, [height, width]: RunInfo['imageShape']): Fault | null {
+  if (box === null) return null;
+  const { top, bottom, left, right } = (fieldsOf(box) ?? {}) as Record<string, unknown>;
+  const isRange = (from: unknown, to: unknown, length: number): boolean =>
+    Number.isInteger(from) &&
+    Number.isInteger(to) &&
+    0 <= Number(from) &&
+    Number(from) <= Number(to) &&
+    Number(to) <= length;
+  if (isRange(top, bottom, height) && isRange(left, right, width)) return null;
+  const got = fieldsOf(box) === null ? describeValue(box) : `rows ${top}…${bottom}, columns ${left}…${right}`;
+  return { part: 'box', expected: `null, or whole rows in 0…${height} and columns in 0…${width}`, got };
+}
+
+function variantsFault(value: unknown, declared: Decided['variants']): Fault | null {
+  const variants = fieldsOf(value);
+  if (variants === null) return { part: 'variants', expected: 'values by name', got: describeValue(value) };
+  for (const [name, values] of Object.entries(declared)) {
+    if (values.includes(variants[name] as string)) continue;
+    return {
+      part: `variants.${name}`,
+      expected: values.map((one) => `"${one}"`).join(' or '),
+      got: describeValue(variants[name]),
+    };
+  }
+  const other = Object.keys(variants).find((name) => !Object.hasOwn(declared, name));
+  if (other === undefined) return null;
+  return {
+    part: `variants.${other}`,
+    expected: `a declared variant, ${nearest(other, Object.keys(declared))}`,
+    got: 'another',
+  };
+}
+
+function inputNamesFault(value: unknown, declared: Decided['inputs']): Fault | null {
+  const inputs = fieldsOf(value);
+  if (inputs === null) return { part: 'inputs', expected: 'arrays by name', got: describeValue(value) };
+  const other = Object.keys(inputs).find((name) => !Object.hasOwn(declared, name));
+  if (other === undefined) return null;
+  const part = `inputs[${JSON.stringify(other)}]`;
+  return { part, expected: `a declared input, ${nearest(other, Object.keys(declared))}`, got: 'another name' };
+}
+
+const ARRAYS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array } as const;
+
+/**
+ * Refuses declared inputs that the `onBatch` taps have not filled as declared.
+ *
+ * @throws {TailmixError} RETURNED_WRONG, naming the plugin that declares the input.
+ */
+export function checkInputs(batch: Batch, declared: Readonly<Record<string, InputSpec>>): void {
+  for (const [name, spec] of Object.entries(declared)) {
+    const fault = numbersFault(batch.inputs[name], {
+      part: `inputs[${JSON.stringify(name)}]`,
+      type: ARRAYS[spec.dtype],
+      length: sizeOf(resolveShape(spec, batch.size, batch.poolSize)),
+      range: `not NaN, for ${spec.dtype}[${spec.shape.join(', ')}]`,
+      isRight: (value) => !Number.isNaN(value),
+    });
+    if (fault !== null) throw returnedWrong({ plugin: name.slice(0, name.indexOf('/')), hook: 'onBatch' }, fault);
+  }
+}
