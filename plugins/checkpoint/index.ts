@@ -8,10 +8,10 @@ import {
   type EpochMetrics,
   Order,
   type Run,
-  TailmixError,
   writeCheckpoint,
   z,
 } from 'tailmix';
+import { noValidation } from './errors.ts';
 
 const name = 'checkpoint';
 
@@ -107,11 +107,3 @@ export default definePlugin({
     };
   },
 });
-
-/** Nothing to choose the best epoch by. */
-export const noValidation = (): TailmixError =>
-  new TailmixError(
-    'checkpoint.best: expected a validation split for `best: validation`, got none. ' +
-      'Set data.validation, or `best: none`.',
-    { code: 'NO_VALIDATION', kind: 'config', plugin: name },
-  );

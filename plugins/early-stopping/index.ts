@@ -1,4 +1,5 @@
-import { definePlugin, type Run, TailmixError, z } from 'tailmix';
+import { definePlugin, type Run, z } from 'tailmix';
+import { noValidation } from './errors.ts';
 
 const name = 'early-stopping';
 
@@ -92,11 +93,3 @@ export default definePlugin({
 export const reason = ({ epoch, value }: Best, { split, metric, patience, minDelta }: Options): string =>
   `${name}: ${metric} on ${split} has not improved${minDelta > 0 ? ` by more than ${minDelta}` : ''} ` +
   `in ${patience} epochs since epoch ${epoch} (${Number(value.toPrecision(4))})`;
-
-/** Nothing to judge by. */
-export const noValidation = (): TailmixError =>
-  new TailmixError(
-    'early-stopping.split: expected a validation split for `split: validation`, got none. ' +
-      'Set data.validation, or `split: test`.',
-    { code: 'NO_VALIDATION', kind: 'config', plugin: name },
-  );

@@ -1,4 +1,5 @@
-import { definePlugin, epochOption, resolveEpoch, TailmixError, z } from 'tailmix';
+import { definePlugin, epochOption, resolveEpoch, z } from 'tailmix';
+import { factorCount, milestoneOrder } from './errors.ts';
 
 const name = 'lr-schedule';
 
@@ -107,20 +108,6 @@ function checkSchedule({ milestones, gamma }: Schedule, epochs: number): void {
   if (moments.some((moment, i) => i > 0 && moment < moments[i - 1]!)) throw milestoneOrder(moments, epochs);
   if (Array.isArray(gamma) && gamma.length !== milestones.length) throw factorCount(milestones.length, gamma.length);
 }
-
-const scheduleError = (message: string): TailmixError =>
-  new TailmixError(message, { code: 'LEARNING_RATE', kind: 'config', plugin: name });
-
-export const milestoneOrder = (moments: readonly number[], epochs: number): TailmixError =>
-  scheduleError(
-    `lr-schedule.milestones: expected epochs in rising order, got ${moments.join(', ')} of ${epochs}. Sort them.`,
-  );
-
-export const factorCount = (milestones: number, factors: number): TailmixError =>
-  scheduleError(
-    `lr-schedule.gamma: expected ${milestones} factors, one per milestone; got ${factors}. ` +
-      'Give as many, or one number to multiply by at each milestone.',
-  );
 
 function multistepFactor({ epoch, epochs }: Moment, { milestones, gamma }: Schedule): number {
   const passed = milestones.filter((milestone) => epoch > resolveEpoch(milestone, epochs)).length;

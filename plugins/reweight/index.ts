@@ -1,4 +1,5 @@
-import { definePlugin, effectiveNumberWeights, inverseFrequencyWeights, TailmixError, z } from 'tailmix';
+import { definePlugin, effectiveNumberWeights, inverseFrequencyWeights, z } from 'tailmix';
+import { customWeightCount } from './errors.ts';
 
 const name = 'reweight';
 
@@ -66,10 +67,3 @@ export default definePlugin({
     hooks.computeClassWeights.tap(name, (weights) => weights.map((weight, c) => weight * classWeights[c]!));
   },
 });
-
-/** `custom` does not fit the data set. */
-export const customWeightCount = (classes: number, weights: number): TailmixError =>
-  new TailmixError(
-    `reweight.custom: expected ${classes} weights, one per class; got ${weights}. List them in label order.`,
-    { code: 'CLASS_WEIGHTS', kind: 'config', plugin: name },
-  );
