@@ -5,17 +5,35 @@ import { watchKeeps } from '../graph/keeps.ts';
 import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
 import { mapValues } from '../util/map-values.ts';
+import { sizeOf } from '../util/shape.ts';
 import { kernelMissing, unknownState } from './errors.ts';
 import { createLeakWatch, liveTensors, warnOfLeak } from './leaks.ts';
 import { currentOwner } from './owner.ts';
 import type { Engine } from './types.ts';
 
+/** How an eager engine is made. */
+export interface EagerOptions extends Partial<Pick<Engine, 'reason' | 'precisionReason'>> {
+  /**
+   * Call every signature once on zeros and keep nothing, so that what is wrong with a function of a plugin is known
+   * before the first step, as in a captured engine. Default false.
+   */
+  tryOut?: boolean;
+}
+
 /** The reference engine: calls the program's functions op by op. Every other engine must agree with it. */
 export function createEagerEngine(
   program: GraphProgram,
-  { reason = null, precisionReason = null }: Partial<Pick<Engine, 'reason' | 'precisionReason'>> = {},
+  { reason = null, precisionReason = null, tryOut = false }: EagerOptions = {},
 ): Engine {
   const state: NamedTensors = mapValues(program.state, ({ shape, values }) => tf.keep(tf.tensor(values, [...shape])));
+  if (tryOut) {
+    try {
+      for (const signature of program.signatures) tryOnZeros(program, signature, state);
+    } catch (error) {
+      tf.dispose(state);
+      throw error;
+    }
+  }
   const known = (name: string): tf.Tensor => {
     const tensor = state[name];
     if (!tensor) throw unknownState(name);
@@ -80,6 +98,14 @@ export function createEagerEngine(
       for (const name of Object.keys(state)) delete state[name];
     },
   };
+}
+
+const ARRAYS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array } as const;
+
+function tryOnZeros({ functions }: GraphProgram, signature: Signature, state: NamedTensors): void {
+  const zeros = mapValues(signature.inputs, ({ shape, dtype }) => new ARRAYS[dtype](sizeOf(shape)));
+  const step = functions[signature.call]!;
+  withKernels(() => tf.tidy(() => void step({ ...state }, tensorsOf(signature, zeros), signature.variants)));
 }
 
 const hostCopy = (tensor: tf.Tensor): Float32Array | Int32Array =>

@@ -24,9 +24,10 @@ export interface EngineOptions extends Pick<StepOptions, 'step' | 'precision'> {
  */
 export async function createEngine(program: GraphProgram, backend: Backend, options: EngineOptions): Promise<Engine> {
   const { step, precision: wanted, rehearse } = options;
-  const eager = (reason: string | null): Engine =>
+  const eager = (reason: string | null, tryOut = true): Engine =>
     createEagerEngine(program, {
       reason,
+      tryOut,
       precisionReason: wanted === 'bf16' ? 'the eager step computes in float32' : null,
     });
   if (step === 'eager') return eager(null);
@@ -40,7 +41,7 @@ export async function createEngine(program: GraphProgram, backend: Backend, opti
   try {
     const capture = { precision, precisionReason, owner: currentOwner, ...(rehearse && { rehearse }) };
     const engine = createCapturedEngine(program, backend, capture);
-    return step === 'captured' ? engine : withFallback(engine, eager);
+    return step === 'captured' ? engine : withFallback(engine, (why) => eager(why, false));
   } catch (error) {
     if (step === 'captured') throw error;
     return eager(messageOf(error));
