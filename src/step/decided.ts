@@ -1,4 +1,4 @@
-import type { Batch, HookName, Targets } from '../hooks.ts';
+import type { HookName } from '../hooks.ts';
 import type { RunInfo } from '../run.ts';
 import { describeValue, type Fault, fieldsOf, numbersFault } from '../util/fault.ts';
 import { nearest } from '../util/names.ts';
@@ -6,7 +6,7 @@ import { sizeOf } from '../util/shape.ts';
 import { resolveShape } from './batch.ts';
 import { returnedWrong } from './errors.ts';
 import type { StepPlugins } from './program.ts';
-import type { InputSpec } from './types.ts';
+import type { Batch, InputSpec, Targets } from './types.ts';
 
 /** What is known of a run when its hooks decide. */
 export interface Decided extends Pick<StepPlugins, 'variants' | 'inputs'> {
@@ -185,7 +185,7 @@ export function checkInputs(batch: Batch, declared: Readonly<Record<string, Inpu
       part: `inputs[${JSON.stringify(name)}]`,
       type: ARRAYS[spec.dtype],
       length: sizeOf(resolveShape(spec, batch.size, batch.poolSize)),
-      range: `not NaN, for ${spec.dtype}[${spec.shape.join(', ')}]`,
+      range: `other than NaN, for ${spec.dtype}[${spec.shape.join(', ')}]`,
       isRight: (value) => !Number.isNaN(value),
     });
     if (fault !== null) throw returnedWrong({ plugin: name.slice(0, name.indexOf('/')), hook: 'onBatch' }, fault);

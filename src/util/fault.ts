@@ -27,7 +27,7 @@ export function describeValue(value: unknown): string {
   if (value instanceof tf.Tensor) {
     return value.isDisposed ? 'a tensor that was disposed' : tensorText(value.dtype, value.shape);
   }
-  if (ArrayBuffer.isView(value)) return `a ${value.constructor.name} of ${(value as Uint8Array).length}`;
+  if (ArrayBuffer.isView(value)) return `${named(value.constructor.name)} of ${(value as Uint8Array).length}`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === 'function') return 'a function';
   if (isThenable(value)) return 'a Promise';
@@ -38,6 +38,9 @@ export function describeValue(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value) : String(value);
 }
 
+/** With its article: `an Int32Array`, `a Uint8Array`. */
+const named = (type: string): string => `${/^[AI]/.test(type) ? 'an' : 'a'} ${type}`;
+
 /** The value as an object whose fields can be read, or null. */
 export const fieldsOf = (value: unknown): Record<string, unknown> | null =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null;
@@ -45,20 +48,23 @@ export const fieldsOf = (value: unknown): Record<string, unknown> | null =>
 /**
  * What is wrong with a value that should be a float32 tensor.
  *
- * @param names - names of the dimensions, as `batch, C`; empty for a scalar
+ * @param names - names of the dimensions, as `batch, C`; null for a tensor that had that shape before
  */
 export function tensorFault(
   value: unknown,
-  names: string,
+  names: string | null,
   shape: readonly number[],
   more: Pick<Fault, 'part' | 'cure'> = {},
 ): Fault | null {
   if (value instanceof tf.Tensor && !value.isDisposed && value.dtype === 'float32' && sameShape(value.shape, shape)) {
     return null;
   }
-  const expected = shape.length === 0 ? 'a float32 scalar' : `float32 [${names}] = ${shapeText(shape)}`;
+  const expected = names === null ? `${tensorText('float32', shape)}, as before` : dueText(names, shape);
   return { ...more, expected, got: describeValue(value) };
 }
+
+const dueText = (names: string, shape: readonly number[]): string =>
+  shape.length === 0 ? 'a float32 scalar' : `float32 [${names}] = ${shapeText(shape)}`;
 
 /** Whether two shapes are the same. */
 export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
@@ -74,7 +80,7 @@ export function namedFault(value: unknown, part: string, known: Readonly<Record<
     if (wanted === undefined) {
       return { part: own, expected: `a known name, ${nearest(name, Object.keys(known))}`, got: 'a new one' };
     }
-    const fault = tensorFault(tensor, 'as before', wanted.shape, { part: own });
+    const fault = tensorFault(tensor, null, wanted.shape, { part: own });
     if (fault !== null) return fault;
   }
   return null;
@@ -88,7 +94,7 @@ export function namedFault(value: unknown, part: string, known: Readonly<Record<
 export function numbersFault(value: unknown, { part = '', type, length, range, isRight }: NumbersRule): Fault | null {
   const field = part === '' ? {} : { part };
   if (!(value instanceof type) || value.length !== length) {
-    return { ...field, expected: `a ${type.name} of ${length}, each ${range}`, got: describeValue(value) };
+    return { ...field, expected: `${named(type.name)} of ${length}, each ${range}`, got: describeValue(value) };
   }
   for (let i = 0; i < length; i++) {
     if (!isRight(value[i]!)) return { part: `${part}[${i}]`, expected: `a number ${range}`, got: String(value[i]) };
@@ -107,7 +113,12 @@ export interface NumbersRule {
 
 /** What is wrong with initial values of a weight or a slot. */
 export const initialFault = (values: unknown, shape: readonly number[]): Fault | null =>
-  numbersFault(values, { type: Float32Array, length: sizeOf(shape), range: 'finite', isRight: Number.isFinite });
+  numbersFault(values, {
+    type: Float32Array,
+    length: sizeOf(shape),
+    range: 'of finite size',
+    isRight: Number.isFinite,
+  });
 
 /** Whether a value is a shape, every length a number. */
 export const isShape = (shape: unknown): shape is readonly number[] =>
