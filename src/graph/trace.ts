@@ -1,7 +1,7 @@
 import type { TensorFlowBinding, TensorMetadata } from '../backend/binding.ts';
 import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
-import { backendNotNative, badResult, type Place, tensorsKept, variableUsed } from './errors.ts';
+import { backendNotNative, badResult, CaptureError, type Place, tensorsKept, variableUsed } from './errors.ts';
 import { watchKeeps } from './keeps.ts';
 import { createRecorder, type Recorder, sourceOp } from './recorder.ts';
 import { DT, type Endpoint, type Recording, type TensorSpec } from './recording.ts';
@@ -63,7 +63,9 @@ export function trace(fn: GraphFunction, signature: Signature, { shapes, state, 
     restoreGather();
     keeps.stop();
   }
-  const problem = recorder.failure() ?? thrown;
+  const failure = recorder.failure();
+  const saysMore = thrown instanceof CaptureError && thrown.cause === failure;
+  const problem = saysMore ? thrown : (failure ?? thrown);
   if (problem !== undefined) throw problem;
   refuseVariables(call, variables, variableIds(backend), (id) => recorder.ownerOf(id) ?? owner?.());
   refuseKept(call, recorder, keeps.left()[0]?.keeper);

@@ -10,6 +10,16 @@ const at = ({ plugin, hook, part }: Origin): string => `[${plugin}] ${hook}${par
 /** Fails because something is not there; TensorFlow.js says it in its own words. */
 const ofNothing = /undefined|must be a tensor/i;
 
+/** What cannot be captured learns which hook built it. */
+const captureFailed = (origin: Origin, cause: CaptureError): CaptureError =>
+  new CaptureError(`${at(origin)}: ${cause.message.replace(`[${origin.plugin}] `, '')}`, {
+    code: cause.code,
+    op: cause.op,
+    plugin: origin.plugin,
+    hook: origin.hook,
+    cause,
+  });
+
 /**
  * A plugin threw. A TailmixError keeps its words and its code, and learns where it was thrown; the innermost plugin is
  * named.
@@ -17,7 +27,9 @@ const ofNothing = /undefined|must be a tensor/i;
  * @param miss - a name that was read in vain before
  */
 export function pluginFailed(origin: Origin, cause: unknown, miss?: Miss): TailmixError {
-  if (cause instanceof CaptureError || (cause instanceof TailmixError && cause.plugin)) return cause;
+  if (cause instanceof TailmixError && cause.hook) return cause;
+  if (cause instanceof CaptureError) return captureFailed(origin, cause);
+  if (cause instanceof TailmixError && cause.plugin) return cause;
   const message = messageOf(cause);
   const hint =
     miss !== undefined && ofNothing.test(message)

@@ -38,6 +38,9 @@ export function modelFeeds(
   return { [MODEL_SEED]: Int32Array.from({ length: 2 }, () => stream.integer(2 ** 30)) };
 }
 
+/** A mix variant whose step has all inputs of core. */
+export const BOX_MIX = 'input:box';
+
 /** Whether a mix variant pastes a box. */
 export const isBox = (mix: string): boolean => mix.endsWith(':box');
 

@@ -9,7 +9,7 @@ import { onlyKnown } from '../util/names.ts';
 import { MIX, resolveShape } from './batch.ts';
 import { defineStep } from './definition.ts';
 import { inputUnknown } from './errors.ts';
-import { modelInputs, trainInputs } from './inputs.ts';
+import { BOX_MIX, modelInputs, trainInputs } from './inputs.ts';
 import { watched } from './misses.ts';
 import { mixAt } from './mix.ts';
 import type { InputSpec, Update } from './types.ts';
@@ -77,8 +77,8 @@ export function createStepProgram(
   });
   const fixed = options.fixed ?? new Set();
   const normalise = (images: tf.Tensor): tf.Tensor => normaliseImages(images, options);
-  const inputNames = new Set([...Object.keys(inputs), ...coreInputs(model, options, variants[MIX])]);
-  /** A name that no step has cannot be read; one that another variant has is undefined. */
+  const inputNames = new Set([...Object.keys(inputs), ...coreInputs(model, options)]);
+  /** A name that no step has cannot be read; one that other steps have is undefined. */
   const readable = (given: NamedTensors): NamedTensors =>
     onlyKnown(given, (name) => inputUnknown(name, [...inputNames]), inputNames);
 
@@ -136,9 +136,9 @@ export function createStepProgram(
   };
 }
 
-/** Names of all inputs that core and the model have in some variant. */
-const coreInputs = (model: Model, { imageShape }: ProgramOptions, mixes: readonly string[] = []): string[] =>
-  [undefined, ...mixes].flatMap((mix) => Object.keys({ ...modelInputs(model), ...trainInputs(imageShape, mix) }));
+/** Names of all inputs that core and the model have in steps of any kind. */
+const coreInputs = (model: Model, { imageShape }: ProgramOptions): string[] =>
+  Object.keys({ ...modelInputs(model), ...trainInputs(imageShape, BOX_MIX) });
 
 /** Initial values are computed at each access: nothing keeps them in memory. */
 const stateOf = <Spec extends { name: string; shape: readonly number[] }>(

@@ -150,7 +150,7 @@ const model: Case[] = [
       return found;
     }),
     'buildModel',
-    `buildModel: The x passed in grad(f)(x) must be a tensor
+    `buildModel: Argument 'x' passed to 'tf.grad' must be a Tensor or TensorLike, but got 'null'
   It read the weight "classifier/kernal", which does not exist: perhaps "classifier/kernel".`,
     'PLUGIN_FAILED',
   ],
@@ -221,10 +221,10 @@ const losses: Case[] = [
     'buildLoss, termLoss: expected float32 [batch] = [8]; got undefined. It gives a loss for each row; core weights and reduces them.',
   ],
   [
-    'shapes that TensorFlow.js refuses',
-    termLoss((logits: tf.Tensor) => tf.matMul(logits, logits).mean(1)),
+    'an axis that does not exist',
+    termLoss((logits: tf.Tensor) => logits.mean(2)),
     'buildLoss',
-    'buildLoss, termLoss: Error in matMul: inner shapes (4) and (8) of Tensors with shapes 8,4 and 8,4 and transposeA=false and transposeB=false must match.',
+    'buildLoss, termLoss: All values in axis param must be in range [-2, 2) but got axis 2',
     'PLUGIN_FAILED',
   ],
   [
@@ -519,6 +519,28 @@ describe.each(all)('what a plugin builds, eager: %s', (_, cases) => {
 describeNative('captured', () => {
   describe.each(all)('what a plugin builds: %s', (_, cases) => {
     test.each(cases)('%s', async (...given) => expectFault('captured', given));
+  });
+
+  const mismatched = termLoss((logits: tf.Tensor) => tf.matMul(logits, logits).mean(1));
+
+  test('shapes that TensorFlow refuses, captured', async () => {
+    expect(await outcomeOf([mismatched()], 'captured')).toEqual({
+      code: 'CAPTURE_OP',
+      plugin: 'faulty',
+      hook: 'buildLoss',
+      message: expect.stringMatching(
+        /^\[faulty] buildLoss, termLoss: captured "train": BatchMatMulV2 does not run: .*In\[0]: \[8,4], In\[1]: \[8,4]/s,
+      ),
+    });
+  });
+
+  test('shapes that TensorFlow refuses, eager', async () => {
+    expect(await outcomeOf([mismatched()], 'eager')).toEqual({
+      code: 'PLUGIN_FAILED',
+      plugin: 'faulty',
+      hook: 'buildLoss',
+      message: expect.stringMatching(/^\[faulty] buildLoss, termLoss: .*In\[0]: \[8,4], In\[1]: \[8,4]/s),
+    });
   });
 });
 
