@@ -89,7 +89,7 @@ export function declaredDraw({ definition, options }: Plugin, info: RunInfo): ((
       name,
       'draw',
       () => weights(epoch),
-      (drawn) => drawWeightsFault(drawn, info),
+      (drawn) => drawWeightsFault(drawn, info, { rehearsal: epoch > info.epochs }),
     );
 }
 

@@ -4,6 +4,7 @@ import { adopt, isBuildHook } from '../step/built.ts';
 import { type Decided, decidedFaults } from '../step/decided.ts';
 import { pluginFailed, returnedWrong } from '../step/errors.ts';
 import { createLeakWatch, liveTensors, warnOfLeak } from '../step/leaks.ts';
+import type { EpochContext } from '../step/types.ts';
 import { describeValue, isThenable } from '../util/fault.ts';
 import { returnedNothing, returnedPromise, tapNamedOtherwise } from './errors.ts';
 
@@ -88,7 +89,7 @@ function guardTap({ name: plugin, fn, type }: GuardedTap, hook: HookName, timing
     if (value === undefined && isWaterfall(hook)) throw returnedNothing(plugin, hook);
     const sizes = { classes: run.info.classes.length, featureSize: run.info.featureSize };
     if (isBuildHook(hook)) return adopt({ plugin, hook }, value, { before: args[0], sizes });
-    const fault = decidedFaults[hook]?.(value, args[0], run);
+    const fault = decidedFaults[hook]?.(value, args[0], run, args[1] as EpochContext);
     if (fault) throw returnedWrong({ plugin, hook }, fault);
     return value;
   };

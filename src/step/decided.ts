@@ -6,35 +6,51 @@ import { sizeOf } from '../util/shape.ts';
 import { resolveShape } from './batch.ts';
 import { returnedWrong } from './errors.ts';
 import type { StepPlugins } from './program.ts';
-import type { Batch, InputSpec, Targets } from './types.ts';
+import type { Batch, EpochContext, InputSpec, Targets } from './types.ts';
 
 /** What is known of a run when its hooks decide. */
 export interface Decided extends Pick<StepPlugins, 'variants' | 'inputs'> {
   info: Pick<RunInfo, 'classes' | 'classCounts' | 'imageShape'>;
 }
 
-type FaultOf = (value: unknown, given: unknown, run: Decided) => Fault | null;
+/** Where a hook was called; in a rehearsal, numbers may have any size. */
+type Where = Pick<EpochContext, 'rehearsal'>;
 
-/** What is wrong with what a tap returned, by hook; null where nothing is. */
+type FaultOf = (value: unknown, given: unknown, run: Decided, where: Where) => Fault | null;
+
+/**
+ * What is wrong with what a tap returned, by hook; null where nothing is. Beyond the last epoch, where a rehearsal is,
+ * a schedule may well give NaN: what depends on the epoch has its type checked there, and its size in the run.
+ */
 export const decidedFaults: Partial<Record<HookName, FaultOf>> = {
-  computeSamplingWeights: (weights, _, { info }) => (weights === null ? null : drawWeightsFault(weights, info)),
-  computeClassWeights: (weights, _, { info }) => classWeightsFault(weights, info.classes.length),
-  computeLearningRate: (rate) =>
-    typeof rate === 'number' && rate >= 0 && rate < Infinity
+  computeSamplingWeights: (weights, _, { info }, where) =>
+    weights === null ? null : drawWeightsFault(weights, info, where),
+  computeClassWeights: (weights, _, { info }, where) => classWeightsFault(weights, info.classes.length, where),
+  computeLearningRate: (rate, _, __, where) =>
+    typeof rate === 'number' && inRun(where, isWeight)(rate)
       ? null
       : { expected: 'a finite number of 0 or more', got: describeValue(rate) },
-  onBatch: (batch, given, run) => batchFault(batch, given as Batch, run),
-  computeTargets: (targets, given, { info }) => targetsFault(targets, given as Targets, info.classes.length),
+  onBatch: (batch, given, run, where) => batchFault(batch, given as Batch, run, where),
+  computeTargets: (targets, given, { info }, where) =>
+    targetsFault(targets, given as Targets, info.classes.length, where),
 };
+
+/** The check, which a rehearsal leaves out. */
+const inRun = ({ rehearsal }: Where, isRight: (number: number) => boolean): ((number: number) => boolean) =>
+  rehearsal ? () => true : isRight;
 
 const isWeight = (weight: number): boolean => weight >= 0 && weight < Infinity;
 
 const isShare = (share: number): boolean => share >= 0 && share <= 1;
 
-function classWeightsFault(weights: unknown, classes: number): Fault | null {
-  const rule = { type: Float64Array, length: classes, range: 'of 0 or more, one a class', isRight: isWeight };
-  const fault = numbersFault(weights, rule);
-  if (fault !== null || (weights as Float64Array).some((weight) => weight > 0)) return fault;
+function classWeightsFault(weights: unknown, classes: number, where: Where): Fault | null {
+  const fault = numbersFault(weights, {
+    type: Float64Array,
+    length: classes,
+    range: 'of 0 or more, one a class',
+    isRight: inRun(where, isWeight),
+  });
+  if (fault !== null || where.rehearsal || (weights as Float64Array).some((weight) => weight > 0)) return fault;
   return { expected: 'a weight above 0', got: 'zeros' };
 }
 
@@ -42,16 +58,22 @@ function classWeightsFault(weights: unknown, classes: number): Fault | null {
 export function drawWeightsFault(
   weights: unknown,
   { classes, classCounts }: Pick<RunInfo, 'classes' | 'classCounts'>,
+  where: Where,
 ): Fault | null {
-  const fault = classWeightsFault(weights, classes.length);
-  if (fault !== null || classCounts.some((count, c) => count > 0 && (weights as Float64Array)[c]! > 0)) return fault;
+  const fault = classWeightsFault(weights, classes.length, where);
+  if (
+    fault !== null ||
+    where.rehearsal ||
+    classCounts.some((count, c) => count > 0 && (weights as Float64Array)[c]! > 0)
+  )
+    return fault;
   return { expected: 'a weight above 0 for a class that has images', got: 'zeros for all of them' };
 }
 
 /** What core has filled in, and no tap may change. */
 const FIXED_OF_BATCH = ['size', 'poolSize', 'indices', 'labels', 'draws'] as const;
 
-function batchFault(value: unknown, given: Batch, { info, variants, inputs }: Decided): Fault | null {
+function batchFault(value: unknown, given: Batch, { info, variants, inputs }: Decided, where: Where): Fault | null {
   const fields = fieldsOf(value);
   if (fields === null) return { expected: 'the batch', got: describeValue(value) };
   const { size, poolSize, labels } = given;
@@ -70,15 +92,15 @@ function batchFault(value: unknown, given: Batch, { info, variants, inputs }: De
       type: Float32Array,
       length: size,
       range: 'in 0…1',
-      isRight: isShare,
+      isRight: inRun(where, isShare),
     }) ??
-    boxFault(fields.box, info.imageShape) ??
+    (where.rehearsal ? null : boxFault(fields.box, info.imageShape)) ??
     variantsFault(fields.variants, variants) ??
     inputNamesFault(fields.inputs, inputs)
   );
 }
 
-function targetsFault(value: unknown, given: Targets, classes: number): Fault | null {
+function targetsFault(value: unknown, given: Targets, classes: number, where: Where): Fault | null {
   const fields = fieldsOf(value);
   if (fields === null) return { expected: 'the targets', got: describeValue(value) };
   const { length } = given.labels;
@@ -91,7 +113,7 @@ function targetsFault(value: unknown, given: Targets, classes: number): Fault | 
       type: Float32Array,
       length,
       range: 'in 0…1',
-      isRight: isShare,
+      isRight: inRun(where, isShare),
     })
   );
 }

@@ -11,29 +11,17 @@ import { createLeakWatch, liveTensors, warnOfLeak } from './leaks.ts';
 import { currentOwner } from './owner.ts';
 import type { Engine } from './types.ts';
 
-/** How an eager engine is made. */
-export interface EagerOptions extends Partial<Pick<Engine, 'reason' | 'precisionReason'>> {
-  /**
-   * Call every signature once on zeros and keep nothing, so that what is wrong with a function of a plugin is known
-   * before the first step, as in a captured engine. Default false.
-   */
-  tryOut?: boolean;
-}
-
-/** The reference engine: calls the program's functions op by op. Every other engine must agree with it. */
+/**
+ * The reference engine: calls the program's functions op by op. Every other engine must agree with it.
+ *
+ * With the first call, the other functions are tried on zeros and what they give is dropped: a prediction that does not
+ * work is known in the first step, and not after an epoch. The host hooks have been called by then.
+ */
 export function createEagerEngine(
   program: GraphProgram,
-  { reason = null, precisionReason = null, tryOut = false }: EagerOptions = {},
+  { reason = null, precisionReason = null }: Partial<Pick<Engine, 'reason' | 'precisionReason'>> = {},
 ): Engine {
   const state: NamedTensors = mapValues(program.state, ({ shape, values }) => tf.keep(tf.tensor(values, [...shape])));
-  if (tryOut) {
-    try {
-      for (const signature of program.signatures) tryOnZeros(program, signature, state);
-    } catch (error) {
-      tf.dispose(state);
-      throw error;
-    }
-  }
   const known = (name: string): tf.Tensor => {
     const tensor = state[name];
     if (!tensor) throw unknownState(name);
@@ -43,6 +31,12 @@ export function createEagerEngine(
     const before = known(name);
     state[name] = tf.keep(tensor.clone());
     before.dispose();
+  };
+  let isTried = false;
+  const tryOthers = ({ call }: Signature): void => {
+    if (isTried) return;
+    isTried = true;
+    for (const other of program.signatures) if (other.call !== call) tryOnZeros(program, other, state);
   };
   const watches = Object.fromEntries(Object.keys(program.functions).map((call) => [call, createLeakWatch()]));
   let leaking: string | null = null;
@@ -81,6 +75,7 @@ export function createEagerEngine(
       }
       const before = liveTensors();
       compute();
+      tryOthers(signature);
       if (watches[signature.call]!(liveTensors() - before)) leaking = signature.call;
       return outputs;
     },

@@ -91,5 +91,12 @@ export const kernelMissing = (
     { code: 'STEP_KERNEL', ...(plugin !== undefined && { plugin }), cause },
   );
 
+/** Codes of what is wrong with a function of a plugin in any mode. */
+const FAULTS = new Set(['RETURNED_WRONG', 'STEP_INPUT', 'STEP_ROWS', 'GRADIENT_MISSING', 'LOSS_DETACHED']);
+
+/** Whether another mode would refuse it too. */
+export const isFault = (error: unknown): boolean =>
+  error instanceof TailmixError && error.plugin !== undefined && FAULTS.has(error.code);
+
 export const unknownState = (name: string): TailmixError =>
   new TailmixError(`step: there is no state named "${name}".`, { code: 'STEP_STATE' });

@@ -4,6 +4,7 @@ import { messageOf } from '../errors.ts';
 import type { GraphProgram } from '../graph/index.ts';
 import type { CaptureOptions } from './captured/engine.ts';
 import { createEagerEngine } from './eager.ts';
+import { isFault } from './errors.ts';
 import type { StepOptions } from './options.ts';
 import { currentOwner } from './owner.ts';
 import type { Engine } from './types.ts';
@@ -20,14 +21,14 @@ export interface EngineOptions extends Pick<StepOptions, 'step' | 'precision'> {
  * bf16 becomes fp32 where it would be emulated, or where nothing is captured. The capturing code is loaded only when it
  * is used.
  *
- * @throws {TailmixError} from `captured`, naming the op and the plugin that brought it.
+ * @throws {TailmixError} from `captured`, naming the op and the plugin that brought it; from both, what is wrong in any
+ *   mode.
  */
 export async function createEngine(program: GraphProgram, backend: Backend, options: EngineOptions): Promise<Engine> {
   const { step, precision: wanted, rehearse } = options;
-  const eager = (reason: string | null, tryOut = true): Engine =>
+  const eager = (reason: string | null): Engine =>
     createEagerEngine(program, {
       reason,
-      tryOut,
       precisionReason: wanted === 'bf16' ? 'the eager step computes in float32' : null,
     });
   if (step === 'eager') return eager(null);
@@ -41,9 +42,9 @@ export async function createEngine(program: GraphProgram, backend: Backend, opti
   try {
     const capture = { precision, precisionReason, owner: currentOwner, ...(rehearse && { rehearse }) };
     const engine = createCapturedEngine(program, backend, capture);
-    return step === 'captured' ? engine : withFallback(engine, (why) => eager(why, false));
+    return step === 'captured' ? engine : withFallback(engine, eager);
   } catch (error) {
-    if (step === 'captured') throw error;
+    if (step === 'captured' || isFault(error)) throw error;
     return eager(messageOf(error));
   }
 }

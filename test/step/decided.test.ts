@@ -24,8 +24,13 @@ const given = (): Batch =>
   );
 
 /** `part: expected …; got …`, or null. */
-const faultOf = (hook: keyof typeof decidedFaults, value: unknown, before: unknown): string | null => {
-  const fault = decidedFaults[hook]!(value, before, run);
+const faultOf = (
+  hook: keyof typeof decidedFaults,
+  value: unknown,
+  before: unknown,
+  rehearsal = false,
+): string | null => {
+  const fault = decidedFaults[hook]!(value, before, run, { rehearsal });
   return fault && `${fault.part ?? 'all'}: expected ${fault.expected}; got ${fault.got}`;
 };
 
@@ -217,10 +222,46 @@ describe('what taps that weigh classes return', () => {
 
   test('a draw from classes without images alone is wrong', () => {
     const empty = Float64Array.of(0, 0, 0, 0, 0, 1);
-    expect(drawWeightsFault(empty, run.info)).toEqual({
+    expect(drawWeightsFault(empty, run.info, { rehearsal: false })).toEqual({
       expected: 'a weight above 0 for a class that has images',
       got: 'zeros for all of them',
     });
     expect(faultOf('computeClassWeights', empty, null)).toBeNull();
+  });
+});
+
+describe('in a rehearsal, beyond the last epoch', () => {
+  const [NaNs, zeros] = [new Float64Array(6).fill(Number.NaN), new Float64Array(6)];
+
+  test.each([Number.NaN, -1, Number.POSITIVE_INFINITY])('a learning rate of %d is right', (rate) => {
+    expect(faultOf('computeLearningRate', rate, 0.1, true)).toBeNull();
+    expect(faultOf('computeLearningRate', rate, 0.1)).not.toBeNull();
+  });
+
+  test.each([NaNs, zeros])('weights of %d are right', (weights) => {
+    expect(faultOf('computeClassWeights', weights, null, true)).toBeNull();
+    expect(faultOf('computeSamplingWeights', weights, null, true)).toBeNull();
+    expect(drawWeightsFault(weights, run.info, { rehearsal: true })).toBeNull();
+  });
+
+  test('so are shares and boxes of any size', () => {
+    const [batch, targets] = [given(), createTargets(given())];
+    const box = { top: -1, bottom: 9, left: 0, right: 1 };
+    const lambda = batch.lambda.map(() => -1);
+    expect(faultOf('onBatch', { ...batch, lambda, box }, batch, true)).toBeNull();
+    expect(faultOf('computeTargets', { ...targets, labelWeight: lambda }, targets, true)).toBeNull();
+  });
+
+  test('types and lengths are checked', () => {
+    const batch = given();
+    expect(faultOf('computeLearningRate', null, 0.1, true)).toBe(
+      'all: expected a finite number of 0 or more; got null',
+    );
+    expect(faultOf('computeClassWeights', new Float64Array(5), null, true)).toBe(
+      'all: expected a Float64Array of 6, each of 0 or more, one a class; got a Float64Array of 5',
+    );
+    expect(faultOf('onBatch', { ...batch, lambda: batch.lambda.slice(1) }, batch, true)).toBe(
+      'lambda: expected a Float32Array of 3, each in 0…1; got a Float32Array of 2',
+    );
   });
 });

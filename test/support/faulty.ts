@@ -42,7 +42,7 @@ export interface Outcome {
  */
 export async function outcomeOf(
   plugins: readonly Plugin[],
-  step: 'eager' | 'captured',
+  step: 'eager' | 'captured' | 'auto',
   changes: Partial<TrainerOptions> = {},
 ): Promise<Outcome> {
   const directory = await temporaryFolder();
