@@ -60,6 +60,10 @@ export function defineStep(
     return found;
   };
   const gradients = hooks.buildGradients.call(ownedBy(null, backward));
+  const update = hooks.buildUpdate.call({
+    slots: ownedBy(null, optimizer.slots),
+    apply: ownedBy(null, optimizer.apply),
+  });
   const plain: Predict = (weights, _slots, images, pass) => forward(weights, images, pass).logits;
   const predict = hooks.buildPrediction.call(ownedBy(null, plain));
   return {
@@ -72,10 +76,7 @@ export function defineStep(
       refuse(gradients, missingFault(found.gradients, given ?? [...trained]));
       return found;
     },
-    update: hooks.buildUpdate.call({
-      slots: ownedBy(null, optimizer.slots),
-      apply: ownedBy(null, optimizer.apply),
-    }),
+    update,
     predict(weights, slots, images, pass) {
       const logits = predict(weights, slots, images, pass);
       refuse(predict, rowsFault({ logits }, images.shape[0]!));
