@@ -21,7 +21,7 @@ export const modelThrew = (model: string, call: string, reason: string, cause: u
 /** A function of a user's model that gives what no run can use. */
 export const modelGave = (model: string, call: string, { part, expected, got }: Fault): TailmixError =>
   new TailmixError(
-    `model "${model}": expected its ${call} to give ${expected}${part === undefined ? '' : ` as ${part}`}; got ${got}. Correct the module.`,
+    `model "${model}": expected its ${call} to give ${part === undefined ? '' : `${part} as `}${expected}; got ${got}. Correct the module.`,
     { code: 'MODEL_MODULE' },
   );
 

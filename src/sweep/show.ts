@@ -3,7 +3,7 @@ import type { ProgressMessage } from '../tracking/progress-message.ts';
 
 /** Shows a sweep while it runs. */
 export interface SweepDisplay {
-  /** @param what `starts` or `resumes` */
+  /** @param what - `starts` or `resumes` */
   begin(label: string, what: string): void;
   /** Something to be known of a run. */
   note(label: string, text: string): void;

@@ -97,12 +97,12 @@ test('what is wrong in a model names it', async () => {
     })),
   }).toMatchInlineSnapshot(`
     {
-      "classes": "model "patch-mlp": expected its forward to give logits of shape [batch, 4]; got [16, 1]. Correct the module.",
+      "classes": "model "patch-mlp": expected its forward to give logits as float32 [batch, C], C = 4; got float32 [16, 1]. Correct the module.",
       "create": "model "patch-mlp": expected its create to give a value; it threw "no luck". Correct the module.",
       "forward": "model "patch-mlp": expected its forward to give a value; it threw "no luck". Correct the module.",
-      "initial": "model "patch-mlp": expected its initial of patches/kernel to give 48 values for its shape; got 3. Correct the module.",
-      "nothing": "model "patch-mlp": expected its create to give a model; got one without weights, stages, forward. Correct the module.",
-      "rank": "model "patch-mlp": expected its forward to give logits of shape [batch, 4]; got [16]. Correct the module.",
+      "initial": "model "patch-mlp": expected its initial of patches/kernel to give a Float32Array of 48, each of finite size; got a Float32Array of 3. Correct the module.",
+      "nothing": "model "patch-mlp": expected its create to give a model; got undefined. Correct the module.",
+      "rank": "model "patch-mlp": expected its forward to give logits as float32 [batch, C], C = 4; got float32 [16]. Correct the module.",
       "stages": "model "patch-mlp": expected its create to give a model; got one without stages. Correct the module.",
     }
   `);
