@@ -71,7 +71,7 @@ export function lossOf(
   const [size, classes] = [labels.length, classCounts.length];
   const composition = compose(
     [...(mixed ? [fixedMixer(mixed.pair, mixed.labelWeight)] : []), ...plugins],
-    infoWithCounts(classCounts, { head: head ?? null }),
+    infoWithCounts(classCounts, { head: head ?? null, featureSize: 1 }),
   );
   const program = createStepProgram(givenLogits(logits, [size, classes]), composition, {
     seed: 0,

@@ -44,7 +44,7 @@ function tenSteps(plugin: Plugin, backend: Backend) {
     classes: 4,
     imageShape: [4, 4, 3],
   });
-  const composition = compose([mixup(), plugin], smallInfo({ head: model.head! }));
+  const composition = compose([mixup(), plugin], smallInfo({ head: model.head!, featureSize: model.featureSize }));
   const program = createStepProgram(model, composition, {
     seed: 3,
     imageShape: [4, 4, 3],

@@ -49,7 +49,7 @@ export function twoLayerSteps(
   plugins: readonly Plugin[],
   { centred = true, reduction = 'weighted-mean' as 'weighted-mean' | 'mean', steps = 4, lastSize = SIZE } = {},
 ) {
-  const composition = compose(plugins, infoWithCounts([10, 6, 4], { stepsPerEpoch: steps, epochs: 4 }));
+  const composition = compose(plugins, infoWithCounts([10, 6, 4], { stepsPerEpoch: steps, epochs: 4, featureSize: 5 }));
   const program = createStepProgram(twoLayers(centred), composition, {
     seed: 0,
     imageShape: IMAGE,
