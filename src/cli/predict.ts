@@ -20,9 +20,9 @@ export async function predict(
   { set = [], top = 3, json, ...flags }: PredictCommandOptions,
 ): Promise<number> {
   const run = await openTrained(wanted, { ...context, set, overrides: overridesOf(flags) });
-  const { directory, checkpoint, info, snapshot } = run;
+  const { directory, checkpoint, info, snapshot, exif } = run;
   const images: Uint8Array[] = [];
-  for (const file of files) images.push(await decodeInput(file, info.imageShape, info.packShape));
+  for (const file of files) images.push(await decodeInput(file, info.imageShape, { packShape: info.packShape, exif }));
   await loadBackend(run.options.backend);
   const predictions = predictLogits(run, images).map((logits, i) => ({
     image: files[i]!,

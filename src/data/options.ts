@@ -95,6 +95,12 @@ export const dataOptions = z.strictObject({
     .describe(
       'image-folder, manifest and inat2018: size at which images are packed, for transforms that cut imageSize out of it; evaluation takes the centre. Default: imageSize; for inat2018 256 where neither is given.',
     ),
+  exif: z
+    .enum(['honour', 'ignore'])
+    .optional()
+    .describe(
+      'Whether images are turned as their EXIF orientation says, as browsers do, or taken as stored, as torchvision does. Default: `honour`.',
+    ),
   workers: z.int().min(0).max(64).default(1).describe('Threads that load and augment images; 0 loads in the main one.'),
   onCorrupt: z
     .enum(['error', 'skip'])

@@ -5,6 +5,7 @@ import { compose } from '../compose/compose.ts';
 import type { Composition } from '../compose/types.ts';
 import { type LoadContext, loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
+import type { Exif } from '../data/packed/decode.ts';
 import type { LoadedData, Split, Subset } from '../data/types.ts';
 import { displayPath } from '../errors.ts';
 import type { GraphProgram } from '../graph/index.ts';
@@ -24,6 +25,8 @@ export interface TrainedRun extends Preparation {
   checkpoint: string;
   snapshot: Snapshot;
   composition: Composition;
+  /** Whether images are turned as their EXIF orientation says. */
+  exif: Exif;
 }
 
 /**
@@ -40,7 +43,8 @@ export async function openTrained(wanted: string, context: LoadContext): Promise
   const data = await dataOf(directory);
   const preparation = await prepare({ ...options, data, resume: snapshot });
   const composition = compose(options.plugins ?? [], preparation.info);
-  return { ...preparation, directory, checkpoint: path, snapshot, composition };
+  const { exif = 'honour' } = config.options.data;
+  return { ...preparation, directory, checkpoint: path, snapshot, composition, exif };
 }
 
 /** A run's `predict` for batches of a size, and the state that it had in training. */

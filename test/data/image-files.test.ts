@@ -90,8 +90,7 @@ describe('files that another program wrote', () => {
       const { train } = await load(extension, file, Number(side));
       const off = differences(imageAt(train.split, 0, Number(side) ** 2 * 3), decode(pixels));
       const mean = off.reduce((sum, each) => sum + each, 0) / off.length;
-      // A JPEG to less than a third is decoded at half its size.
-      expect(mean, side).toBeLessThan(extension === 'jpg' && side === '16' ? 2 : 0.25);
+      expect(mean, side).toBeLessThan(0.3);
     }
   });
 

@@ -60,6 +60,7 @@ export async function trainedRun({
   return {
     ...preparation,
     composition,
+    exif: 'honour',
     directory: '',
     checkpoint: '',
     snapshot: {

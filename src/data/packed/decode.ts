@@ -1,7 +1,9 @@
 import type sharp from 'sharp';
+import type { Metadata } from 'sharp';
 import { messageOf, TailmixError } from '../../errors.ts';
 import { badImage, inputUnreadable, wrongChannels, wrongSize } from '../errors.ts';
 import { openAugment, type Shape } from '../transforms/augment.ts';
+import { openResample } from '../transforms/resample.ts';
 import type { ImageFile, ImageList, ReadProgress } from '../types.ts';
 import { type BadImage, readImageFile } from './image-file.ts';
 import type { PackedRow } from './packed.ts';
@@ -13,6 +15,12 @@ const IN_FLIGHT = 16;
 const PIXELS = 2 ** 27;
 /** Longest that the decoding of one image may take. */
 const SECONDS = 60;
+
+/**
+ * A JPEG that shrinks to an eighth or less is decoded at an eighth: a pixel is then the mean of a block of 64. One that
+ * shrinks less is decoded at a part that leaves at least half of the scaling to the filter.
+ */
+const FAST_FROM = 8;
 
 /**
  * The filter of torchvision's `Resize`, with which networks that are trained further were trained; Lanczos would sharpen.
@@ -29,21 +37,25 @@ export interface DecodeOptions {
   shape: Shape;
   /** Scale to cover the shape and cut out the centre; otherwise every image must have it. */
   resize: boolean;
+  exif: Exif;
   onCorrupt: 'error' | 'skip';
 }
 
-/** Size of an image in pixels, from its header: `[height, width, 3]`. */
-export async function imageShape(path: string): Promise<Shape> {
+/** Whether images are turned as their EXIF orientation says. */
+export type Exif = 'honour' | 'ignore';
+
+/** Size of an image in pixels, from its header: `[height, width, 3]`, turned where EXIF is honoured. */
+export async function imageShape(path: string, exif: Exif): Promise<Shape> {
   const open = await loadSharp();
   try {
-    const { width, height } = await open(await readImageFile(path, badImage), { limitInputPixels: PIXELS }).metadata();
-    return [height, width, 3];
+    const header = await open(await readImageFile(path, badImage), { limitInputPixels: PIXELS }).metadata();
+    return [...sideOf(header, exif), 3];
   } catch (error) {
     throw error instanceof TailmixError ? error : badImage(path, messageOf(error), error);
   }
 }
 
-/** Decodes files to RGB, several at once, and yields them in their order. Orientation tags and alpha are ignored. */
+/** Decodes files to RGB, several at once, and yields them in their order; alpha is ignored. */
 export async function* decodeFiles(
   { folder, files }: ImageList,
   options: DecodeOptions,
@@ -66,13 +78,10 @@ export async function* decodeFiles(
   }
 }
 
-async function decodeFile(
-  open: typeof sharp,
-  { path, label }: ImageFile,
-  { shape, resize, onCorrupt }: DecodeOptions,
-): Promise<PackedRow> {
+async function decodeFile(open: typeof sharp, { path, label }: ImageFile, options: DecodeOptions): Promise<PackedRow> {
+  const { shape, onCorrupt } = options;
   try {
-    return { path, label, image: await decode(open, path, shape, resize) };
+    return { path, label, image: await decode(open, path, shape, options) };
   } catch (error) {
     if (onCorrupt === 'skip') return { path, label, image: null, reason: messageOf(error) };
     throw error;
@@ -84,19 +93,25 @@ async function decodeFile(
  * centre is cut out. A model of one channel takes grey images, however many channels they are stored in.
  *
  * @param shape - what the model takes
- * @param packShape - what images are packed as. Default: the same.
+ * @param options.packShape - what images are packed as. Default: `shape`.
+ * @param options.exif - Default: `honour`.
  * @throws {TailmixError} IMAGE_UNREADABLE, IMAGE_CHANNELS
  */
-export async function decodeInput(path: string, shape: Shape, packShape: Shape = shape): Promise<Uint8Array> {
-  const packed = await decodePacked(path, packShape);
+export async function decodeInput(
+  path: string,
+  shape: Shape,
+  { packShape = shape, exif = 'honour' }: { packShape?: Shape | undefined; exif?: Exif | undefined } = {},
+): Promise<Uint8Array> {
+  const packed = await decodePacked(path, packShape, exif);
   const image = new Uint8Array(shape[0] * shape[1] * shape[2]);
   openAugment([], packShape, 0, 0, { target: shape })(packed, 0, image, 0, 0);
   return image;
 }
 
-async function decodePacked(path: string, [height, width, channels]: Shape): Promise<Uint8Array> {
+async function decodePacked(path: string, [height, width, channels]: Shape, exif: Exif): Promise<Uint8Array> {
   if (channels !== 1 && channels !== 3) throw wrongChannels(path, `images of ${channels} channels`, '3');
-  const image = await decode(await loadSharp(), path, [height, width, 3], true, inputUnreadable);
+  const options = { resize: true, exif };
+  const image = await decode(await loadSharp(), path, [height, width, 3], options, inputUnreadable);
   if (channels === 3) return image;
   const grey = image.filter((_, i) => i % 3 === 0);
   if (image.some((value, i) => value !== grey[Math.floor(i / 3)]))
@@ -104,46 +119,83 @@ async function decodePacked(path: string, [height, width, channels]: Shape): Pro
   return grey;
 }
 
+/** What a header says, as far as decoding needs it. */
+type Header = Pick<Metadata, 'width' | 'height' | 'autoOrient' | 'space' | 'depth' | 'channels' | 'format'>;
+
+/** `[height, width]` of what comes out. */
+const sideOf = ({ width, height, autoOrient }: Header, exif: Exif): [number, number] =>
+  exif === 'honour' ? [autoOrient.height, autoOrient.width] : [height, width];
+
 async function decode(
   open: typeof sharp,
   path: string,
   [height, width]: Shape,
-  resize: boolean,
+  { resize, exif }: Pick<DecodeOptions, 'resize' | 'exif'>,
   bad: BadImage = badImage,
 ): Promise<Uint8Array> {
   const bytes = await readImageFile(path, bad);
   // An image of the right size has so many pixels; a larger one is not decoded to be refused.
   const pixels = resize ? PIXELS : height * width;
   try {
-    if (isTiff(bytes)) await requirePicture(open, bytes, path, bad);
+    const header = await open(bytes, { limitInputPixels: false }).metadata();
+    const [ownHeight, ownWidth] = sideOf(header, exif);
+    if (header.width * header.height > pixels) {
+      if (!resize) throw wrongSize(path, [height, width], [ownHeight, ownWidth]);
+      throw bad(path, `${header.width} x ${header.height} pixels`, null);
+    }
+    if (isTiff(bytes)) requirePicture(header, path, bad);
     // A buffer, because given a path libvips opens the file a dozen times to find its format.
-    let image = open(bytes, { failOn: 'error', limitInputPixels: pixels })
+    let image = open(bytes, { failOn: 'error', limitInputPixels: pixels, autoOrient: exif === 'honour' })
       .timeout({ seconds: SECONDS })
       .removeAlpha()
       .toColourspace('srgb');
-    if (resize) image = image.resize({ width, height, fit: 'cover', kernel: KERNEL });
+    const shrink = Math.min(ownHeight / height, ownWidth / width);
+    const isEnlarged = resize && shrink < 1;
+    if (isDecodedWhole(header)) image = image.pipelineColourspace('srgb');
+    if (resize && !isEnlarged) {
+      const fastShrinkOnLoad = header.format === 'jpeg' && shrink >= FAST_FROM;
+      image = image.resize({ width, height, fit: 'cover', kernel: KERNEL, fastShrinkOnLoad });
+    }
     const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    if (info.channels !== 3) throw bad(path, `${info.channels} channels that are not RGB`, null);
+    if (isEnlarged) return enlarge(data, [info.height, info.width, 3], [height, width, 3]);
     if (info.width !== width || info.height !== height) {
       throw wrongSize(path, [height, width], [info.height, info.width]);
     }
-    if (info.channels !== 3) throw bad(path, `${info.channels} channels that are not RGB`, null);
     return data;
   } catch (error) {
-    if (error instanceof TailmixError) throw error;
-    if (!messageOf(error).includes('pixel limit')) throw bad(path, messageOf(error), error);
-    const found = await open(bytes, { limitInputPixels: false })
-      .metadata()
-      .catch(() => null);
-    if (found && !resize) throw wrongSize(path, [height, width], [found.height, found.width]);
-    throw bad(path, found ? `${found.width} x ${found.height} pixels` : messageOf(error), error);
+    throw error instanceof TailmixError ? error : bad(path, messageOf(error), error);
   }
+}
+
+/**
+ * Whether libvips must not decode at a part of the size: it would round the sides of a JPEG, which shifts its pixels. An
+ * RGB image is therefore asked for in sRGB before it is scaled, which also keeps the profile of one of 16 bits from being
+ * taken for another.
+ */
+const isDecodedWhole = ({ space, format, width, height }: Header): boolean =>
+  space === 'rgb16' || (space === 'srgb' && !(format === 'jpeg' && width % 8 === 0 && height % 8 === 0));
+
+/** Scales an image up to cover a shape, and cuts out the centre: libvips would place its pixels half a pixel off. */
+function enlarge(image: Uint8Array, from: Shape, [height, width, channels]: Shape): Uint8Array {
+  const scale = Math.max(height / from[0], width / from[1]);
+  const [wholeHeight, wholeWidth] = [from[0] * scale, from[1] * scale].map(Math.round) as [number, number];
+  const whole = new Uint8Array(wholeHeight * wholeWidth * channels);
+  const box = { top: 0, left: 0, height: from[0], width: from[1] };
+  openResample(from, [wholeHeight, wholeWidth, channels])(image, 0, box, whole, 0);
+  const [top, left] = [Math.ceil((wholeHeight - height) / 2), Math.ceil((wholeWidth - width) / 2)];
+  const target = new Uint8Array(height * width * channels);
+  for (let y = 0; y < height; y++) {
+    const at = ((top + y) * wholeWidth + left) * channels;
+    target.set(whole.subarray(at, at + width * channels), y * width * channels);
+  }
+  return target;
 }
 
 const isTiff = (bytes: Buffer): boolean => ['II*\0', 'MM\0*'].includes(bytes.toString('latin1', 0, 4));
 
 /** TIFF alone may hold measurements too: numbers that are no brightness, any number of channels. They would be cut off. */
-async function requirePicture(open: typeof sharp, bytes: Buffer, path: string, bad: BadImage): Promise<void> {
-  const { depth, channels, space } = await open(bytes, { limitInputPixels: false }).metadata();
+function requirePicture({ depth, channels, space }: Header, path: string, bad: BadImage): void {
   if (depth !== 'uchar' && depth !== 'ushort') throw bad(path, `pixels of type ${depth}`, null);
   if (channels > (space === 'cmyk' ? 5 : 4)) throw bad(path, `${channels} channels`, null);
 }

@@ -17,9 +17,9 @@ export type Sizes = Pick<ImageInfo, 'shape' | 'packShape'>;
 /** The sizes asked for; without any, that of the first image (that can be read, where others are skipped). */
 export async function sizesOf(
   list: ImageList,
-  options: Pick<DataOptions, 'imageSize' | 'packSize' | 'onCorrupt'>,
+  options: Pick<DataOptions, 'imageSize' | 'packSize' | 'exif' | 'onCorrupt'>,
 ): Promise<Sizes> {
-  return givenSizes(options) ?? { shape: await firstShape(list, options.onCorrupt) };
+  return givenSizes(options) ?? { shape: await firstShape(list, options) };
 }
 
 /** The sizes asked for, if any. */
@@ -38,17 +38,26 @@ export function givenSizes({
 /** How images become rows of these sizes. */
 export const decodeOptions = (
   { shape, packShape }: Sizes,
-  { imageSize, packSize, onCorrupt }: Pick<DataOptions, 'imageSize' | 'packSize' | 'onCorrupt'>,
+  {
+    imageSize,
+    packSize,
+    exif = 'honour',
+    onCorrupt,
+  }: Pick<DataOptions, 'imageSize' | 'packSize' | 'exif' | 'onCorrupt'>,
 ): DecodeOptions => ({
   shape: packShape ?? shape,
   resize: imageSize !== undefined || packSize !== undefined,
+  exif,
   onCorrupt,
 });
 
-async function firstShape({ files }: ImageList, onCorrupt: DataOptions['onCorrupt']): Promise<Shape> {
+async function firstShape(
+  { files }: ImageList,
+  { exif = 'honour', onCorrupt }: Pick<DataOptions, 'exif' | 'onCorrupt'>,
+): Promise<Shape> {
   for (const { path } of onCorrupt === 'skip' ? files : []) {
-    const shape = await imageShape(path).catch(() => null);
+    const shape = await imageShape(path, exif).catch(() => null);
     if (shape !== null) return shape;
   }
-  return imageShape(files[0]!.path);
+  return imageShape(files[0]!.path, exif);
 }

@@ -38,7 +38,14 @@ export const readListed = (
   return readPacked(name, list, key, options, context);
 };
 
-const settingsOf = ({ shape, resize, onCorrupt }: DecodeOptions) => ({ shape, resize: resize && KERNEL, onCorrupt });
+/** What decides pixels: the number is that of how files are decoded, and goes up when their pixels change. */
+const settingsOf = ({ shape, resize, exif, onCorrupt }: DecodeOptions) => ({
+  shape,
+  resize: resize && KERNEL,
+  exif,
+  onCorrupt,
+  decoding: 2,
+});
 
 /**
  * Opens a split through its packed file, which is made first where there is none for this list and these settings.

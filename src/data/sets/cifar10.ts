@@ -57,7 +57,7 @@ export const cifar10 = defineDataset({
       ...(validation && { validationCount: validation.files.length }),
     };
   },
-  async read({ root, onCorrupt }, context) {
+  async read({ root, exif = 'honour', onCorrupt }, context) {
     const place = find(dataRoot(root));
     if (place === null) throw datasetMissing('cifar10', dataRoot(root), layouts);
     if (place.kind === 'binary') {
@@ -67,7 +67,7 @@ export const cifar10 = defineDataset({
         test: await readCifarFiles('test', place.folder, testFiles, layout),
       };
     }
-    const decode = { shape: info.shape, resize: false, onCorrupt };
+    const decode = { shape: info.shape, resize: false, exif, onCorrupt };
     const { validation } = place;
     return {
       info: infoOf(place.notes),
