@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+import sharp from 'sharp';
+import { type Random, randomField, randomStream } from '../../src/random.ts';
+import { differences, type Left, leftBy } from './left.ts';
+import { type KillSetting, settings } from './settings.ts';
+
+/** When a run is killed. */
+export const moments = ['start', 'random', 'checkpoint', 'metrics', 'spool', 'again'] as const;
+type Moment = (typeof moments)[number];
+
+/** What became of one run that was killed until it ended. */
+export interface Trial {
+  setting: string;
+  kills: readonly Moment[];
+  /** What differs from the run that nobody killed. */
+  differences: readonly string[];
+}
+
+/** Kills runs of a setting until it has killed `kills` times; each run is resumed until it ends. */
+export async function killRuns(folder: string, name: string, kills: number, seed: number): Promise<Trial[]> {
+  const setting = settings[name];
+  if (!setting) throw new Error(`${name} is not a setting; there are ${Object.keys(settings).join(', ')}`);
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'run.yaml'), `name: ${name}\n${setting.yaml}`);
+  if (setting.yaml.includes('root: images') && !existsSync(join(folder, 'images'))) await makeImages(join(folder, 'images'));
+  const began = performance.now();
+  await finish(folder, setting, 'whole', false);
+  const whole = await leftBy(join(folder, 'whole'));
+  const seconds = (performance.now() - began) / 1000;
+  const trials: Trial[] = [];
+  let done = 0;
+  while (done < kills) {
+    const trial = await killedRun(folder, { name, setting, whole, seconds }, randomStream(seed, 'kills', name, trials.length));
+    trials.push(trial);
+    done += Math.max(1, trial.kills.length);
+  }
+  return trials;
+}
+
+interface Case {
+  name: string;
+  setting: KillSetting;
+  whole: Left;
+  /** How long the run takes when it is left alone. */
+  seconds: number;
+}
+
+async function killedRun(folder: string, { name, setting, whole, seconds }: Case, random: Random): Promise<Trial> {
+  const directory = join(folder, 'killed');
+  await rm(directory, { recursive: true, force: true });
+  const kills: Moment[] = [];
+  for (let left = 1 + random.integer(4); left > 0; left--) {
+    const moment = moments[random.integer(moments.length)]!;
+    const child = start(folder, setting, 'killed', existsSync(directory));
+    const ended = endOf(child);
+    await Promise.race([ended, comes(moment, directory, seconds, random, () => child.exitCode !== null)]);
+    const wasKilled = child.exitCode === null && child.kill('SIGKILL');
+    await ended;
+    if (!wasKilled || child.signalCode !== 'SIGKILL') break;
+    kills.push(moment);
+  }
+  await finish(folder, setting, 'killed', existsSync(directory));
+  return { setting: name, kills, differences: differences(whole, await leftBy(directory)) };
+}
+
+/** Resolves at the moment. Files are looked at every millisecond. */
+async function comes(
+  moment: Moment,
+  directory: string,
+  seconds: number,
+  random: Random,
+  isOver: () => boolean,
+): Promise<void> {
+  if (moment === 'start') return delay(600 * seconds * random.uniform());
+  if (moment === 'random') return delay(1000 * seconds * random.uniform());
+  if (moment === 'again') return delay(300 * random.uniform());
+  const isThere = {
+    checkpoint: () => namesIn(join(directory, 'checkpoints')).some((file) => file.endsWith('.unfinished')),
+    metrics: changesOf(join(directory, 'metrics.jsonl')),
+    spool: changesOf(join(directory, 'mlflow/spool.jsonl')),
+  }[moment];
+  for (let wanted = 1 + random.integer(3); wanted > 0; wanted--) {
+    while (!isThere() && !isOver()) await delay(1);
+    if (moment === 'checkpoint' && wanted > 1) while (isThere() && !isOver()) await delay(1);
+  }
+}
+
+const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);
+
+/** Whether a file's size differs from the last time it was asked. */
+function changesOf(file: string): () => boolean {
+  const sizeNow = (): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  let size = sizeNow();
+  return () => {
+    const before = size;
+    size = sizeNow();
+    return size !== before;
+  };
+}
+
+async function finish(folder: string, setting: KillSetting, out: string, isResumed: boolean): Promise<void> {
+  const child = start(folder, setting, out, isResumed);
+  let said = '';
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const code = await endOf(child);
+  if (code !== 0) throw new Error(`${out} of ${folder} ended with ${code}:\n${said}`);
+}
+
+/** A run that is recorded for a server where nobody listens, so that its spool has every point. */
+function start(folder: string, { backend }: KillSetting, out: string, isResumed: boolean): ChildProcess {
+  const sending = ['plugins.mlflow.every=1', 'plugins.mlflow.patience=0'].flatMap((value) => ['--set', value]);
+  const what = isResumed ? ['--resume', out] : ['run.yaml', '--out', out, ...sending];
+  return spawn(process.execPath, [resolve('bin/tailmix.mjs'), 'train', ...what], {
+    cwd: folder,
+    env: {
+      ...process.env,
+      TAILMIX_BACKEND: backend ?? 'auto',
+      MLFLOW_TRACKING_URI: 'http://127.0.0.1:1',
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+}
+
+const endOf = (child: ChildProcess): Promise<number | null> =>
+  new Promise((done, fail) => {
+    child.once('error', fail);
+    child.once('close', (code) => done(code));
+  });
+
+/** Two classes of 160 and 32 noise images for training, 32 each for the test. */
+async function makeImages(folder: string): Promise<void> {
+  for (const [split, counts] of Object.entries({ train: [160, 32], test: [32, 32] }))
+    for (const [label, count] of counts.entries()) {
+      const own = join(folder, split, `class-${label}`);
+      await mkdir(own, { recursive: true });
+      const noise = randomField('kills', split, label);
+      for (let image = 0; image < count; image++) {
+        const pixels = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => (256 - 64 * label) * noise(image, i));
+        await sharp(pixels, { raw: { width: 32, height: 32, channels: 3 } }).png().toFile(join(own, `${image}.png`));
+      }
+    }
+}
