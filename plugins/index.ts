@@ -41,7 +41,7 @@ export const registry: PluginRegistry = {
   vs: () => import('./vs/index.ts'),
 };
 
-/** Plugins that run unasked, after those of the config. An entry of the same name configures one; `enabled: false` ends it. */
+/** Plugins that are on by default, after those of the config. An entry of the same name configures one; `enabled: false` turns it off. */
 export const defaults: readonly PluginEntry[] = [
   { use: 'progress' },
   { use: 'tracking' },

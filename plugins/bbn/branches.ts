@@ -28,7 +28,7 @@ export function lastBlock(weights: readonly Pick<WeightSpec, 'name'>[]): string 
 }
 
 /**
- * z = 2·(α·W_cᵀf_c + (1 − α)·W_rᵀf_r) + b: eq. 1 as the authors' code has it, with one bias and a factor of 2 that makes
+ * z = 2·(α·W_cᵀf_c + (1 − α)·W_rᵀf_r) + b: eq. 1 as in the authors' code, with one bias and a factor of 2 that makes
  * α = 1/2 the plain sum. Each branch's logits have the bias already.
  *
  * @param logits - `[B, C]` of the conventional branch and of the re-balancing one

@@ -5,7 +5,9 @@ const name = 'drw';
 const options = z.strictObject({
   deferUntil: epochOption()
     .default(160)
-    .describe('Epochs of equal class weights, or a fraction of the run; 160 weighs from epoch 161 on.'),
+    .describe(
+      'Epochs of equal class weights, or a fraction of the run; with 160, classes are weighted from epoch 161 on.',
+    ),
   beta: z.number().min(0).lt(1).default(0.9999).describe('β of the effective number of images.'),
 });
 

@@ -7,7 +7,7 @@ const options = z.strictObject({
   split: z
     .enum(['validation', 'test'])
     .default('validation')
-    .describe('What to judge by. `test` chooses the run’s length by the test set: its figures are no longer honest.'),
+    .describe('What to judge by. `test` chooses the run’s length on the test set, so its results are optimistic.'),
   metric: z
     .enum(['accuracy', 'balancedAccuracy', 'loss'])
     .default('balancedAccuracy')
@@ -66,7 +66,8 @@ export default definePlugin({
     const { split, metric, patience, minDelta } = options;
     if (split === 'validation' && validationCount === 0) throw noValidation();
     if (patience >= epochs) warn('NO_EFFECT', `patience ${patience} is not below the ${epochs} epochs of the run.`);
-    if (split === 'test') warn('NOT_INTENDED', 'the test set decides when the run ends: its figures flatter the run.');
+    if (split === 'test')
+      warn('NOT_INTENDED', 'the test set decides when the run ends, so its results are optimistic.');
     let best: Best | null = null;
 
     const stopWhenDue = (epoch: number, run: Run): void => {

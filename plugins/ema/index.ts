@@ -56,7 +56,7 @@ export function averaging(update: Update, { decay, warmup }: Options): Update {
   };
 }
 
-/** A prediction with the averages in the place of the weights that have one. */
+/** A prediction with the averages instead of the weights that have one. */
 export const withAverages =
   (predict: Predict): Predict =>
   (weights, slots, images, pass) => {

@@ -8,7 +8,7 @@ const options = z.strictObject({
     .min(0)
     .default(0.5)
     .describe('Factor of the clouds; the largest class has none, the rarest all of it.'),
-  margin: z.number().min(0).default(0).describe('Taken off the label’s cosine beside the cloud.'),
+  margin: z.number().min(0).default(0).describe('Subtracted from the label’s cosine, in addition to the noise.'),
   scale: z.number().positive().default(30).describe('Factor s of the cosines after the cloud.'),
 });
 

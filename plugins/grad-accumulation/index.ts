@@ -20,7 +20,7 @@ export const endsGroup = (
 /**
  * An update that waits for the end of a group and then takes the group as one batch. A step's loss is
  * Σ weight·L / normalizer, so its gradient times the normalizer is that of the sum; both are added up over the group:
- * g = Σ_k normalizer_k·g_k / Σ_k normalizer_k. Between updates, weights and slots stay to the bit.
+ * g = Σ_k normalizer_k·g_k / Σ_k normalizer_k. Between updates, weights and slots do not change by a bit.
  *
  * Input `grad-accumulation/updates`: 1 in the step that ends a group, else 0.
  */

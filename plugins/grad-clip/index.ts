@@ -10,7 +10,7 @@ const options = z.strictObject({
   limit: z.number().positive().default(1).describe('Largest norm, or largest absolute value.'),
 });
 
-/** Gradients scaled by min(1, limit / ‖g‖), ‖g‖ over all of them together; those below the limit stay to the bit. */
+/** Gradients scaled by min(1, limit / ‖g‖), ‖g‖ over all of them together; those below the limit do not change by a bit. */
 export function clipByNorm(gradients: NamedTensors, limit: number): NamedTensors {
   const scale = tf.div(limit, tf.maximum(globalNorm(gradients), limit));
   return mapValues(gradients, (gradient) => gradient.mul(scale));

@@ -76,7 +76,7 @@ export default definePlugin({
     if (left.length > 0) {
       warn(
         'NOT_INTENDED',
-        `${left.join(' and ')} ${left.length > 1 ? 'are' : 'is'} trained beside the scales. Set model.freeze: [backbone, classifier].`,
+        `${left.join(' and ')} ${left.length > 1 ? 'are' : 'is'} trained in addition to the scales. Set model.freeze: [backbone, classifier].`,
       );
     }
   },

@@ -16,7 +16,7 @@ const options = z.strictObject({
  * the share of the first in the image. It runs linearly from 0 at λ = 0 over 1/2 at λ = kⱼ / (kᵢ + kⱼ) to 1 at λ = 1,
  * with k = n^ω: the rarer class has half of the label with less than half of the image.
  *
- * With the share λ′ = 1 − λ of the partner and t = kᵢ / (kᵢ + kⱼ), as the reference code has it, this is 1 − λ′ / 2t for
+ * With the share λ′ = 1 − λ of the partner and t = kᵢ / (kᵢ + kⱼ), as in the reference code, this is 1 − λ′ / 2t for
  * λ′ ≤ t, else (1 − λ′) / 2(1 − t).
  *
  * @param lambda - in 0…1

@@ -59,7 +59,7 @@ export function sourceTags(): Texts {
   };
 }
 
-/** What decides a run's figures beside its parameters, and what they are compared by. */
+/** What decides a run's results in addition to its parameters, and what they are compared by. */
 export function runTags({ directory, engine, subset }: Run, summary: RunSummary): Texts {
   const { method, seed, configHash, subsetHash, dataset, groups } = summary;
   return {

@@ -35,7 +35,7 @@ export function serverOf(
   if (isServer(uri)) return resolveSettings(uri, env);
   warn(
     'NO_SERVER',
-    `${server === undefined ? 'MLFLOW_TRACKING_URI' : 'server'} "${uri}" is no server (http:// or https://): the run is ` +
+    `${server === undefined ? 'MLFLOW_TRACKING_URI' : 'server'} "${uri}" is not a server (http:// or https://): the run is ` +
       'kept in its directory, and `tailmix mlflow sync` sends it to one.',
   );
   return null;

@@ -25,12 +25,16 @@ export const options = z.strictObject({
       'Seconds between samples of processor, memory, disk, network and GPU (`system/…`); 0 for none. Default: 10 with ' +
         '`MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING=true`, else 0.',
     ),
-  tags: z.record(z.string(), z.string()).default({}).describe('More tags of the run.'),
+  tags: z.record(z.string(), z.string()).default({}).describe('Additional tags of the run.'),
   required: z
     .boolean()
     .default(false)
-    .describe('Ends the run before its first step where no server takes it. Without, it is kept, and sent later.'),
-  patience: z.number().min(0).default(10).describe('Seconds that the end waits for a server that takes nothing.'),
+    .describe('Ends the run before its first step if no server accepts it. Otherwise the run is kept and sent later.'),
+  patience: z
+    .number()
+    .min(0)
+    .default(10)
+    .describe('Seconds that the end of the run waits for a server that does not answer.'),
 });
 
 /** Resolved. */

@@ -46,7 +46,7 @@ export interface Recorder {
 const SUMMARY = `${spoolFiles.folder}/model_summary.txt`;
 const PER_CLASS = `${spoolFiles.folder}/per_class.json`;
 
-/** Opens the spool of a run, or goes on with it, and writes what is known before the first step. */
+/** Opens the spool of a run, or continues it, and writes what is known before the first step. */
 export async function openRecorder(
   run: Run,
   directory: string,

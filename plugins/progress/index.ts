@@ -29,7 +29,7 @@ export function progressStyle(
   return wanted;
 }
 
-/** What the engine does otherwise than asked for, and why; a line each. */
+/** What the engine does differently than requested, and why; a line each. */
 export const engineNotes = ({ mode, reason, precision, precisionReason }: Run['engine']): string[] => [
   ...(reason === null ? [] : [`the step is ${mode}: ${reason}`]),
   ...(precisionReason === null ? [] : [`the step computes in ${precision}: ${precisionReason}`]),

@@ -27,7 +27,8 @@ export async function killRuns(folder: string, name: string, kills: number, seed
   if (!setting) throw new Error(`${name} is not a setting; there are ${Object.keys(settings).join(', ')}`);
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'run.yaml'), `name: ${name}\n${setting.yaml}`);
-  if (setting.yaml.includes('root: images') && !existsSync(join(folder, 'images'))) await makeImages(join(folder, 'images'));
+  if (setting.yaml.includes('root: images') && !existsSync(join(folder, 'images')))
+    await makeImages(join(folder, 'images'));
   const began = performance.now();
   await finish(folder, setting, 'whole', false);
   const whole = await leftBy(join(folder, 'whole'));
@@ -35,7 +36,11 @@ export async function killRuns(folder: string, name: string, kills: number, seed
   const trials: Trial[] = [];
   let done = 0;
   while (done < kills) {
-    const trial = await killedRun(folder, { name, setting, whole, seconds }, randomStream(seed, 'kills', name, trials.length));
+    const trial = await killedRun(
+      folder,
+      { name, setting, whole, seconds },
+      randomStream(seed, 'kills', name, trials.length),
+    );
     trials.push(trial);
     done += Math.max(1, trial.kills.length);
   }
@@ -143,7 +148,9 @@ async function makeImages(folder: string): Promise<void> {
       const noise = randomField('kills', split, label);
       for (let image = 0; image < count; image++) {
         const pixels = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => (256 - 64 * label) * noise(image, i));
-        await sharp(pixels, { raw: { width: 32, height: 32, channels: 3 } }).png().toFile(join(own, `${image}.png`));
+        await sharp(pixels, { raw: { width: 32, height: 32, channels: 3 } })
+          .png()
+          .toFile(join(own, `${image}.png`));
       }
     }
 }

@@ -9,9 +9,13 @@ const names = Object.keys(settings);
 /** Kills in all; `TAILMIX_KILLS=1000` for more. */
 const kills = Number(process.env.TAILMIX_KILLS || 150);
 
-test.each(names)('runs of %s that were killed end as the one that nobody killed', { timeout: 3_600_000 }, async (name) => {
-  const trials = await killRuns(join(await temporaryFolder(), name), name, Math.ceil(kills / names.length), 0);
-  for (const trial of trials) console.log(`${name}: killed ${trial.kills.join(', ') || 'never'}`);
-  expect(trials.flatMap(({ kills }) => kills).length).toBeGreaterThanOrEqual(Math.ceil(kills / names.length) / 2);
-  expect(trials.filter(({ differences }) => differences.length > 0)).toEqual([]);
-});
+test.each(names)(
+  'runs of %s that were killed end as the one that nobody killed',
+  { timeout: 3_600_000 },
+  async (name) => {
+    const trials = await killRuns(join(await temporaryFolder(), name), name, Math.ceil(kills / names.length), 0);
+    for (const trial of trials) console.log(`${name}: killed ${trial.kills.join(', ') || 'never'}`);
+    expect(trials.flatMap(({ kills }) => kills).length).toBeGreaterThanOrEqual(Math.ceil(kills / names.length) / 2);
+    expect(trials.filter(({ differences }) => differences.length > 0)).toEqual([]);
+  },
+);

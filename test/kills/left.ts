@@ -26,7 +26,8 @@ export async function leftBy(run: string): Promise<Left> {
     'summary.json': timeless(JSON.parse(await readFile(join(run, 'summary.json'), 'utf8'))),
   };
   for (const [name, { shape, values }] of Object.entries(state))
-    left[`tensor ${name}`] = `${shape} ${Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64')}`;
+    left[`tensor ${name}`] =
+      `${shape} ${Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64')}`;
   return { ...left, ...(await pointsOf(run)) };
 }
 

@@ -14,8 +14,15 @@ const { values, positionals } = parseArgs({
 const folder = await mkdtemp(join(tmpdir(), 'tailmix-kills-'));
 const total = { kills: 0, runs: 0, equal: 0 };
 for (const name of positionals.length > 0 ? positionals : Object.keys(settings)) {
-  for (const { kills, differences } of await killRuns(join(folder, name), name, Number(values.kills), Number(values.seed))) {
-    console.log(`${name.padEnd(15)} killed: ${kills.join(', ').padEnd(45)} ${differences.length === 0 ? 'equal' : `DIFFERS: ${differences}`}`);
+  for (const { kills, differences } of await killRuns(
+    join(folder, name),
+    name,
+    Number(values.kills),
+    Number(values.seed),
+  )) {
+    console.log(
+      `${name.padEnd(15)} killed: ${kills.join(', ').padEnd(45)} ${differences.length === 0 ? 'equal' : `DIFFERS: ${differences}`}`,
+    );
     total.kills += kills.length;
     total.runs += 1;
     total.equal += differences.length === 0 ? 1 : 0;

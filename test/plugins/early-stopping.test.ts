@@ -94,7 +94,7 @@ describe('early-stopping', () => {
     ).toMatchInlineSnapshot(`
       [
         "NO_EFFECT [early-stopping] patience 10 is not below the 10 epochs of the run.",
-        "NOT_INTENDED [early-stopping] the test set decides when the run ends: its figures flatter the run.",
+        "NOT_INTENDED [early-stopping] the test set decides when the run ends, so its results are optimistic.",
       ]
     `);
   });

@@ -16,6 +16,6 @@ test.each([
   expect(warningsOf([lws()], infoWithCounts([300, 100, 20], { start }))).toEqual(
     trained === null
       ? []
-      : [`NOT_INTENDED [lws] ${trained} trained beside the scales. Set model.freeze: [backbone, classifier].`],
+      : [`NOT_INTENDED [lws] ${trained} trained in addition to the scales. Set model.freeze: [backbone, classifier].`],
   );
 });
