@@ -30,6 +30,7 @@ export {
   definePlugin,
   epochOption,
   type HeldPlugin,
+  label,
   Order,
   type Plugin,
   type PluginContext,

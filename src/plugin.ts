@@ -152,6 +152,20 @@ export const isPlugin = (value: unknown): value is Plugin =>
 /** Option that is a plugin; see `holds`. */
 export const pluginOption = (): z.ZodType<Plugin> => z.custom<Plugin>(isPlugin, 'expected a plugin');
 
+const labels = z.registry<{ label: true }, z.ZodType>();
+
+/**
+ * Marks an option as a text for people, a name or a tag: `${env:NAME}` stays in it as it is written, in the run too. All
+ * other options get the value of the variable. Put it on the text itself: `label(z.string().min(1)).optional()`.
+ */
+export function label<Schema extends z.ZodType>(schema: Schema): Schema {
+  labels.add(schema, { label: true });
+  return schema;
+}
+
+/** Whether an option was marked by {@link label}. */
+export const isLabel = (schema: z.ZodType): boolean => labels.has(schema);
+
 /** A plugin as users call it: `remix({ kappa: 3 })`. The definition hangs on it, for YAML and documentation. */
 export interface PluginFactory<Options extends z.ZodObject = z.ZodObject> {
   (options?: z.input<Options>): Plugin;

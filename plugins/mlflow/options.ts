@@ -1,4 +1,4 @@
-import { z } from 'tailmix';
+import { label, z } from 'tailmix';
 
 /** Options of the plugin. */
 export const options = z.strictObject({
@@ -6,9 +6,7 @@ export const options = z.strictObject({
     .string()
     .optional()
     .describe('Address of the MLflow server. Default: `MLFLOW_TRACKING_URI`; without one, nothing is sent.'),
-  experiment: z
-    .string()
-    .min(1)
+  experiment: label(z.string().min(1))
     .optional()
     .describe('Experiment. Default: `MLFLOW_EXPERIMENT_NAME`, else the name of the data set.'),
   every: z.int().min(0).default(10).describe('Training steps between points of `step/…`; 0 for none.'),
@@ -25,7 +23,7 @@ export const options = z.strictObject({
       'Seconds between samples of processor, memory, disk, network and GPU (`system/…`); 0 for none. Default: 10 with ' +
         '`MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING=true`, else 0.',
     ),
-  tags: z.record(z.string(), z.string()).default({}).describe('Additional tags of the run.'),
+  tags: z.record(z.string(), label(z.string())).default({}).describe('Additional tags of the run.'),
   required: z
     .boolean()
     .default(false)

@@ -1,4 +1,4 @@
-import process from 'node:process';
+import { PLACEHOLDER, substituteText } from '../util/placeholders.ts';
 import { mapLeaves, type Path, valueAt } from './tree.ts';
 
 /** A text of the config that had a placeholder. */
@@ -16,19 +16,6 @@ export interface Substitution {
   placeholders: Placeholder[];
   /** Path and message of each placeholder that cannot be filled in. */
   problems: { path: Path; message: string }[];
-}
-
-const PLACEHOLDER = /\$\{env:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
-
-/** Fills in `${env:NAME}` and `${env:NAME:-default}`; a name that is neither set nor has a default stays, and is told. */
-export function substituteText(written: string): { value: string; missing: string[] } {
-  const missing: string[] = [];
-  const value = written.replace(PLACEHOLDER, (whole, name: string, otherwise: string | undefined) => {
-    const found = process.env[name] ?? otherwise;
-    if (found === undefined) missing.push(name);
-    return found ?? whole;
-  });
-  return { value, missing };
 }
 
 /** Fills in the placeholders of every text in a tree. The tree itself stays as it is. */
@@ -53,13 +40,15 @@ export function substitute(tree: unknown): Substitution {
   return { tree: filled, placeholders, problems };
 }
 
-/** A copy of a tree with placeholders in the place of their values. */
+/** A copy of a tree with placeholders in the place of their texts; numbers, true and false from the environment stay. */
 export function restore(tree: unknown, placeholders: readonly Placeholder[]): unknown {
   const copy = mapLeaves(tree, (leaf) => leaf);
   for (const { path, written } of placeholders) {
     const parent = valueAt(copy, path.slice(0, -1));
     const key = path.at(-1)!;
-    if (typeof parent === 'object' && parent !== null && Object.hasOwn(parent, key)) {
+    const now = valueAt(parent, [key]);
+    // What was typed is a value like any other: it decides results, and is recorded.
+    if (typeof now === 'string' && typeof parent === 'object' && parent !== null) {
       (parent as Record<string | number, unknown>)[key] = written;
     }
   }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { displayPath, displayValue } from '../errors.ts';
-import { substituteText } from './env.ts';
+import { substituteText } from '../util/placeholders.ts';
 import { extendsCycle, extendsMissing, extendsType } from './errors.ts';
 import { type Layer, readLayer } from './read-layer.ts';
 import type { PluginRegistry } from './types.ts';

@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import { displayValue } from '../errors.ts';
+import { isLabel } from '../plugin.ts';
 import { suggest } from '../util/suggest.ts';
-import { choicesOf, expectation, findOption, optionsOf, schemaAt } from './shape.ts';
-import { formatPath, type Path, valueAt } from './tree.ts';
+import { choicesOf, expectation, findOption, optionsOf, schemaAt, unwrap } from './shape.ts';
+import { formatPath, mapLeaves, type Path, valueAt } from './tree.ts';
 
 /** What is wrong at a place, in words. */
 export interface Finding {
@@ -37,10 +38,43 @@ export interface Checked<Schema extends z.ZodType = z.ZodType> {
 
 /** A value by its schema, with defaults in; `at` is its place in the config. */
 export function check<Schema extends z.ZodType>(checked: Checked<Schema>, at: Path = []): Result<z.output<Schema>> {
-  const parsed = checked.schema.safeParse(checked.value);
+  const value = withLabels(checked);
+  const parsed = checked.schema.safeParse(value);
   if (parsed.success) return valid(parsed.data);
-  return invalid(...within(at, describeIssues(parsed.error.issues, checked)));
+  const typed = withTyped(value, checked.written, parsed.error.issues);
+  const again = typed === value ? parsed : checked.schema.safeParse(typed);
+  if (again.success) return valid(again.data);
+  return invalid(...within(at, describeIssues(again.error.issues, checked)));
 }
+
+const hasPlaceholder = (written: unknown): written is string =>
+  typeof written === 'string' && written.includes('${env:');
+
+/** The value with placeholders as they are written in texts for people. */
+const withLabels = ({ schema, value, written }: Checked): unknown =>
+  mapLeaves(value, (leaf, path) => {
+    const own = valueAt(written, path);
+    if (!hasPlaceholder(own) || typeof leaf !== 'string') return leaf;
+    const option = schemaAt(schema, path, value);
+    return option !== null && isLabel(unwrap(option)) ? own : leaf;
+  });
+
+/** The value with numbers, true and false in the place of texts from the environment that do not fit as texts. */
+function withTyped(value: unknown, written: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
+  const places = new Set(issues.map(({ path }) => formatPath(path as Path)));
+  let changed = false;
+  const typed = mapLeaves(value, (leaf, path) => {
+    if (typeof leaf !== 'string' || !places.has(formatPath(path)) || !hasPlaceholder(valueAt(written, path)))
+      return leaf;
+    const scalar = SCALAR.test(leaf) ? (JSON.parse(leaf) as unknown) : leaf;
+    changed ||= scalar !== leaf;
+    return scalar;
+  });
+  return changed ? typed : value;
+}
+
+/** A number, true or false as JSON writes it. */
+const SCALAR = /^(true|false|-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?)$/;
 
 /** zod's issues as sentences: what was expected, what came, what may have been meant. */
 export function describeIssues(issues: readonly z.core.$ZodIssue[], checked: Checked): Finding[] {

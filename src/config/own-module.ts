@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import process from 'node:process';
 import { displayPath } from '../errors.ts';
 import { importModule, reasonOf, resolvePackage } from './import-module.ts';
+import { hashModule } from './source-hash.ts';
 import type { PluginRegistry } from './types.ts';
 
 /** What a module of the user's own holds. */
@@ -13,7 +12,7 @@ export interface OwnModule {
   value: unknown;
   /** How a config in any folder of the project can name it. */
   name: string;
-  /** SHA-256 of the file, hex; null for a package. */
+  /** SHA-256 of the file and of what it imports by relative paths, hex; null for a package. */
   source: string | null;
 }
 
@@ -34,7 +33,7 @@ export async function loadOwnModule(
   if (file === null) return null;
   try {
     const module = await importModule(isPath(specifier) ? file : specifier, parent, registry);
-    const named = isPath(specifier) ? { name: portable(file), source: await hashOf(file) } : null;
+    const named = isPath(specifier) ? { name: portable(file), source: await hashModule(file) } : null;
     return { value: module.default, ...(named ?? { name: specifier, source: null }) };
   } catch (error) {
     return { message: `${specifier}: expected a module that loads; it threw: ${reasonOf(error)}` };
@@ -55,8 +54,3 @@ export const portable = (file: string): string => {
 /** For a path at which nothing lies. */
 export const noFile = (path: string, directory: string): string =>
   `expected a file at ${displayPath(resolve(directory, path))}; there is none.`;
-
-const hashOf = async (file: string): Promise<string> =>
-  createHash('sha256')
-    .update(await readFile(file))
-    .digest('hex');

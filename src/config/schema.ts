@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { dataOptions } from '../data/options.ts';
 import type { ModelChoice } from '../models/definition.ts';
 import { modelSection, transferOptions } from '../models/options.ts';
+import { label } from '../plugin.ts';
 import { adamw, sgd } from '../step/options.ts';
 import { evaluateOptions, trainOptions } from '../train/options.ts';
 import type { PluginEntry } from './types.ts';
@@ -26,9 +27,7 @@ const { name: _adamw, ...adamwOptions } = adamw.shape;
 
 /** A phase of a run: what it has of its own. */
 export const phaseOptions = z.strictObject({
-  name: z
-    .string()
-    .min(1)
+  name: label(z.string().min(1))
     .optional()
     .describe('Name of the phase in plan, metrics and summary, unique. Default: `phase 1`, `phase 2` …'),
   epochs: z.int().positive().optional().describe('Epochs of the phase. Default: train.epochs.'),
@@ -69,8 +68,8 @@ export const runOptions = z.strictObject({
     .union([z.string().min(1), z.array(z.string().min(1))])
     .optional()
     .describe('Config or configs to start from, relative to this file. Maps merge, lists replace, null removes.'),
-  name: z.string().min(1).default('run').describe('Name of the run; its directory starts with it.'),
-  method: z.string().min(1).optional().describe('Label of the method in tables and charts. Default: the name.'),
+  name: label(z.string().min(1)).default('run').describe('Name of the run; its directory starts with it.'),
+  method: label(z.string().min(1)).optional().describe('Label of the method in tables and charts. Default: the name.'),
   seed: z.int().min(0).default(0).describe('Seed of everything the run draws; the subset has its own.'),
   data: dataOptions.describe('Which images, how long the tail, and how they are read.'),
   model: modelSection.describe('The network.'),

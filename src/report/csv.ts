@@ -51,8 +51,12 @@ export function resultsCsv({ methods }: Comparison): string {
   return [columns, ...rows].map((row) => `${row.map(cell).join(',')}\r\n`).join('');
 }
 
+/** Beginnings of what a spreadsheet takes for a formula, as OWASP lists them. */
+const FORMULA = /^[=+\-@\t\r]/;
+
+/** A number as it is; a text that a spreadsheet would run as a formula gets an apostrophe in front. */
 function cell(value: string | number | null | undefined): string {
-  const text = String(value ?? '');
+  const text = typeof value === 'string' && FORMULA.test(value) ? `'${value}` : String(value ?? '');
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

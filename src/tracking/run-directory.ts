@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
+import { variableNames } from '../util/placeholders.ts';
 import {
   damagedRunFile,
   directoryTaken,
@@ -24,13 +25,13 @@ export const runFiles = {
 /**
  * Makes the directory of a new run: `<root>/<name>-<time>`, with a number behind it where that exists already.
  *
- * @param name - anything but letters, digits, `.`, `_` and `-` becomes `-`
+ * @param name - a placeholder is named after its variable; anything but letters, digits, `.`, `_` and `-` becomes `-`
  * @param now - start of the run; written in UTC as `20250131-093000`
  * @returns the absolute path
  */
 export async function createRunDirectory(root: string, name: string, now = new Date()): Promise<string> {
   await mkdir(root, { recursive: true });
-  const stem = join(resolve(root), `${name.replace(/[^\w.-]+/g, '-')}-${timestamp(now)}`);
+  const stem = join(resolve(root), `${variableNames(name).replace(/[^\w.-]+/g, '-')}-${timestamp(now)}`);
   for (let attempt = 1; ; attempt++) {
     const directory = attempt === 1 ? stem : `${stem}-${attempt}`;
     try {

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { canonicalJson } from '../../src/config/identity.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { hashModule } from '../../src/config/source-hash.ts';
 import { datasets } from '../../src/data/sets/registry.ts';
 import { defaults, registry } from './few-plugins.ts';
 import { inEmptyFolder } from './folder.ts';
@@ -67,6 +69,35 @@ describe('hash of a config', () => {
     expect((await loadConfig('moved/run.yaml', context)).hash).toBe(hash);
     await writeFile('own.ts', own(' /* another */ '));
     expect((await loadConfig('run.yaml', context)).hash).not.toBe(hash);
+  });
+
+  it('changes with what a plugin file imports from files beside it, and what those import', async () => {
+    const chain = {
+      'run.yaml': run,
+      'own.ts': `import { a } from './helpers/a.js';\n${own(' a(); ')}`,
+      'helpers/a.ts': "import table from './table.json';\nexport * from '../b';\nexport const a = () => table;\n",
+      'helpers/table.json': '[1]',
+      'b/index.ts': "// A circle.\nimport type { a } from '../helpers/a.ts';\nexport type A = typeof a;\n",
+      'unused.ts': 'export const b = 1;\n',
+    };
+    await write(chain);
+    const hash = async () => (await loadConfig('run.yaml', context)).hash;
+    const first = await hash();
+    for (const file of ['helpers/a.ts', 'helpers/table.json', 'b/index.ts'] as const) {
+      await writeFile(file, `${chain[file]}\n`);
+      expect(await hash(), file).not.toBe(first);
+      await writeFile(file, chain[file]);
+      expect(await hash(), file).toBe(first);
+    }
+    await writeFile('unused.ts', 'export const b = 2;\n');
+    expect(await hash()).toBe(first);
+    await write(Object.fromEntries(Object.entries(chain).map(([file, text]) => [`moved/${file}`, text])));
+    expect((await loadConfig('moved/run.yaml', context)).hash).toBe(first);
+  });
+
+  it('of a plugin file without imports is that of the file alone', async () => {
+    await write({ 'own.ts': own('') });
+    expect(await hashModule(resolve('own.ts'))).toBe(createHash('sha256').update(own('')).digest('hex'));
   });
 
   it('and all else is the same for the resolved config, read again from another folder', async () => {

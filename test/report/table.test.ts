@@ -109,6 +109,18 @@ describe('results.csv', () => {
     const hostile = compareRuns({ runs: [madeUpRun('a,"b"\nc', 1, [9, 5, 1])], leftOut: [] });
     expect(resultsCsv(hostile).split('\r\n')[1]!.startsWith('"a,""b""\nc",1,')).toBe(true);
   });
+
+  test.each(['=HYPERLINK("http://x")', '+1', '-1', '@SUM(A1)', '\tx'])('%j is a text, not a formula', (name) => {
+    const row = resultsCsv(compareRuns({ runs: [madeUpRun(name, 1, [9, 5, 1])], leftOut: [] })).split('\r\n')[1]!;
+    expect(row.startsWith(name.includes('"') ? `"'${name.replaceAll('"', '""')}",1,` : `'${name},1,`)).toBe(true);
+  });
+
+  test('a number below 0 stays a number', () => {
+    const run = madeUpRun('ERM', 1, [9, 5, 1]);
+    run.summary.seconds = -1.5;
+    const [head, row] = resultsCsv(compareRuns({ runs: [run], leftOut: [] })).split('\r\n');
+    expect(row!.split(',')[head!.split(',').indexOf('seconds')]).toBe('-1.5');
+  });
 });
 
 describe('report.json', () => {

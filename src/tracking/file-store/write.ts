@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { experimentTags } from '../spool/attach.ts';
+import { filledIn } from '../spool/experiment-name.ts';
 import { hasSpool, readSpool, readSpoolRun } from '../spool/read.ts';
 import type { RecordOf, RunRecord, SpoolRecord } from '../spool/records.ts';
 import { experimentNumber, fileNames, idOf, yaml } from './layout.ts';
@@ -64,7 +65,7 @@ export async function writeFileStore(
       told,
       onRemark: (remark) => onRemark(`${directory}: ${remark}`),
     });
-    exported.push({ directory, experiment: told.run.experiment, experimentId, runId });
+    exported.push({ directory, experiment: filledIn(told.run.experiment), experimentId, runId });
   }
   return exported;
 }
@@ -111,7 +112,8 @@ async function readTold(directory: string, onRemark: OnRemark): Promise<Told> {
 }
 
 async function ensureExperiment(store: string, run: RunRecord): Promise<string> {
-  const { experiment, time } = run;
+  const { time } = run;
+  const experiment = filledIn(run.experiment);
   const number = await experimentNumber(store, experiment);
   const folder = join(store, number);
   if (existsSync(folder)) return number;

@@ -3,6 +3,7 @@ import type { MlflowClient } from '../mlflow/client.ts';
 import { MlflowError } from '../mlflow/errors.ts';
 import type { Experiment, StoredRun } from '../mlflow/types.ts';
 import { experimentGone, runDeleted } from './errors.ts';
+import { filledIn } from './experiment-name.ts';
 import { whileSending } from './locks.ts';
 import { hasSpool, readSpoolRun } from './read.ts';
 import type { RunRecord } from './records.ts';
@@ -72,7 +73,7 @@ async function experimentOf(
   const tags = Object.entries(experimentTags(record)).map(([key, value]) => ({ key, value }));
   const found =
     experimentId === undefined
-      ? await client.ensureExperiment(experiment ?? record.experiment, tags)
+      ? await client.ensureExperiment(filledIn(experiment ?? record.experiment), tags)
       : await client.getExperiment(experimentId);
   if (found.lifecycleStage === 'deleted') throw experimentGone(found.experimentId);
   for (const tag of tags)

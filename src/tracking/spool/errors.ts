@@ -8,6 +8,13 @@ export const noSpool = (directory: string): TailmixError =>
     { code: 'SPOOL_MISSING', kind: 'config' },
   );
 
+/** An experiment named by a variable that is not set where the run is sent. */
+export const experimentVariable = (experiment: string, name: string): TailmixError =>
+  new TailmixError(
+    `The MLflow experiment of the run is ${experiment}: expected a variable ${name} in the environment; there is none. Set it, or name an experiment with --experiment.`,
+    { code: 'MLFLOW_EXPERIMENT_VARIABLE', kind: 'config' },
+  );
+
 /** A spool whose first line is no run. */
 export const spoolDamaged = (path: string, found: string): TailmixError =>
   new TailmixError(
