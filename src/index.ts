@@ -63,6 +63,7 @@ export type {
 } from './step/types.ts';
 export { type NamedTensors, tf } from './tf.ts';
 export {
+  bestCheckpointPath,
   checkpointEpochs,
   checkpointFolder,
   checkpointPath,

@@ -1,8 +1,7 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import {
+  bestCheckpointPath,
   checkpointEpochs,
-  checkpointFolder,
   checkpointPath,
   definePlugin,
   type EpochMetrics,
@@ -42,10 +41,6 @@ export function epochsToDelete(
   const kept = new Set(whole.toSorted((a, b) => a - b).slice(-keep));
   return epochs.filter((epoch) => !kept.has(epoch));
 }
-
-/** File of the best epoch: `best-validation.safetensors`, or `best-on-test.safetensors`. */
-export const bestPath = (runDirectory: string, split: 'validation' | 'test'): string =>
-  join(checkpointFolder(runDirectory), `best-${split === 'test' ? 'on-test' : split}.safetensors`);
 
 /**
  * Checkpoint: writes what a run can be resumed from, after all other observers have recorded the epoch. Runs by
@@ -90,7 +85,7 @@ export default definePlugin({
     hooks.onEpochEnd.tapPromise({ name, stage }, async (metrics, run) => {
       const { directory, info } = run;
       if (directory === null) return;
-      if (isBest(metrics) && split !== 'none') await write(bestPath(directory, split), run);
+      if (isBest(metrics) && split !== 'none') await write(bestCheckpointPath(directory, split), run);
       const isLast = metrics.epoch === info.epochs || run.summary().status === 'stopped';
       if (!isLast && metrics.epoch % every !== 0) return;
       await write(checkpointPath(directory, metrics.epoch), run);

@@ -47,9 +47,18 @@ export const epochFigures = ({
 });
 
 /** What a finished run came to, at step 0, so that MLflow shows bars: the last epoch, and what flatters by its name. */
-export const finalFigures = ({ last, lastFiveMedian, bestOnTest, seconds }: RunSummary): Figures => ({
+export const finalFigures = ({
+  last,
+  lastFiveMedian,
+  bestOnTest,
+  chosenOnValidation,
+  seconds,
+}: RunSummary): Figures => ({
   ...(last ? evaluationFigures('final', last) : {}),
   ...prefixed('final', {
+    chosen_on_validation_accuracy: chosenOnValidation?.accuracy ?? null,
+    chosen_on_validation_balanced_accuracy: chosenOnValidation?.balancedAccuracy ?? null,
+    chosen_on_validation_epoch: chosenOnValidation?.epoch ?? null,
     last5_median_accuracy: lastFiveMedian?.accuracy ?? null,
     last5_median_balanced_accuracy: lastFiveMedian?.balancedAccuracy ?? null,
     seconds,

@@ -5,7 +5,8 @@ import { loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import { displayPath } from '../errors.ts';
 import { signatureFor } from '../step/signature.ts';
-import { readLatest } from '../tracking/checkpoint.ts';
+import { bestCheckpointPath } from '../tracking/checkpoint.ts';
+import { type CheckpointChoice, chooseCheckpoint } from '../tracking/choose-checkpoint.ts';
 import { findRun, runFiles } from '../tracking/run-directory.ts';
 import { evaluate as evaluateSubset } from '../train/evaluate.ts';
 import { openFit } from '../train/fit.ts';
@@ -13,22 +14,24 @@ import { optionsAt } from '../train/phases.ts';
 import { prepare } from '../train/prepare.ts';
 import { type ConfigFlags, context, overridesOf } from './context.ts';
 import { noValidationSplit } from './errors.ts';
-import { print, printJson } from './output.ts';
+import { print, printJson, tellPassedOver } from './output.ts';
 
 /** Options of `tailmix evaluate`. */
-export interface EvaluateCommandOptions extends ConfigFlags {
+export interface EvaluateCommandOptions extends ConfigFlags, CheckpointChoice {
   split: 'test' | 'validation';
   json?: boolean;
 }
 
-/** `tailmix evaluate`: the newest checkpoint of a run on a split, with its own settings or others. */
+/** `tailmix evaluate`: a checkpoint of a run on a split, with its own settings or others. */
 export async function evaluate(
   wanted: string,
-  { set = [], split, json, ...flags }: EvaluateCommandOptions,
+  { set = [], split, checkpoint, strict, json, ...flags }: EvaluateCommandOptions,
 ): Promise<number> {
   const directory = await findRun(wanted);
   const config = await loadConfig(join(directory, runFiles.config), { ...context, set, overrides: overridesOf(flags) });
-  const { snapshot, path } = await readLatest(directory);
+  const { snapshot, path, damaged } = await chooseCheckpoint(directory, { checkpoint, strict });
+  const passedOver = tellPassedOver(damaged);
+  const isBestOnTest = path === bestCheckpointPath(directory, 'test');
   const options = optionsAt(trainerOptions(config), snapshot.epoch);
   const preparation = await prepare({ ...options, resume: snapshot });
   const { data, info } = preparation;
@@ -39,12 +42,15 @@ export async function evaluate(
   try {
     const signature = signatureFor(fit.program, 'predict', {});
     const evaluation = await evaluateSubset(fit.engine, signature, fit.loader, subset, info);
-    if (json) printJson({ run: directory, checkpoint: path, epoch: snapshot.epoch, split, ...evaluation });
+    if (json) printJson({ run: directory, checkpoint: path, passedOver, epoch: snapshot.epoch, split, ...evaluation });
     else {
       const share = (value: number | null): string => (value === null ? '–' : `${(100 * value).toFixed(2)} %`);
       const { count, accuracy, balancedAccuracy, many, medium, few, worstClass, macroF1, ece } = evaluation;
       const rows = [
-        ['run', `${displayPath(directory)}, epoch ${snapshot.epoch}, ${split} split, ${count} images`],
+        [
+          'run',
+          `${displayPath(directory)}, epoch ${snapshot.epoch}${isBestOnTest ? ', chosen on the test set (optimistic)' : ''}, ${split} split, ${count} images`,
+        ],
         ['accuracy', `${share(accuracy)}, balanced ${share(balancedAccuracy)}`],
         ['many, medium, few', [many, medium, few].map(share).join(', ')],
         ['worst class', `${worstClass.name}, ${share(worstClass.accuracy)}`],

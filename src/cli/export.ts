@@ -2,12 +2,13 @@ import { join, resolve } from 'node:path';
 import { loadBackend } from '../backend/load.ts';
 import { displayPath } from '../errors.ts';
 import { type ExportOptions, exportRun } from '../export/index.ts';
+import type { CheckpointChoice } from '../tracking/choose-checkpoint.ts';
 import { openTrained } from '../trained/open.ts';
 import { type ConfigFlags, context, overridesOf } from './context.ts';
-import { print, printJson } from './output.ts';
+import { print, printJson, tellPassedOver } from './output.ts';
 
 /** Options of `tailmix export`. */
-export interface ExportCommandOptions extends ConfigFlags {
+export interface ExportCommandOptions extends ConfigFlags, CheckpointChoice {
   format: ExportOptions['format'];
   /** Folder to write to. Default: `export/<format>` in the run directory. */
   out?: string;
@@ -15,12 +16,13 @@ export interface ExportCommandOptions extends ConfigFlags {
   json?: boolean;
 }
 
-/** `tailmix export`: the newest checkpoint of a run as a classifier for other programs. */
+/** `tailmix export`: a checkpoint of a run as a classifier for other programs. */
 export async function exportCommand(
   wanted: string,
-  { set = [], format, out, images, json, ...flags }: ExportCommandOptions,
+  { set = [], format, out, images, checkpoint, strict, json, ...flags }: ExportCommandOptions,
 ): Promise<number> {
-  const run = await openTrained(wanted, { ...context, set, overrides: overridesOf(flags) });
+  const run = await openTrained(wanted, { ...context, set, overrides: overridesOf(flags) }, { checkpoint, strict });
+  const passedOver = tellPassedOver(run.damaged);
   const folder = resolve(out ?? join(run.directory, 'export', format));
   const { files, difference, largest } = await exportRun(run, await loadBackend(run.options.backend), {
     format,
@@ -29,7 +31,17 @@ export async function exportCommand(
   });
   const { epoch } = run.snapshot;
   if (json)
-    printJson({ run: run.directory, checkpoint: run.checkpoint, epoch, format, folder, files, difference, largest });
+    printJson({
+      run: run.directory,
+      checkpoint: run.checkpoint,
+      passedOver,
+      epoch,
+      format,
+      folder,
+      files,
+      difference,
+      largest,
+    });
   else {
     const megabytes = files.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6;
     print(

@@ -28,6 +28,9 @@ const backendOption = (): Option =>
   new Option('--backend <name>', 'engine').choices(['auto', 'native', 'native-gpu', 'wasm']);
 const takeOverOption = (): Option =>
   new Option('--take-over', 'take the folder from a process that cannot be seen from here: on another machine');
+const checkpointOption = (): Option =>
+  new Option('--checkpoint <which>', 'last, best, an epoch, or a file (default: last, or the one before if damaged)');
+const strictOption = (): Option => new Option('--strict', 'refuse an older checkpoint where the newest is damaged');
 const dataRootOption = (): Option => new Option('--data-root <dir>', 'folder of the data set');
 
 const example = (...lines: string[]): string => `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}\n`;
@@ -111,10 +114,12 @@ export function createProgram(finish: Finish): Command {
 
   program
     .command('evaluate')
-    .description('evaluate the newest checkpoint of a run')
+    .description('evaluate a checkpoint of a run')
     .argument('<run>', 'its directory or its name')
     .addOption(setOption())
     .addOption(new Option('--split <name>', 'split').choices(['test', 'validation']).default('test'))
+    .addOption(checkpointOption())
+    .addOption(strictOption())
     .addOption(dataRootOption())
     .addOption(backendOption())
     .addOption(jsonOption())
@@ -123,10 +128,12 @@ export function createProgram(finish: Finish): Command {
 
   program
     .command('predict')
-    .description('classes of image files, by the newest checkpoint of a run')
+    .description('classes of image files, by a checkpoint of a run')
     .argument('<run>', 'its directory or its name')
     .argument('<images...>', 'image files')
     .addOption(new Option('--top <k>', 'classes shown of each image').argParser(wholeNumber).default(3))
+    .addOption(checkpointOption())
+    .addOption(strictOption())
     .addOption(setOption())
     .addOption(backendOption())
     .addOption(jsonOption())
@@ -135,7 +142,7 @@ export function createProgram(finish: Finish): Command {
 
   program
     .command('export')
-    .description('write the newest checkpoint of a run for TensorFlow, TensorFlow.js or ONNX Runtime')
+    .description('write a checkpoint of a run for TensorFlow, TensorFlow.js or ONNX Runtime')
     .argument('<run>', 'its directory or its name')
     .addOption(
       new Option('--format <name>', 'what to write').choices(['saved-model', 'tfjs', 'onnx']).makeOptionMandatory(),
@@ -147,6 +154,8 @@ export function createProgram(finish: Finish): Command {
         'float32',
       ]),
     )
+    .addOption(checkpointOption())
+    .addOption(strictOption())
     .addOption(setOption())
     .addOption(backendOption())
     .addOption(jsonOption())

@@ -19,7 +19,7 @@ import type { TrainerOptions } from '../train/prepare.ts';
 import { type ConfigFlags, context, knownPlugins, overridesOf } from './context.ts';
 import { resumeChanged, resumeWith } from './errors.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
-import { print, printJson, tell } from './output.ts';
+import { print, printJson, tell, tellPassedOver } from './output.ts';
 
 /** Options of `tailmix train`. */
 export interface TrainCommandOptions extends ConfigFlags {
@@ -135,7 +135,7 @@ async function openResumed(
     const path = join(directory, runFiles.config);
     const config = await loadConfig(path, { ...context, set, overrides: overridesOf(flags) });
     const latest = await findLatest(directory);
-    for (const { message } of latest?.damaged ?? []) tell(`passed over: ${message}`);
+    tellPassedOver(latest?.damaged ?? []);
     const begunWith = latest ? latest.snapshot.configHash : (await loadConfig(path, context)).hash;
     if (begunWith !== config.hash) throw resumeChanged(displayPath(directory), begunWith, config.hash);
     if (!latest) tell('there is no checkpoint yet: the run starts from its beginning');
@@ -147,7 +147,19 @@ async function openResumed(
 }
 
 function describeSummary(summary: RunSummary, directory: string): string {
-  const { method, seed, status, reason, last, lastEpoch, bestOnTest, seconds, backend, stepMode } = summary;
+  const {
+    method,
+    seed,
+    status,
+    reason,
+    last,
+    lastEpoch,
+    bestOnTest,
+    chosenOnValidation: chosen,
+    seconds,
+    backend,
+    stepMode,
+  } = summary;
   const share = (value: number | null): string => (value === null ? '–' : `${(100 * value).toFixed(2)} %`);
   const rows: [string, string][] = [
     [
@@ -162,6 +174,11 @@ function describeSummary(summary: RunSummary, directory: string): string {
       ['worst class', `${last.worstClass.name}, ${share(last.worstClass.accuracy)}`],
     );
   }
+  if (chosen)
+    rows.push([
+      'by validation',
+      `accuracy ${share(chosen.accuracy)}, balanced ${share(chosen.balancedAccuracy)}, epoch ${chosen.epoch} (chosen on validation)`,
+    ]);
   if (bestOnTest)
     rows.push(['best on test', `accuracy ${share(bestOnTest.accuracy)}, epoch ${bestOnTest.epoch} (optimistic)`]);
   rows.push(['directory', directory]);

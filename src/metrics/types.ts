@@ -109,6 +109,8 @@ export interface RunSummary {
   lastEpoch: number;
   /** Optimistic: the epoch of highest accuracy on the test set itself. Only to compare with papers that report it. */
   bestOnTest: { epoch: number; accuracy: number; balancedAccuracy: number } | null;
+  /** The epoch of highest balanced accuracy on the validation split, with its figures on test; only with such a split. */
+  chosenOnValidation?: { epoch: number; accuracy: number; balancedAccuracy: number };
   /** Median over the last five evaluated epochs, over all of them where there are fewer. */
   lastFiveMedian: { accuracy: number; balancedAccuracy: number } | null;
   backend: string;

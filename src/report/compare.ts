@@ -36,6 +36,8 @@ export interface MethodResult extends RunGroup {
   worstClasses: string[];
   /** Optimistic: of each run the epoch that was best on the test set. */
   bestOnTest: AccuracyPair | null;
+  /** Of each run the epoch of highest balanced accuracy on validation; null where a run has no validation split. */
+  chosenOnValidation: AccuracyPair | null;
   lastFiveMedian: AccuracyPair | null;
   /** Null for the baseline, and for a method without a seed in common. */
   difference: Difference | null;
@@ -123,6 +125,7 @@ function resultOf(group: RunGroup, baseline: RunGroup | null): MethodResult {
     perClass: last[0]!.perClass.map((_, c) => spreadOf(last.map(({ perClass }) => perClass[c]))),
     worstClasses: [...new Set(last.map(({ worstClass }) => worstClass.name))],
     bestOnTest: pairOf(summaries.map(({ bestOnTest }) => bestOnTest)),
+    chosenOnValidation: pairOf(summaries.map(({ chosenOnValidation }) => chosenOnValidation ?? null)),
     lastFiveMedian: pairOf(summaries.map(({ lastFiveMedian }) => lastFiveMedian)),
     difference: baseline && differenceOf(group, baseline),
     confusion: sumOfConfusions(last),

@@ -20,6 +20,8 @@ export interface MethodDocument extends Figures {
   sd: (Figures & { perClass: (number | null)[] }) | null;
   /** Optimistic: the epoch was chosen on the test set. */
   bestOnTest: (Pair & { optimistic: true; sd: Pair | null }) | null;
+  /** The epoch was chosen on the validation split, by balanced accuracy. */
+  chosenOnValidation: (Pair & { sd: Pair | null }) | null;
   lastFiveMedian: (Pair & { sd: Pair | null }) | null;
   /** Paired by seed; null for the baseline. */
   difference: (Figures & { against: string; seeds: number[]; wins: number; perClass: (number | null)[] }) | null;
@@ -89,6 +91,7 @@ function methodDocument(method: MethodResult): MethodDocument {
     worstClassNames: method.worstClasses,
     sd: method.seeds.length < 2 ? null : { ...figureValues(method.figures, sdOf), perClass: method.perClass.map(sdOf) },
     bestOnTest: best && { ...best, optimistic: true },
+    chosenOnValidation: pairValues(method.chosenOnValidation),
     lastFiveMedian: pairValues(method.lastFiveMedian),
     difference: method.difference && differenceValues(method.difference),
     seconds: method.seconds.mean,

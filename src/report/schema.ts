@@ -42,6 +42,7 @@ export const runSummary = z
     last: evaluation.nullable(),
     lastEpoch: count,
     bestOnTest: z.object({ epoch: count, ...pair }).nullable(),
+    chosenOnValidation: z.object({ epoch: count, ...pair }).exactOptional(),
     lastFiveMedian: z.object(pair).nullable(),
     backend: z.string(),
     stepMode: z.enum(['eager', 'captured']),

@@ -77,11 +77,22 @@ export function formatResultsTable(comparison: Comparison, { width = 100 }: { wi
 const shorten = (text: string, length: number): string =>
   text.length <= length ? text : `${text.slice(0, length - 12)}…${text.slice(-11)}`;
 
+const protocols = [
+  { key: 'bestOnTest', title: 'Best on test', group: 'Best on test (optimistic)' },
+  { key: 'chosenOnValidation', title: 'Chosen on validation', group: 'Chosen on validation' },
+  { key: 'lastFiveMedian', title: 'Last-5 median', group: 'Last-five median' },
+] as const;
+
+/** Figures apart from the headline; those of the epoch chosen on validation where a method has them. */
+export const protocolsShown = ({ methods }: Pick<Comparison, 'methods'>): readonly (typeof protocols)[number][] =>
+  protocols.filter(({ key }) => key !== 'chosenOnValidation' || methods.some((method) => method[key]));
+
 /** `results.md`: the headline table and, apart from it, best-on-test and last-five median. */
 export function markdownTables(comparison: Comparison): string {
   const { methods, testCount, groups, dataset, warnings } = comparison;
   const decimals = decimalsFor(testCount);
   const shown = figuresShown(comparison);
+  const others = protocolsShown(comparison);
   const table = (head: string[], row: (method: MethodResult) => string[]) =>
     [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...methods.map(row)]
       .map((cells) => `| ${cells.join(' | ')} |`)
@@ -96,22 +107,13 @@ export function markdownTables(comparison: Comparison): string {
       ...shown.map(({ key }) => withSpread(method.figures[key], decimals)),
     ]),
     '**Best on test is optimistic**: the epoch was chosen on the test set itself. It is here only to compare with papers that report it.',
-    table(
-      [
-        'Method',
-        'Best on test: accuracy',
-        'Best on test: balanced',
-        'Last-5 median: accuracy',
-        'Last-5 median: balanced',
-      ],
-      (method) => [
-        name(method),
-        ...[method.bestOnTest, method.lastFiveMedian].flatMap((pair) => [
-          withSpread(pair?.accuracy ?? null, decimals),
-          withSpread(pair?.balancedAccuracy ?? null, decimals),
-        ]),
-      ],
-    ),
+    table(['Method', ...others.flatMap(({ title }) => [`${title}: accuracy`, `${title}: balanced`])], (method) => [
+      name(method),
+      ...others.flatMap(({ key }) => [
+        withSpread(method[key]?.accuracy ?? null, decimals),
+        withSpread(method[key]?.balancedAccuracy ?? null, decimals),
+      ]),
+    ]),
     ...(warnings.length > 0 ? [`Before comparing:\n\n${warnings.map((w) => `- ${markdownText(w)}`).join('\n')}`] : []),
   ];
   return `${parts.join('\n\n')}\n`;

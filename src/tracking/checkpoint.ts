@@ -26,6 +26,10 @@ export const checkpointFolder = (runDirectory: string): string => join(runDirect
 export const checkpointPath = (runDirectory: string, epoch: number): string =>
   join(checkpointFolder(runDirectory), `epoch-${String(epoch).padStart(4, '0')}.safetensors`);
 
+/** File of the best epoch: `best-validation.safetensors`, or `best-on-test.safetensors`. */
+export const bestCheckpointPath = (runDirectory: string, split: 'validation' | 'test'): string =>
+  join(checkpointFolder(runDirectory), `best-${split === 'test' ? 'on-test' : split}.safetensors`);
+
 /**
  * Writes a snapshot as a safetensors file: the state as F32 arrays; all else as metadata (text, plugin states and
  * history as JSON), with a SHA-256 over the whole. Atomic and durable; the folder is made where it is missing.

@@ -52,6 +52,22 @@ export const allCheckpointsDamaged = (runDirectory: string, damaged: readonly Ta
       `${damaged.map(({ message }) => `  ${message}`).join('\n')}\n  Restore one of them, or start the run again in another folder.`,
   );
 
+/** Another checkpoint than the newest would be used, and `--strict` says no. */
+export const newestIsDamaged = (runDirectory: string, damaged: readonly TailmixError[]): TailmixError =>
+  run(
+    'CHECKPOINT_DAMAGED',
+    `${runDirectory}: expected its newest checkpoint to be whole, because of --strict.\n` +
+      `${damaged.map(({ message }) => `  ${message}`).join('\n')}\n  Without --strict, the one before is used.`,
+  );
+
+/** `--checkpoint` with something that the run does not have. */
+export const checkpointNotFound = (runDirectory: string, wanted: string, known: readonly string[]): TailmixError =>
+  new TailmixError(
+    `--checkpoint ${wanted}: expected last, best, an epoch or a file, and found none of that name.\n  ${runDirectory} has ${known.join(', ') || 'no checkpoint'}.` +
+      (wanted === 'best' ? ' The best epoch is kept with `checkpoint.best` in the config.' : ''),
+    { code: 'CHECKPOINT_NOT_FOUND', kind: 'config' },
+  );
+
 /** A file of a run could not be written: disk full, no permission. */
 export const writeFailed = (path: string, cause: unknown): TailmixError =>
   run(

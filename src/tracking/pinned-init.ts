@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
+import process from 'node:process';
 import { displayPath, TailmixError } from '../errors.ts';
 import { initChanged, initMissing } from '../models/errors.ts';
 import type { ModelSection } from '../models/options.ts';
@@ -49,7 +50,13 @@ export async function readInit(init: Init): Promise<Snapshot> {
 async function readSource(run: string): Promise<{ path: string; snapshot: Snapshot }> {
   if (existsSync(run) && statSync(run).isFile()) return { path: run, snapshot: await readCheckpoint(run) };
   try {
-    return await readLatest(await findRun(run));
+    const { path, snapshot, damaged } = await readLatest(await findRun(run));
+    for (const { message } of damaged)
+      process.emitWarning(`model.init: ${message}\n  ${displayPath(path)} is used.`, {
+        type: 'TailmixWarning',
+        code: 'CHECKPOINT_PASSED_OVER',
+      });
+    return { path, snapshot };
   } catch (error) {
     throw error instanceof TailmixError && error.code.endsWith('_MISSING') ? initMissing(error.message) : error;
   }

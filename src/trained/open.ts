@@ -7,12 +7,12 @@ import { type LoadContext, loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import type { Exif } from '../data/packed/decode.ts';
 import type { LoadedData, Split, Subset } from '../data/types.ts';
-import { displayPath } from '../errors.ts';
+import { displayPath, type TailmixError } from '../errors.ts';
 import type { GraphProgram } from '../graph/index.ts';
 import type { Snapshot } from '../run.ts';
 import { createOptimizer } from '../step/optimizers.ts';
 import { createStepProgram } from '../step/program.ts';
-import { readLatest } from '../tracking/checkpoint.ts';
+import { type CheckpointChoice, chooseCheckpoint } from '../tracking/choose-checkpoint.ts';
 import { damagedRunFile } from '../tracking/errors.ts';
 import { findRun, runFiles } from '../tracking/run-directory.ts';
 import { optionsAt } from '../train/phases.ts';
@@ -21,30 +21,37 @@ import { type Preparation, prepare } from '../train/prepare.ts';
 /** A trained run, opened to predict with: none of its images are read, nor need they be there. */
 export interface TrainedRun extends Preparation {
   directory: string;
-  /** File of the newest checkpoint, and what is in it. */
+  /** File of the checkpoint, and what is in it. */
   checkpoint: string;
   snapshot: Snapshot;
+  /** Newer checkpoints that could not be read, to be reported. */
+  damaged: readonly TailmixError[];
   composition: Composition;
   /** Whether images are turned as their EXIF orientation says. */
   exif: Exif;
 }
 
 /**
- * Opens a run's newest checkpoint.
+ * Opens a checkpoint of a run.
  *
  * @param wanted - as `findRun`.
- * @throws {TailmixError} RUN_MISSING, RUN_DAMAGED, CHECKPOINT_MISSING, CHECKPOINT_DAMAGED, and what `loadConfig` throws.
+ * @param choice - Default: the newest that can be read.
+ * @throws {TailmixError} RUN_MISSING, RUN_DAMAGED, and what `chooseCheckpoint` and `loadConfig` throw.
  */
-export async function openTrained(wanted: string, context: LoadContext): Promise<TrainedRun> {
+export async function openTrained(
+  wanted: string,
+  context: LoadContext,
+  choice?: CheckpointChoice,
+): Promise<TrainedRun> {
   const directory = await findRun(wanted);
   const config = await loadConfig(join(directory, runFiles.config), context);
-  const { snapshot, path } = await readLatest(directory);
+  const { snapshot, path, damaged } = await chooseCheckpoint(directory, choice);
   const options = optionsAt(trainerOptions(config), snapshot.epoch);
   const data = await dataOf(directory);
   const preparation = await prepare({ ...options, data, resume: snapshot });
   const composition = compose(options.plugins ?? [], preparation.info);
   const { exif = 'honour' } = config.options.data;
-  return { ...preparation, directory, checkpoint: path, snapshot, composition, exif };
+  return { ...preparation, directory, checkpoint: path, snapshot, damaged, composition, exif };
 }
 
 /** A run's `predict` for batches of a size, and the state that it had in training. */

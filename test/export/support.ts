@@ -63,6 +63,7 @@ export async function trainedRun({
     exif: 'honour',
     directory: '',
     checkpoint: '',
+    damaged: [],
     snapshot: {
       epoch: 7,
       step: 70,

@@ -50,6 +50,22 @@ test('the last evaluated epoch is the headline of a run that stopped between eva
   expect(got.lastFiveMedian).toEqual({ accuracy: 7 / 12, balancedAccuracy: 0.55 });
 });
 
+test('the epoch chosen on validation: the first of the highest balanced accuracy there, with its figures on test', () => {
+  const validated = (number: number, test: Evaluation | null, validation: Evaluation | null) => ({
+    ...epoch(number, test),
+    validation,
+  });
+  const got = summarizeEpochs([
+    validated(1, evaluation(1, 0), evaluation(9, 0)),
+    validated(2, evaluation(3, 1), evaluation(6, 1)),
+    validated(3, evaluation(8, 2), evaluation(6, 1)),
+    validated(4, null, null),
+  ]);
+  // Balanced on validation .45 .55 .55: accuracy alone would choose the first epoch.
+  expect(got.chosenOnValidation).toEqual({ epoch: 2, accuracy: 4 / 12, balancedAccuracy: 0.4 });
+  expect(summarizeEpochs([epoch(1, evaluation(5, 1))])).not.toHaveProperty('chosenOnValidation');
+});
+
 test('no evaluation, no epoch', () => {
   const nothing = { last: null, bestOnTest: null, lastFiveMedian: null };
   expect(summarizeEpochs([epoch(3, null)])).toEqual({ ...nothing, lastEpoch: 3 });

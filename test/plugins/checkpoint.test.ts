@@ -1,10 +1,10 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import checkpoint, { bestPath, epochsToDelete } from '../../plugins/checkpoint/index.ts';
+import checkpoint, { epochsToDelete } from '../../plugins/checkpoint/index.ts';
 import { compose } from '../../src/compose/compose.ts';
 import type { EpochMetrics } from '../../src/metrics/types.ts';
-import { checkpointFolder, readCheckpoint } from '../../src/tracking/checkpoint.ts';
+import { bestCheckpointPath, checkpointFolder, readCheckpoint } from '../../src/tracking/checkpoint.ts';
 import { smallInfo } from '../support/info.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { epochMetrics, evaluation, fakeRun, snapshotAfter } from '../support/tracked-run.ts';
@@ -110,7 +110,7 @@ describe('the best epoch', () => {
   test('by validation: the first of the highest balanced accuracy', async () => {
     const { directory, told } = await runThrough(metrics, { best: 'validation', every: 100 });
     expect(told).toEqual(['1 best-validation.safetensors', '2 best-validation.safetensors']);
-    expect((await readCheckpoint(bestPath(directory, 'validation'))).epoch).toBe(2);
+    expect((await readCheckpoint(bestCheckpointPath(directory, 'validation'))).epoch).toBe(2);
   });
 
   test('by the test set only when asked, and named so', async () => {

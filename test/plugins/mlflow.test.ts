@@ -22,6 +22,13 @@ describe('figures', () => {
   it('of the end say what flatters', () => {
     const summary = { ...fakeRun(null).summary(), bestOnTest: { epoch: 1, accuracy: 0.9, balancedAccuracy: 0.8 } };
     expect(finalFigures(summary as never)).toMatchObject({ 'optimistic/best_on_test_accuracy': 0.9 });
+    expect(Object.keys(finalFigures(summary as never)).join()).not.toContain('validation');
+    const chosen = { ...summary, chosenOnValidation: { epoch: 3, accuracy: 0.7, balancedAccuracy: 0.6 } };
+    expect(finalFigures(chosen as never)).toMatchObject({
+      'final/chosen_on_validation_accuracy': 0.7,
+      'final/chosen_on_validation_balanced_accuracy': 0.6,
+      'final/chosen_on_validation_epoch': 3,
+    });
   });
 
   it('of steps are means over them', () => {

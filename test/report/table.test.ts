@@ -3,6 +3,7 @@ import { compareRuns } from '../../src/report/compare.ts';
 import { resultsCsv } from '../../src/report/csv.ts';
 import { resultsDocument } from '../../src/report/document.ts';
 import { decimalsFor, duration, percent, points, withSpread } from '../../src/report/format.ts';
+import { otherProtocols } from '../../src/report/page/tables.ts';
 import { formatResultsTable, markdownTables } from '../../src/report/table.ts';
 import { madeUpRun } from './in-memory-runs.ts';
 
@@ -152,6 +153,25 @@ describe('report.json', () => {
     const one = resultsDocument(compareRuns({ runs: [madeUpRun('ERM', 1, [9, 5, 1])], leftOut: [] })).methods[0]!;
     expect([one.sd, one.bestOnTest!.sd, one.lastFiveMedian!.sd]).toEqual([null, null, null]);
   });
+});
+
+test('the epoch chosen on validation has columns where a method has one', () => {
+  const chosenOnValidation = { epoch: 2, accuracy: 0.5, balancedAccuracy: 0.4 };
+  const found = compareRuns({
+    runs: [madeUpRun('ERM', 1, [9, 5, 1]), madeUpRun('Remix', 1, [9, 5, 1], { summary: { chosenOnValidation } })],
+    leftOut: [],
+  });
+  const lines = markdownTables(found).split('\n');
+  expect(lines).toContain(
+    '| Method | Best on test: accuracy | Best on test: balanced | Chosen on validation: accuracy | Chosen on validation: balanced | Last-5 median: accuracy | Last-5 median: balanced |',
+  );
+  expect(lines).toContain('| ERM | 50.0 | 50.0 | – | – | 50.0 | 50.0 |');
+  expect(lines).toContain('| Remix | 50.0 | 50.0 | 50.0 | 40.0 | 50.0 | 50.0 |');
+  expect(resultsDocument(found).methods.map((method) => method.chosenOnValidation)).toEqual([
+    null,
+    { accuracy: 0.5, balancedAccuracy: 0.4, sd: null },
+  ]);
+  expect(String(otherProtocols(found))).toContain('Chosen on validation');
 });
 
 test('numbers in words', () => {

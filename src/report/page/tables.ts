@@ -6,7 +6,7 @@ import type { Comparison, MethodResult } from '../compare.ts';
 import type { Figure } from '../figures.ts';
 import { decimalsFor, grouped, percent, points, withSpread } from '../format.ts';
 import { type Html, html } from '../html.ts';
-import { figuresShown } from '../table.ts';
+import { figuresShown, protocolsShown } from '../table.ts';
 import { heads, swatch, table } from './parts.ts';
 
 const methodHead = (label: string, index: number): Html =>
@@ -81,15 +81,17 @@ function sampling({ methods, testCount }: Comparison): string {
 }
 
 /** Figures that other papers report, kept apart from the headline. */
-export function otherProtocols({ methods, testCount }: Comparison): Html {
+export function otherProtocols(comparison: Comparison): Html {
+  const { methods, testCount } = comparison;
   const decimals = decimalsFor(testCount);
+  const shown = protocolsShown(comparison);
   return table(
     html`<strong>Best on test is optimistic</strong>: the epoch was chosen on the test set itself, separately for each run. It is shown only for comparison with papers that report it. The last-five median is over the last five evaluated epochs.`,
-    html`<tr><th rowspan="2" scope="col">Method</th><th colspan="2" scope="colgroup">Best on test (optimistic)</th><th colspan="2" scope="colgroup">Last-five median</th></tr>
-<tr><th scope="col">Accuracy</th><th scope="col">Balanced</th><th scope="col">Accuracy</th><th scope="col">Balanced</th></tr>`,
+    html`<tr><th rowspan="2" scope="col">Method</th>${shown.map(({ group }) => html`<th colspan="2" scope="colgroup">${group}</th>`)}</tr>
+<tr>${shown.map(() => html`<th scope="col">Accuracy</th><th scope="col">Balanced</th>`)}</tr>`,
     methods.map(
-      ({ label, bestOnTest, lastFiveMedian }, i) =>
-        html`<tr>${methodHead(label, i)}${[bestOnTest, lastFiveMedian].map((pair) => [cell(pair?.accuracy ?? null, decimals), cell(pair?.balancedAccuracy ?? null, decimals)])}</tr>`,
+      (method, i) =>
+        html`<tr>${methodHead(method.label, i)}${shown.map(({ key }) => method[key]).map((pair) => [cell(pair?.accuracy ?? null, decimals), cell(pair?.balancedAccuracy ?? null, decimals)])}</tr>`,
     ),
     { label: 'Other protocols' },
   );
