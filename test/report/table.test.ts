@@ -171,7 +171,7 @@ test('the epoch chosen on validation has columns where a method has one', () => 
     null,
     { accuracy: 0.5, balancedAccuracy: 0.4, sd: null },
   ]);
-  expect(String(otherProtocols(found))).toContain('Chosen on validation');
+  expect(JSON.stringify(otherProtocols(found))).toContain('Chosen on validation');
 });
 
 test('numbers in words', () => {
