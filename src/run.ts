@@ -134,6 +134,12 @@ export interface Run {
   summary(): RunSummary;
 }
 
+/** A run as seen from one of its phases. */
+export interface PhaseRun extends Run {
+  /** As plugins see it that span the phases. */
+  readonly whole: Run;
+}
+
 /** A checkpoint that was written. */
 export interface CheckpointInfo {
   path: string;

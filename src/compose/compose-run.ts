@@ -1,7 +1,7 @@
 import type { CountSummary } from '../data/types.ts';
 import { checkStart, type ExtendedModel } from '../models/transfer.ts';
 import type { Plugin, PluginDefinition } from '../plugin.ts';
-import type { PhaseInfo, Run, RunInfo } from '../run.ts';
+import type { PhaseInfo, RunInfo } from '../run.ts';
 import { compose } from './compose.ts';
 import { noSteps } from './errors.ts';
 import { formatPhases, formatPlan } from './plan.ts';
@@ -43,13 +43,12 @@ export interface ComposedRun<Part> {
  * known before the first one is trained.
  *
  * @param parts - each phase, described or prepared.
- * @param run - asked for when something is observed.
  * @throws {TailmixError} what `compose` throws, NO_STEPS, SPANS_PHASES, MODEL_WEIGHTS, INIT_MISMATCH.
  */
 export function composeRun<Part extends PhasePart>(
   { plugins = [], known }: { plugins?: readonly Plugin[]; known?: readonly PluginDefinition[] },
   parts: readonly Part[],
-  { run, unread = null }: { run(): Run; unread?: CountSummary | null },
+  unread: CountSummary | null = null,
 ): ComposedRun<Part> {
   const [first] = parts as readonly [Part];
   for (const { info, phase } of parts) {
@@ -79,7 +78,7 @@ export function composeRun<Part extends PhasePart>(
     const earlier = phasesInfo.slice(0, i);
     const steps = earlier.reduce((sum, phase) => sum + phase.epochs * phase.stepsPerEpoch, 0);
     const place = { phase: part.info.phase.name, epochs: part.before, steps };
-    const composition = compose(part.options.plugins ?? [], part.info, known, { composition: spanning, place, run });
+    const composition = compose(part.options.plugins ?? [], part.info, known, { composition: spanning, place });
     return { ...part, composition: i === 0 ? warned(composition) : composition, place };
   });
   return { info, phases, spanning, plan: formatPhases(spanning, info, phases, unread) };

@@ -1,7 +1,7 @@
 import type { HookName, Hooks } from '../hooks.ts';
 import type { EpochMetrics } from '../metrics/types.ts';
 import type { Plugin } from '../plugin.ts';
-import type { Run } from '../run.ts';
+import type { PhaseRun } from '../run.ts';
 import type { BatchResult } from '../step/types.ts';
 import { spansNotObserving } from './errors.ts';
 import type { Composition } from './types.ts';
@@ -19,8 +19,6 @@ export interface Place {
 export interface Spanning {
   composition: Composition;
   place: Place;
-  /** The whole run; asked when something is observed. */
-  run(): Run;
 }
 
 /** Figures of a phase's epoch as the run counts. */
@@ -47,12 +45,12 @@ type Taps = readonly { name: string; stage?: number; type: 'sync' | 'async' | 'p
  *
  * @param adding - called before each tap with its plugin's name
  */
-export function adoptTaps(hooks: Hooks, { composition, place, run }: Spanning, adding: (plugin: string) => void): void {
+export function adoptTaps(hooks: Hooks, { composition, place }: Spanning, adding: (plugin: string) => void): void {
   for (const hook of TOLD) {
     for (const { name, stage = 0, type, fn } of composition.hooks[hook].taps as Taps) {
       const told = {
-        onEpochBegin: (epoch: number) => fn(epoch + place.epochs, run()),
-        onEpochEnd: (metrics: EpochMetrics) => fn(metricsAt(metrics, place), run()),
+        onEpochBegin: (epoch: number, { whole }: PhaseRun) => fn(epoch + place.epochs, whole),
+        onEpochEnd: (metrics: EpochMetrics, { whole }: PhaseRun) => fn(metricsAt(metrics, place), whole),
         onBatchEnd: (result: BatchResult) => fn(resultAt(result, place)),
       }[hook] as () => Promise<void>;
       adding(name);

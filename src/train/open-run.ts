@@ -2,11 +2,10 @@ import process from 'node:process';
 import type { Backend } from '../backend/load.ts';
 import type { Composition } from '../compose/types.ts';
 import type { Subset } from '../data/types.ts';
-import { messageOf } from '../errors.ts';
 import type { GraphProgram } from '../graph/index.ts';
 import { summarizeEpochs, withoutConfusion } from '../metrics/summary.ts';
-import type { EpochMetrics } from '../metrics/types.ts';
-import type { Run, RunInfo, Snapshot } from '../run.ts';
+import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
+import type { PhaseRun, Run, RunInfo, Snapshot } from '../run.ts';
 import type { Engine } from '../step/types.ts';
 import { mapValues } from '../util/map-values.ts';
 import { version } from '../version.ts';
@@ -14,43 +13,66 @@ import { snapshotMismatch } from './errors.ts';
 import type { Fit } from './fit.ts';
 import type { Preparation } from './prepare.ts';
 
-/** A run as the loop sees it: what observers see, and what only the loop may change. */
-export interface OpenRun extends Run {
-  /** Metrics so far, those of before a resume first. */
-  readonly epochs: EpochMetrics[];
-  readonly stopReason: string | null;
-  /** True from an epoch's first step until its end: the state is then no epoch's, and no run could be resumed from it. */
-  midEpoch: boolean;
-  /** Marks the run as failed. */
-  fail(error: unknown): void;
-  /** Goes on to a phase: what is read from now on is its. */
-  enter(fit: Fit): void;
+/** What a run has from its beginning to its end. */
+export interface RunParts extends Pick<Preparation, 'options' | 'settings' | 'data'> {
+  /** As plugins that span the run see it. */
+  info: RunInfo;
+  plan: string;
+  backend: Backend;
+  /** Plugins that span the phases; null where there is one. */
+  spanning: Composition | null;
+  /** By `performance.now()`. */
+  started: number;
 }
 
-/** A run of one phase or several; `enter` the first before anything is asked of it. */
-export function createRun(
-  { options, settings, data }: Pick<Preparation, 'options' | 'settings' | 'data'>,
-  { info, plan, backend, spanning }: { info: RunInfo; plan: string; backend: Backend; spanning: Composition | null },
-): OpenRun {
-  const { resume } = options;
-  let fit: Fit;
-  const started = performance.now();
-  const seconds = (): number => (resume?.seconds ?? 0) + (performance.now() - started) / 1000;
-  const epochs: EpochMetrics[] = [...(resume?.history ?? [])];
-  let stopReason: string | null = null;
-  let failure: string | null = null;
-  const configHash = options.config?.hash ?? '';
+/** What the loop changes in the course of a run. */
+export interface Progress {
+  /** The phase in training. */
+  fit: Fit;
+  /** Metrics so far, those of before a resume first. */
+  epochs: EpochMetrics[];
+  stopReason: string | null;
+  /** Message of the first error. */
+  failure: string | null;
+  /** True from an epoch's first step until its end: the state is then no epoch's, and no run could be resumed from it. */
+  midEpoch: boolean;
+}
+
+/** Progress of a run whose first phase is open. */
+export const beginProgress = (fit: Fit, { options }: Pick<RunParts, 'options'>): Progress => ({
+  fit,
+  epochs: [...(options.resume?.history ?? [])],
+  stopReason: null,
+  failure: null,
+  midEpoch: false,
+});
+
+/** A run as observers see it. */
+export const createRun = (parts: RunParts, progress: Progress): Run =>
+  view(parts, progress, { info: parts.info, resumedFrom: parts.options.resume?.epoch ?? 0 });
+
+/**
+ * A run as the plugins of a phase see it: epochs count from the phase's beginning.
+ *
+ * @param before - epochs of the phases before it
+ */
+export function createPhaseRun(
+  whole: Run,
+  { parts, progress }: { parts: RunParts; progress: Progress },
+  { info, before }: { info: RunInfo; before: number },
+): PhaseRun {
+  const resumedFrom = Math.max(0, whole.resumedFrom - before);
+  return Object.assign(view(parts, progress, { info, resumedFrom }), { whole });
+}
+
+function view(parts: RunParts, progress: Progress, own: Pick<Run, 'info' | 'resumedFrom'>): Run {
+  const { options, settings, data, plan, backend } = parts;
   return {
-    info,
+    ...own,
     directory: options.directory ?? null,
     config: options.config?.resolved ?? null,
-    configHash,
+    configHash: options.config?.hash ?? '',
     plan,
-    resumedFrom: resume?.epoch ?? 0,
-    get engine() {
-      const { mode, reason, precision, precisionReason } = fit.engine;
-      return { backend: backend.name, tensorflow: backend.tensorflow, mode, reason, precision, precisionReason };
-    },
     subset: {
       seed: settings.subsetSeed,
       profile: settings.profile,
@@ -58,81 +80,81 @@ export function createRun(
       skipped: data.skipped.length,
     },
     evaluated: { test: evaluatedOn(data.test), validation: data.validation && evaluatedOn(data.validation) },
+    epochs: progress.epochs,
+    get engine() {
+      const { mode, reason, precision, precisionReason } = progress.fit.engine;
+      return { backend: backend.name, tensorflow: backend.tensorflow, mode, reason, precision, precisionReason };
+    },
     get weights() {
-      const { model, start } = fit;
-      return model.weights.map(({ name, shape, kind }) => ({
-        name,
-        shape,
-        trained: kind !== 'statistic' && !start.frozen.has(name),
-      }));
+      return weightsOf(progress.fit);
     },
     get interrupted() {
       return options.signal?.aborted ?? false;
     },
-    epochs,
-    midEpoch: false,
-    get stopReason() {
-      return stopReason;
-    },
     stop(reason) {
-      stopReason ??= reason;
+      progress.stopReason ??= reason;
     },
-    fail(error) {
-      failure = messageOf(error);
-    },
-    enter(next) {
-      fit = next;
-    },
-    snapshot() {
-      const { engine, program, model, composition } = fit;
-      const last = epochs.at(-1);
-      return {
-        epoch: last?.epoch ?? 0,
-        step: last?.step ?? 0,
-        state: mapValues(engine.read(), (values, name) => ({ shape: program.state[name]!.shape, values })),
-        weights: model.weights.map(({ name }) => name),
-        plugins: mapValues({ ...composition.states, ...spanning?.states }, (state) => state.save()),
-        history: epochs.map((metrics) => ({ ...metrics, test: metrics.test && withoutConfusion(metrics.test) })),
-        seconds: seconds(),
-        configHash,
-      };
-    },
-    summary() {
-      const { engine } = fit;
-      return {
-        name: info.name,
-        method: settings.method,
-        seed: info.seed,
-        subsetSeed: settings.subsetSeed,
-        subsetHash: data.train.hash,
-        configHash,
-        status: failure ? 'failed' : stopReason ? 'stopped' : 'finished',
-        reason: failure ?? stopReason,
-        dataset: info.dataset,
-        classes: info.classes,
-        classCounts: [...info.classCounts],
-        groups: info.groups,
-        epochs: info.epochs,
-        ...summarizeEpochs(epochs),
-        backend: backend.name,
-        stepMode: engine.mode,
-        stepModeReason: engine.reason,
-        precision: engine.precision,
-        precisionReason: engine.precisionReason,
-        seconds: seconds(),
-        tailmix: version,
-        versions: { node: process.versions.node, ...(backend.tensorflow && { tensorflow: backend.tensorflow }) },
-      };
-    },
+    snapshot: () => snapshotOf(parts, progress),
+    summary: () => summaryOf(parts, progress),
   };
 }
 
-/** A run as the plugins of a phase see it: epochs count from the phase's beginning. */
-export const runInPhase = (run: OpenRun, info: RunInfo, before: number): Run =>
-  Object.create(run, {
-    info: { value: info, enumerable: true },
-    resumedFrom: { value: Math.max(0, run.resumedFrom - before), enumerable: true },
-  }) as Run;
+const weightsOf = ({ model, start }: Fit): Run['weights'] =>
+  model.weights.map(({ name, shape, kind }) => ({
+    name,
+    shape,
+    trained: kind !== 'statistic' && !start.frozen.has(name),
+  }));
+
+/** Of the run, what was before a resume included. */
+const secondsOf = ({ options, started }: RunParts): number =>
+  (options.resume?.seconds ?? 0) + (performance.now() - started) / 1000;
+
+/** What a run can be resumed from: the state as the engine has it now. */
+function snapshotOf(parts: RunParts, { fit, epochs }: Progress): Snapshot {
+  const { engine, program, model, composition } = fit;
+  const last = epochs.at(-1);
+  return {
+    epoch: last?.epoch ?? 0,
+    step: last?.step ?? 0,
+    state: mapValues(engine.read(), (values, name) => ({ shape: program.state[name]!.shape, values })),
+    weights: model.weights.map(({ name }) => name),
+    plugins: mapValues({ ...composition.states, ...parts.spanning?.states }, (state) => state.save()),
+    history: epochs.map((metrics) => ({ ...metrics, test: metrics.test && withoutConfusion(metrics.test) })),
+    seconds: secondsOf(parts),
+    configHash: parts.options.config?.hash ?? '',
+  };
+}
+
+/** The summary as of now. */
+function summaryOf(parts: RunParts, { fit, epochs, failure, stopReason }: Progress): RunSummary {
+  const { options, settings, data, info, backend } = parts;
+  const { engine } = fit;
+  return {
+    name: info.name,
+    method: settings.method,
+    seed: info.seed,
+    subsetSeed: settings.subsetSeed,
+    subsetHash: data.train.hash,
+    configHash: options.config?.hash ?? '',
+    status: failure ? 'failed' : stopReason ? 'stopped' : 'finished',
+    reason: failure ?? stopReason,
+    dataset: info.dataset,
+    classes: info.classes,
+    classCounts: [...info.classCounts],
+    groups: info.groups,
+    epochs: info.epochs,
+    ...summarizeEpochs(epochs),
+    backend: backend.name,
+    stepMode: engine.mode,
+    stepModeReason: engine.reason,
+    precision: engine.precision,
+    precisionReason: engine.precisionReason,
+    seconds: secondsOf(parts),
+    tailmix: version,
+    versions: { node: process.versions.node, ...(backend.tensorflow && { tensorflow: backend.tensorflow }) },
+  };
+}
 
 const evaluatedOn = ({ hash, indices }: Subset) => ({ hash, count: indices.length });
 

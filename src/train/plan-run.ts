@@ -1,7 +1,6 @@
 import { composeRun } from '../compose/compose-run.ts';
 import type { Composition } from '../compose/types.ts';
 import type { CountSummary } from '../data/types.ts';
-import { internal } from '../errors.ts';
 import type { RunInfo } from '../run.ts';
 import { phasesOf } from './phases.ts';
 import { describeRun, type TrainerOptions } from './prepare.ts';
@@ -23,12 +22,7 @@ export async function planRun(options: TrainerOptions): Promise<{
     phasesOf(options).map(async (phase) => ({ ...phase, ...(await describeRun(phase.options)) })),
   );
   const { unread } = described[0]!;
-  const { info, phases, plan } = composeRun(options, described, {
-    unread,
-    run: () => {
-      throw internal('a plan is no run');
-    },
-  });
+  const { info, phases, plan } = composeRun(options, described, unread);
   return {
     info,
     composition: phases[0]!.composition,

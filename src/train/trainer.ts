@@ -1,8 +1,7 @@
-import { type Backend, holdBackend } from '../backend/load.ts';
+import { holdBackend } from '../backend/load.ts';
 import { type ComposedPhase, composeRun } from '../compose/compose-run.ts';
 import { metricsAt, type Place } from '../compose/span.ts';
-import type { Composition } from '../compose/types.ts';
-import { internal, TailmixError } from '../errors.ts';
+import { internal, messageOf, TailmixError } from '../errors.ts';
 import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
 import type { Run, Snapshot } from '../run.ts';
 import { signatureFor } from '../step/signature.ts';
@@ -13,8 +12,8 @@ import { mapValues } from '../util/map-values.ts';
 import { callAll, reportFailure } from '../util/observers.ts';
 import { createMeter, planEpoch } from './epoch.ts';
 import { evaluate } from './evaluate.ts';
-import { type Fit, openFit, trainStep } from './fit.ts';
-import { createRun, loadStates, type OpenRun, runInPhase } from './open-run.ts';
+import { openFit, trainStep } from './fit.ts';
+import { beginProgress, createPhaseRun, createRun, loadStates, type Progress, type RunParts } from './open-run.ts';
 import { type Phase, phaseOfEpoch, phasesOf } from './phases.ts';
 import { type Preparation, prepare, readData, startedFrom, type TrainerOptions } from './prepare.ts';
 
@@ -52,12 +51,11 @@ async function trainAlone(options: TrainerOptions): Promise<RunResult> {
 
 type PreparedPhase = ComposedPhase<Phase & Preparation>;
 
-/** What all phases of a run share. */
+/** A run whose first phase is open. */
 interface Session {
-  run: OpenRun;
-  backend: Backend;
-  /** Plugins that span the phases; null where there is one. */
-  spanning: Composition | null;
+  parts: RunParts;
+  progress: Progress;
+  run: Run;
 }
 
 async function train(options: TrainerOptions): Promise<RunResult> {
@@ -65,70 +63,91 @@ async function train(options: TrainerOptions): Promise<RunResult> {
   const prepared = await Promise.all(
     phasesOf(options).map(async (phase) => ({ ...phase, ...(await prepare(phase.options, data)) })),
   );
-  const { phases, spanning, info, plan } = composeRun(options, prepared, { run: () => session.run });
+  const { phases, ...composed } = composeRun(options, prepared);
   const { backend, release } = await holdBackend(options.backend);
-  const run = createRun({ options, settings: prepared[0]!.settings, data }, { info, plan, backend, spanning });
-  const session: Session = { run, backend, spanning };
+  const { settings } = prepared[0]!;
   try {
-    return await trainPhases(phases, session, options.resume);
+    return await trainPhases(phases, { options, settings, data, ...composed, backend, started: performance.now() });
   } finally {
     release();
   }
 }
 
-async function trainPhases(
-  phases: readonly PreparedPhase[],
-  session: Session,
-  resume: Snapshot | undefined,
-): Promise<RunResult> {
-  const { run, spanning } = session;
+async function trainPhases(phases: readonly PreparedPhase[], parts: RunParts): Promise<RunResult> {
+  const { resume } = parts.options;
+  if (resume && parts.spanning) loadStates(resume, parts.spanning);
+  const due = resume ? phases.slice(phases.indexOf(phaseOfEpoch(phases, resume.epoch + 1))) : phases;
+  let session: Session | null = null;
   let before: Snapshot | null = null;
-  if (resume && spanning) loadStates(resume, spanning);
-  for (const phase of resume ? phases.slice(phases.indexOf(phaseOfEpoch(phases, resume.epoch + 1))) : phases) {
+  for (const phase of due) {
     const source: Snapshot | null = before ?? (phase.options.resume ? null : (resume ?? null));
     const begun = source === null ? phase : { ...phase, ...startedFrom(phase, source) };
-    const position = { begins: before === null, ends: phase === phases.at(-1) };
+    session = await openPhase(begun, parts, session);
+    const { progress } = session;
+    const position = { begins: phase === due[0], ends: phase === phases.at(-1) };
     const { summary, snapshot } = await trainPhase(begun, session, position);
-    if (position.ends || run.stopReason !== null) return { summary, epochs: run.epochs, snapshot };
+    if (position.ends || progress.stopReason !== null) return { summary, epochs: progress.epochs, snapshot };
     before = snapshot;
   }
   throw internal('a run without phases');
 }
 
+/**
+ * Opens a phase, and with the first one the run: what fails before is no run's failure, as what is wrong in a config.
+ *
+ * @param session - null before the first phase
+ */
+async function openPhase(phase: PreparedPhase, parts: RunParts, session: Session | null): Promise<Session> {
+  const opening = openFit(phase, phase.composition, parts.backend);
+  if (session === null) {
+    const progress = beginProgress(await opening, parts);
+    return { parts, progress, run: createRun(parts, progress) };
+  }
+  session.progress.fit = await opening.catch((error: unknown) => failed(phase, session, error));
+  return session;
+}
+
+/** The run as the phase's plugins see it. */
+const runOf = ({ place, info, before }: PreparedPhase, session: Session): Run =>
+  place === null ? session.run : createPhaseRun(session.run, session, { info, before });
+
+/** Ends a run with its first error, once its observers have seen it. */
+async function failed(phase: PreparedPhase, session: Session, error: unknown): Promise<never> {
+  const { progress, parts, run } = session;
+  progress.failure = messageOf(error);
+  // Its files are someone else's by now.
+  if (error instanceof TailmixError && error.code === 'DIRECTORY_LOST') throw error;
+  await phase.composition.hooks.onError.promise(error as Error, runOf(phase, session)).catch(reportFailure);
+  await parts.spanning?.hooks.onError.promise(error as Error, run).catch(reportFailure);
+  throw error;
+}
+
 async function trainPhase(
   phase: PreparedPhase,
-  { run, backend, spanning }: Session,
+  session: Session,
   { begins, ends }: { begins: boolean; ends: boolean },
 ): Promise<Omit<RunResult, 'epochs'>> {
-  const { composition, info, place, before } = phase;
+  const { composition, info, place } = phase;
   const { hooks } = composition;
-  const own = place === null ? run : runInPhase(run, info, before);
-  const fail = async (error: unknown): Promise<never> => {
-    run.fail(error);
-    // Its files are someone else's by now.
-    if (error instanceof TailmixError && error.code === 'DIRECTORY_LOST') throw error;
-    await hooks.onError.promise(error as Error, own).catch(reportFailure);
-    await spanning?.hooks.onError.promise(error as Error, run).catch(reportFailure);
-    throw error;
-  };
-  const opening = openFit(phase, composition, backend);
-  const fit = await (begins ? opening : opening.catch(fail));
-  run.enter(fit);
+  const { parts, progress, run } = session;
+  const { fit } = progress;
+  const observers = parts.spanning?.hooks;
+  const own = runOf(phase, session);
   try {
-    await callAll([() => hooks.onTrainBegin.promise(own), () => begins && spanning?.hooks.onTrainBegin.promise(run)]);
-    for (let epoch = own.resumedFrom + 1; epoch <= info.epochs && run.stopReason === null; epoch++) {
-      await trainEpoch(fit, { run, own, place }, epoch);
+    await callAll([() => hooks.onTrainBegin.promise(own), () => begins && observers?.onTrainBegin.promise(run)]);
+    for (let epoch = own.resumedFrom + 1; epoch <= info.epochs && progress.stopReason === null; epoch++) {
+      await trainEpoch(progress, { own, place }, epoch);
     }
-    const isOver = ends || run.stopReason !== null;
-    if (isOver) await completeEvaluation(fit, run);
+    const isOver = ends || progress.stopReason !== null;
+    if (isOver) await completeEvaluation(progress);
     const summary = run.summary();
     await callAll([
       () => hooks.onTrainEnd.promise(summary, own),
-      () => isOver && spanning?.hooks.onTrainEnd.promise(summary, run),
+      () => isOver && observers?.onTrainEnd.promise(summary, run),
     ]);
-    return { summary, snapshot: run.midEpoch ? null : run.snapshot() };
+    return { summary, snapshot: progress.midEpoch ? null : run.snapshot() };
   } catch (error) {
-    return await fail(error);
+    return await failed(phase, session, error);
   } finally {
     await fit.loader.close();
     fit.engine.dispose();
@@ -137,10 +156,11 @@ async function trainPhase(
 
 /** @param epoch - counts from the phase's beginning; images are drawn and augmented by the run's epoch. */
 async function trainEpoch(
-  fit: Fit,
-  { run, own, place }: { run: OpenRun; own: Run; place: Place | null },
+  progress: Progress,
+  { own, place }: { own: Run; place: Place | null },
   epoch: number,
 ): Promise<void> {
+  const { fit } = progress;
   const { composition, data, info, settings, program, engine, loader } = fit;
   const { hooks, draws } = composition;
   const epochOfRun = epoch + (place?.epochs ?? 0);
@@ -161,7 +181,7 @@ async function trainEpoch(
   const start = performance.now();
   const waited = loader.waitMs;
   let stepInEpoch = 0;
-  run.midEpoch = true;
+  progress.midEpoch = true;
   for await (const rows of loader.load(data.train.split, steps, epochOfRun, true)) {
     const planned = steps[stepInEpoch++]!;
     const step = (epoch - 1) * info.stepsPerEpoch + stepInEpoch;
@@ -170,13 +190,13 @@ async function trainEpoch(
     meter.add(result);
     hooks.onBatchEnd.call(result);
     await yieldToEventLoop();
-    if (fit.options.signal?.aborted) return run.stop(String(fit.options.signal.reason ?? 'aborted'));
+    if (fit.options.signal?.aborted) return own.stop(String(fit.options.signal.reason ?? 'aborted'));
   }
   fit.verify.afterSteps();
-  run.midEpoch = false;
+  progress.midEpoch = false;
   const seconds = (performance.now() - start) / 1000;
   const waitSeconds = (loader.waitMs - waited) / 1000;
-  const due = epoch % settings.evaluate.every === 0 || epoch === info.epochs || run.stopReason !== null;
+  const due = epoch % settings.evaluate.every === 0 || epoch === info.epochs || progress.stopReason !== null;
   const predict = signatureFor(program, 'predict', {});
   const metrics: EpochMetrics = {
     epoch,
@@ -187,14 +207,15 @@ async function trainEpoch(
     test: due ? await evaluate(engine, predict, loader, data.test, info) : null,
     validation: due && data.validation ? await evaluate(engine, predict, loader, data.validation, info) : null,
   };
-  run.epochs.push(place === null ? metrics : metricsAt(metrics, place));
+  progress.epochs.push(place === null ? metrics : metricsAt(metrics, place));
   await fit.options.ownership?.confirm();
   await hooks.onEpochEnd.promise(metrics, own);
 }
 
 /** A run resumed after its last epoch knows that epoch's figures, but for the confusion matrix. */
-async function completeEvaluation({ engine, program, loader, data, info }: Fit, run: OpenRun): Promise<void> {
-  const last = run.epochs.at(-1);
+async function completeEvaluation({ fit, epochs }: Progress): Promise<void> {
+  const { engine, program, loader, data, info } = fit;
+  const last = epochs.at(-1);
   if (!last?.test || last.test.confusion !== null) return;
   last.test = await evaluate(engine, signatureFor(program, 'predict', {}), loader, data.test, info);
 }
