@@ -113,8 +113,8 @@ export function createHooks() {
     }),
 
     /**
-     * Once, when the run fails: instead of `onTrainEnd`, or after one of its taps has failed. Every tap is called, and
-     * none can replace the error. May be asynchronous; the result is ignored. Not rehearsed.
+     * Once, when the run fails: instead of `onTrainEnd`, or after one of its taps has failed; not where it fails before
+     * its first `onTrainBegin`. Every tap is called, and none can replace the error. May be asynchronous; the result is ignored. Not rehearsed.
      *
      * @example
      * ```ts

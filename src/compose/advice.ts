@@ -1,5 +1,6 @@
 import { type Capability, heldBy, type Plugin } from '../plugin.ts';
 import type { RunInfo } from '../run.ts';
+import { declaredConflicts } from './declared.ts';
 import type { Composition, Warning } from './types.ts';
 
 type Provides = Composition['provides'];
@@ -17,7 +18,7 @@ export const conflicting = (plugins: readonly Plugin[], provides: Provides): War
 
 /** Of a plugin that holds others: what conflicts with all of them, since one that does not is a reason to have the other. */
 function conflictsOf(plugin: Plugin): Partial<Record<Capability, string>> {
-  const own = plugin.definition.conflicts?.(plugin.options) ?? {};
+  const own = declaredConflicts(plugin);
   const [first, ...others] = heldBy(plugin).map((held) => conflictsOf(held.plugin));
   const shared = Object.entries(first ?? {}).filter(([capability]) => others.every((other) => capability in other));
   return { ...Object.fromEntries(shared), ...own };

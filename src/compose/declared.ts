@@ -1,6 +1,6 @@
 import { modelFault } from '../models/own-model.ts';
 import type { Model, Task, WeightSpec } from '../models/types.ts';
-import type { Correction, Plugin, PluginDefinition, PluginState } from '../plugin.ts';
+import type { Capability, Correction, Plugin, PluginDefinition, PluginState } from '../plugin.ts';
 import type { RunInfo } from '../run.ts';
 import { forwardFault } from '../step/built.ts';
 import { drawWeightsFault } from '../step/decided.ts';
@@ -103,6 +103,19 @@ export const declaredCorrection = ({ definition, options }: Plugin): Correction 
       correction === null || correction === 'class prior'
         ? null
         : { expected: '"class prior" or null', got: describeValue(correction) },
+  );
+
+/** Capabilities that make no sense in addition to a plugin, each with the reason. */
+export const declaredConflicts = ({ definition, options }: Plugin): Partial<Record<Capability, string>> =>
+  declared(
+    definition.name,
+    'conflicts',
+    () => definition.conflicts?.(options) ?? {},
+    (conflicts) => {
+      const reasons = fieldsOf(conflicts);
+      const isRight = reasons !== null && Object.values(reasons).every((reason) => typeof reason === 'string');
+      return isRight ? null : { expected: 'reasons by capability', got: describeValue(conflicts) };
+    },
   );
 
 /** What `apply` returned, as state that names its plugin; null where a plugin has none. */

@@ -18,9 +18,8 @@ export function lossNotFinite(
     if (size > largest.size) largest = { name, size };
   }
   if (step === 1 && builders.length > 0) {
-    const names = builders.map((plugin) => `[${plugin}]`).join(', ');
     return new TailmixError(
-      `${names} buildLoss: expected a finite loss, got ${loss} in step 1, before any weight has changed. Keep logarithms, roots and quotients away from 0.`,
+      `${namesOf(builders)} buildLoss: expected a finite loss, got ${loss} in step 1, before any weight has changed. Keep logarithms, roots and quotients away from 0.`,
       { code: 'LOSS_NOT_FINITE', plugin: builders.at(-1)!, hook: 'buildLoss' },
     );
   }
@@ -47,12 +46,21 @@ export const penaltyNotFinite = (
     { code: 'PENALTY_NOT_FINITE', plugin, hook: 'buildLoss' },
   );
 
-/** A batch whose weights are all zero: its weighted mean is 0 / 0. */
-export const batchWithoutWeight = ({ epoch, step }: Pick<StepContext, 'epoch' | 'step'>): TailmixError =>
+/**
+ * A batch whose weights are all zero: its weighted mean is 0 / 0.
+ *
+ * @param plugins - those that give class weights
+ */
+export const batchWithoutWeight = (
+  { epoch, step }: Pick<StepContext, 'epoch' | 'step'>,
+  plugins: readonly string[],
+): TailmixError =>
   new TailmixError(
-    `step ${step} (epoch ${epoch}): expected a class weight above 0 for some image of the batch; all are 0, and their mean is 0/0. Raise the class weights, the batch size, or set train.reduction: mean.`,
-    { code: 'CLASS_WEIGHTS', hook: 'computeClassWeights' },
+    `${namesOf(plugins)} computeClassWeights: expected a weight above 0 for some image of the batch; all are 0 in step ${step} (epoch ${epoch}), and their mean is 0/0. Raise the class weights or the batch size, or set train.reduction: mean.`,
+    { code: 'CLASS_WEIGHTS', plugin: plugins.at(-1)!, hook: 'computeClassWeights' },
   );
+
+const namesOf = (plugins: readonly string[]): string => plugins.map((plugin) => `[${plugin}]`).join(', ');
 
 /** A snapshot of another model or optimizer. */
 export const snapshotMismatch = (

@@ -106,14 +106,14 @@ export function trainStep(
       reduction: settings.train.reduction,
     }),
   };
-  if (!(feeds.normalizer![0]! > 0)) throw batchWithoutWeight(ctx);
+  if (!(feeds.normalizer![0]! > 0)) throw batchWithoutWeight(ctx, tappersOf(hooks.computeClassWeights));
   const outputs = engine.run(signatureFor(program, 'train', batch.variants, size), feeds);
   const penalties = penaltiesOf(outputs);
   const loss = outputs.loss![0]!;
   const broken = Object.entries(penalties).find(([, penalty]) => !Number.isFinite(penalty));
   // Where both are not finite later on, the weights are at fault.
   if (broken && (Number.isFinite(loss) || ctx.step === 1)) throw penaltyNotFinite(...broken, ctx);
-  if (!Number.isFinite(loss)) throw lossNotFinite(loss, ctx, learningRate, engine.read(), buildersOf(composition));
+  if (!Number.isFinite(loss)) throw lossNotFinite(loss, ctx, learningRate, engine.read(), tappersOf(hooks.buildLoss));
   const { epoch, step, stepInEpoch } = ctx;
   return {
     epoch,
@@ -128,8 +128,8 @@ export function trainStep(
   };
 }
 
-/** Plugins that build the loss. */
-const buildersOf = ({ hooks }: Composition): string[] => hooks.buildLoss.taps.map(({ name }) => name);
+/** Plugins that tap a hook, in order. */
+const tappersOf = ({ taps }: { taps: readonly { name: string }[] }): string[] => taps.map(({ name }) => name);
 
 const PENALTY = 'penalty/';
 

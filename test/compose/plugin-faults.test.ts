@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import type { Hooks } from '../../src/hooks.ts';
 import type { Model, WeightSpec } from '../../src/models/types.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
 import type { Batch, Targets } from '../../src/step/types.ts';
@@ -166,6 +167,13 @@ const declarations: Case[] = [
     part('corrects', () => undefined),
     'corrects',
     'corrects: expected "class prior" or null; got undefined.',
+  ],
+  ['conflicts throws', part('conflicts', fail), 'conflicts', 'conflicts: boom', 'PLUGIN_FAILED'],
+  [
+    'conflicts with a list',
+    part('conflicts', () => [['mix']]),
+    'conflicts',
+    'conflicts: expected reasons by capability; got an array of 1.',
   ],
   [
     'holds an option that does not exist',
@@ -406,6 +414,19 @@ const hooks: Case[] = [
       'RETURNED_PROMISE',
     ],
   ]),
+  [
+    'computeClassWeights leaves a batch without weight',
+    () =>
+      faulty({
+        apply({ hooks: own }: { hooks: Hooks }) {
+          own.computeSamplingWeights.tap('faulty', () => Float64Array.of(1, 0, 0, 0));
+          own.computeClassWeights.tap('faulty', () => Float64Array.of(0, 1, 1, 1));
+        },
+      }),
+    'computeClassWeights',
+    'computeClassWeights: expected a weight above 0 for some image of the batch; all are 0 in step 1 (epoch 1), and their mean is 0/0. Raise the class weights or the batch size, or set train.reduction: mean.',
+    'CLASS_WEIGHTS',
+  ],
   [
     'a declared input that is not filled',
     part('inputs', () => ({ noise: { shape: ['batch'], dtype: 'float32' } })),

@@ -6,6 +6,7 @@ import { loadBackend } from '../../src/backend/load.ts';
 import { createModel, modelNames, modelOptions } from '../../src/models/index.ts';
 import type { ModelHead } from '../../src/models/types.ts';
 import { tf } from '../../src/tf.ts';
+import { describeNative } from '../step/captured-support.ts';
 import { describeCosineHead } from '../support/cosine-head.ts';
 import { lossOf } from '../support/given-logits.ts';
 import { CIFAR10_LT_100 } from '../support/plugins.ts';
@@ -106,4 +107,22 @@ describe('the head', () => {
 
 test.each([{ maxMargin: -1 }, { scale: 0 }, { scale: Number.NaN }])('refuses %o', (options) => {
   expect(() => ldam(options)).toThrow(z.ZodError);
+});
+
+test('one class has nothing to win against: a loss of 0', () => {
+  const { loss, gradient } = lossOf([ldam()], {
+    classCounts: [7],
+    logits: [0.3, -0.2],
+    labels: [0, 0],
+    head: cosine(),
+  });
+  expect(loss).toBe(0);
+  expect(Math.max(...gradient.map(Math.abs))).toBeLessThan(1e-7);
+});
+
+describeNative('captured', (use) => {
+  test('one class, as eager', () => {
+    const samples = { classCounts: [7], logits: [0.3, -0.2], labels: [0, 0], head: cosine() };
+    expect(lossOf([ldam()], samples, use()).loss).toBe(0);
+  });
 });

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { z } from 'zod';
@@ -38,7 +39,7 @@ export interface Outcome {
 
 /**
  * Trains three steps of eight images with a faulty plugin and expects that no step is done, and that a run that has begun
- * leaves its records, with the error in them.
+ * leaves its records, with the error in them, and one that has not leaves nothing.
  */
 export async function outcomeOf(
   plugins: readonly Plugin[],
@@ -47,6 +48,7 @@ export async function outcomeOf(
 ): Promise<Outcome> {
   const directory = await temporaryFolder();
   let begun = false;
+  let ended = false;
   let steps = 0;
   const observer = definePlugin({
     name: 'observer',
@@ -57,6 +59,9 @@ export async function outcomeOf(
       });
       hooks.onBatchEnd.tap('observer', () => {
         steps++;
+      });
+      hooks.onError.tap('observer', () => {
+        ended = true;
       });
     },
   });
@@ -74,6 +79,8 @@ export async function outcomeOf(
   );
   if (!(error instanceof TailmixError)) throw error ?? new Error('expected a fault; the run finished');
   expect(steps).toBe(0);
+  expect(ended).toBe(begun);
+  if (!begun) expect(await readdir(directory)).toEqual([]);
   const summary = existsSync(join(directory, 'summary.json')) ? await readSummary(directory) : null;
   expect(summary && [summary.status, summary.reason]).toEqual(begun ? ['failed', error.message] : null);
   const { code, plugin, hook, message } = error;
