@@ -1,5 +1,7 @@
 import { defaults, registry } from '../../plugins/index.ts';
+import { configInvalid } from '../config/errors.ts';
 import type { Override } from '../config/overrides.ts';
+import { problemOfPlace } from '../config/places.ts';
 import type { ConfigContext } from '../config/resolve.ts';
 import type { PluginDefinition } from '../plugin.ts';
 
@@ -33,3 +35,14 @@ export const knownPlugins = (): Promise<PluginDefinition[]> =>
   Promise.all(
     Object.values(registry).map(async (load) => (await load()).default.definition as unknown as PluginDefinition),
   );
+
+/**
+ * Refuses a place that is empty, or that only a shell would understand.
+ *
+ * @throws {TailmixError} CONFIG_INVALID
+ */
+export function checkPlace(flag: string, place: string | undefined): void {
+  if (place === undefined) return;
+  const message = place.trim() === '' ? 'expected a folder, got an empty text.' : problemOfPlace(place);
+  if (message !== null) throw configInvalid([{ where: flag, path: '', message }]);
+}

@@ -10,7 +10,7 @@ import { type RunOutcome, runSweep } from '../sweep/run.ts';
 import { sweepDisplay } from '../sweep/show.ts';
 import { type SweepTracking, trackSweep } from '../sweep/tracking.ts';
 import { own } from '../tracking/ownership.ts';
-import { context } from './context.ts';
+import { checkPlace, context } from './context.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
 import { print, printJson, tell } from './output.ts';
 import { launcher } from './package-root.ts';
@@ -32,6 +32,7 @@ export interface SweepCommandOptions {
 /** `tailmix sweep`: a grid of runs, each in a process of its own; what is finished is not run again. */
 export async function sweep(paths: readonly string[], options: SweepCommandOptions): Promise<number> {
   checkEnvironment();
+  checkPlace('--out', options.out);
   const { set = [], only, out: wanted = null, takeOver = false } = options;
   const backend = backendOf(options.backend);
   const read = await readSweep(paths, context.registry);

@@ -16,7 +16,7 @@ import { claimRunDirectory, createRunDirectory, findRun, runFiles } from '../tra
 import { writeFileAtomic } from '../tracking/write-file.ts';
 import { planRun } from '../train/plan-run.ts';
 import type { TrainerOptions } from '../train/prepare.ts';
-import { type ConfigFlags, context, knownPlugins, overridesOf } from './context.ts';
+import { type ConfigFlags, checkPlace, context, knownPlugins, overridesOf } from './context.ts';
 import { resumeChanged, resumeWith } from './errors.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
 import { print, printJson, tell, tellPassedOver } from './output.ts';
@@ -105,6 +105,7 @@ async function openNew(
   { set = [], out, takeOver = false, ...flags }: TrainCommandOptions,
 ): Promise<Opened> {
   const config = await loadConfig(paths, { ...context, set, overrides: overridesOf(flags) });
+  checkPlace('--out', out);
   const wanted = out ?? config.options.out;
   const ownership = await (wanted === undefined
     ? own(await createRunDirectory('runs', config.options.name))

@@ -1,4 +1,4 @@
-import { TailmixError } from '../errors.ts';
+import { messageOf, TailmixError } from '../errors.ts';
 
 /** One thing that is wrong in a config. */
 export interface Problem {
@@ -32,6 +32,30 @@ export const configNotFound = (from: string, places: readonly string[]): Tailmix
 /** A config that was named does not exist. */
 export const configMissing = (path: string): TailmixError =>
   config('CONFIG_MISSING', `${path}: expected a config file; there is none.`);
+
+/** A config that is there and cannot be read. */
+export function configUnreadable(path: string, cause: unknown): TailmixError {
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return configMissing(path);
+  const got =
+    code === 'EISDIR' ? 'a folder. Name a file in it' : `a file that cannot be read (${code ?? messageOf(cause)})`;
+  return config('CONFIG_UNREADABLE', `${path}: expected a config file, got ${got}.`, cause);
+}
+
+/** A config in another encoding than UTF-8. */
+export const configEncoding = (path: string, got: string): TailmixError =>
+  config('CONFIG_ENCODING', `${path}: expected text in UTF-8, got ${got}. Save it as UTF-8.`);
+
+/** A YAML file of several documents. */
+export const configDocuments = (where: string, count: number): TailmixError =>
+  config(
+    'CONFIG_DOCUMENTS',
+    `${where}: expected one document, got ${count}, parted by ---. Keep each run in a file of its own; \`extends\` layers files.`,
+  );
+
+/** A value of a script that contains itself. */
+export const configCycle = (where: string): TailmixError =>
+  config('CONFIG_CYCLE', `${where}: expected a value that ends; it contains itself.`);
 
 /** A config was expected, and a sweep of several came. */
 export const configIsSweep = (path: string): TailmixError =>
@@ -75,15 +99,22 @@ export const extendsMissing = (where: string, base: string): TailmixError =>
 export const extendsCycle = (chain: readonly string[]): TailmixError =>
   config('EXTENDS_CYCLE', `${chain[0]}  extends\n  expected a chain that ends; ${chain.join(' → ')} is a circle.`);
 
+/** `extends` with a path that only a shell would understand. */
+export const extendsPlace = (where: string, problem: string): TailmixError =>
+  config('EXTENDS_PLACE', `${where}  extends\n  ${problem}`);
+
 /** `extends` is neither a path nor a list of paths. */
 export const extendsType = (where: string, got: string): TailmixError =>
   config('EXTENDS_TYPE', `${where}  extends\n  expected a path or a list of paths, got ${got}.`);
+
+/** A setting as it was given; of a long one the beginning. */
+const brief = (text: string): string => (text.length > 120 ? `${text.slice(0, 119)}…` : text);
 
 const set = (label: string, message: string): Problem => ({ where: label, path: '', message });
 
 /** A `--set` that is not of the form `a.b=value`. */
 export const setSyntax = (got: string): Problem =>
-  set(`--set ${got}`, 'expected path=value, for example --set train.epochs=3 or --set plugins.remix.kappa=4.');
+  set(`--set ${brief(got)}`, 'expected path=value, for example --set train.epochs=3 or --set plugins.remix.kappa=4.');
 
 /** A `--set` whose value is not YAML. */
 export const setValue = (got: string, detail: string): Problem =>
@@ -103,3 +134,10 @@ export const setPlugin = (label: string, name: string, entries: readonly string[
     label,
     `plugins has no entry "${name}".${near ? ` Did you mean "${near}"?` : ''} Entries: ${entries.join(', ') || 'none'}.`,
   );
+
+/** Problems beyond the first that are reported. */
+export const moreProblems = (count: number): Problem => ({
+  where: null,
+  path: '',
+  message: `and ${count} more problems of this kind.`,
+});

@@ -81,10 +81,18 @@ export function describeIssues(issues: readonly z.core.$ZodIssue[], checked: Che
   return issues.flatMap((issue) => describeIssue(issue, checked));
 }
 
+/** Unknown options of a map that are reported. */
+const TOLD = 20;
+
 function describeIssue(issue: z.core.$ZodIssue, checked: Checked): Finding[] {
   const path = issue.path as Path;
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: [...path, key], message: unknownOption(key, path, checked) }));
+    const { keys } = issue;
+    const told = keys
+      .slice(0, TOLD)
+      .map((key) => ({ path: [...path, key], message: unknownOption(key, path, checked) }));
+    const left = keys.length - told.length;
+    return left > 0 ? [...told, { path, message: `${left} more options that there are not.` }] : told;
   }
   const written = valueAt(checked.written, path);
   const got = `got ${displayValue(written)}`;

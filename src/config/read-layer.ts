@@ -1,9 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
-import { displayPath, displayValue, messageOf } from '../errors.ts';
-import { configEnding, configMissing, configNotMap, configScript, configSyntax } from './errors.ts';
+import { displayPath, displayValue, messageOf, TailmixError } from '../errors.ts';
+import {
+  configCycle,
+  configEncoding,
+  configEnding,
+  configNotMap,
+  configScript,
+  configSyntax,
+  configUnreadable,
+} from './errors.ts';
 import { importModule, reasonOf } from './import-module.ts';
-import { isMap, type Path, type Tree } from './tree.ts';
+import { holdsItself, isMap, type Path, type Tree } from './tree.ts';
 import type { PluginRegistry } from './types.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -30,9 +38,9 @@ export async function readLayer(file: string, registry: PluginRegistry): Promise
   const shown = displayPath(file);
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
-  } catch {
-    throw configMissing(shown);
+    text = decode(await readFile(file), shown);
+  } catch (error) {
+    throw error instanceof TailmixError ? error : configUnreadable(shown, error);
   }
   const ending = extname(file);
   if (SCRIPTS.includes(ending)) return { file, tree: await readScript(file, shown, registry), lineOf: () => null };
@@ -42,6 +50,20 @@ export async function readLayer(file: string, registry: PluginRegistry): Promise
   const { value, lineOf } = parseYaml(text, shown);
   const own = prefix.reduce<unknown>((map, key) => (isMap(map) ? map[key] : undefined), value);
   return { file, tree: asMap(own ?? {}, shown), lineOf: (path) => lineOf([...prefix, ...path]) };
+}
+
+/** A byte order mark of UTF-8 is no part of the text. */
+function decode(bytes: Uint8Array, shown: string): string {
+  const [first, second] = bytes;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) throw configEncoding(shown, 'UTF-16');
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw configEncoding(shown, 'other bytes, perhaps Latin-1');
+  }
+  if (text.includes('\0')) throw configEncoding(shown, 'zero bytes, perhaps UTF-16');
+  return text;
 }
 
 function asMap(value: unknown, shown: string): Tree {
@@ -65,5 +87,7 @@ async function readScript(file: string, shown: string, registry: PluginRegistry)
     throw configScript(shown, reasonOf(error), error);
   }
   if (!('default' in module)) throw configNotMap(`${shown}: export default`, 'nothing');
-  return asMap(module.default, `${shown}: export default`);
+  const tree = asMap(module.default, `${shown}: export default`);
+  if (holdsItself(tree)) throw configCycle(`${shown}: export default`);
+  return tree;
 }

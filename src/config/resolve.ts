@@ -6,7 +6,7 @@ import type { PhaseOptions } from '../train/phases.ts';
 import { decisiveData, describeData, type LoadedDataset, loadDataset } from './dataset.ts';
 import { nameOf } from './entries.ts';
 import { type Placeholder, redact, restore, substitute } from './env.ts';
-import { configInvalid, configNotMap, type Problem } from './errors.ts';
+import { configCycle, configInvalid, configNotMap, moreProblems, type Problem } from './errors.ts';
 import { hashConfig } from './identity.ts';
 import { check, type Finding, invalid, type Result } from './issues.ts';
 import type { Origins } from './layers.ts';
@@ -20,10 +20,11 @@ import {
   type RunModel,
 } from './model.ts';
 import { mergePhaseTrain, phasesOfOptions, withoutEntries } from './phases.ts';
+import { badPlaces } from './places.ts';
 import { plain } from './plain.ts';
 import { decisivePlugins, describeEntry, enabledPlugins, loadEntries, type RunEntries } from './run-entries.ts';
 import { runOptions } from './schema.ts';
-import { formatPath, isMap, type Tree } from './tree.ts';
+import { formatPath, holdsItself, isMap, type Tree } from './tree.ts';
 import type { PluginEntry, PluginRegistry, ResolvedConfig, RunOptions } from './types.ts';
 
 /** What plugins there are, and which run unasked. */
@@ -45,6 +46,7 @@ export async function resolveConfig(
   { path = null, ...context }: ConfigContext & { path?: string | null },
 ): Promise<ResolvedConfig> {
   if (!isMap(input)) throw configNotMap('config', Array.isArray(input) ? 'a list' : displayValue(input));
+  if (holdsItself(input)) throw configCycle('config');
   const origins: Origins = {
     where: () => path && displayPath(path),
     directory: () => (path ? dirname(path) : process.cwd()),
@@ -78,7 +80,10 @@ export async function resolveTree(
   const { tree, placeholders, problems: unfilled } = substitute(written);
   const source = { written, tree: tree as Tree, placeholders };
   const parts = await loadParts(source, context);
-  const all = [...problems, ...problemsOf(unfilled, parts.findings, source, context.origins)];
+  const all = [
+    ...problems,
+    ...problemsOf([...unfilled, ...badPlaces(written)], parts.findings, source, context.origins),
+  ];
   if (parts.value === undefined || all.length > 0) throw configInvalid(all);
   return resolved(parts.value, pinnedPlaceholders(placeholders), context.defaults ?? []);
 }
@@ -127,12 +132,18 @@ function problemsOf(
   origins: Origins,
 ): Problem[] {
   const empty = new Set(unfilled.map(({ path }) => formatPath(path)));
-  return [...unfilled, ...findings.filter(({ path }) => !empty.has(formatPath(path)))].map(({ path, message }) => ({
+  const all = [...unfilled, ...findings.filter(({ path }) => !empty.has(formatPath(path)))];
+  const left = all.length - TOLD;
+  const told = all.slice(0, TOLD).map(({ path, message }) => ({
     where: origins.where(path),
     path: formatPath(path),
     message: redact(message, path, placeholders),
   }));
+  return left > 0 ? [...told, moreProblems(left)] : told;
 }
+
+/** Problems of a config that are reported at once. */
+const TOLD = 50;
 
 function resolved(
   { options, model, data, train, entries }: Parts,

@@ -47,6 +47,9 @@ export async function loadEntries(tree: Tree, { defaults, ...context }: Context)
   });
 }
 
+/** Wrong entries after which no more are loaded. */
+const ENOUGH = 20;
+
 /** An entry as written, and its place in its list (behind the list's end, for one that runs unasked). */
 interface PlacedEntry {
   entry: unknown;
@@ -79,6 +82,10 @@ async function loadList(
   const entries: RunEntry[] = [];
   const findings: Finding[] = [];
   for (const { entry, index } of placed) {
+    if (findings.length >= ENOUGH) {
+      findings.push({ path: list, message: 'the entries behind this one were not looked at: correct these first.' });
+      break;
+    }
     const { tree, placeholders } = substitute(entry);
     const place = [...list, index];
     const loaded = await loadEntry(tree, { registry, directory: origins.directory(place), written: entry });

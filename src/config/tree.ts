@@ -18,8 +18,12 @@ export const formatPath = (path: Path): string =>
     '',
   );
 
-/** Reads `a.b[1].c` (also `a.b.1.c`); null where it is not of that form. */
+/** Longer paths name nothing. */
+const LONGEST = 1000;
+
+/** Reads `a.b[1].c` (also `a.b.1.c`); null where it is not of that form, or longer than any. */
 export function parsePath(text: string): (string | number)[] | null {
+  if (text.length > LONGEST) return null;
   const keys: (string | number)[] = [];
   for (const part of text.split('.')) {
     const match = /^([^[\]\s]+)((?:\[\d+\])*)$/.exec(part);
@@ -39,6 +43,14 @@ export const valueAt = (tree: unknown, path: Path): unknown =>
         : undefined,
     tree,
   );
+
+/** Whether maps and lists lead back into themselves: such a value has no end. */
+export function holdsItself(value: unknown, above: ReadonlySet<unknown> = new Set()): boolean {
+  if (!Array.isArray(value) && !isMap(value)) return false;
+  if (above.has(value)) return true;
+  const within = new Set(above).add(value);
+  return Object.values(value).some((entry) => holdsItself(entry, within));
+}
 
 /** Maps and lists copied, all else as it is; `leaf` may replace what is neither. */
 export function mapLeaves(value: unknown, leaf: (value: unknown, path: Path) => unknown, path: Path = []): unknown {

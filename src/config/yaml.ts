@@ -8,12 +8,13 @@ import {
   LineCounter,
   type Node,
   type Pair,
+  parseAllDocuments,
   parseDocument,
   visit,
   type YAMLMap,
 } from 'yaml';
 import { messageOf } from '../errors.ts';
-import { anchorCycle, configSyntax, mergeSource } from './errors.ts';
+import { anchorCycle, configDocuments, configSyntax, mergeSource } from './errors.ts';
 import type { Path } from './tree.ts';
 
 /** A YAML text as values, and where they are in it. */
@@ -31,7 +32,10 @@ export interface Parsed {
  */
 export function parseYaml(text: string, shown: string): Parsed {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, merge: true });
+  const documents = text.includes('\n---') || text.includes('\n...') ? parseAllDocuments(text, { merge: true }) : [];
+  if (documents.length > 1) throw configDocuments(shown, documents.length);
+  const document = parseDocument(text, { lineCounter: lines, merge: true, uniqueKeys: false });
+  checkKeys(document, text, shown);
   const problem = document.errors[0] ?? document.warnings[0];
   if (problem) throw configSyntax(shown, problem.message.trimEnd());
   const whereIs = (node: Node): string => `${shown}:${lines.linePos(node.range![0]).line}`;
@@ -47,6 +51,20 @@ export function parseYaml(text: string, shown: string): Parsed {
     return start === null ? null : lines.linePos(start).line;
   };
   return { value, lineOf };
+}
+
+/** Refuses a key that a map has twice. The parser's own check compares each key with each other, which has no bound. */
+function checkKeys(document: Document, text: string, shown: string): void {
+  let twice = false;
+  visit(document, {
+    Map(_, { items }) {
+      const keys = items.map(({ key }) => (isScalar(key) ? key.value : key));
+      twice = new Set(keys).size < keys.length;
+      return twice ? visit.BREAK : undefined;
+    },
+  });
+  const [problem] = twice ? parseDocument(text, { merge: true }).errors : [];
+  if (problem) throw configSyntax(shown, problem.message.trimEnd());
 }
 
 /** Refuses what has no end, and merges of anything but maps. */

@@ -77,7 +77,11 @@ export async function expandSweep(
           const now = { label, varied };
           if (before) throw sameRun(before, now);
           trained.set(same, now);
-          const directory = [...parts, keyOf(hash, overrides.backend)].join('-').replace(/[^\w.=-]+/g, '');
+          const stem = parts
+            .join('-')
+            .replace(/[^\w.=-]+/g, '')
+            .slice(0, LONGEST);
+          const directory = `${stem}-${keyOf(hash, overrides.backend)}`;
           const run = {
             label,
             variation: parts.slice(1).join(' '),
@@ -100,6 +104,9 @@ export async function expandSweep(
   if (wanted.length === 0) throw noRuns(only!, [...new Set(cells.map((cell) => cell.name))]);
   return { runs: wanted.map(({ run }) => run), out: root };
 }
+
+/** Characters of a directory's name before its hash; file systems take 255 bytes. */
+const LONGEST = 200;
 
 const setting = (path: string, value: unknown, label: string): Override => ({ label, path: parsePath(path)!, value });
 

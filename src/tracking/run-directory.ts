@@ -25,13 +25,19 @@ export const runFiles = {
 /**
  * Makes the directory of a new run: `<root>/<name>-<time>`, with a number behind it where that exists already.
  *
- * @param name - a placeholder is named after its variable; anything but letters, digits, `.`, `_` and `-` becomes `-`
+ * @param name - a placeholder is named after its variable; anything but letters, digits, `.`, `_` and `-` becomes `-`;
+ *   150 characters at most
  * @param now - start of the run; written in UTC as `20250131-093000`
  * @returns the absolute path
  */
 export async function createRunDirectory(root: string, name: string, now = new Date()): Promise<string> {
   await mkdir(root, { recursive: true });
-  const stem = join(resolve(root), `${variableNames(name).replace(/[^\w.-]+/g, '-')}-${timestamp(now)}`);
+  const stem = join(
+    resolve(root),
+    `${variableNames(name)
+      .replace(/[^\w.-]+/g, '-')
+      .slice(0, LONGEST_NAME)}-${timestamp(now)}`,
+  );
   for (let attempt = 1; ; attempt++) {
     const directory = attempt === 1 ? stem : `${stem}-${attempt}`;
     try {
@@ -159,6 +165,9 @@ function parse(text: string, path: string, where: string): unknown {
     throw damagedRunFile(path, where);
   }
 }
+
+/** Characters of a run's name in that of its directory; file systems take 255 bytes. */
+const LONGEST_NAME = 150;
 
 const TIMESTAMP = /-\d{8}-\d{6}(-\d+)?$/;
 

@@ -115,7 +115,9 @@ describe('files that cannot be read', () => {
 
   it('are folders', async () => {
     await mkdir('configs');
-    expect(await failure('configs')).toMatchInlineSnapshot(`"configs: expected a config file; there is none."`);
+    expect(await failure('configs')).toMatchInlineSnapshot(
+      `"configs: expected a config file, got a folder. Name a file in it."`,
+    );
   });
 
   it('have an unknown ending', async () => {
@@ -189,7 +191,7 @@ describe('files that cannot be read', () => {
     await write({ 'run.yaml': '' });
     expect(await failure('run.yaml')).toMatchInlineSnapshot(`
       "run.yaml  data
-        is required: a map with name, options, root, profile, ratio, mu, subsetSeed, validation, augment, mean, std, imageSize, packSize, workers, onCorrupt.
+        is required: a map with name, options, root, profile, ratio, mu, subsetSeed, validation, augment, mean, std, imageSize, packSize, exif, workers, onCorrupt.
 
       run.yaml  model
         is required: a map whose name is one of resnet32, resnet18, resnet50, small-cnn, mlp, layers-model, graph-model."

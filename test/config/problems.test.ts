@@ -72,7 +72,7 @@ plugins:
   it('names what is required', async () => {
     expect(await report('train: { epochs: 3 }\n')).toMatchInlineSnapshot(`
       "run.yaml  data
-        is required: a map with name, options, root, profile, ratio, mu, subsetSeed, validation, augment, mean, std, imageSize, packSize, workers, onCorrupt.
+        is required: a map with name, options, root, profile, ratio, mu, subsetSeed, validation, augment, mean, std, imageSize, packSize, exif, workers, onCorrupt.
 
       run.yaml  model
         is required: a map whose name is one of resnet32, resnet18, resnet50, small-cnn, mlp, layers-model, graph-model."
