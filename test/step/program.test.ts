@@ -1,20 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
 import ema from '../../plugins/ema/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
-import { compose } from '../../src/compose/compose.ts';
-import type { Model, Pass } from '../../src/models/types.ts';
-import { definePlugin, type Plugin } from '../../src/plugin.ts';
-import { randomStream } from '../../src/random.ts';
-import { createBatch, createTargets } from '../../src/step/batch.ts';
+import { definePlugin } from '../../src/plugin.ts';
 import { createEagerEngine } from '../../src/step/eager.ts';
-import { trainFeeds } from '../../src/step/inputs.ts';
-import { createStepProgram, type ProgramOptions } from '../../src/step/program.ts';
-import { signatureFor } from '../../src/step/signature.ts';
-import type { Update } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
-import { infoWithCounts } from '../support/plugins.ts';
 import { twoLayerSteps } from '../support/two-layers.ts';
+
+import { KERNEL, kernelOf, model, none, normalised, prepare, update } from './program-support.ts';
 
 beforeAll(async () => {
   await loadBackend();
@@ -35,105 +27,6 @@ test('the update sees the statistics of its own step: an average takes the new o
   }
   engine.dispose();
 });
-
-const none = z.strictObject({});
-
-const KERNEL = 'classifier/kernel';
-
-/** Two pixels, two classes, logits x·kernel + bias; the statistic counts steps. `seen` are the passes of the forward. */
-function model(seen: { pass: Pass; images: number[]; stages: number[][] }[] = []): Model {
-  return {
-    name: 'two-pixels',
-    stages: ['input', 'stage1'],
-    featureSize: 2,
-    weights: [
-      {
-        name: KERNEL,
-        shape: [2, 2],
-        kind: 'kernel',
-        initial: (random) => Float32Array.from({ length: 4 }, () => random.normal()),
-      },
-      { name: 'classifier/bias', shape: [2], kind: 'bias', initial: () => Float32Array.of(0.5, -0.5) },
-      { name: 'steps', shape: [], kind: 'statistic', initial: () => Float32Array.of(10) },
-      { name: 'unused', shape: [1], kind: 'norm', initial: () => Float32Array.of(7) },
-    ],
-    forward(weights, images, pass) {
-      const x = pass.atStage('input', images);
-      const features = pass.atStage('stage1', x.reshape([-1, 2])) as tf.Tensor2D;
-      seen.push({ pass, images: [...images.dataSync()], stages: [x.shape, features.shape] });
-      const logits = features.matMul(weights[KERNEL] as tf.Tensor2D).add(weights['classifier/bias']!) as tf.Tensor2D;
-      return { logits, features, statistics: pass.training ? { steps: weights.steps!.add(1) } : {} };
-    },
-  };
-}
-
-/** w ← w − gradient, with a slot that sums gradients of the kernel up and begins as the kernel. */
-function update(
-  seen: { trained?: string[]; all?: string[]; weights?: Record<string, number[]>; gradients?: string[] } = {},
-): Update {
-  return {
-    slots(trained, all) {
-      seen.trained = trained.map(({ name }) => name);
-      seen.all = all.map(({ name }) => name);
-      return [{ name: 'sum', shape: [2, 2], initial: (values) => values[KERNEL]!.slice() }];
-    },
-    apply(weights, slots, gradients) {
-      seen.weights = Object.fromEntries(Object.entries(weights).map(([name, value]) => [name, [...value.dataSync()]]));
-      seen.gradients = Object.keys(gradients);
-      return {
-        weights: Object.fromEntries(
-          Object.entries(gradients).map(([name, value]) => [name, weights[name]!.sub(value)]),
-        ),
-        slots: { sum: slots.sum!.add(gradients[KERNEL] ?? 0) },
-      };
-    },
-  };
-}
-
-const options = (changes: Partial<ProgramOptions> = {}): ProgramOptions => ({
-  seed: 3,
-  imageShape: [1, 1, 2],
-  mean: [0.5, 0],
-  std: [0.5, 2],
-  batchSizes: [2],
-  evaluateBatchSize: 4,
-  optimizer: update(),
-  ...changes,
-});
-
-const pixels = Uint8Array.of(255, 0, 0, 255);
-// (x/255 − mean) / std of the two images.
-const normalised = [1, 0, -1, 0.5];
-
-/** A program, and a step over two images of classes 0 and 1. */
-function prepare(made: Model, plugins: readonly Plugin[] = [], changes: Partial<ProgramOptions> = {}) {
-  const composition = compose(plugins, infoWithCounts([3, 2]));
-  const program = createStepProgram(made, composition, options(changes));
-  const engine = createEagerEngine(program);
-  const extra = Object.keys(composition.draws).length;
-  const labels = Int32Array.from({ length: 2 + 2 * extra }, (_, i) => i % 2);
-  const batch = createBatch({ size: 2, indices: labels, labels, draws: {} }, composition.variants);
-  const feeds = trainFeeds({
-    batch,
-    targets: createTargets(batch),
-    images: Uint8Array.from({ length: 4 * (1 + extra) }, (_, i) => pixels[i % 4]!),
-    imageShape: [1, 1, 2],
-    classWeights: Float64Array.of(1, 1),
-    learningRate: 1,
-    reduction: 'mean',
-  });
-  return {
-    program,
-    engine,
-    step: (variants = batch.variants) => engine.run(signatureFor(program, 'train', variants, 2), feeds),
-    predict: () => engine.run(signatureFor(program, 'predict', {}), { images: Uint8Array.of(...pixels, ...pixels) }),
-  };
-}
-
-const kernelOf = (seed: number): Float32Array => {
-  const random = randomStream(seed, 'init', KERNEL);
-  return Float32Array.from({ length: 4 }, () => random.normal());
-};
 
 describe('the state that a program begins with', () => {
   test('weights are drawn from the stream of their name, slots begin from the weights', () => {
@@ -272,56 +165,5 @@ describe('a training step', () => {
     for (let i = 0; i < 3; i++) step();
     predict();
     expect(tf.memory().numTensors).toBe(before);
-  });
-});
-
-describe('where rows are mixed', () => {
-  const mixer = definePlugin({
-    name: 'mixer',
-    options: none,
-    provides: ['mix'],
-    variants: () => ({ mix: ['stage1', 'none'] }),
-    draw: () => () => Float64Array.of(1, 1),
-    apply: () => {},
-  });
-  const drawn = definePlugin({
-    name: 'drawn',
-    options: none,
-    draw: () => () => Float64Array.of(1, 1),
-    apply: () => {},
-  });
-
-  test('an extra draw that nothing mixes is cut off at the input', () => {
-    const seen: Parameters<typeof model>[0] = [];
-    prepare(model(seen), [drawn()]).step();
-    expect(seen[0]!.images).toHaveLength(8);
-    expect(seen[0]!.stages).toEqual([
-      [2, 1, 1, 2],
-      [2, 2],
-    ]);
-  });
-
-  test('the whole pool reaches the stage that mixes; one that is no stage of the model mixes nowhere', () => {
-    const seen: Parameters<typeof model>[0] = [];
-    const { program, step } = prepare(model(seen), [mixer()]);
-    step();
-    expect(seen[0]!.stages).toEqual([
-      [4, 1, 1, 2],
-      [2, 2],
-    ]);
-    expect(signatureFor(program, 'train', { mix: 'none' }).inputs.mixMatrix!.shape).toEqual([2, 4]);
-  });
-
-  test('every signature is foreseen: batch sizes × variants, and one for prediction', () => {
-    const { program } = prepare(model(), [mixer(), drawn()], { batchSizes: [2, 1] });
-    expect(
-      program.signatures.map(({ call, variants, inputs }) => [call, variants, inputs.images, inputs.labels?.shape]),
-    ).toEqual([
-      ['train', { mix: 'stage1' }, { shape: [6, 1, 1, 2], dtype: 'uint8' }, [2]],
-      ['train', { mix: 'none' }, { shape: [6, 1, 1, 2], dtype: 'uint8' }, [2]],
-      ['train', { mix: 'stage1' }, { shape: [3, 1, 1, 2], dtype: 'uint8' }, [1]],
-      ['train', { mix: 'none' }, { shape: [3, 1, 1, 2], dtype: 'uint8' }, [1]],
-      ['predict', {}, { shape: [4, 1, 1, 2], dtype: 'uint8' }, undefined],
-    ]);
   });
 });

@@ -1,61 +1,13 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { z } from 'zod';
-import lrSchedule from '../../plugins/lr-schedule/index.ts';
 import mixup from '../../plugins/mixup/index.ts';
-import resample from '../../plugins/resample/index.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
 import type { Snapshot } from '../../src/run.ts';
 import type { TrainOptions } from '../../src/train/options.ts';
-import { planRun } from '../../src/train/plan-run.ts';
 import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
 import { describeNative } from '../step/captured-support.ts';
-import { messageOfError } from '../support/message.ts';
 import { squares } from '../support/squares.ts';
-
-const model = { name: 'small-cnn', width: 2 } as const;
-const head = { freeze: ['backbone'], reset: ['classifier'], frozenNorm: 'running' } as const;
-
-/** ERM, then a head trained anew on a balanced draw: three epochs of 3 steps, two of 5. */
-const crt = (more: Partial<TrainerOptions> = {}): TrainerOptions => ({
-  data: squares(),
-  model,
-  train: { epochs: 3, batchSize: 16 },
-  plugins: [mixup()],
-  phases: [
-    { name: 'erm' },
-    {
-      name: 'crt',
-      epochs: 2,
-      model: head,
-      train: { batchSize: 8, optimizer: { name: 'sgd', learningRate: 0.02 } },
-      plugins: [resample({ weights: 'class-uniform' }), lrSchedule({ schedule: 'cosine', warmup: 0 })],
-    },
-  ],
-  ...more,
-});
-
-/** What an observer is told, as text, and the snapshot of each epoch. */
-function watcher(name: string, spans: 'phase' | 'run') {
-  const heard: string[] = [];
-  const snapshots: Snapshot[] = [];
-  const plugin = definePlugin({
-    name,
-    options: z.strictObject({}),
-    spans,
-    apply({ hooks, info }) {
-      heard.push(`${info.epochs} epochs`);
-      hooks.onTrainBegin.tap(name, (run) => void heard.push(`begin after ${run.resumedFrom}, ${run.info.epochs}`));
-      hooks.onEpochBegin.tap(name, (epoch) => void heard.push(`epoch ${epoch}`));
-      hooks.onBatchEnd.tap(name, ({ epoch, step, stepInEpoch }) => void heard.push(`${epoch}/${step}/${stepInEpoch}`));
-      hooks.onEpochEnd.tap(name, (metrics, run) => {
-        heard.push(`end of ${metrics.epoch} ${metrics.phase ?? '–'} at ${metrics.step}`);
-        snapshots.push(structuredClone(run.snapshot()));
-      });
-      hooks.onTrainEnd.tap(name, ({ lastEpoch }) => void heard.push(`over at ${lastEpoch}`));
-    },
-  });
-  return { plugin: plugin(), heard, snapshots };
-}
+import { crt, model, watcher } from './phases-support.ts';
 
 const erm = (options: TrainerOptions): TrainerOptions => {
   const { phases: _, ...plain } = options;
@@ -231,78 +183,4 @@ test('an error in a later phase is told to its plugins and to those that span th
   });
   await expect(createTrainer(options).run()).rejects.toThrow('[failing] onEpochBegin: no more');
   expect(told).toEqual(['own: failed', 'all: failed']);
-});
-
-test('the plan has a part for each phase', async () => {
-  const { plugin } = watcher('all', 'run');
-  const { plan, phases } = await planRun({ ...crt({ plugins: [mixup(), plugin] }), name: 'crt' });
-  expect(phases.map(({ name }) => name)).toEqual(['erm', 'crt']);
-  expect(plan).toMatchInlineSnapshot(`
-    "run                     crt, seed 0
-    data                    squares: 35 images, 4 classes, ratio 10
-    class counts            20 9 4 2
-    augment                 flip (probability 0.5)
-    phases                  erm (3 epochs) → crt (2 epochs)
-    onTrainBegin            all(0)
-    onEpochBegin            all(0)
-    onEpochEnd              all(0)
-    onTrainEnd              all(0)
-    onBatchEnd              all(0)
-
-    phase 1 of 2            erm
-    steps                   3 epochs × 3 steps of 16
-
-    onEpochBegin            all(0)
-    onEpochEnd              all(0)
-    onBatch                 mixup(-100)
-    onBatchEnd              all(0)
-
-    provides                mix: mixup
-    variants                mix: input
-
-    phase 2 of 2            crt
-    starts from             phase "erm"; classifier reinitialized
-    frozen                  backbone; batch norms by their averages, which stay
-    steps                   2 epochs × 5 steps of 8
-
-    onEpochBegin            all(0)
-    onEpochEnd              all(0)
-    computeSamplingWeights  resample(-200)
-    computeLearningRate     lr-schedule(0)
-    onBatchEnd              all(0)
-
-    provides                sampler: resample  learning-rate: lr-schedule
-    "
-  `);
-});
-
-describe('refuses', () => {
-  const messageOf = (options: TrainerOptions) => messageOfError(() => createTrainer(options).run());
-  const spanning = watcher('all', 'run').plugin;
-  const extending = definePlugin({
-    name: 'extending',
-    options: z.strictObject({}),
-    extendModel: (base) => ({
-      ...base,
-      weights: [...base.weights, { name: 'extending/x', shape: [1], kind: 'bias', initial: () => new Float32Array(1) }],
-    }),
-    apply() {},
-  });
-  const deciding = definePlugin({
-    name: 'deciding',
-    options: z.strictObject({}),
-    spans: 'run',
-    apply: ({ hooks }) => void hooks.computeLearningRate.tap('deciding', (rate) => rate),
-  });
-
-  test.each<[string, TrainerOptions]>([
-    ['two phases of one name', crt({ phases: [{ name: 'phase 2' }, {}] })],
-    ['a plugin that spans the run in a phase', crt({ phases: [{}, { plugins: [spanning] }] })],
-    ['a plugin that spans the run and decides', crt({ plugins: [deciding()], phases: [{}, {}] })],
-    ['a reset with nothing to start from', crt({ phases: [{ model: { reset: ['classifier'] } }] })],
-    ['weights that are none', crt({ phases: [{}, { model: { freeze: ['head'] } }] })],
-    ['a model that cannot go on from the one before', crt({ phases: [{ plugins: [extending()] }, { plugins: [] }] })],
-  ])('%s', async (_, options) => {
-    expect(await messageOf(options)).toMatchSnapshot();
-  });
 });
