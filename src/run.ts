@@ -1,3 +1,4 @@
+import type { DataIdentity, OtherData } from './data/identity.ts';
 import type { TransformOptions } from './data/transforms/options.ts';
 import type { EpochMetrics, GroupRule, RunSummary } from './metrics/types.ts';
 import type { ModelHead } from './models/types.ts';
@@ -83,7 +84,12 @@ export interface Snapshot {
   seconds: number;
   /** Hash of the resolved config the run had. */
   configHash: string;
+  /** What it was trained on; checkpoints of earlier versions have none. */
+  data?: SnapshotData;
 }
+
+/** What a run was trained on, and what its weights have seen that differs from it. */
+export type SnapshotData = DataIdentity & { otherData?: readonly OtherData[] };
 
 /** A weight of the model, or a running statistic. */
 export interface RunWeight {
@@ -120,6 +126,8 @@ export interface Run {
    * images that were left out (`data.onCorrupt: skip`), those of test too.
    */
   readonly subset: { seed: number; profile: string | null; hash: string; skipped: number };
+  /** What the run is trained and evaluated on, by content. */
+  readonly data: SnapshotData;
   /** Images evaluated on; `validation` is null without one. `hash` as that of the subset. */
   readonly evaluated: Readonly<Record<'test' | 'validation', { hash: string; count: number } | null>>;
   /** Weights and statistics of the model, in order. */

@@ -31,10 +31,12 @@ export function metricsLine(metrics: EpochMetrics): string {
  * What `subset.json` says of the images: enough to tell whether two runs trained on the same ones, and to prepare others
  * as those were without having them.
  */
-export const describeSubset = ({ info, subset }: Run): Record<string, unknown> => ({
+export const describeSubset = ({ info, subset, data }: Run): Record<string, unknown> => ({
   dataset: info.dataset,
   seed: subset.seed,
   hash: subset.hash,
+  images: { train: data.train, validation: data.validation, test: data.test },
+  ...(data.otherData && { otherData: data.otherData }),
   skipped: subset.skipped,
   trainCount: info.trainCount,
   validationCount: info.validationCount,

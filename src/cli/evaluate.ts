@@ -3,6 +3,7 @@ import { loadBackend } from '../backend/load.ts';
 import { compose } from '../compose/compose.ts';
 import { loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
+import { differingParts, expectSameData, identityOf } from '../data/identity.ts';
 import { displayPath } from '../errors.ts';
 import { signatureFor } from '../step/signature.ts';
 import { bestCheckpointPath } from '../tracking/checkpoint.ts';
@@ -20,12 +21,13 @@ import { print, printJson, tellPassedOver } from './output.ts';
 export interface EvaluateCommandOptions extends ConfigFlags, CheckpointChoice {
   split: 'test' | 'validation';
   json?: boolean;
+  allowOtherData?: boolean;
 }
 
 /** `tailmix evaluate`: a checkpoint of a run on a split, with its own settings or others. */
 export async function evaluate(
   wanted: string,
-  { set = [], split, checkpoint, strict, json, ...flags }: EvaluateCommandOptions,
+  { set = [], split, checkpoint, strict, json, allowOtherData = false, ...flags }: EvaluateCommandOptions,
 ): Promise<number> {
   const directory = await findRun(wanted);
   const config = await loadConfig(join(directory, runFiles.config), { ...context, set, overrides: overridesOf(flags) });
@@ -37,12 +39,27 @@ export async function evaluate(
   const { data, info } = preparation;
   const subset = data[split];
   if (!subset) throw noValidationSplit(displayPath(directory));
+  const trained = snapshot.data;
+  const evaluated = identityOf(data);
+  const parts = ['dataset', 'classes', 'train', split] as const;
+  if (trained && !allowOtherData) expectSameData(displayPath(directory), trained, evaluated, parts);
+  const otherData =
+    trained && differingParts(trained, evaluated, parts).length > 0 ? { trained, evaluated } : undefined;
   const composition = compose(options.plugins ?? [], info, options.known);
   const fit = await openFit(preparation, composition, await loadBackend(options.backend));
   try {
     const signature = signatureFor(fit.program, 'predict', {});
     const evaluation = await evaluateSubset(fit.engine, signature, fit.loader, subset, info);
-    if (json) printJson({ run: directory, checkpoint: path, passedOver, epoch: snapshot.epoch, split, ...evaluation });
+    if (json)
+      printJson({
+        run: directory,
+        checkpoint: path,
+        passedOver,
+        epoch: snapshot.epoch,
+        split,
+        ...(otherData && { otherData }),
+        ...evaluation,
+      });
     else {
       const share = (value: number | null): string => (value === null ? '–' : `${(100 * value).toFixed(2)} %`);
       const { count, accuracy, balancedAccuracy, many, medium, few, worstClass, macroF1, ece } = evaluation;
@@ -51,6 +68,7 @@ export async function evaluate(
           'run',
           `${displayPath(directory)}, epoch ${snapshot.epoch}${isBestOnTest ? ', chosen on the test set (optimistic)' : ''}, ${split} split, ${count} images`,
         ],
+        ...(otherData ? [['data', 'not those that it was trained on (--allow-other-data)'] as const] : []),
         ['accuracy', `${share(accuracy)}, balanced ${share(balancedAccuracy)}`],
         ['many, medium, few', [many, medium, few].map(share).join(', ')],
         ['worst class', `${worstClass.name}, ${share(worstClass.accuracy)}`],

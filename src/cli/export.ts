@@ -14,14 +14,19 @@ export interface ExportCommandOptions extends ConfigFlags, CheckpointChoice {
   out?: string;
   images?: ExportOptions['images'];
   json?: boolean;
+  allowOtherData?: boolean;
 }
 
 /** `tailmix export`: a checkpoint of a run as a classifier for other programs. */
 export async function exportCommand(
   wanted: string,
-  { set = [], format, out, images, checkpoint, strict, json, ...flags }: ExportCommandOptions,
+  { set = [], format, out, images, checkpoint, strict, json, allowOtherData = false, ...flags }: ExportCommandOptions,
 ): Promise<number> {
-  const run = await openTrained(wanted, { ...context, set, overrides: overridesOf(flags) }, { checkpoint, strict });
+  const run = await openTrained(
+    wanted,
+    { ...context, set, overrides: overridesOf(flags), allowOtherData },
+    { checkpoint, strict },
+  );
   const passedOver = tellPassedOver(run.damaged);
   const folder = resolve(out ?? join(run.directory, 'export', format));
   const { files, difference, largest } = await exportRun(run, await loadBackend(run.options.backend), {

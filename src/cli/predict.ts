@@ -12,15 +12,20 @@ export interface PredictCommandOptions extends ConfigFlags, CheckpointChoice {
   /** How many classes of each image; default 3. */
   top?: number;
   json?: boolean;
+  allowOtherData?: boolean;
 }
 
 /** `tailmix predict`: the classes of image files, by a checkpoint of a run. */
 export async function predict(
   wanted: string,
   files: readonly string[],
-  { set = [], top = 3, checkpoint, strict, json, ...flags }: PredictCommandOptions,
+  { set = [], top = 3, checkpoint, strict, json, allowOtherData = false, ...flags }: PredictCommandOptions,
 ): Promise<number> {
-  const run = await openTrained(wanted, { ...context, set, overrides: overridesOf(flags) }, { checkpoint, strict });
+  const run = await openTrained(
+    wanted,
+    { ...context, set, overrides: overridesOf(flags), allowOtherData },
+    { checkpoint, strict },
+  );
   const passedOver = tellPassedOver(run.damaged);
   const { directory, info, snapshot, exif } = run;
   const images: Uint8Array[] = [];

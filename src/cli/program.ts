@@ -31,6 +31,8 @@ const takeOverOption = (): Option =>
 const checkpointOption = (): Option =>
   new Option('--checkpoint <which>', 'last, best, an epoch, or a file (default: last, or the one before if damaged)');
 const strictOption = (): Option => new Option('--strict', 'refuse an older checkpoint where the newest is damaged');
+const otherDataOption = (): Option =>
+  new Option('--allow-other-data', 'go on although the weights were trained on other classes or images');
 const dataRootOption = (): Option => new Option('--data-root <dir>', 'folder of the data set');
 
 const example = (...lines: string[]): string => `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}\n`;
@@ -58,6 +60,7 @@ export function createProgram(finish: Finish): Command {
     .option('--out <dir>', 'run directory (default: runs/<name>-<time>)')
     .option('--resume <run>', 'continue a run: its directory or its name')
     .addOption(takeOverOption())
+    .addOption(otherDataOption())
     .addOption(dataRootOption())
     .addOption(backendOption())
     .addOption(jsonOption())
@@ -122,6 +125,7 @@ export function createProgram(finish: Finish): Command {
     .addOption(strictOption())
     .addOption(dataRootOption())
     .addOption(backendOption())
+    .addOption(otherDataOption())
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix evaluate runs/digits-remix-20260131-093000 --split test --json'))
     .action(async (run, options) => finish(await (await import('./evaluate.ts')).evaluate(run, options)));
@@ -136,6 +140,7 @@ export function createProgram(finish: Finish): Command {
     .addOption(strictOption())
     .addOption(setOption())
     .addOption(backendOption())
+    .addOption(otherDataOption())
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix predict runs/digits-remix-20260131-093000 seven.png --top 2'))
     .action(async (run, images, options) => finish(await (await import('./predict.ts')).predict(run, images, options)));
@@ -158,6 +163,7 @@ export function createProgram(finish: Finish): Command {
     .addOption(strictOption())
     .addOption(setOption())
     .addOption(backendOption())
+    .addOption(otherDataOption())
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix export runs/digits-remix-20260131-093000 --format tfjs --out model'))
     .action(async (run, options) => finish(await (await import('./export.ts')).exportCommand(run, options)));

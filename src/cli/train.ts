@@ -26,6 +26,7 @@ export interface TrainCommandOptions extends ConfigFlags {
   out?: string;
   resume?: string;
   takeOver?: boolean;
+  allowOtherData?: boolean;
   json?: boolean;
 }
 
@@ -41,6 +42,7 @@ export async function train(paths: readonly string[], options: TrainCommandOptio
     known: await knownPlugins(),
     directory,
     ownership,
+    ...(options.allowOtherData && { allowOtherData: true }),
     ...resume,
   };
   const interruption = watchInterrupts('the run ends after this step and can be resumed.');

@@ -12,6 +12,13 @@ function brief(text: string): string {
   return text.length > 120 ? `${visible}…` : visible;
 }
 
+/** Data that the weights at hand were not trained on. */
+export const otherData = (where: string, trained: string, got: string): TailmixError =>
+  config(
+    'OTHER_DATA',
+    `${where}: expected the data that it was trained on: ${trained}; got ${got}. Use that data (data.root), or --allow-other-data if this is meant; the run records it.`,
+  );
+
 /** The npm package with the digits cannot be found. */
 export const digitsMissing = (cause: unknown): TailmixError =>
   run(

@@ -69,6 +69,8 @@ export interface Split {
   /** `[N]`, class of each row. */
   labels: Int32Array;
   pixels: PixelSource;
+  /** `[N × 16]`, content of each image's file, where every image is one. Default: pixels are compared themselves. */
+  hashes?: Uint8Array;
   /** `[N]`, file of each row, where every image is a file. */
   files?: readonly string[];
   /** Files that were left out (`onCorrupt: skip`). */

@@ -92,6 +92,10 @@ export interface RunSummary {
   seed: number;
   subsetSeed: number;
   subsetHash: string;
+  /** What it was trained and evaluated on, by content: see `DataIdentity`. Summaries of earlier versions have none. */
+  images?: { train: string; validation: string | null; test: string };
+  /** Data that its weights have seen and that its own differ from, allowed by `--allow-other-data`. */
+  otherData?: readonly { by: 'resume' | 'init'; data: { train: string; classes: readonly string[] } }[];
   configHash: string;
   status: 'finished' | 'stopped' | 'failed';
   /** Why a run stopped early or failed. */

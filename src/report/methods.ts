@@ -12,7 +12,8 @@ export interface RunGroup {
 
 /**
  * Puts runs together that differ in their seeds only. Runs of one method's name but of different settings become
- * methods of their own, labelled by what differs.
+ * methods of their own, labelled by what differs; so do runs whose images differ although their seeds say that they are
+ * the same.
  *
  * Of two runs with the same settings and seeds the newer counts: a repeated run is no second seed. A stopped run
  * counts only where its method has no finished one.
@@ -26,7 +27,9 @@ export function groupRuns(runs: readonly LoadedRun[]): { groups: RunGroup[]; lef
     group.runs.push(run);
     byKey.set(key, group);
   }
-  const groups = [...byKey.values()];
+  const groups = [...byKey.values()].flatMap(({ runs: own, ...group }) =>
+    byData(own).map((part, _, all) => ({ ...group, runs: part, ...(all.length > 1 && { data: dataOf(part[0]!) }) })),
+  );
   const labels = uniqueLabels(groups);
   const leftOut: LeftOut[] = [];
   return {
@@ -38,15 +41,47 @@ export function groupRuns(runs: readonly LoadedRun[]): { groups: RunGroup[]; lef
   };
 }
 
-/** Runs of two methods with the same seeds: same images, same batches, same draws, so that their difference is the method's. */
+/** Runs of two methods with the same seed and images: same batches, same draws, so that their difference is the method's. */
 export function pairRuns(
   group: Pick<RunGroup, 'runs'>,
   other: Pick<RunGroup, 'runs'>,
 ): (readonly [LoadedRun, LoadedRun])[] {
   return group.runs.flatMap((run) => {
-    const pair = other.runs.find(({ summary }) => seedsOf(summary) === seedsOf(run.summary));
+    const pair = other.runs.find(
+      ({ summary }) => summary.seed === run.summary.seed && keyOf(summary) === keyOf(run.summary),
+    );
     return pair ? [[run, pair] as const] : [];
   });
+}
+
+/** Seeds that two methods have in common, and on other images. */
+export function unpairedSeeds(group: Pick<RunGroup, 'runs'>, other: Pick<RunGroup, 'runs'>): number[] {
+  const paired = new Set(pairRuns(group, other).map(([{ summary }]) => summary.seed));
+  const seeds = new Set(other.runs.map(({ summary }) => summary.seed));
+  const own = new Set(group.runs.map(({ summary }) => summary.seed));
+  return [...own].filter((seed) => seeds.has(seed) && !paired.has(seed));
+}
+
+/** What a run was trained and evaluated on: by content, or for a run of an earlier version by rows. */
+const keyOf = ({ subsetHash, classCounts, images }: LoadedRun['summary']): string =>
+  JSON.stringify([classCounts, images ? [images.train, images.test] : subsetHash]);
+
+/** The same, as a label has it. */
+const dataOf = ({ summary: { images, subsetHash } }: LoadedRun): string => (images?.train ?? subsetHash).slice(0, 8);
+
+/** Runs of one method, apart by their images where one seed of the choice of images stands for several sets of them. */
+function byData(runs: readonly LoadedRun[]): LoadedRun[][] {
+  const parts = new Map<string, LoadedRun[]>();
+  const keys = new Map<number, string>();
+  let isOneData = true;
+  for (const run of runs) {
+    const key = keyOf(run.summary);
+    const { subsetSeed } = run.summary;
+    if ((keys.get(subsetSeed) ?? key) !== key) isOneData = false;
+    keys.set(subsetSeed, key);
+    parts.set(key, [...(parts.get(key) ?? []), run]);
+  }
+  return isOneData ? [[...runs]] : [...parts.values()];
 }
 
 const seedsOf = ({ seed, subsetSeed }: LoadedRun['summary']): string => `${seed} ${subsetSeed}`;
@@ -83,11 +118,12 @@ function oneRunPerSeed(runs: LoadedRun[], label: string, leftOut: LeftOut[]): Lo
   );
 }
 
-function uniqueLabels(groups: readonly { method: string; settings: Settings }[]): string[] {
+function uniqueLabels(groups: readonly { method: string; settings: Settings; data?: string }[]): string[] {
   const taken = new Map<string, number>();
-  return groups.map(({ method, settings }) => {
+  return groups.map(({ method, settings, data }) => {
     const siblings = groups.filter((group) => group.method === method).map((group) => group.settings);
-    const what = differencesIn(siblings)[siblings.indexOf(settings)]!.slice(0, 3).join(', ');
+    const differences = differencesIn(siblings)[siblings.indexOf(settings)]!.slice(0, 3);
+    const what = [...differences, ...(data === undefined ? [] : [`images ${data}`])].join(', ');
     const label = what === '' ? method : `${method} (${what})`;
     const times = (taken.get(label) ?? 0) + 1;
     taken.set(label, times);

@@ -31,6 +31,15 @@ export const runSummary = z
     seed: z.number(),
     subsetSeed: z.number(),
     subsetHash: z.string(),
+    images: z.object({ train: z.string(), validation: z.string().nullable(), test: z.string() }).exactOptional(),
+    otherData: z
+      .array(
+        z.object({
+          by: z.enum(['resume', 'init']),
+          data: z.object({ train: z.string(), classes: z.array(z.string()) }),
+        }),
+      )
+      .exactOptional(),
     configHash: z.string(),
     status: z.enum(['finished', 'stopped', 'failed']),
     reason: z.string().nullable(),

@@ -24,12 +24,12 @@ export function warningsFor(groups: readonly RunGroup[]): string[] {
   );
   const bySubsetSeed = new Map<number, Set<string>>();
   for (const { summary } of runs) {
-    bySubsetSeed.set(summary.subsetSeed, (bySubsetSeed.get(summary.subsetSeed) ?? new Set()).add(summary.subsetHash));
+    bySubsetSeed.set(summary.subsetSeed, (bySubsetSeed.get(summary.subsetSeed) ?? new Set()).add(imagesOf(summary)));
   }
   if ([...bySubsetSeed.values()].some((hashes) => hashes.size > 1)) {
     warnIfMixed(
       'training subsets',
-      ({ subsetHash }) => subsetHash.slice(0, 12),
+      (summary) => imagesOf(summary).slice(0, 12),
       'Not all runs trained on the same images; differences below are partly those of the images.',
     );
   } else {
@@ -41,6 +41,11 @@ export function warningsFor(groups: readonly RunGroup[]): string[] {
   }
   warnIfMixed('lengths of training', ({ epochs }) => `${epochs} epochs`, 'More epochs are an advantage in themselves.');
   warnIfMixed('test sets', ({ last }) => `${last.count} images`, 'Results on different test sets are not comparable.');
+  warnIfMixed(
+    'test images',
+    ({ images }) => images?.test.slice(0, 12) ?? 'not recorded',
+    'Results on different test sets are not comparable.',
+  );
   warnIfMixed(
     'rules for many, medium and few',
     ({ groups }) => describeGroups(groups),
@@ -65,6 +70,13 @@ export function warningsFor(groups: readonly RunGroup[]): string[] {
     );
   }
   for (const { path, summary, notes } of runs) {
+    for (const { by, data } of summary.otherData ?? []) {
+      const what =
+        by === 'resume'
+          ? 'was resumed on other data than it had been trained on'
+          : 'starts from weights of other classes';
+      warnings.push(`${path} ${what} (training images ${data.train.slice(0, 12)}).`);
+    }
     if (summary.status === 'stopped') {
       warnings.push(
         `${path} was stopped after epoch ${summary.lastEpoch} of ${summary.epochs}${summary.reason ? `: ${summary.reason}` : ''}.`,
@@ -74,6 +86,9 @@ export function warningsFor(groups: readonly RunGroup[]): string[] {
   }
   return warnings;
 }
+
+/** Hash of the training images: of their content, or for a run of an earlier version of their rows. */
+const imagesOf = ({ images, subsetHash }: RunSummary): string => images?.train ?? subsetHash;
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { messageOf, TailmixError } from '../errors.ts';
 import type { EpochMetrics } from '../metrics/types.ts';
-import type { Snapshot } from '../run.ts';
+import type { Snapshot, SnapshotData } from '../run.ts';
 import { mapValues } from '../util/map-values.ts';
 import {
   allCheckpointsDamaged,
@@ -49,6 +49,7 @@ export async function writeCheckpoint(path: string, snapshot: Snapshot): Promise
     plugins: JSON.stringify(snapshot.plugins),
     history: JSON.stringify(snapshot.history),
     seconds: String(snapshot.seconds),
+    ...(snapshot.data && { data: JSON.stringify(snapshot.data) }),
   };
   const sha256 = checksum({ tensors: snapshot.state, metadata });
   await mkdir(dirname(path), { recursive: true });
@@ -63,6 +64,10 @@ const checkpointMetadata = z.object({
   plugins: z.string().transform((text) => JSON.parse(text) as Snapshot['plugins']),
   history: z.string().transform((text) => JSON.parse(text) as EpochMetrics[]),
   seconds: z.coerce.number().min(0),
+  data: z
+    .string()
+    .transform((text) => JSON.parse(text) as SnapshotData)
+    .exactOptional(),
 });
 
 /**

@@ -5,7 +5,7 @@ import type { Subset } from '../data/types.ts';
 import type { GraphProgram } from '../graph/index.ts';
 import { summarizeEpochs, withoutConfusion } from '../metrics/summary.ts';
 import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
-import type { PhaseRun, Run, RunInfo, Snapshot } from '../run.ts';
+import type { PhaseRun, Run, RunInfo, Snapshot, SnapshotData } from '../run.ts';
 import type { Engine } from '../step/types.ts';
 import { mapValues } from '../util/map-values.ts';
 import { version } from '../version.ts';
@@ -17,6 +17,8 @@ import type { Preparation } from './prepare.ts';
 export interface RunParts extends Pick<Preparation, 'options' | 'settings' | 'data'> {
   /** As plugins that span the run see it. */
   info: RunInfo;
+  /** What it is trained on, and what its weights have seen. */
+  seen: SnapshotData;
   plan: string;
   backend: Backend;
   /** Plugins that span the phases; null where there is one. */
@@ -79,6 +81,7 @@ function view(parts: RunParts, progress: Progress, own: Pick<Run, 'info' | 'resu
       hash: data.train.hash,
       skipped: data.skipped.length,
     },
+    data: parts.seen,
     evaluated: { test: evaluatedOn(data.test), validation: data.validation && evaluatedOn(data.validation) },
     epochs: progress.epochs,
     get engine() {
@@ -123,12 +126,13 @@ function snapshotOf(parts: RunParts, { fit, epochs }: Progress): Snapshot {
     history: epochs.map((metrics) => ({ ...metrics, test: metrics.test && withoutConfusion(metrics.test) })),
     seconds: secondsOf(parts),
     configHash: parts.options.config?.hash ?? '',
+    data: parts.seen,
   };
 }
 
 /** The summary as of now. */
 function summaryOf(parts: RunParts, { fit, epochs, failure, stopReason }: Progress): RunSummary {
-  const { options, settings, data, info, backend } = parts;
+  const { options, settings, data, seen, info, backend } = parts;
   const { engine } = fit;
   return {
     name: info.name,
@@ -136,6 +140,8 @@ function summaryOf(parts: RunParts, { fit, epochs, failure, stopReason }: Progre
     seed: info.seed,
     subsetSeed: settings.subsetSeed,
     subsetHash: data.train.hash,
+    images: { train: seen.train, validation: seen.validation, test: seen.test },
+    ...(seen.otherData && { otherData: seen.otherData }),
     configHash: options.config?.hash ?? '',
     status: failure ? 'failed' : stopReason ? 'stopped' : 'finished',
     reason: failure ?? stopReason,

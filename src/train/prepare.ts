@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { BackendChoice } from '../backend/load.ts';
 import { extendModel } from '../compose/declared.ts';
 import type { Warning } from '../compose/types.ts';
+import { type DataIdentity, differingParts, expectSameData } from '../data/identity.ts';
 import { describeData, hasCounts, loadData } from '../data/load-data.ts';
 import { type DataInput, type DataOptions, dataOptions } from '../data/options.ts';
 import { longTailCounts, profileLabel, profileOf, unusedOf } from '../data/profile.ts';
@@ -49,6 +50,8 @@ export interface TrainerOptions {
   ownership?: Ownership;
   /** Continue from here. */
   resume?: Snapshot;
+  /** Goes on although a checkpoint was trained on other data; the run records it. Default: no. */
+  allowOtherData?: boolean;
   /** Resolved config and its hash, as logged. */
   config?: { resolved: Record<string, unknown>; hash: string };
   /** Ends the run after the current step, in good order. */
@@ -85,6 +88,8 @@ export interface Preparation {
   warnings: readonly Warning[];
   /** Weights that do not begin as drawn, weights that are not trained, statistics that stay. */
   start: { initial: Record<string, Float32Array>; frozen: ReadonlySet<string>; fixed: ReadonlySet<string> };
+  /** What `model.init` was trained on, where its classes are others and its classifier is kept all the same. */
+  initialData?: DataIdentity;
 }
 
 const isLoaded = (data: TrainerOptions['data']): data is LoadedData => 'train' in data;
@@ -95,8 +100,10 @@ export async function prepare(options: TrainerOptions, given?: LoadedData): Prom
   const data = given ?? (await readData(options));
   const { info: image, ...counts } = countsOf(data);
   const { models, info } = describe(options, settings, await baseModel(options, image), image, counts);
-  const start = { ...frozenWeights(models, info.start), initial: await initialValues(options, models, info) };
-  return { options, settings, data, model: models.model, models, info, warnings: dataWarnings(options), start };
+  const { initial, ...initialData } = await initialValues(options, models, info);
+  const start = { ...frozenWeights(models, info.start), initial };
+  const warnings = dataWarnings(options);
+  return { options, settings, data, model: models.model, models, info, warnings, start, ...initialData };
 }
 
 /**
@@ -129,13 +136,18 @@ export function startedFrom(preparation: Preparation, snapshot: Snapshot): Prepa
 
 /** Values that the weights begin with where they are not drawn; a resumed run has them all. */
 async function initialValues(
-  { start, model, resume }: TrainerOptions,
+  { start, model, resume, allowOtherData }: TrainerOptions,
   models: ExtendedModel,
-  { seed, start: { init: source, reset } }: RunInfo,
-): Promise<Record<string, Float32Array>> {
-  if (resume || source === null || start?.from !== undefined) return {};
+  { classes, seed, start: { init: source, reset } }: RunInfo,
+): Promise<{ initial: Record<string, Float32Array>; initialData?: DataIdentity }> {
+  if (resume || source === null || start?.from !== undefined) return { initial: {} };
   const snapshot = start?.init ?? (await readInit(startOf(model).init ?? source));
-  return startValues(models, snapshot, { source, reset, seed });
+  const initial = startValues(models, snapshot, { source, reset, seed });
+  const { data } = snapshot;
+  if (data === undefined || reset.includes('classifier')) return { initial };
+  const other = { ...data, classes };
+  if (!allowOtherData) expectSameData(`model.init ${source}`, data, other, ['classes']);
+  return { initial, ...(differingParts(data, other).length > 0 && { initialData: data }) };
 }
 
 /** What a run, or a phase of one, would be, without its images. */

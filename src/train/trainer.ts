@@ -16,6 +16,7 @@ import { openFit, trainStep } from './fit.ts';
 import { beginProgress, createPhaseRun, createRun, loadStates, type Progress, type RunParts } from './open-run.ts';
 import { type Phase, phaseOfEpoch, phasesOf } from './phases.ts';
 import { type Preparation, prepare, readData, startedFrom, type TrainerOptions } from './prepare.ts';
+import { seenData } from './seen-data.ts';
 
 export type { TrainerOptions } from './prepare.ts';
 
@@ -64,10 +65,19 @@ async function train(options: TrainerOptions): Promise<RunResult> {
     phasesOf(options).map(async (phase) => ({ ...phase, ...(await prepare(phase.options, data)) })),
   );
   const { phases, ...composed } = composeRun(options, prepared);
+  const seen = seenData(options, data, prepared[0]!.initialData);
   const { backend, release } = await holdBackend(options.backend);
   const { settings } = prepared[0]!;
   try {
-    return await trainPhases(phases, { options, settings, data, ...composed, backend, started: performance.now() });
+    return await trainPhases(phases, {
+      options,
+      settings,
+      data,
+      seen,
+      ...composed,
+      backend,
+      started: performance.now(),
+    });
   } finally {
     release();
   }

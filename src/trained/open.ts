@@ -5,6 +5,7 @@ import { compose } from '../compose/compose.ts';
 import type { Composition } from '../compose/types.ts';
 import { type LoadContext, loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
+import { type DataIdentity, expectSameData } from '../data/identity.ts';
 import type { Exif } from '../data/packed/decode.ts';
 import type { LoadedData, Split, Subset } from '../data/types.ts';
 import { displayPath, type TailmixError } from '../errors.ts';
@@ -35,19 +36,23 @@ export interface TrainedRun extends Preparation {
  * Opens a checkpoint of a run.
  *
  * @param wanted - as `findRun`.
+ * @param options.allowOtherData - goes on where `subset.json` is that of other data. Default: no.
  * @param choice - Default: the newest that can be read.
- * @throws {TailmixError} RUN_MISSING, RUN_DAMAGED, and what `chooseCheckpoint` and `loadConfig` throw.
+ * @throws {TailmixError} OTHER_DATA, RUN_MISSING, RUN_DAMAGED, and what `chooseCheckpoint` and `loadConfig` throw.
  */
 export async function openTrained(
   wanted: string,
-  context: LoadContext,
+  { allowOtherData = false, ...context }: LoadContext & { allowOtherData?: boolean },
   choice?: CheckpointChoice,
 ): Promise<TrainedRun> {
   const directory = await findRun(wanted);
   const config = await loadConfig(join(directory, runFiles.config), context);
   const { snapshot, path, damaged } = await chooseCheckpoint(directory, choice);
   const options = optionsAt(trainerOptions(config), snapshot.epoch);
-  const data = await dataOf(directory);
+  const { data, identity } = await dataOf(directory);
+  if (identity && snapshot.data && !allowOtherData) {
+    expectSameData(`${displayPath(directory)}, ${runFiles.subset}`, snapshot.data, identity);
+  }
   const preparation = await prepare({ ...options, data, resume: snapshot });
   const composition = compose(options.plugins ?? [], preparation.info);
   const { exif = 'honour' } = config.options.data;
@@ -74,6 +79,7 @@ export function predictProgram(
 const subsetFile = z.object({
   dataset: z.string(),
   hash: z.string(),
+  images: z.object({ train: z.string(), validation: z.string().nullable(), test: z.string() }).optional(),
   validationCount: z.int().min(0),
   classCounts: z.array(z.int()),
   classes: z.array(z.string()),
@@ -84,18 +90,29 @@ const subsetFile = z.object({
 });
 
 /** What a run was trained on, as its `subset.json` says, without images. */
-async function dataOf(directory: string): Promise<LoadedData> {
+async function dataOf(directory: string): Promise<{ data: LoadedData; identity: DataIdentity | null }> {
   const path = join(directory, runFiles.subset);
   const parsed = subsetFile.safeParse(await readJson(path));
   if (!parsed.success) throw damagedRunFile(displayPath(path), `${parsed.error.issues[0]!.path.join('.')} of the file`);
-  const { dataset, hash, validationCount, classCounts, classes, imageShape: shape, packShape, mean, std } = parsed.data;
+  const {
+    dataset,
+    hash,
+    images,
+    validationCount,
+    classCounts,
+    classes,
+    imageShape: shape,
+    packShape,
+    mean,
+    std,
+  } = parsed.data;
   const subset = (name: Split['name']): Subset => ({
     split: { name, labels: new Int32Array(), pixels: { kind: 'memory', bytes: new SharedArrayBuffer(0) } },
     indices: new Int32Array(),
     hash,
     classCounts: Int32Array.from(classCounts),
   });
-  return {
+  const data: LoadedData = {
     info: { name: dataset, classes, shape, ...(packShape && { packShape }), mean, std },
     train: subset('train'),
     validation: validationCount > 0 ? { ...subset('validation'), indices: new Int32Array(validationCount) } : null,
@@ -103,6 +120,7 @@ async function dataOf(directory: string): Promise<LoadedData> {
     augment: [],
     skipped: [],
   };
+  return { data, identity: images ? { dataset, classes, ...images } : null };
 }
 
 async function readJson(path: string): Promise<unknown> {

@@ -44,13 +44,20 @@ describe('a packed file', () => {
     const path = await written();
     const bytes = await readFile(path);
     expect(bytes.subarray(0, 8).toString('latin1')).toBe('TAILMIX\n');
-    expect(bytes.readUInt32LE(8)).toBe(2);
+    expect(bytes.readUInt32LE(8)).toBe(3);
     expect(bytes.subarray(12, 4096).every((byte) => byte === 0)).toBe(true);
     expect([...bytes.subarray(4096 + BYTES, 4096 + BYTES + 3)]).toEqual([10, 11, 12]);
     const labelsAt = 4096 + 4 * BYTES;
     expect([0, 1, 2, 3].map((row) => bytes.readInt32LE(labelsAt + 4 * row))).toEqual([0, 2, 1, 2]);
     const footer = bytes.subarray(-52);
-    const metadata = bytes.subarray(labelsAt + 16, labelsAt + 16 + footer.readUInt32LE(0));
+    const hashesAt = labelsAt + 4 * 4;
+    for (const row of [0, 1, 2, 3]) {
+      const pixels = bytes.subarray(4096 + row * BYTES, 4096 + (row + 1) * BYTES);
+      const own = createHash('sha256').update(pixels).digest().subarray(0, 16);
+      expect(bytes.subarray(hashesAt + 16 * row, hashesAt + 16 * (row + 1))).toEqual(own);
+    }
+    const metadataAt = hashesAt + 4 * 16;
+    const metadata = bytes.subarray(metadataAt, metadataAt + footer.readUInt32LE(0));
     expect(JSON.parse(metadata.toString())).toEqual({
       key: 'k',
       shape: [2, 3, 1],
@@ -60,13 +67,13 @@ describe('a packed file', () => {
       reasons: [],
     });
     expect(footer.readUInt32LE(4)).toBe(4);
-    expect(footer.readUInt32LE(8)).toBe(2);
+    expect(footer.readUInt32LE(8)).toBe(3);
     const hash = createHash('sha256')
       .update(bytes.subarray(labelsAt, bytes.length - 52))
       .digest('hex');
     expect(footer.subarray(12, 44).toString('hex')).toBe(hash);
     expect(footer.subarray(44).toString('latin1')).toBe('TAILMIX\n');
-    expect(labelsAt + 16 + metadata.length + 52).toBe(bytes.length);
+    expect(metadataAt + metadata.length + 52).toBe(bytes.length);
   });
 
   test('names what was left out', async () => {

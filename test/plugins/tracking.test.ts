@@ -32,6 +32,7 @@ test('leaves the files of a run directory', async () => {
     dataset: 'squares',
     seed: 0,
     hash: 'f00',
+    images: { train: 'f01', validation: 'f02', test: 'f03' },
     skipped: 0,
     trainCount: 35,
     validationCount: 8,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { compareRuns } from '../../src/report/compare.ts';
+import { differenceTable } from '../../src/report/page/tables.ts';
 import type { LoadedRun } from '../../src/report/runs.ts';
 import { madeUpRun } from './in-memory-runs.ts';
 
@@ -211,5 +212,83 @@ describe('what does not compare', () => {
     expect(compare(runs).warnings[0]).toMatchInlineSnapshot(
       `"Different lengths of training: 3 epochs (m0, m1, m2, m3, m4, and 15 more); 24 epochs (m20); 25 epochs (m21); 26 epochs (m22); 27 epochs (m23); and 6 more. More epochs are an advantage in themselves."`,
     );
+  });
+});
+
+describe('runs are paired by their images', () => {
+  const images = (train: string, held = 'c') => ({ train: train.repeat(64), validation: null, test: held.repeat(64) });
+  const on = (method: string, seed: number, summary: object, rest: object = {}) =>
+    madeUpRun(method, seed, [9, 5, seed], { summary, ...rest });
+
+  test('equal seeds on equal images are a pair', () => {
+    const [, remix] = compare([
+      on('ERM', 1, { images: images('a') }),
+      on('Remix', 1, { images: images('a'), subsetHash: 'the same images as other rows of another layout' }),
+    ]).methods;
+    expect(remix!.difference!.seeds).toEqual([1]);
+  });
+
+  test.each([
+    ['training images', { images: images('b') }],
+    ['test images', { images: images('a', 'd') }],
+    ['class counts', { images: images('a'), classCounts: [100, 50, 5] }],
+    ['an earlier version without the hash', {}],
+  ])('equal seeds on other %s are none, and that is said', (_, summary) => {
+    const { methods, warnings } = compare([on('ERM', 1, { images: images('a') }), on('Remix', 1, summary)]);
+    expect(methods[1]!.difference).toBeNull();
+    expect(warnings.length).toBeGreaterThan(0);
+    const { text } = differenceTable(
+      compare([
+        on('ERM', 1, { images: images('a') }),
+        on('Mixup', 1, { images: images('a') }),
+        on('Remix', 1, summary),
+      ]),
+    )!;
+    expect(text).toContain('not paired: runs of equal seeds have other images than those of ERM');
+  });
+
+  test('a seed that is paired and one that is not: the difference is that of the pair', () => {
+    const runs = [
+      on('ERM', 1, { images: images('a') }),
+      on('ERM', 2, { images: images('a') }),
+      on('Remix', 1, { images: images('a') }),
+      on('Remix', 2, { images: images('a') }),
+      on('Mixup', 1, { images: images('a'), subsetSeed: 0 }),
+    ];
+    const { methods } = compare(runs);
+    expect(methods.map(({ difference }) => difference?.seeds)).toEqual([undefined, [1, 2], [1]]);
+  });
+
+  test('runs of one seed on different data are methods of their own, and are not averaged', () => {
+    const { methods, leftOut } = compare([
+      on('ERM', 1, { images: images('a') }),
+      on('ERM', 1, { images: images('b') }, { path: 'runs/other', writtenAt: 9 }),
+      on('ERM', 2, { images: images('a') }, { path: 'runs/two' }),
+    ]);
+    expect(methods.map(({ label, seeds }) => [label, seeds])).toEqual([
+      ['ERM (images aaaaaaaa)', [1, 2]],
+      ['ERM (images bbbbbbbb)', [1]],
+    ]);
+    expect(leftOut).toEqual([]);
+  });
+
+  test('choices of images by different seeds are averaged, as asked for, with a warning', () => {
+    const { methods, warnings } = compare([
+      on('ERM', 1, { images: images('a') }),
+      on('ERM', 1, { images: images('b'), subsetSeed: 1 }, { path: 'runs/other' }),
+    ]);
+    expect(methods.map(({ seeds }) => seeds)).toEqual([[1, 1]]);
+    expect(warnings[0]).toMatch(/^Different subset seeds: 0 \(ERM\); 1 \(ERM\)\./);
+  });
+
+  test('weights that have seen other data are told', () => {
+    const otherData = [
+      { by: 'resume' as const, data: { train: 'e'.repeat(64), classes: ['x'] } },
+      { by: 'init' as const, data: { train: 'f'.repeat(64), classes: ['x'] } },
+    ];
+    expect(compare([on('ERM', 1, { otherData })]).warnings).toEqual([
+      'runs/ERM-1 was resumed on other data than it had been trained on (training images eeeeeeeeeeee).',
+      'runs/ERM-1 starts from weights of other classes (training images ffffffffffff).',
+    ]);
   });
 });

@@ -34,6 +34,8 @@ export const epochMetrics = (epoch: number, changes: Partial<EpochMetrics> = {})
   ...changes,
 });
 
+const smallData = { dataset: 'squares', classes: ['a', 'b', 'c', 'd'], train: 'f01', validation: 'f02', test: 'f03' };
+
 /** A snapshot after an epoch. */
 export const snapshotAfter = (epoch: number): Snapshot => ({
   epoch,
@@ -49,6 +51,7 @@ export const snapshotAfter = (epoch: number): Snapshot => ({
   history: [epochMetrics(epoch)],
   seconds: 12.5,
   configHash: 'abc',
+  data: smallData,
 });
 
 /** A run of two epochs that nothing trains, for plugins that look on. */
@@ -95,6 +98,7 @@ export function fakeRun(directory: string | null, changes: Partial<Run> = {}): R
       precision: 'fp32',
       precisionReason: null,
     },
+    data: smallData,
     subset: { seed: 0, profile: 'exp-10', hash: 'f00', skipped: 0 },
     evaluated: { test: { hash: 'ba5', count: 20 }, validation: null },
     weights: [

@@ -2,6 +2,7 @@ import type sharp from 'sharp';
 import type { Metadata } from 'sharp';
 import { messageOf, TailmixError } from '../../errors.ts';
 import { badImage, inputUnreadable, wrongChannels, wrongSize } from '../errors.ts';
+import { hashImage } from '../identity.ts';
 import { openAugment, type Shape } from '../transforms/augment.ts';
 import { openResample } from '../transforms/resample.ts';
 import type { ImageFile, ImageList, ReadProgress } from '../types.ts';
@@ -81,7 +82,9 @@ export async function* decodeFiles(
 async function decodeFile(open: typeof sharp, { path, label }: ImageFile, options: DecodeOptions): Promise<PackedRow> {
   const { shape, onCorrupt } = options;
   try {
-    return { path, label, image: await decode(open, path, shape, options) };
+    const bytes = await readImageFile(path, badImage);
+    const image = await decode(open, { path, bytes }, shape, options);
+    return { path, label, image, hash: hashImage(bytes) };
   } catch (error) {
     if (onCorrupt === 'skip') return { path, label, image: null, reason: messageOf(error) };
     throw error;
@@ -111,7 +114,8 @@ export async function decodeInput(
 async function decodePacked(path: string, [height, width, channels]: Shape, exif: Exif): Promise<Uint8Array> {
   if (channels !== 1 && channels !== 3) throw wrongChannels(path, `images of ${channels} channels`, '3');
   const options = { resize: true, exif };
-  const image = await decode(await loadSharp(), path, [height, width, 3], options, inputUnreadable);
+  const file = { path, bytes: await readImageFile(path, inputUnreadable) };
+  const image = await decode(await loadSharp(), file, [height, width, 3], options, inputUnreadable);
   if (channels === 3) return image;
   const grey = image.filter((_, i) => i % 3 === 0);
   if (image.some((value, i) => value !== grey[Math.floor(i / 3)]))
@@ -128,12 +132,11 @@ const sideOf = ({ width, height, autoOrient }: Header, exif: Exif): [number, num
 
 async function decode(
   open: typeof sharp,
-  path: string,
+  { path, bytes }: { path: string; bytes: Buffer },
   [height, width]: Shape,
   { resize, exif }: Pick<DecodeOptions, 'resize' | 'exif'>,
   bad: BadImage = badImage,
 ): Promise<Uint8Array> {
-  const bytes = await readImageFile(path, bad);
   // An image of the right size has so many pixels; a larger one is not decoded to be refused.
   const pixels = resize ? PIXELS : height * width;
   try {

@@ -62,13 +62,13 @@ async function readPacked(
   const path = join(cache, `${name}-${key.slice(0, 16)}.pack`);
   const found = fresh ? null : await openPacked(path, key);
   const packed = found === null || isMended(path, leftOut(list, found.metadata)) ? await pack() : found;
-  const { labels, pixels, metadata } = packed;
+  const { labels, hashes, pixels, metadata } = packed;
   const skipped = leftOut(list, metadata);
   if (labels.length === 0) throw nothingReadable(list.folder, skipped.length);
   const left = new Set(skipped);
   const files = list.files.map((file) => file.path).filter((file) => !left.has(file));
   const unreadable = skipped.map((file, i) => ({ path: file, reason: file + metadata.reasons[i]! }));
-  return { name, labels, pixels: { ...pixels, shape: metadata.shape }, files, unreadable };
+  return { name, labels, hashes, pixels: { ...pixels, shape: metadata.shape }, files, unreadable };
 
   async function pack(): Promise<Packed> {
     const rows = decodeFiles(list, options, onProgress);

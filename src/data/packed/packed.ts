@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
+import { HASH_BYTES, hashImage } from '../identity.ts';
 import type { Shape } from '../transforms/augment.ts';
 import type { PixelSource } from '../types.ts';
 import { writeAtomically } from './atomic.ts';
@@ -10,14 +11,15 @@ import { writeAtomically } from './atomic.ts';
  *   0                  magic (8), version u32, zeros up to 4096
  *   4096               pixels: count × height × width × channels uint8
  *   …                  labels: count × int32
+ *   …                  hashes: count × 16 bytes
  *   …                  metadata: JSON
- *   last 52 bytes      length of the metadata u32, count u32, version u32, SHA-256 of labels and metadata (32), magic (8)
+ *   last 52 bytes      length of the metadata u32, count u32, version u32, SHA-256 of all from labels to metadata (32), magic (8)
  *
  * The footer comes last, so that a file that was cut off anywhere is not one.
  */
 
 const MAGIC = Buffer.from('TAILMIX\n', 'latin1');
-const VERSION = 2;
+const VERSION = 3;
 const PIXELS_AT = 4096;
 const FOOTER = 52;
 /** Files with up to this many bytes of pixels are read into memory; larger ones stay on disk. */
@@ -43,6 +45,8 @@ export interface Packed {
   metadata: PackedMetadata;
   /** `[count]`. */
   labels: Int32Array;
+  /** `[count × 16]`: see {@link hashImage}. */
+  hashes: Uint8Array;
   pixels: PixelSource;
 }
 
@@ -51,6 +55,8 @@ export interface PackedRow {
   path: string;
   label: number;
   image: Uint8Array | null;
+  /** Of the file, 16 bytes. Default: of the pixels. */
+  hash?: Uint8Array;
   /** Why there are no pixels. */
   reason?: string;
 }
@@ -68,6 +74,7 @@ export async function writePacked(
 ): Promise<void> {
   await writeAtomically(path, async (file) => {
     const labels: number[] = [];
+    const hashes: Uint8Array[] = [];
     const skipped: string[] = [];
     const reasons: string[] = [];
     const pixelHash = createHash('sha256');
@@ -85,13 +92,14 @@ export async function writePacked(
       pending = [];
       pendingBytes = 0;
     };
-    for await (const { path: source, label, image, reason = '' } of rows) {
+    for await (const { path: source, label, image, hash, reason = '' } of rows) {
       if (image === null) {
         skipped.push(source);
         reasons.push(reason);
         continue;
       }
       labels.push(label);
+      hashes.push(hash ?? hashImage(image));
       pending.push(image);
       pendingBytes += image.length;
       if (pendingBytes >= CHUNK) await flush();
@@ -108,9 +116,10 @@ export async function writePacked(
     };
     const labelBytes = Buffer.alloc(labels.length * 4);
     for (const [row, label] of labels.entries()) labelBytes.writeInt32LE(label, row * 4);
-    const tail = Buffer.concat([labelBytes, Buffer.from(JSON.stringify(metadata))]);
+    const description = Buffer.from(JSON.stringify(metadata));
+    const tail = Buffer.concat([labelBytes, ...hashes, description]);
     const footer = Buffer.alloc(FOOTER);
-    footer.writeUInt32LE(tail.length - labelBytes.length, 0);
+    footer.writeUInt32LE(description.length, 0);
     footer.writeUInt32LE(labels.length, 4);
     footer.writeUInt32LE(VERSION, 8);
     createHash('sha256').update(tail).digest().copy(footer, 12);
@@ -137,13 +146,13 @@ export async function openPacked(path: string, key: string, memoryLimit = MEMORY
   try {
     const tail = await readTail(file);
     if (tail === null || tail.metadata.key !== key) return null;
-    const { metadata, labels } = tail;
+    const { metadata } = tail;
     const pixelBytes = metadata.count * imageBytes(metadata.shape);
-    if (pixelBytes > memoryLimit) return { metadata, labels, pixels: { kind: 'file', path, offset: PIXELS_AT } };
+    if (pixelBytes > memoryLimit) return { ...tail, pixels: { kind: 'file', path, offset: PIXELS_AT } };
     const bytes = new SharedArrayBuffer(pixelBytes);
     const view = new Uint8Array(bytes);
     if ((await readAndHash(file, view)) !== metadata.pixelsSha256) return null;
-    return { metadata, labels, pixels: { kind: 'memory', bytes } };
+    return { ...tail, pixels: { kind: 'memory', bytes } };
   } finally {
     await file.close();
   }
@@ -152,20 +161,21 @@ export async function openPacked(path: string, key: string, memoryLimit = MEMORY
 const imageBytes = ([height, width, channels]: Shape): number => height * width * channels;
 
 /** Labels and metadata, or null when they are not whole. Nothing in them is used before their hash is right. */
-async function readTail(file: FileHandle): Promise<Pick<Packed, 'metadata' | 'labels'> | null> {
+async function readTail(file: FileHandle): Promise<Omit<Packed, 'pixels'> | null> {
   const { size } = await file.stat();
   if (size < PIXELS_AT + FOOTER) return null;
   const footer = await readAt(file, size - FOOTER, FOOTER);
   if (!footer.subarray(FOOTER - MAGIC.length).equals(MAGIC) || footer.readUInt32LE(8) !== VERSION) return null;
-  const labelBytes = 4 * footer.readUInt32LE(4);
-  const tailBytes = labelBytes + footer.readUInt32LE(0);
+  const count = footer.readUInt32LE(4);
+  const rowBytes = (4 + HASH_BYTES) * count;
+  const tailBytes = rowBytes + footer.readUInt32LE(0);
   if (PIXELS_AT + tailBytes + FOOTER > size) return null;
   const tail = await readAt(file, size - FOOTER - tailBytes, tailBytes);
   if (!createHash('sha256').update(tail).digest().equals(footer.subarray(12, 44))) return null;
-  const metadata = JSON.parse(tail.toString('utf8', labelBytes)) as PackedMetadata;
+  const metadata = JSON.parse(tail.toString('utf8', rowBytes)) as PackedMetadata;
   if (PIXELS_AT + metadata.count * imageBytes(metadata.shape) + tailBytes + FOOTER !== size) return null;
   const labels = Int32Array.from({ length: metadata.count }, (_, row) => tail.readInt32LE(row * 4));
-  return { metadata, labels };
+  return { metadata, labels, hashes: Uint8Array.from(tail.subarray(4 * count, rowBytes)) };
 }
 
 async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {

@@ -6,6 +6,7 @@ import type { Comparison, MethodResult } from '../compare.ts';
 import type { Figure } from '../figures.ts';
 import { decimalsFor, grouped, percent, points, withSpread } from '../format.ts';
 import { type Html, html } from '../html.ts';
+import { unpairedSeeds } from '../methods.ts';
 import { figuresShown, protocolsShown } from '../table.ts';
 import { heads, swatch, table } from './parts.ts';
 
@@ -106,13 +107,13 @@ export function differenceTable(comparison: Comparison): Html | null {
   const decimals = decimalsFor(testCount);
   const shown = figuresShown(comparison).filter(({ key }) => key !== 'top5');
   return table(
-    html`Difference to <strong>${baseline.label}</strong> in percentage points, each seed against the same seed (same images, batches and draws)${paired.some(({ difference }) => difference!.seeds.length > 1) ? '; mean ± standard deviation of the differences' : ''}. Wins: seeds of higher balanced accuracy. Of ECE less is better.`,
+    html`Difference to <strong>${baseline.label}</strong> in percentage points, each run against that of the same seed and the same images, by their hashes (so with the same batches and draws)${paired.some(({ difference }) => difference!.seeds.length > 1) ? '; mean ± standard deviation of the differences' : ''}. Wins: seeds of higher balanced accuracy. Of ECE less is better.`,
     heads(['Method', 'Wins', ...shown.map(({ title }) => title)]),
     others.map((method, i) => {
       const { label, difference } = method;
       return difference
         ? html`<tr>${methodHead(label, i + 1)}<td>${difference.wins} of ${difference.seeds.length}</td>${shown.map(({ key }) => cell(difference.figures[key], decimals, { show: points }))}</tr>`
-        : html`<tr>${methodHead(label, i + 1)}<td colspan="${shown.length + 1}" class="text">no seed in common with ${baseline.label}</td></tr>`;
+        : html`<tr>${methodHead(label, i + 1)}<td colspan="${shown.length + 1}" class="text">${unpairedSeeds(method, baseline).length > 0 ? `not paired: runs of equal seeds have other images than those of ${baseline.label}` : `no seed in common with ${baseline.label}`}</td></tr>`;
     }),
     { className: 'headline', label: 'Differences to the baseline' },
   );
