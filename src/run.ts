@@ -1,6 +1,6 @@
 import type { DataIdentity, OtherData } from './data/identity.ts';
 import type { TransformOptions } from './data/transforms/options.ts';
-import type { EpochMetrics, GroupRule, RunSummary } from './metrics/types.ts';
+import type { EpochMetrics, GroupRule, Rollback, RunSummary } from './metrics/types.ts';
 import type { ModelHead } from './models/types.ts';
 
 /** What is fixed for a whole run; known before any data is read. */
@@ -80,6 +80,8 @@ export interface Snapshot {
   plugins: Record<string, unknown>;
   /** Metrics of every epoch so far, without confusion matrices. */
   history: EpochMetrics[];
+  /** How often the run diverged and went back; only if it did. */
+  rollbacks?: readonly Rollback[];
   /** Wall time so far, summed over resumes, in seconds. */
   seconds: number;
   /** Hash of the resolved config the run had. */

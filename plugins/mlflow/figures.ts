@@ -52,6 +52,7 @@ export const finalFigures = ({
   lastFiveMedian,
   bestOnTest,
   chosenOnValidation,
+  rollbacks,
   seconds,
 }: RunSummary): Figures => ({
   ...(last ? evaluationFigures('final', last) : {}),
@@ -61,6 +62,7 @@ export const finalFigures = ({
     chosen_on_validation_epoch: chosenOnValidation?.epoch ?? null,
     last5_median_accuracy: lastFiveMedian?.accuracy ?? null,
     last5_median_balanced_accuracy: lastFiveMedian?.balancedAccuracy ?? null,
+    rollbacks: rollbacks?.length ?? null,
     seconds,
   }),
   ...prefixed('optimistic', {

@@ -68,6 +68,7 @@ export default definePlugin({
   spans: 'run',
   apply({ hooks }) {
     const stage = Order.Observe;
+    let lastEpoch = 0;
     hooks.onTrainBegin.tapPromise({ name, stage }, async (run) => {
       const { directory } = run;
       if (directory === null) return;
@@ -80,9 +81,15 @@ export default definePlugin({
       // Epochs after the checkpoint will be trained again.
       if (!found.startsWith(lines)) tell(`${displayPath(path)}: was changed or cut; rebuilt from the checkpoint`);
       if (found !== lines) await writeFileAtomic(path, lines);
+      lastEpoch = run.epochs.at(-1)?.epoch ?? 0;
     });
-    hooks.onEpochEnd.tapPromise({ name, stage }, async (metrics, { directory }) => {
-      if (directory !== null) await appendToFile(join(directory, runFiles.metrics), metricsLine(metrics));
+    hooks.onEpochEnd.tapPromise({ name, stage }, async (metrics, { directory, epochs }) => {
+      if (directory === null) return;
+      const path = join(directory, runFiles.metrics);
+      // A run that has gone back trains epochs again.
+      if (metrics.epoch <= lastEpoch) await writeFileAtomic(path, epochs.map(metricsLine).join(''));
+      else await appendToFile(path, metricsLine(metrics));
+      lastEpoch = metrics.epoch;
     });
     const writeSummary = async (summary: RunSummary, { directory }: Run): Promise<void> => {
       if (directory !== null) await writeFileAtomic(join(directory, runFiles.summary), json(summary));

@@ -84,6 +84,17 @@ export interface PhaseSummary {
   last: Evaluation | null;
 }
 
+/** A run that had diverged went back to a checkpoint (`train.onNaN`). */
+export interface Rollback {
+  /** Epoch in which it had diverged. */
+  epoch: number;
+  /** Epoch that it went back to the end of; 0: the beginning of the run. */
+  to: number;
+  /** What learning rates are multiplied by since then, in addition to those before. */
+  factor: number;
+  reason: string;
+}
+
 /** `summary.json`: what a finished (or stopped) run came to. */
 export interface RunSummary {
   name: string;
@@ -105,6 +116,8 @@ export interface RunSummary {
   classCounts: number[];
   groups: GroupRule;
   epochs: number;
+  /** How often the run diverged and went back; only if it did. */
+  rollbacks?: readonly Rollback[];
   /** How each phase ended, in order; only in a run that has several. The figures below are those of the last one begun. */
   phases?: PhaseSummary[];
   /** Headline: the evaluation of the last evaluated epoch. */

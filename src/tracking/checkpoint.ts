@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { messageOf, TailmixError } from '../errors.ts';
-import type { EpochMetrics } from '../metrics/types.ts';
+import type { EpochMetrics, Rollback } from '../metrics/types.ts';
 import type { Snapshot, SnapshotData } from '../run.ts';
 import { mapValues } from '../util/map-values.ts';
 import {
@@ -48,6 +48,7 @@ export async function writeCheckpoint(path: string, snapshot: Snapshot): Promise
     weights: JSON.stringify(snapshot.weights),
     plugins: JSON.stringify(snapshot.plugins),
     history: JSON.stringify(snapshot.history),
+    ...(snapshot.rollbacks && { rollbacks: JSON.stringify(snapshot.rollbacks) }),
     seconds: String(snapshot.seconds),
     ...(snapshot.data && { data: JSON.stringify(snapshot.data) }),
   };
@@ -63,6 +64,10 @@ const checkpointMetadata = z.object({
   weights: z.string().transform((text) => JSON.parse(text) as Snapshot['weights']),
   plugins: z.string().transform((text) => JSON.parse(text) as Snapshot['plugins']),
   history: z.string().transform((text) => JSON.parse(text) as EpochMetrics[]),
+  rollbacks: z
+    .string()
+    .transform((text) => JSON.parse(text) as Rollback[])
+    .exactOptional(),
   seconds: z.coerce.number().min(0),
   data: z
     .string()

@@ -29,6 +29,25 @@ export function lossNotFinite(
   );
 }
 
+/** A run that goes back (`train.onNaN`) has trained an epoch whose state is no use. */
+export const stateDiverged = (epoch: number, name: string, values: Float32Array): TailmixError =>
+  new TailmixError(
+    `epoch ${epoch}: expected finite weights and optimizer state, got ${values.find((value) => !Number.isFinite(value))} in ${name}.\n  Lower train.optimizer.learningRate, warm it up with lr-schedule, or clip gradients.`,
+    { code: 'STATE_NOT_FINITE' },
+  );
+
+/** A run has gone back as often as it may, and diverged again. */
+export const rolledBackTooOften = (error: TailmixError, times: number, factor: number): TailmixError =>
+  new TailmixError(
+    `${error.message}\n  The run went back ${times} ${times === 1 ? 'time' : 'times'} before (train.onNaN); learning rates are multiplied by ${factor} by now.`,
+    {
+      code: error.code,
+      cause: error,
+      ...(error.plugin && { plugin: error.plugin }),
+      ...(error.hook && { hook: error.hook }),
+    },
+  );
+
 /** Asked to end before there was a step. */
 export const interruptedInReading = (reason: unknown): TailmixError =>
   new TailmixError(`${reason}: the run ended while its images were read, before its first step.`, {

@@ -78,6 +78,7 @@ function verifyAt(composition: Composition, engine: Engine): Fit['verify'] {
  * One training step: the host decides, the engine computes.
  *
  * @param classWeights - `[C]`
+ * @param rateFactor - of the learning rate that hooks decide
  * @throws {TailmixError} RETURNED_WRONG, CLASS_WEIGHTS, PENALTY_NOT_FINITE, LOSS_NOT_FINITE, or what a plugin threw.
  */
 export function trainStep(
@@ -86,11 +87,12 @@ export function trainStep(
   rows: LoadedRows,
   classWeights: Float64Array,
   ctx: StepContext,
+  rateFactor = 1,
 ): BatchResult {
   const { composition, info, settings, program, engine } = fit;
   const { hooks, variants, inputs } = composition;
   const { size, indices, draws } = planned;
-  const learningRate = hooks.computeLearningRate.call(settings.train.optimizer.learningRate, ctx);
+  const learningRate = rateFactor * hooks.computeLearningRate.call(settings.train.optimizer.learningRate, ctx);
   const batch = hooks.onBatch.call(createBatch({ size, indices, labels: rows.labels, draws }, variants), ctx);
   checkInputs(batch, inputs);
   const targets = hooks.computeTargets.call(createTargets(batch), ctx);

@@ -4,7 +4,7 @@ import type { Composition } from '../compose/types.ts';
 import type { Subset } from '../data/types.ts';
 import type { GraphProgram } from '../graph/index.ts';
 import { summarizeEpochs, withoutConfusion } from '../metrics/summary.ts';
-import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
+import type { EpochMetrics, Rollback, RunSummary } from '../metrics/types.ts';
 import type { PhaseRun, Run, RunInfo, Snapshot, SnapshotData } from '../run.ts';
 import type { Engine } from '../step/types.ts';
 import { mapValues } from '../util/map-values.ts';
@@ -33,6 +33,8 @@ export interface Progress {
   fit: Fit;
   /** Metrics so far, those of before a resume first. */
   epochs: EpochMetrics[];
+  /** How often the run went back, also before a resume. */
+  rollbacks: Rollback[];
   stopReason: string | null;
   /** Message of the first error. */
   failure: string | null;
@@ -44,6 +46,7 @@ export interface Progress {
 export const beginProgress = (fit: Fit, { options }: Pick<RunParts, 'options'>): Progress => ({
   fit,
   epochs: [...(options.resume?.history ?? [])],
+  rollbacks: [...(options.resume?.rollbacks ?? [])],
   stopReason: null,
   failure: null,
   midEpoch: false,
@@ -114,7 +117,7 @@ const secondsOf = ({ options, started }: RunParts): number =>
   (options.resume?.seconds ?? 0) + (performance.now() - started) / 1000;
 
 /** What a run can be resumed from: the state as the engine has it now. */
-function snapshotOf(parts: RunParts, { fit, epochs }: Progress): Snapshot {
+function snapshotOf(parts: RunParts, { fit, epochs, rollbacks }: Progress): Snapshot {
   const { engine, program, model, composition } = fit;
   const last = epochs.at(-1);
   return {
@@ -124,6 +127,7 @@ function snapshotOf(parts: RunParts, { fit, epochs }: Progress): Snapshot {
     weights: model.weights.map(({ name }) => name),
     plugins: mapValues({ ...composition.states, ...parts.spanning?.states }, (state) => state.save()),
     history: epochs.map((metrics) => ({ ...metrics, test: metrics.test && withoutConfusion(metrics.test) })),
+    ...(rollbacks.length > 0 && { rollbacks: [...rollbacks] }),
     seconds: secondsOf(parts),
     configHash: parts.options.config?.hash ?? '',
     data: parts.seen,
@@ -131,7 +135,7 @@ function snapshotOf(parts: RunParts, { fit, epochs }: Progress): Snapshot {
 }
 
 /** The summary as of now. */
-function summaryOf(parts: RunParts, { fit, epochs, failure, stopReason }: Progress): RunSummary {
+function summaryOf(parts: RunParts, { fit, epochs, rollbacks, failure, stopReason }: Progress): RunSummary {
   const { options, settings, data, seen, info, backend } = parts;
   const { engine } = fit;
   return {
@@ -150,6 +154,7 @@ function summaryOf(parts: RunParts, { fit, epochs, failure, stopReason }: Progre
     classCounts: [...info.classCounts],
     groups: info.groups,
     epochs: info.epochs,
+    ...(rollbacks.length > 0 && { rollbacks: [...rollbacks] }),
     ...summarizeEpochs(epochs),
     backend: backend.name,
     stepMode: engine.mode,

@@ -6,6 +6,18 @@ export const trainOptions = z.strictObject({
   epochs: z.int().positive().default(200).describe('Passes over the training set.'),
   batchSize: z.int().positive().default(128).describe('Images per step.'),
   dropLast: z.boolean().default(false).describe('Leave out a last batch that is not full.'),
+  onNaN: z
+    .union([
+      z.enum(['stop', 'rollback']),
+      z.strictObject({
+        factor: z.number().gt(0).lt(1).default(0.5).describe('What learning rates are multiplied by each time.'),
+        atMost: z.int().positive().default(3).describe('How often the run goes back before it fails.'),
+      }),
+    ])
+    .optional()
+    .describe(
+      'What a run does whose loss, penalty or state becomes NaN or infinite: `stop` (default) fails; `rollback`, or a map of its options, goes back to the newest checkpoint with a lower learning rate.',
+    ),
   ...stepOptions.shape,
 });
 export type TrainOptions = z.output<typeof trainOptions>;

@@ -16,6 +16,7 @@ import { openFit, trainStep } from './fit.ts';
 import { beginProgress, createPhaseRun, createRun, loadStates, type Progress, type RunParts } from './open-run.ts';
 import { type Phase, phaseOfEpoch, phasesOf } from './phases.ts';
 import { type Preparation, prepare, readData, startedFrom, type TrainerOptions } from './prepare.ts';
+import { checkState, frozen, rateFactor, rollBack, rollbackRule } from './rollback.ts';
 import { seenData } from './seen-data.ts';
 
 export type { TrainerOptions } from './prepare.ts';
@@ -137,7 +138,7 @@ async function trainPhase(
   session: Session,
   { begins, ends }: { begins: boolean; ends: boolean },
 ): Promise<Omit<RunResult, 'epochs'>> {
-  const { composition, info, place } = phase;
+  const { composition, info, place, before } = phase;
   const { hooks } = composition;
   const { parts, progress, run } = session;
   const { fit } = progress;
@@ -145,8 +146,13 @@ async function trainPhase(
   const own = runOf(phase, session);
   try {
     await callAll([() => hooks.onTrainBegin.promise(own), () => begins && observers?.onTrainBegin.promise(run)]);
+    const begin = rollbackRule(fit.settings.train) && frozen(run.snapshot());
     for (let epoch = own.resumedFrom + 1; epoch <= info.epochs && progress.stopReason === null; epoch++) {
-      await trainEpoch(progress, { own, place }, epoch);
+      try {
+        await trainEpoch(progress, { own, place }, epoch);
+      } catch (error) {
+        epoch = (await rollBack(error, { parts, progress, begin })) - before;
+      }
     }
     const isOver = ends || progress.stopReason !== null;
     if (isOver) await completeEvaluation(progress);
@@ -195,7 +201,7 @@ async function trainEpoch(
   for await (const rows of loader.load(data.train.split, steps, epochOfRun, true)) {
     const planned = steps[stepInEpoch++]!;
     const step = (epoch - 1) * info.stepsPerEpoch + stepInEpoch;
-    const result = trainStep(fit, planned, rows, classWeights, { ...ctx, step, stepInEpoch });
+    const result = trainStep(fit, planned, rows, classWeights, { ...ctx, step, stepInEpoch }, rateFactor(progress));
     rows.release();
     meter.add(result);
     hooks.onBatchEnd.call(result);
@@ -204,6 +210,7 @@ async function trainEpoch(
   }
   fit.verify.afterSteps();
   progress.midEpoch = false;
+  if (rollbackRule(settings.train)) checkState(fit, epochOfRun);
   const seconds = (performance.now() - start) / 1000;
   const waitSeconds = (loader.waitMs - waited) / 1000;
   const due = epoch % settings.evaluate.every === 0 || epoch === info.epochs || progress.stopReason !== null;
