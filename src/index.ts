@@ -1,6 +1,7 @@
 export { z } from 'zod';
 export { oneHot, relu, softmaxCrossEntropy } from './backend/kernels/index.ts';
 export { type Backend, type BackendChoice, type BackendName, loadBackend } from './backend/load.ts';
+export { createTrainer } from './config/checked-trainer.ts';
 export { type LoadContext, loadConfig } from './config/load.ts';
 export { type ConfigContext, resolveConfig } from './config/resolve.ts';
 export type { RunInput } from './config/schema.ts';
@@ -76,5 +77,5 @@ export { PROGRESS_VARIABLE, type ProgressMessage } from './tracking/progress-mes
 export { findRun, listRuns, readEpochs, readSummary, runFiles } from './tracking/run-directory.ts';
 export { appendToFile, writeFileAtomic } from './tracking/write-file.ts';
 export { planRun } from './train/plan-run.ts';
-export { createTrainer, type RunResult, type TrainerOptions } from './train/trainer.ts';
+export type { RunResult, TrainerOptions } from './train/trainer.ts';
 export { version } from './version.ts';

@@ -78,6 +78,7 @@ async function trainAll(
   }
   const failed = outcomes.filter(({ status }) => status === 'failed');
   for (const { run, message } of failed) tell(`\n${run.label} failed:\n  ${message.replaceAll('\n', '\n  ')}`);
+  if (failed.length > 0) tell(`\n${failed.map(causeOf).join('\n')}`);
   const isInterrupted = interruption.signal.aborted;
   const done = outcomes.filter(({ status }) => status === 'finished' || status === 'skipped');
   try {
@@ -88,6 +89,16 @@ async function trainAll(
   }
   if (isInterrupted) return INTERRUPTED;
   return failed.length > 0 ? 1 : 0;
+}
+
+/** A failed run in one line: its cause, and where there is more. */
+export function causeOf({ run, message }: RunOutcome): string {
+  const lines = message.split('\n').filter((line) => line.trim() !== '');
+  // What ended it is told last; hints are indented, and so is what is wrong at a place of a config.
+  const at = lines.findLastIndex((line) => !/^\s/.test(line));
+  const cause = lines[at] ?? lines[0]?.trim() ?? 'it ended without a word';
+  const whole = / {2}/.test(cause) ? `${cause}  ${lines[at + 1]?.trim() ?? ''}` : cause;
+  return `failed  ${run.label}: ${whole} (${displayPath(run.directory)})`;
 }
 
 async function conclude(
