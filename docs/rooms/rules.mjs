@@ -69,7 +69,7 @@ export const ruleSet = {
       'graph-door',
       '^src/(?!graph/)',
       // Eager steps check op by op, without the recorder.
-      { path: '^src/graph/', pathNot: ['^src/graph/index\\.ts$', '^src/graph/(check|keeps)\\.ts$'], ...values },
+      { path: '^src/graph/', pathNot: ['^src/graph/index\\.ts$', '^src/graph/(check|errors|keeps)\\.ts$'], ...values },
       'src/graph/ is used through its index.ts',
     ),
     rule('core', '^src/(?!cli/)', { path: '^plugins/' }, 'core names no plugin'),
