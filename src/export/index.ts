@@ -4,6 +4,7 @@ import { type Classifier, recordClassifier } from './classifier.ts';
 import { type Agreement, compareLogits, openGraph, openTfjs } from './compare.ts';
 import { type ExportedFile, expectFree, writeFolder } from './files.ts';
 import { type ImageType, onnxModel } from './onnx/index.ts';
+import { preprocessingFiles } from './preprocessing-files.ts';
 import { savedModel } from './saved-model.ts';
 import { tfjsModel } from './tfjs.ts';
 
@@ -44,6 +45,7 @@ export async function exportRun(run: TrainedRun, backend: Backend, options: Expo
   const { classes, imageShape, packShape, about } = classifier;
   const files = [
     ...writers[format](classifier, options),
+    ...(await preprocessingFiles(run)),
     { path: 'classes.json', content: `${JSON.stringify({ ...about, imageShape, packShape, classes }, null, 2)}\n` },
   ];
   const model = format === 'tfjs' ? await openTfjs(files) : openGraph(classifier, backend);

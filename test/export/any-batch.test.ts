@@ -103,7 +103,13 @@ describeNative('the recorded prediction', (use) => {
     const run = await trainedRun({ model: { name: 'mlp', width: 3 }, shape: [4, 4, 1] });
     await exportRun(run, use(), { format: 'tfjs', folder: join(root, 'model') });
     expect(await readdir(root)).toEqual(['model']);
-    expect((await readdir(join(root, 'model'))).sort()).toEqual(['classes.json', 'group1-shard1of1.bin', 'model.json']);
+    expect((await readdir(join(root, 'model'))).sort()).toEqual([
+      'classes.json',
+      'group1-shard1of1.bin',
+      'model.json',
+      'preprocess.mjs',
+      'preprocessing.json',
+    ]);
     const message = await messageOfError(
       () => exportRun(run, use(), { format: 'tfjs', folder: join(root, 'model') }),
       root,
