@@ -13,7 +13,14 @@ import type { RunInfo } from '../run.ts';
 import type { InputSpec } from '../step/types.ts';
 import { onlyKnown } from '../util/names.ts';
 import { bareCosines, conflicting } from './advice.ts';
-import { declaredCorrection, declaredDraw, declaredInputs, declaredState, declaredVariants } from './declared.ts';
+import {
+  checkDefinition,
+  declaredCorrection,
+  declaredDraw,
+  declaredInputs,
+  declaredState,
+  declaredVariants,
+} from './declared.ts';
 import { capabilityMissing, capabilityTaken, headMismatch, hookUnknown, pluginTwice, variantTwice } from './errors.ts';
 import { guardHooks } from './guard.ts';
 import { checkHeld } from './held.ts';
@@ -34,6 +41,7 @@ export function compose(
   known: readonly PluginDefinition[] = [],
   spanning: Spanning | null = null,
 ): Composition {
+  for (const plugin of plugins) checkDefinition(plugin);
   const provides = checkCapabilities(plugins, known);
   checkHead(plugins, info);
   checkHeld(plugins);
@@ -65,6 +73,7 @@ export function compose(
     const { definition, options } = plugin;
     const { name } = definition;
     const held = heldBy(plugin).map(({ plugin: child }) => {
+      checkDefinition(child);
       const inside = createHooks();
       guardHooks(inside, () => child.definition.name, guarded, timings);
       return apply(child, inside);

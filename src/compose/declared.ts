@@ -1,6 +1,13 @@
 import { modelFault } from '../models/own-model.ts';
 import type { Model, Task, WeightSpec } from '../models/types.ts';
-import type { Capability, Correction, Plugin, PluginDefinition, PluginState } from '../plugin.ts';
+import {
+  type Capability,
+  type Correction,
+  heldBy,
+  type Plugin,
+  type PluginDefinition,
+  type PluginState,
+} from '../plugin.ts';
 import type { RunInfo } from '../run.ts';
 import { forwardFault } from '../step/built.ts';
 import { drawWeightsFault } from '../step/decided.ts';
@@ -35,6 +42,25 @@ export function declared<T>(
   const fault = faultOf(value);
   if (fault !== null) throw returnedWrong({ plugin, hook: part }, fault);
   return value;
+}
+
+const FUNCTIONS = ['apply', 'corrects', 'conflicts', 'inputs', 'variants', 'draw', 'extendModel'] as const;
+const LISTS = ['provides', 'requires'] as const;
+
+/**
+ * Checks the kinds of a definition's parts, which only TypeScript has checked so far.
+ *
+ * @throws {TailmixError} RETURNED_WRONG, naming the plugin and the part.
+ */
+export function checkDefinition({ definition }: Plugin): void {
+  const check = (part: keyof PluginDefinition, isRight: (value: unknown) => boolean, expected: string): void => {
+    const value: unknown = definition[part];
+    const mayMiss = part !== 'apply';
+    if (isRight(value) || (mayMiss && value === undefined)) return;
+    throw returnedWrong({ plugin: definition.name, hook: part }, { expected, got: describeValue(value) });
+  };
+  for (const part of FUNCTIONS) check(part, (value) => typeof value === 'function', 'a function');
+  for (const part of LISTS) check(part, Array.isArray, 'a list of capabilities');
 }
 
 const DTYPES: readonly unknown[] = ['float32', 'int32', 'uint8'] satisfies InputSpec['dtype'][];
