@@ -1,13 +1,6 @@
 import { modelFault } from '../models/own-model.ts';
 import type { Model, Task, WeightSpec } from '../models/types.ts';
-import {
-  type Capability,
-  type Correction,
-  heldBy,
-  type Plugin,
-  type PluginDefinition,
-  type PluginState,
-} from '../plugin.ts';
+import type { Capability, Correction, Plugin, PluginDefinition, PluginState } from '../plugin.ts';
 import type { RunInfo } from '../run.ts';
 import { forwardFault } from '../step/built.ts';
 import { drawWeightsFault } from '../step/decided.ts';
