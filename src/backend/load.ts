@@ -64,14 +64,26 @@ export async function holdBackend(prefer: BackendChoice = 'auto'): Promise<{ bac
     isHeld = false;
   };
   try {
-    await tf.setBackend(backend.name === 'wasm' ? 'wasm' : 'tensorflow');
-    await tf.ready();
+    await withoutHandlers(async () => {
+      await tf.setBackend(backend.name === 'wasm' ? 'wasm' : 'tensorflow');
+      await tf.ready();
+    });
     supplyKernels();
   } catch (error) {
     release();
     throw error;
   }
   return { backend, release };
+}
+
+/** Emscripten's code throws again what the process catches: the handlers that `work` adds are removed. */
+async function withoutHandlers(work: () => Promise<void>): Promise<void> {
+  const events = ['uncaughtException', 'unhandledRejection'];
+  const before = events.map((event) => new Set(process.rawListeners(event)));
+  await work();
+  for (const [i, event] of events.entries())
+    for (const listener of process.rawListeners(event))
+      if (!before[i]!.has(listener)) process.off(event, listener as () => void);
 }
 
 async function choose(prefer: BackendChoice): Promise<Backend> {

@@ -1,4 +1,4 @@
-import { TailmixError } from '../errors.ts';
+import { displayPath, messageOf, TailmixError } from '../errors.ts';
 
 const config = (code: string, message: string): TailmixError => new TailmixError(message, { code, kind: 'config' });
 
@@ -64,3 +64,31 @@ export const noMlflowServer = (known: readonly string[]): TailmixError =>
       (known.length > 1 ? `; the run was sent to ${known.join(' and ')} before.` : '.'),
     { code: 'MLFLOW_NO_SERVER', kind: 'config' },
   );
+
+/** An error outside of all hooks. */
+export const strayFailed = (error: unknown, origin: NodeJS.UncaughtExceptionOrigin): TailmixError => {
+  const what = origin === 'unhandledRejection' ? 'a promise that nobody awaits' : 'a timer or an event';
+  const place = placeOf(error);
+  return new TailmixError(
+    `${place === null ? '' : `${place}: `}${what} failed while the run was trained: ${messageOf(error)}\n` +
+      '  Catch it where it may fail, or wait for it in a hook that may be asynchronous (on…).',
+    { code: 'STRAY_ERROR', cause: error },
+  );
+};
+
+/** A plugin wants to end the process. */
+export const exitCalled = (code: unknown): TailmixError =>
+  new TailmixError(
+    `process.exit(${code ?? ''}) was called while the run was trained. End a run with run.stop(reason), or throw an error.`,
+    { code: 'EXIT_CALLED' },
+  );
+
+/** Where an error was made, outside of packages: file, line and column. */
+function placeOf(error: unknown): string | null {
+  const lines = error instanceof Error ? (error.stack ?? '').split('\n').slice(1) : [];
+  for (const line of lines) {
+    const [, path, at] = /\(?(?:file:\/\/)?(\/[^()]+?):(\d+:\d+)\)?$/.exec(line) ?? [];
+    if (path !== undefined && !path.includes('/node_modules/')) return `${displayPath(path)}:${at}`;
+  }
+  return null;
+}

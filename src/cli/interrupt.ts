@@ -17,8 +17,10 @@ export interface Interruption {
  */
 export function watchInterrupts(what: string): Interruption {
   const controller = new AbortController();
+  // As it is now: while a run is trained, plugins may not call it.
+  const { exit } = process;
   const abort = (reason: string): void => {
-    if (controller.signal.aborted) process.exit(INTERRUPTED);
+    if (controller.signal.aborted) exit(INTERRUPTED);
     tell(`\n${reason}: ${what} Again to end at once.`);
     controller.abort(reason);
   };

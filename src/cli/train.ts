@@ -20,6 +20,7 @@ import { type ConfigFlags, checkPlace, context, knownPlugins, overridesOf } from
 import { resumeChanged, resumeWith } from './errors.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
 import { print, printJson, tell, tellPassedOver } from './output.ts';
+import { watchStrays } from './strays.ts';
 
 /** Options of `tailmix train`. */
 export interface TrainCommandOptions extends ConfigFlags {
@@ -46,6 +47,7 @@ export async function train(paths: readonly string[], options: TrainCommandOptio
     ...resume,
   };
   const interruption = watchInterrupts('the run ends after this step and can be resumed.');
+  const strays = watchStrays();
   try {
     if (!isReportingToParent()) {
       const { plan } = await planRun(run);
@@ -54,7 +56,7 @@ export async function train(paths: readonly string[], options: TrainCommandOptio
     const { createTrainer } = await import('../train/trainer.ts');
     const { summary } = await createTrainer({
       ...run,
-      signal: interruption.signal,
+      signal: AbortSignal.any([strays.signal, interruption.signal]),
       onDataProgress: readingReporter(),
     }).run();
     if (options.json) printJson({ ...summary, directory });
@@ -69,6 +71,7 @@ export async function train(paths: readonly string[], options: TrainCommandOptio
     if (options.resume === undefined) await removeUnbegun(directory);
     throw error;
   } finally {
+    strays.stop();
     interruption.stop();
     await ownership.release();
   }

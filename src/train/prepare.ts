@@ -8,6 +8,7 @@ import { type DataInput, type DataOptions, dataOptions } from '../data/options.t
 import { longTailCounts, profileLabel, profileOf, unusedOf } from '../data/profile.ts';
 import { datasetName, datasetOf } from '../data/sets/registry.ts';
 import type { CountSummary, DataPlan, ImageInfo, LoadedData, ReadProgress } from '../data/types.ts';
+import { TailmixError } from '../errors.ts';
 import { resetWithoutInit } from '../models/errors.ts';
 import { type ModelInput, openModel, startOf } from '../models/open.ts';
 import { type ExtendedModel, frozenWeights, startValues } from '../models/transfer.ts';
@@ -54,7 +55,7 @@ export interface TrainerOptions {
   allowOtherData?: boolean;
   /** Resolved config and its hash, as logged. */
   config?: { resolved: Record<string, unknown>; hash: string };
-  /** Ends the run after the current step, in good order. */
+  /** Ends the run after the current step, in good order; aborted with a TailmixError, the run fails with it. */
   signal?: AbortSignal;
   onDataProgress?: ReadProgress;
   /** Definitions to name in messages about missing capabilities. */
@@ -114,6 +115,7 @@ export async function prepare(options: TrainerOptions, given?: LoadedData): Prom
 export async function readData({ data, signal, onDataProgress }: TrainerOptions): Promise<LoadedData> {
   if (isLoaded(data)) return data;
   const goOn = (): void => {
+    throwFailure(signal);
     if (signal?.aborted) throw interruptedInReading(signal.reason);
   };
   const loaded = await loadData(dataOptions.parse(data), {
@@ -276,4 +278,9 @@ function describeStart({ model, start = {} }: TrainerOptions): RunStart {
   const init = start.from ?? (start.init ? 'weights in memory' : own);
   if (init === null && reset.length > 0) throw resetWithoutInit(reset);
   return { init, reset, freeze, frozenNorm };
+}
+
+/** @throws {TailmixError} that a signal was aborted with. */
+export function throwFailure(signal: AbortSignal | undefined): void {
+  if (signal?.reason instanceof TailmixError) throw signal.reason;
 }

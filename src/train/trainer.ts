@@ -15,7 +15,7 @@ import { evaluate } from './evaluate.ts';
 import { openFit, trainStep } from './fit.ts';
 import { beginProgress, createPhaseRun, createRun, loadStates, type Progress, type RunParts } from './open-run.ts';
 import { type Phase, phaseOfEpoch, phasesOf } from './phases.ts';
-import { type Preparation, prepare, readData, startedFrom, type TrainerOptions } from './prepare.ts';
+import { type Preparation, prepare, readData, startedFrom, type TrainerOptions, throwFailure } from './prepare.ts';
 import { checkState, frozen, rateFactor, rollBack, rollbackRule } from './rollback.ts';
 import { seenData } from './seen-data.ts';
 
@@ -156,6 +156,7 @@ async function trainPhase(
     }
     const isOver = ends || progress.stopReason !== null;
     if (isOver) await completeEvaluation(progress);
+    throwFailure(parts.options.signal);
     const summary = run.summary();
     await callAll([
       () => hooks.onTrainEnd.promise(summary, own),
@@ -206,6 +207,7 @@ async function trainEpoch(
     meter.add(result);
     hooks.onBatchEnd.call(result);
     await yieldToEventLoop();
+    throwFailure(fit.options.signal);
     if (fit.options.signal?.aborted) return own.stop(String(fit.options.signal.reason ?? 'aborted'));
   }
   fit.verify.afterSteps();
