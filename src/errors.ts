@@ -47,6 +47,29 @@ export const internal = (what: string): TailmixError => new TailmixError(`intern
 /** Message of anything that was thrown. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+/** What to do where the system refuses a file or a folder, by its code. */
+const CURES: Readonly<Record<string, string>> = {
+  EACCES: 'You have no permission there: choose another place, or change its permissions.',
+  EPERM: 'You have no permission there: choose another place, or change its permissions.',
+  EROFS: 'That disk is read-only: choose another place.',
+  ENOSPC: 'The disk is full: free space, or choose another place.',
+  EDQUOT: 'Your quota is used up: free space, or choose another place.',
+  EEXIST: 'A file is where a folder is needed: choose another place.',
+  ENOTDIR: 'A file is where a folder is needed: choose another place.',
+  EISDIR: 'A folder is where a file is needed: choose another place.',
+  ENOENT: 'There is no such file or folder.',
+  ENAMETOOLONG: 'Choose a shorter name.',
+  EMFILE: 'Too many files are open: raise the limit (ulimit -n).',
+  ENFILE: 'Too many files are open on this machine.',
+  EIO: 'The disk reports a fault.',
+};
+
+/** What to do about an error of the system; null for any other error. */
+export function systemCure(error: unknown): string | null {
+  const { code, syscall } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  return code === undefined || syscall === undefined ? null : (CURES[code] ?? null);
+}
+
 /** A file as messages name it: relative to the working directory when it lies below, else absolute. */
 export function displayPath(file: string): string {
   const short = relative(process.cwd(), file);

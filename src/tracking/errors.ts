@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { messageOf, TailmixError } from '../errors.ts';
+import { messageOf, systemCure, TailmixError } from '../errors.ts';
 import type { Found, Whereabouts } from './ownership.ts';
 
 const run = (code: string, message: string, cause?: unknown): TailmixError =>
@@ -72,7 +72,7 @@ export const checkpointNotFound = (runDirectory: string, wanted: string, known: 
 export const writeFailed = (path: string, cause: unknown): TailmixError =>
   run(
     'WRITE_FAILED',
-    `${path}: could not be written (${messageOf(cause)}). Free space or choose another --out.`,
+    `${path}: could not be written (${messageOf(cause)}). ${systemCure(cause) ?? 'Choose another --out.'}`,
     cause,
   );
 

@@ -103,7 +103,7 @@ test('messages', async () => {
   );
   await mkdir(checkpointPath(run, 3));
   expect(await message(writeCheckpoint(checkpointPath(run, 3), snapshotAfter(3)))).toMatchInlineSnapshot(
-    `"RUN/checkpoints/epoch-0003.safetensors: could not be written (EISDIR: illegal operation on a directory, rename 'RUN/checkpoints/.epoch-0003.safetensors.PID.unfinished' -> 'RUN/checkpoints/epoch-0003.safetensors'). Free space or choose another --out."`,
+    `"RUN/checkpoints/epoch-0003.safetensors: could not be written (EISDIR: illegal operation on a directory, rename 'RUN/checkpoints/.epoch-0003.safetensors.PID.unfinished' -> 'RUN/checkpoints/epoch-0003.safetensors'). A folder is where a file is needed: choose another place."`,
   );
   expect(await readdir(checkpointFolder(run))).toHaveLength(3);
 });

@@ -166,6 +166,6 @@ test('a folder that cannot be made is named', async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'file'), '');
   expect(await messageOf(folder, own(join(folder, 'file')))).toMatchInlineSnapshot(
-    `"FOLDER/file: could not be written (EEXIST: file already exists, mkdir 'FOLDER/file'). Free space or choose another --out."`,
+    `"FOLDER/file: could not be written (EEXIST: file already exists, mkdir 'FOLDER/file'). A file is where a folder is needed: choose another place."`,
   );
 });

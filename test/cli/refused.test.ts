@@ -1,0 +1,72 @@
+import { spawnSync } from 'node:child_process';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
+import { beforeAll, expect, it, vi } from 'vitest';
+import { temporaryFolder } from '../support/temporary.ts';
+import { quickRun } from './run.ts';
+
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+
+/** Root may write anywhere: then the command runs as `nobody`. */
+const user = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+const run = (cwd: string, ...args: string[]) =>
+  spawnSync(process.execPath, [resolve('bin/tailmix.mjs'), ...args], {
+    cwd,
+    encoding: 'utf8',
+    env: { ...process.env, TAILMIX_BACKEND: 'wasm', HOME: '/nonexistent', TAILMIX_CACHE: '' },
+    ...user,
+  });
+
+let folder: string;
+let mayRun = false;
+
+beforeAll(async () => {
+  // Builds what has changed, which nobody may not.
+  spawnSync(process.execPath, [resolve('bin/tailmix.mjs'), '--version']);
+  mayRun = run('/', '--version').status === 0;
+  if (!mayRun) console.warn('SKIPPED: commands without permission, since nobody may not read this checkout');
+});
+
+const DENIED = 'You have no permission there: choose another place, or change its permissions.\n';
+
+it.each([
+  ['train', ['train', 'run.yaml'], `mkdir 'runs'. ${DENIED}`],
+  ['train --out', ['train', 'run.yaml', '--out', 'out'], `mkdir 'FOLDER/out'). ${DENIED}`],
+  ['sweep', ['sweep', 'sweep.yaml'], `mkdir 'FOLDER/runs'). ${DENIED}`],
+  ['init', ['init'], `open 'FOLDER/tailmix.config.yaml'. ${DENIED}`],
+  ['init, a folder', ['init', 'new'], `mkdir 'FOLDER/new'. ${DENIED}`],
+  [
+    'train --out, a file',
+    ['train', 'run.yaml', '--out', 'run.yaml'],
+    "mkdir 'FOLDER/run.yaml'). A file is where a folder is needed: choose another place.\n",
+  ],
+  [
+    'train --out, below a file',
+    ['train', 'run.yaml', '--out', 'run.yaml/x'],
+    "mkdir 'FOLDER/run.yaml/x'). A file is where a folder is needed: choose another place.\n",
+  ],
+])('%s where the user may not write says so', async (_, args, message) => {
+  if (!mayRun) return;
+  folder = await temporaryFolder();
+  await writeFile(join(folder, 'run.yaml'), quickRun);
+  await writeFile(join(folder, 'sweep.yaml'), 'configs: [run.yaml]\nseeds: [0]\n');
+  await chmod(folder, 0o555);
+  const { status, stderr } = run(folder, ...args);
+  await chmod(folder, 0o755);
+  expect(stderr.replaceAll(folder, 'FOLDER')).toContain(message);
+  expect(stderr).not.toContain('internal');
+  expect(status).toBe(1);
+});
+
+it('a home that is not there stops no run', async () => {
+  if (!mayRun) return;
+  folder = await temporaryFolder();
+  await writeFile(join(folder, 'run.yaml'), quickRun);
+  await chmod(folder, 0o755);
+  const place = join(folder, 'open');
+  await mkdir(place);
+  await chmod(place, 0o777);
+  const { status, stderr } = run(place, 'train', '../run.yaml', '--out', 'a');
+  expect(status, stderr).toBe(0);
+});
