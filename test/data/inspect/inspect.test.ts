@@ -7,7 +7,6 @@ import { inspectData } from '../../../src/data/inspect/inspect.ts';
 import { scanImages } from '../../../src/data/inspect/scan.ts';
 import { readImages } from '../../../src/data/load-data.ts';
 import { type DataInput, dataOptions } from '../../../src/data/options.ts';
-import { cifar10Folders } from '../../support/cifar10.ts';
 import { picture, writePicture, writeTree } from '../../support/image-tree.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
@@ -168,14 +167,4 @@ test('without images: what is published, and where they are looked for', async (
   );
   const inat = await inspectData(dataOptions.parse({ name: 'inat2018', root }), { images: false });
   expect(inat).toMatchObject({ allCounts: { total: 437_513 }, trainCounts: null, read: null, notRead: null });
-});
-
-const folder = await cifar10Folders();
-test.skipIf(folder === null)('the images of CIFAR-10: no test image is in train, none is unreadable', async () => {
-  const { read } = await inspectData(dataOptions.parse({ name: 'cifar10', root: folder! }));
-  expect(read!.train!.indices).toHaveLength(12_406);
-  expect(read!.unreadable).toEqual([]);
-  expect(read!.duplicates.testInTrain).toBe(0);
-  // The published statistics of the data set, which JPEG changes little.
-  for (const [c, mean] of [0.4914, 0.4822, 0.4465].entries()) expect(read!.mean[c]).toBeCloseTo(mean, 3);
 });
