@@ -75,7 +75,7 @@ describe('exit codes and messages', () => {
     `);
   });
 
-  it('1 for anything unforeseen, in one line; --debug shows where', async () => {
+  it('1 for a plugin that fails, in one line with its name; --debug shows where', async () => {
     const folder = await folderWith({
       'run.yaml': `${quickRun.replace(/plugins: .*\n/, '')}plugins: [{ use: ./own.ts }]\n`,
       'own.ts':
@@ -84,8 +84,7 @@ describe('exit codes and messages', () => {
     const { code, stderr } = await tailmix(folder, 'plan', 'run.yaml');
     expect(code).toBe(1);
     expect(stderr).toMatchInlineSnapshot(`
-      "internal: undefined is not a function
-        This is a fault of tailmix or of a plugin. --debug shows where.
+      "[own] apply: undefined is not a function
       "
     `);
     expect((await tailmix(folder, 'plan', 'run.yaml', '--debug')).stderr).toMatch(/own\.ts:2:\d+/);
