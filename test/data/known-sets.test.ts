@@ -98,10 +98,11 @@ describe('inat2018', () => {
     const { plan: table, unread, info } = await plan('/nowhere');
     expect(unread).toEqual({ total: 437_513, largest: 1000, smallest: 2, source: 'train2018.json' });
     expect([info.trainCount, info.stepsPerEpoch]).toEqual([437_513, Math.ceil(437_513 / 256)]);
-    expect(table.split('\n').slice(1, 4)).toMatchInlineSnapshot(`
+    expect(table.split('\n').slice(1, 5)).toMatchInlineSnapshot(`
       [
         "data                    inat2018: 437513 images, 8142 classes, ratio 500",
         "class counts            1000 to 2; each is in train2018.json, which is not under the data root",
+        "augment                 random-resized-crop (scale 0.08 to 1, ratio 0.75 to 1.333), flip (probability 0.5)",
         "steps                   200 epochs × 1710 steps of 256",
       ]
     `);
