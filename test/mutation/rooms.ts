@@ -18,8 +18,10 @@ export const rooms: Readonly<Record<string, Room>> = {
     tests: ['test/plugins/!(all-plugins|imports|index|mlflow*|pairs|progress|tracking).test.ts'],
   },
   step: {
-    mutate: ['program', 'inputs', 'batch', 'optimizers'].map((name) => `src/step/${name}.ts`),
-    tests: ['batch', 'inputs', 'optimizers', 'program'].map((name) => `test/step/${name}.test.ts`),
+    mutate: ['program', 'definition', 'differentiate', 'mix', 'inputs', 'batch', 'optimizers'].map(
+      (name) => `src/step/${name}.ts`,
+    ),
+    tests: ['batch', 'inputs', 'optimizers', 'program', 'program-mixing'].map((name) => `test/step/${name}.test.ts`),
   },
   compose: { mutate: ['src/compose/*.ts'], tests: ['test/compose/*.test.ts'] },
   train: { mutate: ['src/train/*.ts'], tests: ['test/train/*.test.ts'] },
