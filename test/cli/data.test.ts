@@ -94,7 +94,7 @@ describe('data info', () => {
     expect(await info('inat2018', '--data-root', 'nowhere', '--without-images')).toMatchInlineSnapshot(`
       "data          inat2018: 8,142 classes, images of 224 × 224, RGB
       images        437,513 to train on, 24,426 for test
-      a class has   2 to 1,000; each count stands in train2018.json
+      a class has   2 to 1,000; each count is in train2018.json
       "
     `);
     const text = await info('cinic10', '--data-root', 'nowhere');

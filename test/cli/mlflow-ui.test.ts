@@ -22,7 +22,7 @@ describe('tailmix mlflow ui', () => {
     expect(await tailmix(folder, 'mlflow', 'ui', '.')).toMatchInlineSnapshot(`
       {
         "code": 2,
-        "stderr": "mlflow ui: expected MLflow, which is a program of Python; there is neither \`mlflow\` in PATH nor a Python that has it.
+        "stderr": "mlflow ui: expected MLflow, which is a Python program; there is neither \`mlflow\` in PATH nor a Python that has it.
         Install it:  python3 -m venv ~/mlflow && ~/mlflow/bin/pip install mlflow==3.17.2 && export PATH=~/mlflow/bin:$PATH
         or write the runs for an MLflow elsewhere:  tailmix mlflow export RUN --mlruns DIR
       ",
