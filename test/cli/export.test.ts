@@ -29,7 +29,7 @@ describeNative('export', () => {
     const { code, stdout, stderr } = await exported('--format', 'saved-model');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(
-      /^runs\/a\/export\/saved-model {2}saved-model, saved_model\.pb, classes\.json, 0\.\d\d MB\nepoch 2; logits/,
+      /^runs\/a\/export\/saved-model {2}saved-model, saved_model\.pb, preprocess\.mjs, preprocessing\.json, classes\.json, 0\.\d\d MB\nepoch 2; logits/,
     );
     expect(JSON.parse(await readFile(join(folder, 'runs/a/export/saved-model/classes.json'), 'utf8'))).toMatchObject({
       name: 'quick',
