@@ -29,13 +29,7 @@ export interface RunResult {
   snapshot: Snapshot | null;
 }
 
-/**
- * Makes a trainer; `run()` trains, evaluates and tells every observer, once. Several may run at the same time in one
- * process, on one backend; each comes to what it would alone.
- *
- * @example
- * await createTrainer({ data: { name: 'digits' }, model: { name: 'small-cnn' }, plugins: [mixup(), remix({ kappa: 3 })] }).run();
- */
+/** The trainer of options that have been checked, as a config's are; the package exports the one that checks them. */
 export function createTrainer(options: TrainerOptions): { run(): Promise<RunResult> } {
   return { run: () => trainAlone(options) };
 }

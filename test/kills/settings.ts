@@ -1,4 +1,4 @@
-/** A config to kill runs of. Its last epochs are short, so that a kill at a random moment hits everything a run does. */
+/** A config to kill runs of: a few short epochs, so that a random moment hits everything that a run does. */
 export interface KillSetting {
   yaml: string;
   backend?: 'wasm';
