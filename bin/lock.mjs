@@ -1,12 +1,14 @@
 // Part of the launcher: plain Node, no dependencies.
-import { mkdir, open, readFile, rm, stat, utimes } from 'node:fs/promises';
+
+import { open, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { makeFolder } from './make-folder.mjs';
 
 export async function withLock(path, work, { onWait, pollMs = 200, staleMs = 30_000 } = {}) {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   let told = false;
   while (!(await take(path))) {
     if (await isAbandoned(path, staleMs)) {

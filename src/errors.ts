@@ -48,27 +48,37 @@ export const internal = (what: string): TailmixError => new TailmixError(`intern
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** What to do where the system refuses a file or a folder, by its code. */
-const CURES: Readonly<Record<string, string>> = {
-  EACCES: 'You have no permission there: choose another place, or change its permissions.',
-  EPERM: 'You have no permission there: choose another place, or change its permissions.',
-  EROFS: 'That disk is read-only: choose another place.',
-  ENOSPC: 'The disk is full: free space, or choose another place.',
-  EDQUOT: 'Your quota is used up: free space, or choose another place.',
-  EEXIST: 'A file is where a folder is needed: choose another place.',
-  ENOTDIR: 'A file is where a folder is needed: choose another place.',
-  EISDIR: 'A folder is where a file is needed: choose another place.',
-  ENOENT: 'There is no such file or folder.',
-  ENAMETOOLONG: 'Choose a shorter name.',
-  EMFILE: 'Too many files are open: raise the limit (ulimit -n).',
-  ENFILE: 'Too many files are open on this machine.',
-  EIO: 'The disk reports a fault.',
+const CURES: Readonly<Record<string, (choose: string) => string>> = {
+  EACCES: (choose) => `You have no permission there: ${choose}, or change its permissions.`,
+  EPERM: (choose) => `You have no permission there: ${choose}, or change its permissions.`,
+  EROFS: (choose) => `That disk is read-only: ${choose}.`,
+  ENOSPC: (choose) => `The disk is full: free space, or ${choose}.`,
+  EDQUOT: (choose) => `Your quota is used up: free space, or ${choose}.`,
+  EEXIST: (choose) => `A file is where a folder is needed: ${choose}.`,
+  ENOTDIR: (choose) => `A file is where a folder is needed: ${choose}.`,
+  EISDIR: (choose) => `A folder is where a file is needed: ${choose}.`,
+  ENOENT: () => 'Check that it is still there.',
+  ENAMETOOLONG: () => 'Choose a shorter name.',
+  EMFILE: () => 'Too many files are open: raise the limit (ulimit -n).',
+  ENFILE: () => 'Too many files are open on this machine.',
+  EIO: () => 'The disk reports a fault.',
 };
 
-/** What to do about an error of the system; null for any other error. */
-export function systemCure(error: unknown): string | null {
+/**
+ * What to do about an error of the system; null for any other error.
+ *
+ * @param choose - how to use another place, for example `choose another --out`
+ */
+export function systemCure(error: unknown, choose = 'choose another place'): string | null {
   const { code, syscall } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
-  return code === undefined || syscall === undefined ? null : (CURES[code] ?? null);
+  if (code === undefined || syscall === undefined) return null;
+  if (code === 'ENOENT' && syscall === 'mkdir') return `No folder can be made there: ${choose}.`;
+  return Object.hasOwn(CURES, code) ? CURES[code]!(choose) : null;
 }
+
+/** The end of a message about a file or a folder: what the system says, and what to do. `choose` as in {@link systemCure}. */
+export const systemRefused = (error: unknown, choose = 'choose another place'): string =>
+  `the system refused (${messageOf(error)}). ${systemCure(error, choose) ?? `${choose[0]!.toUpperCase()}${choose.slice(1)}.`}`;
 
 /** A file as messages name it: relative to the working directory when it lies below, else absolute. */
 export function displayPath(file: string): string {

@@ -1,4 +1,4 @@
-import { TailmixError } from '../errors.ts';
+import { systemRefused, TailmixError } from '../errors.ts';
 
 const setUpProblem = (code: string, message: string): TailmixError => new TailmixError(message, { code });
 
@@ -65,10 +65,10 @@ export const diskFull = (folder: string, neededMb: number, freeMb: number): Tail
   );
 
 /** The cache folder cannot be written, or another system error. */
-export const cacheUnusable = (folder: string, reason: string): TailmixError =>
+export const cacheUnusable = (folder: string, cause: unknown): TailmixError =>
   setUpProblem(
     'CACHE_UNUSABLE',
-    `${folder} cannot be used (${reason}); set TAILMIX_CACHE to a folder that can be written.`,
+    `${folder} cannot be used: ${systemRefused(cause, 'set TAILMIX_CACHE to a folder that can be written')}`,
   );
 
 /** npm could not fetch the packages. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
+import { makeFolder } from '#make-folder';
 import { npmCommand } from '#npm';
 import { npmFailed, tarFailed } from './errors.ts';
 import { NATIVE_SOURCES, type NativeName, TFJS_NODE_VERSION } from './paths.ts';
@@ -46,7 +46,7 @@ export async function installPackages(
     offline !== null && existsSync(join(offline, tarballName(item))) ? join(offline, tarballName(item)) : null;
   const missing = packages.filter((item) => given(item) === null);
   const downloads = join(folder, 'tarballs');
-  await mkdir(downloads, { recursive: true });
+  await makeFolder(downloads);
   if (missing.length > 0) {
     const options = ['--ignore-scripts', '--prefer-offline', '--fetch-retries=1', '--fetch-retry-mintimeout=1000'];
     const specs = missing.map(({ name, version }) => `${name}@${version}`);
@@ -58,7 +58,7 @@ export async function installPackages(
   }
   for (const item of packages) {
     const target = join(folder, 'node_modules', item.name);
-    await mkdir(target, { recursive: true });
+    await makeFolder(target);
     const tarball = given(item) ?? join(downloads, tarballName(item));
     const { code, stderr } = await runCommand(['tar', '-xzf', tarball, '-C', target, '--strip-components=1']);
     if (code !== 0) throw tarFailed(tarball, lastLines(stderr));

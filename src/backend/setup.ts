@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { withLock } from '#lock';
+import { makeFolder } from '#make-folder';
 import type { OnBytes } from '../download/download.ts';
 import { TailmixError } from '../errors.ts';
 import { type Compiler, compileBinding, findCompiler, tryBinding } from './compile.ts';
@@ -70,7 +71,7 @@ export async function setUpNative(options: SetupOptions = {}): Promise<SetupResu
   const given = from === undefined ? null : await givenWheel(resolve(from), NATIVE_SOURCES[name].wheel);
   const compiler = await findCompiler(options.env);
   try {
-    await mkdir(root, { recursive: true });
+    await makeFolder(root);
     await requireRoom(root, NEEDED_MB[name]);
     const onWait = (): void => onStage('waiting for another set-up');
     return await withLock(
@@ -79,9 +80,8 @@ export async function setUpNative(options: SetupOptions = {}): Promise<SetupResu
       { onWait },
     );
   } catch (error) {
-    const { code, syscall, message } = error as NodeJS.ErrnoException;
-    if (error instanceof TailmixError || syscall === undefined) throw error;
-    throw cacheUnusable(root, code ?? message);
+    if (error instanceof TailmixError || (error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw cacheUnusable(root, error);
   }
 }
 

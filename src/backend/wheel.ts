@@ -1,10 +1,10 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import { type Entry, openPromise } from 'yauzl';
+import { makeFolder } from '#make-folder';
 import type { OnBytes } from '../download/download.ts';
 import { messageOf, TailmixError } from '../errors.ts';
 import { wheelDamaged, wheelWithout } from './errors.ts';
@@ -31,7 +31,7 @@ export async function unpackWheel(wheel: string, folder: string, onBytes: OnByte
       let done = 0;
       for (const [entry, destination] of wanted) {
         const path = join(folder, destination);
-        await mkdir(dirname(path), { recursive: true });
+        await makeFolder(dirname(path));
         const check = checksum(entry, (bytes) => {
           done += bytes;
           onBytes(done, total);

@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
+import { makeFolder } from '#make-folder';
 import { type DataReport, type ImageName, inspectData } from '../data/inspect/inspect.ts';
 import { hasCounts } from '../data/load-data.ts';
 import { dataRoot } from '../data/root.ts';
@@ -66,7 +67,7 @@ export async function dataInfo(wanted: readonly string[], options: DataInfoOptio
 /** @returns paths by file name */
 async function writePictures(folder: string, pictures: DataPictures): Promise<string[]> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     for (const [name, content] of Object.entries(pictures)) await writeFile(join(folder, name), content);
   } catch (error) {
     throw infoNotWritten(folder, error);

@@ -1,4 +1,4 @@
-import { displayPath, messageOf, TailmixError } from '../errors.ts';
+import { displayPath, messageOf, systemRefused, TailmixError } from '../errors.ts';
 
 const config = (code: string, message: string): TailmixError => new TailmixError(message, { code, kind: 'config' });
 
@@ -36,8 +36,8 @@ export const noValidationSplit = (directory: string): TailmixError =>
   );
 
 /** A generated file that cannot be written, for example in an installed package. */
-export const schemaNotWritten = (path: string, cause: string): TailmixError =>
-  new TailmixError(`schema: expected to write ${path}, but the system refused (${cause}).`, { code: 'SCHEMA_WRITE' });
+export const schemaNotWritten = (path: string, cause: unknown): TailmixError =>
+  new TailmixError(`schema: expected to write ${path}; ${systemRefused(cause)}`, { code: 'SCHEMA_WRITE', cause });
 
 /** A name that is neither a data set nor a config. */
 export const dataUnknown = (name: string, names: readonly string[]): TailmixError =>
@@ -53,7 +53,7 @@ export const dataSeveral = (names: readonly string[]): TailmixError =>
 /** The pictures of a data set cannot be written. */
 export const infoNotWritten = (folder: string, cause: unknown): TailmixError =>
   new TailmixError(
-    `data info: expected to write pictures to ${folder}; the system refused (${(cause as NodeJS.ErrnoException).code ?? String(cause)}). Choose another folder with --out.`,
+    `data info: expected to write pictures to ${folder}; ${systemRefused(cause, 'choose another folder with --out')}`,
     { code: 'INFO_WRITE', cause },
   );
 

@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { CommanderError } from 'commander';
-import { messageOf, systemCure, TailmixError } from '../errors.ts';
+import { messageOf, systemCure, systemRefused, TailmixError } from '../errors.ts';
 import { tell } from './output.ts';
 import { createProgram } from './program.ts';
 
@@ -37,8 +37,7 @@ export async function main(args: readonly string[]): Promise<number> {
 function describe(error: unknown, debug: boolean): string {
   const stack = error instanceof Error && debug ? `\n\n${stackOf(error)}` : '';
   if (error instanceof TailmixError) return `${error.message}${stack}`;
-  const cure = systemCure(error);
-  if (cure !== null) return `the system refused: ${messageOf(error)}. ${cure}${stack}`;
+  if (systemCure(error) !== null) return `${systemRefused(error)}${stack}`;
   return `internal: ${messageOf(error)}${stack || '\n  This is a fault of tailmix or of a plugin. --debug shows where.'}`;
 }
 

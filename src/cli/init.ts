@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
+import { makeFolder } from '#make-folder';
 import { displayPath } from '../errors.ts';
 import { initExists } from './errors.ts';
 import { print } from './output.ts';
@@ -60,7 +61,7 @@ export async function init(folder = '.'): Promise<number> {
   };
   const present = Object.keys(files).filter((name) => existsSync(join(directory, name)));
   if (present.length > 0) throw initExists(present.map((name) => displayPath(join(directory, name))));
-  await mkdir(directory, { recursive: true });
+  await makeFolder(directory);
   for (const [name, text] of Object.entries(files)) {
     await writeFile(join(directory, name), text);
     print(`wrote ${displayPath(join(directory, name))}`);

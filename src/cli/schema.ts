@@ -2,7 +2,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { type DescribedPlugin, runJsonSchema, sweepJsonSchema } from '../config/json-schema.ts';
-import { messageOf } from '../errors.ts';
 import { schemaNotWritten } from './errors.ts';
 import { describedPlugins, methodCard } from './method-cards.ts';
 import { withOptionsTable } from './options-table.ts';
@@ -51,7 +50,7 @@ export async function schema({ write, sweep }: { write?: boolean; sweep?: boolea
     try {
       await writeFile(join(packageRoot, path), text);
     } catch (error) {
-      throw schemaNotWritten(path, messageOf(error));
+      throw schemaNotWritten(path, error);
     }
     tell(`wrote ${path}`);
   }

@@ -1,4 +1,4 @@
-import { TailmixError } from '../errors.ts';
+import { systemCure, systemRefused, TailmixError } from '../errors.ts';
 
 const config = (code: string, message: string): TailmixError => new TailmixError(message, { code, kind: 'config' });
 const run = (code: string, message: string, cause?: unknown): TailmixError =>
@@ -96,7 +96,11 @@ export const channelCount = (option: 'mean' | 'std', name: string, expected: num
 
 /** A file of pixels cannot be opened or read. */
 export const readFailed = (path: string, reason: string, cause: unknown): TailmixError =>
-  run('DATA_READ', `${path}: expected a readable file; got "${reason}". Check that it is still there.`, cause);
+  run(
+    'DATA_READ',
+    `${path}: expected a readable file; got "${reason}". ${systemCure(cause) ?? 'Check that it is still there.'}`,
+    cause,
+  );
 
 /** A file of pixels ends too early. */
 export const shortRead = (path: string, row: number, expected: number, got: number): TailmixError =>
@@ -205,10 +209,11 @@ export const folderLoop = (path: string, target: string): TailmixError =>
 /** A folder of images that cannot be looked into. */
 export const folderUnreadable = (path: string, cause: unknown): TailmixError => {
   const { code, message } = cause as NodeJS.ErrnoException;
-  const reason = code === 'EACCES' || code === 'EPERM' ? 'permission denied' : message;
+  const isDenied = code === 'EACCES' || code === 'EPERM';
+  const cure = isDenied ? null : systemCure(cause, 'take it out');
   return run(
     'DATA_FOLDER',
-    `${path}: expected a folder that can be read, with all that is in it; got "${reason}". Change its permissions (chmod -R u+rX), or take it out.`,
+    `${path}: expected a folder that can be read, with all that is in it; got "${isDenied ? 'permission denied' : message}". ${cure ?? 'Change its permissions (chmod -R u+rX), or take it out.'}`,
     cause,
   );
 };
@@ -271,6 +276,14 @@ export const nothingReadable = (folder: string, skipped: number): TailmixError =
 /** A packed file is not readable right after it was written. */
 export const cacheUnwritable = (path: string): TailmixError =>
   run('DATA_CACHE', `${path}: expected the packed file just written; it cannot be read back. Check the disk.`);
+
+/** A packed file cannot be written. */
+export const cacheNotWritten = (path: string, cause: unknown): TailmixError =>
+  run(
+    'DATA_CACHE',
+    `${path}: expected to write packed images there; ${systemRefused(cause, 'choose another cache with TAILMIX_CACHE')}`,
+    cause,
+  );
 
 /** A transform of colours, for images of another number of channels. */
 export const transformChannels = (name: string, got: number): TailmixError =>

@@ -1,11 +1,20 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf, TailmixError } from '../errors.ts';
-import { allMirrorsFailed, downloadBroke, downloadRefused, wrongChecksum, wrongLength } from './errors.ts';
+import { makeFolder } from '#make-folder';
+import { messageOf, systemCure, TailmixError } from '../errors.ts';
+import {
+  allMirrorsFailed,
+  downloadBroke,
+  downloadNotWritten,
+  downloadRefused,
+  NOT_WRITTEN,
+  wrongChecksum,
+  wrongLength,
+} from './errors.ts';
 import { readOrigin, type Validator, validatorOf, writeOrigin } from './origin.ts';
 import { type Answer, authorized, get, isOk, networkReason } from './request.ts';
 
@@ -60,7 +69,7 @@ export async function downloadFromMirrors(
       await download({ ...check, url }, target, onBytes, patience);
       return url;
     } catch (error) {
-      if (!(error instanceof TailmixError) || urls.length === 1) throw error;
+      if (!(error instanceof TailmixError) || urls.length === 1 || error.code === NOT_WRITTEN) throw error;
       reasons.push(messageOf(error));
       // Without a checksum, halves of two files could not be told from one.
       if (check.hash === null) await discard(partOf(target, check));
@@ -74,17 +83,27 @@ export async function downloadFromMirrors(
  * If-Range where the server names a version) by the next attempt or the next call; `target` appears only when size and
  * checksum are right.
  *
- * @throws {TailmixError} DOWNLOAD_BROKE, DOWNLOAD_REFUSED (the server says no) or DOWNLOAD_CHECKSUM (another file)
+ * @throws {TailmixError} DOWNLOAD_BROKE, DOWNLOAD_REFUSED (the server says no), DOWNLOAD_CHECKSUM (another file) or
+ *   DOWNLOAD_NOT_WRITTEN
  */
-export async function download(
+export const download = (
   file: RemoteFile,
   target: string,
   onBytes: OnBytes = () => {},
   patience: Patience = {},
-): Promise<void> {
+): Promise<void> =>
+  fetchTo(target, file, onBytes, patience).catch((error: unknown) => {
+    throw isOfDisk(error) ? downloadNotWritten(target, error) : error;
+  });
+
+/** Whether the system refuses a file, as the disk is full; a connection may be refused with the same codes. */
+const isOfDisk = (error: unknown): boolean =>
+  systemCure(error) !== null && (error as NodeJS.ErrnoException).syscall !== 'connect';
+
+async function fetchTo(target: string, file: RemoteFile, onBytes: OnBytes, patience: Patience): Promise<void> {
   const part = partOf(target, file);
   if (file.hash !== null && (await isIntact(file, target))) return;
-  await mkdir(dirname(target), { recursive: true });
+  await makeFolder(dirname(target));
   const continued = (await sizeOf(part)) > 0;
   await receiveAll(file, part, onBytes, patience);
   if (continued && !(await isIntact(file, part))) {
@@ -131,7 +150,7 @@ async function receiveAll(
       if (start === 0 || start !== file.size) await receive(file, part, start, onBytes, silenceMs);
       return;
     } catch (error) {
-      if (error instanceof TailmixError) throw error;
+      if (error instanceof TailmixError || isOfDisk(error)) throw error;
       const reached = await sizeOf(part);
       failures = reached > furthest ? 1 : failures + 1;
       furthest = Math.max(furthest, reached);

@@ -1,4 +1,4 @@
-import { TailmixError } from '../errors.ts';
+import { systemRefused, TailmixError } from '../errors.ts';
 
 const problem = (code: string, message: string): TailmixError => new TailmixError(message, { code });
 
@@ -9,6 +9,16 @@ export const downloadRefused = (url: string, status: number): TailmixError =>
 /** The connection broke too often. */
 export const downloadBroke = (url: string, reason: string): TailmixError =>
   problem('DOWNLOAD_BROKE', `the download of ${url} broke off (${reason}); run it again to continue where it stopped`);
+
+/** The disk takes no more of the file, or nothing. */
+export const downloadNotWritten = (path: string, cause: unknown): TailmixError =>
+  new TailmixError(`${path}: expected to write the download there; ${systemRefused(cause)}`, {
+    code: NOT_WRITTEN,
+    cause,
+  });
+
+/** Code of what no other mirror, and no other attempt, would change. */
+export const NOT_WRITTEN = 'DOWNLOAD_NOT_WRITTEN';
 
 /** The file is another one than was published. */
 export const wrongChecksum = (url: string): TailmixError =>

@@ -1,4 +1,4 @@
-import { TailmixError } from '../errors.ts';
+import { systemRefused, TailmixError } from '../errors.ts';
 
 const config = (code: string, message: string, plugin?: string): TailmixError =>
   new TailmixError(message, { code, kind: 'config', ...(plugin === undefined ? {} : { plugin }) });
@@ -16,6 +16,13 @@ export const exportExists = (folder: string): TailmixError =>
     'EXPORT_EXISTS',
     `${folder}: expected a new or empty folder to export to. Delete it, or choose another --out.`,
   );
+
+/** The folder, or a file in it, cannot be written. */
+export const exportNotWritten = (folder: string, cause: unknown): TailmixError =>
+  new TailmixError(`${folder}: expected to write the export there; ${systemRefused(cause, 'choose another --out')}`, {
+    code: 'EXPORT_NOT_WRITTEN',
+    cause,
+  });
 
 /** An op that would work for one number of images only. */
 export const batchFrozen = (op: string, plugin: string | undefined): TailmixError =>

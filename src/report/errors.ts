@@ -1,4 +1,4 @@
-import { TailmixError } from '../errors.ts';
+import { systemRefused, TailmixError } from '../errors.ts';
 
 const list = (lines: readonly string[], limit = 12): string =>
   [...lines.slice(0, limit), ...(lines.length > limit ? [`… and ${lines.length - limit} more`] : [])]
@@ -22,11 +22,10 @@ export const reportPathIsFile = (path: string): TailmixError =>
 
 /** A folder that cannot be listed. */
 export const reportUnreadable = (path: string, cause: unknown): TailmixError =>
-  new TailmixError(
-    `report: expected to read ${path}, but the system refused (${(cause as NodeJS.ErrnoException).code ?? 'unknown'}). ` +
-      'Check the permissions of the folder.',
-    { code: 'REPORT_UNREADABLE', cause },
-  );
+  new TailmixError(`report: expected to read ${path}; ${systemRefused(cause, 'name another folder')}`, {
+    code: 'REPORT_UNREADABLE',
+    cause,
+  });
 
 /** No path was given. */
 export const noPaths = (): TailmixError =>
@@ -64,8 +63,7 @@ export const unknownBaseline = (baseline: string, methods: readonly string[]): T
 
 /** The output folder cannot be written. */
 export const reportNotWritten = (path: string, cause: unknown): TailmixError =>
-  new TailmixError(
-    `report: expected to write ${path}, but the system refused (${(cause as NodeJS.ErrnoException).code ?? 'unknown'}). ` +
-      'Choose another folder with --out.',
-    { code: 'REPORT_NOT_WRITTEN', cause },
-  );
+  new TailmixError(`report: expected to write ${path}; ${systemRefused(cause, 'choose another folder with --out')}`, {
+    code: 'REPORT_NOT_WRITTEN',
+    cause,
+  });

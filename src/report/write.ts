@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '#make-folder';
 import { writeFileAtomic } from '../tracking/write-file.ts';
 import type { Comparison } from './compare.ts';
 import { resultsCsv } from './csv.ts';
@@ -27,7 +27,7 @@ export async function writeReport(
     'results.csv': resultsCsv(comparison),
     'results.md': markdownTables(comparison),
   };
-  await mkdir(directory, { recursive: true }).catch((error) => {
+  await makeFolder(directory).catch((error) => {
     throw reportNotWritten(directory, error);
   });
   for (const [name, text] of Object.entries(files)) await writeFileAtomic(join(directory, name), text);

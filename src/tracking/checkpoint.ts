@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { makeFolder } from '#make-folder';
 import { messageOf, TailmixError } from '../errors.ts';
 import type { EpochMetrics, Rollback } from '../metrics/types.ts';
 import type { Snapshot, SnapshotData } from '../run.ts';
@@ -53,7 +54,7 @@ export async function writeCheckpoint(path: string, snapshot: Snapshot): Promise
     ...(snapshot.data && { data: JSON.stringify(snapshot.data) }),
   };
   const sha256 = checksum({ tensors: snapshot.state, metadata });
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   await writeFileAtomic(path, encodeSafetensors({ tensors: snapshot.state, metadata: { ...metadata, sha256 } }));
 }
 

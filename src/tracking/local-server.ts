@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { request } from 'undici';
 import { withLock } from '#lock';
+import { makeFolder } from '#make-folder';
 import { findCommand, lastLines, runCommand } from '../backend/run-command.ts';
 import { noMlflow, portTaken, serverDidNotStart } from './errors.ts';
 
@@ -70,7 +71,7 @@ export async function startLocalServer(
   folder: string,
   { port = USUAL_PORT, isFixed = false, signal }: LocalPort & { signal?: AbortSignal } = {},
 ): Promise<LocalServer> {
-  mkdirSync(folder, { recursive: true });
+  await makeFolder(folder);
   return withLock(resolve(folder, 'starting.lock'), async () => {
     let chosen = await tryPort(port);
     for (;;) {

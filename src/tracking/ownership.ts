@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
-import { link, mkdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { isAlive, withLock } from '#lock';
+import { makeFolder } from '#make-folder';
 import { checkpointFolder } from './checkpoint.ts';
 import { directoryOwned, ownershipLost, writeFailed } from './errors.ts';
 import { removeUnfinished, UNFINISHED } from './write-file.ts';
@@ -67,7 +68,7 @@ export async function own(
   const absolute = resolve(directory);
   const path = ownerFile(absolute);
   const self = { ...(await describeSelf()), brief };
-  await mkdir(absolute, { recursive: true }).catch((cause) => {
+  await makeFolder(absolute).catch((cause) => {
     throw writeFailed(absolute, cause);
   });
   while (!(await place(path, self))) {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { makeFolder } from '#make-folder';
 import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
 import { variableNames } from '../util/placeholders.ts';
 import {
@@ -31,7 +32,7 @@ export const runFiles = {
  * @returns the absolute path
  */
 export async function createRunDirectory(root: string, name: string, now = new Date()): Promise<string> {
-  await mkdir(root, { recursive: true });
+  await makeFolder(root);
   const stem = join(
     resolve(root),
     `${variableNames(name)

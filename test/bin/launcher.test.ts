@@ -32,7 +32,7 @@ async function checkout(): Promise<Checkout> {
     mkdirSync(join(root, file, '..'), { recursive: true });
     writeFileSync(join(root, file), text);
   };
-  for (const file of ['tailmix.mjs', 'checkout.mjs', 'lock.mjs', 'npm.mjs']) {
+  for (const file of ['tailmix.mjs', 'checkout.mjs', 'lock.mjs', 'make-folder.mjs', 'npm.mjs']) {
     cpSync(join(repository, 'bin', file), join(root, 'bin', file));
   }
   write('typescript/package.json', '{"name":"typescript","version":"1.0.0"}');

@@ -112,7 +112,7 @@ describe('data info', () => {
     expect(code).toBe(1);
     expect(stderr.replaceAll(folder, '…')).toMatchInlineSnapshot(`
       "counting …
-      data info: expected to write pictures to …/file/x; the system refused (ENOTDIR). Choose another folder with --out.
+      data info: expected to write pictures to …/file/x; the system refused (ENOTDIR: not a directory, mkdir '…/file/x'). A file is where a folder is needed: choose another folder with --out.
       "
     `);
     const unknown = await tailmix(folder, 'data', 'info', 'cifar');

@@ -31,11 +31,11 @@ beforeAll(async () => {
 const DENIED = 'You have no permission there: choose another place, or change its permissions.\n';
 
 it.each([
-  ['train', ['train', 'run.yaml'], `mkdir 'runs'. ${DENIED}`],
+  ['train', ['train', 'run.yaml'], `mkdir 'runs'). ${DENIED}`],
   ['train --out', ['train', 'run.yaml', '--out', 'out'], `mkdir 'FOLDER/out'). ${DENIED}`],
   ['sweep', ['sweep', 'sweep.yaml'], `mkdir 'FOLDER/runs'). ${DENIED}`],
-  ['init', ['init'], `open 'FOLDER/tailmix.config.yaml'. ${DENIED}`],
-  ['init, a folder', ['init', 'new'], `mkdir 'FOLDER/new'. ${DENIED}`],
+  ['init', ['init'], `open 'FOLDER/tailmix.config.yaml'). ${DENIED}`],
+  ['init, a folder', ['init', 'new'], `mkdir 'FOLDER/new'). ${DENIED}`],
   [
     'train --out, a file',
     ['train', 'run.yaml', '--out', 'run.yaml'],
@@ -45,6 +45,16 @@ it.each([
     'train --out, below a file',
     ['train', 'run.yaml', '--out', 'run.yaml/x'],
     "mkdir 'FOLDER/run.yaml/x'). A file is where a folder is needed: choose another place.\n",
+  ],
+  [
+    'train --out, where no folder can be made',
+    ['train', 'run.yaml', '--out', '/proc/x'],
+    "mkdir '/proc/x'). No folder can be made there: choose another place.\n",
+  ],
+  [
+    'sweep --out, where no folder can be made',
+    ['sweep', 'sweep.yaml', '--out', '/proc/x'],
+    "mkdir '/proc/x'). No folder can be made there: choose another place.\n",
   ],
 ])('%s where the user may not write says so', async (_, args, message) => {
   if (!mayRun) return;

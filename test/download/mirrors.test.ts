@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { downloadFromMirrors } from '../../src/download/download.ts';
@@ -60,6 +60,18 @@ describe('mirrors', () => {
     const urls = [`${breaking.base}x`, `${good.base}x`];
     await downloadFromMirrors(urls, { hash: null, size: null }, target, { patience: impatient });
     expect(readFileSync(target).equals(content)).toBe(true);
+  });
+
+  test('a disk that is full ends it at once: no other mirror, no other attempt', async () => {
+    const servers = [await serve((request, response) => sendRange(request, response, content)), await serve(() => {})];
+    const target = join(await temporaryFolder(), 'x.whl');
+    symlinkSync('/dev/full', `${target}.part`);
+    const urls = servers.map(({ base }) => `${base}x`);
+    const call = () => downloadFromMirrors(urls, { hash: null, size: null }, target, { patience: impatient });
+    expect(await messageOfError(call, target)).toBe(
+      '…: expected to write the download there; the system refused (ENOSPC: no space left on device, write). The disk is full: free space, or choose another place.',
+    );
+    expect(servers.map(({ requests }) => requests.length)).toEqual([1, 0]);
   });
 
   test('none gives it: each says why, without credentials', async () => {

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import * as errors from '../../src/report/errors.ts';
 
-const refused = Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' });
+const refused = Object.assign(new Error("EACCES: permission denied, mkdir '/report'"), {
+  code: 'EACCES',
+  syscall: 'mkdir',
+});
 
 test('every message', () => {
   const messages = {
@@ -22,7 +25,7 @@ test('every message', () => {
     [
       "REPORT_PATH report: expected a run directory or a folder of them, but runs/x does not exist. Give a folder that \`tailmix train\` or \`tailmix sweep\` has written.",
       "REPORT_PATH report: expected a run directory or a folder of them, but runs/x/summary.json is a file. Give the folder that contains it.",
-      "REPORT_UNREADABLE report: expected to read runs, but the system refused (EACCES). Check the permissions of the folder.",
+      "REPORT_UNREADABLE report: expected to read runs; the system refused (EACCES: permission denied, mkdir '/report'). You have no permission there: name another folder, or change its permissions.",
       "REPORT_NO_PATHS report: expected at least one run directory, got none. Try \`tailmix report runs\`.",
       "REPORT_NO_RUNS report: expected finished runs, but the folders given hold no run directory. A run directory holds config.yaml, metrics.jsonl and summary.json.",
       "REPORT_MIXED_DATA report: expected runs on one data set, got several:
@@ -30,7 +33,7 @@ test('every message', () => {
       digits, 10 classes: for example runs/b
     Write one report for each data set.",
       "REPORT_BASELINE report: expected the baseline to be one of the methods, got "erm". Methods: ERM, Remix.",
-      "REPORT_NOT_WRITTEN report: expected to write /report, but the system refused (EACCES). Choose another folder with --out.",
+      "REPORT_NOT_WRITTEN report: expected to write /report; the system refused (EACCES: permission denied, mkdir '/report'). You have no permission there: choose another folder with --out, or change its permissions.",
     ]
   `);
 });

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '#make-folder';
+import { systemCure } from '../../errors.ts';
+import { cacheNotWritten } from '../errors.ts';
 
 /** A temporary file that has not been written to for this long was left by a killed process. */
 const ABANDONED_MS = 60 * 60 * 1000;
@@ -11,13 +14,15 @@ const TEMPORARY = /\.[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\.tmp$/;
 /**
  * Writes a file that is either whole or not there: into a temporary one in the same folder, synced, then renamed. The
  * temporary file goes when `write` throws; what killed processes left goes an hour later.
+ *
+ * @throws {TailmixError} DATA_CACHE where the system refuses, and what `write` throws
  */
 export async function writeAtomically(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   const folder = dirname(path);
-  await mkdir(folder, { recursive: true });
-  await removeAbandoned(folder);
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
+    await makeFolder(folder);
+    await removeAbandoned(folder);
     const file = await open(temporary, 'wx');
     try {
       await write(file);
@@ -27,8 +32,8 @@ export async function writeAtomically(path: string, write: (file: FileHandle) =>
     }
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+    await rm(temporary, { force: true }).catch(() => {});
+    throw systemCure(error) === null ? error : cacheNotWritten(path, error);
   }
 }
 

@@ -1,4 +1,4 @@
-import { TailmixError } from '../../errors.ts';
+import { systemRefused, TailmixError } from '../../errors.ts';
 
 const config = (code: string, message: string): TailmixError => new TailmixError(message, { code, kind: 'config' });
 const run = (code: string, message: string, cause?: unknown): TailmixError =>
@@ -74,9 +74,9 @@ export const noRoom = (root: string, neededMb: number, freeMb: number): TailmixE
   );
 
 /** The data root cannot be written, or another error of the system. */
-export const rootUnusable = (root: string, reason: string, cause: unknown): TailmixError =>
+export const rootUnusable = (root: string, cause: unknown): TailmixError =>
   run(
     'PREPARE_ROOT',
-    `${root}: expected a folder that can be written; got "${reason}". Choose another with --data-root or TAILMIX_DATA.`,
+    `${root}: expected a folder that can be written; ${systemRefused(cause, 'choose another with --data-root or TAILMIX_DATA')}`,
     cause,
   );

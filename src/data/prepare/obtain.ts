@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { openPromise } from 'yauzl';
 import { downloadFromMirrors, isIntact, type OnBytes, type Patience } from '../../download/download.ts';
+import { NOT_WRITTEN } from '../../download/errors.ts';
 import { messageOf, TailmixError } from '../../errors.ts';
 import { archiveDamaged, describeCheck, fromMissing, fromWrong, notFetched } from './errors.ts';
 import type { Archive } from './source.ts';
@@ -40,7 +41,8 @@ export async function fetchArchive(
     onMirror: (url) => onStage(`fetching ${url}`),
     ...(patience && { patience }),
   }).catch((error: unknown) => {
-    throw error instanceof TailmixError ? notFetched(archive.file, error.message, error) : error;
+    const mayBeElsewhere = error instanceof TailmixError && error.code !== NOT_WRITTEN;
+    throw mayBeElsewhere ? notFetched(archive.file, error.message, error) : error;
   });
   return { path, origin, temporary: true };
 }

@@ -3,6 +3,7 @@ import { mkdir, readdir, rename, rm, rmdir, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { withLock } from '#lock';
+import { makeFolder } from '#make-folder';
 import type { OnBytes, Patience } from '../../download/download.ts';
 import { TailmixError } from '../../errors.ts';
 import { archiveIncomplete, noRoom, placeTaken, rootUnusable } from './errors.ts';
@@ -62,7 +63,7 @@ export async function prepareSource(source: DataSource, options: PrepareOptions)
     return await withLock(
       join(root, `${WORK}.lock`),
       async () => {
-        await mkdir(work, { recursive: true });
+        await makeFolder(work);
         await removeLeftovers(work);
         const prepared: PreparedArchive[] = [];
         try {
@@ -78,9 +79,8 @@ export async function prepareSource(source: DataSource, options: PrepareOptions)
       { onWait: () => onStage('waiting for another preparation') },
     );
   } catch (error) {
-    const { code, syscall, message } = error as NodeJS.ErrnoException;
-    if (error instanceof TailmixError || syscall === undefined) throw error;
-    throw rootUnusable(root, code ?? message, error);
+    if (error instanceof TailmixError || (error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw rootUnusable(root, error);
   }
 }
 
@@ -102,7 +102,7 @@ async function prepareArchive(
   }
   await requireRoom(root, (given === null ? (archive.size ?? archive.about ?? 0) : 0) + archive.limits.bytes);
   const downloads = join(root, WORK, DOWNLOADS);
-  await mkdir(downloads, { recursive: true });
+  await makeFolder(downloads);
   const obtain: ObtainOptions = { downloads, mirrors, onStage, onBytes, ...(patience && { patience }) };
   const obtained = given === null ? await fetchArchive(archive, obtain) : await checkGiven(archive, given, obtain);
   onStage(`unpacking ${file}`);
@@ -133,7 +133,7 @@ async function contentOf({ from, holds }: Archive, path: string, aside: string):
 }
 
 async function putInPlace(content: string, place: string, old: string): Promise<void> {
-  await mkdir(dirname(place), { recursive: true });
+  await makeFolder(dirname(place));
   if (existsSync(place)) await rename(place, old);
   await rename(content, place);
   await rm(old, { recursive: true, force: true });

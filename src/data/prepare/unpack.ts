@@ -1,9 +1,10 @@
-import { mkdir, open, writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { type Extract, extract } from 'tar-stream';
+import { makeFolder } from '#make-folder';
 import type { OnBytes } from '../../download/download.ts';
 import { messageOf, TailmixError } from '../../errors.ts';
 import { archiveDamaged, archiveTooLarge, archiveUnsafe } from './errors.ts';
@@ -68,9 +69,9 @@ async function takeEntries(
   writer: Writer,
 ): Promise<{ files: number; bytes: number }> {
   const folders = new Set<string>([folder]);
-  const makeFolder = async (path: string): Promise<void> => {
+  const ensureFolder = async (path: string): Promise<void> => {
     if (folders.has(path)) return;
-    await mkdir(path, { recursive: true });
+    await makeFolder(path);
     folders.add(path);
   };
   let [files, bytes, count] = [0, 0, 0];
@@ -79,7 +80,7 @@ async function takeEntries(
     const parts = partsOf(archive, name);
     if (++count > limits.entries) throw archiveTooLarge(archive, `${limits.entries} files and folders`);
     if (type === 'directory') {
-      await makeFolder(join(folder, ...parts));
+      await ensureFolder(join(folder, ...parts));
       entry.resume();
       continue;
     }
@@ -89,7 +90,7 @@ async function takeEntries(
     bytes += size;
     if (bytes > limits.bytes) throw archiveTooLarge(archive, `${limits.bytes} bytes`);
     const path = join(folder, ...parts);
-    await makeFolder(dirname(path));
+    await ensureFolder(dirname(path));
     await writer.write(path, entry, size);
     files++;
   }

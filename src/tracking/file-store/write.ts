@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { makeFolder } from '#make-folder';
 import { experimentTags } from '../spool/attach.ts';
 import { filledIn } from '../spool/experiment-name.ts';
 import { hasSpool, readSpool, readSpoolRun } from '../spool/read.ts';
@@ -52,7 +53,7 @@ export async function writeFileStore(
   directories: readonly string[],
   onRemark: OnRemark = () => {},
 ): Promise<ExportedRun[]> {
-  await mkdir(store, { recursive: true });
+  await makeFolder(store);
   const exported: ExportedRun[] = [];
   for (const directory of await withParents(directories)) {
     const told = await readTold(directory, (remark) => onRemark(`${directory}: ${remark}`));
@@ -142,7 +143,7 @@ async function writeRun(store: string, { directory, experimentId, runId, told, o
   const experiment = join(store, experimentId);
   const folder = join(experiment, runId);
   await rm(folder, { recursive: true, force: true });
-  for (const part of ['artifacts', 'metrics', 'params', 'tags']) await mkdir(join(folder, part), { recursive: true });
+  for (const part of ['artifacts', 'metrics', 'params', 'tags']) await makeFolder(join(folder, part));
   await writeValues(join(folder, 'params'), params, onRemark);
   const own = {
     'mlflow.runName': run.name,
@@ -201,7 +202,7 @@ async function writeModel(
   { directory, experimentId, runId, onRemark }: Omit<Place, 'told'>,
 ): Promise<void> {
   await rm(folder, { recursive: true, force: true });
-  for (const part of ['metrics', 'params', 'tags']) await mkdir(join(folder, part), { recursive: true });
+  for (const part of ['metrics', 'params', 'tags']) await makeFolder(join(folder, part));
   await writeValues(join(folder, 'params'), params, onRemark);
   await writeValues(join(folder, 'tags'), tags, onRemark);
   // The migration stops at a model's metric that is no number.
@@ -245,7 +246,7 @@ async function writeValues(folder: string, values: Texts, onRemark: OnRemark = (
   for (const reason of left) onRemark(reason);
   for (const name of kept) {
     const path = join(folder, name);
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await writeFile(path, values[name]!);
   }
 }
@@ -258,7 +259,7 @@ async function copyFiles(
 ): Promise<void> {
   for (const [path, file] of files) {
     const target = join(folder, path);
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     await copyFile(join(directory, file), target).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
       onRemark(`${file}: it is not in the run directory any more.`);
@@ -267,6 +268,6 @@ async function copyFiles(
 }
 
 async function write(path: string, meta: Record<string, unknown>): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   await writeFile(path, yaml(meta));
 }

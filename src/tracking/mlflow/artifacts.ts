@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, stat, writeFile } from 'node:fs/promises';
+import { copyFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeFolder } from '#make-folder';
 import { artifactsElsewhere } from './errors.ts';
 import type { Transport } from './transport.ts';
 import type { ArtifactEntry } from './types.ts';
@@ -86,7 +87,7 @@ async function keepLocally(server: string, artifactUri: string, path: string, so
   const isHere = /^(localhost|\[::1\]|127\.\d+\.\d+\.\d+)$/.test(new URL(server).hostname);
   if (!isAbsolute(folder) || !isHere) throw artifactsElsewhere(artifactUri);
   const target = join(folder, checkArtifactPath(path));
-  await mkdir(dirname(target), { recursive: true });
+  await makeFolder(dirname(target));
   if ('text' in source) await writeFile(target, source.text);
   else await copyFile(source.file, target);
 }

@@ -272,7 +272,7 @@ describe('from a file', () => {
       `"…: expected 1000000000000 MB free; it has … MB. Free some, or choose another folder with --data-root or TAILMIX_DATA."`,
     );
     expect(await messageOfError(() => prepareSource(source, { root: path, from: path }), path)).toMatchInlineSnapshot(
-      `"…: expected a folder that can be written; got "EEXIST". Choose another with --data-root or TAILMIX_DATA."`,
+      `"…: expected a folder that can be written; the system refused (EEXIST: file already exists, mkdir '…'). A file is where a folder is needed: choose another with --data-root or TAILMIX_DATA."`,
     );
   });
 
