@@ -143,7 +143,7 @@ test('a cache that cannot be used is told', async () => {
   const options = await offline();
   writeFileSync(options.root, 'a file');
   expect(await messageOfError(() => setUpNative(options), options.root)).toMatchInlineSnapshot(
-    `"… cannot be used (EEXIST); set TAILMIX_CACHE to a folder that can be written."`,
+    `"… cannot be used: the system refused (EEXIST: file already exists, mkdir '…'). A file is where a folder is needed: set TAILMIX_CACHE to a folder that can be written."`,
   );
 });
 
