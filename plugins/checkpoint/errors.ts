@@ -6,6 +6,6 @@ const name = 'checkpoint';
 export const noValidation = (): TailmixError =>
   new TailmixError(
     'checkpoint.best: expected a validation split for `best: validation`, got none. ' +
-      'Set data.validation, or `best: none`.',
+      'Set data.split.validation, or `best: none`.',
     { code: 'NO_VALIDATION', kind: 'config', plugin: name },
   );

@@ -6,6 +6,6 @@ const name = 'early-stopping';
 export const noValidation = (): TailmixError =>
   new TailmixError(
     'early-stopping.split: expected a validation split for `split: validation`, got none. ' +
-      'Set data.validation, or `split: test`.',
+      'Set data.split.validation, or `split: test`.',
     { code: 'NO_VALIDATION', kind: 'config', plugin: name },
   );

@@ -43,7 +43,7 @@ const saved = z.object({ best: z.object({ epoch: z.int(), value: z.number() }).n
  * @example
  * ```ts
  * createTrainer({
- *   data: { name: 'digits', validation: 0.1 },
+ *   data: { name: 'digits', split: { validation: 0.1 } },
  *   model: { name: 'mlp' },
  *   plugins: [earlyStopping({ metric: 'balancedAccuracy', patience: 20 })],
  * });
@@ -56,7 +56,7 @@ const saved = z.object({ best: z.object({ epoch: z.int(), value: z.number() }).n
  *     patience: 20
  * data:
  *   name: digits
- *   validation: 0.1
+ *   split: { validation: 0.1 }
  * ```
  */
 export default definePlugin({

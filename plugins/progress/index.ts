@@ -72,7 +72,7 @@ export default definePlugin({
     let images = 0;
     let since = 0;
     hooks.onTrainBegin.tapPromise(tap, async ({ engine, resumedFrom, subset }) => {
-      const notes = [...engineNotes(engine), ...skippedNotes(subset.skipped)];
+      const notes = [...engineNotes(engine), ...(info.dataNotes ?? []), ...skippedNotes(subset.skipped)];
       if (shown !== 'ipc') for (const note of notes) process.stderr.write(`${note}\n`);
       reporter.begin(resumedFrom);
     });

@@ -5,6 +5,7 @@ import { makeFolder } from '#make-folder';
 import { type DataReport, type ImageName, inspectData } from '../data/inspect/inspect.ts';
 import { hasCounts } from '../data/load-data.ts';
 import { dataRoot } from '../data/root.ts';
+import type { Part } from '../data/split.ts';
 import type { Unreadable } from '../data/types.ts';
 import { displayPath } from '../errors.ts';
 import { describeGroups } from '../metrics/groups.ts';
@@ -108,7 +109,7 @@ function describe(report: DataReport, groups: Parameters<typeof describeGroups>[
       'images',
       `${grouped(total)} to train on, ${validationCount > 0 ? `${grouped(validationCount)} for validation, ` : ''}${grouped(testCount)} for test`,
     ),
-    ...(info.notes ?? []).map((note) => line('splits', note)),
+    ...(info.notes ?? []).map((note) => line('', note)),
   ];
   if (trainCounts) lines.push(line('a run', `trains on ${grouped(sum(trainCounts))}, ${span(trainCounts)}`));
   else if (notDrawn) lines.push(line('a run', notDrawn));
@@ -124,17 +125,16 @@ function describe(report: DataReport, groups: Parameters<typeof describeGroups>[
     );
     lines.push('', table, '', describeGroups(groups), '');
   }
-  if (read) lines.push(...describeRead(read, total, testCount));
+  if (read) lines.push(...describeRead(read, { train: total, validation: validationCount, test: testCount }));
   else if (notRead) lines.push(line('not read', notRead));
   return [...lines, ...pictures.map((path, i) => line(i === 0 ? 'pictures' : '', displayPath(path)))];
 }
 
 function describeRead(
   { duplicates, mean, std, unreadable }: NonNullable<DataReport['read']>,
-  train: number,
-  test: number,
+  { train, validation, test }: Record<Part, number>,
 ) {
-  const { testInTrain, withinTrain, withinTest, acrossClasses, sets } = duplicates;
+  const { testInTrain, validationInTrain, withinTrain, withinValidation, withinTest, acrossClasses, sets } = duplicates;
   const figures = (values: number[]): string => values.map((value) => value.toFixed(4)).join(' ');
   const of = (n: number, all: number): string => `${grouped(n)} (${((100 * n) / Math.max(1, all)).toFixed(2)} %)`;
   return [
@@ -148,7 +148,13 @@ function describeRead(
     ...(sets.length === 0
       ? []
       : [
-          line('', `${of(withinTrain, train)} repeat another in train, ${of(withinTest, test)} another in test`),
+          ...(validation > 0
+            ? [line('', `${of(validationInTrain, validation)} of the validation images are training images too`)]
+            : []),
+          line(
+            '',
+            `${of(withinTrain, train)} repeat another in train, ${validation > 0 ? `${of(withinValidation, validation)} another in validation, ` : ''}${of(withinTest, test)} another in test`,
+          ),
           line('', `${grouped(acrossClasses)} of ${grouped(sets.length)} sets of equal images are in several classes`),
           ...listed(
             sets.map((set) => set.map(nameOf).join(' = ')),
@@ -157,7 +163,9 @@ function describeRead(
         ]),
     line(
       'unreadable',
-      unreadable.length === 0 ? 'none' : `${of(unreadable.length, train + test + unreadable.length)} of the files`,
+      unreadable.length === 0
+        ? 'none'
+        : `${of(unreadable.length, train + validation + test + unreadable.length)} of the files`,
     ),
     ...listed(unreadable.map(whyUnreadable), 'files'),
   ];

@@ -51,13 +51,15 @@ export async function drawPictures(report: DataReport, groups: GroupRule): Promi
         title: [...new Set(set.map((image) => image.class))].join(', '),
         detail: set.map(place).join(' = '),
         colour: crosses ? lightColours['--wrong']! : lightColours['--line']!,
-        images: set.slice(0, SAMPLES).map(({ split, row }) => readRows(read.images[split], info.shape, [row])[0]!),
+        images: set
+          .slice(0, SAMPLES)
+          .map(({ split, row }) => readRows(read.parts[split]!.split, info.shape, [row])[0]!),
       };
     });
     pictures['duplicates.png'] = await drawSheet(
       rows,
       info.shape,
-      `${info.name}: ${rows.length} of ${grouped(read.duplicates.sets.length)} sets of equal images; marked: in train and in test`,
+      `${info.name}: ${rows.length} of ${grouped(read.duplicates.sets.length)} sets of equal images; marked: in several of train, validation and test`,
     );
   }
   return pictures;

@@ -47,7 +47,7 @@ export async function dataPrepare(wanted: readonly string[], options: DataPrepar
       archives = await prepareSource(source, { ...places, optional: !withoutImages, force, ...progress });
     }
     // The whole set, whatever tail the config cuts from it.
-    const whole = { ...data, profile: 'none', validation: 0 } as const;
+    const whole = { ...data, profile: 'none' } as const;
     progress.onStage(withoutImages ? 'reading the annotations' : 'reading the images');
     const read = withoutImages ? await readCounts(whole) : await readAll(whole, force || repack, progress);
     progress.stop();

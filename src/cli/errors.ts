@@ -32,7 +32,7 @@ export const pluginUnknown = (name: string, near: string | null, names: readonly
 export const noValidationSplit = (directory: string): TailmixError =>
   config(
     'EVALUATE_SPLIT',
-    `${directory}: expected a validation part, but data.validation is 0. Evaluate on --split test.`,
+    `${directory}: expected validation images; the run has none (data.split.validation). Evaluate on --split test.`,
   );
 
 /** A generated file that cannot be written, for example in an installed package. */

@@ -56,7 +56,7 @@ function describeData(info: RunInfo, unread: CountSummary | null): string[] {
         : formatCounts(classCounts),
     ),
     line('augment', info.augment.map(formatTransform).join(', ') || 'none'),
-    ...(info.dataNotes ?? []).map((note) => line('splits', note)),
+    ...(info.dataNotes ?? []).map((note) => line('images', note)),
   ];
 }
 

@@ -71,14 +71,15 @@ export function describeData<Name>(
 
 /**
  * A logged `data` section as it decides a run's results: by what is in the module of a user's own, not by its place.
- * Augmentation that is the set's default is left out, and `ratio` and `mu` are in, used or not: hashes are what they were
- * before the former was logged and the latter were not.
+ * Augmentation that is the set's default is left out, and `ratio`, `mu` and a `validation` of 0 are in: hashes are what they
+ * were before the first was logged and the others were not.
  */
 export function decisiveData(section: Tree, { dataset, source }: LoadedDataset): Tree {
   const { augment, ...rest } = section;
   const { ratio, mu } = profileOf(section as DataOptions, dataset.profile);
   return {
     ...rest,
+    validation: 0,
     ratio,
     mu,
     ...(!isDeepStrictEqual(augment, [...dataset.augment]) && { augment }),

@@ -35,7 +35,7 @@ const split = z.object({
   ]),
 });
 
-const images = z.object({ info: imageInfo, train: split, test: split, validation: split.optional() });
+const images = z.object({ info: imageInfo, train: split, test: split.optional(), validation: split.optional() });
 
 /**
  * Checks what the `describe` of a user's data set gave.
@@ -88,6 +88,6 @@ function checkForm(name: string, call: 'describe' | 'read', form: z.ZodType, fou
   const { error } = form.safeParse(found);
   if (error === undefined) return;
   const { path, message } = error.issues[0]!;
-  const expected = { describe: 'class names, shape, mean, std and counts', read: 'info, train and test' }[call];
+  const expected = { describe: 'class names, shape, mean, std and counts', read: 'info and train' }[call];
   throw datasetGave(name, call, expected, `${path.length > 0 ? `${path.join('.')}: ` : ''}${message}`);
 }

@@ -66,22 +66,40 @@ export const noSamplingWeight = (sum: number): TailmixError =>
     `computeSamplingWeights: expected weights with a positive, finite sum; their sum is ${sum}. Check the plugin that computes them.`,
   );
 
-/** `data.validation` asks for more than the smallest class has, or for nothing. */
-export const validationTooLarge = (asked: number, name: string, has: number): TailmixError =>
+/** A part is to be held out, and the data set has one of its own. */
+export const splitTwice = (part: 'validation' | 'test', asked: number, has: number): TailmixError =>
   config(
-    'DATA_VALIDATION',
-    `data.validation: expected at least 1 image per class and 1 left for training in every class; got ${asked}, and class "${name}" has ${has}. Choose another number.`,
+    'DATA_SPLIT',
+    `data.split.${part}: expected 0, because the data set has ${part} images of its own (${has}); got ${asked}. Leave it out, or take those images away.`,
   );
 
-/** A validation part is asked for, and the data set has one. */
-export const validationTwice = (asked: number, has: number): TailmixError =>
+/** There is nothing to test on. */
+export const splitMissing = (): TailmixError =>
   config(
-    'DATA_VALIDATION',
-    `data.validation: expected 0, because the data set has a validation split of its own (${has} images); got ${asked}. Leave it out, or take that split away.`,
+    'DATA_SPLIT',
+    'data.split.test: expected a fraction above 0, because the data set has no test images of its own; got none. Set data.split: { validation: 0.15, test: 0.15 }.',
+  );
+
+/** `data.split.group` asks for what a data set does not have. */
+export const splitGroup = (name: string, kind: 'column' | 'pattern', needs: string): TailmixError =>
+  config(
+    'DATA_SPLIT',
+    `data.split.group: expected ${needs}, for a ${kind}; got "${name}", which has none. Leave data.split.group out.`,
+  );
+
+/** A column of a data set that has no columns. */
+export const splitColumn = (name: string): TailmixError =>
+  splitGroup(name, 'column', 'a manifest, whose columns can be named');
+
+/** Class folders that are in no split, where nothing says how to divide them. */
+export const splitUnsaid = (root: string, classes: readonly string[]): TailmixError =>
+  config(
+    'DATA_SPLIT',
+    `${root}: expected train/ with a folder per class, and test/, or data.split; got folders of images (${classes.slice(0, 5).join(', ')}${classes.length > 5 ? ', …' : ''}). Set data.split: { validation: 0.15, test: 0.15 } to divide them.`,
   );
 
 /** Several splits that a run could be validated on. */
-export const splitTwice = (where: string, names: readonly string[]): TailmixError =>
+export const heldOutTwice = (where: string, names: readonly string[]): TailmixError =>
   run(
     'DATA_SPLIT',
     `${where}: expected one split for validation; got ${names.join(' and ')}. Take one away, or name it otherwise.`,
@@ -184,12 +202,7 @@ export const manifestFormat = (path: string): TailmixError =>
   config('DATA_MANIFEST', `data.options.file: expected a .csv, .tsv or .jsonl file; got ${path}. Rename it.`);
 
 /** An option that needs the class counts, which come with data that is not there. */
-export const countsUnknown = (
-  option: 'profile' | 'validation',
-  got: string,
-  name: string,
-  source: string,
-): TailmixError =>
+export const countsUnknown = (option: 'profile' | 'split', got: string, name: string, source: string): TailmixError =>
   config(
     'DATA_COUNTS',
     `data.${option}: expected "${name}" with its class counts, which are in ${source}; got ${got} without that file. Set data.root to its folder, or leave data.${option} out.`,

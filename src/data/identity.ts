@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { messageOf } from '../errors.ts';
 import { sizeOf } from '../util/shape.ts';
 import { otherData, readFailed } from './errors.ts';
-import type { ImageInfo, LoadedData, Subset } from './types.ts';
+import type { ImageInfo, LoadedData, Split, Subset } from './types.ts';
 
 /** What a run was trained and evaluated on, by content: equal where the images are, wherever they lie. */
 export interface DataIdentity {
@@ -53,11 +53,19 @@ function contentOf({ split, indices }: Subset, { shape }: Pick<ImageInfo, 'shape
   }
 }
 
+/** Content of each image of a split, `[N]`: the first 16 bytes of the SHA-256 of its file or pixels, hex. */
+export function contentsOf(split: Split, { shape }: Pick<ImageInfo, 'shape'>): string[] {
+  const { read, close } = openContent(split, sizeOf(split.pixels.shape ?? shape));
+  const hash = split.hashes ? (bytes: Uint8Array) => bytes : hashImage;
+  try {
+    return Array.from(split.labels, (_, row) => Buffer.from(hash(read(row))).toString('hex'));
+  } finally {
+    close();
+  }
+}
+
 /** What stands for the content of an image of a split. */
-function openContent(
-  { pixels, hashes }: Subset['split'],
-  bytes: number,
-): { read(row: number): Uint8Array; close(): void } {
+function openContent({ pixels, hashes }: Split, bytes: number): { read(row: number): Uint8Array; close(): void } {
   if (hashes) return { read: (row) => hashes.subarray(row * HASH_BYTES, (row + 1) * HASH_BYTES), close() {} };
   if (pixels.kind === 'memory') {
     const all = new Uint8Array(pixels.bytes);

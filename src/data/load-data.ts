@@ -1,23 +1,24 @@
 import { messageOf, TailmixError } from '../errors.ts';
 import { checkImages, checkInfo } from './check-dataset.ts';
 import { type Dataset, type DatasetInput, isDataset } from './dataset.ts';
-import {
-  channelCount,
-  classUnread,
-  countsUnknown,
-  datasetOptions,
-  datasetThrew,
-  emptyClass,
-  validationTooLarge,
-  validationTwice,
-} from './errors.ts';
+import { channelCount, classUnread, countsUnknown, datasetOptions, datasetThrew, emptyClass } from './errors.ts';
 import type { DataOptions } from './options.ts';
+import { expectParts, partsOf } from './parts.ts';
 import { fitLongTail, profileOf } from './profile.ts';
 import { packedRoot } from './root.ts';
 import { datasetOf } from './sets/registry.ts';
-import { cutRows, drawRows, rowsByClass, splitsOf, subsetOf, wholeOf } from './subset.ts';
+import { drawRows, splitsOf, subsetOf } from './subset.ts';
 import { shapesAfter } from './transforms/augment.ts';
-import type { CountSummary, DataPlan, DatasetImages, ImageInfo, LoadedData, ReadContext, Unreadable } from './types.ts';
+import type {
+  CountSummary,
+  DataPlan,
+  DatasetImages,
+  DatasetInfo,
+  ImageInfo,
+  LoadedData,
+  ReadContext,
+  Unreadable,
+} from './types.ts';
 
 /**
  * What a run will train on, without reading an image: counts of a known set come from what is known of it; of class
@@ -27,12 +28,17 @@ export async function describeData(options: DataOptions): Promise<DataPlan> {
   const dataset = datasetOf(options);
   const own = ownOptions(dataset, options);
   const info = withStatistics(await asked(options, 'describe', async () => dataset.describe(own), checkInfo), options);
-  const { fullCounts, validationCount } = info;
+  const { fullCounts, validationCount: validation = 0, testCount: test } = info;
+  if (!hasCounts(fullCounts)) return planUnread(info, fullCounts, options);
+  const empty = fullCounts.indexOf(0);
+  if (empty >= 0) throw classUnread(info.classes[empty]!);
+  const expected = expectParts(fullCounts, options, { validation, test });
   return {
-    ...(hasCounts(fullCounts)
-      ? plan(info, fullCounts, options, validationCount)
-      : planUnread(info, fullCounts, options)),
-    info,
+    info: withNotes(info, expected.notes),
+    ...tailOf(info, expected.train, options),
+    validationCount: expected.validation,
+    testCount: expected.test,
+    augment: augmentOf(info, options),
   };
 }
 
@@ -44,7 +50,7 @@ export async function loadData(options: DataOptions, context: Partial<ReadContex
   return drawSubsets(await readImages(options, context), options);
 }
 
-/** Opens both splits of a data set, whole. */
+/** Opens the splits that a data set has, whole. */
 export async function readImages(
   options: DataOptions,
   { cache = packedRoot(), fresh = false, onProgress = () => {} }: Partial<ReadContext> = {},
@@ -74,46 +80,37 @@ export const unreadableOf = (images: DatasetImages): Unreadable[] =>
   splitsOf(images).flatMap(({ unreadable = [] }) => unreadable);
 
 /**
- * Draws the subsets of a data set: first the validation part (the same number in every class) from all training
- * images, unless the data set has a validation split, then the long tail from the rest.
+ * Draws the subsets of a data set: first what `data.split` holds out of all training images, then the long tail from the
+ * rest.
  */
 export function drawSubsets(images: DatasetImages, options: DataOptions): LoadedData {
   const info = withStatistics(images.info, options);
   const classCount = info.classes.length;
-  const rows = rowsByClass(images.train.labels, classCount);
-  const { classCounts, validationPerClass, augment } = plan(
-    info,
-    rows.map((own) => own.length),
-    options,
-    images.validation?.labels.length,
-  );
-  const { taken, left } = cutRows(rows, validationPerClass, options.subsetSeed);
-  const indices = drawRows(left, classCounts, options.subsetSeed);
+  const { train, validation, test, notes } = partsOf(images, options);
+  const available = train.map((own) => own.length);
+  const { classCounts } = tailOf(info, available, options);
   return {
-    info,
-    train: subsetOf(images.train, indices, classCount),
-    validation: images.validation
-      ? wholeOf(images.validation, classCount)
-      : validationPerClass > 0
-        ? subsetOf(images.train, taken, classCount)
-        : null,
-    test: wholeOf(images.test, classCount),
-    augment,
+    info: withNotes(info, notes),
+    train: subsetOf(images.train, drawRows(train, classCounts, options.subsetSeed), classCount),
+    validation,
+    test,
+    augment: augmentOf(info, options),
     skipped: unreadableOf(images).map(({ path }) => path),
   };
 }
 
 /** The plan of a set whose counts come with its data, without that data: all images, or nothing can be said. */
-function planUnread(info: ImageInfo, summary: CountSummary, options: DataOptions): Omit<DataPlan, 'info'> {
-  const dataset = datasetOf(options);
-  const { profile = dataset.profile, validation } = options;
+function planUnread(info: DatasetInfo, summary: CountSummary, options: DataOptions): DataPlan {
+  const { profile = datasetOf(options).profile, split } = options;
   if (profile !== 'none') throw countsUnknown('profile', `"${profile}"`, info.name, summary.source);
-  if (validation > 0) throw countsUnknown('validation', String(validation), info.name, summary.source);
+  if (split !== undefined && split.validation + split.test > 0)
+    throw countsUnknown('split', 'a split', info.name, summary.source);
   return {
+    info,
     profile,
     classCounts: summary,
-    validationPerClass: 0,
     validationCount: 0,
+    testCount: info.testCount,
     augment: augmentOf(info, options),
   };
 }
@@ -125,35 +122,21 @@ function augmentOf({ shape, packShape = shape }: ImageInfo, options: DataOptions
   return augment;
 }
 
-/** What a run trains on, from the images per class. */
-function plan(
-  info: ImageInfo,
-  fullCounts: readonly number[],
+/** The long tail of a run, cut from the images per class that it may train on. */
+function tailOf(
+  { classes }: ImageInfo,
+  available: readonly number[],
   options: DataOptions,
-  ownValidation = 0,
-): Omit<DataPlan, 'info'> & { classCounts: readonly number[] } {
-  if (ownValidation > 0 && options.validation > 0) throw validationTwice(options.validation, ownValidation);
-  const dataset = datasetOf(options);
-  const profile = profileOf(options, dataset.profile);
-  const smallest = Math.min(...fullCounts);
-  if (smallest === 0) throw classUnread(info.classes[fullCounts.indexOf(0)]!);
-  const perClass = options.validation < 1 ? Math.trunc(options.validation * smallest) : options.validation;
-  if (perClass >= smallest || (perClass === 0 && options.validation > 0)) {
-    const name = info.classes[fullCounts.indexOf(smallest)]!;
-    throw validationTooLarge(options.validation, name, smallest);
-  }
-  const available = fullCounts.map((n) => n - perClass);
+): { profile: DataPlan['profile']; classCounts: readonly number[] } {
+  const profile = profileOf(options, datasetOf(options).profile);
   const classCounts = fitLongTail(available, profile);
   const empty = classCounts.indexOf(0);
-  if (empty >= 0) throw emptyClass(info.classes[empty]!, profile.ratio, Math.max(...classCounts));
-  return {
-    profile: profile.profile,
-    classCounts,
-    validationPerClass: perClass,
-    validationCount: ownValidation || perClass * fullCounts.length,
-    augment: augmentOf(info, options),
-  };
+  if (empty >= 0) throw emptyClass(classes[empty]!, profile.ratio, Math.max(...classCounts));
+  return { profile: profile.profile, classCounts };
 }
+
+const withNotes = <T extends ImageInfo>(info: T, notes: readonly string[]): T =>
+  notes.length > 0 ? { ...info, notes: [...(info.notes ?? []), ...notes] } : info;
 
 /** The options of a set itself, its defaults in. A config's were checked with the config. */
 function ownOptions({ options: schema, name }: Dataset, data: DataOptions): DatasetInput<Record<string, unknown>> {

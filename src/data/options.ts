@@ -29,6 +29,41 @@ const ownModule = z
 
 const perChannel = z.array(z.number()).min(1);
 
+// `abort`: a fraction that is none is told once, without what follows from it.
+const share = z.number().min(0, { abort: true }).lt(1, { abort: true }).default(0);
+
+function isPattern(text: string): boolean {
+  try {
+    return Boolean(new RegExp(text, 'u'));
+  } catch {
+    return false;
+  }
+}
+
+const splitOptions = z
+  .strictObject({
+    validation: share.describe('Fraction of the images for validation: what settings and epochs are chosen on.'),
+    test: share.describe('Fraction of the images for test, of a data set that has no test images of its own.'),
+    group: z
+      .union([
+        z.string().min(1).refine(isPattern, 'expected a regular expression'),
+        z.strictObject({
+          column: z.string().min(1).describe('Column of a manifest; images with the same text in it stay together.'),
+        }),
+      ])
+      .optional()
+      .describe(
+        'Images that stay together: a regular expression on the path below `root`, whose first group (else the whole match) names them, or `{ column }` of a manifest. Images without a match stand alone.',
+      ),
+  })
+  .refine(
+    ({ validation, test }) => validation + test < 1,
+    'expected fractions that leave images to train on: a sum below 1',
+  );
+
+/** `data.split` with its defaults in. */
+export type SplitOptions = z.output<typeof splitOptions>;
+
 /** The `data` section of a run: which images, how long the tail, and how they are read. */
 export const dataOptions = z.strictObject({
   name: z
@@ -63,13 +98,10 @@ export const dataOptions = z.strictObject({
     .max(0xffffffff)
     .default(0)
     .describe('Seed of the choice of images (NumPy’s legacy seed); separate from the seed of the run.'),
-  validation: z
-    .number()
-    .min(0)
-    .refine((value) => value < 1 || Number.isInteger(value), 'expected a fraction below 1, or whole images per class')
-    .default(0)
+  split: splitOptions
+    .optional()
     .describe(
-      'Cut from the training images before the profile is applied, the same number in every class: a fraction of the smallest class, or images per class.',
+      'Parts of every class that are held out of the training images, before the profile is applied. The content of an image and subsetSeed decide where it goes.',
     ),
   augment: z
     .array(transformOptions)

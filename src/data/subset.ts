@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { endianness } from 'node:os';
 import { mersenne } from 'pure-rand/generator/mersenne';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
-import { randomStream } from '../random.ts';
 import type { DatasetImages, Split, Subset } from './types.ts';
 
 /** How often each class occurs, `[C]`. */
@@ -70,26 +69,6 @@ export function concatenate(rows: readonly Int32Array[]): Int32Array {
   return all;
 }
 
-/**
- * Takes `perClass` random rows from every class.
- *
- * @returns the rows taken, in class order, and what is left of each class, in the order of the data set
- */
-export function cutRows(
-  rows: readonly Int32Array[],
-  perClass: number,
-  seed: number,
-): { taken: Int32Array; left: Int32Array[] } {
-  const taken: Int32Array[] = [];
-  const left = rows.map((own, c) => {
-    const chosen = randomStream(seed, 'validation', c).permutation(own.length).subarray(0, perClass).sort();
-    taken.push(chosen.map((i) => own[i]!));
-    const isChosen = new Set(chosen);
-    return own.filter((_, i) => !isChosen.has(i));
-  });
-  return { taken: concatenate(taken), left };
-}
-
 /** SHA-256 over rows as little-endian int32, hex. */
 export function hashRows(rows: Int32Array): string {
   const bytes = Buffer.from(rows.buffer, rows.byteOffset, rows.byteLength);
@@ -98,11 +77,11 @@ export function hashRows(rows: Int32Array): string {
     .digest('hex');
 }
 
-/** The splits of a data set: train, validation where there is one, test. */
+/** The splits that a data set has of its own: train, validation, test. */
 export const splitsOf = ({ train, validation, test }: DatasetImages): Split[] => [
   train,
   ...(validation ? [validation] : []),
-  test,
+  ...(test ? [test] : []),
 ];
 
 /** All of a split, in class order. */

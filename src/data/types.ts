@@ -34,7 +34,7 @@ export interface CountSummary {
 export interface DatasetInfo extends ImageInfo {
   /** Training images per class before validation and long-tail profile, `[C]`, or what is known of them. */
   fullCounts: readonly number[] | CountSummary;
-  /** Size of the test split. */
+  /** Size of a test split that the data set has of its own; 0 for none. */
   testCount: number;
   /** Size of a validation split that the data set has of its own. Default: it has none. */
   validationCount?: number;
@@ -46,10 +46,10 @@ export interface DataPlan {
   profile: ProfileName;
   /** Training images per class after validation and profile, `[C]`, or what is known of them. */
   classCounts: readonly number[] | CountSummary;
-  /** Images per class of a validation part that is cut from the training images; 0 for none. */
-  validationPerClass: number;
-  /** Images of the validation split, cut or the data set's own; 0 for none. */
+  /** Images of the validation split, cut (then about so many) or the data set's own; 0 for none. */
   validationCount: number;
+  /** Images of the test split, as {@link validationCount}. */
+  testCount: number;
   /** Transforms of training images, in order. */
   augment: readonly TransformOptions[];
 }
@@ -73,6 +73,8 @@ export interface Split {
   hashes?: Uint8Array;
   /** `[N]`, file of each row, where every image is a file. */
   files?: readonly string[];
+  /** `[N]`, group of each row for `data.split`, null for none. Default: the data set knows of no groups. */
+  groups?: readonly (string | null)[];
   /** Files that were left out (`onCorrupt: skip`). */
   unreadable?: readonly Unreadable[];
 }
@@ -100,8 +102,8 @@ export interface LoadedData {
   info: ImageInfo;
   train: Subset;
   /**
-   * For anything that is chosen: the data set's own validation split, else a class-balanced part cut from the training
-   * images; null where there is neither.
+   * For anything that is chosen: the data set's own validation split, else the part that `data.split` holds out; null
+   * where there is neither.
    */
   validation: Subset | null;
   test: Subset;
@@ -138,13 +140,14 @@ export interface ReadContext {
   onProgress: ReadProgress;
 }
 
-/** Images of a data set, all splits. */
+/** Images of a data set, all splits that it has. */
 export interface DatasetImages {
   info: ImageInfo;
   train: Split;
   /** Where the data set has one of its own. */
   validation?: Split;
-  test: Split;
+  /** Where the data set has one of its own; else `data.split.test` must hold one out. */
+  test?: Split;
 }
 
 /** Rows of one step. `positions` seed the augmentation: the place in the epoch's index list, never the image. */

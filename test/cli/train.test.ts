@@ -42,7 +42,7 @@ describe('train', () => {
     expect(await tailmix(folder, 'evaluate', 'runs/a', '--split', 'validation')).toMatchInlineSnapshot(`
       {
         "code": 2,
-        "stderr": "runs/a: expected a validation part, but data.validation is 0. Evaluate on --split test.
+        "stderr": "runs/a: expected validation images; the run has none (data.split.validation). Evaluate on --split test.
       ",
         "stdout": "",
       }

@@ -191,7 +191,7 @@ describe('files that cannot be read', () => {
     await write({ 'run.yaml': '' });
     expect(await failure('run.yaml')).toMatchInlineSnapshot(`
       "run.yaml  data
-        is required: a map with name, options, root, profile, ratio, mu, subsetSeed, validation, augment, mean, std, imageSize, packSize, exif, workers, onCorrupt.
+        is required: a map with name, options, root, profile, ratio, mu, subsetSeed, split, augment, mean, std, imageSize, packSize, exif, workers, onCorrupt.
 
       run.yaml  model
         is required: a map whose name is one of resnet32, resnet18, resnet50, small-cnn, mlp, layers-model, graph-model."

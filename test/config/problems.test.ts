@@ -25,7 +25,7 @@ epochs: 3
 seed: -1
 data:
   profile: epx
-  validation: 1.5
+  split: { validation: 1.5 }
 plugins:
   - use: mixup
   - use: remix
@@ -42,8 +42,8 @@ plugins:
       run.yaml:6  data.profile
         expected one of exp, step, none, got "epx". Did you mean "exp"?
 
-      run.yaml:7  data.validation
-        expected a fraction below 1, or whole images per class, got 1.5.
+      run.yaml:7  data.split.validation
+        expected a number 0 or more and below 1, got 1.5.
 
       base.yaml:2  model.name
         expected one of resnet32, resnet18, resnet50, small-cnn, mlp, layers-model, graph-model, got "small-cn". Did you mean "small-cnn"?
@@ -72,7 +72,7 @@ plugins:
   it('names what is required', async () => {
     expect(await report('train: { epochs: 3 }\n')).toMatchInlineSnapshot(`
       "run.yaml  data
-        is required: a map with name, options, root, profile, ratio, mu, subsetSeed, validation, augment, mean, std, imageSize, packSize, exif, workers, onCorrupt.
+        is required: a map with name, options, root, profile, ratio, mu, subsetSeed, split, augment, mean, std, imageSize, packSize, exif, workers, onCorrupt.
 
       run.yaml  model
         is required: a map whose name is one of resnet32, resnet18, resnet50, small-cnn, mlp, layers-model, graph-model."

@@ -161,10 +161,15 @@ describe('binary CIFAR-10', () => {
 test('the plan of CIFAR-10 needs no data', async () => {
   const plan = await describeData(cifar10({ root: '/nowhere' }));
   expect(plan.classCounts).toEqual([5000, 2997, 1796, 1077, 645, 387, 232, 139, 83, 50]);
-  expect(plan).toMatchObject({ profile: 'exp', validationPerClass: 0 });
-  const step = await describeData(cifar10({ root: '/nowhere', profile: 'step', ratio: 10, validation: 0.1 }));
+  expect(plan).toMatchObject({ profile: 'exp', validationCount: 0, testCount: 10_000 });
+  const step = await describeData(
+    cifar10({ root: '/nowhere', profile: 'step', ratio: 10, split: { validation: 0.1 } }),
+  );
   expect(step.classCounts).toEqual([...Array(5).fill(4500), ...Array(5).fill(450)]);
-  expect(step.validationPerClass).toBe(500);
+  expect(step.validationCount).toBe(5000);
+  expect(step.info.notes).toEqual([
+    'about 45,000 images to train on, 5,000 for validation (10.0%), by content; exact when the images are read',
+  ]);
 });
 
 const real = await cifar10Folders();

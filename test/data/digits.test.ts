@@ -59,25 +59,21 @@ describe('digits', () => {
   });
 });
 
-describe('data.validation', () => {
-  test('is cut first, equal in every class, apart from the training set', async () => {
-    const { train, validation } = await loadData(digits({ validation: 50 }));
-    expect([...validation!.classCounts]).toEqual(Array(10).fill(50));
+describe('data.split', () => {
+  test('holds out a part of every class first, apart from the training set', async () => {
+    const { train, validation, info } = await loadData(digits({ split: { validation: 0.1 } }));
+    expect([...validation!.classCounts]).toEqual([82, 85, 73, 76, 82, 76, 98, 92, 80, 74]);
     expect(validation!.split).toBe(train.split);
     expect(rowsOf(validation).filter((row) => rowsOf(train).includes(row))).toEqual([]);
-    expect([...train.classCounts]).toEqual((await describeData(digits({ validation: 50 }))).classCounts);
-    expect(train.classCounts[0]).toBe(751);
-  });
-
-  test('a fraction is of the smallest class', async () => {
-    const { validation } = await loadData(digits({ validation: 0.1 }));
-    expect([...validation!.classCounts]).toEqual(Array(10).fill(69));
+    expect([...train.classCounts].slice(0, 3)).toEqual([719, 431, 258]);
+    expect(info.notes).toEqual(['7,186 images to train on, 818 for validation (10.2%), by content']);
   });
 
   test('the same images whatever the profile', async () => {
     const cut = async (input: object): Promise<number[]> =>
-      rowsOf((await loadData(digits({ validation: 5, ...input }))).validation);
+      rowsOf((await loadData(digits({ split: { validation: 0.1 }, ...input }))).validation);
     expect(await cut({ ratio: 10 })).toEqual(await cut({ profile: 'none' }));
+    expect(await cut({ subsetSeed: 1 })).not.toEqual(await cut({}));
   });
 });
 
@@ -85,18 +81,20 @@ test('what cannot be drawn is an error', async () => {
   const message = (input: object): Promise<string> => messageOfError(() => loadData(digits(input)));
   const messages = {
     ratioTooLarge: await message({ ratio: 1000 }),
-    validationTooLarge: await message({ validation: 691 }),
-    validationOfNothing: await message({ validation: 0.001 }),
+    testTwice: await message({ split: { test: 0.1 } }),
+    noColumns: await message({ split: { validation: 0.1, group: { column: 'writer' } } }),
+    noFiles: await message({ split: { validation: 0.1, group: 'writer-(.)' } }),
     mean: await message({ mean: [0.5, 0.5, 0.5] }),
     std: await message({ std: [0.5, 0.5] }),
   };
   expect(messages).toMatchInlineSnapshot(`
     {
       "mean": "data.mean: expected 1 number, one per channel of "digits"; got 3. Leave it out to use that of the data set.",
+      "noColumns": "data.split.group: expected a manifest, whose columns can be named, for a column; got "digits", which has none. Leave data.split.group out.",
+      "noFiles": "data.split.group: expected images that are files, whose paths can be matched, for a pattern; got "digits", which has none. Leave data.split.group out.",
       "ratioTooLarge": "data.ratio: expected at most 801, the size of the largest class, so that every class has an image; got 1000, which leaves class "9" none. Lower the ratio.",
       "std": "data.std: expected 1 number, one per channel of "digits"; got 2. Leave it out to use that of the data set.",
-      "validationOfNothing": "data.validation: expected at least 1 image per class and 1 left for training in every class; got 0.001, and class "5" has 691. Choose another number.",
-      "validationTooLarge": "data.validation: expected at least 1 image per class and 1 left for training in every class; got 691, and class "5" has 691. Choose another number.",
+      "testTwice": "data.split.test: expected 0, because the data set has test images of its own (1996); got 0.1. Leave it out, or take those images away.",
     }
   `);
   expect(await messageOfError(() => describeData(digits({ ratio: 1000 })))).toBe(messages.ratioTooLarge);

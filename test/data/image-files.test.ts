@@ -68,7 +68,7 @@ describe('files that another program wrote', () => {
     ] as const) {
       const { info, train, test } = await readImages(dataOptions.parse({ name: 'cifar100', root, options }));
       expect(info.classes).toHaveLength(classes);
-      for (const { labels } of [train, test])
+      for (const { labels } of [train, test!])
         expect([...labels.subarray(0, 3)]).toEqual(reference.cifar100.labels.map((both) => both[labelAt]));
       for (const [row, image] of reference.cifar100.images.entries())
         expect(imageAt(train, row, 3072)).toEqual(decode(image));

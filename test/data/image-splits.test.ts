@@ -51,7 +51,6 @@ describe('held-out splits', () => {
     expect(validation!.split.name).toBe('validation');
     expect(await plan()).toMatchObject({
       validationCount: 3,
-      validationPerClass: 0,
       info: { testCount: 3, validationCount: 3, notes: ['"val" is the validation split'] },
     });
   });
@@ -62,12 +61,12 @@ describe('held-out splits', () => {
     expect([loaded.validation, labels(loaded.test)]).toEqual([null, [0]]);
     const planned = await planRun({ data, model: { name: 'mlp' } });
     expect(planned.info).toMatchObject({ validationCount: 0 });
-    expect(planned.plan).toContain('\nsplits                  "val" is the test set: there is no "test"\n');
+    expect(planned.plan).toContain('\nimages                  "val" is the test set: there is no "test"\n');
   });
 
   test('test/ alone needs no word', async () => {
     const { data } = await folders({ train: { a: 2 }, test: { a: 1 } });
-    expect((await planRun({ data, model: { name: 'mlp' } })).plan).not.toContain('splits');
+    expect((await planRun({ data, model: { name: 'mlp' } })).plan).not.toContain('\nimages');
   });
 
   test.each(['valid', 'validation'])('%s/ is one too', async (name) => {
@@ -77,7 +76,7 @@ describe('held-out splits', () => {
 
   test('two of them are refused, and so is a part of train beside one', async () => {
     const two = await folders({ train: { a: 2 }, val: { a: 1 }, valid: { a: 1 }, test: { a: 1 } });
-    const both = await folders({ train: { a: 4 }, val: { a: 1 }, test: { a: 1 } }, { validation: 1 });
+    const both = await folders({ train: { a: 4 }, val: { a: 1 }, test: { a: 1 } }, { split: { validation: 0.2 } });
     expect([
       await messageOfError(two.load, two.root),
       await messageOfError(both.load, both.root),
@@ -85,8 +84,8 @@ describe('held-out splits', () => {
     ]).toMatchInlineSnapshot(`
       [
         "…: expected one split for validation; got val and valid. Take one away, or name it otherwise.",
-        "data.validation: expected 0, because the data set has a validation split of its own (1 images); got 1. Leave it out, or take that split away.",
-        "data.validation: expected 0, because the data set has a validation split of its own (1 images); got 1. Leave it out, or take that split away.",
+        "data.split.validation: expected 0, because the data set has validation images of its own (1); got 0.2. Leave it out, or take those images away.",
+        "data.split.validation: expected 0, because the data set has validation images of its own (1); got 0.2. Leave it out, or take those images away.",
       ]
     `);
   });

@@ -128,10 +128,10 @@ describe('inat2018', () => {
   test('a profile or a validation part needs the counts', async () => {
     const refused = (input: Partial<DataInput>) =>
       messageOfError(() => describeAt('/nowhere', { name: 'inat2018', ...input }));
-    expect([await refused({ profile: 'exp' }), await refused({ validation: 1 })]).toMatchInlineSnapshot(`
+    expect([await refused({ profile: 'exp' }), await refused({ split: { validation: 0.1 } })]).toMatchInlineSnapshot(`
       [
         "data.profile: expected "inat2018" with its class counts, which are in train2018.json; got "exp" without that file. Set data.root to its folder, or leave data.profile out.",
-        "data.validation: expected "inat2018" with its class counts, which are in train2018.json; got 1 without that file. Set data.root to its folder, or leave data.validation out.",
+        "data.split: expected "inat2018" with its class counts, which are in train2018.json; got a split without that file. Set data.root to its folder, or leave data.split out.",
       ]
     `);
   });

@@ -161,7 +161,7 @@ test('what is wrong is told with its line', async () => {
       "jsonType": "…/m.jsonl:1: expected text or a number as label; got null. Correct the line.",
       "label": "…/m.csv:3: expected a path and a label; got an empty one. Correct the line.",
       "missing": "…/none.csv: expected a readable file; got "ENOENT: no such file or directory, open '…/none.csv'". Check that it is still there.",
-      "noTest": "…/m.csv: expected rows with the split test or val or valid or validation; got none. Correct the file or data.options.",
+      "noTest": "…/m.csv: expected rows with the split test or val or valid or validation, or data.split.test; got none. Correct the file or data.options.",
       "noTrain": "…/m.csv: expected rows with the split train; got none. Correct the file or data.options.",
       "openQuote": "…/m.csv:3: expected a quote that is closed; got "img/2.png,a,test. Correct the line.",
       "quote": "…/m.csv:3: expected quotes around a whole field; got img/"2".png,a,test. Correct the line.",

@@ -7,7 +7,6 @@ test('defaults', () => {
   expect(dataOptions.parse({ name: 'cifar10' })).toEqual({
     name: 'cifar10',
     subsetSeed: 0,
-    validation: 0,
     workers: 1,
     onCorrupt: 'error',
   });
@@ -30,8 +29,10 @@ test.each([
   [{ name: 'digits', ratio: 0.5 }, ['ratio']],
   [{ name: 'digits', ratio: Number.NaN }, ['ratio']],
   [{ name: 'digits', mu: 1 }, ['mu']],
-  [{ name: 'digits', validation: 1.5 }, ['validation']],
-  [{ name: 'digits', validation: -1 }, ['validation']],
+  [{ name: 'digits', split: { validation: 1.5 } }, ['split', 'validation']],
+  [{ name: 'digits', split: { test: -0.1 } }, ['split', 'test']],
+  [{ name: 'digits', split: { validation: 0.5, test: 0.5 } }, ['split']],
+  [{ name: 'digits', split: { group: '(' } }, ['split', 'group']],
   [{ name: 'digits', workers: -1 }, ['workers']],
   [{ name: 'digits', subsetSeed: 2 ** 32 }, ['subsetSeed']],
   [{ name: 'digits', std: [0] }, ['std', 0]],

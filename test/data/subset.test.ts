@@ -1,14 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import {
-  cutRows,
-  drawRows,
-  hashRows,
-  numpyGenerator,
-  numpyShuffle,
-  rowsByClass,
-  subsetOf,
-} from '../../src/data/subset.ts';
+import { drawRows, hashRows, numpyGenerator, numpyShuffle, rowsByClass, subsetOf } from '../../src/data/subset.ts';
 import type { Split } from '../../src/data/types.ts';
 import reference from '../reference/numpy-subset.json' with { type: 'json' };
 
@@ -55,25 +47,6 @@ describe('drawRows', () => {
 test('rowsByClass keeps the order of the split, empty classes too', () => {
   const rows = rowsByClass(Int32Array.of(2, 0, 2, 0, 0), 4);
   expect(rows.map((own) => [...own])).toEqual([[1, 3, 4], [], [0, 2], []]);
-});
-
-test('cutRows takes the same number of each class, without overlap, and leaves the rest in order', () => {
-  const labels = Int32Array.from({ length: 90 }, (_, i) => (i < 60 ? i % 2 : 2));
-  const rows = rowsByClass(labels, 3);
-  const { taken, left } = cutRows(rows, 7, 0);
-  expect([...taken].map((row) => labels[row])).toEqual([...Array(7).fill(0), ...Array(7).fill(1), ...Array(7).fill(2)]);
-  expect(left.map((own) => own.length)).toEqual([23, 23, 23]);
-  for (const own of left) expect([...own]).toEqual([...own].sort((a, b) => a - b));
-  expect(new Set([...taken, ...left.flatMap((own) => [...own])]).size).toBe(90);
-  for (const c of [0, 1, 2])
-    expect([...taken.slice(7 * c, 7 * c + 7)]).toEqual([...taken.slice(7 * c, 7 * c + 7)].sort((a, b) => a - b));
-  expect(cutRows(rows, 7, 0).taken).toEqual(taken);
-  expect(cutRows(rows, 7, 1).taken).not.toEqual(taken);
-});
-
-test('the validation rows of a seed stay what they were: runs with a validation split compare across versions', () => {
-  const { taken } = cutRows([range(30), range(30).map((i) => 100 + i)], 4, 0);
-  expect([...taken]).toEqual([21, 23, 24, 29, 110, 114, 115, 125]);
 });
 
 test('hashRows is SHA-256 over little-endian int32, of a view too', () => {

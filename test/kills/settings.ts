@@ -44,7 +44,7 @@ export const settings: Readonly<Record<string, KillSetting>> = {
   bbn: onCnn('epochs: 3', '{ use: bbn }'),
   manifold: onCnn('epochs: 3', '{ use: manifold-mixup }', '{ use: remix }'),
   'early-stopping': {
-    yaml: `data: { name: digits, workers: 0, validation: 0.2 }
+    yaml: `data: { name: digits, workers: 0, split: { validation: 0.2 } }
 model: ${mlp}
 train: { epochs: 5 }
 plugins: [{ use: early-stopping, patience: 2, metric: loss }, { use: checkpoint, every: 1, keep: 1 }]

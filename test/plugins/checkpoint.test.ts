@@ -136,7 +136,7 @@ describe('the best epoch', () => {
   test('needs a validation split', async () => {
     const without = smallInfo({ validationCount: 0 });
     expect(() => compose([checkpoint({ best: 'validation' })], without)).toThrowErrorMatchingInlineSnapshot(
-      `[TailmixError: checkpoint.best: expected a validation split for \`best: validation\`, got none. Set data.validation, or \`best: none\`.]`,
+      `[TailmixError: checkpoint.best: expected a validation split for \`best: validation\`, got none. Set data.split.validation, or \`best: none\`.]`,
     );
   });
 });

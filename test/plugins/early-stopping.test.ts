@@ -87,7 +87,7 @@ describe('early-stopping', () => {
     expect(
       await messageOfError(async () => compose([earlyStopping()], smallInfo({ validationCount: 0 }))),
     ).toMatchInlineSnapshot(
-      `"early-stopping.split: expected a validation split for \`split: validation\`, got none. Set data.validation, or \`split: test\`."`,
+      `"early-stopping.split: expected a validation split for \`split: validation\`, got none. Set data.split.validation, or \`split: test\`."`,
     );
     expect(
       warningsOf([earlyStopping({ split: 'test', patience: 10 })], smallInfo({ epochs: 10 })),

@@ -1,13 +1,16 @@
 import { TailmixError } from '../../errors.ts';
 import { describeData, drawSubsets, hasCounts, readImages, unreadableOf } from '../load-data.ts';
 import type { DataOptions } from '../options.ts';
-import { countLabels } from '../subset.ts';
-import type { CountSummary, DatasetImages, ImageInfo, ReadContext, Split, Subset, Unreadable } from '../types.ts';
-import { type Scan, scanImages, type Twins } from './scan.ts';
+import { partsOf } from '../parts.ts';
+import type { Part } from '../split.ts';
+import { concatenate } from '../subset.ts';
+import type { CountSummary, DatasetImages, ImageInfo, ReadContext, Subset, Unreadable } from '../types.ts';
+import { type Scan, type ScannedParts, scanImages, type Twins } from './scan.ts';
 
 /** An image, to be named. */
 export interface ImageName {
-  split: 'train' | 'test';
+  split: Part;
+  /** Of its split; of the training images where `data.split` held it out of them. */
   row: number;
   class: string;
   /** Its file, where every image is one. */
@@ -18,20 +21,24 @@ export interface ImageName {
 export interface Duplicates {
   /** Test images whose pixels are in the training images too. */
   testInTrain: number;
+  /** Validation images whose pixels are in the training images too. */
+  validationInTrain: number;
   /** Training images that repeat an earlier one. */
   withinTrain: number;
+  /** Validation images that repeat an earlier one. */
+  withinValidation: number;
   /** Test images that repeat an earlier one. */
   withinTest: number;
   /** Sets of equal images that are in more than one class. */
   acrossClasses: number;
-  /** Each set of equal images; those in both splits first. */
+  /** Each set of equal images; those in several splits first. */
   sets: ImageName[][];
 }
 
 /** What is known of a data set. Counts are in label order. */
 export interface DataReport {
   info: ImageInfo;
-  /** All training images per class, `[C]`, or what is known of them. */
+  /** All training images per class without those held out, `[C]`, or what is known of them. */
   allCounts: readonly number[] | CountSummary;
   /** Those that a run would train on, `[C]`; null where nothing can be drawn. */
   trainCounts: readonly number[] | null;
@@ -40,7 +47,7 @@ export interface DataReport {
   /** Test images per class, `[C]`; null where only their number is known. */
   testCounts: readonly number[] | null;
   testCount: number;
-  /** Images of a validation split that the data set has of its own; 0 for none. */
+  /** 0 for none. */
   validationCount: number;
   /** Everything that needs the images; null where they are not there, or were not asked for. */
   read: ReadReport | null;
@@ -50,7 +57,7 @@ export interface DataReport {
 
 /** What the images themselves say. */
 export interface ReadReport {
-  images: DatasetImages;
+  parts: ScannedParts;
   /** What a run would train on; null where nothing can be drawn. */
   train: Subset | null;
   duplicates: Duplicates;
@@ -84,27 +91,30 @@ export async function inspectData(options: DataOptions, inspect: InspectOptions 
       trainCounts: hasCounts(plan.classCounts) ? plan.classCounts : null,
       notDrawn: null,
       testCounts: null,
-      testCount: plan.info.testCount,
-      validationCount: plan.info.validationCount ?? 0,
+      testCount: plan.testCount,
+      validationCount: plan.validationCount,
       read: null,
       notRead: found?.missing ?? null,
     };
   }
-  const { info, train, test } = found;
+  const { validation, test, ...divided } = partsOf(found, options);
+  const info = { ...found.info, notes: [...(found.info.notes ?? []), ...divided.notes] };
+  const train = { split: found.train, indices: concatenate(divided.train) };
   const drawn = attempt(() => drawSubsets(found, options));
-  const scan = await scanImages(found, info.shape, onScan);
+  const parts = { train, validation, test };
+  const scan = await scanImages(parts, info.shape, onScan);
   return {
     info,
-    allCounts: countLabels(train.labels, info.classes.length),
+    allCounts: divided.train.map((rows) => rows.length),
     trainCounts: drawn.value ? [...drawn.value.train.classCounts] : null,
     notDrawn: drawn.fault,
-    testCounts: countLabels(test.labels, info.classes.length),
-    testCount: test.labels.length,
-    validationCount: found.validation?.labels.length ?? 0,
+    testCounts: [...test.classCounts],
+    testCount: test.indices.length,
+    validationCount: validation?.indices.length ?? 0,
     read: {
-      images: found,
+      parts,
       train: drawn.value?.train ?? null,
-      duplicates: duplicatesOf(scan, found),
+      duplicates: duplicatesOf(scan, parts, info),
       mean: scan.mean,
       std: scan.std,
       unreadable: unreadableOf(found),
@@ -139,27 +149,26 @@ function attempt<T>(draw: () => T): { value: T | null; fault: string | null } {
   }
 }
 
-function duplicatesOf({ twins }: Scan, { info, train, test }: DatasetImages): Duplicates {
-  const name = (split: Split, of: 'train' | 'test', row: number): ImageName => ({
-    split: of,
-    row,
-    class: info.classes[split.labels[row]!]!,
-    file: split.files?.[row] ?? null,
-  });
+function duplicatesOf({ twins }: Scan, parts: ScannedParts, { classes }: ImageInfo): Duplicates {
+  const name = (of: Part, row: number): ImageName => {
+    const { labels, files } = parts[of]!.split;
+    return { split: of, row, class: classes[labels[row]!]!, file: files?.[row] ?? null };
+  };
   const sets = twins
     .toSorted((a, b) => Number(isLeak(b)) - Number(isLeak(a)))
-    .map((rows) => [
-      ...rows.train.map((row) => name(train, 'train', row)),
-      ...rows.test.map((row) => name(test, 'test', row)),
-    ]);
+    .map((rows) => (['train', 'validation', 'test'] as const).flatMap((of) => rows[of].map((row) => name(of, row))));
   const total = (count: (rows: Twins) => number): number => twins.reduce((sum, rows) => sum + count(rows), 0);
+  const within = (of: Part): number => total((rows) => Math.max(0, rows[of].length - 1));
+  const inTrain = (of: Part): number => total((rows) => (rows.train.length > 0 ? rows[of].length : 0));
   return {
-    testInTrain: total((rows) => (isLeak(rows) ? rows.test.length : 0)),
-    withinTrain: total((rows) => Math.max(0, rows.train.length - 1)),
-    withinTest: total((rows) => Math.max(0, rows.test.length - 1)),
+    testInTrain: inTrain('test'),
+    validationInTrain: inTrain('validation'),
+    withinTrain: within('train'),
+    withinValidation: within('validation'),
+    withinTest: within('test'),
     acrossClasses: sets.filter((set) => set.some((image) => image.class !== set[0]!.class)).length,
     sets,
   };
 }
 
-const isLeak = ({ train, test }: Twins): boolean => train.length > 0 && test.length > 0;
+const isLeak = (rows: Twins): boolean => Object.values(rows).filter((own) => own.length > 0).length > 1;

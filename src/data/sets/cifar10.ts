@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { messageOf } from '../../errors.ts';
 import { defineDataset } from '../dataset.ts';
 import { badFile, datasetMissing, readFailed } from '../errors.ts';
+import type { DataOptions } from '../options.ts';
 import { readClassFolders } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
 import { countLabels } from '../subset.ts';
@@ -29,7 +30,13 @@ const layout = { labelBytes: 1, labelAt: 0, classCount: 10, recordsPerFile: 10_0
 /** Where the images lie: the official binary files, or class folders. */
 type Place =
   | { kind: 'binary'; folder: string }
-  | { kind: 'folders'; train: ClassFolders; validation: ClassFolders | null; test: ClassFolders; notes: string[] };
+  | {
+      kind: 'folders';
+      train: ClassFolders;
+      validation: ClassFolders | null;
+      test: ClassFolders | null;
+      notes: string[];
+    };
 
 /**
  * CIFAR-10 (Krizhevsky 2009) from the official binary files, or from class folders `train/<class>/…`, `test/<class>/…`.
@@ -42,8 +49,8 @@ export const cifar10 = defineDataset({
     { name: 'pad-crop', padding: 4 },
     { name: 'flip', probability: 0.5 },
   ],
-  describe({ root }) {
-    const place = find(dataRoot(root));
+  describe(data) {
+    const place = find(data);
     if (place?.kind !== 'folders') return info;
     const fullCounts = countLabels(
       place.train.files.map(({ label }) => label),
@@ -53,12 +60,13 @@ export const cifar10 = defineDataset({
     return {
       ...infoOf(place.notes),
       fullCounts,
-      testCount: test.files.length,
+      testCount: test?.files.length ?? 0,
       ...(validation && { validationCount: validation.files.length }),
     };
   },
-  async read({ root, exif = 'honour', onCorrupt }, context) {
-    const place = find(dataRoot(root));
+  async read(data, context) {
+    const { root, exif = 'honour', onCorrupt } = data;
+    const place = find(data);
     if (place === null) throw datasetMissing('cifar10', dataRoot(root), layouts);
     if (place.kind === 'binary') {
       return {
@@ -68,12 +76,12 @@ export const cifar10 = defineDataset({
       };
     }
     const decode = { shape: info.shape, resize: false, exif, onCorrupt };
-    const { validation } = place;
+    const { validation, test } = place;
     return {
       info: infoOf(place.notes),
       train: await readClassFolders('train', place.train, decode, context),
       ...(validation && { validation: await readClassFolders('validation', validation, decode, context) }),
-      test: await readClassFolders('test', place.test, decode, context),
+      ...(test && { test: await readClassFolders('test', test, decode, context) }),
     };
   },
 });
@@ -83,7 +91,9 @@ const infoOf = (notes: readonly string[]): DatasetInfo => (notes.length > 0 ? { 
 const layouts = ['cifar-10-batches-bin/data_batch_1.bin', 'train/<class>/<image>'];
 
 /** Looks in the root and in `cifar10/` below it; class folders at the root may be those of another set. */
-function find(root: string): Place | null {
+function find({ root: given, split }: Pick<DataOptions, 'root' | 'split'>): Place | null {
+  const root = dataRoot(given);
+  const isTestCut = (split?.test ?? 0) > 0;
   const bases = [root, join(root, 'cifar10')];
   const binary = bases
     .flatMap((base) => [base, join(base, 'cifar-10-batches-bin')])
@@ -91,13 +101,13 @@ function find(root: string): Place | null {
   if (binary !== undefined) return { kind: 'binary', folder: binary };
   const base = bases.find((folder) => folderExists(join(folder, 'train')));
   if (base === undefined) return null;
-  const list = (split: string): ClassFolders => listClassFolders(join(base, split), { classes: info.classes });
-  const { test, validation, notes } = heldOut(base, (split) => folderExists(join(base, split)));
+  const list = (name: string): ClassFolders => listClassFolders(join(base, name), { classes: info.classes });
+  const { test, validation, notes } = heldOut(base, (name) => folderExists(join(base, name)), isTestCut);
   return {
     kind: 'folders',
     train: list('train'),
     validation: validation && list(validation),
-    test: list(test ?? 'test'),
+    test: test === null && isTestCut ? null : list(test ?? 'test'),
     notes,
   };
 }

@@ -56,6 +56,9 @@ export function folderExists(path: string): boolean {
   return statOf(path)?.isDirectory() ?? false;
 }
 
+/** Whether there is a folder with a folder in it. */
+export const holdsFolders = (path: string): boolean => (readFolder(path) ?? []).some((entry) => isFolder(path, entry));
+
 /** What the system says of a path that leads to nothing: not there, below a file, or a link to itself. */
 const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 

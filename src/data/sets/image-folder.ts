@@ -1,18 +1,18 @@
 import { join } from 'node:path';
 import { defineDataset } from '../dataset.ts';
-import { folderMissing } from '../errors.ts';
+import { folderMissing, splitUnsaid } from '../errors.ts';
 import type { DataOptions } from '../options.ts';
 import { decodeOptions, type Sizes, sizesOf } from '../packed/image-size.ts';
 import { readClassFolders } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
 import { countLabels } from '../subset.ts';
 import type { ImageInfo } from '../types.ts';
-import { type ClassFolders, folderExists, listClassFolders } from './class-folders.ts';
-import { heldOut } from './held-out.ts';
+import { type ClassFolders, folderExists, holdsFolders, listClassFolders } from './class-folders.ts';
+import { HELD_OUT, heldOut } from './held-out.ts';
 
 /**
  * Any images in class folders: `train/<class>/…` and `test/<class>/…` under the root, and `val/<class>/…` for validation;
- * without `test/`, `val/` is the test set. Its classes are as unequal as they are unless a profile is asked for. Mean and
+ * without `test/`, `val/` is the test set. With `data.split.test` also class folders alone, `<class>/…`. Its classes are as unequal as they are unless a profile is asked for. Mean and
  * standard deviation default to ImageNet's.
  */
 export const imageFolder = defineDataset({
@@ -28,7 +28,7 @@ export const imageFolder = defineDataset({
     return {
       ...infoOf(train, await sizesOf(train, options), notes),
       fullCounts,
-      testCount: test.files.length,
+      testCount: test?.files.length ?? 0,
       ...(validation && { validationCount: validation.files.length }),
     };
   },
@@ -40,7 +40,7 @@ export const imageFolder = defineDataset({
       info: infoOf(train, sizes, notes),
       train: await readClassFolders('train', train, decode, context),
       ...(validation && { validation: await readClassFolders('validation', validation, decode, context) }),
-      test: await readClassFolders('test', test, decode, context),
+      ...(test && { test: await readClassFolders('test', test, decode, context) }),
     };
   },
 });
@@ -48,18 +48,31 @@ export const imageFolder = defineDataset({
 interface Listed {
   train: ClassFolders;
   validation: ClassFolders | null;
-  test: ClassFolders;
+  test: ClassFolders | null;
   notes: string[];
 }
 
 function list(options: DataOptions): Listed {
   const root = dataRoot(options.root);
+  const isTestCut = (options.split?.test ?? 0) > 0;
+  // Without folders in it, `train` may be a class: of vehicles.
+  const isDivided = isTestCut ? holdsFolders(join(root, 'train')) : folderExists(join(root, 'train'));
+  if (!isDivided) return listUndivided(root, isTestCut);
   const train = listClassFolders(join(root, 'train'));
-  const { test, validation, notes } = heldOut(root, (split) => folderExists(join(root, split)));
-  if (test === null) throw folderMissing(join(root, 'test'), 'val');
+  const { test, validation, notes } = heldOut(root, (split) => folderExists(join(root, split)), isTestCut);
+  if (test === null && !isTestCut) throw folderMissing(join(root, 'test'), 'val');
   const listed = (split: string): ClassFolders =>
     listClassFolders(join(root, split), { classes: train.classes, mayLackClasses: true });
-  return { train, validation: validation && listed(validation), test: listed(test), notes };
+  return { train, validation: validation && listed(validation), test: test && listed(test), notes };
+}
+
+/** Class folders without splits. */
+function listUndivided(root: string, isTestCut: boolean): Listed {
+  const held = HELD_OUT.find((split) => holdsFolders(join(root, split)));
+  if (held !== undefined || !holdsFolders(root)) throw folderMissing(join(root, 'train'));
+  const train = listClassFolders(root);
+  if (!isTestCut) throw splitUnsaid(root, train.classes);
+  return { train, validation: null, test: null, notes: [] };
 }
 
 function infoOf({ classes }: ClassFolders, sizes: Sizes, notes: readonly string[]): ImageInfo {

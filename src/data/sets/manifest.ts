@@ -1,6 +1,6 @@
 import { dirname, extname, isAbsolute, resolve, sep } from 'node:path';
 import { z } from 'zod';
-import { defineDataset } from '../dataset.ts';
+import { type DatasetInput, defineDataset } from '../dataset.ts';
 import { briefJson, manifestFormat, manifestLacks, manifestRow } from '../errors.ts';
 import { decodeOptions, type Sizes, sizesOf } from '../packed/image-size.ts';
 import { readListed } from '../packed/pack-images.ts';
@@ -57,18 +57,19 @@ export const manifest = defineDataset({
     return {
       ...infoOf(classes, await sizesOf(train, data), notes),
       fullCounts,
-      testCount: test.files.length,
+      testCount: test?.files.length ?? 0,
       ...(validation && { validationCount: validation.files.length }),
     };
   },
   async read(data, context) {
-    const { classes, source, train, validation, test, notes } = await open(data);
+    const { classes, source, train, validation, test, notes, groups } = await open(data);
     const sizes = await sizesOf(train, data);
     const decode = decodeOptions(sizes, data);
+    const own = await readListed('train', train, source, decode, context);
     const splits = {
-      train: await readListed('train', train, source, decode, context),
+      train: groups === null ? own : { ...own, groups: own.files!.map((file) => groups.get(file) ?? null) },
       ...(validation && { validation: await readListed('validation', validation, source, decode, context) }),
-      test: await readListed('test', test, source, decode, context),
+      ...(test && { test: await readListed('test', test, source, decode, context) }),
     };
     forgetListings();
     return { info: infoOf(classes, sizes, notes), ...splits };
@@ -91,19 +92,36 @@ interface Manifest {
   source: string;
   train: ImageList;
   validation: ImageList | null;
-  test: ImageList;
+  test: ImageList | null;
   notes: readonly string[];
+  /** Group of each training file that has one; null where none were asked for. */
+  groups: ReadonlyMap<string, string> | null;
 }
 
-async function open({ root, options: own }: { root?: string | undefined; options: Options }): Promise<Manifest> {
+async function open({ root, options: own, split }: DatasetInput<Options>): Promise<Manifest> {
   const path = resolve(dataRoot(root), own.file);
   const images = own.images === undefined ? dirname(path) : resolve(dataRoot(root), own.images);
+  const division: Division = {
+    isTestCut: (split?.test ?? 0) > 0,
+    group: typeof split?.group === 'object' ? split.group.column : null,
+  };
   const settings = JSON.stringify([images, own]);
-  const { value, hash } = await readListing(path, settings, () => readManifest(path, images, own));
+  const { value, hash } = await readListing(path, settings + JSON.stringify(division), () =>
+    readManifest(path, images, own, division),
+  );
   const list = (files: ImageList['files']) => ({ folder: path, base: dirname(path), files });
-  const { classes, train, validation, test, notes } = value;
+  const { classes, train, validation, test, notes, groups } = value;
   const source = `${settings}\0${hash}`;
-  return { classes, notes, source, train: list(train), validation: validation && list(validation), test: list(test) };
+  const held = { validation: validation && list(validation), test: test && list(test) };
+  return { classes, notes, groups, source, train: list(train), ...held };
+}
+
+/** What `data.split` asks of a manifest. */
+interface Division {
+  /** Whether test images are held out of the training images. */
+  isTestCut: boolean;
+  /** Column with the group of an image. */
+  group: string | null;
 }
 
 /** An image as its line has it. */
@@ -111,29 +129,42 @@ interface Listed {
   path: string;
   label: string;
   line: number;
+  group: string;
 }
 
 interface Listing {
   classes: readonly string[];
   train: ImageList['files'];
   validation: ImageList['files'] | null;
-  test: ImageList['files'];
+  test: ImageList['files'] | null;
   notes: readonly string[];
+  groups: ReadonlyMap<string, string> | null;
 }
 
-async function readManifest(path: string, images: string, { columns, classes: given }: Options): Promise<Listing> {
+async function readManifest(
+  path: string,
+  images: string,
+  { columns, classes: given }: Options,
+  { isTestCut, group }: Division,
+): Promise<Listing> {
   const rows = new Map<string, Listed[]>([TRAIN, ...HELD_OUT].map((split) => [split, []]));
-  const names = [columns.path, columns.label, columns.split];
-  await readRows(path, names, (line, [file, label, split]) => {
+  const names = [columns.path, columns.label, ...(group === null ? [] : [group]), columns.split];
+  const optional = isTestCut ? columns.split : null;
+  await readRows(path, { names, optional }, (line, [file, label, ...rest]) => {
+    const named = rest.pop()!;
+    const split = named === '' && isTestCut ? TRAIN : named;
     if (file === '' || label === '') throw manifestRow(path, line, 'a path and a label', 'an empty one');
-    const own = rows.get(split!);
+    const own = rows.get(split);
     if (own === undefined) throw manifestRow(path, line, `a split of ${[...rows.keys()].join(', ')}`, `"${split}"`);
-    own.push({ path: isAbsolute(file!) ? file! : `${images}${sep}${file}`, label: label!, line });
+    const place = isAbsolute(file!) ? file! : `${images}${sep}${file}`;
+    own.push({ path: place, label: label!, line, group: rest[0] ?? '' });
   });
   const train = rows.get(TRAIN)!;
-  const held = heldOut(path, (split) => rows.get(split)!.length > 0);
+  const held = heldOut(path, (split) => rows.get(split)!.length > 0, isTestCut);
   if (train.length === 0) throw manifestLacks(path, 'rows with the split train', 'none');
-  if (held.test === null) throw manifestLacks(path, `rows with the split ${HELD_OUT.join(' or ')}`, 'none');
+  if (held.test === null && !isTestCut) {
+    throw manifestLacks(path, `rows with the split ${HELD_OUT.join(' or ')}, or data.split.test`, 'none');
+  }
   const classes = given ?? classesOf(train);
   const labels = new Map(classes.map((name, label) => [name, label]));
   const files = (own: readonly Listed[]): ImageList['files'] =>
@@ -147,8 +178,9 @@ async function readManifest(path: string, images: string, { columns, classes: gi
     classes,
     train: files(train),
     validation: held.validation && files(rows.get(held.validation)!),
-    test: files(rows.get(held.test)!),
+    test: held.test && files(rows.get(held.test)!),
     notes: held.notes,
+    groups: group === null ? null : new Map(train.flatMap((row) => (row.group === '' ? [] : [[row.path, row.group]]))),
   };
   const trained = new Set(all.train.map(({ label }) => label));
   const empty = classes.find((_, label) => !trained.has(label));
@@ -162,12 +194,20 @@ function classesOf(rows: readonly Listed[]): string[] {
   return names.sort(numeric ? (a, b) => a.length - b.length || byCodePoint(a, b) : byCodePoint);
 }
 
-/** Calls with the named columns of each row. */
-async function readRows(path: string, names: readonly string[], onRow: OnRow): Promise<void> {
+/** Columns that are read; a manifest may do without the optional one. */
+interface Columns {
+  names: readonly string[];
+  optional: string | null;
+}
+
+/** Calls with the named columns of each row, a column that is not there as an empty text. */
+async function readRows(path: string, wanted: Columns, onRow: OnRow): Promise<void> {
+  const { names, optional } = wanted;
   const extension = extname(path).toLowerCase();
-  if (extension === '.jsonl' || extension === '.ndjson') return readJsonLines(path, names, onRow);
+  if (extension === '.jsonl' || extension === '.ndjson') return readJsonLines(path, wanted, onRow);
   if (extension !== '.csv' && extension !== '.tsv') throw manifestFormat(path);
-  const header = `a first line with ${names.join(', ')}`;
+  const header = `a first line with ${names.filter((name) => name !== optional).join(', ')}`;
+  const split = names.at(-1)!;
   let places: number[] | null = null;
   let width = 0;
   const separator = extension === '.csv' ? ',' : '\t';
@@ -175,9 +215,10 @@ async function readRows(path: string, names: readonly string[], onRow: OnRow): P
     if (places === null) {
       width = fields.length;
       places = names.map((name) => fields.indexOf(name));
-      const missing = names.filter((name) => !fields.includes(name));
+      const missing = names.filter((name) => name !== optional && !fields.includes(name));
       if (missing.length > 0) {
-        throw manifestLacks(path, header, `one without ${missing.join(', ')}: "${fields.join(separator)}"`);
+        const expected = missing.includes(split) ? `${header}, or data.split` : header;
+        throw manifestLacks(path, expected, `one without ${missing.join(', ')}: "${fields.join(separator)}"`);
       }
       const twice = names.find((name) => fields.indexOf(name) !== fields.lastIndexOf(name));
       if (twice !== undefined) throw manifestLacks(path, header, `one with ${twice} twice`);
@@ -187,18 +228,18 @@ async function readRows(path: string, names: readonly string[], onRow: OnRow): P
       throw manifestRow(path, line, `${width} fields, as the first line has`, String(fields.length));
     onRow(
       line,
-      places.map((place) => fields[place]!),
+      places.map((place) => fields[place] ?? ''),
     );
   });
   if (places === null) throw manifestLacks(path, header, 'an empty file');
 }
 
-async function readJsonLines(path: string, names: readonly string[], onRow: OnRow): Promise<void> {
+async function readJsonLines(path: string, { names, optional }: Columns, onRow: OnRow): Promise<void> {
   await readLines(path, (line, text) => {
     if (text.trim() === '') return;
     const row = parseMap(text);
     if (row === null) throw manifestRow(path, line, 'a JSON map', text);
-    const fields = names.map((name) => row[name]);
+    const fields = names.map((name) => (name === optional ? (row[name] ?? '') : row[name]));
     const wrong = fields.findIndex((field) => typeof field !== 'string' && !isExact(field));
     if (wrong >= 0) throw manifestRow(path, line, `text or a number as ${names[wrong]}`, briefJson(fields[wrong]));
     onRow(line, fields.map(String));

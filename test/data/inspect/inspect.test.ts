@@ -7,6 +7,8 @@ import { inspectData } from '../../../src/data/inspect/inspect.ts';
 import { scanImages } from '../../../src/data/inspect/scan.ts';
 import { readImages } from '../../../src/data/load-data.ts';
 import { type DataInput, dataOptions } from '../../../src/data/options.ts';
+import { wholeOf } from '../../../src/data/subset.ts';
+import type { DatasetImages } from '../../../src/data/types.ts';
 import { picture, writePicture, writeTree } from '../../support/image-tree.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
@@ -24,7 +26,15 @@ describe('duplicates', () => {
   test('none', async () => {
     const { inspect } = await setUp({ train: { a: 3, b: 2 }, test: { a: 1, b: 1 } });
     const { read, allCounts, trainCounts, testCounts } = await inspect();
-    expect(read?.duplicates).toEqual({ testInTrain: 0, withinTrain: 0, withinTest: 0, acrossClasses: 0, sets: [] });
+    expect(read?.duplicates).toEqual({
+      testInTrain: 0,
+      validationInTrain: 0,
+      withinTrain: 0,
+      withinValidation: 0,
+      withinTest: 0,
+      acrossClasses: 0,
+      sets: [],
+    });
     expect({ allCounts, trainCounts, testCounts }).toEqual({
       allCounts: [3, 2],
       trainCounts: [3, 2],
@@ -45,7 +55,14 @@ describe('duplicates', () => {
     await writePicture(at('test/a/t.png'), 300);
     const { read } = await inspect();
     const { sets, ...counts } = read!.duplicates;
-    expect(counts).toEqual({ testInTrain: 3, withinTrain: 1, withinTest: 1, acrossClasses: 1 });
+    expect(counts).toEqual({
+      testInTrain: 3,
+      validationInTrain: 0,
+      withinTrain: 1,
+      withinValidation: 0,
+      withinTest: 1,
+      acrossClasses: 1,
+    });
     const files = sets.map((set) => set.map(({ file }) => file?.replace(at('/'), '')));
     expect(files).toEqual([
       ['train/a/r.png', 'test/b/r.png', 'test/b/s.png'],
@@ -60,16 +77,21 @@ describe('duplicates', () => {
     const images = await readImages(dataOptions.parse({ name: 'image-folder', root }), { cache });
     expect(images.train.pixels.kind).toBe('memory');
     const steps: number[] = [];
-    const scan = await scanImages(images, images.info.shape, (done) => steps.push(done));
+    const whole = ({ train, test }: DatasetImages) => ({
+      train: wholeOf(train, 2),
+      validation: null,
+      test: wholeOf(test!, 2),
+    });
+    const scan = await scanImages(whole(images), images.info.shape, (done) => steps.push(done));
     // Seeds a multiple of 256 apart give one picture (image-tree.ts); rows are sorted by name, as text.
     const names = Array.from({ length: 700 }, (_, seed) => String(seed)).sort();
     const zeros = names.flatMap((name, row) => (Number(name) % 256 === 0 ? [row] : []));
-    expect(scan.twins[0]).toEqual({ train: zeros, test: [] });
+    expect(scan.twins[0]).toEqual({ train: zeros, validation: [], test: [] });
     expect(steps).toEqual([707]);
     const onDisk = await readImages(dataOptions.parse({ name: 'image-folder', root }), { cache });
     const [pack] = readdirSync(cache).filter((name) => name.startsWith('train-'));
     const file = { ...onDisk.train, pixels: { kind: 'file', path: join(cache, pack!), offset: 4096 } } as const;
-    expect(await scanImages({ ...onDisk, train: file }, images.info.shape)).toEqual(scan);
+    expect(await scanImages(whole({ ...onDisk, train: file }), images.info.shape)).toEqual(scan);
   });
 });
 
@@ -85,7 +107,7 @@ test('images that are packed larger than the model takes are compared whole', as
   const { read } = await inspect({ imageSize: 4, packSize: 8 });
   expect(read!.duplicates.sets).toEqual([]);
   expect(read!.mean).toEqual([1, 1, 1]);
-  expect(read!.images.train.pixels.shape).toEqual([8, 8, 3]);
+  expect(read!.parts.train!.split.pixels.shape).toEqual([8, 8, 3]);
 });
 
 test('mean and deviation are those of all training pixels', async () => {
@@ -122,7 +144,7 @@ describe('unreadable files', () => {
         ]
       `);
       // Rows after a file that was left out still have their own names.
-      expect(read!.images.train.files?.map((path) => path.replace(at('/'), ''))).toEqual([
+      expect(read!.parts.train!.split.files?.map((path) => path.replace(at('/'), ''))).toEqual([
         'train/a/0.png',
         'train/a/2.png',
         'train/b/0.png',
