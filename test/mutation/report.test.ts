@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../support/temporary.ts';
 import { forgetStale, type Mutant, type Report } from './incremental.ts';
-import { documentOf, summarise } from './report.ts';
+import { documentOf, summarise, timeoutsOf } from './report.ts';
 import results from './results.json' with { type: 'json' };
 
 test('docs/mutation.md is what the results say', () => {
@@ -49,6 +49,18 @@ test('survivors are told from equivalent mutants by their explanation; what was 
     { file: 'a.ts', line: 1, code: 'const a = (', mutant: '( b + c ) → nothing' },
   ]);
   expect(equivalent).toEqual([{ file: 'a.ts', line: 2, code: 'b + c', mutant: 'b + c → c + b', why: 'a sum' }]);
+});
+
+test('mutants that ran too long are listed, by the runner’s time or by a test’s', () => {
+  const mutants = [
+    mutant('Killed', 'b - c', { statusReason: 'expected 1 to be 2' }),
+    mutant('Timeout', 'b / c'),
+    mutant('Killed', 'b * c', { statusReason: 'Error: Test timed out in 20000ms.' }),
+  ];
+  expect(timeoutsOf({ files: { 'a.ts': { source, mutants } } })).toEqual([
+    'a.ts:2 `b + c → b / c`',
+    'a.ts:2 `b + c → b * c`',
+  ]);
 });
 
 test('survivors are tried again, and mutants whose test has changed', async () => {

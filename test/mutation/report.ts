@@ -50,6 +50,13 @@ function textOf(source: string, { start, end }: Mutant['location']): string {
   return lines.join('\n');
 }
 
+/** A mutant as it is written down. */
+function unseenOf(file: string, source: string, { location, replacement }: Mutant): Unseen {
+  const { line } = location.start;
+  const code = source.split('\n')[line - 1]!.trim();
+  return { file, line, code, mutant: `${oneLine(textOf(source, location))} → ${oneLine(replacement) || 'nothing'}` };
+}
+
 const score = ({ mutants, survived }: Result): number =>
   Math.floor((1000 * (mutants - survived.length)) / mutants) / 10;
 
@@ -65,22 +72,30 @@ export function summarise({ files }: Report, explained: Readonly<Record<string, 
     ignored: 0,
   };
   for (const [file, { source, mutants }] of Object.entries(files)) {
-    for (const { status, location, replacement } of mutants) {
+    for (const mutated of mutants) {
+      const { status } = mutated;
       if (status === 'Ignored') result.ignored++;
       if (status === 'Killed' || status === 'Timeout') result.killed++;
       if (status !== 'Survived' && status !== 'NoCoverage') continue;
-      const { line } = location.start;
-      const code = source.split('\n')[line - 1]!.trim();
-      const mutant = `${oneLine(textOf(source, location))} → ${oneLine(replacement) || 'nothing'}`;
+      const found = unseenOf(file, source, mutated);
+      const { code, mutant } = found;
       const explanation = explained[file]?.find((one) => one.line === code && [one.mutant].flat().includes(mutant));
       const why = explanation?.equivalent ?? explanation?.survives;
-      const unseen = { file, line, code, mutant, ...(why !== undefined && { why }) };
+      const unseen = { ...found, ...(why !== undefined && { why }) };
       (explanation?.equivalent === undefined ? result.survived : result.equivalent).push(unseen);
     }
   }
   result.mutants = result.killed + result.survived.length;
   return result;
 }
+
+/** Mutants that ran too long, which counts as killed: each is an endless loop, or the machine was busy. */
+export const timeoutsOf = ({ files }: Report): string[] =>
+  Object.entries(files).flatMap(([file, { source, mutants }]) =>
+    mutants
+      .filter(({ status, statusReason = '' }) => status === 'Timeout' || /timed out in \d+ms/.test(statusReason))
+      .map((mutant) => inWords(unseenOf(file, source, mutant))),
+  );
 
 /** Explanations of mutants that a report does not have, or has as killed. */
 function unused(
@@ -98,7 +113,11 @@ function unused(
 }
 
 /** Scores a report; that of a whole room is kept, and written into the document. */
-export function record(room: string, report: Report, isWhole: boolean): { score: number; unexplained: string[] } {
+export function record(
+  room: string,
+  report: Report,
+  isWhole: boolean,
+): Record<'unexplained' | 'timeouts', string[]> & { score: number } {
   const explained = parse(readFileSync(EXPLAINED, 'utf8')) as Readonly<Record<string, readonly Explanation[]>>;
   const result = summarise(report, explained);
   const before = JSON.parse(readFileSync(RESULTS, 'utf8')) as Record<string, Result>;
@@ -113,7 +132,8 @@ export function record(room: string, report: Report, isWhole: boolean): { score:
     writeFileSync(DOCUMENT, documentOf(results));
   }
   const stale = unused(result, report, explained).map((one) => `${one} is explained, but killed or gone`);
-  return { score: score(result), unexplained: [...result.survived.filter(({ why }) => !why).map(inWords), ...stale] };
+  const unexplained = [...result.survived.filter(({ why }) => !why).map(inWords), ...stale];
+  return { score: score(result), unexplained, timeouts: timeoutsOf(report) };
 }
 
 const inWords = ({ file, line, mutant, why }: Unseen): string =>

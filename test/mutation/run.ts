@@ -46,13 +46,15 @@ async function mutate(room: string, files: readonly string[] | null): Promise<bo
     force: values.force,
     concurrency: 1,
     disableTypeChecks: false,
-    timeoutMS: 8_000,
+    timeoutMS: 20_000,
     reporters: ['progress-append-only'],
     ignorePatterns: ['bench', 'docs', 'native', 'reports', 'runs'],
   }).runMutationTest();
   const report = JSON.parse(readFileSync(incrementalFile, 'utf8')) as Report;
-  const { score, unexplained } = record(room, report, files === null);
-  console.log(`${room}: ${score}%${unexplained.map((one) => `\n  survived, unexplained: ${one}`).join('')}`);
+  const { score, unexplained, timeouts } = record(room, report, files === null);
+  const list = (what: string, mutants: readonly string[]): string =>
+    mutants.map((one) => `\n  ${what}: ${one}`).join('');
+  console.log(`${room}: ${score}%${list('survived, unexplained', unexplained)}${list('timed out', timeouts)}`);
   return score >= SCORE && unexplained.length === 0;
 }
 
