@@ -21,7 +21,9 @@ export const rooms: Readonly<Record<string, Room>> = {
     mutate: ['program', 'definition', 'differentiate', 'mix', 'inputs', 'batch', 'optimizers'].map(
       (name) => `src/step/${name}.ts`,
     ),
-    tests: ['batch', 'inputs', 'optimizers', 'program', 'program-mixing'].map((name) => `test/step/${name}.test.ts`),
+    tests: ['batch', 'definition', 'inputs', 'mix', 'optimizers', 'program', 'program-mixing', 'faults-of-*'].map(
+      (name) => `test/step/${name}.test.ts`,
+    ),
   },
   compose: { mutate: ['src/compose/*.ts'], tests: ['test/compose/*.test.ts'] },
   train: { mutate: ['src/train/*.ts'], tests: ['test/train/*.test.ts'] },

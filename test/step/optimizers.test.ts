@@ -63,6 +63,13 @@ describeBackends('ten steps as in torch.optim', (use) => {
     },
   );
 
+  test('SGD without momentum keeps no state', () => {
+    const slots = (momentum: number) =>
+      createOptimizer(optimizerOptions.parse({ name: 'sgd', momentum })).slots(specs, specs);
+    expect(slots(0)).toEqual([]);
+    expect(slots(0.5).map(({ name }) => name)).toEqual(specs.map(({ name }) => `momentum/${name}`));
+  });
+
   test('state is kept by name: a weight without a gradient keeps its own', () => {
     const optimizer = createOptimizer(optimizerOptions.parse({ name: 'sgd', momentum: 0.9 }));
     const slots = { 'momentum/a': tf.ones([3, 4]), 'momentum/b': tf.zeros([5]) };
