@@ -1,10 +1,13 @@
-import { describe, expect, test } from 'vitest';
+import process from 'node:process';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
+import { loadBackend } from '../../src/backend/load.ts';
 import { compose, tapsOf } from '../../src/compose/compose.ts';
 import { formatPlan } from '../../src/compose/plan.ts';
 import { TailmixError } from '../../src/errors.ts';
-import { definePlugin, Order, type PluginDefinition, resolveEpoch } from '../../src/plugin.ts';
+import { definePlugin, Order, type PluginDefinition, pluginOption, resolveEpoch } from '../../src/plugin.ts';
 import { createBatch } from '../../src/step/batch.ts';
+import { tf } from '../../src/tf.ts';
 import { smallInfo } from '../support/info.ts';
 
 const options = z.strictObject({});
@@ -111,6 +114,8 @@ describe('capabilities', () => {
 });
 
 describe('guard', () => {
+  beforeAll(async () => void (await loadBackend()));
+
   const call = (apply: NonNullable<Definition['apply']>) => () =>
     compose([tapping('mine', apply)], smallInfo()).hooks.onBatch.call(batch(), ctx);
 
@@ -155,6 +160,55 @@ describe('guard', () => {
     ).rejects.toThrowErrorMatchingInlineSnapshot(
       `[TailmixError: [forgot] onEpochBegin returned a Promise. Tap it with tapPromise, so that the run waits for it.]`,
     );
+  });
+
+  test('the time of a hook that waits is that until it is done', async () => {
+    const waiting = tapping('waiting', ({ hooks }) =>
+      hooks.onEpochBegin.tapPromise('waiting', () => new Promise((done) => void setTimeout(done, 30))),
+    );
+    const { hooks, timings } = compose([waiting], smallInfo());
+    await hooks.onEpochBegin.promise(1, {} as never);
+    await hooks.onEpochBegin.promise(2, {} as never);
+    expect(timings).toMatchObject([{ plugin: 'waiting', hook: 'onEpochBegin', calls: 2 }]);
+    expect(timings[0]!.milliseconds).toBeGreaterThan(50);
+    expect(timings[0]!.milliseconds).toBeLessThan(20_000);
+  });
+
+  test('a plugin that leaves a tensor at each of ten calls is warned of once, and not the one that calls it', async () => {
+    const kept: tf.Tensor[] = [];
+    const leaky = tapping('leaky', ({ hooks }) => {
+      hooks.onBatch.tap('leaky', (value) => {
+        kept.push(tf.scalar(1));
+        return value;
+      });
+    });
+    const around = definePlugin({
+      name: 'around',
+      options: z.strictObject({ of: z.array(z.strictObject({ plugin: pluginOption() })) }),
+      provides: ['mix'],
+      holds: 'of',
+      apply: ({ hooks, held }) =>
+        void hooks.onBatch.tap('around', (value, context) => held[0]!.hooks.onBatch.call(value, context)),
+    });
+    const inside = { ...leaky, definition: { ...leaky.definition, provides: ['mix'] as const } };
+    const { hooks } = compose([around({ of: [{ plugin: inside }] })], smallInfo());
+    const warned: string[] = [];
+    const hear = ({ message, ...warning }: Error & { code?: string }): void => {
+      if (warning.code === 'PLUGIN_LEAKS') warned.push(message.split(':')[0]!);
+    };
+    const after = async (count: number) => {
+      for (let i = 0; i < count; i++) hooks.onBatch.call(batch(), ctx);
+      await new Promise(setImmediate);
+      return warned;
+    };
+    process.on('warning', hear);
+    onTestFinished(() => {
+      process.off('warning', hear);
+      tf.dispose(kept);
+    });
+    expect(await after(9)).toEqual([]);
+    expect(await after(1)).toEqual(['[leaky] onBatch']);
+    expect(await after(30)).toEqual(['[leaky] onBatch']);
   });
 
   test('every call is counted under its plugin and hook', () => {

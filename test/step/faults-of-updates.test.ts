@@ -107,6 +107,19 @@ const updates: Fault[] = [
   ],
   ['slots that throw', update(() => ({ slots: fail })), 'buildUpdate', 'buildUpdate, slots: boom', 'PLUGIN_FAILED'],
   [
+    'reading a slot that does not exist',
+    update((before) => ({
+      apply: (...given: Parameters<Update['apply']>) => {
+        const next = before.apply(...given);
+        return { ...next, slots: { ...next.slots, 'momentum/x': given[1]['momentum/hidden/kernle']!.mul(1) } };
+      },
+    })),
+    'buildUpdate',
+    `buildUpdate, apply: Cannot read properties of undefined (reading 'mul')
+  It read the slot "momentum/hidden/kernle", which does not exist: perhaps "momentum/hidden/kernel".`,
+    'PLUGIN_FAILED',
+  ],
+  [
     'slots that are no list',
     update(() => ({ slots: () => 3 })),
     'buildUpdate',

@@ -111,11 +111,12 @@ test('inputs are declared with the shapes that are fed', () => {
 });
 
 test('a variant names the stage, and a box by its ending alone', () => {
-  expect(['input', 'stage1', 'input:box', 'box:input'].map((mix) => [mixStage(mix), isBox(mix)])).toEqual([
+  expect(['input', 'stage1', 'input:box', 'box:input', 'input:boxes'].map((mix) => [mixStage(mix), isBox(mix)])).toEqual([
     ['input', false],
     ['stage1', false],
     ['input', true],
     ['box:input', false],
+    ['input:boxes', false],
   ]);
 });
 

@@ -3,7 +3,9 @@ import ema from '../../plugins/ema/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
 import { definePlugin } from '../../src/plugin.ts';
 import { createEagerEngine } from '../../src/step/eager.ts';
+import type { Update } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
+import { messageOfError } from '../support/message.ts';
 import { twoLayerSteps } from '../support/two-layers.ts';
 
 import { KERNEL, kernelOf, model, none, normalised, prepare, update } from './program-support.ts';
@@ -38,6 +40,14 @@ describe('the state that a program begins with', () => {
       unused: Float32Array.of(7),
       sum: kernelOf(3),
     });
+  });
+
+  test('a slot may begin from all weights, which it sees by name', () => {
+    const counting: Update = {
+      ...update(),
+      slots: () => [{ name: 'sum', shape: [], initial: (values) => Float32Array.of(Object.keys(values).length) }],
+    };
+    expect([...prepare(model(), [], { optimizer: counting }).program.state.sum!.values]).toEqual([4]);
   });
 
   test('initial values replace those that are drawn, for slots too, and stay the caller’s', () => {
@@ -131,6 +141,37 @@ describe('a training step', () => {
     expect(state.steps![0]).toBe(10);
     expect(state['classifier/bias']![0]).not.toBe(0);
     expect([seen.trained, seen.gradients]).toEqual([['classifier/bias', 'unused'], ['classifier/bias']]);
+  });
+
+  test('a model whose own forward pass gives rows of another number is named', async () => {
+    const short: ReturnType<typeof model> = {
+      ...model(),
+      forward(...given) {
+        const found = model().forward(...given);
+        return { ...found, logits: found.logits.slice([0, 0], [1, 2]) };
+      },
+    };
+    expect(await messageOfError(() => prepare(short).step())).toBe(
+      'model "two-pixels": expected its forward to give logits as a row for each of 2 images; got [1, 2]. Correct the module.',
+    );
+  });
+
+  test('a plugin that gives gradients of its own gives one for each weight that is trained', async () => {
+    const own = definePlugin({
+      name: 'own',
+      options: none,
+      apply: ({ hooks }) => {
+        hooks.buildGradients.tap('own', () => () => ({
+          loss: tf.scalar(1),
+          penalties: {},
+          outputs: { logits: tf.zeros([2, 2]), features: tf.zeros([2, 8]), statistics: {} },
+          gradients: { [KERNEL]: tf.zeros([2, 2]) },
+        }));
+      },
+    });
+    expect(await messageOfError(() => prepare(model(), [own()]).step())).toMatch(
+      /^\[own] buildGradients: gradients: expected one for each weight that is trained, "classifier\/bias" too; got none for it\./,
+    );
   });
 
   test('penalties are given out by name, pull on the weights, and are not part of the loss', () => {

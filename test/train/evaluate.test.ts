@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest';
+import { createLoader } from '../../src/data/loader/loader.ts';
+import type { Loader, StepRows } from '../../src/data/types.ts';
+import type { Signature } from '../../src/graph/index.ts';
+import type { Engine } from '../../src/step/types.ts';
+import { evaluate } from '../../src/train/evaluate.ts';
+import { smallInfo } from '../support/info.ts';
+import { squares } from '../support/squares.ts';
+
+const PIXELS = 8 * 8 * 3;
+const predict = (size: number): Signature => ({
+  call: 'predict',
+  variants: {},
+  inputs: { images: { shape: [size, 8, 8, 3], dtype: 'uint8' } },
+});
+
+/** Evaluates 20 squares by their colours, `size` at a time. */
+async function evaluateBy(size: number) {
+  const { test: subset } = squares();
+  const fed: Uint8Array[] = [];
+  const loads: { steps: readonly StepRows[]; epoch: number; augmented: boolean }[] = [];
+  const [loaded, released]: [Uint8Array[], Uint8Array[]] = [[], []];
+  const inner = createLoader({ shape: [8, 8, 3], augment: [], seed: 0, workers: 0 });
+  const loader: Loader = {
+    ...inner,
+    async *load(split, steps, epoch, augmented) {
+      loads.push({ steps, epoch, augmented });
+      for await (const rows of inner.load(split, steps, epoch, augmented)) {
+        loaded.push(rows.images);
+        yield { ...rows, release: () => void released.push(rows.images) };
+      }
+    },
+  };
+  const engine: Pick<Engine, 'run'> = {
+    run(_, given) {
+      const images = given.images as Uint8Array;
+      fed.push(images);
+      /** Whether the label of a row has the bit that a channel shows: its mean is then 190 and not 120. */
+      const isSet = (row: number, channel: number): boolean => {
+        const values = images.slice(row * PIXELS, (row + 1) * PIXELS).filter((_value, i) => i % 3 === channel);
+        return values.reduce((a, b) => a + b, 0) / values.length > 155;
+      };
+      const logits = Float32Array.from({ length: 4 * size }, (_value, i) => {
+        const row = Math.floor(i / 4);
+        const label = Number(isSet(row, 0)) + 2 * Number(isSet(row, 1));
+        return i % 4 === label ? 9 : 0;
+      });
+      return { logits };
+    },
+  };
+  const evaluation = await evaluate(engine as Engine, predict(size), loader, subset, smallInfo());
+  await inner.close();
+  return { evaluation, fed, loads, loaded, released };
+}
+
+test('every image is seen once, in order and unaugmented, whatever the batch size', async () => {
+  for (const [size, batches] of [
+    [20, 1],
+    [6, 4],
+    [5, 4],
+    [30, 1],
+  ] as const) {
+    const { evaluation, fed, loads, loaded, released } = await evaluateBy(size);
+    expect(evaluation).toMatchObject({ count: 20, accuracy: 1 });
+    expect(evaluation.confusion).toEqual([
+      [5, 0, 0, 0],
+      [0, 5, 0, 0],
+      [0, 0, 5, 0],
+      [0, 0, 0, 5],
+    ]);
+    expect(fed.map(({ length }) => length)).toEqual(new Array(batches).fill(size * PIXELS));
+    expect(loads).toMatchObject([{ epoch: 0, augmented: false }]);
+    const rows = squares().test.indices;
+    expect(loads[0]!.steps.flatMap(({ indices }) => [...indices])).toEqual([...rows]);
+    expect(loads[0]!.steps.flatMap(({ positions }) => [...positions])).toEqual([...rows.keys()]);
+    expect(released).toEqual(loaded);
+  }
+});
+
+test('a last batch that is not full is filled up with zeros; a full one is not copied', async () => {
+  const { fed, loaded } = await evaluateBy(6);
+  expect(fed.slice(0, 3).map((images, i) => images === loaded[i])).toEqual([true, true, true]);
+  expect(fed[3]!.subarray(0, 2 * PIXELS)).toEqual(loaded[3]);
+  expect(fed[3]!.subarray(2 * PIXELS)).toEqual(new Uint8Array(4 * PIXELS));
+});
