@@ -111,7 +111,9 @@ test('inputs are declared with the shapes that are fed', () => {
 });
 
 test('a variant names the stage, and a box by its ending alone', () => {
-  expect(['input', 'stage1', 'input:box', 'box:input', 'input:boxes'].map((mix) => [mixStage(mix), isBox(mix)])).toEqual([
+  expect(
+    ['input', 'stage1', 'input:box', 'box:input', 'input:boxes'].map((mix) => [mixStage(mix), isBox(mix)]),
+  ).toEqual([
     ['input', false],
     ['stage1', false],
     ['input', true],

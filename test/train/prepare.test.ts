@@ -111,10 +111,7 @@ describe('what is known of a run', () => {
       extendModel: (model, _, { classes, imageShape }) => ({
         ...model,
         featureSize: classes + imageShape[0],
-        weights: [
-          ...model.weights,
-          { name: 'adding/x', shape: [1], kind: 'bias', initial: () => new Float32Array(1) },
-        ],
+        weights: [...model.weights, { name: 'adding/x', shape: [1], kind: 'bias', initial: () => new Float32Array(1) }],
       }),
       apply() {},
     });
@@ -182,7 +179,9 @@ describe('where the weights begin', () => {
     expect(all.info.init).toBe('weights in memory');
     expect(all.initial).toEqual(Object.fromEntries(init.weights.map((name) => [name, init.state[name]!.values])));
     expect(all.initialData).toBeUndefined();
-    const reset = await start({ start: { init, reset: ['classifier/kernel'], freeze: ['hidden'], frozenNorm: 'running' } });
+    const reset = await start({
+      start: { init, reset: ['classifier/kernel'], freeze: ['hidden'], frozenNorm: 'running' },
+    });
     expect(reset.initial['hidden/kernel']).toBe(init.state['hidden/kernel']!.values);
     expect(new Set(reset.initial['classifier/kernel']).size).toBeGreaterThan(9);
     expect([reset.frozen, reset.fixed]).toEqual([new Set(['hidden/kernel', 'hidden/mean']), new Set(['hidden/mean'])]);
@@ -197,7 +196,9 @@ describe('where the weights begin', () => {
   });
 
   test('those of the phase before, what is reset drawn by the run’s seed', async () => {
-    const preparation = await prepare(loaded({ seed: 2, start: { from: 'phase "one"', reset: ['classifier/kernel'] } }));
+    const preparation = await prepare(
+      loaded({ seed: 2, start: { from: 'phase "one"', reset: ['classifier/kernel'] } }),
+    );
     const snapshot = trained();
     const begun = startedFrom(preparation, snapshot);
     expect(begun.start.initial['hidden/kernel']).toBe(snapshot.state['hidden/kernel']!.values);

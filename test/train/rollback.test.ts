@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { checkState, frozen, rateFactor, rollBack, rollbackRule } from '../../src/train/rollback.ts';
 import { TailmixError } from '../../src/errors.ts';
+import { checkState, frozen, rateFactor, rollBack, rollbackRule } from '../../src/train/rollback.ts';
 import { messageOfError } from '../support/message.ts';
 import { snapshotAfter } from '../support/tracked-run.ts';
 
