@@ -196,7 +196,7 @@ describe('guard', () => {
     const hear = ({ message, ...warning }: Error & { code?: string }): void => {
       if (warning.code === 'PLUGIN_LEAKS') warned.push(message.split(':')[0]!);
     };
-    const after = async (count: number) => {
+    const warnedAfter = async (count: number) => {
       for (let i = 0; i < count; i++) hooks.onBatch.call(batch(), ctx);
       await new Promise(setImmediate);
       return warned;
@@ -206,9 +206,9 @@ describe('guard', () => {
       process.off('warning', hear);
       tf.dispose(kept);
     });
-    expect(await after(9)).toEqual([]);
-    expect(await after(1)).toEqual(['[leaky] onBatch']);
-    expect(await after(30)).toEqual(['[leaky] onBatch']);
+    expect(await warnedAfter(9)).toEqual([]);
+    expect(await warnedAfter(1)).toEqual(['[leaky] onBatch']);
+    expect(await warnedAfter(30)).toEqual(['[leaky] onBatch']);
   });
 
   test('every call is counted under its plugin and hook', () => {
