@@ -72,7 +72,14 @@ export const ruleSet = {
       { path: '^src/graph/', pathNot: ['^src/graph/index\\.ts$', '^src/graph/(check|errors|keeps)\\.ts$'], ...values },
       'src/graph/ is used through its index.ts',
     ),
-    rule('core', '^src/(?!cli/)', { path: '^plugins/' }, 'core names no plugin'),
+    // It knows the built-in plugins, as the command line does.
+    rule(
+      'predict-door',
+      '^src/(?!cli/)',
+      { path: '^src/predict\\.ts$', dependencyTypesNot: ['dynamic-import'] },
+      'src/predict.ts is the door for what lies outside',
+    ),
+    rule('core', '^src/(?!cli/|predict\\.ts$)', { path: '^plugins/' }, 'core names no plugin'),
     // Without it, a resolver that finds nothing would find no fault. The files of tfjs-node are required by it, not here.
     rule('unresolved', '', { couldNotResolve: true, pathNot: '^\\./dist/' }, 'there is no such file'),
   ],

@@ -92,8 +92,8 @@ export const noSuchWheel = (project: string, version: string): TailmixError =>
 /** A run in progress computes on another engine, and would be moved to this one. */
 export const backendBusy = (wanted: string, inUse: string): TailmixError =>
   new TailmixError(
-    `backend ${wanted}: a run of this process is computing on ${inUse}, and a process computes on one backend at a time. ` +
-      `Use ${inUse} here too, wait for that run to end, or start another process.`,
+    `backend ${wanted}: a run or predictor of this process computes on ${inUse}, and a process computes on one backend at a time. ` +
+      `Use ${inUse} here too, wait for that run to end (or dispose that predictor), or start another process.`,
     { code: 'BACKEND_BUSY' },
   );
 

@@ -28,11 +28,19 @@ export const pluginUnknown = (name: string, near: string | null, names: readonly
     `plugins: there is no built-in plugin "${name}".${near ? ` Did you mean "${near}"?` : ''} Built in: ${names.join(', ')}.`,
   );
 
-/** `tailmix evaluate --split validation` of a run without a validation part. */
-export const noValidationSplit = (directory: string): TailmixError =>
+/** A folder to predict that has nothing to predict. */
+export const noImages = (folder: string, folders: number, recursive: boolean): TailmixError =>
   config(
-    'EVALUATE_SPLIT',
-    `${directory}: expected validation images; the run has none (data.split.validation). Evaluate on --split test.`,
+    'PREDICT_EMPTY',
+    `${folder}: expected image files; there is none.` +
+      (folders > 0 && !recursive ? ` --recursive looks into the folders in it.` : ' Name files, or another folder.'),
+  );
+
+/** What only a run has, for an exported classifier. */
+export const exportHasNo = (folder: string, what: string): TailmixError =>
+  config(
+    'PREDICT_EXPORT',
+    `${folder}: expected a run with ${what}; this is an exported classifier, which has one state.`,
   );
 
 /** A generated file that cannot be written, for example in an installed package. */

@@ -1,20 +1,13 @@
-import { join } from 'node:path';
 import { loadBackend } from '../backend/load.ts';
-import { compose } from '../compose/compose.ts';
-import { loadConfig } from '../config/load.ts';
-import { trainerOptions } from '../config/trainer-options.ts';
-import { differingParts, expectSameData, identityOf } from '../data/identity.ts';
 import { displayPath } from '../errors.ts';
 import { signatureFor } from '../step/signature.ts';
 import { bestCheckpointPath } from '../tracking/checkpoint.ts';
-import { type CheckpointChoice, chooseCheckpoint } from '../tracking/choose-checkpoint.ts';
-import { findRun, runFiles } from '../tracking/run-directory.ts';
+import type { CheckpointChoice } from '../tracking/choose-checkpoint.ts';
 import { evaluate as evaluateSubset } from '../train/evaluate.ts';
 import { openFit } from '../train/fit.ts';
-import { optionsAt } from '../train/phases.ts';
-import { prepare } from '../train/prepare.ts';
+import { openRun } from '../trained/open.ts';
+import { splitOf } from '../trained/split.ts';
 import { type ConfigFlags, context, overridesOf } from './context.ts';
-import { noValidationSplit } from './errors.ts';
 import { print, printJson, tellPassedOver } from './output.ts';
 
 /** Options of `tailmix evaluate`. */
@@ -29,27 +22,16 @@ export async function evaluate(
   wanted: string,
   { set = [], split, checkpoint, strict, json, allowOtherData = false, ...flags }: EvaluateCommandOptions,
 ): Promise<number> {
-  const directory = await findRun(wanted);
-  const config = await loadConfig(join(directory, runFiles.config), { ...context, set, overrides: overridesOf(flags) });
-  const { snapshot, path, damaged } = await chooseCheckpoint(directory, { checkpoint, strict });
-  const passedOver = tellPassedOver(damaged);
+  const overrides = overridesOf(flags);
+  const run = await openRun(wanted, { ...context, set, overrides, checkpoint, strict, readImages: true });
+  const { directory, snapshot, checkpoint: path } = run;
+  const passedOver = tellPassedOver(run.damaged);
   const isBestOnTest = path === bestCheckpointPath(directory, 'test');
-  const options = optionsAt(trainerOptions(config), snapshot.epoch);
-  const preparation = await prepare({ ...options, resume: snapshot });
-  const { data, info } = preparation;
-  const subset = data[split];
-  if (!subset) throw noValidationSplit(displayPath(directory));
-  const trained = snapshot.data;
-  const evaluated = identityOf(data);
-  const parts = ['dataset', 'classes', 'train', split] as const;
-  if (trained && !allowOtherData) expectSameData(displayPath(directory), trained, evaluated, parts);
-  const otherData =
-    trained && differingParts(trained, evaluated, parts).length > 0 ? { trained, evaluated } : undefined;
-  const composition = compose(options.plugins ?? [], info, options.known);
-  const fit = await openFit(preparation, composition, await loadBackend(options.backend));
+  const { subset, otherData } = splitOf(run, split, allowOtherData);
+  const fit = await openFit(run, run.composition, await loadBackend(run.options.backend));
   try {
     const signature = signatureFor(fit.program, 'predict', {});
-    const evaluation = await evaluateSubset(fit.engine, signature, fit.loader, subset, info);
+    const evaluation = await evaluateSubset(fit.engine, signature, fit.loader, subset, run.info);
     if (json)
       printJson({
         run: directory,

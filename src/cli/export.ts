@@ -1,9 +1,7 @@
-import { join, resolve } from 'node:path';
-import { loadBackend } from '../backend/load.ts';
 import { displayPath } from '../errors.ts';
-import { type ExportOptions, exportRun } from '../export/index.ts';
+import type { ExportOptions } from '../export/index.ts';
+import { exportRun, openRun } from '../predict.ts';
 import type { CheckpointChoice } from '../tracking/choose-checkpoint.ts';
-import { openTrained } from '../trained/open.ts';
 import { type ConfigFlags, context, overridesOf } from './context.ts';
 import { print, printJson, tellPassedOver } from './output.ts';
 
@@ -22,16 +20,12 @@ export async function exportCommand(
   wanted: string,
   { set = [], format, out, images, checkpoint, strict, json, allowOtherData = false, ...flags }: ExportCommandOptions,
 ): Promise<number> {
-  const run = await openTrained(
-    wanted,
-    { ...context, set, overrides: overridesOf(flags), allowOtherData },
-    { checkpoint, strict },
-  );
+  const overrides = overridesOf(flags);
+  const run = await openRun(wanted, { ...context, set, overrides, allowOtherData, checkpoint, strict });
   const passedOver = tellPassedOver(run.damaged);
-  const folder = resolve(out ?? join(run.directory, 'export', format));
-  const { files, difference, largest } = await exportRun(run, await loadBackend(run.options.backend), {
+  const { folder, files, difference, largest } = await exportRun(run, {
     format,
-    folder,
+    ...(out !== undefined && { folder: out }),
     ...(images && { images }),
   });
   const { epoch } = run.snapshot;

@@ -1,56 +1,95 @@
-import { loadBackend } from '../backend/load.ts';
-import { decodeInput } from '../data/packed/decode.ts';
+import type { BackendChoice } from '../backend/load.ts';
 import { displayPath } from '../errors.ts';
-import type { CheckpointChoice } from '../tracking/choose-checkpoint.ts';
-import { openTrained } from '../trained/open.ts';
-import { predictLogits, softmax, topClasses } from '../trained/predict.ts';
+import { isExport } from '../export/open.ts';
+import { loadPredictor } from '../predict.ts';
+import { isRun } from '../tracking/run-directory.ts';
+import type { Answer, Prediction } from '../trained/predictor.ts';
+import { csvRow } from '../util/csv.ts';
 import { type ConfigFlags, context, overridesOf } from './context.ts';
-import { print, printJson, tellPassedOver } from './output.ts';
+import { exportHasNo } from './errors.ts';
+import { listImages } from './list-images.ts';
+import { print, printJson, tell, tellPassedOver } from './output.ts';
 
 /** Options of `tailmix predict`. */
-export interface PredictCommandOptions extends ConfigFlags, CheckpointChoice {
+export interface PredictCommandOptions extends ConfigFlags {
   /** How many classes of each image; default 3. */
   top?: number;
+  recursive?: boolean;
+  csv?: boolean;
+  jsonl?: boolean;
   json?: boolean;
+  checkpoint?: string;
+  strict?: boolean;
   allowOtherData?: boolean;
 }
 
-/** `tailmix predict`: the classes of image files, by a checkpoint of a run. */
+/** `tailmix predict`: the classes of image files, by a checkpoint of a run or an export. */
 export async function predict(
   wanted: string,
-  files: readonly string[],
-  { set = [], top = 3, checkpoint, strict, json, allowOtherData = false, ...flags }: PredictCommandOptions,
+  paths: readonly string[],
+  { set = [], top = 3, recursive, csv, jsonl, json, allowOtherData, ...flags }: PredictCommandOptions,
 ): Promise<number> {
-  const run = await openTrained(
-    wanted,
-    { ...context, set, overrides: overridesOf(flags), allowOtherData },
-    { checkpoint, strict },
-  );
-  const passedOver = tellPassedOver(run.damaged);
-  const { directory, info, snapshot, exif } = run;
-  const images: Uint8Array[] = [];
-  for (const file of files) images.push(await decodeInput(file, info.imageShape, { packShape: info.packShape, exif }));
-  await loadBackend(run.options.backend);
-  const predictions = predictLogits(run, images).map((logits, i) => ({
-    image: files[i]!,
-    top: topClasses(softmax(logits), info.classes, top),
-    logits: [...logits],
-  }));
+  const { checkpoint, strict, ...configFlags } = flags;
+  const runOnly = { '--set': set.length > 0, '--checkpoint': checkpoint !== undefined, '--strict': strict };
+  const unfit = Object.entries(runOnly).find(([, isGiven]) => isGiven);
+  if (unfit && isExport(wanted) && !isRun(wanted)) throw exportHasNo(wanted, unfit[0]);
+  const images = await listImages(paths, recursive ?? false);
+  const predictor = await loadPredictor(wanted, {
+    ...context,
+    set,
+    overrides: overridesOf(configFlags),
+    ...(allowOtherData && { allowOtherData }),
+    checkpoint,
+    strict,
+    ...(configFlags.backend !== undefined && { backend: configFlags.backend as BackendChoice }),
+  });
+  const { classes, from } = predictor;
+  const passedOver = tellPassedOver(from.run?.damaged ?? []);
+  const epoch = from.run?.snapshot.epoch ?? from.export!.epoch;
+  const write = csv ? csvWriter(Math.min(top, classes.length)) : jsonl ? writeJsonLine : json ? null : writeLine;
+  const failed: { image: string; error: string }[] = [];
+  const predictions: object[] = [];
+  try {
+    if (write === writeLine) print(`${displayPath(from.run?.directory ?? from.export!.folder)}, epoch ${epoch}`);
+    for await (const answer of predictor.stream(images, { top })) {
+      write?.(answer);
+      if (answer.error) failed.push({ image: answer.image, error: answer.error.message });
+      else if (json) predictions.push({ image: answer.image, ...shown(answer.prediction) });
+    }
+  } finally {
+    await predictor.dispose();
+  }
   if (json) {
-    printJson({
-      run: directory,
-      checkpoint: run.checkpoint,
-      passedOver,
-      epoch: snapshot.epoch,
-      classes: info.classes,
-      predictions,
-    });
-    return 0;
+    const source = from.run
+      ? { run: from.run.directory, checkpoint: from.run.checkpoint, passedOver }
+      : { export: from.export!.folder };
+    printJson({ ...source, epoch, classes, predictions, failed });
   }
-  print(`${displayPath(directory)}, epoch ${snapshot.epoch}`);
-  for (const { image, top: guesses } of predictions) {
-    const shown = guesses.map(({ class: name, probability }) => `${name} ${(100 * probability).toFixed(2)} %`);
-    print(`${image}  ${shown.join(', ')}`);
-  }
-  return 0;
+  if (failed.length === 0) return 0;
+  if (images.length > 1) tell(`${failed.length} of ${images.length} images could not be read:`);
+  for (const { error } of failed) tell(error);
+  return 1;
+}
+
+const shown = ({ top, logits }: Prediction) => ({ top, logits: [...logits] });
+
+/** A line for people; images that could not be read come at the end. */
+function writeLine({ image, prediction }: Answer<string>): void {
+  if (!prediction) return;
+  const guesses = prediction.top.map(({ class: name, probability }) => `${name} ${(100 * probability).toFixed(2)} %`);
+  print(`${image}  ${guesses.join(', ')}`);
+}
+
+const writeJsonLine = ({ image, prediction, error }: Answer<string>): void =>
+  print(JSON.stringify(error ? { image, error: error.message } : { image, ...shown(prediction) }));
+
+/** Writes the header, and then a row of each image: `class_1` is the likeliest. */
+function csvWriter(top: number): (answer: Answer<string>) => void {
+  const places = Array.from({ length: top }, (_, place) => place);
+  const columns = places.flatMap((place) => [`class_${place + 1}`, `probability_${place + 1}`]);
+  print(csvRow(['image', ...columns, 'error']));
+  return ({ image, prediction, error }) => {
+    const guesses = places.flatMap((place) => [prediction?.top[place]?.class, prediction?.top[place]?.probability]);
+    print(csvRow([image, ...guesses, error?.message]));
+  };
 }

@@ -132,9 +132,10 @@ export function createProgram(finish: Finish): Command {
 
   program
     .command('predict')
-    .description('classes of image files, by a checkpoint of a run')
-    .argument('<run>', 'its directory or its name')
-    .argument('<images...>', 'image files')
+    .description('classes of images, by a checkpoint of a run or by an export')
+    .argument('<run>', 'its directory or its name, or a folder that export wrote')
+    .argument('<images...>', 'image files, or folders of them')
+    .option('--recursive', 'images in sub-folders too')
     .addOption(new Option('--top <k>', 'classes shown of each image').argParser(wholeNumber).default(3))
     .addOption(checkpointOption())
     .addOption(strictOption())
@@ -142,7 +143,15 @@ export function createProgram(finish: Finish): Command {
     .addOption(backendOption())
     .addOption(otherDataOption())
     .addOption(jsonOption())
-    .addHelpText('after', example('tailmix predict runs/digits-remix-20260131-093000 seven.png --top 2'))
+    .addOption(new Option('--jsonl', 'print a line of JSON for each image').conflicts('json'))
+    .addOption(new Option('--csv', 'print a table, for spreadsheets').conflicts(['json', 'jsonl']))
+    .addHelpText(
+      'after',
+      example(
+        'tailmix predict runs/digits-remix-20260131-093000 seven.png --top 2',
+        'tailmix predict photos inbox --recursive --csv > classes.csv',
+      ),
+    )
     .action(async (run, images, options) => finish(await (await import('./predict.ts')).predict(run, images, options)));
 
   program

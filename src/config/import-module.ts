@@ -22,6 +22,7 @@ export async function importModule(
       tailmix: await import('tailmix'),
       'tailmix/graph': await import('tailmix/graph'),
       'tailmix/mlflow': await import('tailmix/mlflow'),
+      'tailmix/predict': await import('tailmix/predict'),
       'tailmix/tracking': await import('tailmix/tracking'),
       ...Object.fromEntries(plugins),
     },

@@ -11,11 +11,11 @@ import {
   toStandardConvolutions,
   trace,
 } from '../graph/index.ts';
-import type { Forward } from '../models/types.ts';
 import { currentOwner } from '../step/owner.ts';
 import { tf } from '../tf.ts';
 import { restore } from '../train/open-run.ts';
-import { predictProgram, type TrainedRun } from '../trained/open.ts';
+import { classifierProgram } from '../trained/network.ts';
+import type { TrainedRun } from '../trained/open.ts';
 import { version } from '../version.ts';
 import { forAnyBatch } from './any-batch.ts';
 import { exportBackend } from './errors.ts';
@@ -51,19 +51,12 @@ export function recordClassifier(run: TrainedRun, { binding, name }: Backend): C
   const { info, model, snapshot, composition } = run;
   const shapes = createShapeInference(binding);
   const [first, second] = SIZES.map((size): Recording => {
-    let features: tf.Tensor | undefined;
-    const forward: Forward = (...given) => {
-      const outputs = model.forward(...given);
-      features = outputs.features;
-      return outputs;
-    };
-    const program = predictProgram({ ...run, model: { ...model, forward } }, size);
+    const program = classifierProgram(run, size);
     const values: Record<string, Float32Array> = {};
     restore(snapshot, composition, program, { write: (state) => Object.assign(values, state) });
     const classify: GraphFunction = (state, feeds, variants) => {
-      const { logits } = program.functions.predict!(state, feeds, variants).outputs;
-      const probabilities = tf.softmax(logits!);
-      return { state: {}, outputs: { logits: logits!, probabilities, features: features! } };
+      const { logits, features } = program.functions.predict!(state, feeds, variants).outputs;
+      return { state: {}, outputs: { logits: logits!, probabilities: tf.softmax(logits!), features: features! } };
     };
     const recorded = dropUnused(
       trace(classify, program.signatures[0]!, { shapes, state: program.state, owner: currentOwner }),

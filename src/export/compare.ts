@@ -1,10 +1,12 @@
+import type { TensorFlowBinding } from '../backend/binding.ts';
 import type { Backend } from '../backend/load.ts';
 import { messageOf } from '../errors.ts';
 import { openSession } from '../graph/index.ts';
 import { randomStream } from '../random.ts';
 import { tf } from '../tf.ts';
+import type { SynchronousNetwork } from '../trained/network.ts';
 import type { TrainedRun } from '../trained/open.ts';
-import { predictLogits } from '../trained/predict.ts';
+import { joined, predictLogits } from '../trained/predict.ts';
 import { sizeOf } from '../util/shape.ts';
 import type { Classifier } from './classifier.ts';
 import { exportDiffers, opNotMapped } from './errors.ts';
@@ -13,11 +15,7 @@ import { PORTS } from './graph-nodes.ts';
 import { savedModel } from './saved-model.ts';
 
 /** An exported classifier that runs here. */
-export interface OpenModel {
-  /** `[batch, height, width, channels]` uint8 → `[batch × C]`. */
-  logits(images: Uint8Array, shape: readonly number[]): Float32Array;
-  dispose(): void;
-}
+export type OpenModel = Pick<SynchronousNetwork, 'run' | 'dispose'>;
 
 /** How well two classifiers agree. */
 export interface Agreement {
@@ -33,18 +31,28 @@ const TOLERANCE = 1e-4;
 /** The graph in a session of TensorFlow. */
 export function openGraph(classifier: Classifier, { binding }: Backend): OpenModel {
   const [file] = savedModel(classifier);
-  const session = openSession(binding!, file!.content as Uint8Array);
+  return openSavedModel(file!.content as Uint8Array, classifier.imageShape, binding!);
+}
+
+/** The content of `saved_model.pb` in a session of TensorFlow. */
+export function openSavedModel(
+  graph: Uint8Array,
+  imageShape: readonly number[],
+  binding: TensorFlowBinding,
+): OpenModel {
+  const session = openSession(binding, graph);
   return {
-    logits(images, shape) {
-      const feed = { name: `${PORTS.images}:0`, shape, values: images };
-      return session.run([feed], [`${PORTS.logits}:0`])[0]!.values as Float32Array;
+    run(images, count) {
+      const feed = { name: `${PORTS.images}:0`, shape: [count, ...imageShape], values: images };
+      const [logits, features] = session.run([feed], [`${PORTS.logits}:0`, `${PORTS.features}:0`]);
+      return { logits: logits!.values as Float32Array, features: features!.values as Float32Array };
     },
     dispose: session.dispose,
   };
 }
 
 /** The files of a graph model as TensorFlow.js loads them. */
-export async function openTfjs(files: readonly ExportedFile[]): Promise<OpenModel> {
+export async function openTfjs(files: readonly ExportedFile[], imageShape: readonly number[]): Promise<OpenModel> {
   const { weightsManifest, ...rest } = JSON.parse(String(files[0]!.content)) as tf.io.ModelJSON;
   const weights = Buffer.concat(
     weightsManifest.flatMap(({ paths }) =>
@@ -58,11 +66,13 @@ export async function openTfjs(files: readonly ExportedFile[]): Promise<OpenMode
   };
   const model = await tf.loadGraphModel(tf.io.fromMemory(artifacts as tf.io.ModelArtifacts));
   return {
-    logits(images, shape) {
+    run(images, count) {
       try {
         return tf.tidy(() => {
-          const fed = tf.tensor(Float32Array.from(images), [...shape]);
-          return [model.execute({ [PORTS.images]: fed }, PORTS.logits)].flat()[0]!.dataSync().slice() as Float32Array;
+          const fed = tf.tensor(Float32Array.from(images), [count, ...imageShape]);
+          const outputs = model.execute({ [PORTS.images]: fed }, [PORTS.logits, PORTS.features]) as tf.Tensor[];
+          const [logits, features] = outputs.map((output) => output.dataSync().slice() as Float32Array);
+          return { logits: logits!, features: features! };
         });
       } catch (error) {
         const op = /Unknown op '(\w+)'/.exec(messageOf(error))?.[1];
@@ -83,8 +93,7 @@ export function compareLogits(run: TrainedRun, model: OpenModel): Agreement {
   const size = sizeOf(imageShape);
   const random = randomStream('export');
   const images = Array.from({ length: 3 }, () => Uint8Array.from({ length: size }, () => 256 * random.uniform()));
-  const logitsOf = (rows: readonly Uint8Array[]): Float32Array =>
-    model.logits(new Uint8Array(Buffer.concat(rows)), [rows.length, ...imageShape]);
+  const logitsOf = (rows: readonly Uint8Array[]): Float32Array => model.run(joined(rows), rows.length).logits;
   try {
     const got = [...logitsOf(images.slice(0, 1)), ...logitsOf(images)];
     const own = predictLogits(run, images);

@@ -54,3 +54,24 @@ export const exportDiffers = (difference: number, largest: number): TailmixError
     `export: expected the logits of the run; the exported graph differs by ${difference.toExponential(1)} where logits reach ${largest.toPrecision(3)}. A plugin's prediction depends on more than its input; nothing was written.`,
     { code: 'EXPORT_DIFFERS' },
   );
+
+/** A folder that is no whole export. */
+export const damagedExport = (where: string, expected: string, got: string, cause?: unknown): TailmixError =>
+  new TailmixError(`${where}: expected ${expected}; got ${got}. Export the run again.`, {
+    code: 'EXPORT_DAMAGED',
+    cause,
+  });
+
+/** A SavedModel where TensorFlow is not set up. */
+export const savedModelBackend = (folder: string, got: string): TailmixError =>
+  config(
+    'EXPORT_BACKEND',
+    `${folder}: expected the native backend, which runs a SavedModel; got ${got}. Run \`tailmix setup\`, or export to tfjs or onnx.`,
+  );
+
+/** An ONNX model where its runtime is not installed. */
+export const onnxRuntimeMissing = (path: string, cause: string): TailmixError =>
+  config(
+    'ONNX_RUNTIME',
+    `${path}: expected onnxruntime-node, which runs it; it does not load (${cause.split('\n')[0]}). Run \`npm install onnxruntime-node\`, or export to tfjs.`,
+  );

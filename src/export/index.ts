@@ -48,7 +48,7 @@ export async function exportRun(run: TrainedRun, backend: Backend, options: Expo
     ...(await preprocessingFiles(run)),
     { path: 'classes.json', content: `${JSON.stringify({ ...about, imageShape, packShape, classes }, null, 2)}\n` },
   ];
-  const model = format === 'tfjs' ? await openTfjs(files) : openGraph(classifier, backend);
+  const model = format === 'tfjs' ? await openTfjs(files, imageShape) : openGraph(classifier, backend);
   const checked = compareLogits(run, model);
   await writeFolder(folder, files);
   const sizes = files.map(({ path, content }) => ({ path, bytes: Buffer.byteLength(content) }));

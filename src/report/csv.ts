@@ -1,3 +1,4 @@
+import { csvRow } from '../util/csv.ts';
 import type { Comparison } from './compare.ts';
 import { figures } from './figures.ts';
 
@@ -54,16 +55,7 @@ export function resultsCsv({ methods }: Comparison): string {
       path,
     ]),
   );
-  return [columns, ...rows].map((row) => `${row.map(cell).join(',')}\r\n`).join('');
-}
-
-/** Beginnings of what a spreadsheet takes for a formula, as OWASP lists them. */
-const FORMULA = /^[=+\-@\t\r]/;
-
-/** A number as it is; a text that a spreadsheet would run as a formula gets an apostrophe in front. */
-function cell(value: string | number | null | undefined): string {
-  const text = typeof value === 'string' && FORMULA.test(value) ? `'${value}` : String(value ?? '');
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return [columns, ...rows].map((row) => `${csvRow(row)}\r\n`).join('');
 }
 
 function snake(key: string): string {

@@ -19,7 +19,7 @@ import { findRun, runFiles } from '../tracking/run-directory.ts';
 import { optionsAt } from '../train/phases.ts';
 import { type Preparation, prepare } from '../train/prepare.ts';
 
-/** A trained run, opened to predict with: none of its images are read, nor need they be there. */
+/** A trained run, opened: its model and the weights of a checkpoint. */
 export interface TrainedRun extends Preparation {
   directory: string;
   /** File of the checkpoint, and what is in it. */
@@ -32,28 +32,30 @@ export interface TrainedRun extends Preparation {
   exif: Exif;
 }
 
+/** Which checkpoint to open, and how. */
+export interface OpenOptions extends LoadContext, CheckpointChoice {
+  /** Reads the images of its data set, to evaluate on them. Default: they need not be there. */
+  readImages?: boolean;
+  /** Goes on where `subset.json` is that of other data; images that are read are compared by `splitOf`. Default: no. */
+  allowOtherData?: boolean;
+}
+
 /**
- * Opens a checkpoint of a run.
+ * Opens a checkpoint of a run, by default the newest that can be read.
  *
  * @param wanted - as `findRun`.
- * @param options.allowOtherData - goes on where `subset.json` is that of other data. Default: no.
- * @param choice - Default: the newest that can be read.
  * @throws {TailmixError} OTHER_DATA, RUN_MISSING, RUN_DAMAGED, and what `chooseCheckpoint` and `loadConfig` throw.
  */
-export async function openTrained(
+export async function openRun(
   wanted: string,
-  { allowOtherData = false, ...context }: LoadContext & { allowOtherData?: boolean },
-  choice?: CheckpointChoice,
+  { readImages = false, allowOtherData = false, checkpoint, strict, ...context }: OpenOptions,
 ): Promise<TrainedRun> {
   const directory = await findRun(wanted);
   const config = await loadConfig(join(directory, runFiles.config), context);
-  const { snapshot, path, damaged } = await chooseCheckpoint(directory, choice);
-  const options = optionsAt(trainerOptions(config), snapshot.epoch);
-  const { data, identity } = await dataOf(directory);
-  if (identity && snapshot.data && !allowOtherData) {
-    expectSameData(`${displayPath(directory)}, ${runFiles.subset}`, snapshot.data, identity);
-  }
-  const preparation = await prepare({ ...options, data, resume: snapshot });
+  const { snapshot, path, damaged } = await chooseCheckpoint(directory, { checkpoint, strict });
+  const options = { ...optionsAt(trainerOptions(config), snapshot.epoch), resume: snapshot };
+  const described = readImages ? {} : await describedData(directory, snapshot, allowOtherData);
+  const preparation = await prepare({ ...options, ...described });
   const composition = compose(options.plugins ?? [], preparation.info);
   const { exif = 'honour' } = config.options.data;
   return { ...preparation, directory, checkpoint: path, snapshot, damaged, composition, exif };
@@ -61,7 +63,13 @@ export async function openTrained(
 
 /** A run's `predict` for batches of a size, and the state that it had in training. */
 export function predictProgram(
-  { model, info, settings, start, composition }: Preparation & Pick<TrainedRun, 'composition'>,
+  {
+    model,
+    info,
+    settings,
+    start,
+    composition,
+  }: Pick<Preparation, 'model' | 'info' | 'settings' | 'start'> & Pick<TrainedRun, 'composition'>,
   batchSize: number,
 ): GraphProgram {
   return createStepProgram(model, composition, {
@@ -89,8 +97,16 @@ const subsetFile = z.object({
   std: z.array(z.number()),
 });
 
-/** What a run was trained on, as its `subset.json` says, without images. */
-async function dataOf(directory: string): Promise<{ data: LoadedData; identity: DataIdentity | null }> {
+/**
+ * What a run was trained on, as its `subset.json` says, without images.
+ *
+ * @throws {TailmixError} OTHER_DATA, RUN_DAMAGED
+ */
+async function describedData(
+  directory: string,
+  snapshot: Snapshot,
+  allowOtherData: boolean,
+): Promise<{ data: LoadedData }> {
   const path = join(directory, runFiles.subset);
   const parsed = subsetFile.safeParse(await readJson(path));
   if (!parsed.success) throw damagedRunFile(displayPath(path), `${parsed.error.issues[0]!.path.join('.')} of the file`);
@@ -120,7 +136,11 @@ async function dataOf(directory: string): Promise<{ data: LoadedData; identity: 
     augment: [],
     skipped: [],
   };
-  return { data, identity: images ? { dataset, classes, ...images } : null };
+  const identity: DataIdentity | null = images ? { dataset, classes, ...images } : null;
+  if (identity && snapshot.data && !allowOtherData) {
+    expectSameData(`${displayPath(directory)}, ${runFiles.subset}`, snapshot.data, identity);
+  }
+  return { data };
 }
 
 async function readJson(path: string): Promise<unknown> {

@@ -1,9 +1,8 @@
-import { createEagerEngine } from '../step/eager.ts';
-import { restore } from '../train/open-run.ts';
-import { predictProgram, type TrainedRun } from './open.ts';
+import { openNetwork } from './network.ts';
+import type { TrainedRun } from './open.ts';
 
 /** Images of one call of the network. */
-const BATCH = 64;
+export const BATCH = 64;
 
 /**
  * Logits of images, computed op by op in float32, the reference that every export is compared with.
@@ -12,26 +11,33 @@ const BATCH = 64;
  * @returns `[C]` for each image.
  */
 export function predictLogits(run: TrainedRun, images: readonly Uint8Array[]): Float32Array[] {
-  const { info, snapshot, composition } = run;
-  const size = Math.max(1, Math.min(BATCH, images.length));
-  const program = predictProgram(run, size);
-  const signature = program.signatures[0]!;
-  const engine = createEagerEngine(program);
-  const [height, width, channels] = info.imageShape;
-  const bytes = height * width * channels;
-  const classes = info.classes.length;
+  const network = openNetwork(run);
   try {
-    restore(snapshot, composition, program, engine);
-    return Array.from({ length: Math.ceil(images.length / size) }, (_, batch) => {
-      const rows = images.slice(batch * size, (batch + 1) * size);
-      const fed = new Uint8Array(size * bytes);
-      for (const [row, image] of rows.entries()) fed.set(image, row * bytes);
-      const logits = engine.run(signature, { images: fed }).logits as Float32Array;
-      return rows.map((_row, row) => logits.slice(row * classes, (row + 1) * classes));
+    return Array.from({ length: Math.ceil(images.length / BATCH) }, (_, batch) => {
+      const rows = images.slice(batch * BATCH, (batch + 1) * BATCH);
+      const { logits } = network.run(joined(rows), rows.length);
+      return rowsOf(logits, rows.length);
     }).flat();
   } finally {
-    engine.dispose();
+    network.dispose();
   }
+}
+
+/** Arrays behind one another. */
+export function joined(arrays: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(arrays.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const array of arrays) {
+    all.set(array, at);
+    at += array.length;
+  }
+  return all;
+}
+
+/** `[count × n]` as `count` arrays. */
+export function rowsOf(values: Float32Array, count: number): Float32Array[] {
+  const length = values.length / count;
+  return Array.from({ length: count }, (_, row) => values.slice(row * length, (row + 1) * length));
 }
 
 /** `[C]` logits as probabilities, in double precision. */

@@ -1,7 +1,8 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { loadBackend } from '../../src/backend/load.ts';
 import { context } from '../../src/cli/context.ts';
 import { loadData } from '../../src/data/load-data.ts';
@@ -11,7 +12,7 @@ import { createEagerEngine } from '../../src/step/eager.ts';
 import { readCheckpoint } from '../../src/tracking/checkpoint.ts';
 import { evaluate } from '../../src/train/evaluate.ts';
 import { restore } from '../../src/train/open-run.ts';
-import { openTrained, predictProgram } from '../../src/trained/open.ts';
+import { openRun, predictProgram } from '../../src/trained/open.ts';
 import { softmax } from '../../src/trained/predict.ts';
 import { writeTree } from '../support/image-tree.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -49,10 +50,17 @@ function forward(pixels: Uint8Array, state: Readonly<Record<string, { values: Fl
   return layer(relu(layer(relu(layer(input, 'stage1')), 'stage2')), 'classifier');
 }
 
-it('gives the logits of the newest checkpoint and names the likeliest classes', async () => {
-  const folder = await temporaryFolder();
+/** A folder with a run `runs/a`. */
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tailmix-predict-'));
   await writeFile(join(folder, 'run.yaml'), quickRun);
   await tailmix(folder, 'train', 'run.yaml', '--out', 'runs/a');
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+it('gives the logits of the newest checkpoint and names the likeliest classes', async () => {
   const images = await digitImages([0, 7]);
   const raw = { width: 28, height: 28, channels: 1 } as const;
   for (const [i, pixels] of images.entries())
@@ -92,10 +100,10 @@ it('gives the logits of the newest checkpoint and names the likeliest classes', 
   const failing = async (...args: string[]) => {
     const ended = await tailmix(folder, 'predict', ...args);
     expect(ended.code).toBeGreaterThan(0);
-    expect(ended.stdout).toBe('');
+    expect(ended.stdout).not.toContain('%');
     return ended.stderr;
   };
-  expect(await failing('runs/a', '0.png', 'text.png')).toMatchInlineSnapshot(`
+  expect(await failing('runs/a', 'text.png')).toMatchInlineSnapshot(`
     "text.png: expected a readable image; got "something else than JPEG, PNG, WebP, TIFF, GIF or AVIF". Name another file.
     "
   `);
@@ -111,6 +119,69 @@ it('gives the logits of the newest checkpoint and names the likeliest classes', 
     "run "nothing": expected a run directory, or the name of a run in runs; found neither. Newest there: a.
     "
   `);
+});
+
+it('reads folders, and reports broken files at the end: tables, lines and documents', async () => {
+  const raw = { width: 28, height: 28, channels: 1 } as const;
+  await mkdir(join(folder, 'in/deep'), { recursive: true });
+  await mkdir(join(folder, 'in/__MACOSX'));
+  await mkdir(join(folder, 'empty/below'), { recursive: true });
+  const [zero, seven] = await digitImages([0, 7]);
+  for (const [name, pixels] of [
+    ['b', zero!],
+    ['=a', seven!],
+    ['deep/c', zero!],
+  ] as const)
+    await sharp(pixels, { raw })
+      .png()
+      .toFile(join(folder, `in/${name}.png`));
+  for (const name of ['in/broken.JPG', 'in/._b.png', 'in/notes.txt', 'in/__MACOSX/d.png', 'empty/below/e.txt'])
+    await writeFile(join(folder, name), 'no image');
+  const run = (...args: string[]) => tailmix(folder, 'predict', 'runs/a', ...args, '--top', '1');
+  const broken =
+    'in/broken.JPG: expected a readable image; got "something else than JPEG, PNG, WebP, TIFF, GIF or AVIF". Name another file.';
+
+  const table = await run('in', '--csv');
+  const cell = String.raw`(\d),(0\.\d+)`;
+  expect(table.stdout).toMatch(
+    new RegExp(`^image,class_1,probability_1,error\nin/=a.png,${cell},\nin/b.png,${cell},\nin/broken.JPG,,,".*"\n$`),
+  );
+  expect(table.code).toBe(1);
+  expect(table.stderr).toBe(
+    `in: 1 folder in it is left out; --recursive reads it\n1 of 3 images could not be read:\n${broken}\n`,
+  );
+
+  const lines = (await run('in', '--recursive', '--jsonl')).stdout.trimEnd().split('\n');
+  const parsed = lines.map((line) => JSON.parse(line));
+  expect(parsed.map(({ image }) => image)).toEqual(['in/=a.png', 'in/b.png', 'in/broken.JPG', 'in/deep/c.png']);
+  expect(parsed[2]).toEqual({ image: 'in/broken.JPG', error: broken });
+  expect(parsed[1].logits).toEqual(parsed[3].logits);
+
+  const document = JSON.parse((await run('in', 'in/deep/c.png', '--json')).stdout);
+  expect(document.predictions.map(({ image }: { image: string }) => image)).toEqual([
+    'in/=a.png',
+    'in/b.png',
+    'in/deep/c.png',
+  ]);
+  expect(document.failed).toEqual([{ image: 'in/broken.JPG', error: broken }]);
+
+  const shown = await run('in', '--recursive');
+  expect(shown.stdout.split('\n').map((line) => line.split('  ')[0])).toEqual([
+    'runs/a, epoch 2',
+    'in/=a.png',
+    'in/b.png',
+    'in/deep/c.png',
+    '',
+  ]);
+  expect([(await run('empty')).stderr, (await run('empty', '--recursive')).stderr]).toMatchInlineSnapshot(`
+    [
+      "empty: expected image files; there is none. --recursive looks into the folders in it.
+    ",
+      "empty: expected image files; there is none. Name files, or another folder.
+    ",
+    ]
+  `);
+  expect((await run('in', '--csv', '--json')).code).toBe(2);
 });
 
 it.each([
@@ -130,7 +201,7 @@ it.each([
   const { stdout } = await tailmix(folder, 'predict', 'runs/a', ...files, '--json');
   const { predictions } = JSON.parse(stdout) as Document;
 
-  const run = await openTrained(join(folder, 'runs/a'), context);
+  const run = await openRun(join(folder, 'runs/a'), context);
   expect(run.info.packShape).toEqual(packShape);
   await loadBackend('wasm');
   const program = predictProgram(run, 2);

@@ -11,7 +11,7 @@ import type { Forward, Model } from '../../src/models/types.ts';
 import type { tf } from '../../src/tf.ts';
 import { runFiles } from '../../src/tracking/run-directory.ts';
 import { createTrainer, type RunResult } from '../../src/train/trainer.ts';
-import { openTrained } from '../../src/trained/open.ts';
+import { openRun } from '../../src/trained/open.ts';
 import { predictLogits } from '../../src/trained/predict.ts';
 import { messageOfError } from '../support/message.ts';
 import { squares } from '../support/squares.ts';
@@ -59,7 +59,7 @@ test('from YAML: trained, resumed to the same end, predicted with; its file deci
   const again = await createTrainer({ ...trainerOptions(logged), resume: first }).run();
   expect(again.snapshot!.state['patches/kernel']).toEqual(snapshot!.state['patches/kernel']);
 
-  const run = await openTrained(directory, { registry, defaults });
+  const run = await openRun(directory, { registry, defaults });
   const [logits] = predictLogits(run, [new Uint8Array(64)]);
   expect(logits).toHaveLength(10);
 });

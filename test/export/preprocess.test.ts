@@ -101,13 +101,13 @@ describeNative('preprocess.mjs and preprocessing.json', (use) => {
         softmax(Float32Array.from(all).slice((i * all.length) / given.length, ((i + 1) * all.length) / given.length)),
       );
     const graph = openGraph(classifier, use());
-    const tfjs = await openTfjs(tfjsModel(classifier));
+    const tfjs = await openTfjs(tfjsModel(classifier), imageShape);
     const { InferenceSession, Tensor } = createRequire(import.meta.url)('onnxruntime-node');
     const session = await InferenceSession.create(join(root, 'onnx', 'model.onnx'));
     const onnx = await session.run({ images: new Tensor('uint8', images, shape) });
     const outputs = {
-      'saved-model': rows(graph.logits(images, shape)),
-      tfjs: rows(tfjs.logits(images, shape)),
+      'saved-model': rows(graph.run(images, given.length).logits),
+      tfjs: rows(tfjs.run(images, given.length).logits),
       onnx: rows(onnx.logits.data),
     };
     graph.dispose();

@@ -78,7 +78,7 @@ describeNative('native', () => {
     const running = train(0, 'captured', 'native');
     const refused = messageOfError(() => train(1, 'eager', 'wasm'));
     expect(await refused).toMatchInlineSnapshot(
-      `"backend wasm: a run of this process is computing on native, and a process computes on one backend at a time. Use native here too, wait for that run to end, or start another process."`,
+      `"backend wasm: a run or predictor of this process computes on native, and a process computes on one backend at a time. Use native here too, wait for that run to end (or dispose that predictor), or start another process."`,
     );
     expect(await messageOfError(() => loadBackend('wasm'))).toBe(await refused);
     expect(await loadBackend('native')).toMatchObject({ name: 'native' });

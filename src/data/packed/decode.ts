@@ -6,7 +6,7 @@ import { hashImage } from '../identity.ts';
 import { openAugment, type Shape } from '../transforms/augment.ts';
 import { openResample } from '../transforms/resample.ts';
 import type { ImageFile, ImageList, ReadProgress } from '../types.ts';
-import { type BadImage, readImageFile } from './image-file.ts';
+import { type BadImage, checkMark, readImageFile } from './image-file.ts';
 import type { PackedRow } from './packed.ts';
 
 /** Files being decoded at once; libuv's pool has four threads. */
@@ -91,31 +91,44 @@ async function decodeFile(open: typeof sharp, { path, label }: ImageFile, option
   }
 }
 
+/** An image that is in memory as its file's content, and what messages call it. */
+export interface EncodedImage {
+  name: string;
+  bytes: Buffer;
+}
+
 /**
  * Decodes a file to what evaluation gives the model: as {@link decodeFiles} does, scaled to cover the packed shape, whose
  * centre is cut out. A model of one channel takes grey images, however many channels they are stored in.
  *
+ * @param input - path of a file, or its content
  * @param shape - what the model takes
  * @param options.packShape - what images are packed as. Default: `shape`.
  * @param options.exif - Default: `honour`.
  * @throws {TailmixError} IMAGE_UNREADABLE, IMAGE_CHANNELS
  */
 export async function decodeInput(
-  path: string,
+  input: string | EncodedImage,
   shape: Shape,
   { packShape = shape, exif = 'honour' }: { packShape?: Shape | undefined; exif?: Exif | undefined } = {},
 ): Promise<Uint8Array> {
-  const packed = await decodePacked(path, packShape, exif);
+  const packed = await decodePacked(input, packShape, exif);
   const image = new Uint8Array(shape[0] * shape[1] * shape[2]);
   openAugment([], packShape, 0, 0, { target: shape })(packed, 0, image, 0, 0);
   return image;
 }
 
-async function decodePacked(path: string, [height, width, channels]: Shape, exif: Exif): Promise<Uint8Array> {
+async function decodePacked(
+  input: string | EncodedImage,
+  [height, width, channels]: Shape,
+  exif: Exif,
+): Promise<Uint8Array> {
+  const path = typeof input === 'string' ? input : input.name;
   if (channels !== 1 && channels !== 3) throw wrongChannels(path, `images of ${channels} channels`, '3');
   const options = { resize: true, exif };
-  const file = { path, bytes: await readImageFile(path, inputUnreadable) };
-  const image = await decode(await loadSharp(), file, [height, width, 3], options, inputUnreadable);
+  const bytes = typeof input === 'string' ? await readImageFile(input, inputUnreadable) : input.bytes;
+  if (typeof input !== 'string') checkMark(path, bytes, inputUnreadable);
+  const image = await decode(await loadSharp(), { path, bytes }, [height, width, 3], options, inputUnreadable);
   if (channels === 3) return image;
   const grey = image.filter((_, i) => i % 3 === 0);
   if (image.some((value, i) => value !== grey[Math.floor(i / 3)]))

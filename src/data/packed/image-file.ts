@@ -34,11 +34,16 @@ export async function readImageFile(path: string, bad: BadImage): Promise<Buffer
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     throw bad(path, reasonOf(error), error);
   });
+  checkMark(path, bytes, bad);
+  return bytes;
+}
+
+/** Refuses bytes whose beginning is not that of an image of pixels. */
+export function checkMark(name: string, bytes: Buffer, bad: BadImage): void {
   const head = bytes.toString('latin1', 0, 16);
   if (marks.every(({ at, mark }) => !head.startsWith(mark, at))) {
-    throw bad(path, 'something else than JPEG, PNG, WebP, TIFF, GIF or AVIF', null);
+    throw bad(name, 'something else than JPEG, PNG, WebP, TIFF, GIF or AVIF', null);
   }
-  return bytes;
 }
 
 const reasons: Record<string, string> = {

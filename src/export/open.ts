@@ -1,0 +1,145 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Backend } from '../backend/load.ts';
+import { displayPath, messageOf, TailmixError } from '../errors.ts';
+import type { Network, NetworkOutputs } from '../trained/network.ts';
+import { sizeOf } from '../util/shape.ts';
+import { openSavedModel, openTfjs } from './compare.ts';
+import { damagedExport, onnxRuntimeMissing, savedModelBackend } from './errors.ts';
+import type { Format } from './index.ts';
+
+/** An exported classifier, as its files say. */
+export interface ExportAbout {
+  /** Absolute or as given. */
+  folder: string;
+  format: Format;
+  /** Name of the run that it is from, and the epoch of its checkpoint. */
+  name: string;
+  epoch: number;
+}
+
+/** Files by which a format is known. */
+const marks: Readonly<Record<Format, string>> = {
+  'saved-model': 'saved_model.pb',
+  tfjs: 'model.json',
+  onnx: 'model.onnx',
+};
+
+const CLASSES = 'classes.json';
+const PREPROCESSING = 'preprocessing.json';
+
+const shape = z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]);
+const classesFile = z.object({
+  name: z.string(),
+  epoch: z.int(),
+  classes: z.array(z.string()).min(1),
+  imageShape: shape,
+  packShape: shape.optional(),
+});
+const preprocessingFile = z.object({ version: z.literal(1), exif: z.enum(['honour', 'ignore']) });
+
+/** Whether a folder holds an exported classifier. */
+export const isExport = (folder: string): boolean => existsSync(join(folder, CLASSES));
+
+/** What an export is, without its weights. */
+export async function describeExport(
+  folder: string,
+): Promise<{ about: ExportAbout } & Omit<Network, 'run' | 'dispose'>> {
+  const { name, epoch, classes, imageShape, packShape } = await readChecked(folder, CLASSES, classesFile);
+  const { exif } = await readChecked(folder, PREPROCESSING, preprocessingFile);
+  const format = (Object.keys(marks) as Format[]).find((each) => existsSync(join(folder, marks[each])));
+  if (format === undefined)
+    throw damagedExport(displayPath(folder), `one of ${Object.values(marks).join(', ')}`, 'none');
+  return { about: { folder, format, name, epoch }, classes, imageShape, ...(packShape && { packShape }), exif };
+}
+
+/**
+ * The network of an exported classifier. ONNX runs in onnxruntime-node, which must be installed; the others on the backend.
+ *
+ * @throws {TailmixError} EXPORT_DAMAGED, EXPORT_BACKEND, ONNX_RUNTIME
+ */
+export async function openExport(
+  { about: { folder, format }, imageShape, classes }: Awaited<ReturnType<typeof describeExport>>,
+  backend: Backend | null,
+): Promise<Pick<Network, 'run' | 'dispose'>> {
+  const path = join(folder, marks[format]);
+  try {
+    if (format === 'onnx') return await openOnnx(path, imageShape);
+    if (format === 'tfjs') return await openTfjs(await tfjsFiles(folder), imageShape);
+    if (backend?.binding === undefined) throw savedModelBackend(displayPath(folder), backend?.name ?? 'none');
+    return openSavedModel(await readFile(path), imageShape, backend.binding);
+  } catch (error) {
+    if (error instanceof TailmixError) throw error;
+    throw damagedExport(
+      displayPath(path),
+      `a model of ${classes.length} classes`,
+      JSON.stringify(messageOf(error)),
+      error,
+    );
+  }
+}
+
+async function tfjsFiles(folder: string) {
+  const content = await readFile(join(folder, marks.tfjs), 'utf8');
+  const { weightsManifest } = JSON.parse(content) as { weightsManifest: { paths: string[] }[] };
+  const paths = weightsManifest.flatMap((group) => group.paths);
+  const shards = await Promise.all(paths.map(async (path) => ({ path, content: await readFile(join(folder, path)) })));
+  return [{ path: marks.tfjs, content }, ...shards];
+}
+
+/** Installed by who uses it: not needed for anything else, and without types. */
+const ONNX_RUNTIME: string = 'onnxruntime-node';
+
+/** What is used of it. */
+interface OnnxRuntime {
+  InferenceSession: { create(path: string): Promise<OnnxSession> };
+  Tensor: new (type: 'uint8' | 'float32', data: Uint8Array | Float32Array, dims: readonly number[]) => unknown;
+}
+interface OnnxSession {
+  run(feeds: Record<string, unknown>): Promise<Record<keyof NetworkOutputs, { data: Float32Array }>>;
+  release?(): Promise<void>;
+}
+
+async function openOnnx(path: string, imageShape: readonly number[]): Promise<Pick<Network, 'run' | 'dispose'>> {
+  const runtime = (await import(ONNX_RUNTIME).catch((cause: unknown) => {
+    throw onnxRuntimeMissing(displayPath(path), messageOf(cause));
+  })) as unknown as OnnxRuntime & { default?: OnnxRuntime };
+  const { InferenceSession, Tensor } = runtime.default ?? runtime;
+  const session = await InferenceSession.create(path);
+  const outputsOf = async (type: 'uint8' | 'float32', images: Uint8Array, count: number): Promise<NetworkOutputs> => {
+    const values = type === 'uint8' ? images : Float32Array.from(images);
+    const { logits, features } = await session.run({ images: new Tensor(type, values, [count, ...imageShape]) });
+    return { logits: logits.data, features: features.data };
+  };
+  const black = new Uint8Array(sizeOf(imageShape));
+  const type = await outputsOf('uint8', black, 1).then(
+    () => 'uint8' as const,
+    async () => {
+      await outputsOf('float32', black, 1);
+      return 'float32' as const;
+    },
+  );
+  return {
+    run: (images, count) => outputsOf(type, images, count),
+    dispose: async () => session.release?.(),
+  };
+}
+
+async function readChecked<T>(folder: string, file: string, schema: z.ZodType<T>): Promise<T> {
+  const where = displayPath(join(folder, file));
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(join(folder, file), 'utf8'));
+  } catch (error) {
+    throw damagedExport(where, 'a file of JSON', 'none, or another', error);
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw damagedExport(
+    where,
+    `\`${parsed.error.issues[0]!.path.join('.')}\` as \`tailmix export\` writes it`,
+    'none, or another',
+  );
+}

@@ -1,0 +1,11 @@
+/** A row of RFC 4180, without its end; an empty cell for null. */
+export const csvRow = (cells: readonly (string | number | null | undefined)[]): string => cells.map(cell).join(',');
+
+/** Beginnings of what a spreadsheet takes for a formula, as OWASP lists them. */
+const FORMULA = /^[=+\-@\t\r]/;
+
+/** A number as it is; a text that a spreadsheet would run as a formula gets an apostrophe in front. */
+function cell(value: string | number | null | undefined): string {
+  const text = typeof value === 'string' && FORMULA.test(value) ? `'${value}` : String(value ?? '');
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
