@@ -27,7 +27,10 @@ export const predictorDisposed = (): TailmixError =>
 
 /** `tailmix evaluate --split validation` of a run without a validation part. */
 export const noValidationSplit = (directory: string): TailmixError =>
-  new TailmixError(`${directory}: expected validation images; the run has none (data.split.validation). Evaluate on --split test.`, {
-    code: 'EVALUATE_SPLIT',
-    kind: 'config',
-  });
+  new TailmixError(
+    `${directory}: expected validation images; the run has none (data.split.validation). Evaluate on --split test.`,
+    {
+      code: 'EVALUATE_SPLIT',
+      kind: 'config',
+    },
+  );
