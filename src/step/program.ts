@@ -44,12 +44,22 @@ export interface ProgramOptions {
   fixed?: ReadonlySet<string>;
 }
 
-/** The train and predict functions of a run, the state they share, and every signature the plan foresees. */
+/** A program and what its host needs to read of its outputs. */
+export interface StepProgram extends GraphProgram {
+  /** Weights that are trained, in the order of `gradientSums`. */
+  trained: readonly string[];
+}
+
+/**
+ * The train and predict functions of a run, the state they share, and every signature the plan foresees. A training
+ * step gives `loss`, `predictions`, `penalty/PLUGIN` and `gradientSums`: one sum per trained weight, not finite where
+ * its gradient is not.
+ */
 export function createStepProgram(
   model: Model,
   { hooks, inputs, variants, draws }: StepPlugins,
   options: ProgramOptions,
-): GraphProgram {
+): StepProgram {
   const trained = new Set(
     model.weights
       .filter(({ kind, name }) => kind !== 'statistic' && !options.frozen?.has(name))
@@ -96,7 +106,12 @@ export function createStepProgram(
     const after = definition.update.apply({ ...before.weights, ...statistics }, before.slots, gradients, pass);
     return {
       state: { ...statistics, ...after.weights, ...after.slots },
-      outputs: { loss, predictions: outputs.logits.argMax(1), ...prefixed('penalty/', penalties) },
+      outputs: {
+        loss,
+        predictions: outputs.logits.argMax(1),
+        gradientSums: tf.stack([...trained].map((name) => gradients[name]?.sum() ?? tf.scalar(0))),
+        ...prefixed('penalty/', penalties),
+      },
     };
   };
   const predict: GraphFunction = (state, feeds) => {
@@ -133,6 +148,7 @@ export function createStepProgram(
     functions: { train, predict },
     state: { ...weights, ...slots },
     signatures: [...trainSignatures, predictSignature],
+    trained: [...trained],
   };
 }
 

@@ -24,10 +24,32 @@ export function lossNotFinite(
     );
   }
   return new TailmixError(
-    `step ${step} (epoch ${epoch}): expected a finite loss, got ${loss}. The learning rate is ${learningRate}; the largest value is in ${largest.name} (${largest.size.toPrecision(3)}).\n  Lower train.optimizer.learningRate, warm it up with lr-schedule, or clip gradients.`,
+    `step ${step} (epoch ${epoch}): expected a finite loss, got ${loss}. The learning rate is ${learningRate}; the largest value is in ${largest.name} (${largest.size.toPrecision(3)}).${builders.length > 0 ? ` The loss is built by ${namesOf(builders)}.` : ''}\n  Lower train.optimizer.learningRate, warm it up with lr-schedule, or clip gradients.`,
     { code: 'LOSS_NOT_FINITE' },
   );
 }
+
+/**
+ * The loss is finite and a gradient is not: when, at which rate, the first such weight, and the plugins that may be at
+ * fault.
+ *
+ * @param sum - of the gradient's elements
+ * @param builders - plugins that build loss or gradients
+ */
+export const gradientNotFinite = (
+  weight: string,
+  sum: number,
+  { epoch, step }: Pick<StepContext, 'epoch' | 'step'>,
+  learningRate: number,
+  builders: readonly string[],
+): TailmixError =>
+  new TailmixError(
+    `step ${step} (epoch ${epoch}): expected finite gradients, got ${Number.isNaN(sum) ? 'NaN' : 'infinity'} in that of ${weight}, while the loss is finite. The learning rate is ${learningRate}.\n` +
+      (builders.length > 0
+        ? `  ${namesOf(builders)} ${builders.length === 1 ? 'takes' : 'take'} part in loss and gradients: keep roots, logarithms and quotients away from 0, where their derivative is not finite. Else lower train.optimizer.learningRate, or clip gradients.`
+        : '  Lower train.optimizer.learningRate, warm it up with lr-schedule, or clip gradients.'),
+    { code: 'GRADIENT_NOT_FINITE', ...(builders.length === 1 && { plugin: builders[0]! }) },
+  );
 
 /** A run that goes back (`train.onNaN`) has trained an epoch whose state is no use. */
 export const stateDiverged = (epoch: number, name: string, values: Float32Array): TailmixError =>

@@ -2,17 +2,16 @@ import type { Backend } from '../backend/load.ts';
 import type { Composition } from '../compose/types.ts';
 import { createLoader } from '../data/loader/loader.ts';
 import type { LoadedRows, Loader } from '../data/types.ts';
-import type { GraphProgram } from '../graph/index.ts';
 import { createBatch, createTargets } from '../step/batch.ts';
 import { checkInputs } from '../step/decided.ts';
 import { createEngine } from '../step/index.ts';
 import { modelFeeds, trainFeeds } from '../step/inputs.ts';
 import { createOptimizer } from '../step/optimizers.ts';
-import { createStepProgram } from '../step/program.ts';
+import { createStepProgram, type StepProgram } from '../step/program.ts';
 import { signatureFor } from '../step/signature.ts';
 import type { BatchResult, Engine, StepContext } from '../step/types.ts';
 import type { PlannedStep } from './epoch.ts';
-import { batchWithoutWeight, lossNotFinite, penaltyNotFinite } from './errors.ts';
+import { batchWithoutWeight, gradientNotFinite, lossNotFinite, penaltyNotFinite } from './errors.ts';
 import { restore } from './open-run.ts';
 import type { Preparation } from './prepare.ts';
 import { buildersTap, createRehearsal, isBuild, keepStates } from './rehearse.ts';
@@ -20,7 +19,7 @@ import { buildersTap, createRehearsal, isBuild, keepStates } from './rehearse.ts
 /** A phase of a run in progress: what a step works with. */
 export interface Fit extends Preparation {
   composition: Composition;
-  program: GraphProgram;
+  program: StepProgram;
   engine: Engine;
   loader: Loader;
   /** Throws CAPTURE_VARIES if a plugin has changed, since the step was recorded, what its functions close over. */
@@ -79,7 +78,8 @@ function verifyAt(composition: Composition, engine: Engine): Fit['verify'] {
  *
  * @param classWeights - `[C]`
  * @param rateFactor - of the learning rate that hooks decide
- * @throws {TailmixError} RETURNED_WRONG, CLASS_WEIGHTS, PENALTY_NOT_FINITE, LOSS_NOT_FINITE, or what a plugin threw.
+ * @throws {TailmixError} RETURNED_WRONG, CLASS_WEIGHTS, PENALTY_NOT_FINITE, LOSS_NOT_FINITE,
+ * GRADIENT_NOT_FINITE, or what a plugin threw.
  */
 export function trainStep(
   fit: Fit,
@@ -116,6 +116,11 @@ export function trainStep(
   // Where both are not finite later on, the weights are at fault.
   if (broken && (Number.isFinite(loss) || ctx.step === 1)) throw penaltyNotFinite(...broken, ctx);
   if (!Number.isFinite(loss)) throw lossNotFinite(loss, ctx, learningRate, engine.read(), tappersOf(hooks.buildLoss));
+  const bad = outputs.gradientSums!.findIndex((sum) => !Number.isFinite(sum));
+  if (bad >= 0) {
+    const builders = [...new Set([...tappersOf(hooks.buildLoss), ...tappersOf(hooks.buildGradients)])];
+    throw gradientNotFinite(program.trained[bad]!, outputs.gradientSums![bad]!, ctx, learningRate, builders);
+  }
   const { epoch, step, stepInEpoch } = ctx;
   return {
     epoch,

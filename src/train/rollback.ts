@@ -40,7 +40,12 @@ export const frozen = (snapshot: Snapshot): Snapshot => ({
   plugins: JSON.parse(JSON.stringify(snapshot.plugins)) as Snapshot['plugins'],
 });
 
-const DIVERGED: ReadonlySet<string> = new Set(['LOSS_NOT_FINITE', 'PENALTY_NOT_FINITE', 'STATE_NOT_FINITE']);
+const DIVERGED: ReadonlySet<string> = new Set([
+  'LOSS_NOT_FINITE',
+  'PENALTY_NOT_FINITE',
+  'GRADIENT_NOT_FINITE',
+  'STATE_NOT_FINITE',
+]);
 
 /**
  * Takes a run that has diverged back to its newest checkpoint, or to where it began, with a lower learning rate.
