@@ -92,13 +92,13 @@ async function trainAll(
 }
 
 /** A failed run in one line: its cause, and where there is more. */
-export function causeOf({ run, message }: RunOutcome): string {
+export function causeOf({ run, message, log }: Pick<RunOutcome, 'run' | 'message' | 'log'>): string {
   const lines = message.split('\n').filter((line) => line.trim() !== '');
   // What ended it is told last; hints are indented, and so is what is wrong at a place of a config.
   const at = lines.findLastIndex((line) => !/^\s/.test(line));
   const cause = lines[at] ?? lines[0]?.trim() ?? 'it ended without a word';
   const whole = / {2}/.test(cause) ? `${cause}  ${lines[at + 1]?.trim() ?? ''}` : cause;
-  return `failed  ${run.label}: ${whole} (${displayPath(run.directory)})`;
+  return `failed  ${run.label}: ${whole} (${displayPath(log ?? run.directory)})`;
 }
 
 async function conclude(
@@ -113,7 +113,7 @@ async function conclude(
       done.map(({ run }) => run.directory),
       { out, json },
     );
-  } else if (json) printJson(outcomes.map(({ run, status, setAside }) => ({ ...run, status, setAside })));
+  } else if (json) printJson(outcomes.map(({ run, status, log, setAside }) => ({ ...run, status, log, setAside })));
   else print(`Tables and charts: tailmix report ${done.map(({ run }) => displayPath(run.directory)).join(' ')}`);
 }
 

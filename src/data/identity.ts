@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
+import process from 'node:process';
 import { messageOf } from '../errors.ts';
 import { sizeOf } from '../util/shape.ts';
 import { otherData, readFailed } from './errors.ts';
@@ -118,6 +119,13 @@ export function expectSameData(where: string, trained: DataIdentity, got: DataId
   const different = differingParts(trained, got, among);
   if (different.length > 0) throw otherData(where, shown(trained, got, different), shown(got, trained, different));
 }
+
+/** Says that a checkpoint holds nothing that its data could be compared with. */
+export const warnUncompared = (where: string): void =>
+  process.emitWarning(
+    `${where}: the checkpoint is of an earlier version and does not hold the hash of the data it was trained on.\n  That the data are the same cannot be checked.`,
+    { type: 'TailmixWarning', code: 'DATA_UNCOMPARED' },
+  );
 
 const SHOWN = 6;
 

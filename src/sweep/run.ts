@@ -1,3 +1,4 @@
+import { rm, writeFile } from 'node:fs/promises';
 import type { ConfigContext } from '../config/resolve.ts';
 import { displayPath, messageOf } from '../errors.ts';
 import { untilFree } from '../tracking/ownership.ts';
@@ -13,6 +14,8 @@ export interface RunOutcome {
   status: 'finished' | 'skipped' | 'failed' | 'stopped';
   /** Of a failed run: what it said. */
   message: string;
+  /** Of a failed run: file with all that it said; null where it did not start or the file cannot be written. */
+  log: string | null;
   /** Where what was in its directory is now; null where nothing was in the way. */
   setAside: string | null;
 }
@@ -34,7 +37,9 @@ export async function runSweep(
     }
   };
   await Promise.all(Array.from({ length: Math.min(jobs, runs.length) }, worker));
-  return runs.map((run, place) => outcomes[place] ?? { run, status: 'stopped', message: '', setAside: null });
+  return runs.map(
+    (run, place) => outcomes[place] ?? { run, status: 'stopped', message: '', log: null, setAside: null },
+  );
 }
 
 /** What all runs of a sweep share. */
@@ -48,15 +53,15 @@ interface RunContext extends Omit<ChildContext, 'onProgress' | 'resume'> {
 async function runOne(run: PlannedRun, { config, takeOver, display, ...child }: RunContext): Promise<RunOutcome> {
   const { label, directory } = run;
   let aside: string | null = null;
-  const ended = (status: RunOutcome['status'], outcome: string, message = ''): RunOutcome => {
-    display.end(label, outcome);
-    return { run, status, message, setAside: aside };
+  const ended = (status: RunOutcome['status'], message = '', log: string | null = null): RunOutcome => {
+    display.end(label, status === 'skipped' ? 'was finished before' : status);
+    return { run, status, message, log, setAside: aside };
   };
   try {
     // The processes of a sweep that was killed take a moment to end.
     await untilFree(directory, ENDING_MS, child.signal);
     const state = await stateOf(run, config);
-    if (state.kind === 'finished') return ended('skipped', 'was finished before');
+    if (state.kind === 'finished') return ended('skipped');
     if (state.kind === 'foreign') {
       aside = await setAside(directory, { takeOver });
       display.note(label, `what was in its folder is now in ${displayPath(aside)}: ${state.reason}`);
@@ -68,9 +73,22 @@ async function runOne(run: PlannedRun, { config, takeOver, display, ...child }: 
       onProgress: (message) => display.progress(label, message),
     });
     const status = exitCode === 0 ? 'finished' : child.signal.aborted ? 'stopped' : 'failed';
-    return ended(status, status, status === 'failed' ? errors : '');
+    const log = await keepErrors(directory, status === 'failed' ? errors : '');
+    return ended(status, status === 'failed' ? errors : '', log);
   } catch (error) {
-    return ended('failed', 'failed', messageOf(error));
+    return ended('failed', messageOf(error));
+  }
+}
+
+/** Keeps what a failed run said in a file beside its directory; one that has not failed has no such file. */
+async function keepErrors(directory: string, errors: string): Promise<string | null> {
+  const log = `${directory}.log`;
+  try {
+    if (errors === '') await rm(log, { force: true });
+    else await writeFile(log, `${errors}\n`);
+    return errors === '' ? null : log;
+  } catch {
+    return null;
   }
 }
 

@@ -1,4 +1,11 @@
-import { type DataIdentity, differingParts, expectSameData, identityOf, type OtherData } from '../data/identity.ts';
+import {
+  type DataIdentity,
+  differingParts,
+  expectSameData,
+  identityOf,
+  type OtherData,
+  warnUncompared,
+} from '../data/identity.ts';
 import type { LoadedData } from '../data/types.ts';
 import { displayPath } from '../errors.ts';
 import type { SnapshotData } from '../run.ts';
@@ -15,9 +22,11 @@ export function seenData(
   initialData: DataIdentity | undefined,
 ): SnapshotData {
   const identity = identityOf(data);
+  const where = directory ? displayPath(directory) : 'resume';
+  if (resume && !resume.data) warnUncompared(where);
   const { otherData = [], ...trained }: SnapshotData = resume?.data ?? identity;
   const isOther = differingParts(trained, identity).length > 0;
-  if (isOther && !allowOtherData) expectSameData(directory ? displayPath(directory) : 'resume', trained, identity);
+  if (isOther && !allowOtherData) expectSameData(where, trained, identity);
   const seen: OtherData[] = [...otherData];
   if (initialData) seen.push({ by: 'init', data: initialData });
   if (isOther) seen.push({ by: 'resume', data: trained });

@@ -5,7 +5,7 @@ import { compose } from '../compose/compose.ts';
 import type { Composition } from '../compose/types.ts';
 import { type LoadContext, loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
-import { type DataIdentity, expectSameData } from '../data/identity.ts';
+import { type DataIdentity, expectSameData, warnUncompared } from '../data/identity.ts';
 import type { Exif } from '../data/packed/decode.ts';
 import type { LoadedData, Split, Subset } from '../data/types.ts';
 import { displayPath, type TailmixError } from '../errors.ts';
@@ -53,6 +53,7 @@ export async function openRun(
   const directory = await findRun(wanted);
   const config = await loadConfig(join(directory, runFiles.config), context);
   const { snapshot, path, damaged } = await chooseCheckpoint(directory, { checkpoint, strict });
+  if (!snapshot.data) warnUncompared(displayPath(path));
   const options = { ...optionsAt(trainerOptions(config), snapshot.epoch), resume: snapshot };
   const described = readImages ? {} : await describedData(directory, snapshot, allowOtherData);
   const preparation = await prepare({ ...options, ...described });

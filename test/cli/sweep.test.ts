@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -71,7 +71,13 @@ it('goes on after a run that fails, and says which at the end', async () => {
   const { code, stderr, stdout } = await tailmix(folder, 'sweep', 'sweep.yaml', '--json');
   expect(code).toBe(1);
   expect(stderr).toMatch(/diverges seed 0 failed:\n {2}.*expected a finite loss/s);
-  expect(JSON.parse(stdout)).toMatchObject([{ status: 'failed' }, { status: 'finished' }]);
+  const outcomes = JSON.parse(stdout) as { directory: string; log: string | null }[];
+  expect(outcomes).toMatchObject([
+    { status: 'failed', log: `${outcomes[0]!.directory}.log` },
+    { status: 'finished', log: null },
+  ]);
+  expect(await readFile(join(folder, outcomes[0]!.log!), 'utf8')).toMatch(/expected a finite loss/);
+  expect(stderr).toMatch(/failed {2}diverges seed 0: .*expected a finite loss.*\.log\)/);
 });
 
 it('ends at Ctrl-C with its runs, and resumes them', async () => {

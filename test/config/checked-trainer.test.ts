@@ -32,9 +32,9 @@ describe('options in plain JavaScript are answered as a config file is', () => {
   });
 });
 
-test('a failed run of a sweep is one line: the cause, and the folder to look into', () => {
+test('a failed run of a sweep is one line: the cause, and the file or folder to look into', () => {
   const run = { label: 'remix seed 1', variation: '', configs: [], set: [], directory: 'runs/s/remix', hash: '' };
-  const outcome = { run, status: 'failed' as const, setAside: null };
+  const outcome = { run, log: null };
   expect(
     causeOf({ ...outcome, message: 'reading train: 3 of 9\n[bad] onBatch: broken\n  more of it\n' } as never),
   ).toBe('failed  remix seed 1: [bad] onBatch: broken (runs/s/remix)');
@@ -43,5 +43,8 @@ test('a failed run of a sweep is one line: the cause, and the folder to look int
   );
   expect(causeOf({ ...outcome, message: '' } as never)).toBe(
     'failed  remix seed 1: it ended without a word (runs/s/remix)',
+  );
+  expect(causeOf({ run, log: 'runs/s/remix.log', message: 'broken' } as never)).toBe(
+    'failed  remix seed 1: broken (runs/s/remix.log)',
   );
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Plugin } from '../../src/plugin.ts';
 import type { Loss } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { outcomeOf, tapping } from '../support/faulty.ts';
@@ -25,10 +26,10 @@ const quotient = () =>
     };
   });
 
-const rows = [
+const rows: [string, () => Plugin, string][] = [
   ['a penalty', normAtZero, 'NaN'],
   ['a quotient of gradients', quotient, 'infinity'],
-] as const;
+];
 
 const message = (got: string) =>
   `step 1 (epoch 1): expected finite gradients, got ${got} in that of classifier/bias, while the loss is finite. The learning rate is 0.01.\n` +

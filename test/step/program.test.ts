@@ -77,7 +77,7 @@ describe('a training step', () => {
   test('by hand: loss, predictions, gradients, statistics, slots', () => {
     const { engine, step } = prepare(model(), [], { initial });
     const outputs = step();
-    expect(Object.keys(outputs)).toEqual(['loss', 'predictions']);
+    expect(Object.keys(outputs)).toEqual(['loss', 'predictions', 'gradientSums']);
     near(outputs.loss!, [loss]);
     expect([...outputs.predictions!]).toEqual([0, 1]);
     const state = engine.read();
@@ -191,10 +191,11 @@ describe('a training step', () => {
     });
     const { engine, step } = prepare(model(), [penalty()], { initial });
     const outputs = step();
-    expect(Object.keys(outputs)).toEqual(['loss', 'predictions', 'penalty/one', 'penalty/two']);
+    expect(Object.keys(outputs)).toEqual(['loss', 'predictions', 'gradientSums', 'penalty/one', 'penalty/two']);
     near(outputs.loss!, [loss]);
     near(outputs['penalty/one']!, [49]);
     near(outputs['penalty/two']!, [1]);
+    expect(outputs.gradientSums!.at(-1)).toBeCloseTo(14, 5);
     near(engine.read().unused!, [7 - 14]);
   });
 

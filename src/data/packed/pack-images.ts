@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { join, relative } from 'node:path';
 import { cacheUnwritable, nothingReadable } from '../errors.ts';
 import { fingerprint, statOf } from '../sets/class-folders.ts';
@@ -14,12 +13,8 @@ export const readClassFolders = (
   context: ReadContext,
 ): Promise<Split> => readPacked(name, folders, fingerprint(folders, settingsOf(options)), options, context);
 
-/** Longest list whose files are looked at whenever it is opened: a look takes about 20 µs. */
-const LOOKED_AT = 100_000;
-
 /**
- * Opens a split whose files are listed in one file, as {@link readClassFolders} does. What changes under its name in a list
- * of more than 100,000 files is not seen.
+ * Opens a split whose files are listed in one file, as {@link readClassFolders} does.
  *
  * @param source - hash of what decides which files are read, and where
  */
@@ -29,14 +24,7 @@ export const readListed = (
   source: string,
   options: DecodeOptions,
   context: ReadContext,
-): Promise<Split> => {
-  const settings = [source, settingsOf(options)];
-  const key =
-    list.files.length <= LOOKED_AT
-      ? fingerprint(list, settings)
-      : createHash('sha256').update(JSON.stringify(settings)).digest('hex');
-  return readPacked(name, list, key, options, context);
-};
+): Promise<Split> => readPacked(name, list, fingerprint(list, [source, settingsOf(options)]), options, context);
 
 /** What decides pixels: the number is that of how files are decoded, and goes up when their pixels change. */
 const settingsOf = ({ shape, resize, exif, onCorrupt }: DecodeOptions) => ({
