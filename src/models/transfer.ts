@@ -87,12 +87,13 @@ export function checkStart(
   const { base, model } = models;
   const drawn = selectWeights(models, reset, 'reset');
   const own = new Set(base.weights.map(({ name }) => name));
-  const taken = model.weights.filter(({ name }) => !drawn.has(name) && (own.has(name) || shapes[name] !== undefined));
+  const shapeOf = (name: string) => (Object.hasOwn(shapes, name) ? shapes[name] : undefined);
+  const taken = model.weights.filter(({ name }) => !drawn.has(name) && (own.has(name) || shapeOf(name) !== undefined));
   const known = new Set(model.weights.map(({ name }) => name));
   const differences: WeightDifference[] = [
     ...taken
-      .filter(({ name, shape }) => shapes[name]?.join() !== shape.join())
-      .map(({ name, shape }) => ({ name, expected: shape, got: shapes[name] ?? null })),
+      .filter(({ name, shape }) => shapeOf(name)?.join() !== shape.join())
+      .map(({ name, shape }) => ({ name, expected: shape, got: shapeOf(name) ?? null })),
     ...Object.keys(shapes)
       .filter((name) => !known.has(name) && !reset.some((entry) => begins(name, entry)))
       .map((name) => ({ name, expected: null, got: shapes[name]! })),

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
 import { makeFolder } from '#make-folder';
-import { messageOf, TailmixError } from '../errors.ts';
-import type { EpochMetrics, Rollback } from '../metrics/types.ts';
-import type { Snapshot, SnapshotData } from '../run.ts';
+import { displayValue, TailmixError } from '../errors.ts';
+import type { Snapshot } from '../run.ts';
 import { mapValues } from '../util/map-values.ts';
+import { checkpointMetadata } from './checkpoint-metadata.ts';
 import {
   allCheckpointsDamaged,
   damagedTensorFile,
@@ -58,24 +57,6 @@ export async function writeCheckpoint(path: string, snapshot: Snapshot): Promise
   await writeFileAtomic(path, encodeSafetensors({ tensors: snapshot.state, metadata: { ...metadata, sha256 } }));
 }
 
-const checkpointMetadata = z.object({
-  epoch: z.coerce.number().int().min(0),
-  step: z.coerce.number().int().min(0),
-  configHash: z.string(),
-  weights: z.string().transform((text) => JSON.parse(text) as Snapshot['weights']),
-  plugins: z.string().transform((text) => JSON.parse(text) as Snapshot['plugins']),
-  history: z.string().transform((text) => JSON.parse(text) as EpochMetrics[]),
-  rollbacks: z
-    .string()
-    .transform((text) => JSON.parse(text) as Rollback[])
-    .exactOptional(),
-  seconds: z.coerce.number().min(0),
-  data: z
-    .string()
-    .transform((text) => JSON.parse(text) as SnapshotData)
-    .exactOptional(),
-});
-
 /**
  * Reads what {@link writeCheckpoint} wrote.
  *
@@ -87,12 +68,13 @@ export async function readCheckpoint(path: string): Promise<Snapshot> {
   if (described.format !== FORMAT) throw notACheckpoint(path, `its format is ${described.format ?? 'not named'}`);
   if (sha256 !== checksum({ tensors, metadata: described })) throw damagedTensorFile(path, 'its checksum differs');
   const state = mapValues(tensors, ({ shape, values }) => ({ shape, values: Float32Array.from(values) }));
-  try {
-    return { ...checkpointMetadata.parse(described), state };
-  } catch (error) {
-    const issue = error instanceof z.ZodError ? error.issues[0] : undefined;
-    throw notACheckpoint(path, `its metadata is not that of one (${issue?.path.join('.') || messageOf(error)})`);
+  const parsed = checkpointMetadata.safeParse(described);
+  if (!parsed.success) {
+    throw notACheckpoint(path, `its metadata is not that of one (${parsed.error.issues[0]!.path.join('.')})`);
   }
+  const absent = parsed.data.weights.find((name) => !Object.hasOwn(state, name));
+  if (absent !== undefined) throw notACheckpoint(path, `it has no values of its weight ${displayValue(absent)}`);
+  return { ...parsed.data, state };
 }
 
 /** What {@link readLatest} found. */
@@ -149,10 +131,16 @@ export async function checkpointEpochs(runDirectory: string): Promise<number[]> 
     .sort((a, b) => a - b);
 }
 
-const readWhole = (path: string): Promise<Buffer> =>
-  readFile(path).catch((cause) => {
+async function readWhole(path: string): Promise<Buffer> {
+  try {
+    const found = await stat(path);
+    // A pipe or a device may have no end.
+    if (!found.isFile() && !found.isDirectory()) throw new Error('it is no file');
+    return await readFile(path);
+  } catch (cause) {
     throw unreadableCheckpoint(path, cause);
-  });
+  }
+}
 
 function checksum({ tensors, metadata }: SafeTensors): string {
   const hash = createHash('sha256').update(JSON.stringify(metadata));

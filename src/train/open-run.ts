@@ -181,16 +181,17 @@ export function restore(
   engine: Pick<Engine, 'write'>,
 ): void {
   for (const [name, { shape }] of Object.entries(program.state)) {
-    const saved = state[name];
+    const saved = Object.hasOwn(state, name) ? state[name] : undefined;
     if (saved?.shape.join() !== shape.join()) throw snapshotMismatch(name, shape, saved?.shape);
   }
   for (const name of Object.keys(state))
-    if (!program.state[name]) throw snapshotMismatch(name, undefined, state[name]!.shape);
+    if (!Object.hasOwn(program.state, name)) throw snapshotMismatch(name, undefined, state[name]!.shape);
   engine.write(mapValues(state, ({ values }) => values));
   loadStates({ plugins }, composition);
 }
 
 /** Puts the state of plugins back. */
 export function loadStates({ plugins }: Pick<Snapshot, 'plugins'>, { states }: Pick<Composition, 'states'>): void {
-  for (const [name, state] of Object.entries(states)) state.load(plugins[name]);
+  for (const [name, state] of Object.entries(states))
+    state.load(Object.hasOwn(plugins, name) ? plugins[name] : undefined);
 }

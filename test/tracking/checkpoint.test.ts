@@ -95,7 +95,7 @@ test('messages', async () => {
     `"RUN/other: expected a checkpoint in checkpoints/, found none. The run ended before its first one, or ran without the checkpoint plugin; tailmix train --resume starts it from its beginning."`,
   );
   expect(await message(readCheckpoint(join(run, 'none.safetensors')))).toMatchInlineSnapshot(
-    `"RUN/none.safetensors: expected a checkpoint; it cannot be read (ENOENT: no such file or directory, open 'RUN/none.safetensors'). Check the path and its permissions."`,
+    `"RUN/none.safetensors: expected a checkpoint; it cannot be read (ENOENT: no such file or directory, stat 'RUN/none.safetensors'). Check the path and its permissions."`,
   );
   await writeFile(join(run, 'model.safetensors'), Buffer.concat(encodeSafetensors({ tensors: {}, metadata: {} })));
   expect(await message(readCheckpoint(join(run, 'model.safetensors')))).toMatchInlineSnapshot(
