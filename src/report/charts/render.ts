@@ -29,12 +29,30 @@ export async function drawChartFile(spec: TopLevelSpec, description: string): Pr
 }
 
 async function draw(spec: TopLevelSpec, config: Config): Promise<{ width: string; height: string; content: string }> {
-  const view = new View(parse(compile(spec, { config }).spec), { renderer: 'none', logLevel: errorsOnly });
+  const { spec: chart } = compile(withStandIns(spec), { config });
+  const view = new View(parse(chart), { renderer: 'none', logLevel: errorsOnly });
   try {
-    const svg = await view.toSVG();
+    const svg = withoutStandIns(await view.toSVG());
     const [root, width, height] = /^<svg[^>]* width="([\d.]+)" height="([\d.]+)"[^>]*>/.exec(svg)!;
     return { width: width!, height: height!, content: svg.slice(root.length) };
   } finally {
     view.finalize();
   }
 }
+
+/** Names that Vega does not take as data: of properties that every object has, and a word of its expressions. */
+const TAKEN = new Set([...Object.getOwnPropertyNames(Object.prototype), 'if']);
+const FIRST_LETTERS = [...new Set([...TAKEN].map((name) => name[0]!))];
+/** From here on Unicode has 32 code points that are no characters; texts are as long as before. */
+const STAND_IN = 0xfdd0;
+
+/** A chart in which a stand-in is the first letter of such names. */
+const withStandIns = (spec: TopLevelSpec): TopLevelSpec =>
+  JSON.parse(JSON.stringify(spec), (_key, value) =>
+    TAKEN.has(value)
+      ? String.fromCharCode(STAND_IN + FIRST_LETTERS.indexOf((value as string)[0]!)) + (value as string).slice(1)
+      : value,
+  ) as TopLevelSpec;
+
+const withoutStandIns = (svg: string): string =>
+  svg.replace(/[\ufdd0-\ufdef]/g, (standIn) => FIRST_LETTERS[standIn.charCodeAt(0) - STAND_IN] ?? standIn);
