@@ -59,8 +59,8 @@ describe('the data', () => {
   });
 
   test('what the data decided about the splits', () => {
-    expect(said('splits', {})).toEqual([]);
-    expect(said('splits', { dataNotes: ['one', 'two'] })).toEqual(['one', 'two']);
+    expect(said('images', {})).toEqual([]);
+    expect(said('images', { dataNotes: ['one', 'two'] })).toEqual(['one', 'two']);
   });
 });
 

@@ -6,6 +6,53 @@ export interface Room {
   tests: readonly string[];
 }
 
+const MIXERS = [
+  'balanced-mixup',
+  'bbn',
+  'choose',
+  'cmo',
+  'cutmix',
+  'mamix',
+  'manifold-mixup',
+  'mixup',
+  'remix',
+  'unimix',
+];
+const LOSSES = [
+  'balanced-softmax',
+  'cdt',
+  'cross-entropy',
+  'focal',
+  'focal-sigmoid',
+  'gcl',
+  'label-aware-smoothing',
+  'label-smoothing',
+  'ldam',
+  'logit-adjustment',
+  'vs',
+];
+const OTHERS = [
+  'checkpoint',
+  'drs',
+  'drw',
+  'early-stopping',
+  'ema',
+  'grad-accumulation',
+  'grad-clip',
+  'lr-schedule',
+  'lws',
+  'resample',
+  'reweight',
+  'sam',
+  'tau-norm',
+];
+
+/** Plugins with their tests, and tests of several of them. */
+const plugins = (names: readonly string[], more: readonly string[]): Room => ({
+  mutate: names.map((name) => `plugins/${name}/*.ts`),
+  tests: [...names, ...more].map((name) => `test/plugins/${name}.test.ts`),
+});
+
 export const rooms: Readonly<Record<string, Room>> = {
   'long-tail': { mutate: ['src/long-tail/*.ts'], tests: ['test/long-tail/*.test.ts'] },
   data: {
@@ -13,10 +60,9 @@ export const rooms: Readonly<Record<string, Room>> = {
     tests: ['test/data/sampler.test.ts', 'test/data/subset.test.ts', 'test/data/profile.test.ts'],
   },
   metrics: { mutate: ['src/metrics/*.ts'], tests: ['test/metrics/*.test.ts'] },
-  plugins: {
-    mutate: ['plugins/*/*.ts', ...['mlflow', 'progress', 'tracking'].map((name) => `!plugins/${name}/*.ts`)],
-    tests: ['test/plugins/!(all-plugins|imports|index|mlflow*|pairs|progress|tracking).test.ts'],
-  },
+  mixers: plugins(MIXERS, ['mixers', 'mixing-loss', 'remix-loss', 'remix-share']),
+  losses: plugins(LOSSES, ['corrections', 'mixing-loss']),
+  plugins: plugins(OTHERS, ['corrections']),
   step: {
     mutate: ['program', 'definition', 'differentiate', 'mix', 'inputs', 'batch', 'optimizers'].map(
       (name) => `src/step/${name}.ts`,
