@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import process from 'node:process';
 import { makeFolder } from '#make-folder';
+import { withoutAdvice } from '../data/errors.ts';
 import { type DataReport, type ImageName, inspectData } from '../data/inspect/inspect.ts';
 import { hasCounts } from '../data/load-data.ts';
 import { dataRoot } from '../data/root.ts';
@@ -12,7 +13,7 @@ import { describeGroups } from '../metrics/groups.ts';
 import { grouped } from '../report/format.ts';
 import { formatTail } from '../report/tail-table.ts';
 import type { ConfigFlags } from './context.ts';
-import { dataConfigOf } from './data-config.ts';
+import { dataConfigOf, folderOf } from './data-config.ts';
 import { type DataPictures, drawPictures } from './data-pictures.ts';
 import { infoNotWritten } from './errors.ts';
 import { print, printJson } from './output.ts';
@@ -52,10 +53,11 @@ export async function dataInfo(wanted: readonly string[], options: DataInfoOptio
     });
     progress.stop();
     const { groups } = evaluate;
-    const pictures = await writePictures(
-      resolve(out ?? join('runs', 'data', report.info.name)),
-      await drawPictures(report, groups),
-    );
+    const folder = folderOf(wanted);
+    const place = resolve(out ?? join('runs', 'data', folder === null ? report.info.name : basename(resolve(folder))));
+    const isWithin = out === undefined && folder !== null && !relative(resolve(folder), place).startsWith('..');
+    // Nothing is written among the images.
+    const pictures = isWithin ? [] : await writePictures(place, await drawPictures(report, groups));
     const root = dataRoot(data.root);
     if (json) printJson({ ...documentOf(report), root, pictures });
     else for (const line of describe(report, groups, pictures)) print(line);
@@ -125,9 +127,24 @@ function describe(report: DataReport, groups: Parameters<typeof describeGroups>[
     );
     lines.push('', table, '', describeGroups(groups), '');
   }
+  if (hasCounts(allCounts)) lines.push(...describeFew(info.classes, allCounts));
   if (read) lines.push(...describeRead(read, { train: total, validation: validationCount, test: testCount }));
   else if (notRead) lines.push(line('not read', notRead));
   return [...lines, ...pictures.map((path, i) => line(i === 0 ? 'pictures' : '', displayPath(path)))];
+}
+
+/** Classes with fewer images to train on can hardly be learned, whatever the method. */
+const FEW = 10;
+
+/** Classes that have hardly any images, and what can be done. */
+function describeFew(classes: readonly string[], counts: readonly number[]): string[] {
+  const few = classes.flatMap((name, label) => (counts[label]! < FEW ? [`${name} ${counts[label]}`] : []));
+  if (few.length === 0) return [];
+  const named = few.slice(0, SHOWN).join(', ') + (few.length > SHOWN ? `, and ${few.length - SHOWN} more` : '');
+  return [
+    line('few images', `fewer than ${FEW} to train on: ${named}`),
+    line('', 'add photos, put the class together with a related one, or leave it out; no method replaces images'),
+  ];
 }
 
 function describeRead(
@@ -168,11 +185,13 @@ function describeRead(
         : `${of(unreadable.length, train + validation + test + unreadable.length)} of the files`,
     ),
     ...listed(unreadable.map(whyUnreadable), 'files'),
+    ...(unreadable.length > 0 ? [line('', 'replace them, or leave them out of runs: data.onCorrupt: skip')] : []),
   ];
 }
 
-/** A file that was left out, and the reason, which begins with its path. */
-export const whyUnreadable = ({ path, reason }: Unreadable): string => displayPath(path) + reason.slice(path.length);
+/** A file that was left out, and the reason, which begins with its path, without the advice. */
+export const whyUnreadable = ({ path, reason }: Unreadable): string =>
+  displayPath(path) + withoutAdvice(reason.slice(path.length));
 
 function listed(entries: readonly string[], what: string): string[] {
   const more = entries.length - SHOWN;

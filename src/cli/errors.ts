@@ -51,12 +51,19 @@ export const schemaNotWritten = (path: string, cause: unknown): TailmixError =>
 export const dataUnknown = (name: string, names: readonly string[]): TailmixError =>
   config(
     'DATA_UNKNOWN',
-    `data: expected a data set (${names.join(', ')}) or a config file; got ${JSON.stringify(name)}, which is neither.`,
+    `data: expected a data set (${names.join(', ')}), a folder of images or a config file; got ${JSON.stringify(name)}, which is none of them.`,
+  );
+
+/** A folder that was to be looked at and holds no images of classes. */
+export const folderWithoutImages = (folder: string): TailmixError =>
+  config(
+    'FOLDER_WITHOUT_IMAGES',
+    `${displayPath(folder)}: expected a folder of images per class, also in train/, val/ and test/, or a .csv, .tsv or .jsonl file that lists images (path, label); found none. Name the folder that holds the class folders.`,
   );
 
 /** The name of a data set next to something else. */
 export const dataSeveral = (names: readonly string[]): TailmixError =>
-  config('DATA_SEVERAL', `data: expected one data set, or config files alone; got ${names.join(' ')}.`);
+  config('DATA_SEVERAL', `data: expected one data set, one folder, or config files alone; got ${names.join(' ')}.`);
 
 /** The pictures of a data set cannot be written. */
 export const infoNotWritten = (folder: string, cause: unknown): TailmixError =>

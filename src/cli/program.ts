@@ -247,13 +247,13 @@ function addData(program: Command, finish: Finish): void {
   data
     .command('info')
     .description('show a data set: counts, the long tail, sample images, duplicates, unreadable files')
-    .argument('<names...>', 'data set, or config files that name one')
+    .argument('<names...>', 'data set, folder of images, or config files that name one')
     .option('--out <dir>', 'folder for the pictures (default: runs/data/<name>)')
     .option('--without-images', 'counts alone: read no image')
     .addOption(setOption())
     .addOption(dataRootOption())
     .addOption(jsonOption())
-    .addHelpText('after', example('tailmix data info cifar10 --data-root ~/data'))
+    .addHelpText('after', example('tailmix data info ../photos', 'tailmix data info cifar10 --data-root ~/data'))
     .action(async (names, options) => finish(await (await import('./data-info.ts')).dataInfo(names, options)));
 }
 

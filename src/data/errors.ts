@@ -253,13 +253,19 @@ export const unknownClass = (folder: string, classes: readonly string[]): Tailmi
     `${folder}: expected a class of the data set (${classes.slice(0, 10).join(', ')}${classes.length > 10 ? ', …' : ''}); this folder is none. Rename or remove it.`,
   );
 
+const replaceAdvice = ' Replace the file, or set data.onCorrupt to skip.';
+const scaleAdvice = ' Set data.imageSize (image-folder) to scale images, or data.onCorrupt to skip.';
+
+/** A message about one image without the advice, which is the same for all of them. */
+export const withoutAdvice = (message: string): string =>
+  [replaceAdvice, scaleAdvice].reduce(
+    (text, advice) => (text.endsWith(advice) ? text.slice(0, -advice.length) : text),
+    message,
+  );
+
 /** A file that is no readable image. */
 export const badImage = (path: string, reason: string, cause: unknown): TailmixError =>
-  run(
-    'DATA_IMAGE',
-    `${path}: expected a readable image; got "${firstLine(reason)}". Replace the file, or set data.onCorrupt to skip.`,
-    cause,
-  );
+  run('DATA_IMAGE', `${path}: expected a readable image; got "${firstLine(reason)}".${replaceAdvice}`, cause);
 
 function firstLine(reason: string): string {
   const line = reason.split('\n')[0]!.replace(/:?\s*$/, '');
@@ -279,7 +285,7 @@ export const wrongChannels = (path: string, expected: string, got: string): Tail
 export const wrongSize = (path: string, expected: readonly number[], got: readonly number[]): TailmixError =>
   run(
     'DATA_IMAGE',
-    `${path}: expected ${expected.join(' x ')} pixels (height x width); got ${got.join(' x ')}. Set data.imageSize (image-folder) to scale images, or data.onCorrupt to skip.`,
+    `${path}: expected ${expected.join(' x ')} pixels (height x width); got ${got.join(' x ')}.${scaleAdvice}`,
   );
 
 /** Every image of a split was skipped. */

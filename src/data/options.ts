@@ -119,7 +119,7 @@ export const dataOptions = z.strictObject({
     .union([z.int().positive(), z.tuple([z.int().positive(), z.int().positive()])])
     .optional()
     .describe(
-      'image-folder, manifest and inat2018: side in pixels, or [height, width], that images are scaled and centre-cropped to when packed. Default: packSize, else all must have the size of the first; for inat2018 224.',
+      'image-folder, manifest and inat2018: side in pixels, or [height, width], that images are scaled and centre-cropped to when packed. Default: packSize, else the size of the images if they all have one of at most 256, else a square of at most 224 by their sizes; for inat2018 224.',
     ),
   packSize: z
     .union([z.int().positive(), z.tuple([z.int().positive(), z.int().positive()])])

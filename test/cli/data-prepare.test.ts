@@ -199,7 +199,7 @@ it('a set without archives is read and packed; what is about archives is refused
     ",
       "stdout": "image-folder: 2 classes, 5 training images, 1 test images
     1 unreadable file was left out:
-      images/train/bee/x.png: expected a readable image; got "something else than JPEG, PNG, WebP, TIFF, GIF or AVIF". Replace the file, or set data.onCorrupt to skip.
+      images/train/bee/x.png: expected a readable image; got "something else than JPEG, PNG, WebP, TIFF, GIF or AVIF".
     ",
     }
   `);

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it, vi } from 'vitest';
@@ -35,13 +35,16 @@ describe('data info', () => {
 
       many: classes with more than 100 training images, medium: 20 to 100, few: fewer than 20
 
+      few images    fewer than 10 to train on: ant 5, bee 2
+                    add photos, put the class together with a related one, or leave it out; no method replaces images
       measured      mean 0.5029 0.4994 0.4978, std 0.2886 0.2887 0.2885 of the training images, before any profile
       duplicates    1 (33.33 %) of the test images are training images too, to the pixel
                     0 (0.00 %) repeat another in train, 0 (0.00 %) another in test
                     1 of 1 sets of equal images are in several classes
                       images/train/ant/twin.png = images/test/bee/twin.png
       unreadable    1 (9.09 %) of the files
-                      images/train/bee/broken.png: expected a readable image; got "something else than JPEG, PNG, WebP, TIFF, GIF or AVIF". Replace the file, or set data.onCorrupt to skip.
+                      images/train/bee/broken.png: expected a readable image; got "something else than JPEG, PNG, WebP, TIFF, GIF or AVIF".
+                    replace them, or leave them out of runs: data.onCorrupt: skip
       pictures      runs/data/image-folder/long-tail.svg
                     runs/data/image-folder/samples.png
                     runs/data/image-folder/duplicates.png
@@ -118,11 +121,78 @@ describe('data info', () => {
     const unknown = await tailmix(folder, 'data', 'info', 'cifar');
     expect(unknown).toMatchObject({ code: 2, stdout: '' });
     expect(unknown.stderr).toMatch(
-      /^data: expected a data set \(digits, cifar10, .*\) or a config file; got "cifar", which is neither\.\n$/,
+      /^data: expected a data set \(digits, cifar10, .*\), a folder of images or a config file; got "cifar", which is none of them\.\n$/,
     );
     expect(await tailmix(folder, 'data', 'info', 'digits', 'run.yaml')).toMatchObject({
       code: 2,
-      stderr: 'data: expected one data set, or config files alone; got digits run.yaml.\n',
+      stderr: 'data: expected one data set, one folder, or config files alone; got digits run.yaml.\n',
     });
+  });
+});
+
+describe('data info FOLDER', () => {
+  /** 40 ants and 20 bees of mixed sizes, in a folder that an archive was unpacked to. */
+  async function photos(under: string) {
+    const folder = await temporaryFolder();
+    vi.stubEnv('TAILMIX_CACHE', await temporaryFolder());
+    for (let i = 0; i < 60; i++) {
+      const name = i % 3 === 0 ? 'bee' : 'Ämeise';
+      await writePicture(join(folder, 'photos', under, name, `${i}.jpg`), i, 40 + (i % 3), 50);
+    }
+    return folder;
+  }
+  const filesOf = (folder: string): string[] => readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
+
+  it('needs no config, divides what has no splits, and writes nothing there', async () => {
+    const folder = await photos('all');
+    const before = filesOf(join(folder, 'photos'));
+    const { code, stdout, stderr } = await tailmix(folder, 'data', 'info', 'photos');
+    expect(code, stderr).toBe(0);
+    expect(stdout.split('\n').slice(0, 5)).toMatchInlineSnapshot(`
+      [
+        "data          image-folder: 2 classes, images of 32 × 32, RGB",
+        "images        41 to train on, 8 for validation, 11 for test",
+        "              scaled to 32 x 32 pixels, because the images have different sizes (data.imageSize sets another size)",
+        "              41 images to train on, 8 for validation (13.3%), 11 for test (18.3%), by content",
+        "a run         trains on 41, 25 to 16 a class (ratio 1.6)",
+      ]
+    `);
+    expect(stdout).toContain('runs/data/photos/samples.png');
+    expect(filesOf(join(folder, 'photos'))).toEqual(before);
+    const inside = await tailmix(join(folder, 'photos'), 'data', 'info', '.');
+    expect(inside.code, inside.stderr).toBe(0);
+    expect(inside.stdout).not.toContain('pictures');
+    expect(filesOf(join(folder, 'photos'))).toEqual(before);
+  });
+
+  it('reads the splits that there are, and a list of images', async () => {
+    const folder = await photos('train');
+    await writePicture(join(folder, 'photos/val/bee/x.jpg'), 200, 40, 50);
+    const divided = await tailmix(folder, 'data', 'info', 'photos', '--without-images', '--json');
+    expect(JSON.parse(divided.stdout)).toMatchObject({
+      name: 'image-folder',
+      validationCount: 1,
+      classes: ['bee', 'Ämeise'],
+    });
+    const lines = [
+      'file,species',
+      ...Array.from({ length: 9 }, (_, i) => `train/bee/${3 * i}.jpg,${i % 2 ? 'a' : 'b'}`),
+    ];
+    await writeFile(join(folder, 'photos/list.csv'), lines.join('\n'));
+    const listed = await tailmix(folder, 'data', 'info', 'photos', '--without-images', '--json');
+    expect(JSON.parse(listed.stdout)).toMatchObject({ name: 'manifest', classes: ['a', 'b'] });
+  });
+
+  it('says what it looks for where there is none', async () => {
+    const folder = await temporaryFolder();
+    await mkdir(join(folder, 'empty'));
+    const { code, stderr } = await tailmix(folder, 'data', 'info', 'empty');
+    expect({ code, stderr }).toMatchInlineSnapshot(`
+      {
+        "code": 2,
+        "stderr": "empty: expected a folder of images per class, also in train/, val/ and test/, or a .csv, .tsv or .jsonl file that lists images (path, label); found none. Name the folder that holds the class folders.
+      ",
+      }
+    `);
   });
 });

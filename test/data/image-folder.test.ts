@@ -83,12 +83,10 @@ describe('image-folder', () => {
     expect(imageAt(train.split, 5, 192)).toEqual(new Uint8Array(decoded));
   });
 
-  test('imageSize scales and cuts out the centre; without it sizes must agree', async () => {
+  test('imageSize scales and cuts out the centre; without it the sizes decide', async () => {
     const { root, load } = await setUp();
     await writePicture(join(root, 'train', 'bee', '2.png'), 9, 20, 30);
-    expect(await messageOfError(() => load(), root)).toMatchInlineSnapshot(
-      `"…/train/bee/2.png: expected 4 x 5 pixels (height x width); got 20 x 30. Set data.imageSize (image-folder) to scale images, or data.onCorrupt to skip."`,
-    );
+    expect((await load()).info.shape).toEqual([32, 32, 3]);
     const square = await load({ imageSize: 8 });
     expect(square.info.shape).toEqual([8, 8, 3]);
     expect(square.train.split.labels).toHaveLength(7);

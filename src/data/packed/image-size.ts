@@ -14,13 +14,41 @@ function sizeOf(size: Size): Shape {
 /** Sizes of images that are packed: what the model takes, and what is kept where that is another. */
 export type Sizes = Pick<ImageInfo, 'shape' | 'packShape'>;
 
-/** The sizes asked for; without any, that of the first image (that can be read, where others are skipped). */
-export async function sizesOf(
-  list: ImageList,
-  options: Pick<DataOptions, 'imageSize' | 'packSize' | 'exif' | 'onCorrupt'>,
-): Promise<Sizes> {
-  return givenSizes(options) ?? { shape: await firstShape(list, options) };
+/** Sizes that a set of images is packed at. */
+export interface ChosenSizes {
+  sizes: Sizes;
+  /** Whether images are scaled to them; else every image must have them. */
+  resize: boolean;
+  /** What was chosen, where nothing asked for it. */
+  notes: string[];
 }
+
+/** Sides that are chosen from. */
+const SIDES = [32, 64, 96, 128, 160, 192, 224];
+/** Largest side of images of one size that are taken as they are. */
+const KEPT = 256;
+/** Files that are looked at. */
+const SAMPLE = 64;
+
+/**
+ * The sizes asked for. Without any, of up to 64 files, evenly spread: images of one size up to 256 pixels keep it; others are
+ * scaled to a square, whose side is the largest of 32, 64 … 224 that at least half of them have as their shorter side.
+ */
+export async function chooseSizes(list: ImageList, options: SizeOptions): Promise<ChosenSizes> {
+  const given = givenSizes(options);
+  if (given !== null) return { sizes: given, resize: true, notes: [] };
+  const shapes = await sampleShapes(list, options);
+  const [first] = shapes as [Shape, ...Shape[]];
+  const isUniform = shapes.every(([height, width]) => height === first[0] && width === first[1]);
+  if (isUniform && Math.max(first[0], first[1]) <= KEPT) return { sizes: { shape: first }, resize: false, notes: [] };
+  const shorter = shapes.map(([height, width]) => Math.min(height, width)).sort((a, b) => a - b);
+  const half = shorter[Math.floor((shorter.length - 1) / 2)]!;
+  const side = SIDES.findLast((one) => one <= half) ?? SIDES[0]!;
+  const note = `scaled to ${side} x ${side} pixels, because the images have ${isUniform ? `${first[0]} x ${first[1]}` : 'different sizes'} (data.imageSize sets another size)`;
+  return { sizes: { shape: [side, side, 3] }, resize: true, notes: [note] };
+}
+
+type SizeOptions = Pick<DataOptions, 'imageSize' | 'packSize' | 'exif' | 'onCorrupt'>;
 
 /** The sizes asked for, if any. */
 export function givenSizes({
@@ -37,27 +65,24 @@ export function givenSizes({
 
 /** How images become rows of these sizes. */
 export const decodeOptions = (
-  { shape, packShape }: Sizes,
-  {
-    imageSize,
-    packSize,
-    exif = 'honour',
-    onCorrupt,
-  }: Pick<DataOptions, 'imageSize' | 'packSize' | 'exif' | 'onCorrupt'>,
-): DecodeOptions => ({
-  shape: packShape ?? shape,
-  resize: imageSize !== undefined || packSize !== undefined,
-  exif,
-  onCorrupt,
-});
+  { sizes: { shape, packShape }, resize }: Pick<ChosenSizes, 'sizes' | 'resize'>,
+  { exif = 'honour', onCorrupt }: SizeOptions,
+): DecodeOptions => ({ shape: packShape ?? shape, resize, exif, onCorrupt });
 
-async function firstShape(
-  { files }: ImageList,
-  { exif = 'honour', onCorrupt }: Pick<DataOptions, 'exif' | 'onCorrupt'>,
-): Promise<Shape> {
-  for (const { path } of onCorrupt === 'skip' ? files : []) {
-    const shape = await imageShape(path, exif).catch(() => null);
-    if (shape !== null) return shape;
+/** Sizes of files of a list that can be read: at least one. */
+async function sampleShapes({ files }: ImageList, { exif = 'honour' }: SizeOptions): Promise<Shape[]> {
+  const count = Math.min(SAMPLE, files.length);
+  const sample = Array.from({ length: count }, (_, i) => files[Math.floor((i * files.length) / count)]!.path);
+  const read = async (path: string): Promise<Shape | null> => imageShape(path, exif).catch(() => null);
+  const found: Shape[] = [];
+  for (const path of sample) {
+    const shape = await read(path);
+    if (shape !== null) found.push(shape);
   }
-  return imageShape(files[0]!.path, exif);
+  for (let i = 0; found.length === 0 && i < files.length; i++) {
+    const shape = await read(files[i]!.path);
+    if (shape !== null) found.push(shape);
+  }
+  // Nothing can be read: in the words of the first.
+  return found.length > 0 ? found : [await imageShape(files[0]!.path, exif)];
 }

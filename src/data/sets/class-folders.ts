@@ -11,6 +11,7 @@ import {
   unknownClass,
 } from '../errors.ts';
 import type { ImageList } from '../types.ts';
+import { addOther, isJunk, type LeftOut, nothingLeftOut } from './left-out.ts';
 
 /** File names that are images; the list of torchvision's ImageFolder. */
 const EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp']);
@@ -19,6 +20,7 @@ const EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.t
 export interface ClassFolders extends ImageList {
   /** Sorted folder names, which is label order. */
   classes: string[];
+  leftOut: LeftOut;
 }
 
 /** How the class folders of a split are read. */
@@ -27,28 +29,40 @@ export interface ListOptions {
   classes?: readonly string[];
   /** Whether a class may have no image. Default: no. */
   mayLackClasses?: boolean;
+  /** Folders without an image are no classes. Default: they are an error. */
+  dropEmpty?: boolean;
 }
 
 /**
  * Lists a split in class folders, `<folder>/<class>/…`, in the order of torchvision's ImageFolder: classes by name, files
- * of a class by path, symbolic links followed.
+ * of a class by path, symbolic links followed. What systems leave in folders is left out.
  */
-export function listClassFolders(folder: string, { classes, mayLackClasses = false }: ListOptions = {}): ClassFolders {
+export function listClassFolders(
+  folder: string,
+  { classes, mayLackClasses = false, dropEmpty = false }: ListOptions = {},
+): ClassFolders {
+  const leftOut = nothingLeftOut();
   const entries = readFolder(folder);
   if (entries === null) throw folderMissing(folder);
-  const names = entries.filter((entry) => isFolder(folder, entry)).map((entry) => entry.name);
+  const kept = withoutJunk(entries, leftOut);
+  const isOwn = new Map(kept.map((entry) => [entry.name, isFolder(folder, entry)]));
+  const names = kept.map(({ name }) => name).filter((name) => isOwn.get(name));
+  leftOut.loose = kept.filter(({ name }) => !isOwn.get(name) && isImage(name)).length;
   if (names.length === 0) throw noClasses(folder);
   const labelled = classes ?? names.sort(byCodePoint);
   const stray = names.find((name) => !labelled.includes(name));
   if (stray !== undefined) throw unknownClass(join(folder, stray), labelled);
   const above = [realpathSync(folder)];
-  const files = labelled.flatMap((name, label) => {
-    const paths = folderExists(join(folder, name)) ? listImages(join(folder, name), above) : [];
-    if (paths.length === 0 && !mayLackClasses) throw emptyFolder(join(folder, name), [...EXTENSIONS]);
-    return paths.map((path) => ({ path, label }));
+  const found = labelled.flatMap((name) => {
+    const paths = folderExists(join(folder, name)) ? listImages(join(folder, name), above, leftOut) : [];
+    if (paths.length > 0 || mayLackClasses) return [{ name, paths }];
+    if (!dropEmpty) throw emptyFolder(join(folder, name), [...EXTENSIONS]);
+    leftOut.empty.push(name);
+    return [];
   });
+  const files = found.flatMap(({ paths }, label) => paths.map((path) => ({ path, label })));
   if (files.length === 0) throw emptyFolder(folder, [...EXTENSIONS]);
-  return { folder, base: folder, classes: [...labelled], files };
+  return { folder, base: folder, classes: found.map(({ name }) => name), files, leftOut };
 }
 
 /** Whether a folder exists. */
@@ -57,7 +71,8 @@ export function folderExists(path: string): boolean {
 }
 
 /** Whether there is a folder with a folder in it. */
-export const holdsFolders = (path: string): boolean => (readFolder(path) ?? []).some((entry) => isFolder(path, entry));
+export const holdsFolders = (path: string): boolean =>
+  (readFolder(path) ?? []).some((entry) => !isJunk(entry.name) && isFolder(path, entry));
 
 /** What the system says of a path that leads to nothing: not there, below a file, or a link to itself. */
 const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
@@ -104,19 +119,28 @@ function stampOf(path: string): string {
  *
  * @param above - the folders that `folder` lies in, links resolved
  */
-function listImages(folder: string, above: readonly string[]): string[] {
+function listImages(folder: string, above: readonly string[], leftOut: LeftOut): string[] {
   const real = realpathSync(folder);
   if (above.includes(real)) throw folderLoop(folder, real);
   const within = [...above, real];
-  const entries = readFolder(folder) ?? [];
+  const entries = withoutJunk(readFolder(folder) ?? [], leftOut);
   entries.sort((a, b) => byCodePoint(a.name, b.name));
   const [images, deeper]: [string[], string[]] = [[], []];
   for (const entry of entries) {
     const path = join(folder, entry.name);
-    if (isFolder(folder, entry)) deeper.push(...listImages(path, within));
-    else if (EXTENSIONS.has(extname(entry.name).toLowerCase())) images.push(path);
+    if (isFolder(folder, entry)) deeper.push(...listImages(path, within, leftOut));
+    else if (isImage(entry.name)) images.push(path);
+    else addOther(leftOut, entry.name);
   }
   return [...images, ...deeper];
+}
+
+const isImage = (name: string): boolean => EXTENSIONS.has(extname(name).toLowerCase());
+
+function withoutJunk(entries: readonly Dirent[], leftOut: LeftOut): Dirent[] {
+  const kept = entries.filter(({ name }) => !isJunk(name));
+  leftOut.junk += entries.length - kept.length;
+  return kept;
 }
 
 /** Null for a folder that is not there; one that may not be read is never passed over. */

@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import { defineDataset } from '../dataset.ts';
 import { folderMissing, splitUnsaid } from '../errors.ts';
 import type { DataOptions } from '../options.ts';
-import { decodeOptions, type Sizes, sizesOf } from '../packed/image-size.ts';
+import { type ChosenSizes, chooseSizes, decodeOptions } from '../packed/image-size.ts';
 import { readClassFolders } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
 import { countLabels } from '../subset.ts';
 import type { ImageInfo } from '../types.ts';
 import { type ClassFolders, folderExists, holdsFolders, listClassFolders } from './class-folders.ts';
 import { HELD_OUT, heldOut } from './held-out.ts';
+import { leftOutNotes } from './left-out.ts';
 
 /**
  * Any images in class folders: `train/<class>/…` and `test/<class>/…` under the root, and `val/<class>/…` for validation;
@@ -21,12 +22,13 @@ export const imageFolder = defineDataset({
   augment: [],
   async describe(options) {
     const { train, validation, test, notes } = list(options);
+    const sizes = await chooseSizes(train, options);
     const fullCounts = countLabels(
       train.files.map(({ label }) => label),
       train.classes.length,
     );
     return {
-      ...infoOf(train, await sizesOf(train, options), notes),
+      ...infoOf(train, sizes, notes),
       fullCounts,
       testCount: test?.files.length ?? 0,
       ...(validation && { validationCount: validation.files.length }),
@@ -34,7 +36,7 @@ export const imageFolder = defineDataset({
   },
   async read(options, context) {
     const { train, validation, test, notes } = list(options);
-    const sizes = await sizesOf(train, options);
+    const sizes = await chooseSizes(train, options);
     const decode = decodeOptions(sizes, options);
     return {
       info: infoOf(train, sizes, notes),
@@ -63,19 +65,22 @@ function list(options: DataOptions): Listed {
   if (test === null && !isTestCut) throw folderMissing(join(root, 'test'), 'val');
   const listed = (split: string): ClassFolders =>
     listClassFolders(join(root, split), { classes: train.classes, mayLackClasses: true });
-  return { train, validation: validation && listed(validation), test: test && listed(test), notes };
+  const held = { validation: validation && listed(validation), test: test && listed(test) };
+  const lists = [train, held.validation, held.test].flatMap((own) => own?.leftOut ?? []);
+  return { train, ...held, notes: [...notes, ...leftOutNotes(lists)] };
 }
 
 /** Class folders without splits. */
 function listUndivided(root: string, isTestCut: boolean): Listed {
   const held = HELD_OUT.find((split) => holdsFolders(join(root, split)));
   if (held !== undefined || !holdsFolders(root)) throw folderMissing(join(root, 'train'));
-  const train = listClassFolders(root);
+  const train = listClassFolders(root, { dropEmpty: true });
   if (!isTestCut) throw splitUnsaid(root, train.classes);
-  return { train, validation: null, test: null, notes: [] };
+  return { train, validation: null, test: null, notes: leftOutNotes([train.leftOut]) };
 }
 
-function infoOf({ classes }: ClassFolders, sizes: Sizes, notes: readonly string[]): ImageInfo {
+function infoOf({ classes }: ClassFolders, { sizes, notes: own }: ChosenSizes, notes: readonly string[]): ImageInfo {
+  const all = [...notes, ...own];
   const statistics = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
-  return { name: 'image-folder', classes, ...sizes, ...statistics, ...(notes.length > 0 && { notes }) };
+  return { name: 'image-folder', classes, ...sizes, ...statistics, ...(all.length > 0 && { notes: all }) };
 }

@@ -70,7 +70,7 @@ export const inat2018 = defineDataset({
     const train = await readAnnotations(join(folder, data.options.train));
     const test = await readAnnotations(val);
     const labels = new Map(train.categories.map(({ id }, label) => [id, label]));
-    const decode = { ...decodeOptions(sizes(data), data), resize: true };
+    const decode = decodeOptions({ sizes: sizes(data), resize: true }, data);
     const list = (own: Annotations): ImageList => ({
       folder: own.path,
       base: folder,

@@ -2,7 +2,7 @@ import { dirname, extname, isAbsolute, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { type DatasetInput, defineDataset } from '../dataset.ts';
 import { briefJson, manifestFormat, manifestLacks, manifestRow } from '../errors.ts';
-import { decodeOptions, type Sizes, sizesOf } from '../packed/image-size.ts';
+import { type ChosenSizes, chooseSizes, decodeOptions } from '../packed/image-size.ts';
 import { readListed } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
 import { countLabels } from '../subset.ts';
@@ -55,7 +55,7 @@ export const manifest = defineDataset({
       classes.length,
     );
     return {
-      ...infoOf(classes, await sizesOf(train, data), notes),
+      ...infoOf(classes, await chooseSizes(train, data), notes),
       fullCounts,
       testCount: test?.files.length ?? 0,
       ...(validation && { validationCount: validation.files.length }),
@@ -63,7 +63,7 @@ export const manifest = defineDataset({
   },
   async read(data, context) {
     const { classes, source, train, validation, test, notes, groups } = await open(data);
-    const sizes = await sizesOf(train, data);
+    const sizes = await chooseSizes(train, data);
     const decode = decodeOptions(sizes, data);
     const own = await readListed('train', train, source, decode, context);
     const splits = {
@@ -76,14 +76,11 @@ export const manifest = defineDataset({
   },
 });
 
-const infoOf = (classes: readonly string[], sizes: Sizes, notes: readonly string[]): ImageInfo => ({
-  name: 'manifest',
-  classes,
-  ...sizes,
-  mean: [0.485, 0.456, 0.406],
-  std: [0.229, 0.224, 0.225],
-  ...(notes.length > 0 && { notes }),
-});
+function infoOf(classes: readonly string[], { sizes, notes: own }: ChosenSizes, notes: readonly string[]): ImageInfo {
+  const all = [...notes, ...own];
+  const statistics = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+  return { name: 'manifest', classes, ...sizes, ...statistics, ...(all.length > 0 && { notes: all }) };
+}
 
 /** What a manifest says. */
 interface Manifest {
