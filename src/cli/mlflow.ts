@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { Finish } from './program.ts';
+import type { Finish } from './command-options.ts';
 
 /** `tailmix mlflow …`: what concerns MLflow beyond a run that is being trained. */
 export function addMlflow(program: Command, finish: Finish): void {

@@ -1,41 +1,20 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { version } from '../version.ts';
+import {
+  backendOption,
+  collect,
+  dataRootOption,
+  example,
+  type Finish,
+  jsonOption,
+  otherDataOption,
+  setOption,
+  takeOverOption,
+  webFolder,
+  wholeNumber,
+} from './command-options.ts';
 import { addMlflow } from './mlflow.ts';
-
-/** Takes a command's exit code. */
-export type Finish = (exitCode: number) => void;
-
-const collect = (value: string, before: string[] = []): string[] => [...before, value];
-
-function wholeNumber(text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('Expected a whole number above 0.');
-  return Number(text);
-}
-
-function webFolder(url: string, before: string[] = []): string[] {
-  if (!/^https?:/.test(url) || !URL.canParse(url)) {
-    throw new InvalidArgumentError('Expected the address of a folder, http://… or https://….');
-  }
-  return [...before, url];
-}
-
-const setOption = (): Option =>
-  new Option('--set <path=value>', 'put a value over the config, for example train.epochs=3; repeatable').argParser(
-    collect,
-  );
-const jsonOption = (): Option => new Option('--json', 'print one JSON document on standard output');
-const backendOption = (): Option =>
-  new Option('--backend <name>', 'engine').choices(['auto', 'native', 'native-gpu', 'wasm']);
-const takeOverOption = (): Option =>
-  new Option('--take-over', 'take the folder from a process that cannot be seen from here: on another machine');
-const checkpointOption = (): Option =>
-  new Option('--checkpoint <which>', 'last, best, an epoch, or a file (default: last, or the one before if damaged)');
-const strictOption = (): Option => new Option('--strict', 'refuse an older checkpoint where the newest is damaged');
-const otherDataOption = (): Option =>
-  new Option('--allow-other-data', 'go on although the weights were trained on other classes or images');
-const dataRootOption = (): Option => new Option('--data-root <dir>', 'folder of the data set');
-
-const example = (...lines: string[]): string => `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}\n`;
+import { addTrained } from './program-trained.ts';
 
 /**
  * The commands of `tailmix`. Each loads its file when it is called, so that help and planning start no TensorFlow.
@@ -115,67 +94,7 @@ export function createProgram(finish: Finish): Command {
     .addHelpText('after', example('tailmix report runs/digits --out report'))
     .action(async (runs, options) => finish(await (await import('./report.ts')).report(runs, options)));
 
-  program
-    .command('evaluate')
-    .description('evaluate a checkpoint of a run')
-    .argument('<run>', 'its directory or its name')
-    .addOption(setOption())
-    .addOption(new Option('--split <name>', 'split').choices(['test', 'validation']).default('test'))
-    .addOption(checkpointOption())
-    .addOption(strictOption())
-    .addOption(dataRootOption())
-    .addOption(backendOption())
-    .addOption(otherDataOption())
-    .addOption(jsonOption())
-    .addHelpText('after', example('tailmix evaluate runs/digits-remix-20260131-093000 --split test --json'))
-    .action(async (run, options) => finish(await (await import('./evaluate.ts')).evaluate(run, options)));
-
-  program
-    .command('predict')
-    .description('classes of images, by a checkpoint of a run or by an export')
-    .argument('<run>', 'its directory or its name, or a folder that export wrote')
-    .argument('<images...>', 'image files, or folders of them')
-    .option('--recursive', 'images in sub-folders too')
-    .addOption(new Option('--top <k>', 'classes shown of each image').argParser(wholeNumber).default(3))
-    .addOption(checkpointOption())
-    .addOption(strictOption())
-    .addOption(setOption())
-    .addOption(backendOption())
-    .addOption(otherDataOption())
-    .addOption(jsonOption())
-    .addOption(new Option('--jsonl', 'print a line of JSON for each image').conflicts('json'))
-    .addOption(new Option('--csv', 'print a table, for spreadsheets').conflicts(['json', 'jsonl']))
-    .addHelpText(
-      'after',
-      example(
-        'tailmix predict runs/digits-remix-20260131-093000 seven.png --top 2',
-        'tailmix predict photos inbox --recursive --csv > classes.csv',
-      ),
-    )
-    .action(async (run, images, options) => finish(await (await import('./predict.ts')).predict(run, images, options)));
-
-  program
-    .command('export')
-    .description('write a checkpoint of a run for TensorFlow, TensorFlow.js or ONNX Runtime')
-    .argument('<run>', 'its directory or its name')
-    .addOption(
-      new Option('--format <name>', 'what to write').choices(['saved-model', 'tfjs', 'onnx']).makeOptionMandatory(),
-    )
-    .option('--out <dir>', 'folder to write to (default: export/<format> in the run directory)')
-    .addOption(
-      new Option('--images <type>', 'what ONNX takes (default: uint8; the others take both)').choices([
-        'uint8',
-        'float32',
-      ]),
-    )
-    .addOption(checkpointOption())
-    .addOption(strictOption())
-    .addOption(setOption())
-    .addOption(backendOption())
-    .addOption(otherDataOption())
-    .addOption(jsonOption())
-    .addHelpText('after', example('tailmix export runs/digits-remix-20260131-093000 --format tfjs --out model'))
-    .action(async (run, options) => finish(await (await import('./export.ts')).exportCommand(run, options)));
+  addTrained(program, finish);
 
   program
     .command('plugins')

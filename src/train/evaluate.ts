@@ -7,7 +7,43 @@ import type { Engine } from '../step/types.ts';
 import { yieldToEventLoop } from '../util/event-loop.ts';
 import { sizeOf } from '../util/shape.ts';
 
-/** Evaluates the engine's weights on a subset, without augmentation; the last batch is padded to full size. */
+/** Logits of some images of a subset. */
+export interface LogitRows {
+  /** `[rows × C]`. */
+  logits: Float32Array;
+  /** `[rows]`; the loader's, until the next rows are asked for. */
+  labels: Int32Array;
+  /** `[rows]`, rows of the split. */
+  indices: Int32Array;
+}
+
+/**
+ * Logits of the engine's weights on a subset, in its order, without augmentation; the last batch is padded to full size.
+ *
+ * @param classes - C
+ */
+export async function* logitsOf(
+  engine: Engine,
+  signature: Signature,
+  loader: Loader,
+  { split, indices }: Pick<Subset, 'split' | 'indices'>,
+  classes: number,
+): AsyncGenerator<LogitRows, void, undefined> {
+  const [batchSize = 0, ...imageShape] = signature.inputs.images!.shape;
+  const bytes = sizeOf(imageShape);
+  const steps = inOrder(indices, batchSize);
+  let step = 0;
+  for await (const rows of loader.load(split, steps, 0, false)) {
+    const { images, labels } = rows;
+    const full = images.length === batchSize * bytes ? images : padded(images, batchSize * bytes);
+    const logits = engine.run(signature, { images: full }).logits as Float32Array;
+    yield { logits: logits.subarray(0, labels.length * classes), labels, indices: steps[step++]!.indices };
+    rows.release();
+    await yieldToEventLoop();
+  }
+}
+
+/** Evaluates the engine's weights on a subset. */
 export async function evaluate(
   engine: Engine,
   signature: Signature,
@@ -15,17 +51,9 @@ export async function evaluate(
   subset: Subset,
   { classes, classCounts, groups }: Pick<RunInfo, 'classes' | 'classCounts' | 'groups'>,
 ): Promise<Evaluation> {
-  const [batchSize = 0, ...imageShape] = signature.inputs.images!.shape;
-  const bytes = sizeOf(imageShape);
   const evaluator = createEvaluator({ classes, classCounts, groups });
-  const steps = inOrder(subset.indices, batchSize);
-  for await (const rows of loader.load(subset.split, steps, 0, false)) {
-    const { images, labels } = rows;
-    const full = images.length === batchSize * bytes ? images : padded(images, batchSize * bytes);
-    const { logits } = engine.run(signature, { images: full });
-    evaluator.add((logits as Float32Array).subarray(0, labels.length * classes.length), labels);
-    rows.release();
-    await yieldToEventLoop();
+  for await (const { logits, labels } of logitsOf(engine, signature, loader, subset, classes.length)) {
+    evaluator.add(logits, labels);
   }
   return evaluator.result();
 }

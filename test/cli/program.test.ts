@@ -12,6 +12,7 @@ describe('help', () => {
       'sweep',
       'report',
       'evaluate',
+      'mistakes',
       'predict',
       'export',
       'plugins',

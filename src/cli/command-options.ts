@@ -1,0 +1,38 @@
+import { InvalidArgumentError, Option } from 'commander';
+
+/** Takes a command's exit code. */
+export type Finish = (exitCode: number) => void;
+
+export const collect = (value: string, before: string[] = []): string[] => [...before, value];
+
+export function wholeNumber(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('Expected a whole number above 0.');
+  return Number(text);
+}
+
+export function webFolder(url: string, before: string[] = []): string[] {
+  if (!/^https?:/.test(url) || !URL.canParse(url)) {
+    throw new InvalidArgumentError('Expected the address of a folder, http://… or https://….');
+  }
+  return [...before, url];
+}
+
+export const setOption = (): Option =>
+  new Option('--set <path=value>', 'put a value over the config, for example train.epochs=3; repeatable').argParser(
+    collect,
+  );
+export const jsonOption = (): Option => new Option('--json', 'print one JSON document on standard output');
+export const backendOption = (): Option =>
+  new Option('--backend <name>', 'engine').choices(['auto', 'native', 'native-gpu', 'wasm']);
+export const takeOverOption = (): Option =>
+  new Option('--take-over', 'take the folder from a process that cannot be seen from here: on another machine');
+export const checkpointOption = (): Option =>
+  new Option('--checkpoint <which>', 'last, best, an epoch, or a file (default: last, or the one before if damaged)');
+export const strictOption = (): Option =>
+  new Option('--strict', 'refuse an older checkpoint where the newest is damaged');
+export const otherDataOption = (): Option =>
+  new Option('--allow-other-data', 'go on although the weights were trained on other classes or images');
+export const dataRootOption = (): Option => new Option('--data-root <dir>', 'folder of the data set');
+
+/** What `--help` shows at its end. */
+export const example = (...lines: string[]): string => `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}\n`;

@@ -1,0 +1,94 @@
+import { type Command, Option } from 'commander';
+import {
+  backendOption,
+  checkpointOption,
+  dataRootOption,
+  example,
+  type Finish,
+  jsonOption,
+  otherDataOption,
+  setOption,
+  strictOption,
+  wholeNumber,
+} from './command-options.ts';
+
+/** The commands that use a trained run. */
+export function addTrained(program: Command, finish: Finish): void {
+  program
+    .command('evaluate')
+    .description('evaluate a checkpoint of a run')
+    .argument('<run>', 'its directory or its name')
+    .addOption(setOption())
+    .addOption(new Option('--split <name>', 'split').choices(['test', 'validation']).default('test'))
+    .addOption(checkpointOption())
+    .addOption(strictOption())
+    .addOption(dataRootOption())
+    .addOption(backendOption())
+    .addOption(otherDataOption())
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix evaluate runs/digits-remix-20260131-093000 --split test --json'))
+    .action(async (run, options) => finish(await (await import('./evaluate.ts')).evaluate(run, options)));
+
+  program
+    .command('mistakes')
+    .description('list the images that a run gets wrong and likely wrong labels, and show them')
+    .argument('<run>', 'its directory or its name')
+    .addOption(new Option('--split <name>', 'split').choices(['test', 'validation']).default('test'))
+    .option('--out <dir>', 'folder of the list and the picture (default: mistakes/<split> in the run directory)')
+    .addOption(setOption())
+    .addOption(checkpointOption())
+    .addOption(strictOption())
+    .addOption(dataRootOption())
+    .addOption(backendOption())
+    .addOption(otherDataOption())
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix mistakes runs/photos-20260131-093000'))
+    .action(async (run, options) => finish(await (await import('./mistakes.ts')).mistakes(run, options)));
+
+  program
+    .command('predict')
+    .description('classes of images, by a checkpoint of a run or by an export')
+    .argument('<run>', 'its directory or its name, or a folder that export wrote')
+    .argument('<images...>', 'image files, or folders of them')
+    .option('--recursive', 'images in sub-folders too')
+    .addOption(new Option('--top <k>', 'classes shown of each image').argParser(wholeNumber).default(3))
+    .addOption(checkpointOption())
+    .addOption(strictOption())
+    .addOption(setOption())
+    .addOption(backendOption())
+    .addOption(otherDataOption())
+    .addOption(jsonOption())
+    .addOption(new Option('--jsonl', 'print a line of JSON for each image').conflicts('json'))
+    .addOption(new Option('--csv', 'print a table, for spreadsheets').conflicts(['json', 'jsonl']))
+    .addHelpText(
+      'after',
+      example(
+        'tailmix predict runs/digits-remix-20260131-093000 seven.png --top 2',
+        'tailmix predict photos inbox --recursive --csv > classes.csv',
+      ),
+    )
+    .action(async (run, images, options) => finish(await (await import('./predict.ts')).predict(run, images, options)));
+
+  program
+    .command('export')
+    .description('write a checkpoint of a run for TensorFlow, TensorFlow.js or ONNX Runtime')
+    .argument('<run>', 'its directory or its name')
+    .addOption(
+      new Option('--format <name>', 'what to write').choices(['saved-model', 'tfjs', 'onnx']).makeOptionMandatory(),
+    )
+    .option('--out <dir>', 'folder to write to (default: export/<format> in the run directory)')
+    .addOption(
+      new Option('--images <type>', 'what ONNX takes (default: uint8; the others take both)').choices([
+        'uint8',
+        'float32',
+      ]),
+    )
+    .addOption(checkpointOption())
+    .addOption(strictOption())
+    .addOption(setOption())
+    .addOption(backendOption())
+    .addOption(otherDataOption())
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix export runs/digits-remix-20260131-093000 --format tfjs --out model'))
+    .action(async (run, options) => finish(await (await import('./export.ts')).exportCommand(run, options)));
+}
