@@ -61,7 +61,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   metrics: { mutate: ['src/metrics/*.ts'], tests: ['test/metrics/*.test.ts'] },
   mixers: plugins(MIXERS, ['mixers', 'mixing-loss', 'remix-loss', 'remix-share']),
-  losses: plugins(LOSSES, ['corrections', 'mixing-loss']),
+  losses: plugins(LOSSES, ['corrections']),
   plugins: plugins(OTHERS, ['corrections']),
   step: {
     mutate: ['program', 'definition', 'differentiate', 'mix', 'inputs', 'batch', 'optimizers'].map(
@@ -75,7 +75,27 @@ export const rooms: Readonly<Record<string, Room>> = {
     mutate: ['src/compose/*.ts'],
     tests: ['test/compose/*.test.ts', 'test/plugins/choose.test.ts'],
   },
-  train: { mutate: ['src/train/*.ts'], tests: ['test/train/!(diverging|in-place|one-process).test.ts'] },
+  train: {
+    mutate: ['epoch', 'evaluate', 'open-run', 'phases', 'rehearse', 'rollback', 'seen-data'].map(
+      (name) => `src/train/${name}.ts`,
+    ),
+    tests: ['epoch', 'evaluate', 'going-back', 'phases-of', 'rehearse', 'rollback', 'run-view', 'seen-data'].map(
+      (name) => `test/train/${name}.test.ts`,
+    ),
+  },
+  trainer: {
+    mutate: ['fit', 'plan-run', 'prepare', 'trainer'].map((name) => `src/train/${name}.ts`),
+    tests: [
+      'going-back',
+      'failing-observers',
+      'phases',
+      'phases-plan',
+      'plan-refusals',
+      'prepare',
+      'run-view',
+      'trainer',
+    ].map((name) => `test/train/${name}.test.ts`),
+  },
 };
 
 /** Globs of the files that are mutated. */

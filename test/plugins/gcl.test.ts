@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import gcl, { cloudNoise, cloudSizes } from '../../plugins/gcl/index.ts';
+import gcl, { cloudedLogits, cloudNoise, cloudSizes } from '../../plugins/gcl/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
 import { compose } from '../../src/compose/compose.ts';
 import { randomStream } from '../../src/random.ts';
+import { tf } from '../../src/tf.ts';
 import { describeCosineHead } from '../support/cosine-head.ts';
 import { at, infoWithCounts, mixBatch } from '../support/plugins.ts';
 import { describeLoss } from '../support/pytorch-losses.ts';
@@ -20,6 +21,24 @@ describeCosineHead(gcl);
 test('cloudSizes: logarithms from the largest class to the rarest', () => {
   expect(rounded(cloudSizes([1000, 100, 10]))).toEqual([0, 0.5, 1]);
   expect(Array.from(cloudSizes([7, 7, 7]))).toEqual([0, 0, 0]);
+});
+
+test('cosines are scaled anew, less the cloud of each class and the margin of the label', () => {
+  // Cosines 0.5 and -0.25, which the head has scaled by 4.
+  const logits = (margin: number) =>
+    cloudedLogits(
+      tf.tensor2d([[2, -1]]),
+      tf.tensor1d([1], 'int32'),
+      tf.tensor2d([[0.5, 0.25]]),
+      Float64Array.of(0, 1),
+      {
+        scale: 10,
+        margin,
+        headScale: 4,
+      },
+    );
+  expect(rounded(logits(0).dataSync())).toEqual([5, -5]);
+  expect(rounded(logits(0.5).dataSync())).toEqual([5, -10]);
 });
 
 describe('the noise', () => {
