@@ -35,8 +35,15 @@ export async function withLock(path, work, { onWait, pollMs = 200, staleMs = 30_
 async function take(path) {
   try {
     const file = await open(path, 'wx');
-    await file.writeFile(JSON.stringify({ pid: process.pid, host: hostname() }));
-    await file.close();
+    try {
+      await file.writeFile(JSON.stringify({ pid: process.pid, host: hostname() }));
+    } catch (error) {
+      // Others would wait for a lock of nobody.
+      await rm(path, { force: true });
+      throw error;
+    } finally {
+      await file.close();
+    }
     return true;
   } catch (error) {
     if (error.code === 'EEXIST') return false;

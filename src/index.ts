@@ -75,6 +75,7 @@ export {
 } from './tracking/checkpoint.ts';
 export { PROGRESS_VARIABLE, type ProgressMessage } from './tracking/progress-message.ts';
 export { findRun, listRuns, readEpochs, readSummary, runFiles } from './tracking/run-directory.ts';
+export { sealedJson, sealOf } from './tracking/seal.ts';
 export { appendToFile, writeFileAtomic } from './tracking/write-file.ts';
 export { planRun } from './train/plan-run.ts';
 export type { RunResult, TrainerOptions } from './train/trainer.ts';

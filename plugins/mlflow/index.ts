@@ -4,6 +4,7 @@ import {
   type Flusher,
   isServer,
   type MlflowSettings,
+  type RunEnd,
   resolveSettings,
   startFlusher,
 } from 'tailmix/tracking';
@@ -111,17 +112,21 @@ export default definePlugin({
 
     /** Whatever fails in it, the run gets its status, and the thread that sends ends. */
     const end = async (summary: RunSummary, error: Error | null, { directory }: Run): Promise<void> => {
+      let ended: RunEnd | undefined;
       if (recorder) {
-        for (const problem of await recorder.end(summary, error, settings !== null))
-          tell(`MLflow: ${messageOf(problem)} The run's end is recorded without it.`);
+        const { end, problems } = await recorder.end(summary, error, settings !== null);
+        ended = end;
+        for (const problem of problems) tell(`MLflow: ${messageOf(problem)} The run's end is recorded without it.`);
         endedAs = error ? 'failed' : summary.status;
         recorder.close();
         recorder = undefined;
       }
       const sending = flusher;
       flusher = undefined;
-      if (sending && settings)
-        await safely(async () => tell(await conclude(sending, settings.server, directory!, options)));
+      if (sending && settings && ended) {
+        const { server } = settings;
+        await safely(async () => tell(await conclude(sending, server, directory!, options, ended)));
+      }
     };
     hooks.onTrainEnd.tapPromise(tap, (summary, run) => end(summary, null, run));
     hooks.onError.tapPromise(tap, async (error, run) => {

@@ -16,6 +16,7 @@ import {
   ensureSweepRun,
   type Figures,
   openSpool,
+  type RunEnd,
   type SpoolWriter,
   spoolFiles,
   sweepMembership,
@@ -39,7 +40,7 @@ export interface Recorder {
    * @param error - what the run failed of; null when it ended in good order.
    * @returns what failed.
    */
-  end(summary: RunSummary, error: Error | null, withReport: boolean): Promise<unknown[]>;
+  end(summary: RunSummary, error: Error | null, withReport: boolean): Promise<{ end: RunEnd; problems: unknown[] }>;
   close(): void;
 }
 
@@ -68,7 +69,7 @@ export async function openRecorder(
     ...(sweep ? { parent: { uid: sweep.uid, directory: relative(directory, sweep.directory) } } : {}),
   });
   const spool = openSpool(directory, first, onProblem);
-  await writeFileAtomic(join(directory, SUMMARY), modelSummary(run));
+  await writeFileAtomic(join(directory, SUMMARY), modelSummary(run)).catch(onProblem);
 
   if (spool.isContinued) {
     spool.write({ type: 'status', status: 'RUNNING' });
@@ -125,9 +126,10 @@ export async function openRecorder(
           problems.push(problem);
         }
       }
-      spool.write({ type: 'status', status: hasFailed ? 'FAILED' : isFinished ? 'FINISHED' : 'KILLED' });
+      const end: RunEnd = { status: hasFailed ? 'FAILED' : isFinished ? 'FINISHED' : 'KILLED', time: Date.now() };
+      spool.write({ type: 'status', ...end });
       spool.flush();
-      return problems;
+      return { end, problems };
     },
     close() {
       stopSampling();

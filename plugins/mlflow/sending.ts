@@ -1,5 +1,12 @@
 import { displayPath } from 'tailmix';
-import { attachAtOnce, type Destination, type Flusher, type MlflowSettings, pagesOf } from 'tailmix/tracking';
+import {
+  attachAtOnce,
+  type Destination,
+  type Flusher,
+  type MlflowSettings,
+  pagesOf,
+  type RunEnd,
+} from 'tailmix/tracking';
 import { trackingRequired } from './errors.ts';
 import type { MlflowOptions } from './options.ts';
 
@@ -25,8 +32,9 @@ export async function conclude(
   server: string,
   directory: string,
   { patience, server: named, experiment }: MlflowOptions,
+  end: RunEnd,
 ): Promise<string> {
-  const { complete, reason, experimentId, runId } = await flusher.end(1000 * patience);
+  const { complete, reason, experimentId, runId } = await flusher.end(1000 * patience, end);
   if (complete) {
     const pages = await pagesOf(directory, server, { experimentId: experimentId!, runId: runId! });
     return `MLflow: ${pages.run}\n  all runs: ${pages.experiment}`;

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -10,6 +9,8 @@ import {
   type Run,
   type RunSummary,
   runFiles,
+  sealedJson,
+  sealOf,
   withoutConfusion,
   writeFileAtomic,
   z,
@@ -74,9 +75,9 @@ export default definePlugin({
       if (directory === null) return;
       await writeIfChanged(join(directory, runFiles.config), stringify(run.config));
       await writeIfChanged(join(directory, runFiles.plan), run.plan);
-      await writeIfChanged(join(directory, runFiles.subset), json(describeSubset(run)));
+      await writeIfChanged(join(directory, runFiles.subset), sealedJson(describeSubset(run)));
       const path = join(directory, runFiles.metrics);
-      const found = existsSync(path) ? await readFile(path, 'utf8') : '';
+      const found = (await textOf(path)) ?? '';
       const lines = run.epochs.map(metricsLine).join('');
       // Epochs after the checkpoint will be trained again.
       if (!found.startsWith(lines)) tell(`${displayPath(path)}: was changed or cut; rebuilt from the checkpoint`);
@@ -91,8 +92,13 @@ export default definePlugin({
       else await appendToFile(path, metricsLine(metrics));
       lastEpoch = metrics.epoch;
     });
-    const writeSummary = async (summary: RunSummary, { directory }: Run): Promise<void> => {
-      if (directory !== null) await writeFileAtomic(join(directory, runFiles.summary), json(summary));
+    const writeSummary = async (summary: RunSummary, { directory, config, epochs }: Run): Promise<void> => {
+      if (directory === null) return;
+      const files = {
+        [runFiles.config]: sealOf(stringify(config)),
+        [runFiles.metrics]: sealOf(epochs.map(metricsLine).join('')),
+      };
+      await writeFileAtomic(join(directory, runFiles.summary), sealedJson({ ...summary, files }));
     };
     hooks.onTrainEnd.tapPromise({ name, stage }, writeSummary);
     hooks.onError.tapPromise({ name, stage }, (_, run) => writeSummary(run.summary(), run));
@@ -101,10 +107,10 @@ export default definePlugin({
 
 const tell = (line: string): void => void process.stderr.write(`${line}\n`);
 
-const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+/** Null for a file that is not there, or cannot be read. */
+const textOf = (path: string): Promise<string | null> => readFile(path, 'utf8').catch(() => null);
 
 /** A resumed run leaves what it finds as it was, times included. */
 async function writeIfChanged(path: string, content: string): Promise<void> {
-  if (existsSync(path) && (await readFile(path, 'utf8')) === content) return;
-  await writeFileAtomic(path, content);
+  if ((await textOf(path)) !== content) await writeFileAtomic(path, content);
 }

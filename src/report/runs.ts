@@ -5,8 +5,9 @@ import type { z } from 'zod';
 import { messageOf } from '../errors.ts';
 import type { Evaluation, RunSummary } from '../metrics/types.ts';
 import { isSetAside, runFiles } from '../tracking/run-directory.ts';
+import { beginsAs, isSealBroken } from '../tracking/seal.ts';
 import { noPaths, reportPathIsFile, reportPathMissing, reportUnreadable } from './errors.ts';
-import { type EpochPoint, epochPoint, runSummary } from './schema.ts';
+import { type EpochPoint, epochPoint, sealedSummary } from './schema.ts';
 
 /** A run directory that has results. */
 export interface LoadedRun {
@@ -96,24 +97,33 @@ function shownPath(directory: string): string {
 
 async function readRun(directory: string, path: string): Promise<LoadedRun | string> {
   const notes: string[] = [];
-  const { epochs, damaged } = await readEpochs(join(directory, runFiles.metrics));
+  const metricsText = await readText(join(directory, runFiles.metrics));
+  const { epochs, damaged } = readEpochs(metricsText);
   const summaryText = await readText(join(directory, runFiles.summary));
   if (summaryText === null) {
     const until = epochs.at(-1)?.epoch;
     return `unfinished: no summary.json, ${until ? `metrics.jsonl ends with epoch ${until}` : 'no finished epoch'}`;
   }
-  const parsed = parseAs(runSummary, summaryText);
+  const parsed = parseAs(sealedSummary, summaryText);
   if ('problem' in parsed) return `summary.json is damaged: ${parsed.problem}`;
-  const { last, ...rest } = parsed.value;
+  const { last, files = {}, ...rest } = parsed.value;
   if (rest.status === 'failed') return `failed: ${rest.reason ?? 'no reason given'}`;
   if (!last) return `${rest.status} without an evaluation on the test set`;
 
-  if (damaged.length > 0) notes.push(`metrics.jsonl: line ${damaged.join(', ')} cannot be read; the curves do without`);
-  if (epochs.length === 0) notes.push('metrics.jsonl holds no epoch; the run has no curves');
+  const isChanged = (file: string, text: string | null): boolean =>
+    text !== null && files[file] !== undefined && !beginsAs(text, files[file]);
+  if (isChanged(runFiles.metrics, metricsText)) {
+    notes.push('metrics.jsonl is not what the run wrote; the run has no curves');
+    epochs.length = 0;
+  } else if (damaged.length > 0)
+    notes.push(`metrics.jsonl: line ${damaged.join(', ')} cannot be read; the curves do without`);
+  else if (epochs.length === 0) notes.push('metrics.jsonl holds no epoch; the run has no curves');
   const configText = await readText(join(directory, runFiles.config));
   let config: unknown = null;
   try {
     if (configText === null) notes.push('config.yaml is missing; the settings are unknown');
+    else if (isChanged(runFiles.config, configText))
+      notes.push('config.yaml is not what the run wrote; the settings are unknown');
     else config = parse(configText);
   } catch (error) {
     notes.push(`config.yaml cannot be read (${firstLine(error)}); the settings are unknown`);
@@ -122,10 +132,10 @@ async function readRun(directory: string, path: string): Promise<LoadedRun | str
   return { path, summary: { ...rest, last }, epochs, config, configText, notes, writtenAt: mtimeMs };
 }
 
-async function readEpochs(path: string): Promise<{ epochs: EpochPoint[]; damaged: number[] }> {
+function readEpochs(text: string | null): { epochs: EpochPoint[]; damaged: number[] } {
   const byEpoch = new Map<number, EpochPoint>();
   const damaged: number[] = [];
-  const lines = ((await readText(path)) ?? '').split('\n');
+  const lines = (text ?? '').split('\n');
   lines.forEach((line, i) => {
     if (line.trim() === '') return;
     const parsed = parseAs(epochPoint, line);
@@ -146,6 +156,7 @@ function parseAs<T>(schema: z.ZodType<T>, text: string): { value: T } | { proble
   } catch (error) {
     return { problem: `not JSON (${firstLine(error)})` };
   }
+  if (isSealBroken(json)) return { problem: 'its checksum differs' };
   const result = schema.safeParse(json);
   if (result.success) return { value: result.data };
   const issue = result.error.issues[0]!;

@@ -24,7 +24,7 @@ const evaluation = z.object({
 const pair = { accuracy: share, balancedAccuracy: share };
 
 /** `summary.json`, as it is read back: a file may be damaged, cut off or of another version. */
-export const runSummary = z
+const runSummary = z
   .object({
     name: z.string(),
     method: z.string(),
@@ -78,6 +78,11 @@ export const runSummary = z
     expect(['last', 'confusion'], last.confusion.length);
     expect(['last', 'confusion', '0'], last.confusion[0]?.length ?? 0);
   }) satisfies z.ZodType<RunSummary>;
+
+/** With what the other files of the run were when it was written. */
+export const sealedSummary = runSummary.safeExtend({
+  files: z.record(z.string(), z.object({ bytes: count, sha256: z.string() })).exactOptional(),
+});
 
 /** What the report takes from a line of `metrics.jsonl`. A figure that is not finite is null in JSON. */
 export const epochPoint = z.object({

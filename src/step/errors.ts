@@ -1,4 +1,4 @@
-import { messageOf, TailmixError } from '../errors.ts';
+import { messageOf, systemCure, TailmixError } from '../errors.ts';
 import { CaptureError } from '../graph/errors.ts';
 import type { Fault } from '../util/fault.ts';
 import { nearest } from '../util/names.ts';
@@ -35,7 +35,8 @@ export function pluginFailed(origin: Origin, cause: unknown, miss?: Miss): Tailm
     miss !== undefined && ofNothing.test(message)
       ? `\n  It read the ${miss.kind} ${JSON.stringify(miss.name)}, which does not exist: ${nearest(miss.name, miss.known)}.`
       : '';
-  return new TailmixError(`${at(origin)}: ${message}${hint}`, {
+  const cure = systemCure(cause);
+  return new TailmixError(`${at(origin)}: ${message}${cure === null ? '' : `. ${cure}`}${hint}`, {
     code: cause instanceof TailmixError ? cause.code : 'PLUGIN_FAILED',
     kind: cause instanceof TailmixError ? cause.kind : 'run',
     plugin: origin.plugin,

@@ -13,6 +13,7 @@ import {
   notACheckpoint,
   stateNotFinite,
   unreadableCheckpoint,
+  writeFailed,
 } from './errors.ts';
 import { decodeSafetensors, encodeSafetensors, type SafeTensors } from './safetensors.ts';
 import { writeFileAtomic } from './write-file.ts';
@@ -53,7 +54,9 @@ export async function writeCheckpoint(path: string, snapshot: Snapshot): Promise
     ...(snapshot.data && { data: JSON.stringify(snapshot.data) }),
   };
   const sha256 = checksum({ tensors: snapshot.state, metadata });
-  await makeFolder(dirname(path));
+  await makeFolder(dirname(path)).catch((cause) => {
+    throw writeFailed(path, cause);
+  });
   await writeFileAtomic(path, encodeSafetensors({ tensors: snapshot.state, metadata: { ...metadata, sha256 } }));
 }
 

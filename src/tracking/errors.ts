@@ -104,6 +104,14 @@ export const ownershipLost = (directory: string, owner: Found | null): TailmixEr
     }`,
   );
 
+/** A lock that the disk does not give back: nobody need have taken it. */
+export const lockUnreadable = (path: string, cause: unknown): TailmixError =>
+  run(
+    'LOCK_UNREADABLE',
+    `${path}: could not be read (${messageOf(cause)}). ${systemCure(cause) ?? ''} The run can be resumed once it can.`,
+    cause,
+  );
+
 /** A run directory that already holds a run. */
 export const directoryTaken = (directory: string): TailmixError =>
   new TailmixError(
@@ -133,6 +141,21 @@ export const damagedRunFile = (path: string, where: string): TailmixError =>
   run(
     'RUN_DAMAGED',
     `${path}: expected JSON, ${where} is none. The file was changed or cut. Restore it, or resume the run, which writes it again.`,
+  );
+
+/** A file of a run that is not what the run wrote. */
+export const changedRunFile = (path: string): TailmixError =>
+  run(
+    'RUN_DAMAGED',
+    `${path}: expected what the run wrote; its checksum differs. The file was changed or damaged. Restore it, or resume the run, which writes it again.`,
+  );
+
+/** Settings that are not those of a checkpoint. */
+export const configDiffers = (path: string, trained: string, found: string): TailmixError =>
+  new TailmixError(
+    `${path}: expected the settings that the checkpoint was trained with (hash ${trained.slice(0, 8)}), got others (hash ${found.slice(0, 8)}).\n` +
+      '  The file, or the file of a plugin that it names, was changed or damaged: restore it.',
+    { code: 'CONFIG_DIFFERS', kind: 'config' },
   );
 
 /** A file of a run that the system refuses to read. */

@@ -13,7 +13,7 @@ export { type Destination, experimentDestination } from './spool/attach.ts';
 export { attachAtOnce } from './spool/attach-at-once.ts';
 export { type Flusher, type FlushOutcome, startFlusher } from './spool/flush.ts';
 export { pagesOf, type RunPages } from './spool/pages.ts';
-export { type RunRecord, type SpoolRecord, spoolFiles } from './spool/records.ts';
+export { type RunEnd, type RunRecord, type SpoolRecord, spoolFiles } from './spool/records.ts';
 export { ensureSweepRun } from './spool/sweep-run.ts';
 export { type Figures, openSpool, type SpoolWriter, type Texts } from './spool/write.ts';
 export { type SweepMembership, sweepMembership } from './sweep-membership.ts';

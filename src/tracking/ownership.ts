@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { isAlive, withLock } from '#lock';
 import { makeFolder } from '#make-folder';
 import { checkpointFolder } from './checkpoint.ts';
-import { directoryOwned, ownershipLost, writeFailed } from './errors.ts';
+import { directoryOwned, lockUnreadable, ownershipLost, writeFailed } from './errors.ts';
 import { removeUnfinished, UNFINISHED } from './write-file.ts';
 
 /** A process that owns a directory. */
@@ -39,7 +39,7 @@ export interface Ownership {
   /**
    * Checks that it still holds.
    *
-   * @throws {TailmixError} DIRECTORY_LOST when the folder is gone or someone else has taken it.
+   * @throws {TailmixError} DIRECTORY_LOST when the folder is gone or someone else has taken it, LOCK_UNREADABLE.
    */
   confirm(): Promise<void>;
   release(): Promise<void>;
@@ -93,7 +93,9 @@ export async function own(
   return {
     directory: absolute,
     async confirm() {
-      const found = await readOwner(path);
+      const found = await readOwner(path, (cause) => {
+        throw lockUnreadable(path, cause);
+      });
       if (isSame(found, self) || (found === null && (await place(path, self).catch(() => false)))) return;
       process.off('exit', removeAtExit);
       throw ownershipLost(directory, found);
@@ -184,12 +186,19 @@ function parse(text: string): Found {
   }
 }
 
-/** Null where there is no lock. */
-async function readOwner(path: string): Promise<Found | null> {
+/**
+ * Null where there is no lock.
+ *
+ * @param onRefused - what a lock is that the system does not let us read
+ */
+async function readOwner(
+  path: string,
+  onRefused: (error: unknown) => Found = () => 'unreadable',
+): Promise<Found | null> {
   try {
     return parse(await readFile(path, 'utf8'));
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? null : 'unreadable';
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? null : onRefused(error);
   }
 }
 

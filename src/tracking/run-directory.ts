@@ -5,6 +5,7 @@ import { makeFolder } from '#make-folder';
 import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
 import { variableNames } from '../util/placeholders.ts';
 import {
+  changedRunFile,
   damagedRunFile,
   directoryTaken,
   directoryUsed,
@@ -13,6 +14,7 @@ import {
   writeFailed,
 } from './errors.ts';
 import { type Ownership, own, ownerFile } from './ownership.ts';
+import { isSealBroken } from './seal.ts';
 
 /** Files of a run directory, by what they hold. */
 export const runFiles = {
@@ -156,7 +158,9 @@ export async function readSummary(runDirectory: string): Promise<RunSummary | nu
   const text = await readFile(path, 'utf8').catch((cause) => {
     throw unreadableRunFile(path, cause);
   });
-  return parse(text, path, 'the file') as RunSummary;
+  const summary = parse(text, path, 'the file') as RunSummary;
+  if (isSealBroken(summary)) throw changedRunFile(path);
+  return summary;
 }
 
 function parse(text: string, path: string, where: string): unknown {

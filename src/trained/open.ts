@@ -14,8 +14,9 @@ import type { Snapshot } from '../run.ts';
 import { createOptimizer } from '../step/optimizers.ts';
 import { createStepProgram } from '../step/program.ts';
 import { type CheckpointChoice, chooseCheckpoint } from '../tracking/choose-checkpoint.ts';
-import { damagedRunFile } from '../tracking/errors.ts';
+import { changedRunFile, configDiffers, damagedRunFile } from '../tracking/errors.ts';
 import { findRun, runFiles } from '../tracking/run-directory.ts';
+import { isSealBroken } from '../tracking/seal.ts';
 import { optionsAt } from '../train/phases.ts';
 import { type Preparation, prepare } from '../train/prepare.ts';
 
@@ -44,7 +45,7 @@ export interface OpenOptions extends LoadContext, CheckpointChoice {
  * Opens a checkpoint of a run, by default the newest that can be read.
  *
  * @param wanted - as `findRun`.
- * @throws {TailmixError} OTHER_DATA, RUN_MISSING, RUN_DAMAGED, and what `chooseCheckpoint` and `loadConfig` throw.
+ * @throws {TailmixError} OTHER_DATA, CONFIG_DIFFERS, RUN_MISSING, RUN_DAMAGED, and what `chooseCheckpoint` and `loadConfig` throw.
  */
 export async function openRun(
   wanted: string,
@@ -53,6 +54,7 @@ export async function openRun(
   const directory = await findRun(wanted);
   const config = await loadConfig(join(directory, runFiles.config), context);
   const { snapshot, path, damaged } = await chooseCheckpoint(directory, { checkpoint, strict });
+  await expectSameConfig(directory, snapshot, context);
   if (!snapshot.data) warnUncompared(displayPath(path));
   const options = { ...optionsAt(trainerOptions(config), snapshot.epoch), resume: snapshot };
   const described = readImages ? {} : await describedData(directory, snapshot, allowOtherData);
@@ -60,6 +62,22 @@ export async function openRun(
   const composition = compose(options.plugins ?? [], preparation.info);
   const { exif = 'honour' } = config.options.data;
   return { ...preparation, directory, checkpoint: path, snapshot, damaged, composition, exif };
+}
+
+/**
+ * Checks that a run's config is the one that a checkpoint was trained with; settings that are given in addition do not count.
+ *
+ * @throws {TailmixError} CONFIG_DIFFERS
+ */
+async function expectSameConfig(
+  directory: string,
+  { configHash }: Pick<Snapshot, 'configHash'>,
+  { set: _set, overrides: _overrides, ...context }: LoadContext,
+): Promise<void> {
+  if (configHash === '') return;
+  const path = join(directory, runFiles.config);
+  const { hash } = await loadConfig(path, context);
+  if (hash !== configHash) throw configDiffers(displayPath(path), configHash, hash);
 }
 
 /** A run's `predict` for batches of a size, and the state that it had in training. */
@@ -109,7 +127,8 @@ async function describedData(
   allowOtherData: boolean,
 ): Promise<{ data: LoadedData }> {
   const path = join(directory, runFiles.subset);
-  const parsed = subsetFile.safeParse(await readJson(path));
+  const found = await readJson(path);
+  const parsed = subsetFile.safeParse(found);
   if (!parsed.success) throw damagedRunFile(displayPath(path), `${parsed.error.issues[0]!.path.join('.')} of the file`);
   const {
     dataset,
@@ -141,6 +160,7 @@ async function describedData(
   if (identity && snapshot.data && !allowOtherData) {
     expectSameData(`${displayPath(directory)}, ${runFiles.subset}`, snapshot.data, identity);
   }
+  if (isSealBroken(found) && !allowOtherData) throw changedRunFile(displayPath(path));
   return { data };
 }
 

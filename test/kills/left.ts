@@ -6,7 +6,7 @@ import { readSpool } from '../../src/tracking/spool/read.ts';
 /** What a run left, without what depends on the clock: text by name, equal for equal runs. */
 export type Left = Readonly<Record<string, string>>;
 
-const isClock = (key: string): boolean => /seconds|persecond|per_second|speed\/|system\//i.test(key);
+const isClock = (key: string): boolean => /seconds|persecond|per_second|speed\/|system\/|^sha256$|^files$/i.test(key);
 
 const timeless = (value: unknown): string =>
   JSON.stringify(value, (key, inner) => (isClock(key) || key === 'time' ? undefined : inner));

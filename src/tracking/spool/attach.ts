@@ -44,7 +44,8 @@ export async function attachRun(
     (await createRun(client, experimentId, record, await parentOf(runDirectory, client, record, experimentId)));
   const { runId, artifactUri } = run.info;
   const state = { experimentId, runId, artifactUri, sent: 0, postponed: [], models: {} };
-  await writeSent(runDirectory, client.server, state);
+  // Where it cannot be written, the run is found by its uid.
+  await writeSent(runDirectory, client.server, state).catch(() => {});
   return state;
 }
 

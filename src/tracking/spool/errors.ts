@@ -1,4 +1,4 @@
-import { messageOf, TailmixError } from '../../errors.ts';
+import { displayPath, messageOf, TailmixError } from '../../errors.ts';
 
 /** A run directory without a spool. */
 export const noSpool = (directory: string): TailmixError =>
@@ -27,6 +27,13 @@ export const spoolNotWritten = (path: string, cause: unknown): TailmixError =>
   new TailmixError(
     `${path}: could not be written (${messageOf(cause)}). Training continues; what is missing is kept in memory and tried again.`,
     { code: 'SPOOL_NOT_WRITTEN', cause },
+  );
+
+/** A spool whose last lines were kept in memory until its process ended. */
+export const spoolEndsEarly = (path: string, runDirectory: string): TailmixError =>
+  new TailmixError(
+    `${path}: its last lines could not be written. Free the disk, then \`tailmix train --resume ${displayPath(runDirectory)}\` records what they said.`,
+    { code: 'SPOOL_ENDS_EARLY' },
   );
 
 /** The server has no such run any more. */

@@ -1,5 +1,6 @@
 import type { MlflowSettings } from '../mlflow/settings.ts';
 import type { Destination } from './attach.ts';
+import type { RunEnd } from './records.ts';
 
 /** What the thread that sends is given. */
 export interface FlushJob {
@@ -10,8 +11,8 @@ export interface FlushJob {
   interval: number;
 }
 
-/** What it is told: `end`: send the rest and end; `abort`: end now. */
-export type FlushOrder = 'end' | 'abort';
+/** What it is told: that the run has ended, to send the rest and end; or to end now. */
+export type FlushOrder = RunEnd | 'abort';
 
 /** What it tells. */
 export type FlushReport =

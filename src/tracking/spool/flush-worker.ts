@@ -27,6 +27,8 @@ const sender = createSender(runDirectory, {
 let order: FlushOrder | undefined;
 let wake = (): void => {};
 const isAborted = (): boolean => order === 'abort';
+/** A fault of the disk, say, which waiting for the server does not cure. */
+const isOurs = (error: unknown): boolean => !(error instanceof MlflowError);
 parentPort!.on('message', (message: FlushOrder) => {
   order = message;
   if (isAborted()) void client.close();
@@ -42,6 +44,11 @@ const pause = (milliseconds: number): Promise<void> =>
     };
   });
 
+/** The server has the status of a run that is over, whatever else it lacks. */
+const concludeRun = async (): Promise<void> => {
+  if (order !== undefined && order !== 'abort') await sender.conclude(order).catch(() => {});
+};
+
 async function flush(): Promise<Extract<FlushReport, { kind: 'ended' }>> {
   let failures = 0;
   /** Each kind of failure is told once until the server is back: what keeps it away first need not be all there is to do. */
@@ -54,7 +61,10 @@ async function flush(): Promise<Extract<FlushReport, { kind: 'ended' }>> {
       if (failures > 0) report({ kind: 'reached' });
       failures = 0;
       told.clear();
-      if (wasLast) return { kind: 'ended', complete: true, reason: null };
+      if (wasLast) {
+        await concludeRun();
+        return { kind: 'ended', complete: true, reason: null };
+      }
       if (order === undefined) await pause(interval);
     } catch (error) {
       // What a call ends with that an abort cut off says nothing of the server.
@@ -64,7 +74,9 @@ async function flush(): Promise<Extract<FlushReport, { kind: 'ended' }>> {
       const kind = error instanceof MlflowError ? error.failure : reason;
       if (!told.has(kind)) report({ kind: 'failed', reason });
       told.add(kind);
-      if (wasLast && Date.now() - awaySince > AWAY_MS) return { kind: 'ended', complete: false, reason };
+      if (wasLast && isOurs(error)) await concludeRun();
+      if (wasLast && (isOurs(error) || Date.now() - awaySince > AWAY_MS))
+        return { kind: 'ended', complete: false, reason };
       const longest = Math.min(LONGEST_PAUSE_MS, SHORTEST_PAUSE_MS * 2 ** (failures - 1));
       await pause(longest / 2 + randomInt(longest / 2));
       if (isAborted()) return { kind: 'ended', complete: false, reason };

@@ -5,6 +5,7 @@ import { messageOf } from '../../errors.ts';
 import type { MlflowSettings } from '../mlflow/settings.ts';
 import type { Destination } from './attach.ts';
 import type { FlushJob, FlushOrder, FlushReport } from './flush-protocol.ts';
+import type { RunEnd } from './records.ts';
 
 /** What became of the sending of a run. */
 export interface FlushOutcome {
@@ -21,9 +22,10 @@ export interface FlushOutcome {
 export interface Flusher {
   /**
    * Sends the rest. Waits as long as the server takes something, and `patience` milliseconds beyond.
-   * The run is over: call it once.
+   *
+   * @param end - of the run, for the server, also where its spool lacks it. It is over: call it once.
    */
-  end(patience: number): Promise<FlushOutcome>;
+  end(patience: number, end: RunEnd): Promise<FlushOutcome>;
 }
 
 /** The compiled program: Node does not run TypeScript in threads, so sources use the build beside them. */
@@ -105,9 +107,9 @@ export function startFlusher(
   const tell = (order: FlushOrder): void => thread.postMessage(order);
 
   return {
-    async end(patience) {
+    async end(patience, end) {
       thread.ref();
-      tell('end');
+      tell(end);
       while (!outcome && (await news(patience)));
       if (!outcome) {
         conclude(false, reason ?? `It took nothing for ${Math.round(patience / 1000)} s.`);

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 
 const wireNumber = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);
@@ -74,8 +75,21 @@ export type SpoolRecord = z.infer<typeof spoolRecord>;
 /** A line of a spool of one type. */
 export type RecordOf<Type extends SpoolRecord['type']> = Extract<SpoolRecord, { type: Type }>;
 
-/** Reads a line; throws what Zod or JSON throws. */
-export const parseRecord = (line: string): SpoolRecord => spoolRecord.parse(JSON.parse(line));
+/** How a run ended, and when. */
+export type RunEnd = Pick<RecordOf<'status'>, 'status' | 'time'>;
+
+/** A line, without its newline: the record and a checksum of it. */
+export const writtenRecord = (record: SpoolRecord): string => JSON.stringify({ ...record, crc: checksumOf(record) });
+
+/** Reads a line; throws what Zod or JSON throws, and where its checksum differs. One without is taken as it is. */
+export function parseRecord(line: string): SpoolRecord {
+  const { crc, ...record } = JSON.parse(line);
+  if (crc !== undefined && crc !== checksumOf(record)) throw new Error('its checksum differs');
+  return spoolRecord.parse(record);
+}
+
+/** CRC-32 in eight hex digits. */
+const checksumOf = (record: object): string => crc32(JSON.stringify(record)).toString(16).padStart(8, '0');
 
 /** What is kept for MLflow in a run directory, relative to it. */
 export const spoolFiles = {

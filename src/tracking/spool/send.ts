@@ -8,7 +8,7 @@ import { type Item, isRefusal, itemsOf, sendItems, splitItems } from './batch.ts
 import { runGone } from './errors.ts';
 import { sendModel } from './model.ts';
 import { readSpool, type SpoolLine } from './read.ts';
-import type { SpoolRecord } from './records.ts';
+import type { RecordOf, RunEnd, SpoolRecord } from './records.ts';
 import { type ServerState, writeSent } from './sent.ts';
 
 /** What sending needs beside the spool. */
@@ -30,6 +30,8 @@ export interface Sender {
    * @throws {TailmixError} SPOOL_MISSING, SPOOL_DAMAGED, MLFLOW_RUN_DELETED
    */
   send(): Promise<Readonly<ServerState>>;
+  /** Gives a run that the server has the end that its spool could not take. */
+  conclude(end: RunEnd): Promise<void>;
 }
 
 const ENOUGH = 1000;
@@ -44,12 +46,21 @@ export function createSender(
   { client, destination, onRemark = () => {}, onProgress = () => {} }: SendOptions,
 ): Sender {
   let state: ServerState | undefined;
+  let hasForgotten = false;
+  let status: RecordOf<'status'>['status'] | undefined;
 
   const keep = async (changes: Partial<ServerState>): Promise<void> => {
     state = { ...state!, ...changes };
-    await writeSent(runDirectory, client.server, state);
+    await remember(state);
     onProgress(state);
   };
+
+  /** Where it cannot be written, all is sent again another time, and stored once. */
+  const remember = (state: ServerState): Promise<void> =>
+    writeSent(runDirectory, client.server, state).catch((error) => {
+      if (!hasForgotten) onRemark(messageOf(error));
+      hasForgotten = true;
+    });
 
   async function upload(path: string, file: string): Promise<void> {
     const source = join(runDirectory, file);
@@ -83,7 +94,8 @@ export function createSender(
         await keep({ models: { ...state!.models, [end]: modelId } });
       }
       if (record.type === 'status') {
-        const { status, time } = record;
+        const { time } = record;
+        status = record.status;
         await client.updateRun(runId, status === 'RUNNING' ? { status } : { status, endTime: time });
         if (status !== 'RUNNING') await removeGhosts(runDirectory, client, state!);
       }
@@ -152,6 +164,10 @@ export function createSender(
         state = undefined;
         throw runGone(client.server, error);
       }
+    },
+    async conclude(end) {
+      if (state && status !== end.status)
+        await client.updateRun(state.runId, { status: end.status, endTime: end.time });
     },
   };
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { isSealBroken, sealedJson } from '../seal.ts';
 import { writeFileAtomic } from '../write-file.ts';
 import { spoolFiles } from './records.ts';
 
@@ -27,7 +28,8 @@ export async function readSent(runDirectory: string): Promise<Record<string, Ser
   const path = join(runDirectory, spoolFiles.sent);
   if (!existsSync(path)) return {};
   try {
-    return sentFile.parse(JSON.parse(await readFile(path, 'utf8'))).servers;
+    const sent: unknown = JSON.parse(await readFile(path, 'utf8'));
+    return isSealBroken(sent) ? {} : sentFile.parse(sent).servers;
   } catch {
     return {};
   }
@@ -36,5 +38,5 @@ export async function readSent(runDirectory: string): Promise<Record<string, Ser
 /** Keeps what a server has of a run. */
 export async function writeSent(runDirectory: string, server: string, state: ServerState): Promise<void> {
   const servers = { ...(await readSent(runDirectory)), [server]: state };
-  await writeFileAtomic(join(runDirectory, spoolFiles.sent), `${JSON.stringify({ servers }, null, 1)}\n`);
+  await writeFileAtomic(join(runDirectory, spoolFiles.sent), sealedJson({ servers }));
 }

@@ -2,11 +2,11 @@ import { TailmixError } from '../../errors.ts';
 import { createMlflowClient } from '../mlflow/client.ts';
 import type { MlflowSettings } from '../mlflow/settings.ts';
 import { isOwned, own } from '../ownership.ts';
-import { isRun } from '../run-directory.ts';
+import { isRun, readSummary } from '../run-directory.ts';
 import type { Destination } from './attach.ts';
 import { whileSending } from './locks.ts';
 import { readSpool } from './read.ts';
-import type { SpoolRecord } from './records.ts';
+import type { RecordOf, SpoolRecord } from './records.ts';
 import { createSender } from './send.ts';
 import { openSpool } from './write.ts';
 
@@ -29,8 +29,8 @@ export interface SyncOptions {
 }
 
 /**
- * Sends what a server does not have of a run. A run whose process was killed gets its end: `KILLED`, at the time of its
- * last line.
+ * Sends what a server does not have of a run. A run whose process was killed gets its end at the time of its last line:
+ * `KILLED`, or `FINISHED` where its summary says so.
  *
  * @throws {MlflowError}
  * @throws {TailmixError} SPOOL_MISSING, SPOOL_DAMAGED, MLFLOW_RUN_DELETED
@@ -69,8 +69,12 @@ async function completeSpool(runDirectory: string, writeReport: SyncOptions['wri
   if (ownership === null) return false;
   try {
     const lacking = await lackingNow();
-    if (lacking !== null)
-      addTo(runDirectory, lacking.killedAt, lacking.report ? await writeReport?.(runDirectory) : []);
+    if (lacking === null) return true;
+    // A full disk may have taken the end of a run from its spool.
+    const summary = await readSummary(runDirectory).catch(() => null);
+    const status = summary?.status === 'finished' ? 'FINISHED' : 'KILLED';
+    const end = lacking.endedAt === null ? null : ({ type: 'status', status, time: lacking.endedAt } as const);
+    addTo(runDirectory, end, lacking.report ? await writeReport?.(runDirectory) : []);
     return true;
   } finally {
     await ownership.release();
@@ -79,8 +83,8 @@ async function completeSpool(runDirectory: string, writeReport: SyncOptions['wri
 
 /** What the spool of a run that is over lacks. */
 interface Lacking {
-  /** Time of the last line of a run that was killed; null where it has an end. */
-  killedAt: number | null;
+  /** Time of the last line of a run without an end; null where it has one. */
+  endedAt: number | null;
   report: boolean;
 }
 
@@ -97,10 +101,10 @@ async function lackingIn(runDirectory: string, withReport: boolean): Promise<Lac
   const isOver = status?.type === 'status' && status.status !== 'RUNNING';
   const report = withReport && !hasReport && isRun(runDirectory);
   if (!last || (isOver && !report)) return null;
-  return { killedAt: isOver ? null : last.time, report };
+  return { endedAt: isOver ? null : last.time, report };
 }
 
-function addTo(runDirectory: string, killedAt: number | null, report: readonly string[] = []): void {
+function addTo(runDirectory: string, end: RecordOf<'status'> | null, report: readonly string[] = []): void {
   const spool = openSpool(
     runDirectory,
     () => {
@@ -111,7 +115,7 @@ function addTo(runDirectory: string, killedAt: number | null, report: readonly s
     },
   );
   try {
-    if (killedAt !== null) spool.write({ type: 'status', status: 'KILLED', time: killedAt });
+    if (end !== null) spool.write(end);
     for (const file of report) spool.write({ type: 'artifact', path: file, file });
   } finally {
     spool.close();

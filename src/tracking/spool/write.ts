@@ -2,8 +2,8 @@ import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, r
 import { dirname, join } from 'node:path';
 import { messageOf } from '../../errors.ts';
 import { cutText, limits, safeName, toWire } from '../mlflow/validate.ts';
-import { spoolDamaged, spoolNotWritten } from './errors.ts';
-import { parseRecord, type RecordOf, type RunRecord, type SpoolRecord, spoolFiles } from './records.ts';
+import { spoolDamaged, spoolEndsEarly, spoolNotWritten } from './errors.ts';
+import { parseRecord, type RecordOf, type RunRecord, type SpoolRecord, spoolFiles, writtenRecord } from './records.ts';
 
 /** Texts by name: parameters, tags. */
 export type Texts = Readonly<Record<string, string>>;
@@ -35,7 +35,7 @@ export interface SpoolWriter {
   readonly models: ReadonlySet<number>;
   /** Flushes to the disk, so that a power cut leaves it whole. */
   flush(): void;
-  /** Once closed, nothing more is written. */
+  /** Once closed, nothing more is written. What could not be written by then is told. */
   close(): void;
 }
 
@@ -48,7 +48,7 @@ type Other = Untimed<RecordOf<'inputs' | 'artifact' | 'model' | 'status'>>;
  *
  * @param first - what the run is, asked for where there is no spool yet.
  * @param onProblem - told each problem once.
- * @throws {TailmixError} SPOOL_DAMAGED, and what the file system throws when it cannot be opened.
+ * @throws {TailmixError} SPOOL_DAMAGED, and what the file system throws when it cannot be opened, unless that may pass.
  */
 export function openSpool(
   runDirectory: string,
@@ -60,21 +60,36 @@ export function openSpool(
   const lastPoints = found?.lastPoints ?? new Map<string, Points>();
   const models = found?.models ?? new Set<number>();
   const params = found?.params ?? new Map<string, string>();
-  mkdirSync(dirname(path), { recursive: true });
-  const file = openSync(path, 'a');
+  let file: number | undefined;
   let waiting: Buffer = Buffer.alloc(0);
   let hasFailed = false;
   let isOpen = true;
 
-  const append = (record: SpoolRecord): void => {
-    if (!isOpen) return;
-    waiting = Buffer.concat([waiting, Buffer.from(`${JSON.stringify(record)}\n`)]);
+  const attempt = (work: () => void): void => {
     try {
-      while (waiting.length > 0) waiting = waiting.subarray(writeSync(file, waiting));
+      work();
     } catch (error) {
       if (!hasFailed) onProblem(spoolNotWritten(path, error));
       hasFailed = true;
     }
+  };
+  const opened = (): number => {
+    if (file === undefined) mkdirSync(dirname(path), { recursive: true });
+    file ??= openSync(path, 'a');
+    return file;
+  };
+  const writeWaiting = (): void => {
+    while (waiting.length > 0) waiting = waiting.subarray(writeSync(opened(), waiting));
+  };
+  try {
+    opened();
+  } catch (error) {
+    if (!PASSING.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+  const append = (record: SpoolRecord): void => {
+    if (!isOpen) return;
+    waiting = Buffer.concat([waiting, Buffer.from(`${writtenRecord(record)}\n`)]);
+    attempt(writeWaiting);
   };
   const run: RunRecord = found?.run ?? { type: 'run', format: 1, ...checkedRun(first()) };
   if (!found) append(run);
@@ -111,19 +126,23 @@ export function openSpool(
     last: (key) => lastPoints.get(key) ?? null,
     models,
     flush() {
-      try {
-        fsyncSync(file);
-      } catch (error) {
-        if (!hasFailed) onProblem(spoolNotWritten(path, error));
-        hasFailed = true;
-      }
+      attempt(() => {
+        writeWaiting();
+        fsyncSync(opened());
+      });
     },
     close() {
-      if (isOpen) closeSync(file);
+      if (!isOpen) return;
+      attempt(writeWaiting);
       isOpen = false;
+      if (file !== undefined) closeSync(file);
+      if (waiting.length > 0) onProblem(spoolEndsEarly(path, runDirectory));
     },
   };
 }
+
+/** What the system says of a file that may be opened later; folders that a faulty disk does not make are not there. */
+const PASSING = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE', 'ENOENT']);
 
 /** Half a character cannot be sent. */
 const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, '\uFFFD');

@@ -1,0 +1,135 @@
+import { fork, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
+import { constants } from 'node:os';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
+
+/** Calls that change a disk, and those that read it, as bits of the shim. */
+const KINDS = { open: 1, write: 2, sync: 4, rename: 8, link: 16, mkdir: 32, read: 64, openToRead: 128 };
+const CHANGES = KINDS.open | KINDS.write | KINDS.sync | KINDS.rename | KINDS.link | KINDS.mkdir;
+const READS = KINDS.read | KINDS.openToRead;
+
+/** What fails in a command. */
+export interface Fault {
+  /** Absolute; calls on files below it count. */
+  folder: string;
+  /** Number of the call that fails, from 1; 0: none. */
+  at: number;
+  error: 'ENOSPC' | 'EIO';
+  /** All that follow fail too. Default: true. */
+  lasting?: boolean;
+  /** Default: `changes`. */
+  calls?: 'changes' | 'reads';
+}
+
+/** What became of a command. */
+export interface Outcome {
+  code: number;
+  stderr: string;
+  /** Calls that counted. */
+  seen: number;
+  failed: number;
+  /** What failed first, as `write /metrics.jsonl`. */
+  first: string;
+}
+
+/** A process whose system calls fail when a test wants them to. */
+export interface Faulty {
+  /** Runs a command of tailmix, with a fault or none. */
+  run(args: readonly string[], fault?: Fault): Promise<Outcome>;
+  /** Sets the clock of the process back, by seconds of the true time. */
+  setBack(seconds: number): void;
+  stop(): void;
+}
+
+/** The compiled shim; null, with a line on the console, where there is none. */
+export function compileShim(what: string): string | null {
+  const source = resolve('test/faults/shim.c');
+  const folder = resolve('node_modules/.cache');
+  const hash = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 16);
+  const shim = join(folder, `faults-${hash}.so`);
+  if (existsSync(shim)) return shim;
+  const made = `${shim}.${process.pid}`;
+  mkdirSync(folder, { recursive: true });
+  const flags = ['-shared', '-fPIC', '-O1', '-o', made, source, '-ldl'];
+  if (process.platform === 'linux' && spawnSync(process.env.CC || 'cc', flags, { stdio: 'inherit' }).status === 0) {
+    renameSync(made, shim);
+    return shim;
+  }
+  console.warn(`SKIPPED: ${what}; that takes Linux and a C compiler.`);
+  return null;
+}
+
+const FOLDER_AT = 32;
+const FIRST_AT = FOLDER_AT + 992;
+const BYTES = FIRST_AT + 1024;
+
+/** Starts a process in a folder, below a shim. */
+export async function startFaulty(folder: string, shim: string, env: NodeJS.ProcessEnv = {}): Promise<Faulty> {
+  const path = join(folder, 'faults');
+  const file = openSync(path, 'w+');
+  ftruncateSync(file, BYTES);
+  // Brings the build up to date.
+  spawnSync(process.execPath, [resolve('bin/tailmix.mjs'), '--version']);
+  const child = fork(resolve('test/faults/process.mjs'), [resolve('dist/src/cli/index.js')], {
+    cwd: folder,
+    env: { ...process.env, TAILMIX_BACKEND: 'wasm', LD_PRELOAD: shim, FAULT_CONTROL: path, ...env },
+    execArgv: [],
+  });
+  await once(child, 'message');
+
+  const write = (bytes: Buffer, at: number): unknown => writeSync(file, bytes, 0, bytes.length, at);
+  const arm = ({ folder, at, error, lasting = true, calls = 'changes' }: Fault): void => {
+    const head = Buffer.alloc(24);
+    const kinds = calls === 'changes' ? CHANGES : READS;
+    for (const [i, value] of [at, Number(lasting), constants.errno[error], kinds].entries())
+      head.writeInt32LE(value, 4 * i);
+    const names = Buffer.alloc(BYTES - FOLDER_AT);
+    names.write(`${folder}/`);
+    write(names, FOLDER_AT);
+    write(head, 0);
+  };
+  const disarm = (): Omit<Outcome, 'code' | 'stderr'> => {
+    const all = Buffer.alloc(BYTES);
+    readSync(file, all, 0, BYTES, 0);
+    write(Buffer.alloc(24), 0);
+    const end = all.indexOf(0, FIRST_AT);
+    return { seen: all.readInt32LE(16), failed: all.readInt32LE(20), first: all.toString('utf8', FIRST_AT, end) };
+  };
+  return {
+    run(args, fault) {
+      if (fault) arm(fault);
+      return new Promise((done, fail) => {
+        const died = (code: number | null, signal: string | null): void =>
+          fail(new Error(`the process ended with ${code ?? signal}`));
+        child.once('exit', died);
+        child.once('message', (answer: Pick<Outcome, 'code' | 'stderr'>) => {
+          child.off('exit', died);
+          done({ ...answer, ...disarm() });
+        });
+        child.send(args);
+      });
+    },
+    setBack(seconds) {
+      const back = Buffer.alloc(8);
+      back.writeBigInt64LE(BigInt(seconds));
+      write(back, 24);
+    },
+    stop() {
+      child.kill();
+      closeSync(file);
+    },
+  };
+}
