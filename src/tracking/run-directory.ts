@@ -158,8 +158,9 @@ export async function readSummary(runDirectory: string): Promise<RunSummary | nu
   const text = await readFile(path, 'utf8').catch((cause) => {
     throw unreadableRunFile(path, cause);
   });
-  const summary = parse(text, path, 'the file') as RunSummary;
-  if (isSealBroken(summary)) throw changedRunFile(path);
+  const found = parse(text, path, 'the file') as RunSummary & { sha256?: string; files?: unknown };
+  if (isSealBroken(found)) throw changedRunFile(path);
+  const { sha256: _seal, files: _files, ...summary } = found;
   return summary;
 }
 

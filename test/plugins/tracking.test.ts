@@ -41,6 +41,7 @@ test('leaves the files of a run directory', async () => {
     imageShape: [8, 8, 3],
     mean: [0.5, 0.5, 0.5],
     std: [0.25, 0.25, 0.25],
+    sha256: expect.stringMatching(/^[\da-f]{64}$/),
   });
   expect(await readEpochs(directory)).toEqual([
     epochMetrics(1, { test: { ...evaluation(0.25), confusion: null } }),
