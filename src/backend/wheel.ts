@@ -3,10 +3,11 @@ import { dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
-import { type Entry, openPromise } from 'yauzl';
+import type { Entry } from 'yauzl';
 import { makeFolder } from '#make-folder';
 import type { OnBytes } from '../download/download.ts';
 import { messageOf, TailmixError } from '../errors.ts';
+import { openZip } from '../util/zip.ts';
 import { wheelDamaged, wheelWithout } from './errors.ts';
 import { destinationOf, LIBRARIES } from './wheel-layout.ts';
 
@@ -17,7 +18,7 @@ import { destinationOf, LIBRARIES } from './wheel-layout.ts';
  */
 export async function unpackWheel(wheel: string, folder: string, onBytes: OnBytes = () => {}): Promise<void> {
   try {
-    const zip = await openPromise(wheel, { autoClose: false });
+    const zip = await openZip(wheel);
     try {
       const wanted: [Entry, string][] = [];
       for await (const entry of zip.eachEntry()) {

@@ -2,10 +2,10 @@ import { createWriteStream } from 'node:fs';
 import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { openPromise } from 'yauzl';
 import { downloadFromMirrors, isIntact, type OnBytes, type Patience } from '../../download/download.ts';
 import { NOT_WRITTEN } from '../../download/errors.ts';
 import { messageOf, TailmixError } from '../../errors.ts';
+import { openZip } from '../../util/zip.ts';
 import { archiveDamaged, describeCheck, fromMissing, fromWrong, notFetched } from './errors.ts';
 import type { Archive } from './source.ts';
 
@@ -100,7 +100,7 @@ async function isZip(path: string): Promise<boolean> {
 async function takeFromZip(archive: Archive, path: string, downloads: string, onBytes: OnBytes): Promise<string> {
   const target = join(downloads, archive.file);
   try {
-    const zip = await openPromise(path, { autoClose: false });
+    const zip = await openZip(path);
     try {
       for await (const entry of zip.eachEntry()) {
         if (basename(entry.fileName) !== archive.file) continue;
