@@ -5,12 +5,13 @@ import { checkEnvironment } from '../backend/environment.ts';
 import { whyNotNative } from '../backend/native.ts';
 import { displayPath } from '../errors.ts';
 import { expandSweep, type PlannedRun } from '../sweep/expand.ts';
+import { planRuns } from '../sweep/plan.ts';
 import { readSweep } from '../sweep/read.ts';
 import { type RunOutcome, runSweep } from '../sweep/run.ts';
 import { sweepDisplay } from '../sweep/show.ts';
 import { type SweepTracking, trackSweep } from '../sweep/tracking.ts';
 import { own } from '../tracking/ownership.ts';
-import { checkPlace, context } from './context.ts';
+import { checkPlace, context, knownPlugins, overridesOf } from './context.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
 import { print, printJson, tell } from './output.ts';
 import { launcher } from './package-root.ts';
@@ -38,6 +39,11 @@ export async function sweep(paths: readonly string[], options: SweepCommandOptio
   const read = await readSweep(paths, context.registry);
   const { runs, out } = await expandSweep(read, { set, only, backend, out: wanted }, context);
   const jobs = options.jobs ?? read.options.jobs ?? (backend === 'wasm' ? availableParallelism() : 1);
+  const overrides = overridesOf({
+    ...(options.backend !== undefined && { backend: options.backend }),
+    ...(options.dataRoot !== undefined && { dataRoot: options.dataRoot }),
+  });
+  await planRuns(read.name, runs, { ...context, overrides, known: await knownPlugins() });
   const ownership = await own(out, { takeOver });
   try {
     tell(`${read.name}: ${runs.length} runs, ${jobs} at once, backend ${backend}, in ${displayPath(out)}`);

@@ -5,7 +5,7 @@ import { displayValue, TailmixError } from '../errors.ts';
 
 /** A config of a sweep that does not hold. */
 export interface ConfigProblem {
-  /** Its files, as messages name them. */
+  /** Its files, as messages name them, or the runs that have it. */
   files: readonly string[];
   error: TailmixError;
 }

@@ -80,6 +80,25 @@ it('goes on after a run that fails, and says which at the end', async () => {
   expect(stderr).toMatch(/failed {2}diverges seed 0: .*expected a finite loss.*\.log\)/);
 });
 
+it('refuses what a run would refuse when it begins, before the first run, and trains nothing', async () => {
+  const folder = await folderWith({
+    'remix.yaml': quickRun,
+    'sweep.yaml':
+      'configs: [remix.yaml]\nseeds: [0, 1]\ngrid: { train.dropLast: [false, true] }\nset: { train.batchSize: 100000 }\n',
+  });
+  const { code, stderr } = await tailmix(folder, 'sweep', 'sweep.yaml', '--out', 'here');
+  expect([code, stderr]).toMatchInlineSnapshot(`
+    [
+      2,
+      "train.dropLast: expected at least one full batch in an epoch; there are 1985 training images, train.batchSize is 100000, and batches that are not full are left out: no step would run.
+      Lower train.batchSize, or set train.dropLast: false.
+      In remix dropLast=true.
+    ",
+    ]
+  `);
+  expect(await readdir(folder)).toEqual(['remix.yaml', 'sweep.yaml']);
+});
+
 it('ends at Ctrl-C with its runs, and resumes them', async () => {
   const folder = await folderWith({ 'remix.yaml': quickRun, 'sweep.yaml': 'configs: [remix.yaml]\nseeds: [0, 1]\n' });
   const args = ['sweep', 'sweep.yaml', '--set', 'train.epochs=30', '--json'];
