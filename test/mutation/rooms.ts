@@ -60,7 +60,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     tests: ['test/data/sampler.test.ts', 'test/data/subset.test.ts', 'test/data/profile.test.ts'],
   },
   metrics: { mutate: ['src/metrics/*.ts'], tests: ['test/metrics/*.test.ts'] },
-  mixers: plugins(MIXERS, ['mixers', 'mixing-loss', 'remix-loss', 'remix-share']),
+  mixers: plugins(MIXERS, ['remix-loss']),
   losses: plugins(LOSSES, ['corrections']),
   plugins: plugins(OTHERS, ['corrections']),
   step: {
