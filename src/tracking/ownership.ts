@@ -167,7 +167,10 @@ const LINKLESS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
 /** Removes the lock of an owner; one process at a time, and only if it is still the one that was found. */
 async function discard(path: string, owner: Found): Promise<void> {
   await withLock(`${path}.taking-over`, async () => {
-    if (isSame(await readOwner(path), owner)) await rm(path, { force: true });
+    if (!isSame(await readOwner(path), owner)) return;
+    await rm(path, { force: true }).catch((cause) => {
+      throw writeFailed(path, cause);
+    });
   });
 }
 

@@ -142,7 +142,7 @@ export async function findRun(wanted: string, root = 'runs'): Promise<string> {
 export async function readEpochs(runDirectory: string): Promise<EpochMetrics[]> {
   const path = join(runDirectory, runFiles.metrics);
   if (!existsSync(path)) return [];
-  const lines = (await readFile(path, 'utf8')).split('\n');
+  const lines = (await readText(path)).split('\n');
   // What stands behind the last newline is empty, or the line that was being written.
   return lines.slice(0, -1).map((line, i) => parse(line, path, `line ${i + 1}`) as EpochMetrics);
 }
@@ -155,14 +155,16 @@ export async function readEpochs(runDirectory: string): Promise<EpochMetrics[]> 
 export async function readSummary(runDirectory: string): Promise<RunSummary | null> {
   const path = join(runDirectory, runFiles.summary);
   if (!existsSync(path)) return null;
-  const text = await readFile(path, 'utf8').catch((cause) => {
-    throw unreadableRunFile(path, cause);
-  });
-  const found = parse(text, path, 'the file') as RunSummary & { sha256?: string; files?: unknown };
+  const found = parse(await readText(path), path, 'the file') as RunSummary & { sha256?: string; files?: unknown };
   if (isSealBroken(found)) throw changedRunFile(path);
   const { sha256: _seal, files: _files, ...summary } = found;
   return summary;
 }
+
+const readText = (path: string): Promise<string> =>
+  readFile(path, 'utf8').catch((cause) => {
+    throw unreadableRunFile(path, cause);
+  });
 
 function parse(text: string, path: string, where: string): unknown {
   try {

@@ -18,12 +18,15 @@ import {
 
 /**
  * What goes wrong with a call. `lost`: carried out, and the connection breaks before the answer; `reset`: it breaks
- * before anything is done; `hang`: no answer, ever.
+ * before anything is done; `hang`: no answer, ever; `cut`: carried out, and the answer breaks off; `instead`: carried
+ * out, and something else is answered.
  */
 export type Fault =
   | 'lost'
   | 'reset'
   | 'hang'
+  | 'cut'
+  | { instead: { status: number; type?: string; text?: string } }
   | { status: number; type?: string; text?: string; headers?: Record<string, string> }
   | { slowMs: number };
 
@@ -178,13 +181,21 @@ export async function startFakeMlflow(): Promise<FakeMlflow> {
     if (fault === 'reset') return void request.socket.destroy();
     if (fault !== undefined && typeof fault === 'object') {
       if ('slowMs' in fault) await delay(fault.slowMs);
-      else {
+      else if ('status' in fault) {
         response.writeHead(fault.status, { 'content-type': fault.type ?? 'text/plain', ...fault.headers });
         return void response.end(fault.text ?? '');
       }
     }
     const send = (status: number, body: string | Buffer, type = 'application/json'): void => {
       if (fault === 'lost') return void request.socket.destroy();
+      if (fault === 'cut') {
+        response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) + 1 });
+        return void response.write(body, () => request.socket.destroy());
+      }
+      if (typeof fault === 'object' && 'instead' in fault) {
+        const { status: other, type: otherType = 'text/plain', text = '' } = fault.instead;
+        return void response.writeHead(other, { 'content-type': otherType }).end(text);
+      }
       response.writeHead(status, { 'content-type': type }).end(body);
     };
     try {

@@ -43,17 +43,15 @@ export function artifactClient(transport: Transport): ArtifactClient {
       return transport.download({ method: 'GET', path: url(below, path) });
     },
     async listArtifacts(runId, path) {
-      const { files = [] } = await transport.call({
-        method: 'GET',
-        path: '/api/2.0/mlflow/artifacts/list',
-        query: { run_id: runId, path },
-      });
-      return (files as { path: string; is_dir?: boolean; file_size?: number }[]).map(
-        ({ path, is_dir = false, file_size }) => ({
-          path,
-          isDirectory: is_dir,
-          size: is_dir ? null : Number(file_size ?? 0),
-        }),
+      const call = { method: 'GET', path: '/api/2.0/mlflow/artifacts/list', query: { run_id: runId, path } } as const;
+      return transport.call(call, ({ files = [] }) =>
+        (files as { path: string; is_dir?: boolean; file_size?: number }[]).map(
+          ({ path, is_dir = false, file_size }) => ({
+            path,
+            isDirectory: is_dir,
+            size: is_dir ? null : Number(file_size ?? 0),
+          }),
+        ),
       );
     },
   };

@@ -2,7 +2,7 @@ import { type ArtifactClient, artifactClient } from './artifacts.ts';
 import { experimentDeleted, MlflowError } from './errors.ts';
 import { type ModelClient, modelClient } from './models.ts';
 import type { MlflowSettings } from './settings.ts';
-import { openTransport } from './transport.ts';
+import { type Answer, openTransport } from './transport.ts';
 import type {
   Batch,
   DatasetInput,
@@ -74,15 +74,22 @@ const HELLO_MS = 2000;
 /** Opens a client; `resolveSettings` makes the settings from an address and MLflow's variables. */
 export function createMlflowClient(settings: MlflowSettings): MlflowClient {
   const transport = openTransport(settings);
-  const get = (path: string, query: Record<string, string | number | undefined>) =>
-    transport.call({ method: 'GET', path: `${API}/${path}`, query });
-  const post = (path: string, json: unknown, repeatable = true) =>
-    transport.call({ method: 'POST', path: `${API}/${path}`, json, repeatable });
+  const get = <T>(
+    path: string,
+    query: Record<string, string | number | undefined>,
+    read: (answer: Answer) => T,
+  ): Promise<T> => transport.call({ method: 'GET', path: `${API}/${path}`, query }, read);
+  const post = <T = Answer>(
+    path: string,
+    json: unknown,
+    { repeatable = true, read = (answer) => answer as T }: { repeatable?: boolean; read?: (answer: Answer) => T } = {},
+  ): Promise<T> => transport.call({ method: 'POST', path: `${API}/${path}`, json, repeatable }, read);
+  const experimentIn = ({ experiment }: Answer): Experiment => readExperiment(experiment as WireExperiment);
+  const runIn = ({ run }: Answer): StoredRun => readRun(run as WireRun);
 
   const findExperiment = async (name: string): Promise<Experiment | null> => {
     try {
-      const { experiment } = await get('experiments/get-by-name', { experiment_name: name });
-      return readExperiment(experiment as WireExperiment);
+      return await get('experiments/get-by-name', { experiment_name: name }, experimentIn);
     } catch (error) {
       if (error instanceof MlflowError && error.errorCode === 'RESOURCE_DOES_NOT_EXIST') return null;
       throw error;
@@ -115,16 +122,16 @@ export function createMlflowClient(settings: MlflowSettings): MlflowClient {
         throw error;
       }
     },
-    async getExperiment(experimentId) {
-      return readExperiment(
-        (await get('experiments/get', { experiment_id: experimentId })).experiment as WireExperiment,
-      );
-    },
+    getExperiment: (experimentId) => get('experiments/get', { experiment_id: experimentId }, experimentIn),
     async ensureExperiment(name, tags = []) {
       const found = await activeExperiment(name);
       if (found) return found;
       try {
-        await post('experiments/create', { name: checkExperimentName(name), tags: tags.map(wireTag) }, false);
+        await post(
+          'experiments/create',
+          { name: checkExperimentName(name), tags: tags.map(wireTag) },
+          { repeatable: false },
+        );
       } catch (error) {
         // Somebody else made it meanwhile, or the answer was lost: what counts is whether it is there.
         if (!(error instanceof MlflowError) || (!error.isPassing && error.errorCode !== 'RESOURCE_ALREADY_EXISTS'))
@@ -144,24 +151,21 @@ export function createMlflowClient(settings: MlflowSettings): MlflowClient {
         start_time: checkTime(startTime, 'start of a run'),
         tags: tags.map(wireTag),
       };
-      return readRun((await post('runs/create', run, false)).run as WireRun);
+      return post('runs/create', run, { repeatable: false, read: runIn });
     },
-    async getRun(runId) {
-      return readRun((await get('runs/get', { run_id: runId })).run as WireRun);
-    },
+    getRun: (runId) => get('runs/get', { run_id: runId }, runIn),
     async searchRuns(experimentIds, filter, maxResults = 1000) {
       const query = { experiment_ids: experimentIds, max_results: checkInteger(maxResults, 'max_results'), filter };
-      const { runs = [] } = await post('runs/search', query);
-      return (runs as WireRun[]).map(readRun);
+      return post('runs/search', query, { read: ({ runs = [] }) => (runs as WireRun[]).map(readRun) });
     },
     async updateRun(runId, { status, endTime, name }) {
-      const { run_info } = await post('runs/update', {
+      const changes = {
         run_id: runId,
         ...(status === undefined ? {} : { status }),
         ...(endTime === undefined ? {} : { end_time: checkTime(endTime, 'end of a run') }),
         ...(name === undefined ? {} : { run_name: cutText(name, limits.runName) }),
-      });
-      return readRunInfo(run_info as WireRun['info']);
+      };
+      return post('runs/update', changes, { read: ({ run_info }) => readRunInfo(run_info as WireRun['info']) });
     },
     async deleteRun(runId) {
       await post('runs/delete', { run_id: runId });
@@ -183,16 +187,17 @@ export function createMlflowClient(settings: MlflowSettings): MlflowClient {
       let page: string | undefined;
       do {
         const query = { run_id: runId, metric_key: key, max_results: PAGE, page_token: page };
-        const { metrics = [], next_page_token } = await get('metrics/get-history', query);
-        points.push(
-          ...(metrics as StoredMetric[]).map(({ key, value, timestamp, step }) => ({
+        const { found, next } = await get('metrics/get-history', query, ({ metrics = [], next_page_token }) => ({
+          found: (metrics as StoredMetric[]).map(({ key, value, timestamp, step }) => ({
             key,
             value,
             timestamp,
             step: step ?? 0,
           })),
-        );
-        page = (next_page_token as string | undefined) || undefined;
+          next: next_page_token as string | undefined,
+        }));
+        points.push(...found);
+        page = next || undefined;
       } while (page !== undefined);
       return points;
     },

@@ -182,7 +182,7 @@ const cut = (text: string): string => text.replace(/\s+/g, ' ').trim().slice(0, 
 /** An answer that is not the JSON of the call. */
 export const oddAnswer = (server: string, call: string, text: string): MlflowError =>
   new MlflowError(
-    `MLflow at ${server}, ${call}: expected JSON, got ${JSON.stringify(text.slice(0, 80))}. Is this an MLflow server?`,
+    `MLflow at ${server}, ${call}: expected JSON of MLflow, got ${JSON.stringify(text.slice(0, 80))}. Is this an MLflow server?`,
     { code: 'MLFLOW_ANSWER', failure: 'foreign', status: 200 },
   );
 

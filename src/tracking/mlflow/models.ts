@@ -1,6 +1,7 @@
 import type { Transport } from './transport.ts';
 import type { KeyValue, LoggedModel } from './types.ts';
 import { checkInteger, checkModelName, wireParam, wireTag } from './validate.ts';
+import { text } from './wire.ts';
 
 /** A new logged model. */
 export interface NewModel {
@@ -40,9 +41,9 @@ interface WireModel {
 const read = (answer: Record<string, unknown>): LoggedModel => readModel(answer.model as WireModel);
 
 const readModel = ({ info: { model_id, name, artifact_uri, status, tags = [] } }: WireModel): LoggedModel => ({
-  modelId: model_id,
+  modelId: text(model_id),
   name,
-  artifactUri: artifact_uri,
+  artifactUri: text(artifact_uri),
   status,
   tags,
 });
@@ -61,17 +62,16 @@ export function modelClient(transport: Transport): ModelClient {
         params: params.map(wireParam),
         tags: tags.map(wireTag),
       };
-      return read(await transport.call({ method: 'POST', path: MODELS, json: model, repeatable: false }));
+      return transport.call({ method: 'POST', path: MODELS, json: model, repeatable: false }, read);
     },
-    finishModel: async (modelId, status) =>
-      read(
-        await transport.call({ method: 'PATCH', path: `${MODELS}/${modelId}`, json: { model_id: modelId, status } }),
-      ),
-    getModel: async (modelId) => read(await transport.call({ method: 'GET', path: `${MODELS}/${modelId}` })),
+    finishModel: (modelId, status) =>
+      transport.call({ method: 'PATCH', path: `${MODELS}/${modelId}`, json: { model_id: modelId, status } }, read),
+    getModel: (modelId) => transport.call({ method: 'GET', path: `${MODELS}/${modelId}` }, read),
     async searchModels(experimentIds, filter) {
       const query = { experiment_ids: experimentIds, max_results: 50, ...(filter === undefined ? {} : { filter }) };
-      const { models = [] } = await transport.call({ method: 'POST', path: `${MODELS}/search`, json: query });
-      return (models as WireModel[]).map(readModel);
+      return transport.call({ method: 'POST', path: `${MODELS}/search`, json: query }, ({ models = [] }) =>
+        (models as WireModel[]).map(readModel),
+      );
     },
     async logModelOutput(runId, modelId, step) {
       const models = [{ model_id: modelId, step: checkInteger(step, 'step of a model') }];

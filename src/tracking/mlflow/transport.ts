@@ -28,11 +28,15 @@ export interface Call {
   timeout?: number;
 }
 
+/** A JSON object. */
+export type Answer = Record<string, unknown>;
+
 /** Calls to one server, over one connection. */
 export interface Transport {
   readonly server: string;
-  /** The answer's JSON. */
-  call(call: Call): Promise<Record<string, unknown>>;
+  /** The answer's JSON, as `read` takes it: what that cannot read is told as no answer of MLflow's. Default: as it is. */
+  call(call: Call): Promise<Answer>;
+  call<T>(call: Call, read: (answer: Answer) => T): Promise<T>;
   /** The answer's bytes. */
   download(call: Call): Promise<Buffer>;
   /** Ends calls under way, too. */
@@ -114,10 +118,11 @@ export function openTransport(settings: MlflowSettings): Transport {
   return {
     server,
     download,
-    async call(call) {
+    async call<T>(call: Call, read: (answer: Answer) => T | Answer = (answer) => answer) {
       const text = (await download(call)).toString('utf8');
+      // An upload may be answered with nothing.
       try {
-        return text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
+        return read(text === '' && call.body !== undefined ? {} : parse(text)) as T & Answer;
       } catch {
         throw oddAnswer(server, `${call.method} ${call.path}`, text);
       }
@@ -127,6 +132,12 @@ export function openTransport(settings: MlflowSettings): Transport {
       return dispatcher.destroy();
     },
   };
+}
+
+function parse(text: string): Answer {
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError('no JSON object');
+  return value as Answer;
 }
 
 function dispatcherOf({ server, tls }: MlflowSettings): Dispatcher {

@@ -37,9 +37,15 @@ interface WireDataset {
   profile?: string;
 }
 
+/** An id or an address, without which nothing can follow. */
+export function text(value: string): string {
+  if (typeof value !== 'string' || value === '') throw new TypeError('expected text');
+  return value;
+}
+
 /** Reads an experiment. */
 export const readExperiment = (wire: WireExperiment): Experiment => ({
-  experimentId: wire.experiment_id,
+  experimentId: text(wire.experiment_id),
   name: wire.name,
   artifactLocation: wire.artifact_location,
   lifecycleStage: wire.lifecycle_stage,
@@ -48,13 +54,13 @@ export const readExperiment = (wire: WireExperiment): Experiment => ({
 
 /** Reads what a run is, without its data. */
 export const readRunInfo = (wire: WireRun['info']): StoredRunInfo => ({
-  runId: wire.run_id,
+  runId: text(wire.run_id),
   runName: wire.run_name ?? '',
-  experimentId: wire.experiment_id,
+  experimentId: text(wire.experiment_id),
   status: wire.status,
   startTime: wire.start_time ?? 0,
   endTime: wire.end_time || null,
-  artifactUri: wire.artifact_uri,
+  artifactUri: text(wire.artifact_uri),
   lifecycleStage: wire.lifecycle_stage,
 });
 

@@ -1,4 +1,4 @@
-import { displayPath, messageOf, TailmixError } from '../../errors.ts';
+import { displayPath, messageOf, systemRefused, TailmixError } from '../../errors.ts';
 
 /** A run directory without a spool. */
 export const noSpool = (directory: string): TailmixError =>
@@ -21,6 +21,13 @@ export const spoolDamaged = (path: string, found: string): TailmixError =>
     `${path}: expected a run in its first line; ${found}. The file was changed or is of a newer tailmix; restore or delete it.`,
     { code: 'SPOOL_DAMAGED' },
   );
+
+/** A spool that the system refuses to read. */
+export const spoolUnreadable = (path: string, cause: unknown): TailmixError =>
+  new TailmixError(`${path}: expected to read it; ${systemRefused(cause, 'restore or delete it')}`, {
+    code: 'SPOOL_DAMAGED',
+    cause,
+  });
 
 /** A spool that cannot be written: disk full, no permission. */
 export const spoolNotWritten = (path: string, cause: unknown): TailmixError =>

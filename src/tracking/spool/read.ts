@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { messageOf } from '../../errors.ts';
-import { noSpool, spoolDamaged } from './errors.ts';
+import { noSpool, spoolDamaged, spoolUnreadable } from './errors.ts';
 import { parseRecord, type RunRecord, type SpoolRecord, spoolFiles } from './records.ts';
 
 /** A line of a spool. */
@@ -27,18 +27,21 @@ export const hasSpool = (runDirectory: string): boolean => existsSync(join(runDi
  * cannot be read is handed on with its problem: what follows it is not lost.
  *
  * @param from - offset of the first line to read, in bytes.
- * @throws {TailmixError} SPOOL_MISSING
+ * @throws {TailmixError} SPOOL_MISSING, SPOOL_DAMAGED where the system refuses to read it
  */
 export async function* readSpool(runDirectory: string, from = 0): AsyncGenerator<SpoolLine> {
   const path = join(runDirectory, spoolFiles.spool);
   if (!existsSync(path)) throw noSpool(runDirectory);
-  const file = await open(path, 'r');
+  const refused = (cause: unknown): never => {
+    throw spoolUnreadable(path, cause);
+  };
+  const file = await open(path, 'r').catch(refused);
   try {
     let rest: Buffer = Buffer.alloc(0);
     let end = from;
     for (;;) {
       const chunk = Buffer.allocUnsafe(CHUNK);
-      const { bytesRead } = await file.read(chunk, 0, CHUNK, end + rest.length);
+      const { bytesRead } = await file.read(chunk, 0, CHUNK, end + rest.length).catch(refused);
       if (bytesRead === 0) return;
       let bytes = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
       for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE)) {

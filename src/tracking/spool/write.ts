@@ -2,7 +2,7 @@ import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, r
 import { dirname, join } from 'node:path';
 import { messageOf } from '../../errors.ts';
 import { cutText, limits, safeName, toWire } from '../mlflow/validate.ts';
-import { spoolDamaged, spoolEndsEarly, spoolNotWritten } from './errors.ts';
+import { spoolDamaged, spoolEndsEarly, spoolNotWritten, spoolUnreadable } from './errors.ts';
 import { parseRecord, type RecordOf, type RunRecord, type SpoolRecord, spoolFiles, writtenRecord } from './records.ts';
 
 /** Texts by name: parameters, tags. */
@@ -158,9 +158,17 @@ const checkedRun = (run: Omit<RunRecord, 'type' | 'format'>): Omit<RunRecord, 't
   tags: texts(run.tags, limits.tagValue),
 });
 
+function readWhole(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw spoolUnreadable(path, error);
+  }
+}
+
 /** What a spool holds that going on with it needs; null for one without a whole line. */
 function recover(path: string) {
-  const bytes = readFileSync(path);
+  const bytes = readWhole(path);
   const whole = bytes.lastIndexOf('\n') + 1;
   if (whole < bytes.length) {
     const file = openSync(path, 'r+');

@@ -29,7 +29,7 @@ describe('messages', () => {
       `"MLflow at …, GET /api/2.0/mlflow/runs/get: 404, and no JSON: is this an MLflow server? Behind a prefix the address needs it (http://host/prefix). It said: Not Found"`,
     );
     expect(await told({ status: 200, type: 'text/html', text: '<html>login</html>' })).toMatchInlineSnapshot(
-      `"MLflow at …, GET /api/2.0/mlflow/runs/get: expected JSON, got "<html>login</html>". Is this an MLflow server?"`,
+      `"MLflow at …, GET /api/2.0/mlflow/runs/get: expected JSON of MLflow, got "<html>login</html>". Is this an MLflow server?"`,
     );
     const elsewhere = { location: 'https://elsewhere/' };
     expect(await told({ status: 302, headers: elsewhere })).toMatchInlineSnapshot(
