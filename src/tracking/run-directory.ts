@@ -155,7 +155,9 @@ export async function readEpochs(runDirectory: string): Promise<EpochMetrics[]> 
 export async function readSummary(runDirectory: string): Promise<RunSummary | null> {
   const path = join(runDirectory, runFiles.summary);
   if (!existsSync(path)) return null;
-  const found = parse(await readText(path), path, 'the file') as RunSummary & { sha256?: string; files?: unknown };
+  const read = parse(await readText(path), path, 'the file');
+  if (typeof read !== 'object' || read === null || Array.isArray(read)) throw damagedRunFile(path, 'the file');
+  const found = read as RunSummary & { sha256?: string; files?: unknown };
   if (isSealBroken(found)) throw changedRunFile(path);
   const { sha256: _seal, files: _files, ...summary } = found;
   return summary;
