@@ -10,6 +10,15 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** A regular expression, as text. */
+export function pattern(text: string): string {
+  try {
+    return new RegExp(text, 'u').source;
+  } catch {
+    throw new InvalidArgumentError('Expected a regular expression.');
+  }
+}
+
 export function webFolder(url: string, before: string[] = []): string[] {
   if (!/^https?:/.test(url) || !URL.canParse(url)) {
     throw new InvalidArgumentError('Expected the address of a folder, http://… or https://….');

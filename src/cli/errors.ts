@@ -19,7 +19,26 @@ export const resumeChanged = (directory: string, saved: string, now: string): Ta
 
 /** `tailmix init` where there is something already. */
 export const initExists = (files: readonly string[]): TailmixError =>
-  config('INIT_EXISTS', `init: expected to make ${files.join(' and ')}, which exist already. Choose another folder.`);
+  config(
+    'INIT_EXISTS',
+    `init: expected to make ${files.join(' and ')}, which ${files.length === 1 ? 'exists' : 'exist'} already. Choose another folder.`,
+  );
+
+/** `tailmix init` of a folder that is there and holds no images of classes. */
+export const initNoImages = (folder: string, got: string): TailmixError =>
+  config(
+    'INIT_NO_IMAGES',
+    `init: expected a folder of images (a folder per class, also in train/, val/ and test/, or a .csv, .tsv or .jsonl file that lists them), or a new name; got ${displayPath(folder)}, which holds ${got}.\n` +
+      '  tailmix init ../photos   writes a config for the images of that folder into the current one\n' +
+      '  tailmix init my-run      makes a project to start from in a new folder',
+  );
+
+/** `tailmix init` from within the images. */
+export const initWithin = (folder: string): TailmixError =>
+  config(
+    'INIT_WITHIN',
+    `init: expected to write into a folder outside of the images; the current folder is ${displayPath(folder)}, or in it. Make a folder elsewhere, and there run: tailmix init PATH-OF-THE-IMAGES`,
+  );
 
 /** A name that is no built-in plugin. */
 export const pluginUnknown = (name: string, near: string | null, names: readonly string[]): TailmixError =>

@@ -8,6 +8,7 @@ import {
   type Finish,
   jsonOption,
   otherDataOption,
+  pattern,
   setOption,
   takeOverOption,
   webFolder,
@@ -106,10 +107,13 @@ export function createProgram(finish: Finish): Command {
 
   program
     .command('init')
-    .description('make a config and a plugin to start from')
-    .argument('[dir]', 'folder', '.')
-    .addHelpText('after', example('tailmix init my-run'))
-    .action(async (folder) => finish(await (await import('./init.ts')).init(folder)));
+    .description('look at a folder of images and write a config for them; or make a project to start from')
+    .argument('[folder]', 'folder of images, or a new name (default: a project in this folder)')
+    .option('--yes', 'ask nothing, and take what suits the images')
+    .addOption(new Option('--image-size <pixels>', 'side that images are scaled to').argParser(wholeNumber))
+    .option('--group <pattern>', 'regular expression on paths: images with the same match stay in one split', pattern)
+    .addHelpText('after', example('tailmix init ../photos', 'tailmix init my-run'))
+    .action(async (folder, options) => finish(await (await import('./init/index.ts')).init(folder, options)));
 
   program
     .command('schema')

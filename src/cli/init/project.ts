@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { makeFolder } from '#make-folder';
-import { displayPath } from '../errors.ts';
-import { initExists } from './errors.ts';
-import { print } from './output.ts';
-import { packageRoot } from './package-root.ts';
+import { displayPath } from '../../errors.ts';
+import { initExists } from '../errors.ts';
+import { print } from '../output.ts';
+import { CONFIG, schemaFrom } from './place.ts';
 
 const config = (schema: string): string => `# yaml-language-server: $schema=${schema}
 name: my-run
@@ -51,14 +51,10 @@ export default definePlugin({
 });
 `;
 
-/** `tailmix init`: a config and a plugin to start from. Overwrites nothing. */
-export async function init(folder = '.'): Promise<number> {
+/** Makes a project: a config and a plugin to start from. Overwrites nothing. */
+export async function makeProject(folder: string): Promise<void> {
   const directory = resolve(folder);
-  const schema = relative(directory, join(packageRoot, 'configs', 'schema.json')).replaceAll('\\', '/');
-  const files = {
-    'tailmix.config.yaml': config(schema.startsWith('.') ? schema : `./${schema}`),
-    'feature-norm.ts': plugin,
-  };
+  const files = { [CONFIG]: config(schemaFrom(directory)), 'feature-norm.ts': plugin };
   const present = Object.keys(files).filter((name) => existsSync(join(directory, name)));
   if (present.length > 0) throw initExists(present.map((name) => displayPath(join(directory, name))));
   await makeFolder(directory);
@@ -68,5 +64,4 @@ export async function init(folder = '.'): Promise<number> {
   }
   const enter = relative('.', directory);
   print(`Next: ${enter ? `cd ${displayPath(directory)} && ` : ''}npx tailmix train`);
-  return 0;
 }

@@ -1,0 +1,135 @@
+import { existsSync, statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { basename, relative, resolve } from 'node:path';
+import process from 'node:process';
+import { createInterface } from 'node:readline/promises';
+import { type Look, lookAt } from '../../data/inspect/look.ts';
+import { hasCounts } from '../../data/load-data.ts';
+import { initExists, initNoImages, initWithin } from '../errors.ts';
+import { print } from '../output.ts';
+import { photosConfig } from './photos-config.ts';
+import { CONFIG, schemaFrom } from './place.ts';
+import { makeProject } from './project.ts';
+import { recipeFor } from './recipe.ts';
+
+/** Options of `tailmix init`. */
+export interface InitOptions {
+  /** Take what suits the photos, and ask nothing. */
+  yes?: boolean;
+  imageSize?: number;
+  group?: string;
+}
+
+/** Asks a question; an empty answer takes what is proposed. */
+export type Ask = (question: string) => Promise<string>;
+
+/**
+ * `tailmix init`: for a folder of images a config in the current folder; for a new name, or none, a project to start from.
+ *
+ * @param ask - Default: the terminal, where there is one.
+ */
+export async function init(folder: string | undefined, options: InitOptions = {}, ask?: Ask): Promise<number> {
+  const isHere = folder === undefined || resolve(folder) === process.cwd();
+  const hasConfig = folder !== undefined && existsSync(resolve(folder, CONFIG));
+  if (isHere && (await holdsPhotos())) throw initWithin('.');
+  if (isHere || hasConfig || !existsSync(folder)) await makeProject(folder ?? '.');
+  else await initPhotos(folder, options, ask);
+  return 0;
+}
+
+/** Whether the current folder is one of images, and no project that has some. */
+async function holdsPhotos(): Promise<boolean> {
+  if ([CONFIG, 'package.json'].some((name) => existsSync(name))) return false;
+  const look = await lookAt(process.cwd());
+  return look !== null && look.plan.info.classes.length > 1;
+}
+
+async function initPhotos(folder: string, options: InitOptions, ask?: Ask): Promise<void> {
+  if (!statSync(folder).isDirectory()) throw initNoImages(folder, 'a file');
+  if (!relative(resolve(folder), process.cwd()).startsWith('..')) throw initWithin(folder);
+  if (existsSync(CONFIG)) throw initExists([CONFIG]);
+  const look = await lookAt(resolve(folder));
+  const classes = look?.plan.info.classes.length ?? 0;
+  if (look === null || classes < 2) throw initNoImages(folder, look === null ? 'neither' : 'images of one class');
+  const { plan } = look;
+  for (const line of describeLook(folder, look)) print(line);
+  const counts = hasCounts(plan.classCounts) ? plan.classCounts : [];
+  const [height, width] = plan.info.shape;
+  const proposed = recipeFor({ counts, validation: plan.validationCount, side: Math.min(height, width) });
+  if (options.group !== undefined && !look.data.split)
+    print('--group has no effect: the images have splits of their own');
+  const answers = await answersOf(options, proposed.imageSize, look, ask);
+  const text = photosConfig({
+    name: basename(resolve(folder)),
+    root: relative('.', look.data.root).replaceAll('\\', '/'),
+    schema: schemaFrom(process.cwd()),
+    look,
+    recipe: { ...proposed, imageSize: answers.imageSize },
+    ...(answers.group !== undefined && { group: answers.group }),
+  });
+  await writeFile(CONFIG, text, { flag: 'wx' });
+  print(`image size: ${answers.imageSize} x ${answers.imageSize} pixels`);
+  print(`long tail: ${proposed.remedy.reason}`);
+  print(`wrote ${CONFIG}`);
+  print(`Next: npx tailmix train      (npx tailmix data info ${CONFIG} shows duplicates and unreadable files first)`);
+}
+
+function describeLook(folder: string, { plan, data }: Look): string[] {
+  const counts = hasCounts(plan.classCounts) ? plan.classCounts : [];
+  const order = plan.info.classes.map((name, label) => ({ name, count: counts[label]! }));
+  order.sort((a, b) => b.count - a.count);
+  const shown = order.length > SHOWN ? [...order.slice(0, SHOWN / 2), null, ...order.slice(-SHOWN / 2)] : order;
+  const few = order.filter(({ count }) => count < FEW).length;
+  return [
+    `${folder}: ${plan.info.classes.length} classes${data.name === 'manifest' ? ', listed in a file' : ''}`,
+    `to train on: ${shown.map((one) => (one === null ? '…' : `${one.name} ${one.count}`)).join(', ')}`,
+    // What a config without imageSize would do is not what this one does.
+    ...(plan.info.notes ?? []).filter((note) => !note.startsWith('scaled to')),
+    ...(few > 0
+      ? [
+          `${few} ${few === 1 ? 'class has' : 'classes have'} fewer than ${FEW} images to train on: add photos, merge or leave out`,
+        ]
+      : []),
+  ];
+}
+
+/** Classes that are named, and images below which a class is pointed out. */
+const [SHOWN, FEW] = [12, 10];
+
+async function answersOf(
+  { yes = false, imageSize, group }: InitOptions,
+  proposed: number,
+  { data }: Look,
+  given?: Ask,
+): Promise<{ imageSize: number; group?: string }> {
+  const terminal =
+    given === undefined && !yes && process.stdin.isTTY ? createInterface(process.stdin, process.stderr) : null;
+  const ask = yes ? undefined : (given ?? terminal?.question.bind(terminal));
+  try {
+    const side = imageSize ?? (ask ? await askSide(ask, proposed) : proposed);
+    const pattern = group ?? (ask && data.split ? await askGroup(ask) : undefined);
+    return { imageSize: side, ...(pattern !== undefined && { group: pattern }) };
+  } finally {
+    terminal?.close();
+  }
+}
+
+async function askSide(ask: Ask, proposed: number): Promise<number> {
+  for (;;) {
+    const answer = (await ask(`Image size in pixels [${proposed}]: `)).trim();
+    if (answer === '') return proposed;
+    if (/^[1-9]\d{0,3}$/.test(answer)) return Number(answer);
+  }
+}
+
+async function askGroup(ask: Ask): Promise<string | undefined> {
+  for (;;) {
+    const answer = (
+      await ask("Photos that belong together, as a pattern on their paths such as 'session_(\\d+)_' [none]: ")
+    ).trim();
+    if (answer === '') return undefined;
+    try {
+      return new RegExp(answer, 'u').source;
+    } catch {}
+  }
+}
