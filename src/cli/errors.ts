@@ -62,6 +62,13 @@ export const exportHasNo = (folder: string, what: string): TailmixError =>
     `${folder}: expected a run with ${what}; this is an exported classifier, which has one state.`,
   );
 
+/** A code that no error has. */
+export const codeUnknown = (code: string, near: string | null): TailmixError =>
+  config(
+    'CODE_UNKNOWN',
+    `explain: expected the code of an error, got ${JSON.stringify(code)}.${near ? ` Did you mean ${near}?` : ''} \`tailmix explain\` lists them.`,
+  );
+
 /** A generated file that cannot be written, for example in an installed package. */
 export const schemaNotWritten = (path: string, cause: unknown): TailmixError =>
   new TailmixError(`schema: expected to write ${path}; ${systemRefused(cause)}`, { code: 'SCHEMA_WRITE', cause });

@@ -1,13 +1,17 @@
 import process from 'node:process';
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
+import { findOption } from '../config/shape.ts';
+import { formatPath } from '../config/tree.ts';
 import { messageOf, systemCure, systemRefused, TailmixError } from '../errors.ts';
-import { tell } from './output.ts';
+import { PROGRESS_VARIABLE } from '../tracking/progress-message.ts';
+import { complain, setQuiet } from './output.ts';
 import { createProgram } from './program.ts';
 
 const DEBUG = '--debug';
+const QUIET = '--quiet';
 
-/** It may stand anywhere, before or behind the command. */
-const withoutDebug = (args: readonly string[]): string[] => args.filter((arg) => arg !== DEBUG);
+/** They may stand anywhere, before or behind the command. */
+const withoutGlobal = (args: readonly string[]): string[] => args.filter((arg) => arg !== DEBUG && arg !== QUIET);
 
 /**
  * Runs `tailmix` with the given arguments.
@@ -23,15 +27,40 @@ export async function main(args: readonly string[]): Promise<number> {
   for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
     command.exitOverride();
   }
+  const progress = process.env[PROGRESS_VARIABLE];
+  if (args.includes(QUIET)) {
+    setQuiet(true);
+    process.env[PROGRESS_VARIABLE] ??= 'none';
+  }
   try {
-    await program.parseAsync(withoutDebug(args), { from: 'user' });
+    await program.parseAsync(withoutGlobal(args), { from: 'user' });
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommanderError) {
+      const setting = await settingOf(error, program, args);
+      if (setting !== null) complain(`(It is a setting of the config: --set ${setting}=VALUE)`);
+      return error.exitCode === 0 ? 0 : 2;
+    }
     const debug = args.includes(DEBUG) || Boolean(process.env.TAILMIX_DEBUG);
-    tell(describe(error, debug));
+    complain(describe(error, debug));
     return error instanceof TailmixError ? error.exitCode : 1;
+  } finally {
+    setQuiet(false);
+    if (progress === undefined) delete process.env[PROGRESS_VARIABLE];
   }
+}
+
+/** The place in the config that an unknown option is named after, as `train.epochs` for `--epochs`; null for none. */
+async function settingOf({ code, message }: CommanderError, program: Command, [first]: readonly string[]) {
+  const takesSettings = program.commands
+    .find((command) => command.name() === first)
+    ?.options.some(({ long }) => long === '--set');
+  const [, flag] = /unknown option '--([\w-]+)/.exec(message) ?? [];
+  if (code !== 'commander.unknownOption' || !takesSettings || flag === undefined) return null;
+  const { runOptions } = await import('../config/schema.ts');
+  const name = flag.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+  const [path] = [name, `${name}s`].flatMap((one) => findOption(runOptions, one));
+  return path === undefined ? null : formatPath(path);
 }
 
 function describe(error: unknown, debug: boolean): string {

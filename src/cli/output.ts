@@ -4,8 +4,24 @@ import type { TailmixError } from '../errors.ts';
 /** Prints a line on standard output. */
 export const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
-/** Tells something on standard error, so that standard output stays data. */
-export const tell = (line: string): void => void process.stderr.write(`${line}\n`);
+let isQuiet = false;
+
+/** Whether progress and remarks are left out (`--quiet`). */
+export const setQuiet = (quiet: boolean): void => {
+  isQuiet = quiet;
+};
+
+/** Says an error or a warning on standard error, so that standard output stays data. */
+export const complain = (line: string): void => void process.stderr.write(`${line}\n`);
+
+/** Tells something on standard error that `--quiet` leaves out. */
+export const tell = (line: string): void => {
+  if (!isQuiet) complain(line);
+};
+
+/** Where progress goes: standard error, or nowhere. */
+export const progressStream = (): NodeJS.WriteStream =>
+  isQuiet ? Object.assign(Object.create(process.stderr), { isTTY: false, write: () => true }) : process.stderr;
 
 /** Prints a value as the one JSON document of a command; an infinity as YAML writes it. */
 export const printJson = (value: unknown): void =>
@@ -18,6 +34,6 @@ export const printJson = (value: unknown): void =>
  */
 export function tellPassedOver(damaged: readonly TailmixError[]): string[] {
   const messages = damaged.map(({ message }) => message);
-  for (const message of messages) tell(`passed over: ${message}`);
+  for (const message of messages) complain(`passed over: ${message}`);
   return messages;
 }

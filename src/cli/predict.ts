@@ -8,7 +8,7 @@ import { csvRow } from '../util/csv.ts';
 import { type ConfigFlags, context, overridesOf } from './context.ts';
 import { exportHasNo } from './errors.ts';
 import { listImages } from './list-images.ts';
-import { print, printJson, tell, tellPassedOver } from './output.ts';
+import { complain, print, printJson, tellPassedOver } from './output.ts';
 
 /** Options of `tailmix predict`. */
 export interface PredictCommandOptions extends ConfigFlags {
@@ -66,8 +66,8 @@ export async function predict(
     printJson({ ...source, epoch, classes, predictions, failed });
   }
   if (failed.length === 0) return 0;
-  if (images.length > 1) tell(`${failed.length} of ${images.length} images could not be read:`);
-  for (const { error } of failed) tell(error);
+  if (images.length > 1) complain(`${failed.length} of ${images.length} images could not be read:`);
+  for (const { error } of failed) complain(error);
   return 1;
 }
 

@@ -1,4 +1,5 @@
-import { Command, Option } from 'commander';
+import process from 'node:process';
+import { Argument, Command, Option } from 'commander';
 import { version } from '../version.ts';
 import {
   backendOption,
@@ -14,6 +15,7 @@ import {
   webFolder,
   wholeNumber,
 } from './command-options.ts';
+import { completionScript, type Shell, shells } from './completion.ts';
 import { addMlflow } from './mlflow.ts';
 import { addTrained } from './program-trained.ts';
 
@@ -27,7 +29,7 @@ export function createProgram(finish: Finish): Command {
     .description('Trains image classifiers on long-tailed data: mixing, re-weighting and re-sampling as plugins.')
     .version(version)
     .option('--debug', 'show stack traces (also TAILMIX_DEBUG=1)')
-    .showHelpAfterError('(tailmix --help lists the commands)')
+    .option('--quiet', 'no progress, no remarks: results, warnings and errors alone')
     .addHelpText('after', example('tailmix init my-run && cd my-run && tailmix train'));
 
   program
@@ -88,7 +90,7 @@ export function createProgram(finish: Finish): Command {
   program
     .command('report')
     .description('compare runs: tables, charts, one self-contained HTML page')
-    .argument('<runs...>', 'run directories, or folders of them')
+    .argument('<runs...>', 'run directories, folders of them, or names of runs')
     .option('--out <dir>', 'folder of the report')
     .option('--baseline <method>', 'method that the others are compared with (default: the first)')
     .addOption(jsonOption())
@@ -144,7 +146,33 @@ export function createProgram(finish: Finish): Command {
     .addHelpText('after', example('tailmix setup'))
     .action(async (options) => finish(await (await import('./setup.ts')).setup(options)));
 
+  program
+    .command('completion')
+    .description('print a script that completes commands and options in a shell')
+    .addArgument(new Argument('<shell>', 'shell').choices(shells))
+    .addHelpText('after', example('tailmix completion zsh > ~/.tailmix.zsh && echo source ~/.tailmix.zsh >> ~/.zshrc'))
+    .action((shell: Shell) => {
+      process.stdout.write(completionScript(program, shell));
+      finish(0);
+    });
+
+  program
+    .command('explain')
+    .description('explain an error by its code, or list the codes')
+    .argument('[code]', 'as in --json, for example OTHER_DATA')
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix explain OTHER_DATA'))
+    .action(async (code, options) => finish(await (await import('./explain.ts')).explain(code, options)));
+
+  pointToHelp(program, 'tailmix');
   return program;
+}
+
+/** After wrong use, each command points to its own help. */
+function pointToHelp(command: Command, name: string): void {
+  const describes = command.commands.length > 0 ? 'lists the commands' : 'describes its options, with an example';
+  command.showHelpAfterError(`(${name} --help ${describes})`);
+  for (const below of command.commands) pointToHelp(below, `${name} ${below.name()}`);
 }
 
 function addData(program: Command, finish: Finish): void {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import process from 'node:process';
 import { type Comparison, compareRuns } from '../report/compare.ts';
@@ -5,6 +6,7 @@ import { type ResultsDocument, resultsDocument } from '../report/document.ts';
 import { loadRuns } from '../report/runs.ts';
 import { formatResultsTable } from '../report/table.ts';
 import { writeReport } from '../report/write.ts';
+import { findRun } from '../tracking/run-directory.ts';
 import { print, printJson, tell } from './output.ts';
 
 /** Options of `tailmix report`. */
@@ -26,7 +28,7 @@ interface ReportCommandDocument extends ResultsDocument {
 /**
  * `tailmix report`: puts runs side by side, writes the report and prints the headline table and the report's path.
  *
- * @param paths - Run directories, or folders of them.
+ * @param paths - Run directories, folders of them, or names of runs.
  * @returns exit code 0; everything that can go wrong is thrown
  * @throws {TailmixError} Of {@link loadRuns}, {@link compareRuns} and {@link writeReport}.
  */
@@ -34,9 +36,10 @@ export async function report(
   paths: readonly string[],
   { out, json = false, baseline }: ReportCommandOptions = {},
 ): Promise<number> {
-  const loaded = await loadRuns(paths);
+  const found = await Promise.all(paths.map(pathOrRun));
+  const loaded = await loadRuns(found);
   const comparison = compareRuns(loaded, baseline === undefined ? {} : { baseline });
-  const page = resolve(await writeReport(comparison, out ?? join(sharedFolder(paths), 'report')));
+  const page = resolve(await writeReport(comparison, out ?? join(sharedFolder(found), 'report')));
   if (json) {
     const document: ReportCommandDocument = { ...resultsDocument(comparison), report: page };
     printJson(document);
@@ -47,6 +50,9 @@ export async function report(
   }
   return 0;
 }
+
+/** A path as it is; the name of a run below `runs` as its directory. What is neither is refused as a path. */
+const pathOrRun = async (path: string): Promise<string> => (existsSync(path) ? path : findRun(path).catch(() => path));
 
 /** The one folder given, or the deepest that holds all of several. */
 export function sharedFolder(paths: readonly string[]): string {

@@ -1,6 +1,6 @@
-import process from 'node:process';
 import { SingleBar } from 'cli-progress';
 import type { OnBytes } from '../download/download.ts';
+import { progressStream } from './output.ts';
 
 /** Callbacks that show work in stages on standard error. */
 export interface StageProgress {
@@ -12,7 +12,7 @@ export interface StageProgress {
 }
 
 /** A bar of megabytes or images on a terminal; elsewhere one line per stage and per tenth of it. */
-export function stageProgress(stream: NodeJS.WriteStream = process.stderr): StageProgress {
+export function stageProgress(stream: NodeJS.WriteStream = progressStream()): StageProgress {
   let bar: SingleBar | null = null;
   let tenths = 0;
   const stop = (): void => {

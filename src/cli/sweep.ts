@@ -13,7 +13,7 @@ import { type SweepTracking, trackSweep } from '../sweep/tracking.ts';
 import { own } from '../tracking/ownership.ts';
 import { checkPlace, context, knownPlugins, overridesOf } from './context.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
-import { print, printJson, tell } from './output.ts';
+import { print, printJson, progressStream, tell } from './output.ts';
 import { launcher } from './package-root.ts';
 
 /** Options of `tailmix sweep`. */
@@ -60,7 +60,7 @@ async function trainAll(
 ): Promise<number> {
   const { jobs, out, backend, dataRoot, takeOver = false } = options;
   const interruption = watchInterrupts('running runs end after their step; the same command continues them.');
-  const display = sweepDisplay(process.stderr, runs.length);
+  const display = sweepDisplay(progressStream(), runs.length);
   const threads = threadsFor(jobs);
   let outcomes: RunOutcome[];
   try {

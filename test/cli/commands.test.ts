@@ -45,7 +45,7 @@ describe('exit codes and messages', () => {
         "code": 2,
         "stderr": "error: unknown option '--sed'
       (Did you mean one of --seed, --set?)
-      (tailmix --help lists the commands)
+      (tailmix train --help describes its options, with an example)
       ",
         "stdout": "",
       }
@@ -54,7 +54,7 @@ describe('exit codes and messages', () => {
       {
         "code": 2,
         "stderr": "error: option '--jobs <n>' argument '0' is invalid. Expected a whole number above 0.
-      (tailmix --help lists the commands)
+      (tailmix sweep --help describes its options, with an example)
       ",
         "stdout": "",
       }

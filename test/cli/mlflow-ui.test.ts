@@ -45,7 +45,7 @@ describe('tailmix mlflow ui', () => {
       {
         "code": 2,
         "stderr": "error: option '--port <number>' argument '0' is invalid. Expected 1 to 65535.
-      (tailmix --help lists the commands)
+      (tailmix mlflow ui --help describes its options, with an example)
       ",
         "stdout": "",
       }

@@ -23,6 +23,8 @@ describe('help', () => {
       'bench',
       'doctor',
       'setup',
+      'completion',
+      'explain',
     ]);
   });
 

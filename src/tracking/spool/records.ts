@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 
-const wireNumber = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);
+const wireNumber = z.union([z.number(), z.literal(['NaN', 'Infinity', '-Infinity'])]);
 const texts = z.record(z.string(), z.string());
 const metricValues = z.record(z.string(), wireNumber);
 /** Milliseconds since 1970: when it happened, however late it is sent. */
