@@ -11,7 +11,7 @@ const filesBelow = (path: string, ...endings: string[]): string[] =>
     : [path];
 
 const rooms = ['src', 'plugins', 'docs', 'configs', 'test', 'examples', 'bench', 'native'];
-const pages = ['README.md', 'CONTRIBUTING.md', ...rooms.flatMap((room) => filesBelow(room, '.md'))];
+const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...rooms.flatMap((room) => filesBelow(room, '.md'))];
 const texts = [
   'README.md',
   'CONTRIBUTING.md',
