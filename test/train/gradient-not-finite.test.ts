@@ -3,7 +3,7 @@ import type { Plugin } from '../../src/plugin.ts';
 import type { Loss } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { outcomeOf, tapping } from '../support/faulty.ts';
-import { describeNative } from './captured-support.ts';
+import { describeNative } from '../step/captured-support.ts';
 
 type Weights = Parameters<Loss['penalties'][string]>[1];
 
