@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { Plugin } from '../../src/plugin.ts';
 import type { Loss } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
-import { outcomeOf, tapping } from '../support/faulty.ts';
 import { describeNative } from '../step/captured-support.ts';
+import { outcomeOf, tapping } from '../support/faulty.ts';
 
 type Weights = Parameters<Loss['penalties'][string]>[1];
 
