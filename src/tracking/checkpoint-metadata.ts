@@ -2,19 +2,20 @@ import { z } from 'zod';
 import type { EpochMetrics, Rollback } from '../metrics/types.ts';
 import type { Snapshot, SnapshotData } from '../run.ts';
 
-/** JSON in a text, as a schema says. */
+/** JSON in a text, as a schema says. Its keys keep their order: a resumed run writes `metrics.jsonl` again, to the byte. */
 const json = <T>(schema: z.ZodType<T>) =>
-  z
-    .string()
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        context.addIssue('expected JSON');
-        return z.NEVER;
-      }
-    })
-    .pipe(schema);
+  z.string().transform((text, context): T => {
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      context.addIssue('expected JSON');
+      return z.NEVER;
+    }
+    for (const { path, message } of schema.safeParse(value).error?.issues ?? [])
+      context.addIssue({ code: 'custom', path: [...path], message });
+    return value as T;
+  });
 
 const count = z.int().min(0);
 /** JSON has no NaN and no infinity: they are null. */
