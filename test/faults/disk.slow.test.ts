@@ -3,6 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { differences, type Left, leftBy } from '../kills/left.ts';
+import { startFakeMlflow } from '../support/fake-mlflow.ts';
 import { inTemporaryFolder } from '../support/temporary.ts';
 import { compileShim, type Fault, type Faulty, type Outcome, startFaulty } from './faulty.ts';
 
@@ -64,5 +65,41 @@ describe.skipIf(shim === null)('a disk that fails at each call of a run in turn'
       problems.push(...(await problemsOf(outcome)));
     }
     expect(problems.join('\n')).toBe('');
+  });
+
+  test('a full disk leaves no run RUNNING in MLflow, and the resumed run has each point once', async () => {
+    const fake = await startFakeMlflow();
+    const sending = await startFaulty(folder(), shim!, { MLFLOW_TRACKING_URI: fake.url });
+    const told: string[] = [];
+    let ended = 0;
+    // The server has the run before its first step.
+    const required = [...trainNew, '--set', 'plugins.mlflow.required=true'];
+    try {
+      // From the spool's first line to behind its last one.
+      for (let at = 24; ; at += 14) {
+        await rm(join(folder(), 'run'), { recursive: true, force: true });
+        fake.store.runs.clear();
+        const { code, failed, first, stderr } = await sending.run(required, faultOf({ at, error: 'ENOSPC' }));
+        const statuses = [...fake.store.runs.values()].map(({ status }) => status);
+        // Where the disk was full before the server was asked, the run has ended without it.
+        if (statuses.length > 0) ended++;
+        if (statuses.some((status) => status !== (code === 0 ? 'FINISHED' : 'FAILED')))
+          told.push(`${first}: ${code}, ${statuses}\n${stderr}`);
+        const resumed = await sending.run(['train', '--resume', 'run']);
+        const runs = [...fake.store.runs.values()];
+        const points = runs.flatMap(({ points }) => points.map(({ key, step }) => `${key} ${step}`));
+        if (resumed.code !== 0 || runs.length !== 1 || runs[0]!.status !== 'FINISHED')
+          told.push(`${first}, resumed: ${resumed.code}, ${runs.map(({ status }) => status)}\n${resumed.stderr}`);
+        if (new Set(points).size !== points.length || !points.includes('final/accuracy 0'))
+          told.push(`${first}, resumed: ${points.length} points, ${new Set(points).size} of them different`);
+        if (failed === 0) break;
+      }
+      console.log(`a full disk, with a server: ${ended} runs with their end there`);
+      expect(told.join('\n')).toBe('');
+      expect(ended).toBeGreaterThan(5);
+    } finally {
+      sending.stop();
+      await fake.stop();
+    }
   });
 });

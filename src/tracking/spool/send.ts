@@ -30,7 +30,7 @@ export interface Sender {
    * @throws {TailmixError} SPOOL_MISSING, SPOOL_DAMAGED, MLFLOW_RUN_DELETED
    */
   send(): Promise<Readonly<ServerState>>;
-  /** Gives a run that the server has the end that its spool could not take. */
+  /** Gives the run on the server the end that its spool could not take. */
   conclude(end: RunEnd): Promise<void>;
 }
 
@@ -166,8 +166,9 @@ export function createSender(
       }
     },
     async conclude(end) {
-      if (state && status !== end.status)
-        await client.updateRun(state.runId, { status: end.status, endTime: end.time });
+      if (status === end.status) return;
+      state ??= await attachRun(runDirectory, client, destination);
+      await client.updateRun(state.runId, { status: end.status, endTime: end.time });
     },
   };
 }
