@@ -263,6 +263,20 @@ export const withoutAdvice = (message: string): string =>
     message,
   );
 
+/** Two names of a class that look the same. */
+export const classInTwoForms = (folder: string, twin: string): TailmixError =>
+  run(
+    'DATA_CLASS',
+    `${folder}: expected classes whose names differ; this one and ${JSON.stringify(twin)} look the same and differ in their Unicode normal form (NFC and NFD, as Linux and macOS write accents). Rename the folders so that each class has one name.`,
+  );
+
+/** A name that is not UTF-8, as old archives have. */
+export const nameNotUnicode = (path: string): TailmixError =>
+  run(
+    'DATA_FOLDER',
+    `${path}: expected names in UTF-8; this one has other bytes (shown as \ufffd). Rename it, for example with \`convmv -f latin1 -t utf8\`.`,
+  );
+
 /** A file that is no readable image. */
 export const badImage = (path: string, reason: string, cause: unknown): TailmixError =>
   run('DATA_IMAGE', `${path}: expected a readable image; got "${firstLine(reason)}".${replaceAdvice}`, cause);

@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
-import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { type Dirent, lstatSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname, extname, join, relative } from 'node:path';
+import { TailmixError } from '../../errors.ts';
 import {
+  classInTwoForms,
   emptyFolder,
   folderLoop,
   folderMissing,
   folderUnreadable,
   linkToNothing,
+  nameNotUnicode,
   noClasses,
   unknownClass,
 } from '../errors.ts';
@@ -50,7 +53,9 @@ export function listClassFolders(
   leftOut.loose = kept.filter(({ name }) => !isOwn.get(name) && isImage(name)).length;
   if (names.length === 0) throw noClasses(folder);
   const labelled = classes ?? names.sort(byCodePoint);
-  const stray = names.find((name) => !labelled.includes(name));
+  expectOneForm(folder, [...labelled, ...names]);
+  const known = new Set(labelled);
+  const stray = names.find((name) => !known.has(name));
   if (stray !== undefined) throw unknownClass(join(folder, stray), labelled);
   const above = [realpathSync(folder)];
   const found = labelled.flatMap((name) => {
@@ -146,10 +151,29 @@ function withoutJunk(entries: readonly Dirent[], leftOut: LeftOut): Dirent[] {
 /** Null for a folder that is not there; one that may not be read is never passed over. */
 function readFolder(folder: string): Dirent[] | null {
   try {
-    return readdirSync(folder, { withFileTypes: true });
+    const entries = readdirSync(folder, { withFileTypes: true });
+    const unread = entries.find(({ name }) => name.includes(REPLACED) && !existsAsNamed(join(folder, name)));
+    if (unread !== undefined) throw nameNotUnicode(join(folder, unread.name));
+    return entries;
   } catch (error) {
     if (isAbsent(error)) return null;
-    throw folderUnreadable(folder, error);
+    throw error instanceof TailmixError ? error : folderUnreadable(folder, error);
+  }
+}
+
+/** What stands for bytes of a name that are not UTF-8. */
+const REPLACED = '\ufffd';
+
+const existsAsNamed = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+
+/** No two names may differ in their Unicode normal form alone, as the same name from macOS and from Linux may. */
+function expectOneForm(folder: string, names: readonly string[]): void {
+  const written = new Map<string, string>();
+  for (const name of names) {
+    const form = name.normalize('NFC');
+    const twin = written.get(form) ?? name;
+    if (twin !== name) throw classInTwoForms(join(folder, name), twin);
+    written.set(form, name);
   }
 }
 
