@@ -11,6 +11,7 @@ import {
   runFiles,
   sealedJson,
   sealOf,
+  version,
   withoutConfusion,
   writeFileAtomic,
   z,
@@ -33,6 +34,7 @@ export function metricsLine(metrics: EpochMetrics): string {
  * as those were without having them.
  */
 export const describeSubset = ({ info, subset, data }: Run): Record<string, unknown> => ({
+  tailmix: version,
   dataset: info.dataset,
   seed: subset.seed,
   hash: subset.hash,

@@ -14,6 +14,7 @@ import { type Ownership, own } from '../tracking/ownership.ts';
 import { PROGRESS_VARIABLE } from '../tracking/progress-message.ts';
 import { claimRunDirectory, createRunDirectory, findRun, runFiles } from '../tracking/run-directory.ts';
 import { writeFileAtomic } from '../tracking/write-file.ts';
+import { expectReadable } from '../tracking/written-by.ts';
 import { planRun } from '../train/plan-run.ts';
 import type { TrainerOptions } from '../train/prepare.ts';
 import { type ConfigFlags, checkPlace, context, knownPlugins, overridesOf } from './context.ts';
@@ -138,6 +139,7 @@ async function openResumed(
   const directory = await findRun(wanted);
   const ownership = await own(directory, { takeOver });
   try {
+    await expectReadable(directory);
     const path = join(directory, runFiles.config);
     const config = await loadConfig(path, { ...context, set, overrides: overridesOf(flags) });
     const latest = await findLatest(directory);

@@ -188,3 +188,10 @@ export const serverDidNotStart = (logFile: string, said: string, cause: unknown)
     `mlflow ui: expected MLflow's server to start; ${messageOf(cause)}${said === '' ? '' : ` (${said})`}. See ${logFile}.`,
     { code: 'MLFLOW_UI_START', cause },
   );
+
+/** A run of a later version. */
+export const runIsNewer = (directory: string, writer: string, own: string): TailmixError =>
+  new TailmixError(
+    `${directory}: expected a run of tailmix ${own} or earlier; tailmix ${writer} wrote it. Update tailmix.`,
+    { code: 'RUN_NEWER', kind: 'config' },
+  );

@@ -17,6 +17,7 @@ import { type CheckpointChoice, chooseCheckpoint } from '../tracking/choose-chec
 import { changedRunFile, configDiffers, damagedRunFile } from '../tracking/errors.ts';
 import { findRun, runFiles } from '../tracking/run-directory.ts';
 import { isSealBroken } from '../tracking/seal.ts';
+import { expectReadable } from '../tracking/written-by.ts';
 import { optionsAt } from '../train/phases.ts';
 import { type Preparation, prepare } from '../train/prepare.ts';
 
@@ -45,13 +46,14 @@ export interface OpenOptions extends LoadContext, CheckpointChoice {
  * Opens a checkpoint of a run, by default the newest that can be read.
  *
  * @param wanted - as `findRun`.
- * @throws {TailmixError} OTHER_DATA, CONFIG_DIFFERS, RUN_MISSING, RUN_DAMAGED, and what `chooseCheckpoint` and `loadConfig` throw.
+ * @throws {TailmixError} RUN_NEWER, OTHER_DATA, CONFIG_DIFFERS, RUN_MISSING, RUN_DAMAGED, and what `chooseCheckpoint` and `loadConfig` throw.
  */
 export async function openRun(
   wanted: string,
   { readImages = false, allowOtherData = false, checkpoint, strict, ...context }: OpenOptions,
 ): Promise<TrainedRun> {
   const directory = await findRun(wanted);
+  await expectReadable(directory);
   const config = await loadConfig(join(directory, runFiles.config), context);
   const { snapshot, path, damaged } = await chooseCheckpoint(directory, { checkpoint, strict });
   await expectSameConfig(directory, snapshot, context);

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import tracking, { metricsLine } from '../../plugins/tracking/index.ts';
 import { compose } from '../../src/compose/compose.ts';
 import { readEpochs, readSummary } from '../../src/tracking/run-directory.ts';
+import { version } from '../../src/version.ts';
 import { smallInfo } from '../support/info.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { epochMetrics, evaluation, fakeRun } from '../support/tracked-run.ts';
@@ -29,6 +30,7 @@ test('leaves the files of a run directory', async () => {
   expect(parse(await readFile(join(directory, 'config.yaml'), 'utf8'))).toEqual(run.config);
   expect(await readFile(join(directory, 'plan.txt'), 'utf8')).toBe(run.plan);
   expect(JSON.parse(await readFile(join(directory, 'subset.json'), 'utf8'))).toEqual({
+    tailmix: version,
     dataset: 'squares',
     seed: 0,
     hash: 'f00',
