@@ -14,7 +14,7 @@ const folder = inTemporaryFolder();
 let summary: RunSummary;
 
 const config = (validation: number): string => `name: quick
-data: { name: digits, workers: 0, validation: ${validation} }
+data: { name: digits, workers: 0${validation > 0 ? `, split: { validation: ${validation} }` : ''} }
 model: { name: mlp, width: 16 }
 train: { epochs: 4, step: eager }
 plugins: [{ use: checkpoint, keep: 3${validation > 0 ? ', best: validation' : ''} }]

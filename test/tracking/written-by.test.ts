@@ -21,7 +21,9 @@ test('a run of a later version is refused by name; of an earlier one, or without
   }
   await writeFile(file, '{ "tailmix": "1.9.0" }');
   await expectReadable(folder, '2.0.0');
-  expect(await messageOfError(() => expectReadable(folder, '1.8.3'), folder)).toMatchInlineSnapshot(`"…: expected a run of tailmix 1.8.3 or earlier; tailmix 1.9.0 wrote it. Update tailmix."`);
+  expect(await messageOfError(() => expectReadable(folder, '1.8.3'), folder)).toMatchInlineSnapshot(
+    `"…: expected a run of tailmix 1.8.3 or earlier; tailmix 1.9.0 wrote it. Update tailmix."`,
+  );
   await writeFile(file, '{ "tailmix": "0.2.0" }');
   expect(await messageOfError(() => expectReadable(folder, '0.1.0'), folder)).toContain('tailmix 0.2.0 wrote it');
 });
