@@ -264,10 +264,10 @@ export const withoutAdvice = (message: string): string =>
   );
 
 /** Two names of a class that look the same. */
-export const classInTwoForms = (folder: string, twin: string): TailmixError =>
+export const classInTwoForms = (where: string, twin: string): TailmixError =>
   run(
     'DATA_CLASS',
-    `${folder}: expected classes whose names differ; this one and ${JSON.stringify(twin)} look the same and differ in their Unicode normal form (NFC and NFD, as Linux and macOS write accents). Rename the folders so that each class has one name.`,
+    `${where}: expected classes whose names differ; this one and ${JSON.stringify(twin)} look the same and differ in their Unicode normal form (NFC and NFD, as Linux and macOS write accents). Write the name in one form everywhere.`,
   );
 
 /** A name that is not UTF-8, as old archives have. */

@@ -1,8 +1,8 @@
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { describe, expect, test } from 'vitest';
-import { loadData } from '../../src/data/load-data.ts';
+import { describeData, loadData } from '../../src/data/load-data.ts';
 import { dataOptions } from '../../src/data/options.ts';
 import { decodeInput } from '../../src/data/packed/decode.ts';
 import { listClassFolders } from '../../src/data/sets/class-folders.ts';
@@ -40,10 +40,20 @@ describe.runIf(process.platform === 'linux')('names of classes and images', () =
   test('that differ in their Unicode normal form alone are refused: within a split and between two', async () => {
     const both = await tree({ train: { [composed]: 1, [decomposed]: 1 }, test: { [composed]: 1 } });
     expect((await messageOfError(both.read, both.root)).normalize('NFC')).toMatchInlineSnapshot(
-      `"…/train/café: expected classes whose names differ; this one and "café" look the same and differ in their Unicode normal form (NFC and NFD, as Linux and macOS write accents). Rename the folders so that each class has one name."`,
+      `"…/train/café: expected classes whose names differ; this one and "café" look the same and differ in their Unicode normal form (NFC and NFD, as Linux and macOS write accents). Write the name in one form everywhere."`,
     );
     const apart = await tree({ train: { [composed]: 1, b: 1 }, test: { [decomposed]: 1, b: 1 } });
     expect(await messageOfError(apart.read, apart.root)).toContain('differ in their Unicode normal form');
+  });
+
+  test('and so are those of a manifest', async () => {
+    const { root } = await tree({ train: { a: 2 } });
+    const rows = [composed, 'b'].map((label, i) => `train/a/${i}.png,${label},train`);
+    await writeFile(join(root, 'm.csv'), ['path,label,split', ...rows, `train/a/0.png,${decomposed},test`].join('\n'));
+    const data = dataOptions.parse({ name: 'manifest', root, imageSize: 4, options: { file: 'm.csv' } });
+    expect((await messageOfError(() => describeData(data), root)).normalize('NFC')).toMatch(
+      /^…\/m\.csv: class "café": expected classes whose names differ; this one and "café" look the same/,
+    );
   });
 
   test('that are not UTF-8 are named, not passed over', async () => {

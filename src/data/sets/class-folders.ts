@@ -53,7 +53,7 @@ export function listClassFolders(
   leftOut.loose = kept.filter(({ name }) => !isOwn.get(name) && isImage(name)).length;
   if (names.length === 0) throw noClasses(folder);
   const labelled = classes ?? names.sort(byCodePoint);
-  expectOneForm(folder, [...labelled, ...names]);
+  expectOneForm([...labelled, ...names], (name) => join(folder, name));
   const known = new Set(labelled);
   const stray = names.find((name) => !known.has(name));
   if (stray !== undefined) throw unknownClass(join(folder, stray), labelled);
@@ -166,13 +166,18 @@ const REPLACED = '\ufffd';
 
 const existsAsNamed = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 
-/** No two names may differ in their Unicode normal form alone, as the same name from macOS and from Linux may. */
-function expectOneForm(folder: string, names: readonly string[]): void {
+/**
+ * No two names may differ in their Unicode normal form alone, as the same name from macOS and from Linux may.
+ *
+ * @param where - says where a name is
+ * @throws {TailmixError} DATA_CLASS
+ */
+export function expectOneForm(names: readonly string[], where: (name: string) => string): void {
   const written = new Map<string, string>();
   for (const name of names) {
     const form = name.normalize('NFC');
     const twin = written.get(form) ?? name;
-    if (twin !== name) throw classInTwoForms(join(folder, name), twin);
+    if (twin !== name) throw classInTwoForms(where(name), twin);
     written.set(form, name);
   }
 }

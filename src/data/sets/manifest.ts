@@ -7,7 +7,7 @@ import { readListed } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
 import { countLabels } from '../subset.ts';
 import type { ImageInfo, ImageList } from '../types.ts';
-import { byCodePoint } from './class-folders.ts';
+import { byCodePoint, expectOneForm } from './class-folders.ts';
 import { HELD_OUT, heldOut } from './held-out.ts';
 import { forgetListings, readListing } from './listing.ts';
 import { type OnRow, readLines, readSeparated } from './rows.ts';
@@ -163,6 +163,8 @@ async function readManifest(
     throw manifestLacks(path, `rows with the split ${HELD_OUT.join(' or ')}, or data.split.test`, 'none');
   }
   const classes = given ?? classesOf(train);
+  const written = new Set([...rows.values()].flatMap((own) => own.map(({ label }) => label)));
+  expectOneForm([...classes, ...written], (name) => `${path}: class ${JSON.stringify(name)}`);
   const labels = new Map(classes.map((name, label) => [name, label]));
   const files = (own: readonly Listed[]): ImageList['files'] =>
     own.map(({ path: file, label: name, line }) => {
