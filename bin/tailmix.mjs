@@ -46,6 +46,7 @@ try {
   const exitCode = await launch();
   process.exitCode ||= exitCode;
 } catch (error) {
-  process.stderr.write(`tailmix: ${error instanceof Error ? error.message : error}\n`);
+  const cure = error?.code === 'EMFILE' ? '. Raise the limit: ulimit -n 1024.' : '';
+  process.stderr.write(`tailmix: ${error instanceof Error ? error.message : error}${cure}\n`);
   process.exitCode = 1;
 }

@@ -126,7 +126,7 @@ export async function openRecorder(
           problems.push(problem);
         }
       }
-      const end: RunEnd = { status: hasFailed ? 'FAILED' : isFinished ? 'FINISHED' : 'KILLED', time: Date.now() };
+      const end: RunEnd = { status: hasFailed ? 'FAILED' : isFinished ? 'FINISHED' : 'KILLED', time: spool.now() };
       spool.write({ type: 'status', ...end });
       spool.flush();
       return { end, problems };

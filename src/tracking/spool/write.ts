@@ -27,6 +27,8 @@ export interface SpoolWriter {
   /** Parameters. One that was written before keeps its value; a new value becomes the tag `resumed.<name>`. */
   params(values: Texts): void;
   tags(values: Texts): void;
+  /** Milliseconds since 1970, never before those of a line that is there: a clock that is set back ends no run before it began. */
+  now(): number;
   /** Any other line; `time` is now unless it says. */
   write(record: Other): void;
   /** The last points that a metric is among; null without one. */
@@ -86,8 +88,11 @@ export function openSpool(
   } catch (error) {
     if (!PASSING.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
+  let latest = found?.latest ?? 0;
+  const now = (): number => Math.max(latest, Date.now());
   const append = (record: SpoolRecord): void => {
     if (!isOpen) return;
+    latest = Math.max(latest, record.time);
     waiting = Buffer.concat([waiting, Buffer.from(`${writtenRecord(record)}\n`)]);
     attempt(writeWaiting);
   };
@@ -95,14 +100,14 @@ export function openSpool(
   if (!found) append(run);
 
   const tags = (values: Texts): void => {
-    if (Object.keys(values).length > 0)
-      append({ type: 'tags', time: Date.now(), values: texts(values, limits.tagValue) });
+    if (Object.keys(values).length > 0) append({ type: 'tags', time: now(), values: texts(values, limits.tagValue) });
   };
   return {
     run,
+    now,
     isContinued: found !== null,
     tags,
-    metrics(step, values, time = Date.now()) {
+    metrics(step, values, time = now()) {
       const fresh = Object.entries(values)
         .map(([key, value]) => [safeName(key), toWire(value)] as const)
         .filter(([key]) => step > (lastPoints.get(key)?.step ?? Number.NEGATIVE_INFINITY));
@@ -116,12 +121,12 @@ export function openSpool(
       const fresh = all.filter(([key]) => !params.has(key));
       const changed = all.filter(([key, value]) => params.has(key) && params.get(key) !== value);
       for (const [key, value] of fresh) params.set(key, value);
-      if (fresh.length > 0) append({ type: 'params', time: Date.now(), values: Object.fromEntries(fresh) });
+      if (fresh.length > 0) append({ type: 'params', time: now(), values: Object.fromEntries(fresh) });
       tags(Object.fromEntries(changed.map(([key, value]) => [`resumed.${key}`, value])));
     },
     write(record) {
       if (record.type === 'model') models.add(record.step);
-      append({ time: Date.now(), ...record } as SpoolRecord);
+      append({ time: now(), ...record } as SpoolRecord);
     },
     last: (key) => lastPoints.get(key) ?? null,
     models,
@@ -190,7 +195,9 @@ function recover(path: string) {
   const lastPoints = new Map<string, Points>();
   const models = new Set<number>();
   const params = new Map<string, string>();
+  let latest = 0;
   for (const record of records) {
+    latest = Math.max(latest, record.time);
     if (record.type === 'params') for (const [key, value] of Object.entries(record.values)) params.set(key, value);
     if (record.type === 'model') models.add(record.step);
     if (record.type !== 'metrics') continue;
@@ -198,5 +205,5 @@ function recover(path: string) {
     for (const key of Object.keys(values))
       if (step >= (lastPoints.get(key)?.step ?? step)) lastPoints.set(key, { time, step, values });
   }
-  return { run, lastPoints, models, params };
+  return { run, lastPoints, models, params, latest };
 }
