@@ -21,7 +21,7 @@ plugins: [{ use: checkpoint, keep: 3${validation > 0 ? ', best: validation' : ''
 `;
 
 beforeAll(async () => {
-  await writeFile(join(folder(), 'run.yaml'), config(3));
+  await writeFile(join(folder(), 'run.yaml'), config(0.1));
   await writeFile(join(folder(), 'plain.yaml'), config(0));
   await sharp({ create: { width: 28, height: 28, channels: 3, background: 'black' } })
     .png()
