@@ -91,6 +91,12 @@ const declarations: Fault[] = [
     'inputs',
     `inputs: noise: expected { shape, dtype }, lengths whole numbers, 'batch' or 'pool', dtype float32 or int32 or uint8; got {"shape":["rows"],"dtype":"float32"}.`,
   ],
+  [
+    'an input that is nothing',
+    part('inputs', () => ({ noise: undefined })),
+    'inputs',
+    `inputs: noise: expected { shape, dtype }, lengths whole numbers, 'batch' or 'pool', dtype float32 or int32 or uint8; got undefined.`,
+  ],
   ['variants throws', part('variants', fail), 'variants', 'variants: boom', 'PLUGIN_FAILED'],
   [
     'a variant without values',

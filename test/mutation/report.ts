@@ -146,6 +146,7 @@ export function documentOf(results: Readonly<Record<string, Result>>): string {
     const cells = [room, mutants, killed, survived.length, `${score(result)}%`, equivalent.length, ignored, date];
     return `| ${cells.join(' | ')} |`;
   });
+  const missing = Object.keys(rooms).filter((room) => !(room in results));
   const machines = [...new Set(Object.values(results).map(({ machine }) => machine))];
   const list = (title: string, of: (result: Result) => Unseen[]): string[] => {
     const parts = Object.entries(results).filter(([, result]) => of(result).length > 0);
@@ -162,7 +163,7 @@ export function documentOf(results: Readonly<Record<string, Result>>): string {
     '|---|---|---|---|---|---|---|---|',
     ...rows,
     '',
-    `Measured on: ${machines.join('; ')}.`,
+    `Measured on: ${machines.join('; ')}.${missing.length > 0 ? ` Not measured yet: ${missing.join(', ')}.` : ''}`,
     '',
     TAIL,
     ...list('Survived', ({ survived }) => survived),

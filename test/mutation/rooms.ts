@@ -6,18 +6,8 @@ export interface Room {
   tests: readonly string[];
 }
 
-const MIXERS = [
-  'balanced-mixup',
-  'bbn',
-  'choose',
-  'cmo',
-  'cutmix',
-  'mamix',
-  'manifold-mixup',
-  'mixup',
-  'remix',
-  'unimix',
-];
+const MIXERS = ['cutmix', 'mixup', 'remix'];
+const OTHER_MIXERS = ['balanced-mixup', 'bbn', 'choose', 'cmo', 'mamix', 'manifold-mixup', 'unimix'];
 const LOSSES = [
   'balanced-softmax',
   'cdt',
@@ -53,6 +43,12 @@ const plugins = (names: readonly string[], more: readonly string[]): Room => ({
   tests: [...names, ...more].map((name) => `test/plugins/${name}.test.ts`),
 });
 
+/** Files of the loop, and tests of it. */
+const trained = (names: readonly string[], tests: readonly string[]): Room => ({
+  mutate: names.map((name) => `src/train/${name}.ts`),
+  tests: tests.map((name) => `test/train/${name}.test.ts`),
+});
+
 export const rooms: Readonly<Record<string, Room>> = {
   'long-tail': { mutate: ['src/long-tail/*.ts'], tests: ['test/long-tail/*.test.ts'] },
   data: {
@@ -61,6 +57,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   metrics: { mutate: ['src/metrics/*.ts'], tests: ['test/metrics/*.test.ts'] },
   mixers: plugins(MIXERS, ['remix-loss']),
+  'other-mixers': plugins(OTHER_MIXERS, []),
   losses: plugins(LOSSES, ['corrections']),
   plugins: plugins(OTHERS, ['corrections']),
   step: {
@@ -75,27 +72,15 @@ export const rooms: Readonly<Record<string, Room>> = {
     mutate: ['src/compose/*.ts'],
     tests: ['test/compose/*.test.ts', 'test/plugins/choose.test.ts'],
   },
-  train: {
-    mutate: ['epoch', 'evaluate', 'open-run', 'phases', 'rehearse', 'rollback', 'seen-data'].map(
-      (name) => `src/train/${name}.ts`,
-    ),
-    tests: ['epoch', 'evaluate', 'going-back', 'phases-of', 'rehearse', 'rollback', 'run-view', 'seen-data'].map(
-      (name) => `test/train/${name}.test.ts`,
-    ),
-  },
-  trainer: {
-    mutate: ['fit', 'plan-run', 'prepare', 'trainer'].map((name) => `src/train/${name}.ts`),
-    tests: [
-      'going-back',
-      'failing-observers',
-      'phases',
-      'phases-plan',
-      'plan-refusals',
-      'prepare',
-      'run-view',
-      'trainer',
-    ].map((name) => `test/train/${name}.test.ts`),
-  },
+  train: trained(
+    ['epoch', 'evaluate', 'phases', 'rehearse', 'seen-data'],
+    ['epoch', 'evaluate', 'phases-of', 'rehearsal-values', 'seen-data', 'streams'],
+  ),
+  run: trained(['open-run', 'rollback'], ['going-back', 'rollback', 'run-view']),
+  trainer: trained(
+    ['fit', 'plan-run', 'prepare', 'trainer'],
+    ['going-back', 'failing-observers', 'phases', 'phases-plan', 'plan-refusals', 'prepare', 'run-view', 'trainer'],
+  ),
 };
 
 /** Globs of the files that are mutated. */

@@ -46,6 +46,7 @@ async function mutate(room: string, files: readonly string[] | null): Promise<bo
     force: values.force,
     concurrency: 1,
     disableTypeChecks: false,
+    dryRunTimeoutMinutes: 20,
     timeoutMS: 20_000,
     reporters: ['progress-append-only'],
     ignorePatterns: ['bench', 'docs', 'native', 'reports', 'runs'],
