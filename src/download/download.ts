@@ -11,7 +11,7 @@ import {
   downloadBroke,
   downloadNotWritten,
   downloadRefused,
-  NOT_WRITTEN,
+  isNotWritten,
   wrongChecksum,
   wrongLength,
 } from './errors.ts';
@@ -69,7 +69,7 @@ export async function downloadFromMirrors(
       await download({ ...check, url }, target, onBytes, patience);
       return url;
     } catch (error) {
-      if (!(error instanceof TailmixError) || urls.length === 1 || error.code === NOT_WRITTEN) throw error;
+      if (!(error instanceof TailmixError) || urls.length === 1 || isNotWritten(error)) throw error;
       reasons.push(messageOf(error));
       // Without a checksum, halves of two files could not be told from one.
       if (check.hash === null) await discard(partOf(target, check));

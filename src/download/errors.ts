@@ -13,12 +13,12 @@ export const downloadBroke = (url: string, reason: string): TailmixError =>
 /** The disk takes no more of the file, or nothing. */
 export const downloadNotWritten = (path: string, cause: unknown): TailmixError =>
   new TailmixError(`${path}: expected to write the download there; ${systemRefused(cause)}`, {
-    code: NOT_WRITTEN,
+    code: 'DOWNLOAD_NOT_WRITTEN',
     cause,
   });
 
-/** Code of what no other mirror, and no other attempt, would change. */
-export const NOT_WRITTEN = 'DOWNLOAD_NOT_WRITTEN';
+/** Whether no other mirror, and no other attempt, would help. */
+export const isNotWritten = ({ code }: TailmixError): boolean => code === 'DOWNLOAD_NOT_WRITTEN';
 
 /** The file is another one than was published. */
 export const wrongChecksum = (url: string): TailmixError =>

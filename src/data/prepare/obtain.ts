@@ -3,7 +3,7 @@ import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { downloadFromMirrors, isIntact, type OnBytes, type Patience } from '../../download/download.ts';
-import { NOT_WRITTEN } from '../../download/errors.ts';
+import { isNotWritten } from '../../download/errors.ts';
 import { messageOf, TailmixError } from '../../errors.ts';
 import { openZip } from '../../util/zip.ts';
 import { archiveDamaged, describeCheck, fromMissing, fromWrong, notFetched } from './errors.ts';
@@ -41,7 +41,7 @@ export async function fetchArchive(
     onMirror: (url) => onStage(`fetching ${url}`),
     ...(patience && { patience }),
   }).catch((error: unknown) => {
-    const mayBeElsewhere = error instanceof TailmixError && error.code !== NOT_WRITTEN;
+    const mayBeElsewhere = error instanceof TailmixError && !isNotWritten(error);
     throw mayBeElsewhere ? notFetched(archive.file, error.message, error) : error;
   });
   return { path, origin, temporary: true };
