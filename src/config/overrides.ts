@@ -5,7 +5,7 @@ import { isPlugin, type Plugin } from '../plugin.ts';
 import { suggest } from '../util/suggest.ts';
 import { nameOf } from './entries.ts';
 import { type Problem, setIndex, setPlugin, setSyntax, setThrough, setValue } from './errors.ts';
-import { formatPath, isMap, mapLeaves, parsePath, type Tree, valueAt } from './tree.ts';
+import { formatPath, isMap, mapLeaves, nameTagged, parsePath, type Tree, valueAt } from './tree.ts';
 import type { PluginEntry } from './types.ts';
 
 /** A value that the command line puts over those of the files. */
@@ -48,6 +48,7 @@ export function applyOverrides(
     if (problem) problems.push(problem);
     else labels.set(formatPath(path as (string | number)[]), override.label);
   }
+  nameTagged(copy);
   return { tree: copy, labels, problems };
 }
 

@@ -66,6 +66,14 @@ export function mapLeaves(value: unknown, leaf: (value: unknown, path: Path) => 
 /** Options of these maps belong to their `name`, with the name of a map that says none: another name starts anew. */
 const TAGGED: Readonly<Record<string, string | null>> = { model: null, 'train.optimizer': 'sgd' };
 
+/** Gives such a map that says no name the standard one; the tree is changed. */
+export function nameTagged(tree: Tree): void {
+  for (const [place, name] of Object.entries(TAGGED)) {
+    const map = valueAt(tree, place.split('.'));
+    if (name !== null && isMap(map) && map.name === undefined) map.name = name;
+  }
+}
+
 /** `over` on top of `base`: maps merge deeply, lists and scalars replace, null removes. Neither is changed. */
 export function mergeTrees(base: Tree, over: Tree, path: Path = []): Tree {
   const merged = new Map(Object.entries(base));

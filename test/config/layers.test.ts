@@ -118,6 +118,10 @@ it('options of an optimizer without a name are those of SGD, the default', async
     'adamw.yaml': 'train: { optimizer: { name: adamw } }\n',
   });
   const rate = async (...paths: string[]) => (await loadConfig(paths, context)).options.train.optimizer.learningRate;
+  expect(await rate('run.yaml')).toBe(0.3);
+  await write({ 'plain.yaml': 'data: { name: digits }\nmodel: { name: mlp }\n' });
+  const { options } = await loadConfig('plain.yaml', { ...context, set: ['train.optimizer.learningRate=0.05'] });
+  expect(options.train.optimizer).toMatchObject({ name: 'sgd', learningRate: 0.05, momentum: 0.9 });
   expect(await rate('run.yaml', 'sgd.yaml')).toBe(0.3);
   expect(await rate('run.yaml', 'adamw.yaml')).toBe(0.001);
 });
