@@ -4,11 +4,10 @@ import { z } from 'zod';
 import { identityOf } from '../../src/data/identity.ts';
 import { definePlugin } from '../../src/plugin.ts';
 import type { PhaseRun, Run, Snapshot } from '../../src/run.ts';
-import { createPhaseRun, createRun, type Progress, type RunParts, restore } from '../../src/train/open-run.ts';
+import { createPhaseRun, createRun, type Progress, type RunParts } from '../../src/train/open-run.ts';
 import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
 import { version } from '../../src/version.ts';
 import { smallInfo } from '../support/info.ts';
-import { messageOfError } from '../support/message.ts';
 import { squares, tinyModel } from '../support/squares.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { epochMetrics, evaluation, snapshotAfter } from '../support/tracked-run.ts';
@@ -273,46 +272,5 @@ describe('a run in parts that are given', () => {
     };
     expect([1, 3, 4, 7].map((epoch) => resumed(epoch).resumedFrom)).toEqual([0, 0, 1, 4]);
     expect(resumed(5)).toMatchObject({ info: { name: 'phase' }, whole: { info: { epochs: 9 }, resumedFrom: 5 } });
-  });
-});
-
-describe('what is put back', () => {
-  const program = { state: { a: { shape: [2, 3] }, b: { shape: [] } } } as never;
-  const snapshotOf = (state: Record<string, number[]>): Snapshot => ({
-    ...snapshotAfter(1),
-    state: Object.fromEntries(
-      Object.entries(state).map(([name, shape]) => [name, { shape, values: Float32Array.of(shape.length) }]),
-    ),
-    plugins: { one: 'saved', other: 'not there' },
-  });
-
-  test('is all state, and that of each plugin', () => {
-    const written: unknown[] = [];
-    const loaded: unknown[] = [];
-    restore(
-      snapshotOf({ a: [2, 3], b: [] }),
-      {
-        states: {
-          one: { save: () => 0, load: (saved) => void loaded.push(saved) },
-          late: { save: () => 0, load: (saved) => void loaded.push(saved) },
-        },
-      },
-      program,
-      { write: (values) => void written.push(values) },
-    );
-    expect(written).toEqual([{ a: Float32Array.of(2), b: Float32Array.of(0) }]);
-    expect(loaded).toEqual(['saved', undefined]);
-  });
-
-  test('is refused where it is of another model, and nothing is written', async () => {
-    const written: unknown[] = [];
-    const refused = (state: Record<string, number[]>) =>
-      messageOfError(() =>
-        restore(snapshotOf(state), { states: {} }, program, { write: (values) => void written.push(values) }),
-      );
-    expect(await refused({ a: [2, 3], b: [], c: [4] })).toMatch(/^resume: c: expected no such state, got shape \[4]\./);
-    expect(await refused({ a: [2, 3] })).toMatch(/^resume: b: expected shape \[], got nothing\./);
-    expect(await refused({ a: [23], b: [] })).toMatch(/^resume: a: expected shape \[2, 3], got shape \[23]\./);
-    expect(written).toEqual([]);
   });
 });

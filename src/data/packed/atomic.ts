@@ -3,7 +3,7 @@ import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promis
 import { dirname, join } from 'node:path';
 import { makeFolder } from '#make-folder';
 import { systemCure } from '../../errors.ts';
-import { cacheNotWritten } from '../errors.ts';
+import { cacheNotWritten } from './errors.ts';
 
 /** A temporary file that has not been written to for this long was left by a killed process. */
 const ABANDONED_MS = 60 * 60 * 1000;

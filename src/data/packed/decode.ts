@@ -1,11 +1,11 @@
 import type sharp from 'sharp';
 import type { Metadata } from 'sharp';
 import { messageOf, TailmixError } from '../../errors.ts';
-import { badImage, inputUnreadable, wrongChannels, wrongSize } from '../errors.ts';
 import { hashImage } from '../identity.ts';
 import { openAugment, type Shape } from '../transforms/augment.ts';
 import { openResample } from '../transforms/resample.ts';
 import type { ImageFile, ImageList, ReadProgress } from '../types.ts';
+import { badImage, inputUnreadable, wrongChannels, wrongSize } from './errors.ts';
 import { type BadImage, checkMark, readImageFile } from './image-file.ts';
 import type { PackedRow } from './packed.ts';
 

@@ -1,8 +1,8 @@
 import { join, relative } from 'node:path';
-import { cacheUnwritable, nothingReadable } from '../errors.ts';
 import { fingerprint, statOf } from '../sets/class-folders.ts';
 import type { ImageList, ReadContext, Split } from '../types.ts';
 import { type DecodeOptions, decodeFiles, KERNEL } from './decode.ts';
+import { cacheUnwritable, nothingReadable } from './errors.ts';
 import { openPacked, type Packed, type PackedRow, writePacked } from './packed.ts';
 
 /** Opens a split in class folders; a file that changes, comes or goes makes its packed file anew. */
