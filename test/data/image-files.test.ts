@@ -1,5 +1,5 @@
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
@@ -108,7 +108,7 @@ describe('files that another program wrote', () => {
     Array.from(got, (value, i) => Math.abs(value - expected[i]!));
 });
 
-test('classes and files are in the order of torchvision’s ImageFolder', async () => {
+test('classes and files are in the order of torchvision’s ImageFolder; hidden files, which it takes, are left out', async () => {
   const { names, classes, samples } = reference.imageFolder;
   const root = await temporaryFolder();
   for (const name of names) {
@@ -117,7 +117,9 @@ test('classes and files are in the order of torchvision’s ImageFolder', async 
   }
   const listed = listClassFolders(root);
   expect(listed.classes).toEqual(classes);
-  expect(listed.files.map(({ path, label }) => [path.slice(root.length + 1), label])).toEqual(samples);
+  const shown = samples.filter(([name]) => !basename(String(name)).startsWith('.'));
+  expect(shown).toHaveLength(samples.length - 1);
+  expect(listed.files.map(({ path, label }) => [path.slice(root.length + 1), label])).toEqual(shown);
 });
 
 const picture = fileURLToPath(new URL('../../docs/images/cifar-planes.png', import.meta.url));

@@ -60,7 +60,7 @@ test('from YAML: trained, resumed to the same end, predicted with; its file deci
   expect(again.snapshot!.state['patches/kernel']).toEqual(snapshot!.state['patches/kernel']);
 
   const run = await openRun(directory, { registry, defaults });
-  const [logits] = predictLogits(run, [new Uint8Array(64)]);
+  const [logits] = predictLogits(run, [new Uint8Array(28 * 28)]);
   expect(logits).toHaveLength(10);
 });
 
