@@ -76,10 +76,20 @@ export const rooms: Readonly<Record<string, Room>> = {
     ['epoch', 'evaluate', 'phases', 'rehearse', 'seen-data'],
     ['epoch', 'evaluate', 'phases-of', 'rehearsal-values', 'seen-data', 'streams'],
   ),
-  run: trained(['open-run', 'rollback'], ['going-back', 'rollback', 'run-view']),
+  run: trained(['open-run', 'rollback'], ['going-back', 'restore', 'rollback', 'run-view']),
   trainer: trained(
     ['fit', 'plan-run', 'prepare', 'trainer'],
-    ['going-back', 'failing-observers', 'phases', 'phases-plan', 'plan-refusals', 'prepare', 'run-view', 'trainer'],
+    [
+      'going-back',
+      'failing-observers',
+      'gradient-not-finite',
+      'phases',
+      'phases-plan',
+      'plan-refusals',
+      'prepare',
+      'run-view',
+      'trainer',
+    ],
   ),
 };
 
