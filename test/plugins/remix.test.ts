@@ -57,54 +57,10 @@ describe('remixLambda (eq. 10), by hand', () => {
 });
 
 describe('remixLambda, at the ratio itself, is exact for a decimal kappa as it is written', () => {
-  /** κ as whole numbers: 1.1 is 11 / 10. */
-  const kappas = [
-    '1.01',
-    '1.05',
-    '1.1',
-    '1.15',
-    '1.5',
-    '2.2',
-    '2.7',
-    '3',
-    '4.4',
-    '4.9',
-    '5.4',
-    '8.3',
-    '8.8',
-    '9.3',
-    '9.8',
-  ];
-  const fractionOf = (text: string): { kappa: number; p: number; q: number } => {
-    const digits = text.split('.')[1]?.length ?? 0;
-    return { kappa: Number(text), p: Number(text.replace('.', '')), q: 10 ** digits };
-  };
-
   test('55 images against 50 with kappa 1.1', () => {
     expect(remixLambda(0.3, 55, 50, { kappa: 1.1, tau: 0.5 })).toBe(0);
     expect(remixLambda(0.7, 50, 55, { kappa: 1.1, tau: 0.5 })).toBe(1);
     expect(remixLambda(0.3, 54, 50, { kappa: 1.1, tau: 0.5 })).toBe(0.3);
-  });
-
-  test('all pairs of up to 1,000 images: 15 kappas in whole numbers', () => {
-    const wrong: string[] = [];
-    let products = 0;
-    for (const { kappa, p, q } of kappas.map(fractionOf)) {
-      for (let ni = 1; ni <= 1000; ni++) {
-        for (let nj = 1; nj <= 1000; nj++) {
-          const isRelabelled = ni * q >= p * nj;
-          const isPartners = nj * q >= p * ni;
-          if (remixLambda(0.3, ni, nj, { kappa, tau: 0.5 }) !== (isRelabelled ? 0 : 0.3))
-            wrong.push(`${ni} to ${nj}, ${kappa}`);
-          if (remixLambda(0.7, ni, nj, { kappa, tau: 0.5 }) !== (isPartners ? 1 : 0.7))
-            wrong.push(`${nj} to ${ni}, ${kappa}`);
-          if (ni >= kappa * nj !== isRelabelled) products++;
-        }
-      }
-    }
-    expect(wrong).toEqual([]);
-    // What the comparison of products gets wrong.
-    expect(products).toBe(176);
   });
 
   test('six decimals and a million images, in BigInt', () => {
