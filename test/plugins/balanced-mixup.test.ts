@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import balancedMixup, { balancedMixupBatch } from '../../plugins/balanced-mixup/index.ts';
+import remix from '../../plugins/remix/index.ts';
 import { compose } from '../../src/compose/compose.ts';
 import { randomStream } from '../../src/random.ts';
-import { at, infoWithCounts, mixBatch } from '../support/plugins.ts';
+import { at, infoWithCounts, mixBatch, warningsOf } from '../support/plugins.ts';
 
 describe('balancedMixupBatch', () => {
   test('image i is mixed with row start + i, one lambda for all', () => {
@@ -40,4 +41,14 @@ test('the draw has all classes alike', () => {
   const { targets } = mixBatch(composition, labels, at(1));
   expect(Array.from(targets.labels)).toEqual([0, 0]);
   expect(Array.from(targets.pairLabels)).toEqual([2, 1]);
+});
+
+test('a label rule has nothing to do with alpha 0, and only then', () => {
+  const info = infoWithCounts([300, 100, 20]);
+  expect(warningsOf([balancedMixup({ alpha: 0 }), remix()], info)).toMatchInlineSnapshot(`
+    [
+      "NOT_INTENDED [balanced-mixup] with remix: alpha is 0: nothing is mixed, and no label changes.",
+    ]
+  `);
+  expect(warningsOf([balancedMixup(), remix()], info)).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { lastBlock } from '../../plugins/bbn/branches.ts';
+import { lastBlock, twoBranches } from '../../plugins/bbn/branches.ts';
 import bbn, { branchWeight } from '../../plugins/bbn/index.ts';
 import remix from '../../plugins/remix/index.ts';
 import { compose } from '../../src/compose/compose.ts';
@@ -8,6 +8,8 @@ import { extendModel } from '../../src/compose/declared.ts';
 import { createModel, modelOptions } from '../../src/models/index.ts';
 import type { Model } from '../../src/models/types.ts';
 import { definePlugin } from '../../src/plugin.ts';
+import { randomStream } from '../../src/random.ts';
+import { tf } from '../../src/tf.ts';
 import { messageOfError } from '../support/message.ts';
 import { at, infoWithCounts, mixBatch } from '../support/plugins.ts';
 import { tinyModel } from '../support/squares.ts';
@@ -84,4 +86,63 @@ test('a model without a classifier of that name is refused', async () => {
   expect(await messageOfError(() => extendModel(nameless, bbn(), { classes: 3, imageShape: [6, 6, 2] }))).toBe(
     `[bbn] expected a model with the weight classifier/kernel, [features, classes]; nameless has none of that name. Name its classifier's weights classifier/kernel and classifier/bias.`,
   );
+});
+
+test('a network without blocks has its last layer, and one of a classifier alone has none', () => {
+  const named = (...names: string[]) => lastBlock(names.map((name) => ({ name })));
+  expect(named('stem/kernel', 'dense/kernel', 'classifier/kernel')).toBe('dense/');
+  expect(named('scale', 'classifier/kernel')).toBe('scale/');
+  expect(named('classifier/kernel', 'classifier/bias')).toBe('/');
+});
+
+test('the classifier begins as one of twice the inputs, and the rest as it was', () => {
+  const model = tinyModel();
+  const start = ({ weights }: Model) =>
+    Object.fromEntries(weights.map(({ name, initial }) => [name, initial(randomStream('any'))]));
+  const before = start(model);
+  const kernel = before['classifier/kernel']!.map((value) => value * Math.SQRT1_2);
+  expect(start(twoBranches(model))).toEqual({
+    ...before,
+    'classifier/kernel': kernel,
+    'bbn/hidden/kernel': before['hidden/kernel'],
+    'bbn/hidden/mean': before['hidden/mean'],
+    'bbn/classifier/kernel': kernel,
+  });
+});
+
+test('a branch keeps the statistics that are fixed under its own names', () => {
+  const seen: string[][] = [];
+  const spied: Model = {
+    ...tinyModel(),
+    weights: ['stem/mean', 'hidden/mean', 'classifier/kernel'].map((name) => ({
+      name,
+      shape: [4],
+      kind: 'statistic',
+      initial: () => new Float32Array(4),
+    })),
+    forward(_, images, { fixed }) {
+      seen.push([...(fixed ?? [])]);
+      return { logits: images, features: images.reshape([images.shape[0]!, -1]), statistics: {} };
+    },
+  };
+  const train = (fixed?: readonly string[]) => {
+    seen.length = 0;
+    tf.tidy(() => {
+      const inputs = { labels: tf.zeros([1]), 'bbn/alpha': tf.scalar(0.5), 'bbn/rows': tf.tensor1d([1], 'int32') };
+      const pass = { training: true, inputs, variants: {}, atStage: (_: string, x: tf.Tensor) => x };
+      twoBranches(spied).forward({}, tf.zeros([2, 1, 1, 1]), fixed ? { ...pass, fixed: new Set(fixed) } : pass);
+    });
+    return seen;
+  };
+  expect(train()).toEqual([[], []]);
+  expect(train(['stem/mean', 'hidden/mean'])).toEqual([['stem/mean', 'hidden/mean'], ['stem/mean']]);
+  expect(train(['bbn/hidden/mean'])).toEqual([['bbn/hidden/mean'], ['hidden/mean']]);
+});
+
+test('a progressive draw goes from images alike to classes alike over the run, and stays there', () => {
+  const draw = compose([bbn({ weights: 'progressive' })], infoWithCounts([300, 100], { epochs: 4 })).draws.bbn!;
+  const share = (epoch: number) => (100 * draw(epoch)[1]!) / (300 * draw(epoch)[0]! + 100 * draw(epoch)[1]!);
+  [0.3125, 0.375, 0.4375, 0.5, 0.5].forEach((expected, i) => {
+    expect(share(i + 1)).toBeCloseTo(expected, 12);
+  });
 });

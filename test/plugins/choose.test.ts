@@ -43,6 +43,14 @@ test('drawIndex keeps the odds', () => {
   });
 });
 
+test('drawIndex draws from weight up to weight: the first number of a mixer is its own', () => {
+  const drawn = (uniform: number, weights: number[]) =>
+    drawIndex(weights, { ...randomStream('any'), uniform: () => uniform });
+  expect([0, 0.49, 0.5, 0.99].map((uniform) => drawn(uniform, [1, 1]))).toEqual([0, 0, 1, 1]);
+  // The weights leave exactly 0 of the largest draw.
+  expect(drawn(1 - 2 ** -53, [0.2, 0.2, 0.7])).toBe(2);
+});
+
 describe('the draw', () => {
   test('a batch is as the drawn mixer alone would have left it, label rules included', () => {
     const [one, other] = [mixup(), manifoldMixup({ lambda: 'sample' })];
@@ -257,7 +265,7 @@ describe('in a config', () => {
     const message = await messageOfError(() =>
       resolve({
         use: 'choose',
-        of: [{ use: 'mixup', alfa: 1 }, { use: 'cutmyx' }, 'cutmix', { use: 'unimix', enabled: false }],
+        of: [{ use: 'mixup', alfa: 1 }, { use: 'cutmyx' }, 'cutmix', { use: 'cutmix', enabled: false }],
       }),
     );
     expect(message.replaceAll(/ Built in: .*\./g, '')).toMatchInlineSnapshot(`

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import cmo, { mixesIn } from '../../plugins/cmo/index.ts';
+import cmo, { cmoBatch, mixesIn } from '../../plugins/cmo/index.ts';
 import { keptShare } from '../../plugins/cutmix/index.ts';
+import remix from '../../plugins/remix/index.ts';
 import { compose } from '../../src/compose/compose.ts';
+import { randomStream } from '../../src/random.ts';
 import { planEpoch } from '../../src/train/epoch.ts';
 import { at, infoWithCounts, mixBatch, warningsOf } from '../support/plugins.ts';
 import { squares } from '../support/squares.ts';
@@ -78,5 +80,21 @@ describe('the plugin', () => {
       ]
     `);
     expect(warningsOf([cmo()], infoWithCounts(counts, { epochs: 8 }))).toEqual([]);
+  });
+
+  test('a share of 0 mixes no batch, whatever is drawn', () => {
+    const lowest = { ...randomStream('any'), uniform: () => 0 };
+    expect(cmoBatch(2, 2, [8, 8], { ...options, probability: 0 }, lowest)).toEqual({});
+  });
+
+  test('a label rule has nothing to do where nothing is pasted, and only there', () => {
+    const warnings = [{ alpha: 0 }, { probability: 0 }].map((given) => warningsOf([cmo(given), remix()], info));
+    expect(warnings[0]).toMatchInlineSnapshot(`
+      [
+        "NOT_INTENDED [cmo] with remix: nothing is pasted, and no label changes.",
+      ]
+    `);
+    expect(warnings[1]).toEqual(warnings[0]);
+    expect(warningsOf([cmo(), remix()], info)).toEqual([]);
   });
 });

@@ -2,10 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import cutmix, { cutmixBatch, keptShare, randomBox } from '../../plugins/cutmix/index.ts';
+import remix from '../../plugins/remix/index.ts';
 import { compose } from '../../src/compose/compose.ts';
 import { type Random, randomStream } from '../../src/random.ts';
 import { smallInfo } from '../support/info.ts';
-import { at, mixBatch } from '../support/plugins.ts';
+import { at, infoWithCounts, mixBatch, warningsOf } from '../support/plugins.ts';
 
 /** A stream whose integers are given, column first. */
 const centred = (x: number, y: number): Random => {
@@ -107,5 +108,20 @@ describe('the plugin', () => {
   test('alpha 0 pastes nothing', () => {
     const { batch } = mixBatch(compose([cutmix({ alpha: 0 })], smallInfo()), labels, at(1));
     expect(Array.from(batch.lambda)).toEqual(Array(32).fill(1));
+  });
+
+  test('a share of 0 mixes no batch, whatever is drawn', () => {
+    const lowest = { ...randomStream('any'), uniform: () => 0 };
+    expect(cutmixBatch(2, [8, 8], { alpha: 1, probability: 0 }, lowest)).toEqual({});
+  });
+
+  test('a label rule has nothing to do where nothing is pasted, and only there', () => {
+    const info = infoWithCounts([300, 100, 20]);
+    for (const options of [{ alpha: 0 }, { probability: 0 }]) {
+      expect(warningsOf([cutmix(options), remix()], info)).toEqual([
+        'NOT_INTENDED [cutmix] with remix: nothing is pasted, and no label changes.',
+      ]);
+    }
+    expect(warningsOf([cutmix(), remix()], info)).toEqual([]);
   });
 });

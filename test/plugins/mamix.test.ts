@@ -4,7 +4,7 @@ import { z } from 'zod';
 import mamix, { mamixLambda } from '../../plugins/mamix/index.ts';
 import mixup from '../../plugins/mixup/index.ts';
 import { compose } from '../../src/compose/compose.ts';
-import { infoWithCounts, warningsOf } from '../support/plugins.ts';
+import { at, infoWithCounts, mixBatch, warningsOf } from '../support/plugins.ts';
 
 const paper = { omega: -0.25 };
 
@@ -73,6 +73,20 @@ describe('mamixLambda, properties', () => {
 });
 
 describe('the plugin', () => {
+  test('weights labels by training counts and leaves the images as the mixer mixed them', () => {
+    const counts = [300, 100, 20];
+    const labels = Int32Array.from({ length: 48 }, (_, i) => i % 3);
+    const info = infoWithCounts(counts);
+    const plain = mixBatch(compose([mixup({ lambda: 'sample' })], info), labels, at(1));
+    const { batch, targets } = mixBatch(compose([mixup({ lambda: 'sample' }), mamix()], info), labels, at(1));
+    expect(batch).toEqual(plain.batch);
+    expect({ ...targets, labelWeight: null }).toEqual({ ...plain.targets, labelWeight: null });
+    expect(targets.labelWeight).toEqual(
+      batch.lambda.map((lambda, i) => mamixLambda(lambda, counts[labels[i]!]!, counts[targets.pairLabels[i]!]!, paper)),
+    );
+    expect(targets.labelWeight).not.toEqual(batch.lambda);
+  });
+
   test('is a label rule: it requires a mixer', () => {
     expect(() => compose([mamix()], infoWithCounts([4, 2]))).toThrow('requires "mix"');
   });

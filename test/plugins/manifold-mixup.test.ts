@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import manifoldMixup, { mixingStages } from '../../plugins/manifold-mixup/index.ts';
+import remix from '../../plugins/remix/index.ts';
 import { compose } from '../../src/compose/compose.ts';
 import { smallInfo } from '../support/info.ts';
-import { at, mixBatch } from '../support/plugins.ts';
+import { at, infoWithCounts, mixBatch, warningsOf } from '../support/plugins.ts';
 
 const resnet32 = ['input', 'stage1', 'stage2', 'stage3', 'pool'];
 
@@ -47,5 +48,15 @@ describe('the plugin', () => {
     expect(new Set(batch.lambda).size).toBeGreaterThan(16);
     expect(targets.labelWeight).toEqual(batch.lambda);
     expect(new Set(mixBatch(compose([manifoldMixup()], info), labels, at(1)).batch.lambda).size).toBe(1);
+  });
+
+  test('a label rule has nothing to do with alpha 0, and only then', () => {
+    const info = infoWithCounts([300, 100, 20], { modelStages: resnet32 });
+    expect(warningsOf([manifoldMixup({ alpha: 0 }), remix()], info)).toMatchInlineSnapshot(`
+      [
+        "NOT_INTENDED [manifold-mixup] with remix: alpha is 0: nothing is mixed, and no label changes.",
+      ]
+    `);
+    expect(warningsOf([manifoldMixup(), remix()], info)).toEqual([]);
   });
 });

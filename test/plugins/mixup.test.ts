@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import mixup, { mixupBatch, mixupLambda } from '../../plugins/mixup/index.ts';
+import remix from '../../plugins/remix/index.ts';
 import { compose } from '../../src/compose/compose.ts';
 import { randomStream } from '../../src/random.ts';
 import { smallInfo } from '../support/info.ts';
-import { at, mixBatch } from '../support/plugins.ts';
+import { at, infoWithCounts, mixBatch, warningsOf } from '../support/plugins.ts';
 
 const labels = Int32Array.from({ length: 64 }, (_, i) => i % 4);
 const mixed = (options: Parameters<typeof mixup>[0], step = 1, seed = 0) =>
@@ -80,5 +81,13 @@ describe('the plugin', () => {
       const batch = hooks.onBatch.call({ ...mixed({}).batch, ...pool, poolSize: 8 }, at(1, step));
       expect(Math.max(...batch.pair)).toBeLessThan(4);
     }
+  });
+
+  test('a label rule has nothing to do with alpha 0, and only then', () => {
+    const info = infoWithCounts([300, 100, 20]);
+    expect(warningsOf([mixup({ alpha: 0 }), remix()], info)).toEqual([
+      'NOT_INTENDED [mixup] with remix: alpha is 0: nothing is mixed, and no label changes.',
+    ]);
+    expect(warningsOf([mixup(), remix()], info)).toEqual([]);
   });
 });

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import remix from '../../plugins/remix/index.ts';
 import unimix, { drawWithReplacement, unimixLambda } from '../../plugins/unimix/index.ts';
 import { compose } from '../../src/compose/compose.ts';
 import { randomStream } from '../../src/random.ts';
-import { at, infoWithCounts, mixBatch } from '../support/plugins.ts';
+import { at, infoWithCounts, mixBatch, warningsOf } from '../support/plugins.ts';
 
 describe('unimixLambda, by hand', () => {
   test.each([
@@ -47,7 +48,30 @@ test('drawWithReplacement keeps the odds', () => {
   }
 });
 
+test('drawWithReplacement leaves the weights alone, and draws no row of weight 0', () => {
+  const weights = Float64Array.of(0, 2, 3);
+  const lowest = { ...randomStream('any'), uniform: () => 0 };
+  expect(Array.from(drawWithReplacement(2, weights, lowest))).toEqual([1, 1]);
+  expect(Array.from(weights)).toEqual([0, 2, 3]);
+});
+
+test('drawWithReplacement draws the last row where all weights have underflowed to 0', () => {
+  expect(Array.from(drawWithReplacement(2, Float64Array.of(0, 0, 0), randomStream('any')))).toEqual([2, 2]);
+});
+
 describe('the plugin', () => {
+  test('mixes at the input', () => {
+    expect(compose([unimix()], infoWithCounts([900, 100])).variants).toEqual({ mix: ['input'] });
+  });
+
+  test('says that a label rule would favour the rarer class twice', () => {
+    expect(warningsOf([unimix(), remix()], infoWithCounts([900, 100]))).toMatchInlineSnapshot(`
+      [
+        "NOT_INTENDED [unimix] with remix: lambda favours the rarer class already, and labels are moved to it twice. Keep one.",
+      ]
+    `);
+  });
+
   const counts = [900, 100];
   // Nine samples of the large class to one of the small.
   const labels = Int32Array.from({ length: 100 }, (_, i) => (i % 10 === 0 ? 1 : 0));
