@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { makeFolder } from '#make-folder';
 import { readRows } from '../data/inspect/scan.ts';
 import type { Subset } from '../data/types.ts';
 import { displayPath } from '../errors.ts';
@@ -10,7 +10,7 @@ import { writeFileAtomic } from '../tracking/write-file.ts';
 import { type Confusion, classify, confusionsOf, type Mistake, mistakesOf } from '../trained/mistakes.ts';
 import { openRun, type TrainedRun } from '../trained/open.ts';
 import { splitOf } from '../trained/split.ts';
-import { csvRow } from '../util/csv.ts';
+import { csvTable } from '../util/csv.ts';
 import { type ConfigFlags, checkPlace, context, overridesOf } from './context.ts';
 import { print, printJson, tellPassedOver } from './output.ts';
 
@@ -81,7 +81,7 @@ function csv(list: readonly Named[]): string {
     labelProbability,
     likelyMislabelled ? 1 : 0,
   ]);
-  return [header, ...rows].map((row) => `${csvRow(row)}\r\n`).join('');
+  return csvTable([header, ...rows]);
 }
 
 /** First the likely wrong labels, then the most frequent kinds of mistakes. */
@@ -124,7 +124,7 @@ function sheet(
 }
 
 async function write(folder: string, contents: Readonly<Record<string, string | Buffer>>): Promise<string[]> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   for (const [name, content] of Object.entries(contents)) {
     await writeFileAtomic(join(folder, name), typeof content === 'string' ? content : [content]);
   }

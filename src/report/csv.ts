@@ -1,4 +1,4 @@
-import { csvRow } from '../util/csv.ts';
+import { csvTable } from '../util/csv.ts';
 import type { Comparison } from './compare.ts';
 import { figures } from './figures.ts';
 
@@ -55,7 +55,7 @@ export function resultsCsv({ methods }: Comparison): string {
       path,
     ]),
   );
-  return [columns, ...rows].map((row) => `${csvRow(row)}\r\n`).join('');
+  return csvTable([columns, ...rows]);
 }
 
 function snake(key: string): string {

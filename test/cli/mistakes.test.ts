@@ -59,6 +59,13 @@ train: { epochs: 8, batchSize: 8, step: eager }
   const { width, height } = await sharp(join(folder, 'a/mistakes/test/mistakes.png')).metadata();
   expect([width, height! > 0]).toEqual([560, true]);
 
+  // Node's own mkdir never returns there.
+  const nowhere = await tailmix(folder, 'mistakes', 'a', '--out', '/proc/x');
+  expect([nowhere.code, nowhere.stderr]).toEqual([
+    1,
+    expect.stringMatching(/the system refused \(ENOENT: .*'\/proc\/x'\)\. No folder can be made there/),
+  ]);
+
   const { stdout } = await tailmix(folder, 'mistakes', 'a', '--json', '--out', 'elsewhere');
   const document = JSON.parse(stdout);
   expect(document).toMatchObject({ epoch: 8, split: 'test', count: 9 });
