@@ -1,5 +1,4 @@
-import { z } from 'zod';
-import { sizeOf } from '../util/shape.ts';
+import { describeArrays, headerLength, LENGTH_BYTES, METADATA } from '../weights/safetensors-header.ts';
 import { damagedTensorFile } from './errors.ts';
 
 /** An array as safetensors keeps it: F32 or I32. */
@@ -13,11 +12,6 @@ export interface SafeTensors {
   /** The format allows text only. */
   metadata: Record<string, string>;
 }
-
-const METADATA = '__metadata__';
-const LENGTH_BYTES = 8;
-/** Longest header, in bytes: that of the format's own library. */
-const LONGEST_HEADER = 100_000_000;
 
 /**
  * The parts of a safetensors file, to be written one after the other: header length (8 bytes, little-endian), header
@@ -43,12 +37,6 @@ export function encodeSafetensors({ tensors, metadata }: SafeTensors): Uint8Arra
   return [length, padded, ...data];
 }
 
-const tensorHeader = z.object({
-  dtype: z.enum(['F32', 'I32']),
-  shape: z.array(z.int().min(0)),
-  data_offsets: z.tuple([z.int().min(0), z.int().min(0)]),
-});
-
 /**
  * Reads a safetensors file of F32 and I32 arrays; every number of its header is checked against the bytes there are.
  *
@@ -56,54 +44,14 @@ const tensorHeader = z.object({
  * @throws {TailmixError} CHECKPOINT_DAMAGED
  */
 export function decodeSafetensors(bytes: Buffer, path: string): SafeTensors {
-  const damaged = (found: string): Error => damagedTensorFile(path, found);
-  if (bytes.length < LENGTH_BYTES) throw damaged(`it has ${bytes.length} bytes`);
-  const headerLength = bytes.readBigUInt64LE();
-  if (headerLength > BigInt(bytes.length - LENGTH_BYTES)) {
-    throw damaged(`its header should have ${headerLength} bytes and the file has ${bytes.length}`);
-  }
-  if (headerLength > LONGEST_HEADER)
-    throw damaged(`its header should have ${headerLength} bytes, and ${LONGEST_HEADER} are the most`);
-  const dataStart = LENGTH_BYTES + Number(headerLength);
-  const header = parseHeader(bytes.toString('utf8', LENGTH_BYTES, dataStart));
-  if (!header) throw damaged('its header is not that of one');
-  const described = Object.entries(header.entries).map(([name, entry]) => {
-    const parsed = tensorHeader.safeParse(entry);
-    if (!parsed.success) throw damaged(`its header does not describe "${name}" as F32 or I32`);
-    const {
-      dtype,
-      shape,
-      data_offsets: [from, to],
-    } = parsed.data;
-    const size = sizeOf(shape);
-    if (to - from !== size * 4) throw damaged(`"${name}" has ${to - from} bytes for ${size} numbers`);
-    if (dataStart + to > bytes.length) throw damaged(`it ends at byte ${bytes.length}, in or before "${name}"`);
-    return { name, dtype, shape, from, to };
-  });
-  // Without gaps and overlaps: a small file cannot describe more numbers than it has.
-  let end = 0;
-  for (const { name, from, to } of described.toSorted((a, b) => a.from - b.from || a.to - b.to)) {
-    if (from !== end) throw damaged(`"${name}" begins at byte ${from} of the data, and not at byte ${end}`);
-    end = to;
-  }
-  if (dataStart + end !== bytes.length) throw damaged(`${bytes.length - dataStart - end} bytes follow its data`);
-  const tensors = described.map(({ name, dtype, shape, from, to }): [string, SafeTensor] => {
-    const copy = new Uint8Array(bytes.subarray(dataStart + from, dataStart + to)).buffer;
+  const fail = (found: string): Error => damagedTensorFile(path, found);
+  const size = bytes.length;
+  const start = LENGTH_BYTES + headerLength(bytes, size, fail);
+  const header = bytes.toString('utf8', LENGTH_BYTES, start);
+  const { arrays, metadata } = describeArrays(header, { start, size, dtypes: ['F32', 'I32'], fail });
+  const tensors = arrays.map(({ name, dtype, shape, from, to }): [string, SafeTensor] => {
+    const copy = new Uint8Array(bytes.subarray(start + from, start + to)).buffer;
     return [name, { shape, values: dtype === 'I32' ? new Int32Array(copy) : new Float32Array(copy) }];
   });
-  return { tensors: Object.fromEntries(tensors), metadata: header.metadata };
+  return { tensors: Object.fromEntries(tensors), metadata };
 }
-
-function parseHeader(text: string): { metadata: Record<string, string>; entries: Record<string, unknown> } | null {
-  try {
-    const parsed = JSON.parse(text) as Record<string, unknown>;
-    const { [METADATA]: metadata = {}, ...entries } = parsed;
-    return isMap(parsed) && isMap(metadata) && Object.values(metadata).every((value) => typeof value === 'string')
-      ? { metadata: metadata as Record<string, string>, entries }
-      : null;
-  } catch {
-    return null;
-  }
-}
-
-const isMap = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);
