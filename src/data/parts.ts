@@ -1,9 +1,10 @@
+import { concatenate } from '../util/concatenate.ts';
 import { classUnread, splitColumn, splitMissing, splitTwice } from './errors.ts';
 import type { DataOptions } from './options.ts';
 import { datasets } from './sets/registry.ts';
 import { divide, expectedParts, type Part, type Shares } from './split.ts';
 import { splitKeys } from './split-keys.ts';
-import { concatenate, countLabels, rowsByClass, subsetOf, wholeOf } from './subset.ts';
+import { countLabels, rowsByClass, subsetOf, wholeOf } from './subset.ts';
 import type { DatasetImages, ImageInfo, Subset } from './types.ts';
 
 /** All images of a data set in the parts that they are used for, before any profile. */
@@ -51,7 +52,7 @@ export function partsOf(images: DatasetImages, options: DataOptions): Parts {
   }
   const keys = splitKeys(train, info, { group: options.split?.group, root: options.root });
   const divided = divide(train.labels, keys, { shares, seed: options.subsetSeed, classCount });
-  const cut = (part: Part): Subset => subsetOf(train, concatenate(divided[part]), classCount);
+  const cut = (part: Part): Subset => subsetOf(train, concatenate(Int32Array, divided[part]), classCount);
   return {
     train: divided.train,
     validation: validation ? wholeOf(validation, classCount) : shares.validation > 0 ? cut('validation') : null,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { endianness } from 'node:os';
 import { mersenne } from 'pure-rand/generator/mersenne';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
+import { concatenate } from '../util/concatenate.ts';
 import type { DatasetImages, Split, Subset } from './types.ts';
 
 /** How often each class occurs, `[C]`. */
@@ -55,18 +56,7 @@ export function drawRows(rows: readonly Int32Array[], counts: readonly number[],
     numpyShuffle(shuffled, generator);
     return shuffled.subarray(0, counts[c]);
   });
-  return concatenate(kept);
-}
-
-/** All rows in class order. */
-export function concatenate(rows: readonly Int32Array[]): Int32Array {
-  const all = new Int32Array(rows.reduce((n, own) => n + own.length, 0));
-  let at = 0;
-  for (const own of rows) {
-    all.set(own, at);
-    at += own.length;
-  }
-  return all;
+  return concatenate(Int32Array, kept);
 }
 
 /** SHA-256 over rows as little-endian int32, hex. */
@@ -86,7 +76,7 @@ export const splitsOf = ({ train, validation, test }: DatasetImages): Split[] =>
 
 /** All of a split, in class order. */
 export const wholeOf = (split: Split, classCount: number): Subset =>
-  subsetOf(split, concatenate(rowsByClass(split.labels, classCount)), classCount);
+  subsetOf(split, concatenate(Int32Array, rowsByClass(split.labels, classCount)), classCount);
 
 /** Makes a subset of rows of a split. */
 export function subsetOf(split: Split, indices: Int32Array, classCount: number): Subset {

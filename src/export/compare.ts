@@ -6,7 +6,8 @@ import { randomStream } from '../random.ts';
 import { tf } from '../tf.ts';
 import type { SynchronousNetwork } from '../trained/network.ts';
 import type { TrainedRun } from '../trained/open.ts';
-import { joined, predictLogits } from '../trained/predict.ts';
+import { predictLogits } from '../trained/predict.ts';
+import { concatenate } from '../util/concatenate.ts';
 import { sizeOf } from '../util/shape.ts';
 import type { Classifier } from './classifier.ts';
 import { exportDiffers, opNotMapped } from './errors.ts';
@@ -93,7 +94,8 @@ export function compareLogits(run: TrainedRun, model: OpenModel): Agreement {
   const size = sizeOf(imageShape);
   const random = randomStream('export');
   const images = Array.from({ length: 3 }, () => Uint8Array.from({ length: size }, () => 256 * random.uniform()));
-  const logitsOf = (rows: readonly Uint8Array[]): Float32Array => model.run(joined(rows), rows.length).logits;
+  const logitsOf = (rows: readonly Uint8Array[]): Float32Array =>
+    model.run(concatenate(Uint8Array, rows), rows.length).logits;
   try {
     const got = [...logitsOf(images.slice(0, 1)), ...logitsOf(images)];
     const own = predictLogits(run, images);

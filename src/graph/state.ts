@@ -1,3 +1,4 @@
+import { concatenate } from '../util/concatenate.ts';
 import { sizeOf } from '../util/shape.ts';
 import type { StateGroup } from './build-graph.ts';
 import { badState } from './errors.ts';
@@ -67,16 +68,8 @@ export function writeState(
   }
 }
 
-function joined(arrays: readonly Float32Array[]): Float32Array {
-  if (arrays.length === 1) return arrays[0]!;
-  const all = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const array of arrays) {
-    all.set(array, at);
-    at += array.length;
-  }
-  return all;
-}
+const joined = (arrays: readonly Float32Array[]): Float32Array =>
+  arrays.length === 1 ? arrays[0]! : concatenate(Float32Array, arrays);
 
 /** @throws {TailmixError} STEP_STATE for a name that is not declared, or values of another length. */
 export function checkState(

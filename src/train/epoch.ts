@@ -3,6 +3,7 @@ import type { StepRows, Subset } from '../data/types.ts';
 import type { EpochMetrics } from '../metrics/types.ts';
 import { randomStream } from '../random.ts';
 import type { Batch, BatchResult } from '../step/types.ts';
+import { concatenate } from '../util/concatenate.ts';
 import { mapValues } from '../util/map-values.ts';
 
 /** Rows of one step, the trained ones first and then each extra draw. */
@@ -47,8 +48,14 @@ export function planEpoch({
     const first = positions[0]!;
     return {
       size,
-      indices: joined([indices, ...extras.map((extra) => extra.indices.subarray(first, first + size))]),
-      positions: joined([positions, ...extras.map(({ offset }) => positions.map((position) => offset + position))]),
+      indices: concatenate(Int32Array, [
+        indices,
+        ...extras.map((extra) => extra.indices.subarray(first, first + size)),
+      ]),
+      positions: concatenate(Int32Array, [
+        positions,
+        ...extras.map(({ offset }) => positions.map((position) => offset + position)),
+      ]),
       draws: Object.fromEntries(extras.map(({ plugin }, k) => [plugin, { start: size * (k + 1), size }])),
     };
   });
@@ -56,16 +63,6 @@ export function planEpoch({
 
 const rowWeights = ({ split, indices }: Subset, classWeights: Float64Array): Float64Array =>
   Float64Array.from(indices, (row) => classWeights[split.labels[row]!]!);
-
-function joined(parts: readonly Int32Array[]): Int32Array {
-  const all = new Int32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
 
 /** Where a plugin's positions start: far from the sampler's 0…N−1, and the same whichever plugins are there. */
 const positionOffset = (plugin: string): number => 2 ** 24 + randomStream('positions', plugin).integer(100) * 2 ** 24;

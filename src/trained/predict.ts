@@ -1,3 +1,4 @@
+import { concatenate } from '../util/concatenate.ts';
 import { openNetwork } from './network.ts';
 import type { TrainedRun } from './open.ts';
 
@@ -15,23 +16,12 @@ export function predictLogits(run: TrainedRun, images: readonly Uint8Array[]): F
   try {
     return Array.from({ length: Math.ceil(images.length / BATCH) }, (_, batch) => {
       const rows = images.slice(batch * BATCH, (batch + 1) * BATCH);
-      const { logits } = network.run(joined(rows), rows.length);
+      const { logits } = network.run(concatenate(Uint8Array, rows), rows.length);
       return rowsOf(logits, rows.length);
     }).flat();
   } finally {
     network.dispose();
   }
-}
-
-/** Arrays behind one another. */
-export function joined(arrays: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(arrays.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const array of arrays) {
-    all.set(array, at);
-    at += array.length;
-  }
-  return all;
 }
 
 /** `[count × n]` as `count` arrays. */

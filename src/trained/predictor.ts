@@ -1,9 +1,10 @@
 import { decodeInput } from '../data/packed/decode.ts';
 import { TailmixError } from '../errors.ts';
+import { concatenate } from '../util/concatenate.ts';
 import { countWrong, predictorDisposed } from './errors.ts';
 import { encoded, type ImageInput } from './image-input.ts';
 import type { Network, NetworkOutputs } from './network.ts';
-import { BATCH, type Guess, joined, rowsOf, softmax, topClasses } from './predict.ts';
+import { BATCH, type Guess, rowsOf, softmax, topClasses } from './predict.ts';
 
 /** What a predictor says of an image. */
 export interface Prediction {
@@ -96,7 +97,7 @@ export function createPredictor<About>(
       pixels.push(...(await Promise.all(part.map((image, i) => decoded(image, `image ${before + at + i + 1}`)))));
     }
     const rows = pixels.filter((one) => one instanceof Uint8Array);
-    const outputs = rows.length > 0 ? await run(joined(rows), rows.length) : null;
+    const outputs = rows.length > 0 ? await run(concatenate(Uint8Array, rows), rows.length) : null;
     const logits = outputs ? rowsOf(outputs.logits, rows.length) : [];
     const features = outputs ? rowsOf(outputs.features, rows.length) : [];
     let row = 0;

@@ -1,9 +1,9 @@
 import { TailmixError } from '../../errors.ts';
+import { concatenate } from '../../util/concatenate.ts';
 import { describeData, drawSubsets, hasCounts, readImages, unreadableOf } from '../load-data.ts';
 import type { DataOptions } from '../options.ts';
 import { partsOf } from '../parts.ts';
 import type { Part } from '../split.ts';
-import { concatenate } from '../subset.ts';
 import type { CountSummary, DatasetImages, ImageInfo, ReadContext, Subset, Unreadable } from '../types.ts';
 import { type Scan, type ScannedParts, scanImages, type Twins } from './scan.ts';
 
@@ -99,7 +99,7 @@ export async function inspectData(options: DataOptions, inspect: InspectOptions 
   }
   const { validation, test, ...divided } = partsOf(found, options);
   const info = { ...found.info, notes: [...(found.info.notes ?? []), ...divided.notes] };
-  const train = { split: found.train, indices: concatenate(divided.train) };
+  const train = { split: found.train, indices: concatenate(Int32Array, divided.train) };
   const drawn = attempt(() => drawSubsets(found, options));
   const parts = { train, validation, test };
   const scan = await scanImages(parts, info.shape, onScan);
