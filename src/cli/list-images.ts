@@ -1,13 +1,11 @@
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import { isJunk } from '../data/sets/left-out.ts';
 import { noImages } from './errors.ts';
 import { tell } from './output.ts';
 
 /** What files of a folder are taken for images. A file that is named itself may have any name. */
 const EXTENSIONS = new Set(['.jpg', '.jpeg', '.jfif', '.png', '.webp', '.tif', '.tiff', '.gif', '.avif']);
-
-/** Left in folders by systems and programs; their names begin like images' on macOS. */
-const isHidden = (name: string): boolean => name.startsWith('.') || name === '__MACOSX';
 
 /**
  * Files as they are, folders as the images in them, by name.
@@ -36,7 +34,7 @@ export async function listImages(paths: readonly string[], recursive: boolean): 
 }
 
 async function imagesIn(folder: string, recursive: boolean): Promise<{ images: string[]; folders: number }> {
-  const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => !isHidden(name));
+  const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => !isJunk(name));
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   const folders = entries.filter((entry) => entry.isDirectory());
   const images = entries

@@ -14,34 +14,26 @@ import {
 
 /** The commands that use a trained run. */
 export function addTrained(program: Command, finish: Finish): void {
-  program
-    .command('evaluate')
-    .description('evaluate a checkpoint of a run')
-    .argument('<run>', 'its directory or its name')
-    .addOption(setOption())
-    .addOption(new Option('--split <name>', 'split').choices(['test', 'validation']).default('test'))
-    .addOption(checkpointOption())
-    .addOption(strictOption())
-    .addOption(dataRootOption())
-    .addOption(backendOption())
-    .addOption(otherDataOption())
-    .addOption(jsonOption())
+  onImagesOfTheRun(
+    program
+      .command('evaluate')
+      .description('evaluate a checkpoint of a run')
+      .argument('<run>', 'its directory or its name')
+      .addOption(setOption())
+      .addOption(splitOption()),
+  )
     .addHelpText('after', example('tailmix evaluate runs/digits-remix-20260131-093000 --split test --json'))
     .action(async (run, options) => finish(await (await import('./evaluate.ts')).evaluate(run, options)));
 
-  program
-    .command('mistakes')
-    .description('list the images that a run gets wrong and likely wrong labels, and show them')
-    .argument('<run>', 'its directory or its name')
-    .addOption(new Option('--split <name>', 'split').choices(['test', 'validation']).default('test'))
-    .option('--out <dir>', 'folder of the list and the picture (default: mistakes/<split> in the run directory)')
-    .addOption(setOption())
-    .addOption(checkpointOption())
-    .addOption(strictOption())
-    .addOption(dataRootOption())
-    .addOption(backendOption())
-    .addOption(otherDataOption())
-    .addOption(jsonOption())
+  onImagesOfTheRun(
+    program
+      .command('mistakes')
+      .description('list the images that a run gets wrong and likely wrong labels, and show them')
+      .argument('<run>', 'its directory or its name')
+      .addOption(splitOption())
+      .option('--out <dir>', 'folder of the list and the picture (default: mistakes/<split> in the run directory)')
+      .addOption(setOption()),
+  )
     .addHelpText('after', example('tailmix mistakes runs/photos-20260131-093000'))
     .action(async (run, options) => finish(await (await import('./mistakes.ts')).mistakes(run, options)));
 
@@ -92,3 +84,15 @@ export function addTrained(program: Command, finish: Finish): void {
     .addHelpText('after', example('tailmix export runs/digits-remix-20260131-093000 --format tfjs --out model'))
     .action(async (run, options) => finish(await (await import('./export.ts')).exportCommand(run, options)));
 }
+
+const splitOption = (): Option => new Option('--split <name>', 'split').choices(['test', 'validation']).default('test');
+
+/** Which checkpoint goes over which images, for commands that read the run's data set. */
+const onImagesOfTheRun = (command: Command): Command =>
+  command
+    .addOption(checkpointOption())
+    .addOption(strictOption())
+    .addOption(dataRootOption())
+    .addOption(backendOption())
+    .addOption(otherDataOption())
+    .addOption(jsonOption());

@@ -2,19 +2,19 @@ import { join } from 'node:path';
 import { defineDataset } from '../dataset.ts';
 import { folderMissing, splitUnsaid } from '../errors.ts';
 import type { DataOptions } from '../options.ts';
-import { type ChosenSizes, chooseSizes, decodeOptions } from '../packed/image-size.ts';
+import { chooseSizes, decodeOptions } from '../packed/image-size.ts';
 import { readClassFolders } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
 import { countLabels } from '../subset.ts';
-import type { ImageInfo } from '../types.ts';
 import { type ClassFolders, folderExists, holdsFolders, listClassFolders } from './class-folders.ts';
 import { HELD_OUT, heldOut } from './held-out.ts';
 import { leftOutNotes } from './left-out.ts';
+import { photoInfo } from './photo-info.ts';
 
 /**
  * Any images in class folders: `train/<class>/…` and `test/<class>/…` under the root, and `val/<class>/…` for validation;
- * without `test/`, `val/` is the test set. With `data.split.test` also class folders alone, `<class>/…`. Its classes are as unequal as they are unless a profile is asked for. Mean and
- * standard deviation default to ImageNet's.
+ * without `test/`, `val/` is the test set. With `data.split.test` also class folders alone, `<class>/…`. Its classes are as
+ * unequal as they are unless a profile is asked for. Mean and standard deviation default to ImageNet's.
  */
 export const imageFolder = defineDataset({
   name: 'image-folder',
@@ -28,7 +28,7 @@ export const imageFolder = defineDataset({
       train.classes.length,
     );
     return {
-      ...infoOf(train, sizes, notes),
+      ...photoInfo('image-folder', train.classes, sizes, notes),
       fullCounts,
       testCount: test?.files.length ?? 0,
       ...(validation && { validationCount: validation.files.length }),
@@ -39,7 +39,7 @@ export const imageFolder = defineDataset({
     const sizes = await chooseSizes(train, options);
     const decode = decodeOptions(sizes, options);
     return {
-      info: infoOf(train, sizes, notes),
+      info: photoInfo('image-folder', train.classes, sizes, notes),
       train: await readClassFolders('train', train, decode, context),
       ...(validation && { validation: await readClassFolders('validation', validation, decode, context) }),
       ...(test && { test: await readClassFolders('test', test, decode, context) }),
@@ -77,10 +77,4 @@ function listUndivided(root: string, isTestCut: boolean): Listed {
   const train = listClassFolders(root, { dropEmpty: true });
   if (!isTestCut) throw splitUnsaid(root, train.classes);
   return { train, validation: null, test: null, notes: leftOutNotes([train.leftOut]) };
-}
-
-function infoOf({ classes }: ClassFolders, { sizes, notes: own }: ChosenSizes, notes: readonly string[]): ImageInfo {
-  const all = [...notes, ...own];
-  const statistics = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
-  return { name: 'image-folder', classes, ...sizes, ...statistics, ...(all.length > 0 && { notes: all }) };
 }

@@ -2,14 +2,15 @@ import { dirname, extname, isAbsolute, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { type DatasetInput, defineDataset } from '../dataset.ts';
 import { briefJson, manifestFormat, manifestLacks, manifestRow } from '../errors.ts';
-import { type ChosenSizes, chooseSizes, decodeOptions } from '../packed/image-size.ts';
+import { chooseSizes, decodeOptions } from '../packed/image-size.ts';
 import { readListed } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
 import { countLabels } from '../subset.ts';
-import type { ImageInfo, ImageList } from '../types.ts';
+import type { ImageList } from '../types.ts';
 import { byCodePoint, expectOneForm } from './class-folders.ts';
 import { HELD_OUT, heldOut } from './held-out.ts';
 import { forgetListings, readListing } from './listing.ts';
+import { photoInfo } from './photo-info.ts';
 import { type OnRow, readLines, readSeparated } from './rows.ts';
 
 const column = (name: string, description: string) => z.string().min(1).default(name).describe(description);
@@ -55,7 +56,7 @@ export const manifest = defineDataset({
       classes.length,
     );
     return {
-      ...infoOf(classes, await chooseSizes(train, data), notes),
+      ...photoInfo('manifest', classes, await chooseSizes(train, data), notes),
       fullCounts,
       testCount: test?.files.length ?? 0,
       ...(validation && { validationCount: validation.files.length }),
@@ -72,15 +73,9 @@ export const manifest = defineDataset({
       ...(test && { test: await readListed('test', test, source, decode, context) }),
     };
     forgetListings();
-    return { info: infoOf(classes, sizes, notes), ...splits };
+    return { info: photoInfo('manifest', classes, sizes, notes), ...splits };
   },
 });
-
-function infoOf(classes: readonly string[], { sizes, notes: own }: ChosenSizes, notes: readonly string[]): ImageInfo {
-  const all = [...notes, ...own];
-  const statistics = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
-  return { name: 'manifest', classes, ...sizes, ...statistics, ...(all.length > 0 && { notes: all }) };
-}
 
 /** What a manifest says. */
 interface Manifest {
