@@ -5,6 +5,7 @@ import { compose } from '../compose/compose.ts';
 import type { Composition } from '../compose/types.ts';
 import { type LoadContext, loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
+import type { ResolvedConfig } from '../config/types.ts';
 import { type DataIdentity, expectSameData, warnUncompared } from '../data/identity.ts';
 import type { Exif } from '../data/packed/decode.ts';
 import type { LoadedData, Split, Subset } from '../data/types.ts';
@@ -54,9 +55,12 @@ export async function openRun(
 ): Promise<TrainedRun> {
   const directory = await findRun(wanted);
   await expectReadable(directory);
-  const config = await loadConfig(join(directory, runFiles.config), context);
+  const configPath = join(directory, runFiles.config);
+  const config = await loadConfig(configPath, context);
   const { snapshot, path, damaged } = await chooseCheckpoint(directory, { checkpoint, strict });
-  await expectSameConfig(directory, snapshot, context);
+  const { set = [], overrides = [], ...asWritten } = context;
+  const isAsWritten = set.length + overrides.length === 0;
+  expectSameConfig(configPath, isAsWritten ? config : await loadConfig(configPath, asWritten), snapshot);
   if (!snapshot.data) warnUncompared(displayPath(path));
   const options = { ...optionsAt(trainerOptions(config), snapshot.epoch), resume: snapshot };
   const described = readImages ? {} : await describedData(directory, snapshot, allowOtherData);
@@ -67,19 +71,16 @@ export async function openRun(
 }
 
 /**
- * Checks that a run's config is the one that a checkpoint was trained with; settings that are given in addition do not count.
+ * Checks that a run's config, without settings that are given in addition, is the one that a checkpoint was trained with.
  *
  * @throws {TailmixError} CONFIG_DIFFERS
  */
-async function expectSameConfig(
-  directory: string,
+function expectSameConfig(
+  path: string,
+  { hash }: Pick<ResolvedConfig, 'hash'>,
   { configHash }: Pick<Snapshot, 'configHash'>,
-  { set: _set, overrides: _overrides, ...context }: LoadContext,
-): Promise<void> {
-  if (configHash === '') return;
-  const path = join(directory, runFiles.config);
-  const { hash } = await loadConfig(path, context);
-  if (hash !== configHash) throw configDiffers(displayPath(path), configHash, hash);
+): void {
+  if (configHash !== '' && hash !== configHash) throw configDiffers(displayPath(path), configHash, hash);
 }
 
 /** A run's `predict` for batches of a size, and the state that it had in training. */
