@@ -31,7 +31,13 @@ const split = z.object({
   labels: z.instanceof(Int32Array),
   pixels: z.union([
     z.object({ kind: z.literal('memory'), bytes: z.instanceof(SharedArrayBuffer), shape: shape.optional() }),
-    z.object({ kind: z.literal('file'), path: z.string(), offset: count, shape: shape.optional() }),
+    z.object({
+      kind: z.literal('file'),
+      path: z.string(),
+      offset: count,
+      shape: shape.optional(),
+      checksums: z.instanceof(Uint32Array).optional(),
+    }),
   ]),
 });
 

@@ -127,6 +127,13 @@ export const shortRead = (path: string, row: number, expected: number, got: numb
     `${path}: expected ${expected} bytes for image ${row}; got ${got}. The file was cut off: delete it, and it will be made anew.`,
   );
 
+/** An image in a packed file is not the one that was packed. */
+export const imageChanged = (path: string, row: number): TailmixError =>
+  run(
+    'DATA_READ',
+    `${path}: expected image ${row} as it was packed; its checksum differs. The file was changed or damaged: delete it, and it will be made anew.`,
+  );
+
 /** A thread of the loader ended by itself. */
 export const loaderDied = (reason: string, cause: unknown): TailmixError =>
   run(

@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import process from 'node:process';
 import { messageOf } from '../errors.ts';
 import { sizeOf } from '../util/shape.ts';
-import { otherData, readFailed } from './errors.ts';
+import { otherData, readFailed, shortRead } from './errors.ts';
 import type { ImageInfo, LoadedData, Split, Subset } from './types.ts';
 
 /** What a run was trained and evaluated on, by content: equal where the images are, wherever they lie. */
@@ -84,7 +84,8 @@ function openContent({ pixels, hashes }: Split, bytes: number): { read(row: numb
   const image = new Uint8Array(bytes);
   return {
     read(row) {
-      attempt(() => readSync(file, image, 0, bytes, offset + row * bytes));
+      const got = attempt(() => readSync(file, image, 0, bytes, offset + row * bytes));
+      if (got !== bytes) throw shortRead(path, row, bytes, got);
       return image;
     },
     close: () => closeSync(file),

@@ -60,7 +60,14 @@ export type PixelSource = {
   shape?: Shape;
 } & (
   | { kind: 'memory'; bytes: SharedArrayBuffer }
-  | { kind: 'file'; path: string /** Byte offset of image 0. */; offset: number }
+  | {
+      kind: 'file';
+      path: string;
+      /** Byte offset of image 0. */
+      offset: number;
+      /** `[N]`, CRC-32 of each image, checked when it is read; in shared memory. Default: images are not checked. */
+      checksums?: Uint32Array;
+    }
 );
 
 /** Images of one split: row i is `height × width × channels` uint8, at `i × bytesPerImage` of its source. */

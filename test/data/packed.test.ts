@@ -13,6 +13,8 @@ import { temporaryFolder } from '../support/temporary.ts';
 
 const shape = [2, 3, 1] as const;
 const BYTES = 6;
+// python3 -c 'import zlib; print([hex(zlib.crc32(bytes(range(10 * r, 10 * r + 6)))) for r in range(4)])'
+const CRCS = [0x30ebcf4a, 0x2bbbaf20, 0xbee74f3, 0xf6c676a0];
 
 async function* rows(labels: readonly number[]): AsyncGenerator<PackedRow> {
   for (const [row, label] of labels.entries()) {
@@ -44,7 +46,7 @@ describe('a packed file', () => {
     const path = await written();
     const bytes = await readFile(path);
     expect(bytes.subarray(0, 8).toString('latin1')).toBe('TAILMIX\n');
-    expect(bytes.readUInt32LE(8)).toBe(3);
+    expect(bytes.readUInt32LE(8)).toBe(4);
     expect(bytes.subarray(12, 4096).every((byte) => byte === 0)).toBe(true);
     expect([...bytes.subarray(4096 + BYTES, 4096 + BYTES + 3)]).toEqual([10, 11, 12]);
     const labelsAt = 4096 + 4 * BYTES;
@@ -56,7 +58,9 @@ describe('a packed file', () => {
       const own = createHash('sha256').update(pixels).digest().subarray(0, 16);
       expect(bytes.subarray(hashesAt + 16 * row, hashesAt + 16 * (row + 1))).toEqual(own);
     }
-    const metadataAt = hashesAt + 4 * 16;
+    const checksumsAt = hashesAt + 4 * 16;
+    expect([0, 1, 2, 3].map((row) => bytes.readUInt32LE(checksumsAt + 4 * row))).toEqual(CRCS);
+    const metadataAt = checksumsAt + 4 * 4;
     const metadata = bytes.subarray(metadataAt, metadataAt + footer.readUInt32LE(0));
     expect(JSON.parse(metadata.toString())).toEqual({
       key: 'k',
@@ -67,7 +71,7 @@ describe('a packed file', () => {
       reasons: [],
     });
     expect(footer.readUInt32LE(4)).toBe(4);
-    expect(footer.readUInt32LE(8)).toBe(3);
+    expect(footer.readUInt32LE(8)).toBe(4);
     const hash = createHash('sha256')
       .update(bytes.subarray(labelsAt, bytes.length - 52))
       .digest('hex');
@@ -85,7 +89,13 @@ describe('a packed file', () => {
   test('stays on disk above the memory limit', async () => {
     const path = await written();
     expect((await openPacked(path, 'k', 4 * BYTES))!.pixels.kind).toBe('memory');
-    expect((await openPacked(path, 'k', 4 * BYTES - 1))!.pixels).toEqual({ kind: 'file', path, offset: 4096 });
+    const checksums = Uint32Array.from(CRCS);
+    expect((await openPacked(path, 'k', 4 * BYTES - 1))!.pixels).toEqual({
+      kind: 'file',
+      path,
+      offset: 4096,
+      checksums,
+    });
   });
 
   test('of another key, or that is not there, is none', async () => {

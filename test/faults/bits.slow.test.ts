@@ -2,7 +2,9 @@ import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { context } from '../../src/cli/context.ts';
+import { createLoader } from '../../src/data/loader/loader.ts';
 import { openPacked, writePacked } from '../../src/data/packed/packed.ts';
+import type { Split } from '../../src/data/types.ts';
 import { TailmixError } from '../../src/errors.ts';
 import { type Random, randomStream } from '../../src/random.ts';
 import { loadRuns } from '../../src/report/runs.ts';
@@ -99,6 +101,31 @@ describe('a bit that is turned over never makes another figure', { timeout: 600_
       const read = await openPacked(path, 'k');
       if (read !== null) expect(read).toEqual(whole);
       count('packed file', read === null ? 'refused' : 'right');
+    });
+  });
+
+  test('a packed file that is too large for memory', async () => {
+    const path = join(folder(), 'large.pack');
+    const rows = async function* () {
+      for (let row = 0; row < 20; row++)
+        yield { path: `${row}.png`, label: row % 3, image: Uint8Array.from({ length: 300 }, (_, i) => row * 12 + i) };
+    };
+    await writePacked(path, { key: 'k', shape: [10, 10, 3] }, rows());
+    const steps = [{ indices: Int32Array.from({ length: 20 }, (_, row) => row), positions: new Int32Array(20) }];
+    const imagesNow = async () => {
+      const opened = await openPacked(path, 'k', 0);
+      if (opened === null) return 'refused';
+      const { metadata, pixels, ...rest } = opened;
+      const loader = createLoader({ shape: metadata.shape, augment: [], seed: 0, workers: 0 });
+      const split: Split = { name: 'train', pixels, ...rest };
+      for await (const { images } of loader.load(split, steps, 1, false))
+        return [JSON.stringify(metadata), rest.labels, rest.hashes, images].join(' ');
+    };
+    const whole = await imagesNow();
+    await withFlips(path, 500, async () => {
+      const read = await outcomeOf(imagesNow);
+      if (read !== 'refused') expect(read).toBe(whole);
+      count('large packed file', read === 'refused' ? 'refused' : 'right');
     });
   });
 

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 import { internal, messageOf } from '../../errors.ts';
-import { readFailed, shortRead } from '../errors.ts';
+import { imageChanged, readFailed, shortRead } from '../errors.ts';
 import { openAugment, type Shape } from '../transforms/augment.ts';
 import type { TransformOptions } from '../transforms/options.ts';
 import type { PixelSource, StepRows } from '../types.ts';
@@ -42,14 +43,16 @@ export function openFiller({ pixels, shape, transforms, mean = [], seed, epoch }
       close() {},
     };
   }
-  const { path, offset } = pixels;
+  const { path, offset, checksums } = pixels;
   const file = attempt(path, () => openSync(path, 'r'));
   const image = new Uint8Array(bytes);
   return {
     fill({ indices, positions }, target) {
       for (let i = 0; i < indices.length; i++) {
-        const read = attempt(path, () => readSync(file, image, 0, bytes, offset + indices[i]! * bytes));
-        if (read !== bytes) throw shortRead(path, indices[i]!, bytes, read);
+        const row = indices[i]!;
+        const read = attempt(path, () => readSync(file, image, 0, bytes, offset + row * bytes));
+        if (read !== bytes) throw shortRead(path, row, bytes, read);
+        if (checksums && crc32(image) !== checksums[row]) throw imageChanged(path, row);
         augment(image, 0, target, i * bytesOut, positions[i]!);
       }
     },

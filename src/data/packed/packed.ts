@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import { HASH_BYTES, hashImage } from '../identity.ts';
 import type { Shape } from '../transforms/augment.ts';
 import type { PixelSource } from '../types.ts';
@@ -12,6 +13,7 @@ import { writeAtomically } from './atomic.ts';
  *   4096               pixels: count × height × width × channels uint8
  *   …                  labels: count × int32
  *   …                  hashes: count × 16 bytes
+ *   …                  checksums of pixels: count × u32
  *   …                  metadata: JSON
  *   last 52 bytes      length of the metadata u32, count u32, version u32, SHA-256 of all from labels to metadata (32), magic (8)
  *
@@ -19,12 +21,14 @@ import { writeAtomically } from './atomic.ts';
  */
 
 const MAGIC = Buffer.from('TAILMIX\n', 'latin1');
-const VERSION = 3;
+const VERSION = 4;
 const PIXELS_AT = 4096;
 const FOOTER = 52;
 /** Files with up to this many bytes of pixels are read into memory; larger ones stay on disk. */
 const MEMORY_LIMIT = 2 ** 30;
 const CHUNK = 2 ** 22;
+const CHECKSUM_BYTES = 4;
+const ROW_BYTES = 4 + HASH_BYTES + CHECKSUM_BYTES;
 
 /** What a packed file holds beside pixels and labels. */
 export interface PackedMetadata {
@@ -75,6 +79,7 @@ export async function writePacked(
   await writeAtomically(path, async (file) => {
     const labels: number[] = [];
     const hashes: Uint8Array[] = [];
+    const checksums: number[] = [];
     const skipped: string[] = [];
     const reasons: string[] = [];
     const pixelHash = createHash('sha256');
@@ -100,6 +105,7 @@ export async function writePacked(
       }
       labels.push(label);
       hashes.push(hash ?? hashImage(image));
+      checksums.push(crc32(image));
       pending.push(image);
       pendingBytes += image.length;
       if (pendingBytes >= CHUNK) await flush();
@@ -116,8 +122,10 @@ export async function writePacked(
     };
     const labelBytes = Buffer.alloc(labels.length * 4);
     for (const [row, label] of labels.entries()) labelBytes.writeInt32LE(label, row * 4);
+    const checksumBytes = Buffer.alloc(checksums.length * CHECKSUM_BYTES);
+    for (const [row, checksum] of checksums.entries()) checksumBytes.writeUInt32LE(checksum, row * CHECKSUM_BYTES);
     const description = Buffer.from(JSON.stringify(metadata));
-    const tail = Buffer.concat([labelBytes, ...hashes, description]);
+    const tail = Buffer.concat([labelBytes, ...hashes, checksumBytes, description]);
     const footer = Buffer.alloc(FOOTER);
     footer.writeUInt32LE(description.length, 0);
     footer.writeUInt32LE(labels.length, 4);
@@ -133,7 +141,7 @@ export async function writePacked(
  *
  * @param key - what it must have been made from
  * @param memoryLimit - bytes of pixels up to which they are read into memory (and checked against their hash); above,
- *   they are read by position as they are needed
+ *   they are read by position as they are needed, each image checked against its own checksum
  * @returns null when there is none, or it is of another version or key, cut off or altered: it must be made anew
  */
 export async function openPacked(path: string, key: string, memoryLimit = MEMORY_LIMIT): Promise<Packed | null> {
@@ -146,13 +154,14 @@ export async function openPacked(path: string, key: string, memoryLimit = MEMORY
   try {
     const tail = await readTail(file);
     if (tail === null || tail.metadata.key !== key) return null;
-    const { metadata } = tail;
+    const { checksums, ...packed } = tail;
+    const { metadata } = packed;
     const pixelBytes = metadata.count * imageBytes(metadata.shape);
-    if (pixelBytes > memoryLimit) return { ...tail, pixels: { kind: 'file', path, offset: PIXELS_AT } };
+    if (pixelBytes > memoryLimit) return { ...packed, pixels: { kind: 'file', path, offset: PIXELS_AT, checksums } };
     const bytes = new SharedArrayBuffer(pixelBytes);
     const view = new Uint8Array(bytes);
     if ((await readAndHash(file, view)) !== metadata.pixelsSha256) return null;
-    return { ...tail, pixels: { kind: 'memory', bytes } };
+    return { ...packed, pixels: { kind: 'memory', bytes } };
   } finally {
     await file.close();
   }
@@ -160,14 +169,14 @@ export async function openPacked(path: string, key: string, memoryLimit = MEMORY
 
 const imageBytes = ([height, width, channels]: Shape): number => height * width * channels;
 
-/** Labels and metadata, or null when they are not whole. Nothing in them is used before their hash is right. */
-async function readTail(file: FileHandle): Promise<Omit<Packed, 'pixels'> | null> {
+/** All but the pixels, or null when they are not whole. Nothing in them is used before their hash is right. */
+async function readTail(file: FileHandle): Promise<(Omit<Packed, 'pixels'> & { checksums: Uint32Array }) | null> {
   const { size } = await file.stat();
   if (size < PIXELS_AT + FOOTER) return null;
   const footer = await readAt(file, size - FOOTER, FOOTER);
   if (!footer.subarray(FOOTER - MAGIC.length).equals(MAGIC) || footer.readUInt32LE(8) !== VERSION) return null;
   const count = footer.readUInt32LE(4);
-  const rowBytes = (4 + HASH_BYTES) * count;
+  const rowBytes = ROW_BYTES * count;
   const tailBytes = rowBytes + footer.readUInt32LE(0);
   if (PIXELS_AT + tailBytes + FOOTER > size) return null;
   const tail = await readAt(file, size - FOOTER - tailBytes, tailBytes);
@@ -175,7 +184,10 @@ async function readTail(file: FileHandle): Promise<Omit<Packed, 'pixels'> | null
   const metadata = JSON.parse(tail.toString('utf8', rowBytes)) as PackedMetadata;
   if (PIXELS_AT + metadata.count * imageBytes(metadata.shape) + tailBytes + FOOTER !== size) return null;
   const labels = Int32Array.from({ length: metadata.count }, (_, row) => tail.readInt32LE(row * 4));
-  return { metadata, labels, hashes: Uint8Array.from(tail.subarray(4 * count, rowBytes)) };
+  const checksumsAt = (4 + HASH_BYTES) * count;
+  const checksums = new Uint32Array(new SharedArrayBuffer(count * CHECKSUM_BYTES));
+  for (let row = 0; row < count; row++) checksums[row] = tail.readUInt32LE(checksumsAt + row * CHECKSUM_BYTES);
+  return { metadata, labels, hashes: Uint8Array.from(tail.subarray(4 * count, checksumsAt)), checksums };
 }
 
 async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { splitSteps } from '../../../src/data/sampler.ts';
 import type { Split } from '../../../src/data/types.ts';
 import { messageOfError } from '../../support/message.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
-import { BYTES, digest, inMemory, make, onDisk, ROWS, splitOf, steps } from './support.ts';
+import { BYTES, digest, images, inMemory, make, onDisk, ROWS, splitOf, steps } from './support.ts';
 
 describe('stopping', () => {
   test('early leaves nothing in flight: the next epoch is whole', async () => {
@@ -69,6 +70,20 @@ describe('failing', () => {
     );
     expect(await message(splitOf(inMemory()), splitSteps(Int32Array.of(ROWS), 1))).toBe(
       'internal: row 60 is not in the split',
+    );
+  });
+
+  test.each([0, 1])('an image whose checksum differs, with %i workers', async (workers) => {
+    const source = await onDisk();
+    const checksums = Uint32Array.from({ length: ROWS }, (_, row) =>
+      crc32(images.subarray(row * BYTES, (row + 1) * BYTES)),
+    );
+    const split = splitOf({ ...source, checksums });
+    expect(await digest(make({ workers }), split)).toBe(await digest(make({ workers }), splitOf(inMemory())));
+    checksums[26]! ^= 1;
+    const hide = source.path.slice(0, -'/images'.length);
+    expect(await messageOfError(() => digest(make({ workers }), split), hide)).toBe(
+      '…/images: expected image 26 as it was packed; its checksum differs. The file was changed or damaged: delete it, and it will be made anew.',
     );
   });
 
