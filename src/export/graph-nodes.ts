@@ -4,6 +4,7 @@ import type { Classifier } from './classifier.ts';
 /** Names that users of an exported graph see. */
 export const PORTS = {
   images: 'images',
+  photo: 'photo',
   logits: 'logits',
   probabilities: 'probabilities',
   features: 'features',

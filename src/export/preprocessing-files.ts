@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { TrainedRun } from '../trained/open.ts';
 import type { ExportedFile } from './files.ts';
+import { photoGeometry } from './geometry.ts';
 import type { Preprocessing } from './preprocess.ts';
 
 /** The compiled module: what it is exported as must run without tailmix. */
@@ -11,14 +12,15 @@ const program = new URL(
 
 /** What makes the network's input of a picture; none for images that are no pictures. */
 export async function preprocessingFiles({ info, exif }: Pick<TrainedRun, 'info' | 'exif'>): Promise<ExportedFile[]> {
-  const { imageShape: shape, packShape = shape } = info;
-  if (shape[2] !== 1 && shape[2] !== 3) return [];
+  const geometry = photoGeometry(info);
+  if (geometry === null) return [];
+  const { cover, shape } = geometry;
   const preprocessing: Preprocessing = {
     version: 1,
     exif,
     colour: 'srgb',
-    cover: [packShape[0], packShape[1]],
-    shape: [...shape],
+    cover,
+    shape,
   };
   const module = await readFile(program, 'utf8');
   return [

@@ -2,7 +2,9 @@ import { checkedSize, DT, nodeDef, shapeProto, TAG, VERSIONS, type Wire, wire } 
 import { ANY } from './any-batch.ts';
 import type { Classifier } from './classifier.ts';
 import type { ExportedFile } from './files.ts';
+import { type PhotoGeometry, photoGeometry } from './geometry.ts';
 import { graphNodes, PORTS, resultsOf } from './graph-nodes.ts';
+import { photoNodes } from './photo-nodes.ts';
 
 const { entry, int, message, text, toBytes } = wire;
 
@@ -10,13 +12,17 @@ const { entry, int, message, text, toBytes } = wire;
 export const UINT8_SIGNATURE = 'serving_default';
 /** Signature for images as float32 in 0…255. */
 export const FLOAT_SIGNATURE = 'serving_float';
+/** Signature for one photo of any size, `[height, width, channels]` uint8. */
+const PHOTO_SIGNATURE = 'serving_photo';
 /** Signature without inputs that gives the class names, `[C]` strings in label order. */
 const NAMES_SIGNATURE = 'classes';
 
 /** A frozen SavedModel: `saved_model.pb`, no variables. */
 export function savedModel(classifier: Classifier): ExportedFile[] {
   const { recording, imageShape, classes } = classifier;
-  const { nodes, cast } = graphNodes(classifier);
+  const { nodes: own, cast } = graphNodes(classifier);
+  const geometry = photoGeometry(classifier);
+  const nodes = geometry ? [...photoNodes(geometry), ...own.filter(({ name }) => name !== PORTS.images)] : own;
   checkedSize(recording.nodes);
   const names = nodeDef({
     name: NAMES_SIGNATURE,
@@ -30,6 +36,7 @@ export function savedModel(classifier: Classifier): ExportedFile[] {
     },
   });
   const images = (tensor: string, dtype: number): Wire => port(1, PORTS.images, tensor, dtype, [ANY, ...imageShape]);
+  const photo = ({ shape }: PhotoGeometry): Wire => port(1, PORTS.photo, PORTS.photo, DT.uint8, [ANY, ANY, shape[2]]);
   const results = resultsOf(classifier).map(({ name, length }) => port(2, name, name, DT.float32, [ANY, length]));
   return [
     {
@@ -42,6 +49,7 @@ export function savedModel(classifier: Classifier): ExportedFile[] {
             message(2, ...nodes.map(nodeDef), names, VERSIONS),
             signature(UINT8_SIGNATURE, images(PORTS.images, DT.uint8), ...results),
             signature(FLOAT_SIGNATURE, images(cast, DT.float32), ...results),
+            ...(geometry ? [signature(PHOTO_SIGNATURE, photo(geometry), ...results)] : []),
             signature(NAMES_SIGNATURE, port(2, 'classes', NAMES_SIGNATURE, DT.string, [classes.length])),
           ),
       ),

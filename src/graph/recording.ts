@@ -92,6 +92,7 @@ export function printRecording({ nodes, outputs, state }: Recording): string {
 /** TensorFlow's type numbers that tfjs has names for, or that the graph needs. */
 export const DT = {
   float32: 1,
+  float64: 2,
   uint8: 4,
   int32: 3,
   string: 7,

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,119 +9,127 @@ import { recordClassifier } from '../../src/export/classifier.ts';
 import { openGraph, openTfjs } from '../../src/export/compare.ts';
 import { exportRun, formats } from '../../src/export/index.ts';
 import { tfjsModel } from '../../src/export/tfjs.ts';
-import { predictLogits, softmax } from '../../src/trained/predict.ts';
+import { openSession } from '../../src/graph/index.ts';
+import type { TrainedRun } from '../../src/trained/open.ts';
+import { predictLogits, rowsOf, softmax } from '../../src/trained/predict.ts';
+import { concatenate } from '../../src/util/concatenate.ts';
 import { describeNative } from '../step/captured-support.ts';
-import { trainedRun } from './support.ts';
-
-/** A scene of our own: sky, ground, sun, a trunk with leaves, grain; `seed` moves all of it. */
-function scene(seed: number, height: number, width: number): Uint8Array {
-  const pixels = new Uint8Array(height * width * 3);
-  let state = seed + 1;
-  const grain = (): number => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state / 2 ** 32 - 0.5) * 24;
-  };
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const [u, v] = [x / width, y / height];
-      const sun = Math.hypot(u - 0.2 - 0.05 * seed, v - 0.25) < 0.12;
-      const trunk = Math.abs(u - 0.3 - 0.07 * seed) < 0.04 && v > 0.4;
-      const ground = v > 0.65 + 0.05 * Math.sin(9 * u + seed);
-      const base = sun
-        ? [250, 220, 90]
-        : trunk
-          ? [90, 60, 40]
-          : ground
-            ? [60, 130 - 50 * v, 50]
-            : [110, 160, 250 - 90 * v];
-      for (let c = 0; c < 3; c++) pixels[(y * width + x) * 3 + c] = Math.min(255, Math.max(0, base[c]! + grain()));
-    }
-  }
-  return pixels;
-}
-
-/** Photos of many sizes: height, width, EXIF orientation, format. */
-const photos = [
-  [300, 500, 1, 'jpeg'],
-  [997, 1500, 1, 'jpeg'],
-  [1200, 1600, 6, 'jpeg'],
-  [2448, 3264, 1, 'jpeg'],
-  [700, 500, 8, 'jpeg'],
-  [333, 222, 3, 'png'],
-  [61, 100, 5, 'png'],
-  [40, 17, 1, 'png'],
-  [12, 30, 7, 'png'],
-] as const;
+import { type Photo, photosAndNetwork } from './photos.ts';
 
 interface Module {
   preprocess(picture: object, preprocessing: object): Uint8Array;
 }
 
-describeNative('preprocess.mjs and preprocessing.json', (use) => {
+const { InferenceSession, Tensor } = createRequire(import.meta.url)('onnxruntime-node');
+
+describeNative('a photo is classified as `tailmix predict` does', (use) => {
   let root: string;
+  let run: TrainedRun;
+  let files: Photo[];
+  let expected: Float64Array[];
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'tailmix-preprocess-'));
+    ({ run, files } = await photosAndNetwork(root));
+    for (const format of formats) await exportRun(run, use(), { format, folder: join(root, format) });
+    expected = predictLogits(
+      run,
+      files.map(({ own }) => own),
+    ).map(softmax);
   });
   afterAll(() => rm(root, { recursive: true }));
 
-  test('give what `tailmix predict` sees, and every format the same classes', { timeout: 300_000 }, async () => {
-    const run = await trainedRun({
-      model: { name: 'resnet18', width: 8 },
-      shape: [32, 32, 3],
-      packShape: [36, 40, 3],
-    });
+  /** Average and largest difference of grey levels. */
+  const differences = (got: Uint8Array, own: Uint8Array): { mean: number; most: number } => {
+    const off = Array.from(own, (value, at) => Math.abs(value - got[at]!));
+    return { mean: off.reduce((a, b) => a + b) / off.length, most: Math.max(...off) };
+  };
+
+  function expectSame(way: string, got: readonly Float64Array[]): void {
+    for (const [i, probabilities] of expected.entries()) {
+      const [first, second] = [...probabilities].sort((a, b) => b - a);
+      const off = Math.max(...probabilities.map((p, c) => Math.abs(p - got[i]![c]!)));
+      expect(off, `${way}, photo ${i}`).toBeLessThanOrEqual(0.01);
+      const best = (of: Float64Array): number => of.indexOf(Math.max(...of));
+      if (first! - second! > 0.02) expect(best(got[i]!), `${way}, photo ${i}`).toBe(best(probabilities));
+    }
+  }
+
+  /** A photo as a decoder gives it that turns it and has no alpha. */
+  const upright = async ({ path }: Photo): Promise<{ data: Uint8Array; height: number; width: number }> => {
+    const image = sharp(path, { autoOrient: true }).removeAlpha().raw();
+    const { data, info } = await image.toBuffer({ resolveWithObject: true });
+    return { data: new Uint8Array(data), height: info.height, width: info.width };
+  };
+
+  test('by a network that tells photos apart, and notices one that is not turned', async () => {
     const { imageShape, packShape } = run.info;
-    for (const format of formats) await exportRun(run, use(), { format, folder: join(root, format) });
+    expect(new Set(expected.map((probabilities) => probabilities.indexOf(Math.max(...probabilities)))).size).toBe(5);
+    for (const [i, { path, orientation }] of files.entries()) {
+      if (orientation === 1) continue;
+      const lying = await decodeInput(path, imageShape, { packShape, exif: 'ignore' });
+      const [got] = predictLogits(run, [lying]).map(softmax);
+      expect(Math.max(...expected[i]!.map((p, c) => Math.abs(p - got![c]!))), path).toBeGreaterThan(0.05);
+    }
+  });
+
+  test('from what preprocess.mjs makes of it, in every format', { timeout: 120_000 }, async () => {
+    const { imageShape } = run.info;
     const { preprocess } = (await import(join(root, 'onnx', 'preprocess.mjs'))) as Module;
     const recipe = JSON.parse(await readFile(join(root, 'onnx', 'preprocessing.json'), 'utf8'));
     for (const format of formats) {
       for (const file of ['preprocess.mjs', 'preprocessing.json'])
         expect(await readFile(join(root, format, file))).toEqual(await readFile(join(root, 'onnx', file)));
     }
-    const own: Uint8Array[] = [];
     const given: Uint8Array[] = [];
-    for (const [i, [height, width, orientation, format]] of photos.entries()) {
-      const path = join(root, `${i}.${format}`);
-      const file = sharp(scene(i, height, width), { raw: { width, height, channels: 3 } });
-      await writeFile(path, await file.withMetadata({ orientation }).toFormat(format).toBuffer());
-      own.push(new Uint8Array(await decodeInput(path, imageShape, { packShape, exif: run.exif })));
+    for (const { path, orientation, own } of files) {
       const { data, info } = await sharp(path).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
       given.push(preprocess({ data, width: info.width, height: info.height, orientation }, recipe));
-      const off = Array.from(own[i]!, (value, at) => Math.abs(value - given[i]![at]!));
-      expect(off.reduce((a, b) => a + b) / off.length, path).toBeLessThan(1);
-      expect(Math.max(...off), path).toBeLessThanOrEqual(8);
+      const { mean, most } = differences(given.at(-1)!, own);
+      expect(mean, path).toBeLessThan(1);
+      expect(most, path).toBeLessThanOrEqual(8);
     }
-    const size = imageShape[0] * imageShape[1] * imageShape[2];
-    const images = new Uint8Array(given.length * size);
-    for (const [i, image] of given.entries()) images.set(image, i * size);
-    const shape = [given.length, ...imageShape];
+    const images = concatenate(Uint8Array, given);
     const classifier = recordClassifier(run, use());
-    const rows = (all: ArrayLike<number>) =>
-      given.map((_, i) =>
-        softmax(Float32Array.from(all).slice((i * all.length) / given.length, ((i + 1) * all.length) / given.length)),
-      );
     const graph = openGraph(classifier, use());
     const tfjs = await openTfjs(tfjsModel(classifier), imageShape);
-    const { InferenceSession, Tensor } = createRequire(import.meta.url)('onnxruntime-node');
     const session = await InferenceSession.create(join(root, 'onnx', 'model.onnx'));
-    const onnx = await session.run({ images: new Tensor('uint8', images, shape) });
+    const onnx = await session.run({ images: new Tensor('uint8', images, [given.length, ...imageShape]) });
     const outputs = {
-      'saved-model': rows(graph.run(images, given.length).logits),
-      tfjs: rows(tfjs.run(images, given.length).logits),
-      onnx: rows(onnx.logits.data),
+      'saved-model': graph.run(images, given.length).logits,
+      tfjs: tfjs.run(images, given.length).logits,
+      onnx: onnx.logits.data as Float32Array,
     };
     graph.dispose();
     tfjs.dispose();
-    const expected = predictLogits(run, own).map(softmax);
-    for (const [format, got] of Object.entries(outputs)) {
-      for (const [i, probabilities] of expected.entries()) {
-        const [first, second] = [...probabilities].sort((a, b) => b - a);
-        const off = Math.max(...probabilities.map((p, c) => Math.abs(p - got[i]![c]!)));
-        expect(off, `${format}, photo ${i}`).toBeLessThanOrEqual(0.01);
-        const best = (of: Float64Array): number => of.indexOf(Math.max(...of));
-        if (first! - second! > 0.02) expect(best(got[i]!), `${format}, photo ${i}`).toBe(best(probabilities));
-      }
+    for (const [format, logits] of Object.entries(outputs)) {
+      expectSame(format, rowsOf(logits, given.length).map(softmax));
     }
+  });
+
+  test('by the SavedModel’s signature for photos', async () => {
+    const session = openSession(use().binding!, await readFile(join(root, 'saved-model', 'saved_model.pb')));
+    const got: Float64Array[] = [];
+    for (const photo of files) {
+      const { data, height, width } = await upright(photo);
+      const feed = { name: 'photo:0', shape: [height, width, 3], values: data };
+      const [logits] = session.run([feed], ['logits:0']);
+      got.push(softmax(logits!.values as Float32Array));
+    }
+    session.dispose();
+    expectSame('serving_photo', got);
+  });
+
+  test('by photo.onnx before model.onnx', async () => {
+    const before = await InferenceSession.create(join(root, 'onnx', 'photo.onnx'));
+    const model = await InferenceSession.create(join(root, 'onnx', 'model.onnx'));
+    const got: Float64Array[] = [];
+    for (const photo of files) {
+      const { data, height, width } = await upright(photo);
+      const { images } = await before.run({ photo: new Tensor('uint8', data, [height, width, 3]) });
+      const { logits } = await model.run({ images });
+      got.push(softmax(logits.data));
+    }
+    expectSame('photo.onnx', got);
   });
 });
 

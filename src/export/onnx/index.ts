@@ -4,6 +4,7 @@ import type { ExportedFile } from '../files.ts';
 import { PORTS, resultsOf } from '../graph-nodes.ts';
 import { createBuilder } from './builder.ts';
 import { mappings } from './ops.ts';
+import { photoModel } from './photo.ts';
 import { type OnnxPort, onnxBytes } from './proto.ts';
 
 /** What images an ONNX file takes: unlike the other formats it has one type. */
@@ -59,5 +60,5 @@ export function onnxModel(classifier: Classifier, images: ImageType): ExportedFi
       model: about.model,
     },
   };
-  return [{ path: 'model.onnx', content: onnxBytes(model) }];
+  return [{ path: 'model.onnx', content: onnxBytes(model) }, ...photoModel(classifier, images)];
 }

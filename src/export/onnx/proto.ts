@@ -8,7 +8,7 @@ const OPSET = 17;
 const IR_VERSION = 8;
 
 /** ONNX's numbers of types (`TensorProto.DataType`). */
-export const ONNX_TYPES = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
+export const ONNX_TYPES = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
 export type OnnxType = keyof typeof ONNX_TYPES;
 
 /** Attribute of an op: an integer, integers, a float. */
