@@ -40,6 +40,7 @@ export function createProgram(finish: Finish): Command {
     .option('--seed <n>', 'seed of the run')
     .option('--name <name>', 'name of the run')
     .option('--out <dir>', 'run directory (default: runs/<name>-<time>)')
+    .option('--plan', 'show the hooks and their taps, as tailmix plan does')
     .option('--resume <run>', 'continue a run: its directory or its name')
     .addOption(takeOverOption())
     .addOption(otherDataOption())

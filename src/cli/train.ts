@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { stringify } from 'yaml';
 import { checkEnvironment } from '../backend/environment.ts';
+import type { BackendChoice } from '../backend/load.ts';
+import { whyNotNative } from '../backend/native.ts';
+import { currentPlatform, whyUnsupported } from '../backend/platform.ts';
 import { loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import type { ResolvedConfig } from '../config/types.ts';
@@ -29,6 +32,8 @@ export interface TrainCommandOptions extends ConfigFlags {
   resume?: string;
   takeOver?: boolean;
   allowOtherData?: boolean;
+  /** Show the hooks too. */
+  plan?: boolean;
   json?: boolean;
 }
 
@@ -51,8 +56,10 @@ export async function train(paths: readonly string[], options: TrainCommandOptio
   const strays = watchStrays();
   try {
     if (!isReportingToParent()) {
-      const { plan } = await planRun(run);
-      tell(`${plan}\n${resume ? 'resumes' : 'runs'} in ${displayPath(directory)}`);
+      const { plan, brief } = await planRun(run);
+      tell(`${options.plan ? plan : brief}\n\n${resume ? 'resumes' : 'runs'} in ${displayPath(directory)}`);
+      const slow = whySlow(config.options.backend);
+      if (slow !== null) tell(slow);
     }
     const { createTrainer } = await import('../train/trainer.ts');
     const { summary } = await createTrainer({
@@ -61,7 +68,10 @@ export async function train(paths: readonly string[], options: TrainCommandOptio
       onDataProgress: readingReporter(),
     }).run();
     if (options.json) printJson({ ...summary, directory });
-    else print(describeSummary(summary, displayPath(directory)));
+    else {
+      print(describeSummary(summary, displayPath(directory)));
+      if (summary.status !== 'failed') tell(nextAfter(displayPath(directory)));
+    }
     return interruption.signal.aborted ? INTERRUPTED : 0;
   } catch (error) {
     await ownership.release();
@@ -77,6 +87,23 @@ export async function train(paths: readonly string[], options: TrainCommandOptio
     await ownership.release();
   }
 }
+
+/** What makes a run faster, where it would compute on WebAssembly only because nobody has set up the native backend. */
+function whySlow(backend: BackendChoice | undefined): string | null {
+  const wanted = backend === 'auto' || backend === undefined ? process.env.TAILMIX_BACKEND : backend;
+  if (wanted && wanted !== 'auto') return null;
+  if (whyUnsupported(currentPlatform()) !== null || whyNotNative('native') === null) return null;
+  if (whyNotNative('native-gpu') === null) return null;
+  return 'computes on WebAssembly with one thread; `tailmix setup` (once) makes it several times faster';
+}
+
+/** What can be done with a run that has ended. */
+const nextAfter = (run: string): string =>
+  [
+    `Next: npx tailmix report ${run}      its figures as tables and charts`,
+    `      npx tailmix mistakes ${run}    the images that it classifies wrongly`,
+    `      npx tailmix predict ${run} IMAGE…`,
+  ].join('\n');
 
 /** A new run that failed before it began leaves no folder behind. */
 async function removeUnbegun(directory: string): Promise<void> {

@@ -4,7 +4,7 @@ import type { Plugin, PluginDefinition } from '../plugin.ts';
 import type { PhaseInfo, RunInfo } from '../run.ts';
 import { compose } from './compose.ts';
 import { noSteps } from './errors.ts';
-import { formatPhases, formatPlan } from './plan.ts';
+import { formatBrief, formatPhases, formatPlan } from './plan.ts';
 import { checkSpanning, type Place, spansRun } from './span.ts';
 import type { Composition, Warning } from './types.ts';
 
@@ -36,6 +36,8 @@ export interface ComposedRun<Part> {
   /** Plugins that span several phases; null for a run that has one. */
   spanning: Composition | null;
   plan: string;
+  /** The plan without its hooks. */
+  brief: string;
 }
 
 /**
@@ -61,7 +63,8 @@ export function composeRun<Part extends PhasePart>(
   if (first.phase === null) {
     const composition = warned(compose(plugins, first.info, known));
     const plan = formatPlan(composition, first.info, unread);
-    return { info: first.info, phases: [{ ...first, composition, place: null }], spanning: null, plan };
+    const phases = [{ ...first, composition, place: null }];
+    return { info: first.info, phases, spanning: null, plan, brief: formatBrief(first.info, phases, unread) };
   }
   const numbered = parts.map((part) => {
     const { batchSize, stepsPerEpoch } = part.info;
@@ -81,7 +84,8 @@ export function composeRun<Part extends PhasePart>(
     const composition = compose(part.options.plugins ?? [], part.info, known, { composition: spanning, place });
     return { ...part, composition: i === 0 ? warned(composition) : composition, place };
   });
-  return { info, phases, spanning, plan: formatPhases(spanning, info, phases, unread) };
+  const [plan, brief] = [formatPhases(spanning, info, phases, unread), formatBrief(info, phases, unread)];
+  return { info, phases, spanning, plan, brief };
 }
 
 /** Refuses a phase whose model cannot start from that of the one before. */

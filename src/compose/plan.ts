@@ -3,19 +3,38 @@ import type { CountSummary } from '../data/types.ts';
 import { heldBy } from '../plugin.ts';
 import type { RunInfo } from '../run.ts';
 import { tapsOf } from './compose.ts';
-import type { Composition } from './types.ts';
+import type { Composition, Warning } from './types.ts';
 
 const COLUMN = 24;
 const line = (name: string, text: string): string => `${name.padEnd(COLUMN)}${text}`;
 
 /**
  * What will run, as a table: each hook with its taps in order (rank in brackets), capabilities, inputs, variants,
- * the long tail, warnings. Printed by `tailmix plan`, at the start of a run, and kept as `plan.txt`.
+ * the long tail, warnings. Printed by `tailmix plan` and `tailmix train --plan`, and kept as `plan.txt`.
  *
  * @param unread - what is known of class counts that come with data that is not there
  */
 export function formatPlan(composition: Composition, info: RunInfo, unread: CountSummary | null = null): string {
   return `${[...describeData(info, unread), ...describeStart(info.start), ...describeSteps(composition, info)].join('\n')}\n`;
+}
+
+/** {@link formatPlan} without hooks and what plugins declare: what is said before a run. */
+export function formatBrief(
+  run: RunInfo,
+  phases: readonly { composition: Composition; info: RunInfo }[],
+  unread: CountSummary | null = null,
+): string {
+  const lines = [
+    ...describeData(run, unread),
+    ...phases.flatMap(({ composition: { plugins, warnings }, info }, i) => [
+      ...(phases.length > 1 ? ['', line(`phase ${i + 1} of ${phases.length}`, info.phase!.name)] : []),
+      ...describeStart(info.start),
+      stepsLine(info),
+      line('plugins', plugins.map(({ definition }) => definition.name).join(', ') || 'none'),
+      ...warnings.map(warningLine),
+    ]),
+  ];
+  return lines.join('\n');
 }
 
 /** {@link formatPlan} for a run of several phases: what spans it, and what each phase runs. */
@@ -68,6 +87,11 @@ const formatTransform = ({ name, ...options }: TransformOptions): string => {
 
 const short = (value: unknown): unknown => (typeof value === 'number' ? Number(value.toPrecision(4)) : value);
 
+const stepsLine = ({ epochs, stepsPerEpoch, batchSize }: RunInfo): string =>
+  line('steps', `${epochs} epochs × ${stepsPerEpoch} steps of ${batchSize}`);
+
+const warningLine = ({ code, plugin, message }: Warning): string => line('warning', `${code} [${plugin}] ${message}`);
+
 const describeHooks = ({ hooks }: Pick<Composition, 'hooks'>): string[] =>
   tapsOf(hooks).map(([hook, taps]) => line(hook, taps.map(({ name, stage }) => `${name}(${stage})`).join('  ')));
 
@@ -76,7 +100,7 @@ function describeSteps(
   info: RunInfo,
 ): string[] {
   const lines = [
-    line('steps', `${info.epochs} epochs × ${info.stepsPerEpoch} steps of ${info.batchSize}`),
+    stepsLine(info),
     '',
     ...describeHooks({ hooks }),
     '',
@@ -110,7 +134,7 @@ function describeSteps(
     Object.entries(variants).map(([name, values]) => `${name}: ${values.join(' | ')}`),
   );
   declared('extra draws', Object.keys(draws));
-  for (const { code, plugin, message } of warnings) lines.push(line('warning', `${code} [${plugin}] ${message}`));
+  lines.push(...warnings.map(warningLine));
   return lines;
 }
 

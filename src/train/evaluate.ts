@@ -7,6 +7,20 @@ import type { Engine } from '../step/types.ts';
 import { yieldToEventLoop } from '../util/event-loop.ts';
 import { sizeOf } from '../util/shape.ts';
 
+/** Images per forward pass, up to `PIXELS` in all. */
+const [MOST, PIXELS] = [500, 500 * 32 * 32];
+
+/**
+ * Images per forward pass of an evaluation: as set, else as many as a constant number of pixels allows, since 500 images
+ * of 224 × 224 take 9 GB. What fits in training fits here.
+ */
+export function evaluationBatch(
+  { batchSize }: { batchSize?: number | undefined },
+  { imageShape: [height, width], batchSize: trained }: Pick<RunInfo, 'imageShape' | 'batchSize'>,
+): number {
+  return batchSize ?? Math.min(MOST, Math.max(trained, Math.floor(PIXELS / (height * width))));
+}
+
 /** Logits of some images of a subset. */
 export interface LogitRows {
   /** `[rows × C]`. */

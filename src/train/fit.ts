@@ -12,6 +12,7 @@ import { signatureFor } from '../step/signature.ts';
 import type { BatchResult, Engine, StepContext } from '../step/types.ts';
 import type { PlannedStep } from './epoch.ts';
 import { batchWithoutWeight, gradientNotFinite, lossNotFinite, penaltyNotFinite } from './errors.ts';
+import { evaluationBatch } from './evaluate.ts';
 import { restore } from './open-run.ts';
 import type { Preparation } from './prepare.ts';
 import { buildersTap, createRehearsal, isBuild, keepStates } from './rehearse.ts';
@@ -42,7 +43,7 @@ export async function openFit(preparation: Preparation, composition: Composition
     mean: data.info.mean,
     std: data.info.std,
     batchSizes,
-    evaluateBatchSize: Math.min(evaluateSettings.batchSize, data.test.indices.length),
+    evaluateBatchSize: Math.min(evaluationBatch(evaluateSettings, info), data.test.indices.length),
     optimizer: createOptimizer(trainSettings.optimizer),
     ...start,
   });

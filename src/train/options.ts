@@ -25,7 +25,13 @@ export type TrainOptions = z.output<typeof trainOptions>;
 /** `evaluate`. */
 export const evaluateOptions = z.strictObject({
   every: z.int().positive().default(1).describe('Epochs between evaluations; the last epoch is always evaluated.'),
-  batchSize: z.int().positive().default(500).describe('Images per forward pass. Does not affect results.'),
+  batchSize: z
+    .int()
+    .positive()
+    .optional()
+    .describe(
+      'Images per forward pass. Default: 500 up to 32 × 32 pixels, fewer of larger images, at least train.batchSize. Does not affect results.',
+    ),
   groups: z
     .strictObject({
       manyAbove: z.int().min(0).default(100).describe('Classes with more training images are many-shot.'),

@@ -16,13 +16,15 @@ export async function planRun(options: TrainerOptions): Promise<{
   composition: Composition;
   phases: { name: string | null; info: RunInfo; composition: Composition }[];
   plan: string;
+  /** The plan without its hooks. */
+  brief: string;
   unread: CountSummary | null;
 }> {
   const described = await Promise.all(
     phasesOf(options).map(async (phase) => ({ ...phase, ...(await describeRun(phase.options)) })),
   );
   const { unread } = described[0]!;
-  const { info, phases, plan } = composeRun(options, described, unread);
+  const { info, phases, plan, brief } = composeRun(options, described, unread);
   return {
     info,
     composition: phases[0]!.composition,
@@ -32,6 +34,7 @@ export async function planRun(options: TrainerOptions): Promise<{
       composition: part.composition,
     })),
     plan,
+    brief,
     unread,
   };
 }

@@ -66,8 +66,6 @@ describe('init FOLDER', () => {
         epochs: 100
         batchSize: 16
         optimizer: { name: adamw, learningRate: 0.001, weightDecay: 0.05 }
-      evaluate:
-        batchSize: 32
       plugins:
         - { use: lr-schedule, schedule: cosine, warmup: 0.05 }
         # The remedy for the long tail: ratio 28, and the smallest class has 1 image: the loss corrects for the class counts, and mixing keeps the network from learning the few by heart (docs/which.md).

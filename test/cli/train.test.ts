@@ -18,7 +18,7 @@ async function quickFolder(): Promise<string> {
 describe('train', () => {
   it('leaves a run directory that evaluate, a second train and --resume understand', async () => {
     const folder = await quickFolder();
-    const { code, stdout, stderr } = await tailmix(folder, 'train', 'run.yaml', '--out', 'runs/a', '--json');
+    const { code, stdout, stderr } = await tailmix(folder, 'train', 'run.yaml', '--out', 'runs/a', '--plan', '--json');
     expect({ code, plan: stderr.includes('computeTargets          remix(0)') }).toEqual({ code: 0, plan: true });
     const summary = JSON.parse(stdout) as RunSummary & { directory: string };
     expect(summary).toMatchObject({ status: 'finished', backend: 'wasm', stepMode: 'eager', lastEpoch: 2 });

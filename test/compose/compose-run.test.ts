@@ -67,6 +67,16 @@ test('a run that has one phase is composed of the run’s plugins; warnings of i
     '\nwarning                 NO_EFFECT [data] unused.\nwarning                 NO_EFFECT [own]',
   );
   expect(composeRun({}, [one]).plan).toContain('class counts            20 9 4 2\n');
+  expect(run.brief).toMatchInlineSnapshot(`
+    "run                     small, seed 0
+    data                    squares: 35 images, 4 classes, ratio 2
+    class counts            6 to 3; each is in a.json, which is not under the data root
+    augment                 none
+    steps                   2 epochs × 3 steps of 16
+    plugins                 own
+    warning                 NO_EFFECT [data] unused.
+    warning                 NO_EFFECT [own] by own."
+  `);
 });
 
 test('plugins that span the run are applied once, those of phases to theirs; each sees its own info', () => {

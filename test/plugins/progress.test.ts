@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { barReporter } from '../../plugins/progress/bars.ts';
+import { barLine, barReporter } from '../../plugins/progress/bars.ts';
+import { createEstimate, timeLeft } from '../../plugins/progress/estimate.ts';
 import progress, { progressStyle } from '../../plugins/progress/index.ts';
 import { ipcReporter } from '../../plugins/progress/ipc.ts';
 import { epochLine, lineReporter } from '../../plugins/progress/lines.ts';
@@ -95,6 +96,36 @@ describe('lines', () => {
     );
   });
 
+  test('an epoch with a validation split says how it went there', () => {
+    expect(epochLine(info, epochMetrics(1, { validation: epochMetrics(1).test }))).toContain(
+      'test 25.00 %, balanced 25.00 %, validation balanced 25.00 %  lr',
+    );
+  });
+
+  test('a long epoch says how far it is, every half minute', () => {
+    const lines: string[] = [];
+    let clock = 0;
+    const reporter = lineReporter(
+      info,
+      (line) => lines.push(line),
+      () => clock,
+    );
+    reporter.begin(0);
+    for (const [seconds, n] of [
+      [29.9, 1],
+      [30, 2],
+      [59.9, 3],
+    ] as const) {
+      clock = 1000 * seconds;
+      reporter.step(step(n), 12.4);
+    }
+    reporter.epoch(epochMetrics(1));
+    expect(lines.map((line) => line.replace(/[\d.]+ GB/, '… GB'))).toEqual([
+      'small  epoch 1/2  step 2/3  loss 0.5000  12 images/s  … GB  60 s left',
+      `${epochLine(info, epochMetrics(1))}  … GB  60 s left`,
+    ]);
+  });
+
   test('a resumed run says so', () => {
     const lines: string[] = [];
     lineReporter(info, (line) => lines.push(line)).begin(1);
@@ -125,8 +156,40 @@ test('bars show run, epoch, loss and rate, and let the process end', () => {
   reporter.epoch(epochMetrics(1));
   reporter.end();
   expect(written).toContain('small █████░░░░░░░░░ 33 %  epoch 1/2');
-  expect(written).toContain('test 25.00 %');
-  expect(written).toContain('step 2/3  loss 0.5000  12 images/s');
+  expect(written).toMatch(/small █████░░░░░░░░░ 33 % {2}epoch 1\/2 {2}\d+ s left {2}test 25.00 %, balanced 25.00 %/);
+  expect(written).toMatch(/step 2\/3 {2}loss 0.5000 {2}12 images\/s {2}\d+\.\d GB/);
+});
+
+test('a narrow terminal leaves out what is least important', () => {
+  const payload = { name: 'photos', parts: ['epoch 12/100', '3 min left', 'test 61.00 %, balanced 40.00 %'] };
+  expect([200, 79, 60, 40, 20].map((maxWidth) => barLine({ progress: 0.4, maxWidth }, payload))).toEqual([
+    'photos ██████░░░░░░░░ 40 %  epoch 12/100  3 min left  test 61.00 %, balanced 40.00 %',
+    'photos ██░░░░ 40 %  epoch 12/100  3 min left  test 61.00 %, balanced 40.00 %',
+    'photos ██░░░░ 40 %  epoch 12/100  3 min left',
+    'photos ██░░░░ 40 %  epoch 12/100',
+    'photos ██░░░░ 40 %',
+  ]);
+});
+
+test.each([
+  [null, ''],
+  [0, ''],
+  [0.4, '0 s left'],
+  [99, '99 s left'],
+  [100, '2 min left'],
+  [3569, '59 min left'],
+  [3571, '1 h 0 min left'],
+  [9000, '2 h 30 min left'],
+])('%s seconds: %s', (seconds, text) => {
+  expect(timeLeft(seconds)).toBe(text);
+});
+
+test('the time left goes by the steps since a resume', () => {
+  let clock = 5000;
+  const left = createEstimate(100, 40, () => clock);
+  expect(left(40)).toBeNull();
+  clock += 10_000;
+  expect([left(60), left(100)]).toEqual([20, 0]);
 });
 
 describe('the plugin', () => {
@@ -140,7 +203,10 @@ describe('the plugin', () => {
     await hooks.onEpochBegin.promise(2, run);
     await hooks.onEpochEnd.promise(epochMetrics(2), run);
     await hooks.onTrainEnd.promise(run.summary(), run);
-    expect(written).toEqual(['small  resumed after epoch 1/2\n', `${epochLine(info, epochMetrics(2))}\n`]);
+    expect(written.map((line) => line.replace(/ {2}[\d.]+ GB/, ' …'))).toEqual([
+      'small  resumed after epoch 1/2\n',
+      `${epochLine(info, epochMetrics(2))} …\n`,
+    ]);
   });
 
   test('says what the engine does otherwise than asked for, and why', async () => {

@@ -3,7 +3,7 @@ import { createLoader } from '../../src/data/loader/loader.ts';
 import type { Loader, StepRows } from '../../src/data/types.ts';
 import type { Signature } from '../../src/graph/index.ts';
 import type { Engine } from '../../src/step/types.ts';
-import { evaluate } from '../../src/train/evaluate.ts';
+import { evaluate, evaluationBatch } from '../../src/train/evaluate.ts';
 import { smallInfo } from '../support/info.ts';
 import { squares } from '../support/squares.ts';
 
@@ -82,4 +82,20 @@ test('a last batch that is not full is filled up with zeros; a full one is not c
   expect(fed.slice(0, 3).map((images, i) => images === loaded[i])).toEqual([true, true, true]);
   expect(fed[3]!.subarray(0, 2 * PIXELS)).toEqual(loaded[3]);
   expect(fed[3]!.subarray(2 * PIXELS)).toEqual(new Uint8Array(4 * PIXELS));
+});
+
+test.each([
+  { side: 1, trained: 128, batch: 500 },
+  { side: 32, trained: 128, batch: 500 },
+  { side: 33, trained: 128, batch: 470 },
+  { side: 64, trained: 16, batch: 125 },
+  { side: 64, trained: 128, batch: 128 },
+  { side: 224, trained: 8, batch: 10 },
+  { side: 224, trained: 32, batch: 32 },
+  { side: 224, trained: 1000, batch: 500 },
+  { side: 2048, trained: 1, batch: 1 },
+])('at $side pixels, and $trained images a step, $batch are evaluated at once', ({ side, trained, batch }) => {
+  const info = { imageShape: [side, side, 3], batchSize: trained } as const;
+  expect(evaluationBatch({}, info)).toBe(batch);
+  expect(evaluationBatch({ batchSize: 7 }, info)).toBe(7);
 });

@@ -9,7 +9,7 @@ import { crt, watcher } from './phases-support.ts';
 
 test('the plan has a part for each phase', async () => {
   const { plugin } = watcher('all', 'run');
-  const { plan, phases } = await planRun({ ...crt({ plugins: [mixup(), plugin] }), name: 'crt' });
+  const { plan, brief, phases } = await planRun({ ...crt({ plugins: [mixup(), plugin] }), name: 'crt' });
   expect(phases.map(({ name }) => name)).toEqual(['erm', 'crt']);
   expect(plan).toMatchInlineSnapshot(`
     "run                     crt, seed 0
@@ -47,6 +47,22 @@ test('the plan has a part for each phase', async () => {
 
     provides                sampler: resample  learning-rate: lr-schedule
     "
+  `);
+  expect(brief).toMatchInlineSnapshot(`
+    "run                     crt, seed 0
+    data                    squares: 35 images, 4 classes, ratio 10
+    class counts            20 9 4 2
+    augment                 flip (probability 0.5)
+
+    phase 1 of 2            erm
+    steps                   3 epochs × 3 steps of 16
+    plugins                 mixup
+
+    phase 2 of 2            crt
+    starts from             phase "erm"; classifier reinitialized
+    frozen                  backbone; batch norms by their averages, which stay
+    steps                   2 epochs × 5 steps of 8
+    plugins                 resample, lr-schedule"
   `);
 });
 

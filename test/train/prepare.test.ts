@@ -37,7 +37,7 @@ describe('settings', () => {
       profile: null,
       workers: 1,
       train: { epochs: 200, batchSize: 128, dropLast: false },
-      evaluate: { every: 1, batchSize: 500 },
+      evaluate: { every: 1 },
     });
   });
 

@@ -57,8 +57,6 @@ export function photosConfig({ name, root, schema, look, recipe, group }: Photos
     `  epochs: ${recipe.epochs}`,
     `  batchSize: ${recipe.batchSize}`,
     '  optimizer: { name: adamw, learningRate: 0.001, weightDecay: 0.05 }',
-    'evaluate:',
-    `  batchSize: ${2 * recipe.batchSize}`,
     'plugins:',
     '  - { use: lr-schedule, schedule: cosine, warmup: 0.05 }',
     `  # The remedy for the long tail: ${remedy.reason} (docs/which.md).`,
