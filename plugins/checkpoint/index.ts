@@ -4,7 +4,7 @@ import {
   checkpointEpochs,
   checkpointPath,
   definePlugin,
-  type EpochMetrics,
+  type Evaluation,
   Order,
   type Run,
   writeCheckpoint,
@@ -74,8 +74,7 @@ export default definePlugin({
       await writeCheckpoint(path, snapshot);
       await hooks.onCheckpoint.promise({ path, epoch: snapshot.epoch, step: snapshot.step }, run);
     };
-    const isBest = (metrics: EpochMetrics): boolean => {
-      const evaluation = split === 'none' ? null : metrics[split];
+    const isBest = (evaluation: Evaluation | null): boolean => {
       if (!evaluation) return false;
       if (best !== null && evaluation[metric] <= best) return false;
       best = evaluation[metric];
@@ -85,7 +84,7 @@ export default definePlugin({
     hooks.onEpochEnd.tapPromise({ name, stage }, async (metrics, run) => {
       const { directory, info } = run;
       if (directory === null) return;
-      if (isBest(metrics) && split !== 'none') await write(bestCheckpointPath(directory, split), run);
+      if (split !== 'none' && isBest(metrics[split])) await write(bestCheckpointPath(directory, split), run);
       const isLast = metrics.epoch === info.epochs || run.summary().status === 'stopped';
       if (!isLast && metrics.epoch % every !== 0) return;
       await write(checkpointPath(directory, metrics.epoch), run);

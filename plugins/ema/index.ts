@@ -31,7 +31,7 @@ export function averaging(update: Update, { decay, warmup }: Options): Update {
       const averages = [...trained, ...statistics].map(({ name, shape }) => ({
         name: slotOf(name),
         shape,
-        initial: (values: Readonly<Record<string, Float32Array>>) => values[name]!.slice(),
+        initial: (values: Readonly<Record<string, Float32Array>>) => values[name]!,
       }));
       const counter = { name: UPDATES, shape: [], initial: () => new Float32Array(1) };
       return [...update.slots(trained, all), ...averages, ...(warmup ? [counter] : [])];

@@ -88,7 +88,7 @@ export default definePlugin({
   provides: ['learning-rate'],
   apply({ hooks, info: { epochs, stepsPerEpoch }, warn }, schedule) {
     checkSchedule(schedule, epochs);
-    if (schedule.warmup > 0 && resolveEpoch(schedule.warmup, epochs) >= epochs) {
+    if (resolveEpoch(schedule.warmup, epochs) >= epochs) {
       warn('NOT_INTENDED', `warmup ${schedule.warmup} takes the whole run of ${epochs} epochs.`);
     }
     if (schedule.schedule === 'multistep') {
@@ -105,7 +105,7 @@ export default definePlugin({
 
 function checkSchedule({ milestones, gamma }: Schedule, epochs: number): void {
   const moments = milestones.map((milestone) => resolveEpoch(milestone, epochs));
-  if (moments.some((moment, i) => i > 0 && moment < moments[i - 1]!)) throw milestoneOrder(moments, epochs);
+  if (moments.slice(1).some((moment, i) => moment < moments[i]!)) throw milestoneOrder(moments, epochs);
   if (Array.isArray(gamma) && gamma.length !== milestones.length) throw factorCount(milestones.length, gamma.length);
 }
 

@@ -37,7 +37,7 @@ export function requireClassifier(plugin: string, model: Model): Model {
  * @returns `[D, C]`
  */
 export const normalisedKernel = (kernel: tf.Tensor, tau: number): tf.Tensor =>
-  kernel.div(tf.pow(kernel.square().sum(0, true).maximum(1e-24), tau / 2));
+  kernel.div(tf.pow(kernel.square().sum(0).maximum(1e-24), tau / 2));
 
 /** Weights with the classifier as it predicts. */
 export const normalisedClassifier = (weights: NamedTensors, { tau, bias }: Options): NamedTensors => ({

@@ -128,6 +128,14 @@ describe('the best epoch', () => {
     await expect(readdir(checkpointFolder(directory))).rejects.toThrow('ENOENT');
   });
 
+  test('the first evaluation is the best so far, also with an accuracy of 0', async () => {
+    const { told } = await runThrough([epochMetrics(1, { validation: evaluation(0, 0) })], {
+      best: 'validation',
+      every: 100,
+    });
+    expect(told).toEqual(['1 best-validation.safetensors']);
+  });
+
   test('epochs without an evaluation do not count', async () => {
     const { told } = await runThrough([epochMetrics(1, { test: null })], { best: 'test', every: 100 });
     expect(told).toEqual([]);
@@ -138,5 +146,6 @@ describe('the best epoch', () => {
     expect(() => compose([checkpoint({ best: 'validation' })], without)).toThrowErrorMatchingInlineSnapshot(
       `[TailmixError: checkpoint.best: expected a validation split for \`best: validation\`, got none. Set data.split.validation, or \`best: none\`.]`,
     );
+    for (const best of ['test', 'none'] as const) expect(() => compose([checkpoint({ best })], without)).not.toThrow();
   });
 });

@@ -18,7 +18,7 @@ const warnings = (plugins: readonly Plugin[]): string[] =>
   warningsOf(plugins, infoWithCounts([300, 100, 20], { epochs: 200, head: { kind: 'cosine', scale: 16 } }));
 
 const losses = [balancedSoftmax(), logitAdjustment(), logitAdjustment({ mode: 'post-hoc' }), vs()];
-const others = [drw(), drs(), resample(), reweight(), reweight({ weights: 'inverse' })];
+const others = [drw(), drs(), resample(), reweight(), reweight({ gamma: 0 }), reweight({ weights: 'inverse' })];
 
 test.each(losses.flatMap((loss) => others.map((other) => [loss, other] as const)))(
   '$0.definition.name and $1.definition.name: warned of, in either order',
@@ -54,10 +54,16 @@ test.each([
   { title: 'tau 0', plugins: [logitAdjustment({ tau: 0 }), drw()] },
   { title: 'vs as cdt', plugins: [vs({ tau: 0 }), drw()] },
   { title: 'equal weights', plugins: [balancedSoftmax(), reweight({ weights: 'inverse', gamma: 0 })] },
+  { title: 'weights of the user', plugins: [balancedSoftmax(), reweight({ weights: 'custom', custom: [1, 1, 1] })] },
   { title: 'DRW with beta 0', plugins: [balancedSoftmax(), drw({ beta: 0 })] },
   { title: 'one alone', plugins: [balancedSoftmax()] },
 ])('$title: nothing to warn of', ({ plugins }) => {
   expect(warnings(plugins)).toEqual([]);
+});
+
+test('tau-norm with tau 0 corrects nothing', () => {
+  const info = infoWithCounts([300, 100, 20], { epochs: 200, head: { kind: 'linear', scale: 1 } });
+  expect(warningsOf([drw(), tauNorm({ tau: 0 })], info)).toEqual([]);
 });
 
 test('two losses are refused', () => {

@@ -33,6 +33,9 @@ describe('the switch', () => {
         "NO_EFFECT [drs] deferUntil 160 is not before the last epoch, 100: nothing is re-sampled.",
       ]
     `);
+    expect(warningsOf([drs({ deferUntil: 100 })], infoWithCounts(counts, { epochs: 100 }))).toEqual([
+      'NO_EFFECT [drs] deferUntil 100 is not before the last epoch, 100: nothing is re-sampled.',
+    ]);
     expect(warningsOf([drs({ deferUntil: 99 })], infoWithCounts(counts, { epochs: 100 }))).toEqual([]);
   });
 

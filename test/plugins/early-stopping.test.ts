@@ -16,8 +16,9 @@ async function stopsAt(
   options: Parameters<typeof earlyStopping>[0],
   validation: (number | null)[],
   test: (number | null)[] = validation,
+  epochs = 100,
 ): Promise<{ epoch: number; reason: string } | null> {
-  const { hooks } = compose([earlyStopping(options)], smallInfo({ epochs: 100 }));
+  const { hooks } = compose([earlyStopping(options)], smallInfo({ epochs }));
   let stopped: { epoch: number; reason: string } | null = null;
   for (let epoch = 1; epoch <= validation.length && stopped === null; epoch++) {
     const evaluationOf = (value: number | null | undefined) =>
@@ -70,6 +71,11 @@ describe('early-stopping', () => {
     `);
   });
 
+  test('a run that has reached its last epoch has ended by itself', async () => {
+    expect(await stopsAt({ patience: 1 }, [0.3, 0.2], undefined, 2)).toBeNull();
+    expect((await stopsAt({ patience: 1 }, [0.3, 0.2], undefined, 3))?.epoch).toBe(2);
+  });
+
   test('counts epochs, also those without an evaluation', async () => {
     expect((await stopsAt({ patience: 2 }, [0.5, null, 0.4]))?.epoch).toBe(3);
   });
@@ -97,6 +103,10 @@ describe('early-stopping', () => {
         "NOT_INTENDED [early-stopping] the test set decides when the run ends, so its results are optimistic.",
       ]
     `);
+    expect(warningsOf([earlyStopping({ patience: 9 })], smallInfo({ epochs: 10 }))).toEqual([]);
+    expect(warningsOf([earlyStopping({ split: 'test' })], smallInfo({ epochs: 100, validationCount: 0 }))).toHaveLength(
+      1,
+    );
   });
 
   test('a run ends by it, and ends again at once when it is resumed', async () => {

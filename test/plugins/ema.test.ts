@@ -2,7 +2,10 @@ import { beforeAll, expect, test } from 'vitest';
 import ema, { warmDecay } from '../../plugins/ema/index.ts';
 import gradAccumulation from '../../plugins/grad-accumulation/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
+import { compose } from '../../src/compose/compose.ts';
+import type { Pass } from '../../src/models/types.ts';
 import { tf } from '../../src/tf.ts';
+import { mapValues } from '../../src/util/map-values.ts';
 import { describeBackends } from '../backend/kernels/support.ts';
 import reference from '../reference/optimisation.json' with { type: 'json' };
 import { relativeDistance } from '../step/captured-support.ts';
@@ -53,7 +56,26 @@ test('averages once an update of grad-accumulation, in whichever order the two a
   expect(second.state).toEqual(first.state);
 });
 
+test('weights that are not trained have no average', () => {
+  const { hooks } = compose([ema({ decay: 0.5, warmup: false })], infoWithCounts([10, 6]));
+  const update = hooks.buildUpdate.call({
+    slots: () => [],
+    apply: ({ trained }) => ({ weights: { trained: trained!.add(2) }, slots: {} }),
+  });
+  const [trained, frozen] = ['trained', 'frozen'].map((name) => ({
+    name,
+    shape: [],
+    kind: 'kernel' as const,
+    initial: () => Float32Array.of(1),
+  }));
+  expect(update.slots([trained!], [trained!, frozen!]).map(({ name }) => name)).toEqual(['ema/trained']);
+  const weights = { trained: tf.scalar(1), frozen: tf.scalar(7) };
+  const { slots } = update.apply(weights, { 'ema/trained': tf.scalar(1) }, {}, {} as Pass);
+  expect(mapValues(slots, values)).toEqual({ 'ema/trained': [2] });
+});
+
 test('decay 0 is warned of', () => {
+  expect(warningsOf([ema()], infoWithCounts([10, 6]))).toEqual([]);
   expect(warningsOf([ema({ decay: 0 })], infoWithCounts([10, 6]))).toEqual([
     'NO_EFFECT [ema] decay is 0: the average is the weights themselves.',
   ]);

@@ -108,6 +108,7 @@ test('one step to an update and groups longer than an epoch are warned of', () =
   expect(warningsOf([gradAccumulation({ steps: 1 })], info)).toEqual([
     'NO_EFFECT [grad-accumulation] steps is 1: every step updates, as without the plugin.',
   ]);
+  expect(warningsOf([gradAccumulation({ steps: 3 })], info)).toEqual([]);
   expect(warningsOf([gradAccumulation({ steps: 4 })], info)).toEqual([
     'NOT_INTENDED [grad-accumulation] steps 4 is more than an epoch has, 3: there is one update an epoch.',
   ]);

@@ -187,6 +187,8 @@ describe('cosine', () => {
     const options: Options = { schedule: 'cosine', cosineBy: 'step', warmup: 1, minimum: 0.1 };
     expect(rateAt(0.5, 3, options, 2, 1)).toBe(0.5);
     expect(rateAt(0.5, 3, options, 3, 1)).toBeCloseTo(0.3, 12);
+    const byEpoch = [1, 2, 3, 4].map((step) => rateAt(0.5, 3, { ...options, cosineBy: 'epoch' }, 3, step));
+    expect(byEpoch).toEqual(Array.from({ length: 4 }, () => rateAt(0.5, 3, options, 3, 1)));
     // One of eight steps is left: 157.5 degrees.
     expect(rateAt(0.5, 3, options, 3, 4)).toBeCloseTo(0.1 + 0.2 * (1 - 0.9238795325), 9);
   });
@@ -250,5 +252,8 @@ describe('messages', () => {
       ]
     `);
     expect(warningsOf([lrSchedule()], info(200))).toEqual([]);
+    expect(warningsOf([lrSchedule({ warmup: 3, schedule: 'constant' })], info(3))).toHaveLength(1);
+    expect(warningsOf([lrSchedule({ warmup: 2, schedule: 'constant' })], info(3))).toEqual([]);
+    expect(warningsOf([lrSchedule({ warmup: 0, schedule: 'constant' })], info(3))).toEqual([]);
   });
 });

@@ -1,9 +1,16 @@
 import { expect, test } from 'vitest';
-import lws from '../../plugins/lws/index.ts';
+import lws, { withScales } from '../../plugins/lws/index.ts';
+import { randomStream } from '../../src/random.ts';
 import { infoWithCounts, warningsOf } from '../support/plugins.ts';
+import { tinyModel } from '../support/squares.ts';
 import { describeTwoStage } from '../support/two-stage.ts';
 
 describeTwoStage('lws');
+
+test('scales are 1 at first', () => {
+  const added = withScales(tinyModel(), 3).weights.at(-1)!;
+  expect(added.initial(randomStream(0, 'init', added.name))).toEqual(Float32Array.of(1, 1, 1));
+});
 
 test.each([
   [[], 'backbone and classifier are'],

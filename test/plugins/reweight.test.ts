@@ -45,4 +45,6 @@ test('says when a custom list is not used', () => {
       "NO_EFFECT [reweight] custom is set but weights is "effective-number": the list is not used.",
     ]
   `);
+  const used = reweight({ weights: 'custom', custom: [1, 2, 3] });
+  expect(warningsOf([used], infoWithCounts([16, 4, 1]))).toEqual([]);
 });

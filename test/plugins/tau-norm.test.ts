@@ -38,13 +38,26 @@ test('normalises the averages of ema, in whichever order they are listed', async
 });
 
 test('a model without a classifier of that name is refused', async () => {
-  const nameless: Model = { ...tinyModel(), name: 'nameless', weights: [] };
+  const model = tinyModel();
+  const weights = model.weights.filter(({ name }) => name !== 'classifier/kernel');
+  const nameless: Model = { ...model, name: 'nameless', weights };
   expect(await messageOfError(() => extendModel(nameless, tauNorm(), { classes: 3, imageShape: [6, 6, 2] }))).toBe(
     `[tau-norm] expected a model with the weight classifier/kernel, [features, classes]; nameless has none of that name. Name its classifier's weights classifier/kernel and classifier/bias.`,
   );
 });
 
+test('a model with one is taken as it is, whatever its other weights', async () => {
+  const model = tinyModel();
+  const weights = model.weights.filter(({ name }) => name === 'classifier/kernel');
+  for (const taken of [model, { ...model, weights }]) {
+    expect(extendModel(taken, tauNorm(), { classes: 4, imageShape: [8, 8, 3] }).weights).toHaveLength(
+      taken.weights.length,
+    );
+  }
+});
+
 test.each([
+  [{ tau: 1, bias: 'keep' }, []],
   [{ tau: 0, bias: 'keep' }, ['NO_EFFECT [tau-norm] tau is 0 and the bias is kept.']],
   [{ tau: 0 }, []],
 ] as const)('%j: what has no effect is warned of', (options, warnings) => {
