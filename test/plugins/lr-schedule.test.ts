@@ -232,6 +232,8 @@ describe('messages', () => {
     expect(() => composed({ milestones: [180, 160] })).toThrowErrorMatchingInlineSnapshot(
       `[TailmixError: lr-schedule.milestones: expected epochs in rising order, got 180, 160 of 200. Sort them.]`,
     );
+    expect(() => composed({ milestones: [100, 180, 160] })).toThrow('got 100, 180, 160 of 200');
+    expect(() => composed({ milestones: [100] })).not.toThrow();
     expect(() => composed({ milestones: [0.8, 0.9] }, 2)).not.toThrow();
   });
 
