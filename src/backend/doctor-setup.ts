@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { lstat, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { messageOf } from '../errors.ts';
+import { bytesOf } from '../util/bytes-of.ts';
 import { findCompiler } from './compile.ts';
 import { whyNotCustomOps } from './custom-ops.ts';
 import type { Finding } from './finding.ts';
@@ -51,18 +52,10 @@ export async function cacheFinding(root: string = cacheRoot()): Promise<Finding>
   const ours = (await readdir(root)).filter((entry) => /^(native(-gpu)?-tf|downloads$)/.test(entry));
   const spare = ours.map((entry) => join(root, entry)).filter((path) => !used.includes(path));
   const megabytes = async (paths: string[]): Promise<number> =>
-    Math.round((await Promise.all(paths.map(sizeOf))).reduce((a, b) => a + b, 0) / 1e6);
+    Math.round((await Promise.all(paths.map(bytesOf))).reduce((a, b) => a + b, 0) / 1e6);
   const value = `${root}, ${await megabytes([root])} MB`;
   const spareMb = await megabytes(spare);
   if (spareMb === 0) return { name: title, status: 'ok', value };
-  const cure = `${spareMb} MB are downloads or builds of other versions; remove with: rm -r ${spare.join(' ')}`;
+  const cure = `${spareMb} MB are downloads or builds of other versions; remove with: tailmix cache clean ${spare.map((path) => basename(path)).join(' ')}`;
   return { name: title, status: 'note', value, cure };
-}
-
-/** Bytes of a file, or of everything in a folder. */
-async function sizeOf(path: string): Promise<number> {
-  const found = await lstat(path);
-  if (!found.isDirectory()) return found.size;
-  const sizes = await Promise.all((await readdir(path)).map((entry) => sizeOf(join(path, entry))));
-  return sizes.reduce((a, b) => a + b, 0);
 }

@@ -6,9 +6,10 @@ import { tf } from '../tf.ts';
 import type { TensorFlowBinding } from './binding.ts';
 import { backendChoices, checkEnvironment } from './environment.ts';
 import { backendBusy, backendUnavailable, unknownBackend } from './errors.ts';
+import { markInUse } from './in-use.ts';
 import { supplyKernels } from './kernels/index.ts';
 import { loadNative, whyNotNative } from './native.ts';
-import type { NativeName } from './paths.ts';
+import { type NativeName, nativeFolder } from './paths.ts';
 
 export { requireFromTfjsNode } from './native.ts';
 
@@ -120,6 +121,7 @@ function loadByName(name: BackendName, reason: string): Promise<Backend> {
 async function loadNativeByName(name: NativeName, reason: string): Promise<Backend> {
   const missing = whyNotNative(name);
   if (missing !== null) throw backendUnavailable(name, missing, missing);
+  await markInUse(nativeFolder(name));
   try {
     const { binding, threads } = loadNative(name);
     const noGpu = name === 'native-gpu' && !binding.isUsingGpuDevice();

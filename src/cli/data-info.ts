@@ -10,7 +10,7 @@ import type { Part } from '../data/split.ts';
 import type { Unreadable } from '../data/types.ts';
 import { displayPath } from '../errors.ts';
 import { describeGroups } from '../metrics/groups.ts';
-import { grouped } from '../report/format.ts';
+import { fileSize, grouped } from '../report/format.ts';
 import { formatTail } from '../report/tail-table.ts';
 import type { ConfigFlags } from './context.ts';
 import { dataConfigOf, folderOf } from './data-config.ts';
@@ -40,8 +40,8 @@ export async function dataInfo(wanted: readonly string[], options: DataInfoOptio
     progress.onStage(withoutImages ? 'counting' : 'reading the images');
     const report = await inspectData(data, {
       images: !withoutImages,
-      onProgress({ split, done, total }) {
-        if (split !== current) progress.onStage(`packing ${displayPath(split)}`);
+      onProgress({ split, done, total, bytes }) {
+        if (split !== current) progress.onStage(`packing ${displayPath(split)}, ${fileSize(bytes)}`);
         current = split;
         progress.onImages(done, total);
       },

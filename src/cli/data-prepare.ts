@@ -7,7 +7,7 @@ import { dataRoot } from '../data/root.ts';
 import { datasetName } from '../data/sets/registry.ts';
 import type { Unreadable } from '../data/types.ts';
 import { displayPath } from '../errors.ts';
-import { grouped } from '../report/format.ts';
+import { fileSize, grouped } from '../report/format.ts';
 import type { ConfigFlags } from './context.ts';
 import { dataConfigOf } from './data-config.ts';
 import { whyUnreadable } from './data-info.ts';
@@ -80,8 +80,8 @@ async function readAll(
   let current = '';
   const images = await readImages(data, {
     fresh,
-    onProgress({ split, done, total }) {
-      if (split !== current) onStage(`packing ${displayPath(split)}`);
+    onProgress({ split, done, total, bytes }) {
+      if (split !== current) onStage(`packing ${displayPath(split)}, ${fileSize(bytes)}`);
       current = split;
       onImages(done, total);
     },

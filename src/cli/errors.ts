@@ -133,3 +133,38 @@ function placeOf(error: unknown): string | null {
   }
   return null;
 }
+
+/** `tailmix cache clean` without anything to remove. */
+export const cacheWhat = (): TailmixError =>
+  config(
+    'CACHE_WHAT',
+    'cache clean: expected what to remove, got nothing. Name it as `tailmix cache ls` does, or give --unused DAYS or --all; --dry-run only shows what would go.',
+  );
+
+/** A name of nothing in the cache. */
+export const cacheNameUnknown = (name: string, near: string | null): TailmixError =>
+  config(
+    'CACHE_NAME',
+    `cache clean: expected a name in the cache, a data set, or a folder that images were packed from; got ${JSON.stringify(name)}.${near ? ` Did you mean ${JSON.stringify(near)}?` : ''} \`tailmix cache ls\` lists them.`,
+  );
+
+/** Something in the cache folder that tailmix did not put there. */
+export const cacheNotOurs = (path: string): TailmixError =>
+  config(
+    'CACHE_NOT_OURS',
+    `cache clean: expected something that tailmix put there; got ${path}, which may be yours. Remove it yourself.`,
+  );
+
+/** Nobody is there to be asked. */
+export const cacheUnconfirmed = (): TailmixError =>
+  config(
+    'CACHE_UNCONFIRMED',
+    'cache clean: expected your agreement, and there is no terminal to ask on. Repeat the command with --yes.',
+  );
+
+/** Something in the cache that cannot be removed. */
+export const cacheNotRemoved = (path: string, cause: unknown): TailmixError =>
+  new TailmixError(`cache clean: expected to remove ${path}; ${systemRefused(cause, 'remove it yourself')}`, {
+    code: 'CACHE_REMOVE',
+    cause,
+  });

@@ -127,6 +127,7 @@ export function createProgram(finish: Finish): Command {
     .action(async (options) => finish(await (await import('./schema.ts')).schema(options)));
 
   addData(program, finish);
+  addCache(program, finish);
   addMlflow(program, finish);
   addBench(program, finish);
 
@@ -207,6 +208,28 @@ function addData(program: Command, finish: Finish): void {
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix data info ../photos', 'tailmix data info cifar10 --data-root ~/data'))
     .action(async (names, options) => finish(await (await import('./data-info.ts')).dataInfo(names, options)));
+}
+
+function addCache(program: Command, finish: Finish): void {
+  const cache = program.command('cache').description('show what the cache folder holds, or remove some of it');
+  cache
+    .command('ls', { isDefault: true })
+    .description('list packed images, backends, downloads: size, last use, source')
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix cache ls'))
+    .action(async (options) => finish(await (await import('./cache/index.ts')).cacheList(options)));
+  cache
+    .command('clean')
+    .description('remove what is named; what a process uses stays')
+    .argument('[names...]', 'as ls shows them; also a kind (packed, backend), a data set, a folder that was packed')
+    .option('--all', 'everything that tailmix put there')
+    .addOption(new Option('--unused <days>', 'packed images that were not used for so long').argParser(wholeNumber))
+    .option('--dry-run', 'show what would go')
+    .option('--yes', 'do not ask')
+    .addOption(takeOverOption())
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix cache clean --unused 30', 'tailmix cache clean ../photos --dry-run'))
+    .action(async (names, options) => finish(await (await import('./cache/index.ts')).cacheClean(names, options)));
 }
 
 function addBench(program: Command, finish: Finish): void {

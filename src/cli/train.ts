@@ -12,6 +12,7 @@ import type { ResolvedConfig } from '../config/types.ts';
 import type { ReadProgress } from '../data/types.ts';
 import { displayPath, TailmixError } from '../errors.ts';
 import type { RunSummary } from '../metrics/types.ts';
+import { fileSize, grouped } from '../report/format.ts';
 import { findLatest } from '../tracking/checkpoint.ts';
 import { type Ownership, own } from '../tracking/ownership.ts';
 import { PROGRESS_VARIABLE } from '../tracking/progress-message.ts';
@@ -116,10 +117,13 @@ async function removeUnbegun(directory: string): Promise<void> {
 /** As a run of a sweep, which shows what there is to see. */
 const isReportingToParent = (): boolean => process.connected && process.env[PROGRESS_VARIABLE] === 'ipc';
 
-/** A line a second while images are decoded. */
+/** How large a packed file will be, before it is made; then a line a second while images are decoded. */
 function readingReporter(): ReadProgress {
   let last = performance.now();
-  return ({ split, done, total }) => {
+  let current = '';
+  return ({ split, done, total, bytes }) => {
+    if (split !== current) tell(`packing ${split}: ${grouped(total)} images, ${fileSize(bytes)} in the cache folder`);
+    current = split;
     if (performance.now() - last < 1000) return;
     last = performance.now();
     tell(`reading ${split}: ${done} of ${total} images`);

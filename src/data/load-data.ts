@@ -57,7 +57,12 @@ export async function readImages(
 ): Promise<DatasetImages> {
   const dataset = datasetOf(options);
   const own = ownOptions(dataset, options);
-  return asked(options, 'read', () => dataset.read(own, { cache, fresh, onProgress }), checkImages);
+  return asked(
+    options,
+    'read',
+    () => dataset.read(own, { cache, dataset: dataset.name, fresh, onProgress }),
+    checkImages,
+  );
 }
 
 /** What a data set answers; that of a user's module is checked, and its errors name it. */

@@ -135,13 +135,15 @@ export interface ImageList {
   files: readonly ImageFile[];
 }
 
-/** Called while images are decoded: `done` of `total` files of a split. */
-export type ReadProgress = (progress: { split: string; done: number; total: number }) => void;
+/** Called while images are decoded: `done` of `total` files of a split, whose packed file will have `bytes`, or a little more. */
+export type ReadProgress = (progress: { split: string; done: number; total: number; bytes: number }) => void;
 
 /** What a data set is given when its images are read. */
 export interface ReadContext {
   /** Folder for packed files. */
   cache: string;
+  /** Name of the data set, which packed files keep. */
+  dataset?: string;
   /** Make packed files anew where there are any. Default: no. */
   fresh?: boolean;
   onProgress: ReadProgress;

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { messageOf, systemCure, TailmixError } from '../errors.ts';
-import type { Found, Whereabouts } from './ownership.ts';
+import type { Whereabouts } from '../util/process-identity.ts';
+import type { Found } from './ownership.ts';
 
 const run = (code: string, message: string, cause?: unknown): TailmixError =>
   new TailmixError(message, cause === undefined ? { code } : { code, cause });

@@ -1,26 +1,18 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
-import { link, readFile, readlink, rm, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { isAlive, withLock } from '#lock';
+import { withLock } from '#lock';
 import { makeFolder } from '#make-folder';
+import { type ProcessIdentity, thisProcess, type Whereabouts, whereaboutsOf } from '../util/process-identity.ts';
 import { checkpointFolder } from './checkpoint.ts';
 import { directoryOwned, lockUnreadable, ownershipLost, writeFailed } from './errors.ts';
 import { removeUnfinished, UNFINISHED } from './write-file.ts';
 
 /** A process that owns a directory. */
-export interface Owner {
-  host: string;
-  /** What pids count in: on Linux the pid namespace, which containers of one host have of their own; null elsewhere. */
-  space: string | null;
-  pid: number;
-  /** When the process started, in the system's words: a later process of the same pid has another. Null: unknown. */
-  started: string | null;
+export interface Owner extends ProcessIdentity {
   /** When it took the directory, ISO 8601. */
   since: string;
   /** It lets go within moments: others wait for it. */
@@ -28,9 +20,6 @@ export interface Owner {
   /** Unique. */
   id: string;
 }
-
-/** `here`: it runs on this machine; `gone`: it did; `elsewhere`: it cannot be seen from here. */
-export type Whereabouts = 'here' | 'gone' | 'elsewhere';
 
 /** Sole right to write to a run directory, or to the folder of a sweep. */
 export interface Ownership {
@@ -125,16 +114,7 @@ async function ownedHere(directory: string): Promise<boolean> {
 }
 
 async function describeSelf(): Promise<Omit<Owner, 'brief'>> {
-  const space = await readlink('/proc/self/ns/pid').catch(() => null);
-  const { pid } = process;
-  return {
-    host: hostname(),
-    space,
-    pid,
-    started: await startOf(pid),
-    since: new Date().toISOString(),
-    id: randomUUID(),
-  };
+  return { ...(await thisProcess()), since: new Date().toISOString(), id: randomUUID() };
 }
 
 /** Puts a lock where there is none, whole from its first moment on: by a link, which file systems make once, NFS too. */
@@ -205,24 +185,5 @@ async function readOwner(
   }
 }
 
-async function whereabouts(owner: Found): Promise<Whereabouts> {
-  if (owner === 'unreadable' || owner.host !== hostname()) return 'elsewhere';
-  const space = await readlink('/proc/self/ns/pid').catch(() => null);
-  if (owner.space !== space) return 'elsewhere';
-  if (!isAlive(owner.pid)) return 'gone';
-  const started = await startOf(owner.pid);
-  return started === null || owner.started === null || started === owner.started ? 'here' : 'gone';
-}
-
-/** `ended` for a process that is dead and still listed. */
-async function startOf(pid: number): Promise<string | null> {
-  const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
-  if (status !== null) {
-    // The name of the program comes second, in parentheses, and may contain anything.
-    const fields = status.slice(status.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? 'ended' : (fields[19] ?? null);
-  }
-  const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
-  const listed = await promisify(execFile)('ps', ['-o', 'lstart=', '-p', String(pid)], { env }).catch(() => null);
-  return listed?.stdout.trim() || null;
-}
+const whereabouts = async (owner: Found): Promise<Whereabouts> =>
+  owner === 'unreadable' ? 'elsewhere' : whereaboutsOf(owner);

@@ -19,6 +19,7 @@ describe('help', () => {
       'init',
       'schema',
       'data',
+      'cache',
       'mlflow',
       'bench',
       'doctor',

@@ -63,6 +63,8 @@ export async function* decodeFiles(
   onProgress: ReadProgress,
 ): AsyncGenerator<PackedRow> {
   const open = await loadSharp();
+  const [height, width, channels] = options.shape;
+  const bytes = files.length * height * width * channels;
   const queue: Promise<PackedRow>[] = [];
   try {
     for (let next = 0, done = 0; done < files.length; done++) {
@@ -72,7 +74,7 @@ export async function* decodeFiles(
         queue.push(row);
       }
       yield await queue.shift()!;
-      onProgress({ split: folder, done: done + 1, total: files.length });
+      onProgress({ split: folder, done: done + 1, total: files.length, bytes });
     }
   } finally {
     await Promise.allSettled(queue);

@@ -1,4 +1,7 @@
-import { join, relative } from 'node:path';
+import { utimes } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { markInUse } from '../../backend/in-use.ts';
+import { packedRoot } from '../root.ts';
 import { fingerprint, statOf } from '../sets/class-folders.ts';
 import type { ImageList, ReadContext, Split } from '../types.ts';
 import { type DecodeOptions, decodeFiles, KERNEL } from './decode.ts';
@@ -45,11 +48,13 @@ async function readPacked(
   list: ImageList,
   key: string,
   options: DecodeOptions,
-  { cache, fresh = false, onProgress }: ReadContext,
+  { cache, dataset = 'custom', fresh = false, onProgress }: ReadContext,
 ): Promise<Split> {
   const path = join(cache, `${name}-${key.slice(0, 16)}.pack`);
+  if (cache === packedRoot()) await markInUse(path);
   const found = fresh ? null : await openPacked(path, key);
   const packed = found === null || isMended(path, leftOut(list, found.metadata)) ? await pack() : found;
+  await touch(path);
   const { labels, hashes, pixels, metadata } = packed;
   const skipped = leftOut(list, metadata);
   if (labels.length === 0) throw nothingReadable(list.folder, skipped.length);
@@ -60,7 +65,8 @@ async function readPacked(
 
   async function pack(): Promise<Packed> {
     const rows = decodeFiles(list, options, onProgress);
-    await writePacked(path, { key, shape: options.shape }, namedFrom(list.base, rows));
+    const source = { dataset, folder: resolve(list.base) };
+    await writePacked(path, { key, shape: options.shape, source }, namedFrom(list.base, rows));
     const made = await openPacked(path, key);
     if (made === null) throw cacheUnwritable(path);
     return made;
@@ -81,8 +87,15 @@ async function* namedFrom(base: string, rows: AsyncIterable<PackedRow>): AsyncGe
   }
 }
 
-/** Whether a file that was left out has come or changed since. */
+/** Whether a file that was left out has come or changed since the packed file was written. */
 function isMended(path: string, skipped: readonly string[]): boolean {
-  const changedAt = (file: string): number => statOf(file)?.ctimeMs ?? 0;
-  return skipped.some((file) => changedAt(file) > changedAt(path));
+  const packedAt = statOf(path)?.mtimeMs ?? 0;
+  return skipped.some((file) => (statOf(file)?.ctimeMs ?? 0) > packedAt);
+}
+
+/** Keeps when a packed file was last used as its time of access, which many systems do not keep themselves. */
+async function touch(path: string): Promise<void> {
+  const found = statOf(path);
+  // Of a cache that others own and we only read, nothing is kept.
+  if (found) await utimes(path, new Date(), found.mtime).catch(() => {});
 }

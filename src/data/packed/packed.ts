@@ -42,6 +42,16 @@ export interface PackedMetadata {
   skipped: string[];
   /** Why, for each of them: what its error says after its path. */
   reasons: string[];
+  /** What it was packed from; files of earlier versions do not say. */
+  source?: PackedSource;
+}
+
+/** What a packed file was made from. */
+export interface PackedSource {
+  /** Name of the data set. */
+  dataset: string;
+  /** Folder of the images, or of the file that lists them; absolute. */
+  folder: string;
 }
 
 /** An opened packed file. */
@@ -73,7 +83,7 @@ export interface PackedRow {
  */
 export async function writePacked(
   path: string,
-  { key, shape }: Pick<PackedMetadata, 'key' | 'shape'>,
+  { key, shape, source }: Pick<PackedMetadata, 'key' | 'shape' | 'source'>,
   rows: AsyncIterable<PackedRow>,
 ): Promise<void> {
   await writeAtomically(path, async (file) => {
@@ -97,9 +107,9 @@ export async function writePacked(
       pending = [];
       pendingBytes = 0;
     };
-    for await (const { path: source, label, image, hash, reason = '' } of rows) {
+    for await (const { path: name, label, image, hash, reason = '' } of rows) {
       if (image === null) {
-        skipped.push(source);
+        skipped.push(name);
         reasons.push(reason);
         continue;
       }
@@ -119,6 +129,7 @@ export async function writePacked(
       pixelsSha256: pixelHash.digest('hex'),
       skipped,
       reasons,
+      ...(source && { source }),
     };
     const labelBytes = Buffer.alloc(labels.length * 4);
     for (const [row, label] of labels.entries()) labelBytes.writeInt32LE(label, row * 4);
@@ -164,6 +175,16 @@ export async function openPacked(path: string, key: string, memoryLimit = MEMORY
     return { ...packed, pixels: { kind: 'memory', bytes } };
   } finally {
     await file.close();
+  }
+}
+
+/** What a packed file says of itself; null for what is none, or of another version. */
+export async function describePacked(path: string): Promise<PackedMetadata | null> {
+  const file = await open(path, 'r').catch(() => null);
+  try {
+    return file && ((await readTail(file))?.metadata ?? null);
+  } finally {
+    await file?.close();
   }
 }
 
