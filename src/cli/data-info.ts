@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
 import process from 'node:process';
@@ -16,6 +17,7 @@ import type { ConfigFlags } from './context.ts';
 import { dataConfigOf, folderOf } from './data-config.ts';
 import { type DataPictures, drawPictures } from './data-pictures.ts';
 import { infoNotWritten } from './errors.ts';
+import { commandLine, tellNext } from './next.ts';
 import { print, printJson } from './output.ts';
 import { stageProgress } from './stage-progress.ts';
 
@@ -60,7 +62,11 @@ export async function dataInfo(wanted: readonly string[], options: DataInfoOptio
     const pictures = isWithin ? [] : await writePictures(place, await drawPictures(report, groups));
     const root = dataRoot(data.root);
     if (json) printJson({ ...documentOf(report), root, pictures });
-    else for (const line of describe(report, groups, pictures)) print(line);
+    else {
+      for (const line of describe(report, groups, pictures)) print(line);
+      if (folder !== null) tellNext([commandLine('init', folder), 'writes a config for these images']);
+      else if (existsSync(wanted[0]!)) tellNext([commandLine('train', ...wanted), 'trains a network on them']);
+    }
     return 0;
   } finally {
     progress.stop();

@@ -8,6 +8,7 @@ import { openFit } from '../train/fit.ts';
 import { openRun } from '../trained/open.ts';
 import { splitOf } from '../trained/split.ts';
 import { type ConfigFlags, context, overridesOf } from './context.ts';
+import { commandLine, tellNext } from './next.ts';
 import { print, printJson, tellPassedOver } from './output.ts';
 
 /** Options of `tailmix evaluate`. */
@@ -57,6 +58,8 @@ export async function evaluate(
         ['macro F1, ECE', `${macroF1.toFixed(4)}, ${ece.toFixed(4)}`],
       ] as const;
       print(rows.map(([title, text]) => `${title.padEnd(20)}${text}`).join('\n'));
+      const onSplit = split === 'test' ? [] : ['--split', split];
+      tellNext([commandLine('mistakes', displayPath(directory), ...onSplit), 'the images that it gets wrong']);
     }
     return 0;
   } finally {

@@ -3,6 +3,7 @@ import type { ExportOptions } from '../export/index.ts';
 import { exportRun, openRun } from '../predict.ts';
 import type { CheckpointChoice } from '../tracking/choose-checkpoint.ts';
 import { type ConfigFlags, context, overridesOf } from './context.ts';
+import { commandLine, tellNext } from './next.ts';
 import { print, printJson, tellPassedOver } from './output.ts';
 
 /** Options of `tailmix export`. */
@@ -46,6 +47,13 @@ export async function exportCommand(
     print(
       `${displayPath(folder)}  ${format}, ${files.map(({ path }) => path).join(', ')}, ${megabytes.toFixed(2)} MB\n` +
         `epoch ${epoch}; logits differ from the run's own by at most ${difference.toExponential(1)} (largest ${largest.toPrecision(3)})`,
+    );
+    tellNext(
+      [commandLine('predict', displayPath(folder), 'IMAGE…'), 'classes of images, by the export'],
+      [
+        `loadPredictor(${JSON.stringify(displayPath(folder))})`,
+        "from 'tailmix/predict', in a program: docs/predict.md",
+      ],
     );
   }
   return 0;

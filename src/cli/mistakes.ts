@@ -12,6 +12,7 @@ import { openRun, type TrainedRun } from '../trained/open.ts';
 import { splitOf } from '../trained/split.ts';
 import { csvTable } from '../util/csv.ts';
 import { type ConfigFlags, checkPlace, context, overridesOf } from './context.ts';
+import { commandLine, tellNext } from './next.ts';
 import { print, printJson, tellPassedOver } from './output.ts';
 
 /** Options of `tailmix mistakes`. */
@@ -61,7 +62,13 @@ export async function mistakes(
       canShow(run.info.imageShape) && { 'mistakes.png': await sheet(run, subset, wrong, confusions) }),
   });
   if (json) printJson({ ...document, files });
-  else for (const line of describe(run, document, confusions, files)) print(line);
+  else {
+    for (const line of describe(run, document, confusions, files)) print(line);
+    tellNext([
+      commandLine('predict', displayPath(run.directory), 'IMAGE…'),
+      'classes of new images, or of folders of them',
+    ]);
+  }
   return 0;
 }
 

@@ -11,7 +11,7 @@ import { pagesOf } from '../tracking/spool/pages.ts';
 import { spoolFiles } from '../tracking/spool/records.ts';
 import { syncRun } from '../tracking/spool/sync.ts';
 import { watchInterrupts } from './interrupt.ts';
-import { print, tell } from './output.ts';
+import { print, printJson, tell } from './output.ts';
 import { sharedFolder } from './report.ts';
 
 /** Options of `tailmix mlflow ui`. */
@@ -20,6 +20,8 @@ export interface MlflowUiOptions {
   port?: number;
   /** Folder of the server's database and artifacts. Default: `.mlflow` in the folder of the runs. */
   store?: string;
+  /** Print one JSON document on standard output, once the server listens. */
+  json?: boolean;
 }
 
 const LOOK_AGAIN_MS = 3000;
@@ -31,7 +33,10 @@ const LOOK_AGAIN_MS = 3000;
  * @returns exit code: 0 when interrupted, 1 when the server ended by itself
  * @throws {TailmixError} of {@link findMlflow}, {@link startLocalServer} and {@link findSpools}.
  */
-export async function mlflowUi(paths: readonly string[], { port, store }: MlflowUiOptions): Promise<number> {
+export async function mlflowUi(
+  paths: readonly string[],
+  { port, store, json = false }: MlflowUiOptions,
+): Promise<number> {
   await findSpools(paths);
   const program = await findMlflow();
   const interruption = watchInterrupts('the server stops.');
@@ -49,9 +54,12 @@ export async function mlflowUi(paths: readonly string[], { port, store }: Mlflow
     });
     try {
       // Who may use other servers is no concern of this one.
-      const send = follower(paths, resolveSettings(server.url, {}, folder));
+      const experiments: string[] = [];
+      const onPage = (page: string): unknown => (json ? experiments.push(page) : print(page));
+      const send = follower(paths, resolveSettings(server.url, {}, folder), onPage);
       await send();
-      if (!signal.aborted) print(`${server.url}  (Ctrl-C ends it)`);
+      if (!signal.aborted && json) printJson({ server: server.url, store: resolve(folder), experiments });
+      else if (!signal.aborted) print(`${server.url}  (Ctrl-C ends it)`);
       while (!signal.aborted && !hasEnded) {
         await Promise.race([delay(LOOK_AGAIN_MS, undefined, { signal }).catch(() => {}), server.ended]);
         if (!signal.aborted && !hasEnded) await send();
@@ -71,10 +79,14 @@ const folderOf = (paths: readonly string[]): string =>
   sharedFolder(paths.map((path) => (existsSync(path) ? (isRun(path) ? dirname(resolve(path)) : path) : 'runs')));
 
 /**
- * Sends what runs have written since it was last called, and prints the page of each experiment once; a problem of a run is told
+ * Sends what runs have written since it was last called, and tells the page of each experiment once; a problem of a run is told
  * once, until it writes again.
  */
-function follower(paths: readonly string[], settings: MlflowSettings): () => Promise<void> {
+function follower(
+  paths: readonly string[],
+  settings: MlflowSettings,
+  onPage: (page: string) => void,
+): () => Promise<void> {
   const sent = new Map<string, number>();
   const pages = new Set<string>();
   return async () => {
@@ -85,7 +97,7 @@ function follower(paths: readonly string[], settings: MlflowSettings): () => Pro
         const synced = await syncRun(directory, settings, { writeReport: writeRunReport });
         const { isRunning, remarks } = synced;
         const { experiment } = await pagesOf(directory, settings.server, synced);
-        if (!pages.has(experiment)) print(experiment);
+        if (!pages.has(experiment)) onPage(experiment);
         pages.add(experiment);
         for (const remark of remarks) tell(`${displayPath(directory)}: ${remark}`);
         // What a run ends with when it is killed is written by whoever sends it next.

@@ -30,6 +30,7 @@ export function addMlflow(program: Command, finish: Finish): void {
     .argument('[runs...]', 'run directories, folders of them, or names of runs', ['runs'])
     .option('--port <number>', 'port to listen on (default: 5000, or a free one where that is taken)', toPort)
     .option('--store <dir>', 'folder of its database and artifacts (default: .mlflow in the folder of the runs)')
+    .addOption(new Option('--json', 'print one JSON document on standard output'))
     .addHelpText('after', '\nExample:\n  tailmix mlflow ui runs/digits\n')
     .action(async (runs, options) => finish(await (await import('./mlflow-ui.ts')).mlflowUi(runs, options)));
 }

@@ -4,6 +4,7 @@ import { loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import { planRun } from '../train/plan-run.ts';
 import { type ConfigFlags, context, knownPlugins, overridesOf } from './context.ts';
+import { commandLine, tellNext } from './next.ts';
 import { print, printJson } from './output.ts';
 
 /** `tailmix plan`: the resolved config and what it would run, without training. */
@@ -26,6 +27,15 @@ export async function plan(
   const composed = config.phases === null ? described[0] : { phases: described };
   const hash = config.hash;
   if (json) printJson({ config: config.resolved, hash, info, ...composed, plan: table });
-  else print(`${stringify(config.resolved)}\n${table}\nconfig hash             ${hash.slice(0, 16)}`);
+  else {
+    print(`${stringify(config.resolved)}\n${table}\nconfig hash             ${hash.slice(0, 16)}`);
+    const settings = set.flatMap((setting) => ['--set', setting]);
+    const { seed, dataRoot } = flags;
+    const given = [
+      ...(seed === undefined ? [] : ['--seed', seed]),
+      ...(dataRoot === undefined ? [] : ['--data-root', dataRoot]),
+    ];
+    tellNext([commandLine('train', ...paths, ...settings, ...given), 'trains it']);
+  }
   return 0;
 }

@@ -8,6 +8,7 @@ import { csvRow } from '../util/csv.ts';
 import { type ConfigFlags, context, overridesOf } from './context.ts';
 import { exportHasNo } from './errors.ts';
 import { listImages } from './list-images.ts';
+import { commandLine, tellNext } from './next.ts';
 import { complain, print, printJson, tellPassedOver } from './output.ts';
 
 /** Options of `tailmix predict`. */
@@ -65,7 +66,16 @@ export async function predict(
       : { export: from.export!.folder };
     printJson({ ...source, epoch, classes, predictions, failed });
   }
-  if (failed.length === 0) return 0;
+  if (failed.length === 0) {
+    if (!json && !jsonl && from.run) {
+      const place = displayPath(from.run.directory);
+      tellNext([
+        commandLine('export', place, '--format', 'onnx'),
+        'writes it for other programs; also tfjs, saved-model',
+      ]);
+    }
+    return 0;
+  }
   if (images.length > 1) complain(`${failed.length} of ${images.length} images could not be read:`);
   for (const { error } of failed) complain(error);
   return 1;

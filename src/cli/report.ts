@@ -7,6 +7,7 @@ import { loadRuns } from '../report/runs.ts';
 import { formatResultsTable } from '../report/table.ts';
 import { writeReport } from '../report/write.ts';
 import { findRun } from '../tracking/run-directory.ts';
+import { commandLine, tellNext } from './next.ts';
 import { print, printJson, tell } from './output.ts';
 
 /** Options of `tailmix report`. */
@@ -47,6 +48,8 @@ export async function report(
     print(formatResultsTable(comparison, { width: process.stdout.columns ?? 100 }));
     for (const line of remarks(comparison)) tell(line);
     print(`\nReport: ${page}`);
+    const [only, ...others] = loaded.runs;
+    if (only && others.length === 0) tellNext([commandLine('mistakes', only.path), 'the images that it gets wrong']);
   }
   return 0;
 }

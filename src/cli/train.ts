@@ -24,6 +24,7 @@ import type { TrainerOptions } from '../train/prepare.ts';
 import { type ConfigFlags, checkPlace, context, knownPlugins, overridesOf } from './context.ts';
 import { resumeChanged, resumeWith } from './errors.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
+import { commandLine, tellNext } from './next.ts';
 import { print, printJson, tell, tellPassedOver } from './output.ts';
 import { watchStrays } from './strays.ts';
 
@@ -70,8 +71,15 @@ export async function train(paths: readonly string[], options: TrainCommandOptio
     }).run();
     if (options.json) printJson({ ...summary, directory });
     else {
-      print(describeSummary(summary, displayPath(directory)));
-      if (summary.status !== 'failed') tell(nextAfter(displayPath(directory)));
+      const place = displayPath(directory);
+      print(describeSummary(summary, place));
+      if (summary.status !== 'failed' && !interruption.signal.aborted) {
+        tellNext(
+          [commandLine('report', place), 'figures and charts on one page; several runs are compared'],
+          [commandLine('mistakes', place), 'the images that it classifies wrongly'],
+          [commandLine('predict', place, 'IMAGE…'), 'classes of new images'],
+        );
+      }
     }
     return interruption.signal.aborted ? INTERRUPTED : 0;
   } catch (error) {
@@ -97,14 +105,6 @@ function whySlow(backend: BackendChoice | undefined): string | null {
   if (whyNotNative('native-gpu') === null) return null;
   return 'computes on WebAssembly with one thread; `tailmix setup` (once) makes it several times faster';
 }
-
-/** What can be done with a run that has ended. */
-const nextAfter = (run: string): string =>
-  [
-    `Next: npx tailmix report ${run}      its figures as tables and charts`,
-    `      npx tailmix mistakes ${run}    the images that it classifies wrongly`,
-    `      npx tailmix predict ${run} IMAGE…`,
-  ].join('\n');
 
 /** A new run that failed before it began leaves no folder behind. */
 async function removeUnbegun(directory: string): Promise<void> {

@@ -35,12 +35,7 @@ export const runFiles = {
  */
 export async function createRunDirectory(root: string, name: string, now = new Date()): Promise<string> {
   await makeFolder(root);
-  const stem = join(
-    resolve(root),
-    `${variableNames(name)
-      .replace(/[^\w.-]+/g, '-')
-      .slice(0, LONGEST_NAME)}-${timestamp(now)}`,
-  );
+  const stem = join(resolve(root), `${folderName(name)}-${timestamp(now)}`);
   for (let attempt = 1; ; attempt++) {
     const directory = attempt === 1 ? stem : `${stem}-${attempt}`;
     try {
@@ -51,6 +46,12 @@ export async function createRunDirectory(root: string, name: string, now = new D
     }
   }
 }
+
+/** A run's name as its directory has it. */
+const folderName = (name: string): string =>
+  variableNames(name)
+    .replace(/[^\w.-]+/g, '-')
+    .slice(0, LONGEST_NAME);
 
 /**
  * Makes the directory a user asked for by name, and takes it.
@@ -115,7 +116,8 @@ export async function listRuns(root: string): Promise<string[]> {
 }
 
 /**
- * Finds a run by its path, its directory's name below `root`, or its name without the time (the newest of them).
+ * Finds a run by its path, its directory's name below `root`, or its name without the time or as the config has it (the newest
+ * of them).
  *
  * @returns the absolute path
  * @throws {TailmixError} RUN_MISSING
@@ -124,7 +126,10 @@ export async function findRun(wanted: string, root = 'runs'): Promise<string> {
   if (isRun(wanted)) return resolve(wanted);
   const runs = await listRuns(root);
   const found =
-    runs.find((run) => basename(run) === wanted) ?? runs.find((run) => basename(run).replace(TIMESTAMP, '') === wanted);
+    runs.find((run) => basename(run) === wanted) ??
+    [wanted, folderName(wanted)]
+      .map((name) => runs.find((run) => basename(run).replace(TIMESTAMP, '') === name))
+      .find(Boolean);
   if (!found)
     throw runNotFound(
       wanted,

@@ -146,10 +146,10 @@ describe('init', () => {
     expect(made).toMatchInlineSnapshot(`
       {
         "code": 0,
-        "stderr": "",
+        "stderr": "Next: cd my-run && npx tailmix train  # trains the run of the config
+      ",
         "stdout": "wrote my-run/tailmix.config.yaml
       wrote my-run/feature-norm.ts
-      Next: cd my-run && npx tailmix train
       ",
       }
     `);

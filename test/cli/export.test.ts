@@ -27,7 +27,12 @@ describeNative('export', () => {
     const exported = (...args: string[]) => tailmix(folder, 'export', 'runs/a', '--backend', 'native', ...args);
 
     const { code, stdout, stderr } = await exported('--format', 'saved-model');
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(code, stderr).toBe(0);
+    expect(stderr).toBe(
+      `Next: npx tailmix predict runs/a/export/saved-model IMAGE…  # classes of images, by the export
+      loadPredictor("runs/a/export/saved-model")            # from 'tailmix/predict', in a program: docs/predict.md
+`,
+    );
     expect(stdout).toMatch(
       /^runs\/a\/export\/saved-model {2}saved-model, saved_model\.pb, preprocess\.mjs, preprocessing\.json, classes\.json, 0\.\d\d MB\nepoch 2; logits/,
     );

@@ -110,6 +110,10 @@ test('report takes the name of a run, and refuses what is neither run nor path',
   await writeFile(join(folder, 'runs/res-20260131-093000/plan.txt'), '');
   expect((await tailmix(folder, 'report', 'res')).stderr).toContain('runs/res-20260131-093000');
   expect((await tailmix(folder, 'report', 'other')).stderr).toContain('other does not exist');
+  await mkdir(join(folder, 'runs/my-photos-20260131-093000'));
+  await writeFile(join(folder, 'runs/my-photos-20260131-093000/config.yaml'), 'name: my photos\n');
+  await writeFile(join(folder, 'runs/my-photos-20260131-093000/plan.txt'), '');
+  expect((await tailmix(folder, 'report', 'my photos')).stderr).toContain('runs/my-photos-20260131-093000');
 });
 
 test('--quiet leaves out progress and remarks, not errors', async () => {

@@ -27,11 +27,39 @@ async function photos(counts: Record<string, number>) {
 const filesOf = (folder: string): string[] => readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
 
 describe('init FOLDER', () => {
+  it('prints one JSON document with --json, and asks nothing', async () => {
+    const own = await photos({ bee: 40, wasp: 12, newt: 3 });
+    const { code, stdout, stderr } = await tailmix(own.app, 'init', '../photos', '--json');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const document = JSON.parse(stdout);
+    expect(document).toMatchObject({
+      config: join(own.app, 'tailmix.config.yaml'),
+      files: [join(own.app, 'tailmix.config.yaml')],
+      classes: ['bee', 'newt', 'wasp'],
+      imageSize: 64,
+      model: 'resnet32',
+      remedy: { plugins: ['balanced-softmax', 'mixup'] },
+      split: { validation: 0.15, test: 0.15 },
+    });
+    expect(document.counts).toHaveLength(3);
+    const made = await tailmix(own.app, 'init', 'my-run', '--json');
+    expect(JSON.parse(made.stdout)).toEqual({
+      config: join(own.app, 'my-run/tailmix.config.yaml'),
+      files: [join(own.app, 'my-run/tailmix.config.yaml'), join(own.app, 'my-run/feature-norm.ts')],
+    });
+  });
+
   it('writes a config that fits the images, into the current folder alone', { timeout: 180_000 }, async () => {
     const own = await photos({ bee: 40, 'dög (brown)': 12, 'x: y': 3 });
     const before = filesOf(own.photos);
     const { code, stdout, stderr } = await tailmix(own.app, 'init', '../photos', '--yes', '--group', '(\\d+)\\.jpg');
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatchInlineSnapshot(`
+      "Next: npx tailmix data info tailmix.config.yaml  # shows duplicates and unreadable files
+            npx tailmix plan                           # shows what would run
+            npx tailmix train                          # trains it
+      "
+    `);
     expect(stdout).toMatchInlineSnapshot(`
       "../photos: 3 classes
       to train on: bee 28, dög (brown) 8, x: y 1
@@ -41,7 +69,6 @@ describe('init FOLDER', () => {
       image size: 64 x 64 pixels
       long tail: ratio 28, and the smallest class has 1 image: the loss corrects for the class counts, and mixing keeps the network from learning the few by heart
       wrote tailmix.config.yaml
-      Next: npx tailmix train      (npx tailmix data info tailmix.config.yaml shows duplicates and unreadable files first)
       "
     `);
     const text = await readFile(join(own.app, 'tailmix.config.yaml'), 'utf8');

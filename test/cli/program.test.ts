@@ -35,4 +35,9 @@ describe('help', () => {
     expect(text).toContain('\nExample:\n  tailmix ');
     for (const option of command.options) expect(option.description, option.flags).toBeTruthy();
   });
+
+  it('every command has --json, but for those that print JSON or a script already', () => {
+    const without = commands.filter(({ options }) => !options.some(({ long }) => long === '--json'));
+    expect(without.map((command) => command.name())).toEqual(['schema', 'completion']);
+  });
 });

@@ -5,8 +5,10 @@ import process from 'node:process';
 import { createInterface } from 'node:readline/promises';
 import { type Look, lookAt } from '../../data/inspect/look.ts';
 import { hasCounts } from '../../data/load-data.ts';
+import { displayPath } from '../../errors.ts';
 import { initExists, initNoImages, initWithin } from '../errors.ts';
-import { print } from '../output.ts';
+import { commandLine, shellWord, tellNext } from '../next.ts';
+import { complain, print, printJson } from '../output.ts';
 import { photosConfig } from './photos-config.ts';
 import { CONFIG, schemaFrom } from './place.ts';
 import { makeProject } from './project.ts';
@@ -18,6 +20,8 @@ export interface InitOptions {
   yes?: boolean;
   imageSize?: number;
   group?: string;
+  /** Print one JSON document on standard output, and ask nothing. */
+  json?: boolean;
 }
 
 /** Asks a question; an empty answer takes what is proposed. */
@@ -32,9 +36,17 @@ export async function init(folder: string | undefined, options: InitOptions = {}
   const isHere = folder === undefined || resolve(folder) === process.cwd();
   const hasConfig = folder !== undefined && existsSync(resolve(folder, CONFIG));
   if (isHere && (await holdsPhotos())) throw initWithin('.');
-  if (isHere || hasConfig || !existsSync(folder)) await makeProject(folder ?? '.');
+  if (isHere || hasConfig || !existsSync(folder)) await initProject(folder ?? '.', options);
   else await initPhotos(folder, options, ask);
   return 0;
+}
+
+async function initProject(folder: string, { json = false }: InitOptions): Promise<void> {
+  const files = await makeProject(folder);
+  if (json) return printJson({ config: resolve(folder, CONFIG), files });
+  for (const file of files) print(`wrote ${displayPath(file)}`);
+  const enter = relative('.', resolve(folder)) === '' ? '' : `cd ${shellWord(displayPath(resolve(folder)))} && `;
+  tellNext([`${enter}${commandLine('train')}`, 'trains the run of the config']);
 }
 
 /** Whether the current folder is one of images, and no project that has some. */
@@ -52,12 +64,12 @@ async function initPhotos(folder: string, options: InitOptions, ask?: Ask): Prom
   const classes = look?.plan.info.classes.length ?? 0;
   if (look === null || classes < 2) throw initNoImages(folder, look === null ? 'neither' : 'images of one class');
   const { plan } = look;
-  for (const line of describeLook(folder, look)) print(line);
   const counts = hasCounts(plan.classCounts) ? plan.classCounts : [];
   const [height, width] = plan.info.shape;
+  if (!options.json) for (const line of describeLook(folder, look)) print(line);
   const proposed = recipeFor({ counts, validation: plan.validationCount, side: Math.min(height, width) });
   if (options.group !== undefined && !look.data.split)
-    print('--group has no effect: the images have splits of their own');
+    complain('--group has no effect: the images have splits of their own');
   const answers = await answersOf(options, proposed.imageSize, look, ask);
   const text = photosConfig({
     name: basename(resolve(folder)),
@@ -68,10 +80,20 @@ async function initPhotos(folder: string, options: InitOptions, ask?: Ask): Prom
     ...(answers.group !== undefined && { group: answers.group }),
   });
   await writeFile(CONFIG, text, { flag: 'wx' });
+  if (options.json) {
+    const { classes, notes = [] } = plan.info;
+    const { remedy, ...recipe } = { ...proposed, ...answers };
+    const config = resolve(CONFIG);
+    return printJson({ config, files: [config], classes, counts, notes, ...recipe, remedy, split: look.data.split });
+  }
   print(`image size: ${answers.imageSize} x ${answers.imageSize} pixels`);
   print(`long tail: ${proposed.remedy.reason}`);
   print(`wrote ${CONFIG}`);
-  print(`Next: npx tailmix train      (npx tailmix data info ${CONFIG} shows duplicates and unreadable files first)`);
+  tellNext(
+    [commandLine('data', 'info', CONFIG), 'shows duplicates and unreadable files'],
+    [commandLine('plan'), 'shows what would run'],
+    [commandLine('train'), 'trains it'],
+  );
 }
 
 function describeLook(folder: string, { plan, data }: Look): string[] {
@@ -97,14 +119,14 @@ function describeLook(folder: string, { plan, data }: Look): string[] {
 const [SHOWN, FEW] = [12, 10];
 
 async function answersOf(
-  { yes = false, imageSize, group }: InitOptions,
+  { yes = false, json = false, imageSize, group }: InitOptions,
   proposed: number,
   { data }: Look,
   given?: Ask,
 ): Promise<{ imageSize: number; group?: string }> {
   const terminal =
-    given === undefined && !yes && process.stdin.isTTY ? createInterface(process.stdin, process.stderr) : null;
-  const ask = yes ? undefined : (given ?? terminal?.question.bind(terminal));
+    given === undefined && !yes && !json && process.stdin.isTTY ? createInterface(process.stdin, process.stderr) : null;
+  const ask = yes || json ? undefined : (given ?? terminal?.question.bind(terminal));
   try {
     const side = imageSize ?? (ask ? await askSide(ask, proposed) : proposed);
     const pattern = group ?? (ask && data.split ? await askGroup(ask) : undefined);

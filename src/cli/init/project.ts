@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { makeFolder } from '#make-folder';
 import { displayPath } from '../../errors.ts';
 import { initExists } from '../errors.ts';
-import { print } from '../output.ts';
 import { CONFIG, schemaFrom } from './place.ts';
 
 const config = (schema: string): string => `# yaml-language-server: $schema=${schema}
@@ -51,17 +50,17 @@ export default definePlugin({
 });
 `;
 
-/** Makes a project: a config and a plugin to start from. Overwrites nothing. */
-export async function makeProject(folder: string): Promise<void> {
+/**
+ * Makes a project: a config and a plugin to start from. Overwrites nothing.
+ *
+ * @returns what it wrote
+ */
+export async function makeProject(folder: string): Promise<string[]> {
   const directory = resolve(folder);
   const files = { [CONFIG]: config(schemaFrom(directory)), 'feature-norm.ts': plugin };
   const present = Object.keys(files).filter((name) => existsSync(join(directory, name)));
   if (present.length > 0) throw initExists(present.map((name) => displayPath(join(directory, name))));
   await makeFolder(directory);
-  for (const [name, text] of Object.entries(files)) {
-    await writeFile(join(directory, name), text);
-    print(`wrote ${displayPath(join(directory, name))}`);
-  }
-  const enter = relative('.', directory);
-  print(`Next: ${enter ? `cd ${displayPath(directory)} && ` : ''}npx tailmix train`);
+  for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+  return Object.keys(files).map((name) => join(directory, name));
 }
