@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { npmCommand } from '#npm';
 import { messageOf } from '../errors.ts';
+import { version } from '../version.ts';
 import { cpuFeatures, isBfloat16Native } from './cpu.ts';
 import { cacheFinding, compilerFinding, customOpsFinding, nativeFindings } from './doctor-setup.ts';
 import type { Finding } from './finding.ts';
@@ -8,9 +9,10 @@ import { loadBackend } from './load.ts';
 import { bindingPath, type NativeName, nativeFolder } from './paths.ts';
 import { currentPlatform } from './platform.ts';
 import { runCommand } from './run-command.ts';
+import { type Surroundings, surroundings } from './surroundings.ts';
 
-/** Everything `tailmix doctor` reports. */
-export interface Diagnosis {
+/** Everything `tailmix doctor` reports; what a person does not need is in `--json` alone. */
+export interface Diagnosis extends Surroundings {
   findings: Finding[];
   backend: { name: string; tensorflow: string | null; threads: number; reason: string } | null;
 }
@@ -23,6 +25,7 @@ export async function diagnose(): Promise<Diagnosis> {
   );
   const backend = typeof loaded === 'string' ? null : loaded;
   const findings = [
+    { name: 'tailmix', status: 'ok', value: version } satisfies Finding,
     nodeFinding(),
     await npmFinding(),
     platformFinding(),
@@ -34,7 +37,7 @@ export async function diagnose(): Promise<Diagnosis> {
     await compilerFinding(),
     await cacheFinding(),
   ];
-  return { findings, backend };
+  return { ...surroundings(), findings, backend };
 }
 
 function nodeFinding(): Finding {

@@ -57,11 +57,11 @@ function shareTensorflowJs(folder: string): void {
   };
 }
 
-/** tfjs-node calls three functions of `node:util` that Node 23 removed. */
+/** tfjs-node calls two functions of `node:util` of which Node 22 warns (DEP0051, DEP0044), and which Node 23 removed. */
 function restoreRemovedUtil(): void {
   const target = util as unknown as Record<string, unknown>;
-  target.isNullOrUndefined ??= (value: unknown): boolean => value === null || value === undefined;
-  target.isArray ??= Array.isArray;
+  target.isNullOrUndefined = (value: unknown): boolean => value === null || value === undefined;
+  target.isArray = Array.isArray;
 }
 
 /**

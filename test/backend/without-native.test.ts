@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import process from 'node:process';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { diagnose } from '../../src/backend/doctor.ts';
@@ -75,7 +76,17 @@ test('doctor reports WASM with the cure for each problem', async () => {
   vi.stubEnv('PATH', '/nowhere');
   vi.stubEnv('npm_execpath', undefined);
   vi.stubEnv('CXX', undefined);
-  const { findings, backend } = await diagnose();
+  vi.stubEnv('MLFLOW_TRACKING_PASSWORD', 'secret');
+  const { findings, backend, versions, machine, environment } = await diagnose();
+  expect(versions).toMatchObject({
+    tailmix: '0.1.0',
+    node: process.versions.node,
+    sharp: expect.stringMatching(/^\d/),
+  });
+  expect(versions['@tensorflow/tfjs']).toBe('4.22.0');
+  expect(machine.memory).toBeGreaterThan(machine.freeMemory);
+  expect(environment).toMatchObject({ TAILMIX_CACHE: '/nowhere/tailmix' });
+  expect(JSON.stringify(environment)).not.toContain('secret');
   expect(backend?.name).toBe('wasm');
   const notes = findings.filter(({ status }) => status !== 'ok').map(({ name, value, cure }) => [name, value, cure]);
   expect(notes).toEqual([
