@@ -13,7 +13,7 @@ async function launch() {
     throw new Error(`Node ${NEEDED.join('.')} or newer is needed, this is ${process.version}; install a newer Node.`);
   }
   const root = dirname(dirname(fileURLToPath(import.meta.url)));
-  if (existsSync(join(root, 'src'))) {
+  if (existsSync(join(root, 'tsconfig.build.json'))) {
     const { prepareCheckout } = await import('./checkout.mjs');
     await prepareCheckout(root);
   }

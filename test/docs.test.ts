@@ -56,9 +56,14 @@ describe.each(pages)('%s', (page) => {
   });
 });
 
-test('every page of docs/ is linked from the README', () => {
-  const linked = linksOf('README.md').map(({ path }) => path);
-  for (const page of filesBelow('docs', '.md')) expect(linked).toContain(page);
+test('every page of docs/ is on its map, and the README leads to the map', () => {
+  expect(linksOf('README.md').map(({ path }) => path)).toContain('docs/README.md');
+  const linked = linksOf('docs/README.md').map(({ path }) => path);
+  // These two are for contributors, and not in the package.
+  const inRepository = ['docs/mutation.md', 'docs/reliability.md'];
+  for (const page of inRepository) expect(readFileSync('CONTRIBUTING.md', 'utf8')).toContain(`\`${page}\``);
+  for (const page of filesBelow('docs', '.md'))
+    if (page !== 'docs/README.md' && !inRepository.includes(page)) expect(linked).toContain(page);
 });
 
 describe('CONTRIBUTING.md', () => {

@@ -124,10 +124,10 @@ test('sources that do not compile: the message of the compiler, exit code 1, and
   expect(readFileSync(join(root, 'dist', 'src', 'cli', 'index.js'), 'utf8')).toContain('first');
 });
 
-test('an installed package has no sources and is only started', async () => {
+test('an installed package has sources to read, and is only started', async () => {
   const { root, start } = await checkout();
   await start();
-  rmSync(join(root, 'src'), { recursive: true });
+  rmSync(join(root, 'tsconfig.build.json'));
   rmSync(join(root, 'package-lock.json'));
   expect(await start('x', 'y')).toEqual({ code: 2, stdout: 'first x y\n', stderr: '' });
   rmSync(join(root, 'dist'), { recursive: true });

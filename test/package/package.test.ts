@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 
 interface Locked {
@@ -45,12 +46,33 @@ test('every installed package has a licence that allows its use here', () => {
   expect(refused).toEqual([]);
 });
 
-test('the package contains these files, and of dist/ compiled sources alone', () => {
-  const [packed] = JSON.parse(
+/** What `npm pack` would put into the tarball. */
+const packed = (
+  JSON.parse(
     execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { encoding: 'utf8', stdio: 'pipe' }),
-  ) as { files: { path: string }[] }[];
-  const paths = packed!.files.map(({ path }) => path).sort();
-  const isCompiled = (path: string): boolean => /^dist\/(src|plugins)\/.*\.(js|js\.map|d\.ts)$/.test(path);
-  const rest = paths.filter((path) => !isCompiled(path) && path !== 'dist/.source-state');
+  ) as { files: { path: string }[] }[]
+)[0]!.files
+  .map(({ path }) => path)
+  .sort();
+
+test('the package contains these files, sources, and of dist/ compiled sources alone', () => {
+  const isCompiled = (path: string): boolean => /^dist\/(src|plugins)\/.*\.(js|d\.ts)$/.test(path);
+  const isSource = (path: string): boolean => /^(src|plugins)\/.*\.ts$/.test(path);
+  const rest = packed.filter((path) => !isCompiled(path) && !isSource(path) && path !== 'dist/.source-state');
   expect(rest).toMatchSnapshot();
+});
+
+test('links of Markdown files lead to files that are in the package', () => {
+  const folders = new Set(packed.flatMap((path) => path.split('/').map((_, i, parts) => parts.slice(0, i).join('/'))));
+  const pages = packed.filter((path) => path.endsWith('.md'));
+  expect(pages).toEqual(
+    expect.arrayContaining(['README.md', 'docs/README.md', 'docs/hooks.md', 'plugins/remix/README.md']),
+  );
+  const dead = pages.flatMap((page) =>
+    [...readFileSync(page, 'utf8').matchAll(/\]\((?![a-z]+:)([^)#\s]+)/g)]
+      .map(([, target]) => join(dirname(page), target!).replace(/\/$/, ''))
+      .filter((target) => !packed.includes(target) && !folders.has(target))
+      .map((target) => `${page}: ${target}`),
+  );
+  expect(dead).toEqual([]);
 });
