@@ -45,7 +45,7 @@ function withComments(file, text, module) {
 /** Goes through the type of a schema and the schema side by side. */
 function visit(type, schema, add) {
   const def = schema?._zod?.def;
-  if (ts.isImportTypeNode(type)) return type.typeArguments?.forEach((inner) => visit(inner, schema, add));
+  if (ts.isImportTypeNode(type)) for (const inner of type.typeArguments ?? []) visit(inner, schema, add);
   if (def === undefined || !ts.isTypeReferenceNode(type)) return;
   const [first] = type.typeArguments ?? [];
   if (first === undefined) return;
@@ -59,7 +59,7 @@ function visit(type, schema, add) {
   }
   const elements = ts.isTypeOperatorNode(first) ? first.type : first;
   if (ts.isTupleTypeNode(elements) && def.options)
-    elements.elements.forEach((element, i) => visit(element, def.options[i], add));
+    for (const [i, element] of elements.elements.entries()) visit(element, def.options[i], add);
   const inner = def.innerType ?? def.element;
   if (inner) visit(first, inner, add);
 }
