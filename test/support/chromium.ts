@@ -17,8 +17,12 @@ export function hasChromium(what: string): boolean {
   return executablePath !== undefined;
 }
 
-/** Starts Chromium without a window. */
-export const launchChromium = (): Promise<Browser> =>
+/**
+ * Starts Chromium without a window.
+ *
+ * @param more - arguments in addition to those that every test has
+ */
+export const launchChromium = (...more: string[]): Promise<Browser> =>
   chromium.launch({
     executablePath: executablePath!,
     args: [
@@ -29,5 +33,6 @@ export const launchChromium = (): Promise<Browser> =>
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...more,
     ],
   });
