@@ -19,7 +19,7 @@ from models import Basic, Bottleneck, Residual  # noqa: E402
 
 NETWORKS = {
     "resnet32": lambda c: Residual(Basic, [16, 32, 64], [5, 5, 5], "A", 1, 3, c, False, "linear"),
-    "resnet18": lambda c: Residual(Basic, [64, 128, 256, 512], [2, 2, 2, 2], "B", 1, 3, c, False, "linear"),
+    "resnet18-cifar": lambda c: Residual(Basic, [64, 128, 256, 512], [2, 2, 2, 2], "B", 1, 3, c, False, "linear"),
     "resnet50": lambda c: Residual(Bottleneck, [64, 128, 256, 512], [3, 4, 6, 3], "B", 4, 3, c, True, "linear"),
 }
 BATCHES, KAPPA, TAU = 8, 3, 0.5

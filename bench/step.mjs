@@ -14,8 +14,8 @@ import { machine, median } from './support/report.mjs';
 const CASES = [
   { name: 'resnet32-fp32', model: 'resnet32', batch: 128, size: 32, precision: 'fp32', plain: true },
   { name: 'resnet32-bf16', model: 'resnet32', batch: 128, size: 32, precision: 'bf16', plain: true },
-  { name: 'resnet18-fp32', model: 'resnet18', batch: 128, size: 32, precision: 'fp32' },
-  { name: 'resnet18-bf16', model: 'resnet18', batch: 128, size: 32, precision: 'bf16' },
+  { name: 'resnet18-fp32', model: 'resnet18-cifar', batch: 128, size: 32, precision: 'fp32' },
+  { name: 'resnet18-bf16', model: 'resnet18-cifar', batch: 128, size: 32, precision: 'bf16' },
   { name: 'resnet50-fp32', model: 'resnet50', batch: 16, size: 224, precision: 'fp32' },
   { name: 'resnet50-bf16', model: 'resnet50', batch: 16, size: 224, precision: 'bf16' },
 ];

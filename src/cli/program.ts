@@ -244,13 +244,23 @@ function addBench(program: Command, finish: Finish): void {
     .description('images per second of the bare training step, with Mixup and Remix')
     .addOption(
       new Option('--model <name>', 'network')
-        .choices(['resnet32', 'resnet18', 'resnet50', 'small-cnn', 'mlp'])
+        .choices([
+          'resnet32',
+          'resnet18-cifar',
+          'resnet34-cifar',
+          'resnet18',
+          'resnet34',
+          'resnet50',
+          'resnet101',
+          'small-cnn',
+          'mlp',
+        ])
         .default('resnet32'),
     )
     .addOption(count('--batch <n>', 'images per step', 128))
     .addOption(new Option('--precision <name>', 'precision').choices(['fp32', 'bf16']).default('fp32'))
     .addOption(new Option('--step <mode>', 'how it runs').choices(['auto', 'captured', 'eager']).default('auto'))
-    .addOption(count('--image-size <pixels>', 'side of an image (default: 32, of resnet50 224)'))
+    .addOption(count('--image-size <pixels>', 'side of an image (default: 32, of networks for ImageNet 224)'))
     .addOption(count('--classes <n>', 'classes', 10))
     .addOption(count('--rounds <n>', 'measurements', 3))
     .addOption(count('--steps <n>', 'steps of a measurement', 10))

@@ -12,6 +12,7 @@ const NOT_RESULTS: readonly (readonly string[])[] = [
   ['data', 'root'],
   ['data', 'workers'],
   ['model', 'init', 'run'],
+  ['model', 'weights', 'file'],
   ['train', 'step'],
   ['evaluate', 'batchSize'],
 ];

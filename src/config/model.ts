@@ -1,8 +1,10 @@
 import { displayValue, TailmixError } from '../errors.ts';
 import { isModelChoice, type ModelChoice, type ModelFactory } from '../models/definition.ts';
-import { isBuiltIn, type ModelSection } from '../models/options.ts';
+import { type BackboneModelOptions, isBuiltIn, type ModelSection } from '../models/options.ts';
 import { pinBackbone } from '../models/pin.ts';
+import { type PublishedWeights, publishedOf } from '../models/published/read.ts';
 import { pinInit } from '../tracking/pinned-init.ts';
+import { checksumWeights } from '../weights/checksum.ts';
 import type { Placeholder } from './env.ts';
 import { check, invalid, type Result, valid } from './issues.ts';
 import { findFile, isPath, loadOwnModule, noFile, portable } from './own-module.ts';
@@ -74,27 +76,46 @@ export const ownChoice = (model: RunModel): ModelChoice | null => (isOwn(model) 
 /**
  * A model with checksums next to the places of the weights that it starts from, which then decide the hash of the config.
  *
- * @param directory - folder of the config that names the files of a backbone.
+ * @param directoryOf - folder of the config that a value is from: files are found from there.
  */
-export async function pinWeights(model: RunModel, directory: string): Promise<Result<RunModel>> {
-  const section = isOwn(model) ? valid(model) : await attempt(['model', 'path'], pinFiles(model, directory));
-  const { init } = (isOwn(model) ? model.choice.options : model) as Pick<ModelSection, 'init'>;
-  if (init === undefined) return section;
-  const start = await attempt(['model', 'init'], pinInit(init));
-  if (section.value === undefined || start.value === undefined) return invalid(...section.findings, ...start.findings);
-  return valid(withInit(section.value, start.value));
+export async function pinWeights(model: RunModel, directoryOf: (path: Path) => string): Promise<Result<RunModel>> {
+  if (isOwn(model)) {
+    const { init } = model.choice.options as Pick<ModelSection, 'init'>;
+    if (init === undefined) return valid(model);
+    const pinned = await attempt(['model', 'init'], pinInit(init));
+    if (pinned.value === undefined) return invalid(...pinned.findings);
+    const options = { ...model.choice.options, init: pinned.value };
+    return valid({ ...model, choice: { ...model.choice, options } });
+  }
+  const pins: Result<Partial<ModelSection>>[] = [];
+  if ('path' in model) pins.push(await attempt(['model', 'path'], pinBackboneFiles(model, directoryOf)));
+  const published = publishedOf(model);
+  if (published) pins.push(await attempt(['model', 'weights'], pinPublished(published, directoryOf)));
+  if (model.init !== undefined) {
+    pins.push(
+      await attempt(
+        ['model', 'init'],
+        pinInit(model.init).then((init) => ({ init })),
+      ),
+    );
+  }
+  const findings = pins.flatMap((pin) => pin.findings);
+  if (findings.length > 0) return invalid(...findings);
+  return valid(Object.assign({ ...model }, ...pins.map(({ value }) => value)) as ModelSection);
 }
 
-const withInit = (model: RunModel, init: ModelSection['init']): RunModel =>
-  isOwn(model)
-    ? { ...model, choice: { ...model.choice, options: { ...model.choice.options, init } } }
-    : { ...model, init };
-
 /** The files of a backbone, found from the config that names them. */
-async function pinFiles(model: ModelSection, directory: string): Promise<ModelSection> {
-  if (!('path' in model)) return model;
-  const path = findFile(model.path, directory) ?? model.path;
-  return { ...model, path: portable(path), sha256: await pinBackbone({ ...model, path }) };
+async function pinBackboneFiles(model: BackboneModelOptions, directoryOf: (path: Path) => string) {
+  const path = findFile(model.path, directoryOf(['model', 'path'])) ?? model.path;
+  return { path: portable(path), sha256: await pinBackbone({ ...model, path }) };
+}
+
+async function pinPublished({ file, sha256 }: PublishedWeights, directoryOf: (path: Path) => string) {
+  const found = findFile(file, directoryOf(['model', 'weights']));
+  // Weights that were pinned before are in the checkpoint too.
+  if (found === null && sha256 !== undefined) return { weights: { file, sha256 } };
+  const path = found ?? file;
+  return { weights: { file: portable(path), sha256: sha256 ?? (await checksumWeights(path)) } };
 }
 
 async function attempt<T>(path: Path, pin: Promise<T>): Promise<Result<T>> {
@@ -106,9 +127,15 @@ async function attempt<T>(path: Path, pin: Promise<T>): Promise<Result<T>> {
   }
 }
 
+/** Where a pinned place is, by where it was written. */
+const PINNED: Readonly<Record<string, Path>> = {
+  'model.init': ['model', 'init', 'run'],
+  'model.weights': ['model', 'weights', 'file'],
+};
+
 /** Placeholders of a config whose weights are pinned: `model.init` is a map then, and its place one of its options. */
 export const pinnedPlaceholders = (placeholders: readonly Placeholder[]): Placeholder[] =>
-  placeholders.map((one) => (formatPath(one.path) === 'model.init' ? { ...one, path: ['model', 'init', 'run'] } : one));
+  placeholders.map((one) => ({ ...one, path: PINNED[formatPath(one.path)] ?? one.path }));
 
 /** The `model` section with its defaults in. */
 export const describeModel = (model: RunModel): Tree =>

@@ -99,7 +99,7 @@ async function loadParts(
   const model =
     options.value === undefined || own.value === undefined
       ? invalid(...own.findings)
-      : await pinWeights(own.value ?? options.value.model, origins.directory(['model', 'path']));
+      : await pinWeights(own.value ?? options.value.model, (path) => origins.directory(path));
   const directory = origins.directory(['data', 'name']);
   const data = options.value ? await loadDataset(options.value.data, { registry, directory, written }) : invalid();
   const train = options.value ? mergePhaseTrain(tree, written) : invalid();

@@ -42,7 +42,7 @@ export const nothingTrained = (freeze: readonly string[]): TailmixError =>
 /** `model.reset` in a run that starts from drawn weights anyway. */
 export const resetWithoutInit = (reset: readonly string[]): TailmixError =>
   new TailmixError(
-    `model.reset: expected model.init as well, or an earlier phase; without one ${reset.join(' and ')} is initialized anyway. Remove it.`,
+    `model.reset: expected model.init or model.weights as well, or an earlier phase; without one ${reset.join(' and ')} is initialized anyway. Remove it.`,
     { code: 'RESET_WITHOUT_INIT', kind: 'config', path: 'model.reset' },
   );
 

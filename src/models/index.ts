@@ -1,6 +1,6 @@
 import { imageTooSmall } from './errors.ts';
 import type { ModelName, ModelOptions } from './options.ts';
-import { resnet18, resnet32, resnet50 } from './resnet.ts';
+import { imageNetResNet, resnet32, smallImageResNet } from './resnet.ts';
 import { mlp, smallCnn } from './small.ts';
 import type { Model, Task } from './types.ts';
 
@@ -10,8 +10,12 @@ export type { Task } from './types.ts';
 /** Smallest side of an image that still has a pixel to halve at every stride. */
 const smallestImage: Readonly<Record<ModelName, number>> = {
   resnet32: 4,
-  resnet18: 8,
+  'resnet18-cifar': 8,
+  'resnet34-cifar': 8,
+  resnet18: 32,
+  resnet34: 32,
   resnet50: 32,
+  resnet101: 32,
   'small-cnn': 4,
   mlp: 1,
 };
@@ -30,10 +34,14 @@ export function createModel(options: ModelOptions, task: Task): Model {
   switch (options.name) {
     case 'resnet32':
       return resnet32(shared, task);
+    case 'resnet18-cifar':
+    case 'resnet34-cifar':
+      return smallImageResNet(options.name, shared, task);
     case 'resnet18':
-      return resnet18(shared, task);
+    case 'resnet34':
     case 'resnet50':
-      return resnet50(shared, task);
+    case 'resnet101':
+      return imageNetResNet(options.name, shared, task);
     case 'small-cnn':
       return smallCnn(shared, task);
     case 'mlp':

@@ -68,10 +68,20 @@ export function convolution(
     ],
     apply(x, { weights }) {
       const filter = ofRank(weights[kernel], 4);
+      if (size === 1 && stride > 1 && inputs % VECTOR !== 0) return sparse(x, stride).conv2d(filter, 1, 'same');
       return stride === 1 ? x.conv2d(filter, 1, 'same') : padded(x, size, stride).conv2d(filter, stride, 'valid');
     },
   };
 }
+
+/** Channels that oneDNN computes at a time with AVX2. */
+const VECTOR = 8;
+
+/**
+ * Every second (third …) pixel: an average over one. With AVX2, oneDNN (of TensorFlow 2.21) computes a wrong gradient of a
+ * 1×1 filter with strides where the channels do not fill its vectors, and writes over memory that is not its own.
+ */
+const sparse = (x: tf.Tensor, stride: number): tf.Tensor => x.avgPool(1, stride, 'valid');
 
 /**
  * Zeros on all four sides, without those that no window reaches. A step of its own: TensorFlow's fast kernels refuse

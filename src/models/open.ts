@@ -38,7 +38,7 @@ export async function openModel(input: ModelInput, task: ImageTask, backend?: Ba
 
 const isModel = (input: ModelInput): input is Model => 'forward' in input;
 
-type Start = Pick<ModelSection, 'init' | 'reset' | 'freeze' | 'frozenNorm'>;
+type Start = Pick<ModelSection, 'init' | 'reset' | 'freeze' | 'frozenNorm'> & { weights?: unknown };
 
 /** Where the options of a model say that its weights begin, and which of them are trained. */
 export function startOf(input: ModelInput): Start {
@@ -49,7 +49,7 @@ export function startOf(input: ModelInput): Start {
 /** A model whose weights begin elsewhere than its options say. */
 export function withoutStart(input: ModelInput): ModelInput {
   if (typeof input === 'function' || isModel(input)) return input;
-  const without = ({ init: _, reset: __, ...kept }: object & Start): object => kept;
+  const without = ({ init: _, reset: __, weights: ___, ...kept }: object & Start): object => kept;
   return isModelChoice(input)
     ? { ...input, options: without(input.options) as ModelChoice['options'] }
     : (without(modelSection.parse(input)) as ModelSection);

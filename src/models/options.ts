@@ -2,7 +2,17 @@ import { z } from 'zod';
 import { pixelRanges } from './backbone/pixels.ts';
 
 /** Networks that ship with tailmix. */
-export const modelNames = ['resnet32', 'resnet18', 'resnet50', 'small-cnn', 'mlp'] as const;
+export const modelNames = [
+  'resnet32',
+  'resnet18-cifar',
+  'resnet34-cifar',
+  'resnet18',
+  'resnet34',
+  'resnet50',
+  'resnet101',
+  'small-cnn',
+  'mlp',
+] as const;
 export type ModelName = (typeof modelNames)[number];
 
 const head = {
@@ -61,6 +71,27 @@ const network = <Name extends ModelName>(name: Name, width: number, what: string
       ...transferOptions,
     })
     .describe(what);
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+const weights = z
+  .union([
+    z.string().min(1),
+    z.strictObject({
+      file: z.string().min(1).describe('A .safetensors, .safetensors.index.json, .pth, .pt or .bin file.'),
+      sha256: sha256
+        .optional()
+        .describe('Checksum of the file. Filled in when the run begins, and checked from then on.'),
+    }),
+  ])
+  .optional()
+  .describe(
+    'File of published weights to start from (torchvision’s or timm’s names), relative to this file. The classifier is initialized anew if it has another number of classes. Default: drawn from the seed.',
+  );
+
+/** A network whose weights others publish. */
+const published = <Name extends ModelName>(name: Name, width: number, what: string) =>
+  z.strictObject({ ...network(name, width, what).shape, weights }).describe(what);
 
 const mlp = z
   .strictObject({
@@ -131,8 +162,12 @@ const graphModel = z
 
 const networks = [
   network('resnet32', 16, 'ResNet-32 for small images, 0.46 M parameters: the network of the long-tail papers.'),
-  network('resnet18', 64, 'ResNet-18 for small images (3×3 stem), 11.2 M parameters.'),
-  network('resnet50', 64, 'ResNet-50 for ImageNet-sized images, torchvision’s.'),
+  network('resnet18-cifar', 64, 'ResNet-18 for small images (3×3 stem, no pooling), 11.2 M parameters.'),
+  network('resnet34-cifar', 64, 'ResNet-34 for small images (3×3 stem, no pooling), 21.3 M parameters.'),
+  published('resnet18', 64, 'ResNet-18 for ImageNet-sized images, torchvision’s and timm’s, 11.7 M parameters.'),
+  published('resnet34', 64, 'ResNet-34 for ImageNet-sized images, torchvision’s and timm’s, 21.8 M parameters.'),
+  published('resnet50', 64, 'ResNet-50 for ImageNet-sized images, torchvision’s and timm’s, 25.6 M parameters.'),
+  published('resnet101', 64, 'ResNet-101 for ImageNet-sized images, torchvision’s and timm’s, 44.5 M parameters.'),
   network('small-cnn', 16, 'Two convolutions with batch norm and a dense layer; quick on any backend.'),
   mlp,
 ] as const;

@@ -27,17 +27,32 @@ export function resnet32({ width, head }: ResNetOptions, { classes, imageShape }
   });
 }
 
+/** Blocks of each stage, by the network's depth (He et al. 2016, table 1). */
+const imagenet = {
+  resnet18: { block: basicBlock, depths: [2, 2, 2, 2], expansion: 1 },
+  resnet34: { block: basicBlock, depths: [3, 4, 6, 3], expansion: 1 },
+  resnet50: { block: bottleneck, depths: [3, 4, 6, 3], expansion: 4 },
+  resnet101: { block: bottleneck, depths: [3, 4, 23, 3], expansion: 4 },
+} as const;
+
+const fourWidths = (width: number): number[] => [width, 2 * width, 4 * width, 8 * width];
+
 /**
- * ResNet-18 for small images (3×3 stem, no pooling after it): four stages of two basic blocks with 64 to 512 channels,
- * projection shortcuts, PyTorch's default initial values, as the public CINIC-10 runs have it.
+ * ResNet-18 or ResNet-34 for small images (3×3 stem, no pooling after it): four stages of basic blocks with 64 to 512
+ * channels, projection shortcuts, PyTorch's default initial values, as the public CINIC-10 runs have it.
  */
-export function resnet18({ width, head }: ResNetOptions, { classes, imageShape }: Task): Model {
+export function smallImageResNet(
+  name: 'resnet18-cifar' | 'resnet34-cifar',
+  { width, head }: ResNetOptions,
+  { classes, imageShape }: Task,
+): Model {
   const initial: ConvolutionOptions['initial'] = (shape, fans) => uniform(shape, fans.in);
   const stem = convolutionNormRelu('stem', { in: imageShape[2], out: width, initial });
-  const widths = [width, 2 * width, 4 * width, 8 * width];
+  const { depths } = imagenet[name === 'resnet18-cifar' ? 'resnet18' : 'resnet34'];
+  const widths = fourWidths(width);
   return network({
-    name: 'resnet18',
-    stages: residualStages(stem, basicBlock(projection), { in: width, widths, depths: [2, 2, 2, 2], initial }),
+    name,
+    stages: residualStages(stem, basicBlock(projection), { in: width, widths, depths, initial }),
     channels: 8 * width,
     head: { ...head, initial: uniform },
     classes,
@@ -45,26 +60,25 @@ export function resnet18({ width, head }: ResNetOptions, { classes, imageShape }
 }
 
 /**
- * ResNet-50 for ImageNet-sized images, torchvision's: 7×7 stem with stride 2, max pooling, four stages of 3, 4, 6 and
- * 3 bottlenecks, kernels Kaiming-normal of the fan-out.
+ * A ResNet for ImageNet-sized images, torchvision's: 7×7 stem with stride 2, max pooling, four stages of basic blocks or
+ * bottlenecks, kernels Kaiming-normal of the fan-out.
  */
-export function resnet50({ width, head }: ResNetOptions, { classes, imageShape }: Task): Model {
+export function imageNetResNet(
+  name: keyof typeof imagenet,
+  { width, head }: ResNetOptions,
+  { classes, imageShape }: Task,
+): Model {
   const initial: ConvolutionOptions['initial'] = (shape, fans) => kaimingNormal(shape, fans.out);
   const stem = sequence(
     convolutionNormRelu('stem', { in: imageShape[2], out: width, size: 7, stride: 2, initial }),
     stateless(maxPool),
   );
-  const widths = [width, 2 * width, 4 * width, 8 * width];
+  const { block, depths, expansion } = imagenet[name];
+  const table = { in: width, widths: fourWidths(width), depths, expansion, initial };
   return network({
-    name: 'resnet50',
-    stages: residualStages(stem, bottleneck(projection), {
-      in: width,
-      widths,
-      depths: [3, 4, 6, 3],
-      expansion: 4,
-      initial,
-    }),
-    channels: 32 * width,
+    name,
+    stages: residualStages(stem, block(projection), table),
+    channels: 8 * width * expansion,
     head: { ...head, initial: uniform },
     classes,
   });

@@ -66,15 +66,32 @@ export function startValues(
   { source, reset, seed }: { source: string; reset: readonly string[]; seed: number },
 ): Record<string, Float32Array> {
   const shapes = Object.fromEntries(weights.map((name) => [name, state[name]!.shape]));
-  const { taken, anew } = checkStart(models, shapes, { source, reset });
-  return Object.fromEntries([
-    ...taken.map(({ name }) => [name, state[name]!.values]),
-    ...anew.map(({ name, initial }) => [name, initial(randomStream(seed, 'reset', name))]),
-  ]);
+  const { taken } = checkStart(models, shapes, { source, reset });
+  return {
+    ...Object.fromEntries(taken.map(({ name }) => [name, state[name]!.values])),
+    ...drawnAnew(models, { reset, seed }),
+  };
 }
 
 /**
- * Which weights are taken from a source and which are drawn anew, for a model that starts from it.
+ * Values of what is reset, from streams of their own.
+ *
+ * @throws {TailmixError} MODEL_WEIGHTS.
+ */
+export function drawnAnew(
+  models: ExtendedModel,
+  { reset, seed }: { reset: readonly string[]; seed: number },
+): Record<string, Float32Array> {
+  const drawn = selectWeights(models, reset, 'reset');
+  return Object.fromEntries(
+    models.model.weights
+      .filter(({ name }) => drawn.has(name))
+      .map(({ name, initial }) => [name, initial(randomStream(seed, 'reset', name))]),
+  );
+}
+
+/**
+ * Which weights are taken from a source, for a model that starts from it.
  *
  * @param shapes - of the source's weights and statistics, by name.
  * @throws {TailmixError} MODEL_WEIGHTS, INIT_MISMATCH.
@@ -83,7 +100,7 @@ export function checkStart(
   models: ExtendedModel,
   shapes: Readonly<Record<string, readonly number[]>>,
   { source, reset }: { source: string; reset: readonly string[] },
-): { taken: WeightSpec[]; anew: WeightSpec[] } {
+): { taken: WeightSpec[] } {
   const { base, model } = models;
   const drawn = selectWeights(models, reset, 'reset');
   const own = new Set(base.weights.map(({ name }) => name));
@@ -99,5 +116,5 @@ export function checkStart(
       .map((name) => ({ name, expected: null, got: shapes[name]! })),
   ];
   if (differences.length > 0) throw initMismatch(source, model.name, differences);
-  return { taken, anew: model.weights.filter(({ name }) => drawn.has(name)) };
+  return { taken };
 }

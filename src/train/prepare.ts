@@ -2,24 +2,23 @@ import type { z } from 'zod';
 import type { BackendChoice } from '../backend/load.ts';
 import { extendModel } from '../compose/declared.ts';
 import type { Warning } from '../compose/types.ts';
-import { type DataIdentity, differingParts, expectSameData } from '../data/identity.ts';
+import type { DataIdentity } from '../data/identity.ts';
 import { describeData, hasCounts, loadData } from '../data/load-data.ts';
 import { type DataInput, type DataOptions, dataOptions } from '../data/options.ts';
 import { longTailCounts, profileLabel, profileOf, unusedOf } from '../data/profile.ts';
 import { datasetName, datasetOf } from '../data/sets/registry.ts';
 import type { CountSummary, DataPlan, ImageInfo, LoadedData, ReadProgress } from '../data/types.ts';
 import { TailmixError } from '../errors.ts';
-import { resetWithoutInit } from '../models/errors.ts';
-import { type ModelInput, openModel, startOf } from '../models/open.ts';
+import { type ModelInput, openModel } from '../models/open.ts';
 import { type ExtendedModel, frozenWeights, startValues } from '../models/transfer.ts';
 import type { Model, Task } from '../models/types.ts';
 import type { Plugin, PluginDefinition } from '../plugin.ts';
 import type { RunInfo, RunStart, Snapshot } from '../run.ts';
 import type { Ownership } from '../tracking/ownership.ts';
-import { readInit, runOfInit } from '../tracking/pinned-init.ts';
 import { interruptedInReading } from './errors.ts';
 import { evaluateOptions, trainOptions } from './options.ts';
 import type { PhaseOptions } from './phases.ts';
+import { describeStart, initialValues } from './start.ts';
 
 /** What a run is made of, as a programmer or a resolved config says it. */
 export interface TrainerOptions {
@@ -100,7 +99,7 @@ export async function prepare(options: TrainerOptions, given?: LoadedData): Prom
   const settings = resolveSettings(options);
   const data = given ?? (await readData(options));
   const { info: image, ...counts } = countsOf(data);
-  const { models, info } = describe(options, settings, await baseModel(options, image), image, counts);
+  const { models, info } = await describe(options, settings, await baseModel(options, image), image, counts);
   const { initial, ...initialData } = await initialValues(options, models, info);
   const start = { ...frozenWeights(models, info.start), initial };
   const warnings = dataWarnings(options);
@@ -136,22 +135,6 @@ export function startedFrom(preparation: Preparation, snapshot: Snapshot): Prepa
   return { ...preparation, start: { ...start, initial } };
 }
 
-/** Values that the weights begin with where they are not drawn; a resumed run has them all. */
-async function initialValues(
-  { start, model, resume, allowOtherData }: TrainerOptions,
-  models: ExtendedModel,
-  { classes, seed, start: { init: source, reset } }: RunInfo,
-): Promise<{ initial: Record<string, Float32Array>; initialData?: DataIdentity }> {
-  if (resume || source === null || start?.from !== undefined) return { initial: {} };
-  const snapshot = start?.init ?? (await readInit(startOf(model).init ?? source));
-  const initial = startValues(models, snapshot, { source, reset, seed });
-  const { data } = snapshot;
-  if (data === undefined || reset.includes('classifier')) return { initial };
-  const other = { ...data, classes };
-  if (!allowOtherData) expectSameData(`model.init ${source}`, data, other, ['classes']);
-  return { initial, ...(differingParts(data, other).length > 0 && { initialData: data }) };
-}
-
 /** What a run, or a phase of one, would be, without its images. */
 export interface Described {
   settings: Settings;
@@ -184,7 +167,7 @@ export async function describeRun(options: TrainerOptions): Promise<Described> {
     settings,
     unread,
     warnings: dataWarnings(options),
-    ...describe(options, settings, base, image, counts, unread?.total),
+    ...(await describe(options, settings, base, image, counts, unread?.total)),
   };
 }
 
@@ -233,14 +216,14 @@ function resolveSettings({ name, method, seed = 0, train, evaluate, data }: Trai
 const baseModel = ({ model, backend }: TrainerOptions, { classes, shape, mean, std }: ImageInfo): Promise<Model> =>
   openModel(model, { classes: classes.length, imageShape: shape, mean, std }, backend);
 
-function describe(
+async function describe(
   options: TrainerOptions,
   { name, seed, train, evaluate }: Settings,
   base: Model,
   image: LoadedData['info'],
   { classCounts, validationCount, augment }: Pick<RunInfo, 'classCounts' | 'validationCount' | 'augment'>,
   trainCount = classCounts.reduce((a, b) => a + b, 0),
-): { models: ExtendedModel; info: RunInfo } {
+): Promise<{ models: ExtendedModel; info: RunInfo }> {
   const { classes, shape, packShape, mean, std, notes } = image;
   const task: Task = { classes: classes.length, imageShape: shape };
   const model = (options.plugins ?? []).reduce((before, plugin) => extendModel(before, plugin, task), base);
@@ -266,18 +249,9 @@ function describe(
     featureSize: model.featureSize,
     head: model.head ?? null,
     groups: evaluate.groups,
-    start: describeStart(options),
+    start: await describeStart(options, base),
   };
   return { models: { base, model }, info };
-}
-
-function describeStart({ model, start = {} }: TrainerOptions): RunStart {
-  const known = startOf(model);
-  const { reset = [], freeze = [], frozenNorm = 'batch' } = { ...known, ...start };
-  const own = known.init === undefined ? null : runOfInit(known.init).run;
-  const init = start.from ?? (start.init ? 'weights in memory' : own);
-  if (init === null && reset.length > 0) throw resetWithoutInit(reset);
-  return { init, reset, freeze, frozenNorm };
 }
 
 /** @throws {TailmixError} that a signal was aborted with. */

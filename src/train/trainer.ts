@@ -18,6 +18,7 @@ import { type Phase, phaseOfEpoch, phasesOf } from './phases.ts';
 import { type Preparation, prepare, readData, startedFrom, type TrainerOptions, throwFailure } from './prepare.ts';
 import { checkState, frozen, rateFactor, rollBack, rollbackRule } from './rollback.ts';
 import { seenData } from './seen-data.ts';
+import { checkStartFile } from './start.ts';
 
 export type { TrainerOptions } from './prepare.ts';
 
@@ -61,6 +62,7 @@ async function train(options: TrainerOptions): Promise<RunResult> {
   );
   const { phases, ...composed } = composeRun(options, prepared);
   const seen = seenData(options, data, prepared[0]!.initialData);
+  await checkStartFile(options);
   const { backend, release } = await holdBackend(options.backend);
   const { settings } = prepared[0]!;
   try {

@@ -88,7 +88,7 @@ describe('init FOLDER', () => {
           - { name: flip } # take it out if left and right matter, as in text
           - { name: color-jitter, brightness: 0.2, contrast: 0.2, saturation: 0.2 }
       model:
-        name: resnet32 # starts from nothing; small-cnn is quicker, resnet18 larger: docs/models.md
+        name: resnet32 # starts from nothing; small-cnn is quicker, resnet18-cifar larger: docs/models.md
       train:
         epochs: 100
         batchSize: 16

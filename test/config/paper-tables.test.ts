@@ -106,11 +106,11 @@ const tables: Readonly<Record<number, { rows: string; columns: readonly Column[]
   },
   2: {
     rows: 'ERM RS RW DRW DRS Mixup Remix LDAM-DRW Remix-DRS Remix-DRW',
-    columns: columns('cinic10', 'resnet18', [200, 100, 50, 10]),
+    columns: columns('cinic10', 'resnet18-cifar', [200, 100, 50, 10]),
   },
   4: {
     rows: 'Mixup-DRW Remix-DRW Mixup-DRS Remix-DRS',
-    columns: columns('cifar10', 'resnet18', [100], '-resnet18'),
+    columns: columns('cifar10', 'resnet18-cifar', [100], '-resnet18'),
   },
   5: { rows: 'ERM Mixup Remix Manifold-Mixup Remix-MM CutMix Remix-CM', columns: cifar },
 };

@@ -33,7 +33,7 @@ const cases: Record<string, Parameters<typeof trainedRun>[0]> = {
     plugins: [ldam({})],
     shape: [16, 16, 3],
   },
-  resnet18: { model: { name: 'resnet18', width: 8 }, shape: [18, 15, 3], packShape: [20, 19, 3] },
+  'resnet18-cifar': { model: { name: 'resnet18-cifar', width: 8 }, shape: [18, 15, 3], packShape: [20, 19, 3] },
 };
 const names = Object.keys(cases);
 

@@ -60,7 +60,11 @@ export interface Photo {
  * @param folder - where the files go
  */
 export async function photosAndNetwork(folder: string): Promise<{ run: TrainedRun; files: Photo[] }> {
-  const run = await trainedRun({ model: { name: 'resnet18', width: 8 }, shape: [32, 32, 3], packShape: [36, 40, 3] });
+  const run = await trainedRun({
+    model: { name: 'resnet18-cifar', width: 8 },
+    shape: [32, 32, 3],
+    packShape: [36, 40, 3],
+  });
   const { imageShape, packShape } = run.info;
   const files: Photo[] = [];
   for (const [i, [height, width, orientation, format]] of photos.entries()) {

@@ -8,7 +8,7 @@ import { type Description, distanceTo, noise, readReference, referenceWeight } f
 /** test/reference/torchvision-forward.json. */
 interface Reference {
   models: {
-    name: Extract<ModelName, 'resnet18' | 'resnet50'>;
+    name: Extract<ModelName, 'resnet18-cifar' | 'resnet50'>;
     imageShape: [number, number, number];
     classes: number;
     batch: number;

@@ -35,7 +35,7 @@ describe('initial values', () => {
   });
 
   test('ResNet-18: uniform of the fan-in; ResNet-50: Kaiming-normal of the fan-out', () => {
-    const uniform = initialOf(model({ name: 'resnet18' }), 'stage2/block2/conv1/kernel');
+    const uniform = initialOf(model({ name: 'resnet18-cifar' }), 'stage2/block2/conv1/kernel');
     expect(deviation(uniform)).toBeCloseTo(1 / Math.sqrt(3 * 9 * 128), 3);
     expect(uniform.every((value) => Math.abs(value) <= 1 / Math.sqrt(9 * 128))).toBe(true);
     const normal = initialOf(model({ name: 'resnet50' }), 'stage1/block1/conv3/kernel');
@@ -63,7 +63,7 @@ describe('options', () => {
       bias: true,
       scale: 1,
     });
-    expect(modelNames.map((name) => modelOptions.parse({ name }).width)).toEqual([16, 64, 64, 16, 128]);
+    expect(modelNames.map((name) => modelOptions.parse({ name }).width)).toEqual([16, 64, 64, 64, 64, 64, 64, 16, 128]);
   });
 
   test('no classifier bias', () => {

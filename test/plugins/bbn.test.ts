@@ -66,7 +66,7 @@ test('takes its rows from its own draw, wherever in the pool that is', () => {
 
 test.each([
   ['resnet32', [32, 32, 3], 'stage3/block5/'],
-  ['resnet18', [32, 32, 3], 'stage4/block2/'],
+  ['resnet18-cifar', [32, 32, 3], 'stage4/block2/'],
   ['resnet50', [64, 64, 3], 'stage4/block3/'],
   ['small-cnn', [8, 8, 3], 'stage3/'],
   ['mlp', [8, 8, 3], 'stage2/'],

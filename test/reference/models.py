@@ -267,13 +267,13 @@ def size(net):
 if __name__ == "__main__":
     sizes = [
         ("resnet32", residual32(), [32, 32, 3], 10),
-        ("resnet18", residual18(), [32, 32, 3], 10),
+        ("resnet18-cifar", residual18(), [32, 32, 3], 10),
         ("resnet50", residual50(), [224, 224, 3], 1000),
     ]
     cases = [
         ({"name": "resnet32"}, residual32(), (16, 16, 3), 10, 2),
         ({"name": "resnet32", "width": 8, "head": "cosine"}, residual32(8, "cosine"), (16, 16, 3), 10, 4),
-        ({"name": "resnet18", "width": 16}, residual18(16), (16, 16, 3), 10, 4),
+        ({"name": "resnet18-cifar", "width": 16}, residual18(16), (16, 16, 3), 10, 4),
         ({"name": "resnet50", "width": 8}, residual50(8, 10), (64, 64, 3), 10, 4),
         ({"name": "small-cnn"}, SmallCnn(16, 1, 49, 10), (28, 28, 1), 10, 4),
         ({"name": "mlp"}, Mlp(784, 128, 2, 10), (28, 28, 1), 10, 4),

@@ -70,7 +70,7 @@ def reference(name, net, side, classes):
 
 
 if __name__ == "__main__":
-    models = [reference("resnet18", cifar18(), 32, 10), reference("resnet50", torchvision.models.resnet50(), 224, 1000)]
+    models = [reference("resnet18-cifar", cifar18(), 32, 10), reference("resnet50", torchvision.models.resnet50(), 224, 1000)]
     result = {"torch": torch.__version__.split("+")[0], "torchvision": torchvision.__version__.split("+")[0], "models": models}
     text = json.dumps(result, indent=1)
     text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m.group(1)) + "]", text)

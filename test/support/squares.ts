@@ -4,19 +4,20 @@ import type { Model } from '../../src/models/types.ts';
 import { randomStream } from '../../src/random.ts';
 import { tf } from '../../src/tf.ts';
 
-const shape: [number, number, number] = [8, 8, 3];
 const classes = ['a', 'b', 'c', 'd'];
 
-/** A long tail of noisy one-coloured squares, 8×8: `counts` training images per class, five test images of each. */
-export function squares(counts: readonly number[] = [20, 9, 4, 2]): LoadedData {
+/** A long tail of noisy one-coloured squares: `counts` training images per class, five test images of each. */
+export function squares(counts: readonly number[] = [20, 9, 4, 2], side = 8): LoadedData {
+  const shape: [number, number, number] = [side, side, 3];
+  const size = side * side * 3;
   const split = (name: Split['name'], perClass: readonly number[]): Split => {
     const labels = Int32Array.from(perClass.flatMap((count, label) => new Array<number>(count).fill(label)));
-    const bytes = new Uint8Array(new SharedArrayBuffer(labels.length * 8 * 8 * 3));
+    const bytes = new Uint8Array(new SharedArrayBuffer(labels.length * size));
     const random = randomStream('squares', name);
     labels.forEach((label, image) => {
-      for (let i = 0; i < 8 * 8 * 3; i++) {
+      for (let i = 0; i < size; i++) {
         const colour = (label >> (i % 3)) & 1 ? 160 : 90;
-        bytes[image * 8 * 8 * 3 + i] = colour + random.integer(60);
+        bytes[image * size + i] = colour + random.integer(60);
       }
     });
     return { name, labels, pixels: { kind: 'memory', bytes: bytes.buffer as SharedArrayBuffer } };

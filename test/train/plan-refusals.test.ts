@@ -39,7 +39,7 @@ describe('a run without a step is refused', () => {
 
 describe('options of the long tail that its profile does not use', () => {
   const warned = async (data: Omit<DataInput, 'name'>, name: DataInput['name'] = 'digits') => {
-    const { composition } = await planRun(options({ data: { name, ...data }, model: { name: 'resnet18' } }));
+    const { composition } = await planRun(options({ data: { name, ...data }, model: { name: 'resnet18-cifar' } }));
     return composition.warnings.map(({ code, plugin, message }) => `${code} [${plugin}] ${message}`);
   };
 

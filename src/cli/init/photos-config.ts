@@ -52,7 +52,7 @@ export function photosConfig({ name, root, schema, look, recipe, group }: Photos
     '    - { name: flip } # take it out if left and right matter, as in text',
     '    - { name: color-jitter, brightness: 0.2, contrast: 0.2, saturation: 0.2 }',
     'model:',
-    `  name: ${recipe.model} # starts from nothing; small-cnn is quicker, resnet18 larger: docs/models.md`,
+    `  name: ${recipe.model} # starts from nothing; small-cnn is quicker, resnet18-cifar larger: docs/models.md`,
     'train:',
     `  epochs: ${recipe.epochs}`,
     `  batchSize: ${recipe.batchSize}`,

@@ -1,0 +1,75 @@
+import { displayPath, TailmixError } from '../../errors.ts';
+import type { ArrayDifference } from './match.ts';
+
+const SHOWN = 3;
+
+/** A known network that a file of weights comes closest to. */
+export interface Nearest {
+  name: string;
+  /** Arrays that it shares with the file by name, and all that either has. */
+  shared: number;
+  all: number;
+}
+
+/** Weights of another network. */
+export function weightsMismatch(
+  { file, model, nearest }: { file: string; model: string; nearest: Nearest | null },
+  differences: readonly ArrayDifference[],
+): TailmixError {
+  const group = (title: string, of: readonly ArrayDifference[], text: (one: ArrayDifference) => string): string[] => {
+    if (of.length === 0) return [];
+    const more = of.length > SHOWN ? ` and ${of.length - SHOWN} more` : '';
+    return [`  ${title}: ${of.slice(0, SHOWN).map(text).join(', ')}${more}`];
+  };
+  const lines = [
+    ...group(
+      'missing',
+      differences.filter(({ got }) => got === null),
+      ({ name, expected }) => `${name} ${expected}`,
+    ),
+    ...group(
+      'left over',
+      differences.filter(({ expected }) => expected === null),
+      ({ name, got }) => `${name} ${got}`,
+    ),
+    ...group(
+      'different',
+      differences.filter(({ expected, got }) => expected !== null && got !== null),
+      ({ name, expected, got }) => `${name} (expected ${expected}, got ${got})`,
+    ),
+  ];
+  return new TailmixError(
+    `model.weights: ${displayPath(file)}: expected the weights of ${model} as it is here.\n${lines.join('\n')}\n  ${cureOf(model, nearest)}`,
+    { code: 'WEIGHTS_MISMATCH', kind: 'config', path: 'model.weights' },
+  );
+}
+
+function cureOf(model: string, nearest: Nearest | null): string {
+  if (nearest === null) return 'Its names are those of no network that is known here.';
+  const { name, shared, all } = nearest;
+  if (name === model)
+    return `Its names are those of ${model}: set model.width and the channels of the images as it has them.`;
+  const rest = shared === all ? 'all names' : `${shared} of ${all} names`;
+  return `The nearest known network is ${name} (${rest}): set model.name: ${name}.`;
+}
+
+/** A file of weights that is not the one a run began with. */
+export const weightsChanged = (file: string, expected: string, got: string): TailmixError =>
+  new TailmixError(
+    `model.weights: ${displayPath(file)}: expected a file with SHA-256 ${expected.slice(0, 12)}…, got ${got.slice(0, 12)}…: it was changed. Restore the file, or remove model.weights.sha256.`,
+    { code: 'WEIGHTS_CHANGED', kind: 'config', path: 'model.weights.sha256' },
+  );
+
+/** Weights that no network can compute with. */
+export const weightsInvalid = (file: string, name: string, expected: string, got: number): TailmixError =>
+  new TailmixError(
+    `model.weights: ${displayPath(file)}: ${name}: expected ${expected}, got ${got}. Get the file again, or use another.`,
+    { code: 'WEIGHTS_INVALID', kind: 'config', path: 'model.weights' },
+  );
+
+/** Two places to start from. */
+export const weightsAndInit = (): TailmixError =>
+  new TailmixError(
+    'model.weights: expected model.weights or model.init, got both. A run begins at one place: remove one of them.',
+    { code: 'WEIGHTS_AND_INIT', kind: 'config', path: 'model.weights' },
+  );

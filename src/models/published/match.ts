@@ -1,0 +1,74 @@
+import type { ArrayInfo } from '../../weights/types.ts';
+import type { Model, WeightSpec } from '../types.ts';
+import { type Dialect, publishedShape } from './names.ts';
+
+/** What is wrong with an array; null where one side has none of that name. */
+export interface ArrayDifference {
+  name: string;
+  expected: string | null;
+  got: string | null;
+}
+
+/** A model's weights among the arrays of a file. */
+export interface Match {
+  dialect: Dialect;
+  /** Weights that the file has, but for a classifier that does not fit. */
+  taken: readonly { spec: WeightSpec; published: string }[];
+  /** Whether the classifier is the file's; else what the file has in its place. */
+  classifier: 'taken' | string;
+  differences: readonly ArrayDifference[];
+}
+
+const CLASSIFIER = 'classifier/';
+/** How many batches a norm has seen, which nothing here needs. */
+const COUNTER = /(^|\.)num_batches_tracked$/;
+const FLOATING = new Set(['F64', 'F32', 'F16', 'BF16']);
+
+type Arrays = ReadonlyMap<string, ArrayInfo>;
+type Published = Pick<Model, 'weights' | 'head'>;
+
+/** Compares a model with the arrays of a file, in the dialect that has most of their names. */
+export function matchWeights(model: Published, dialects: readonly Dialect[], arrays: Arrays): Match {
+  const common = (dialect: Dialect): number =>
+    model.weights.filter(({ name }) => arrays.has(dialect.nameOf(name))).length;
+  const [dialect] = dialects.toSorted((a, b) => common(b) - common(a)) as [Dialect];
+  const named = model.weights.map((spec) => ({ spec, published: dialect.nameOf(spec.name) }));
+  const [head, backbone] = [true, false].map((isHead) =>
+    named.filter(({ spec }) => spec.name.startsWith(CLASSIFIER) === isHead),
+  ) as [typeof named, typeof named];
+  const classifier = classifierOf(model, head, dialect, arrays);
+  const expected = classifier === 'taken' ? named : backbone;
+  const heads = ['kernel', 'bias'].map((part) => dialect.nameOf(`${CLASSIFIER}${part}`));
+  const known = new Set([...backbone.map(({ published }) => published), ...heads]);
+  const differences: ArrayDifference[] = [
+    ...expected.flatMap(({ spec, published }) => differenceOf(spec, published, arrays.get(published))),
+    ...[...arrays]
+      .filter(([name]) => !known.has(name) && !COUNTER.test(name))
+      .map(([name, { shape }]) => ({ name, expected: null, got: show(shape) })),
+  ];
+  return { dialect, taken: expected, classifier, differences };
+}
+
+function differenceOf(spec: WeightSpec, name: string, found: ArrayInfo | undefined): ArrayDifference[] {
+  const expected = show(publishedShape(spec));
+  if (!found) return [{ name, expected, got: null }];
+  if (show(found.shape) !== expected) return [{ name, expected, got: show(found.shape) }];
+  return FLOATING.has(found.dtype) ? [] : [{ name, expected: 'floating-point numbers', got: found.dtype }];
+}
+
+const show = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
+
+/** A classifier that fits is taken. Another number of classes, another kind of head or none needs a new one. */
+function classifierOf(
+  { head }: Published,
+  own: readonly { spec: WeightSpec; published: string }[],
+  dialect: Dialect,
+  arrays: Arrays,
+): Match['classifier'] {
+  const kernel = arrays.get(dialect.nameOf(`${CLASSIFIER}kernel`));
+  if (!kernel) return 'no classifier';
+  const [classes, bias] = [kernel.shape[0]!, arrays.get(dialect.nameOf(`${CLASSIFIER}bias`))];
+  const fits = own.every(({ spec, published }) => differenceOf(spec, published, arrays.get(published)).length === 0);
+  const hasBias = own.some(({ spec }) => spec.kind === 'bias');
+  return fits && head?.kind === 'linear' && hasBias === (bias !== undefined) ? 'taken' : `${classes} classes`;
+}

@@ -1,0 +1,26 @@
+import type { ArrayInfo } from '../../weights/types.ts';
+import { createModel, modelOptions } from '../index.ts';
+import type { Nearest } from './errors.ts';
+import { dialects, publishedNames } from './families.ts';
+import { type ArrayDifference, matchWeights } from './match.ts';
+
+/** Images that every network takes. */
+const TASK = { classes: 1000, imageShape: [224, 224, 3] } as const;
+
+/**
+ * The known network whose names a file has most of; of several, the one whose usual shapes it has. Null where none shares a
+ * tenth.
+ */
+export function nearestNetwork(arrays: ReadonlyMap<string, ArrayInfo>): Nearest | null {
+  const found = publishedNames.map((name): Nearest & { score: number } => {
+    const model = createModel(modelOptions.parse({ name }), TASK);
+    const { taken, differences } = matchWeights(model, dialects[name], arrays);
+    const count = (isOne: (one: ArrayDifference) => boolean): number => differences.filter(isOne).length;
+    const shared = taken.length - count(({ got }) => got === null);
+    const all = taken.length + count(({ expected }) => expected === null);
+    const different = count(({ expected, got }) => expected !== null && got !== null);
+    return { name, shared, all, score: (shared - different / 2) / all };
+  });
+  const [{ name, shared, all, score }] = found.toSorted((a, b) => b.score - a.score) as [Nearest & { score: number }];
+  return score < 0.1 ? null : { name, shared, all };
+}

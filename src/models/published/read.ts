@@ -1,0 +1,110 @@
+import { displayPath } from '../../errors.ts';
+import { checksumWeights } from '../../weights/checksum.ts';
+import { openWeights, type WeightsFile } from '../../weights/index.ts';
+import type { ModelSection } from '../options.ts';
+import type { Model, WeightSpec } from '../types.ts';
+import { weightsChanged, weightsInvalid, weightsMismatch } from './errors.ts';
+import { dialects, isPublished, type PublishedName } from './families.ts';
+import { type Match, matchWeights } from './match.ts';
+import { inOurLayout } from './names.ts';
+import { nearestNetwork } from './nearest.ts';
+
+/** A file of published weights, and its checksum where it is known. */
+export interface PublishedWeights {
+  name: PublishedName;
+  file: string;
+  sha256?: string | undefined;
+}
+
+/** The published weights that a model section names; null for none. */
+export function publishedOf(model: Partial<ModelSection>): PublishedWeights | null {
+  if (!('weights' in model) || model.weights === undefined || !isPublished(model.name!)) return null;
+  const { weights, name } = model;
+  return { name, ...(typeof weights === 'string' ? { file: weights } : weights) };
+}
+
+/**
+ * How a file fits a model, as its header says.
+ *
+ * @throws {TailmixError} WEIGHTS_MISMATCH, and what `openWeights` throws.
+ */
+export const describePublished = (published: PublishedWeights, model: Model): Promise<Described> =>
+  withFile(published, model, async (_, match) => describe(published, match));
+
+/** Where weights begin, for a plan. */
+export interface Described {
+  /** The file, and what it has. */
+  source: string;
+  /** Whether the classifier is initialized anew. */
+  isNewClassifier: boolean;
+}
+
+const describe = ({ file }: PublishedWeights, { dialect, taken, classifier }: Match): Described => ({
+  source: `${displayPath(file)} (${taken.length} arrays, ${dialect.library}’s names${classifier === 'taken' ? '' : `; it has ${classifier}`})`,
+  isNewClassifier: classifier !== 'taken',
+});
+
+/**
+ * Weights of a file by our names and in our layout, but for those that are not wanted and a classifier that does not fit.
+ * Takes the memory of what it returns, and one array more.
+ *
+ * @throws {TailmixError} WEIGHTS_CHANGED, WEIGHTS_INVALID, WEIGHTS_MISMATCH, and what `openWeights` throws.
+ */
+export async function readPublished(
+  published: PublishedWeights,
+  model: Model,
+  isWanted: (weight: string) => boolean,
+): Promise<Record<string, Float32Array>> {
+  await checkPublished(published);
+  return withFile(published, model, async (file, { taken }) => {
+    const values: Record<string, Float32Array> = {};
+    for (const { spec, published: name } of taken) {
+      if (!isWanted(spec.name)) continue;
+      values[spec.name] = inOurLayout(checked(await file.read(name), spec, name, file.path), spec);
+    }
+    return values;
+  });
+}
+
+/**
+ * Whether a file is the one that its checksum is of.
+ *
+ * @throws {TailmixError} WEIGHTS_CHANGED, WEIGHTS_MISSING
+ */
+export async function checkPublished({ file, sha256 }: PublishedWeights): Promise<void> {
+  if (sha256 === undefined) return;
+  const found = await checksumWeights(file);
+  if (found !== sha256) throw weightsChanged(file, sha256, found);
+}
+
+async function withFile<T>(
+  { file: path, name }: PublishedWeights,
+  model: Model,
+  use: (file: WeightsFile, match: Match) => Promise<T>,
+): Promise<T> {
+  const file = await openWeights(path);
+  try {
+    const match = matchWeights(model, dialects[name], file.arrays);
+    if (match.differences.length > 0) {
+      throw weightsMismatch({ file: path, model: name, nearest: nearestNetwork(file.arrays) }, match.differences);
+    }
+    return await use(file, match);
+  } finally {
+    await file.close();
+  }
+}
+
+function checked(values: Float32Array, { name: own }: WeightSpec, name: string, path: string): Float32Array {
+  const isVariance = own.endsWith('/variance');
+  const isFit = (value: number): boolean => Number.isFinite(value) && (!isVariance || value >= 0);
+  const wrong = values.findIndex((value) => !isFit(value));
+  if (wrong >= 0) {
+    throw weightsInvalid(
+      path,
+      name,
+      isVariance ? 'variances, finite and not negative' : 'finite numbers',
+      values[wrong]!,
+    );
+  }
+  return values;
+}
