@@ -17,6 +17,21 @@ export const resumeChanged = (directory: string, saved: string, now: string): Ta
       '  Leave out --set of what decides results and undo changes of plugin files, or start a new run.',
   );
 
+/** `tailmix compare` of a config whose phases have plugins of their own. */
+export const comparePhases = (): TailmixError =>
+  config(
+    'COMPARE_PHASES',
+    'compare: expected a config of one phase, whose remedy it can replace; this one has `phases`. Compare such configs with a sweep (docs/config.md).',
+  );
+
+/** `tailmix compare` without images to choose by. */
+export const compareNoValidation = (configs: string): TailmixError =>
+  config(
+    'COMPARE_NO_VALIDATION',
+    `${configs || 'the config'}: expected validation images, by which the method is chosen; there are none. Choosing on the test set would be optimistic.\n` +
+      '  Hold some of the training images out: data.split: { validation: 0.15 } in the config, or --set data.split.validation=0.15.',
+  );
+
 /** `tailmix init` where there is something already. */
 export const initExists = (files: readonly string[]): TailmixError =>
   config(

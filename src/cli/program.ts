@@ -89,6 +89,24 @@ export function createProgram(finish: Finish): Command {
     .action(async (files, options) => finish(await (await import('./sweep.ts')).sweep(files, options)));
 
   program
+    .command('compare')
+    .description('train a config with three remedies for its long tail and without any, and say which to use')
+    .argument('[configs...]', 'config files, of which later ones win; without one, that of this folder')
+    .addOption(setOption())
+    .addOption(
+      new Option('--seeds <n>', 'runs of each method, with seeds of their own').argParser(wholeNumber).default(1),
+    )
+    .option('--seed <n>', 'first seed')
+    .option('--jobs <n>', 'runs at once', wholeNumber)
+    .option('--out <dir>', 'folder of the runs (default: runs/compare-<name>)')
+    .addOption(takeOverOption())
+    .addOption(dataRootOption())
+    .addOption(backendOption())
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix compare', 'tailmix compare tailmix.config.yaml --seeds 3'))
+    .action(async (configs, options) => finish(await (await import('./compare/index.ts')).compare(configs, options)));
+
+  program
     .command('report')
     .description('compare runs: tables, charts, one self-contained HTML page')
     .argument('<runs...>', 'run directories, folders of them, or names of runs')

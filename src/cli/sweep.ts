@@ -10,7 +10,7 @@ import { readSweep } from '../sweep/read.ts';
 import { type RunOutcome, runSweep } from '../sweep/run.ts';
 import { sweepDisplay } from '../sweep/show.ts';
 import { type SweepTracking, trackSweep } from '../sweep/tracking.ts';
-import { own } from '../tracking/ownership.ts';
+import { type Ownership, own } from '../tracking/ownership.ts';
 import { checkPlace, context, knownPlugins, overridesOf } from './context.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
 import { print, printJson, progressStream, tell } from './output.ts';
@@ -30,10 +30,27 @@ export interface SweepCommandOptions {
   json?: boolean;
 }
 
+/** What is done with the runs in the end. */
+type Conclude = (done: readonly RunOutcome[], outcomes: readonly RunOutcome[], reportTo: string) => Promise<void>;
+
 /** `tailmix sweep`: a grid of runs, each in a process of its own; what is finished is not run again. */
 export async function sweep(paths: readonly string[], options: SweepCommandOptions): Promise<number> {
   checkEnvironment();
   checkPlace('--out', options.out);
+  return runSweepFiles(paths, options, (done, outcomes, to) => conclude(done, outcomes, options, to));
+}
+
+/**
+ * Runs what sweep files list.
+ *
+ * @param ownership - of the folder of the runs, where the caller has taken it
+ */
+export async function runSweepFiles(
+  paths: readonly string[],
+  options: SweepCommandOptions,
+  conclude: Conclude,
+  given?: Ownership,
+): Promise<number> {
   const { set = [], only, out: wanted = null, takeOver = false } = options;
   const backend = backendOf(options.backend);
   const read = await readSweep(paths, context.registry);
@@ -44,21 +61,21 @@ export async function sweep(paths: readonly string[], options: SweepCommandOptio
     ...(options.dataRoot !== undefined && { dataRoot: options.dataRoot }),
   });
   await planRuns(read.name, runs, { ...context, overrides, known: await knownPlugins() });
-  const ownership = await own(out, { takeOver });
+  const ownership = given ?? (await own(out, { takeOver }));
   try {
     tell(`${read.name}: ${runs.length} runs, ${jobs} at once, backend ${backend}, in ${displayPath(out)}`);
-    return await trainAll(runs, await trackSweep(read.name, out), { ...options, jobs, out });
+    return await trainAll(runs, await trackSweep(read.name, out), { ...options, jobs, out, conclude });
   } finally {
-    await ownership.release();
+    if (!given) await ownership.release();
   }
 }
 
 async function trainAll(
   runs: readonly PlannedRun[],
   tracking: SweepTracking,
-  options: SweepCommandOptions & { jobs: number; out: string },
+  options: SweepCommandOptions & { jobs: number; out: string; conclude: Conclude },
 ): Promise<number> {
-  const { jobs, out, backend, dataRoot, takeOver = false } = options;
+  const { jobs, out, backend, dataRoot, takeOver = false, conclude } = options;
   const interruption = watchInterrupts('running runs end after their step; the same command continues them.');
   const display = sweepDisplay(progressStream(), runs.length);
   const threads = threadsFor(jobs);
@@ -88,7 +105,7 @@ async function trainAll(
   const isInterrupted = interruption.signal.aborted;
   const done = outcomes.filter(({ status }) => status === 'finished' || status === 'skipped');
   try {
-    if (done.length > 0 && !isInterrupted) await conclude(done, outcomes, options, join(out, 'report'));
+    if (done.length > 0 && !isInterrupted) await conclude(done, outcomes, join(out, 'report'));
   } finally {
     const unsent = await tracking.end(outcomes, isInterrupted);
     if (unsent !== null) tell(unsent);

@@ -89,6 +89,7 @@ export const epochPoint = z.object({
   epoch: z.int().positive(),
   train: z.object({ loss: z.number().nullable(), accuracy: z.number().nullable() }),
   test: z.object({ accuracy: share, balancedAccuracy: share }).nullable(),
+  validation: z.object({ count, balancedAccuracy: share, perClass: z.array(share.nullable()) }).nullish(),
   seconds: z.number(),
   imagesPerSecond: z.number().nullable(),
 });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { makeFolder } from '#make-folder';
 import { writeFileAtomic } from '../tracking/write-file.ts';
+import type { Choice } from './choice.ts';
 import type { Comparison } from './compare.ts';
 import { resultsCsv } from './csv.ts';
 import { resultsDocument } from './document.ts';
@@ -13,17 +14,18 @@ import { markdownTables } from './table.ts';
  *
  * @param directory - Made where it is missing.
  * @param options.created - Default: now.
+ * @param options.choice - Which method to use.
  * @returns Path of `index.html`.
  * @throws {TailmixError} REPORT_NOT_WRITTEN, WRITE_FAILED.
  */
 export async function writeReport(
   comparison: Comparison,
   directory: string,
-  { created = new Date() }: { created?: Date } = {},
+  { created = new Date(), choice = null }: { created?: Date; choice?: Choice | null } = {},
 ): Promise<string> {
   const files = {
-    'index.html': await renderPage(comparison, created),
-    'report.json': `${JSON.stringify(resultsDocument(comparison), null, 1)}\n`,
+    'index.html': await renderPage(comparison, created, choice),
+    'report.json': `${JSON.stringify({ ...resultsDocument(comparison), ...(choice && { choice }) }, null, 1)}\n`,
     'results.csv': resultsCsv(comparison),
     'results.md': markdownTables(comparison),
   };

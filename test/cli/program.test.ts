@@ -10,6 +10,7 @@ describe('help', () => {
       'train',
       'plan',
       'sweep',
+      'compare',
       'report',
       'evaluate',
       'mistakes',

@@ -1,3 +1,4 @@
+import type { Choice } from '../choice.ts';
 import type { Comparison } from '../compare.ts';
 import { grouped } from '../format.ts';
 import { Html, html } from '../html.ts';
@@ -9,6 +10,7 @@ import {
   reliabilityFigures,
   speedFigures,
 } from './charts.ts';
+import { choiceSection } from './choice.ts';
 import { differencesTable, reproduction, runTable } from './settings.ts';
 import { style } from './style.ts';
 import { differenceTable, headlineTable, otherProtocols, worstClassesTable } from './tables.ts';
@@ -18,11 +20,13 @@ import { trainingFigures } from './training.ts';
  * The report as one HTML document: no script, nothing loaded from anywhere, which its content policy also says.
  *
  * @param created - When the report was written; shown in its head.
+ * @param choice - Which method to use, told first.
  */
-export async function renderPage(comparison: Comparison, created: Date): Promise<string> {
+export async function renderPage(comparison: Comparison, created: Date, choice: Choice | null = null): Promise<string> {
   const { dataset, methods, classes, testCount, warnings, leftOut } = comparison;
   const difference = await differenceFigure(comparison);
   const sections: { id: string; title: string; body: Html | (Html | null)[] }[] = [
+    ...(choice ? [{ id: 'choice', title: 'Which should I use', body: choiceSection(choice) }] : []),
     {
       id: 'results',
       title: 'Results',

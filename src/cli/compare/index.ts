@@ -1,0 +1,132 @@
+import { writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import process from 'node:process';
+import { stringify } from 'yaml';
+import { makeFolder } from '#make-folder';
+import { checkEnvironment } from '../../backend/environment.ts';
+import { loadConfig } from '../../config/load.ts';
+import { trainerOptions } from '../../config/trainer-options.ts';
+import { displayPath } from '../../errors.ts';
+import { type Choice, choiceInWords, chooseMethod } from '../../report/choice.ts';
+import { compareRuns } from '../../report/compare.ts';
+import { resultsDocument } from '../../report/document.ts';
+import { duration, withSpread } from '../../report/format.ts';
+import { loadRuns } from '../../report/runs.ts';
+import { writeReport } from '../../report/write.ts';
+import { own } from '../../tracking/ownership.ts';
+import { planRun } from '../../train/plan-run.ts';
+import { type ConfigFlags, checkPlace, context, knownPlugins, overridesOf } from '../context.ts';
+import { compareNoValidation, comparePhases } from '../errors.ts';
+import { print, printJson, tell } from '../output.ts';
+import { runSweepFiles, type SweepCommandOptions } from '../sweep.ts';
+import { candidatesFor } from './candidates.ts';
+import { methodConfigs } from './configs.ts';
+
+/** Options of `tailmix compare`. */
+export interface CompareOptions extends ConfigFlags, Pick<SweepCommandOptions, 'jobs' | 'out' | 'takeOver' | 'json'> {
+  /** Runs of each method. Default 1. */
+  seeds?: number;
+}
+
+/**
+ * `tailmix compare`: plain training and three remedies that fit the tail, and which of them to use. It is a sweep, whose
+ * files it writes: what is finished is not run again.
+ */
+export async function compare(paths: readonly string[], options: CompareOptions): Promise<number> {
+  checkEnvironment();
+  checkPlace('--out', options.out);
+  const { set = [], seeds = 1, out, jobs, takeOver = false, json = false, ...flags } = options;
+  const config = await loadConfig(paths, { ...context, set, overrides: overridesOf(flags) });
+  if (config.phases !== null) throw comparePhases();
+  const { info, unread, composition } = await planRun({ ...trainerOptions(config), known: await knownPlugins() });
+  if (info.validationCount === 0) throw compareNoValidation(paths.map(displayPath).join(' '));
+  const counts = unread ? [unread.largest, unread.smallest] : info.classCounts;
+  const methods = methodConfigs(config, candidatesFor(counts));
+  for (const { code, plugin, message } of composition.warnings) tell(`warning: ${code} [${plugin}] ${message}`);
+  const { name, seed } = config.options;
+  const folder = out ?? join('runs', `compare-${name.replace(/[^\w.-]+/g, '-')}`);
+  await makeFolder(join(folder, 'methods'));
+  const ownership = await own(folder, { takeOver });
+  try {
+    for (const method of methods)
+      await writeFile(join(folder, 'methods', `${method.file}.yaml`), stringify(method.config));
+    const file = join(folder, 'sweep.yaml');
+    const listed = methods.map((method) => `methods/${method.file}.yaml`);
+    const runs = Array.from({ length: seeds }, (_, i) => seed + i);
+    await writeFile(
+      file,
+      stringify({ name: basename(folder).replace(/[^\w.-]+/g, '-'), configs: listed, seeds: runs }),
+    );
+    tell(
+      `compares ${methods.map(({ method }) => method).join('; ')}; ${seeds === 1 ? 'one run' : `${seeds} runs`} each. Stopped, the same command goes on.`,
+    );
+    const sweep = {
+      out: folder,
+      takeOver,
+      json,
+      ...(jobs !== undefined && { jobs }),
+      ...(flags.backend !== undefined && { backend: flags.backend }),
+    };
+    return await runSweepFiles(
+      [file],
+      sweep,
+      (done, _, to) =>
+        conclude(
+          done.map(({ run }) => run.directory),
+          to,
+          { folder, json },
+        ),
+      ownership,
+    );
+  } finally {
+    await ownership.release();
+  }
+}
+
+async function conclude(
+  directories: readonly string[],
+  to: string,
+  { folder, json }: { folder: string; json: boolean },
+): Promise<void> {
+  const comparison = compareRuns(await loadRuns(directories), {});
+  const choice = chooseMethod(comparison);
+  const page = await writeReport(comparison, to, { choice });
+  if (json) return printJson({ ...resultsDocument(comparison), choice, report: page });
+  if (choice) {
+    print(choiceTable(choice, process.stdout.columns ?? 100));
+    print(`\n${choiceInWords(choice).join('\n')}`);
+    const method = comparison.methods.find(({ label }) => label === choice.chosen)!;
+    const [run] = method.runs;
+    print(`Config: ${displayPath(join(folder, 'methods', `${run!.summary.name}.yaml`))}   its run: ${run!.path}`);
+  }
+  for (const warning of comparison.warnings) tell(`note: ${warning}`);
+  print(`Report: ${displayPath(page)}`);
+}
+
+/** Methods with figures and costs, as many columns as fit. */
+function choiceTable({ methods, chosen }: Choice, width: number): string {
+  const columns = [
+    { head: 'method', cells: methods.map(({ method }) => (method === chosen ? `${method} *` : method)) },
+    { head: 'validation', cells: methods.map(({ validation }) => withSpread(validation, 1, { plusMinus: '±' })) },
+    { head: 'test', cells: methods.map(({ test }) => withSpread(test, 1, { plusMinus: '±' })) },
+    { head: 'time', cells: methods.map(({ seconds }) => duration(seconds)) },
+    { head: 'images/s', cells: methods.map(({ imagesPerSecond: n }) => (n === null ? '–' : String(Math.round(n)))) },
+  ].map((column) => ({ ...column, size: Math.max(column.head.length, ...column.cells.map((cell) => cell.length)) }));
+  let used = -2;
+  const fitting = columns.filter(({ size }) => {
+    used += size + 2;
+    return used <= width;
+  });
+  const line = (cell: (column: (typeof columns)[number]) => string): string =>
+    fitting
+      .map((column, i) => (i === 0 ? cell(column).padEnd(column.size) : cell(column).padStart(column.size)))
+      .join('  ')
+      .trimEnd();
+  return [
+    'Balanced accuracy in percent, of the epoch that is best on validation; time of a run.',
+    '',
+    line(({ head }) => head),
+    line(({ size }) => '─'.repeat(size)),
+    ...methods.map((_, i) => line(({ cells }) => cells[i]!)),
+  ].join('\n');
+}
