@@ -51,7 +51,7 @@ export const messageOf = (error: unknown): string => (error instanceof Error ? e
 const CURES: Readonly<Record<string, (choose: string) => string>> = {
   EACCES: (choose) => `You have no permission there: ${choose}, or change its permissions.`,
   EPERM: (choose) => `You have no permission there: ${choose}, or change its permissions.`,
-  EROFS: (choose) => `That disk is read-only: ${choose}.`,
+  EROFS: (choose) => `That disk is read-only: make it writable, or ${choose}.`,
   ENOSPC: (choose) => `The disk is full: free space, or ${choose}.`,
   EDQUOT: (choose) => `Your quota is used up: free space, or ${choose}.`,
   EEXIST: (choose) => `A file is where a folder is needed: ${choose}.`,

@@ -110,7 +110,7 @@ function whySlow(backend: BackendChoice | undefined): string | null {
 async function removeUnbegun(directory: string): Promise<void> {
   const left = await readdir(directory).catch(() => ['unreadable']);
   if (left.some((name) => name !== runFiles.config)) return;
-  await rm(join(directory, runFiles.config), { force: true });
+  await rm(join(directory, runFiles.config), { force: true }).catch(() => {});
   await rmdir(directory).catch(() => {});
 }
 

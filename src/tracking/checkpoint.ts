@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { makeFolder } from '#make-folder';
 import { displayValue, TailmixError } from '../errors.ts';
 import type { Snapshot } from '../run.ts';
 import { mapValues } from '../util/map-values.ts';
@@ -16,7 +15,7 @@ import {
   writeFailed,
 } from './errors.ts';
 import { decodeSafetensors, encodeSafetensors, type SafeTensors } from './safetensors.ts';
-import { writeFileAtomic } from './write-file.ts';
+import { makeInRun, writeFileAtomic } from './write-file.ts';
 
 const FORMAT = 'tailmix-checkpoint-1';
 
@@ -33,7 +32,8 @@ export const bestCheckpointPath = (runDirectory: string, split: 'validation' | '
 
 /**
  * Writes a snapshot as a safetensors file: the state as F32 arrays; all else as metadata (text, plugin states and
- * history as JSON), with a SHA-256 over the whole. Atomic and durable; the folder is made where it is missing.
+ * history as JSON), with a SHA-256 over the whole. Atomic and durable; the folder is made where it is missing,
+ * those above it are not.
  *
  * @throws {TailmixError} STATE_NOT_FINITE for a state that nothing could be resumed from, WRITE_FAILED; the file that was
  *   there is as it was.
@@ -54,7 +54,7 @@ export async function writeCheckpoint(path: string, snapshot: Snapshot): Promise
     ...(snapshot.data && { data: JSON.stringify(snapshot.data) }),
   };
   const sha256 = checksum({ tensors: snapshot.state, metadata });
-  await makeFolder(dirname(path)).catch((cause) => {
+  await makeInRun(dirname(path)).catch((cause) => {
     throw writeFailed(path, cause);
   });
   await writeFileAtomic(path, encodeSafetensors({ tensors: snapshot.state, metadata: { ...metadata, sha256 } }));

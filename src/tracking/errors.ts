@@ -69,11 +69,17 @@ export const checkpointNotFound = (runDirectory: string, wanted: string, known: 
     { code: 'CHECKPOINT_NOT_FOUND', kind: 'config' },
   );
 
-/** A file of a run could not be written: disk full, no permission. */
+const isGone = (cause: unknown): boolean => {
+  const { code, syscall } = cause as NodeJS.ErrnoException;
+  return code === 'ENOENT' && syscall !== 'mkdir';
+};
+const GONE = 'Its folder is gone: put it back, or choose another place.';
+
+/** A file of a run could not be written: disk full, no permission, a folder that is gone. */
 export const writeFailed = (path: string, cause: unknown): TailmixError =>
   run(
     'WRITE_FAILED',
-    `${path}: could not be written (${messageOf(cause)}). ${systemCure(cause) ?? 'Choose another --out.'}`,
+    `${path}: could not be written (${messageOf(cause)}). ${isGone(cause) ? GONE : (systemCure(cause) ?? 'Choose another --out.')}`,
     cause,
   );
 

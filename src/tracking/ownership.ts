@@ -39,6 +39,9 @@ const BRIEF_MS = 60_000;
 
 const isRecent = ({ since }: Owner): boolean => Date.now() - Date.parse(since) < BRIEF_MS;
 
+/** Ids of owners of this process that have let go, though their lock may still be there: a folder can come back with it. */
+const released = new Set<string>();
+
 /** File that names the owner of a directory. */
 export const ownerFile = (directory: string): string => join(directory, 'owner.lock');
 
@@ -87,11 +90,14 @@ export async function own(
       });
       if (isSame(found, self) || (found === null && (await place(path, self).catch(() => false)))) return;
       process.off('exit', removeAtExit);
+      released.add(self.id);
       throw ownershipLost(directory, found);
     },
     async release() {
       process.off('exit', removeAtExit);
-      if (isSame(await readOwner(path), self)) await rm(path, { force: true });
+      released.add(self.id);
+      // A lock that the system does not let us remove is soon one of a dead owner.
+      if (isSame(await readOwner(path), self)) await rm(path, { force: true }).catch(() => {});
     },
   };
 }
@@ -185,5 +191,7 @@ async function readOwner(
   }
 }
 
-const whereabouts = async (owner: Found): Promise<Whereabouts> =>
-  owner === 'unreadable' ? 'elsewhere' : whereaboutsOf(owner);
+const whereabouts = async (owner: Found): Promise<Whereabouts> => {
+  if (owner === 'unreadable') return 'elsewhere';
+  return released.has(owner.id) ? 'gone' : whereaboutsOf(owner);
+};

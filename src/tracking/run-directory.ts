@@ -60,7 +60,10 @@ const folderName = (name: string): string =>
  */
 export async function claimRunDirectory(directory: string, options?: Parameters<typeof own>[1]): Promise<Ownership> {
   const ownership = await own(directory, options);
-  const found = await marksOfRun(directory);
+  const found = await marksOfRun(directory).catch(async (cause) => {
+    await ownership.release();
+    throw writeFailed(directory, cause);
+  });
   if (found.length === 0) return ownership;
   await ownership.release();
   throw isRun(directory) ? directoryTaken(directory) : directoryUsed(directory, found);

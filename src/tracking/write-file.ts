@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { appendFile, open, readdir, rename, rm } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { isAlive } from '#lock';
@@ -13,7 +13,19 @@ export const UNFINISHED = '.unfinished';
 export async function removeUnfinished(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => []);
   for (const name of names)
-    if (name.startsWith('.') && name.endsWith(UNFINISHED)) await rm(join(folder, name), { force: true });
+    if (name.startsWith('.') && name.endsWith(UNFINISHED))
+      await rm(join(folder, name), { force: true }).catch(() => {});
+}
+
+/**
+ * Makes a folder of a run where it is missing. The run directory has to be there: one that was moved away in the middle of a
+ * run is not made again.
+ */
+export async function makeInRun(folder: string): Promise<void> {
+  await mkdir(folder).catch(async (error: unknown) => {
+    const found = await stat(folder).catch(() => null);
+    if (!found?.isDirectory()) throw error;
+  });
 }
 
 /** Removes what writers of a file left that are gone. */
@@ -51,7 +63,7 @@ export async function writeFileAtomic(path: string, content: string | readonly U
     await rename(temporary, path);
     await syncFolder(folder);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => {});
     throw writeFailed(path, error);
   }
 }

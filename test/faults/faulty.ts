@@ -17,9 +17,23 @@ import { join, resolve } from 'node:path';
 import process from 'node:process';
 
 /** Calls that change a disk, and those that read it, as bits of the shim. */
-const KINDS = { open: 1, write: 2, sync: 4, rename: 8, link: 16, mkdir: 32, read: 64, openToRead: 128 };
+const KINDS = {
+  open: 1,
+  write: 2,
+  sync: 4,
+  rename: 8,
+  link: 16,
+  mkdir: 32,
+  read: 64,
+  openToRead: 128,
+  remove: 256,
+  openToWrite: 512,
+};
 const CHANGES = KINDS.open | KINDS.write | KINDS.sync | KINDS.rename | KINDS.link | KINDS.mkdir;
 const READS = KINDS.read | KINDS.openToRead;
+/** What a folder refuses that is read-only: opening, not writing to what is open. */
+const BY_NAME = CHANGES | KINDS.remove | KINDS.openToWrite;
+const MASKS = { changes: CHANGES, reads: READS, byName: BY_NAME & ~(KINDS.write | KINDS.sync), all: BY_NAME | READS };
 
 /** What fails in a command. */
 export interface Fault {
@@ -27,11 +41,12 @@ export interface Fault {
   folder: string;
   /** Number of the call that fails, from 1; 0: none. */
   at: number;
-  error: 'ENOSPC' | 'EIO';
+  /** `vanish`: the folder is moved to `<folder>.gone` before the call, and nothing else fails. */
+  error: 'ENOSPC' | 'EIO' | 'EROFS' | 'EACCES' | 'vanish';
   /** All that follow fail too. Default: true. */
   lasting?: boolean;
   /** Default: `changes`. */
-  calls?: 'changes' | 'reads';
+  calls?: keyof typeof MASKS;
 }
 
 /** What became of a command. */
@@ -93,9 +108,8 @@ export async function startFaulty(folder: string, shim: string, env: NodeJS.Proc
   const write = (bytes: Buffer, at: number): unknown => writeSync(file, bytes, 0, bytes.length, at);
   const arm = ({ folder, at, error, lasting = true, calls = 'changes' }: Fault): void => {
     const head = Buffer.alloc(24);
-    const kinds = calls === 'changes' ? CHANGES : READS;
-    for (const [i, value] of [at, Number(lasting), constants.errno[error], kinds].entries())
-      head.writeInt32LE(value, 4 * i);
+    const number = error === 'vanish' ? -1 : constants.errno[error];
+    for (const [i, value] of [at, Number(lasting), number, MASKS[calls]].entries()) head.writeInt32LE(value, 4 * i);
     const names = Buffer.alloc(BYTES - FOLDER_AT);
     names.write(`${folder}/`);
     write(names, FOLDER_AT);

@@ -1,5 +1,5 @@
 // Preloaded into a process (LD_PRELOAD), makes system calls on files below a folder fail, the N-th or all from it on, as a
-// full or a failing disk does, and sets the clock back. The file that FAULT_CONTROL names is shared with the test, which
+// full or a failing disk does, moves the folder away at the N-th, and sets the clock back. The file that FAULT_CONTROL names is shared with the test, which
 // writes what fails into it, and reads what was done.
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -18,7 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OPEN = 1, WRITE = 2, SYNC = 4, RENAME = 8, LINK = 16, MKDIR = 32, READ = 64, OPEN_READ = 128 };
+enum { OPEN = 1, WRITE = 2, SYNC = 4, RENAME = 8, LINK = 16, MKDIR = 32, READ = 64, OPEN_READ = 128, REMOVE = 256, OPEN_WRITE = 512 };
+
+// As an error: the folder is moved to <folder>.gone before the call.
+enum { VANISH = -1 };
 
 // As faulty.ts writes it.
 struct control {
@@ -48,6 +51,15 @@ __attribute__((constructor)) static void begin(void) {
   static result (*real)(__VA_ARGS__);         \
   if (!real) *(void **)&real = dlsym(RTLD_NEXT, name);
 
+// The folder as a path without the slash at its end goes away.
+static void vanish(void) {
+  REAL("rename", int, const char *, const char *)
+  char from[992], to[1000];
+  snprintf(from, sizeof from, "%.*s", (int)strlen(control->folder) - 1, control->folder);
+  snprintf(to, sizeof to, "%s.gone", from);
+  real(from, to);
+}
+
 // Whether this call fails: 1 for the first to fail, 2 for a later one. errno is set then.
 static int fails(int kind, const char *call, const char *path) {
   if (!control || !(control->kinds & kind) || strncmp(path, control->folder, strlen(control->folder))) return 0;
@@ -55,6 +67,10 @@ static int fails(int kind, const char *call, const char *path) {
   if (!control->at || number < control->at || (number > control->at && !control->lasting)) return 0;
   int first = control->failed++ == 0;
   if (first) snprintf(control->first, sizeof control->first, "%s %s", call, path + strlen(control->folder));
+  if (control->error == VANISH) {
+    if (first) vanish();
+    return 0;
+  }
   errno = control->error;
   return first ? 1 : 2;
 }
@@ -88,7 +104,10 @@ int open64(const char *path, int flags, ...) {
   va_end(rest);
   int makes = flags & O_CREAT && access(path, F_OK) != 0;
   int reads = (flags & O_ACCMODE) == O_RDONLY;
-  if ((makes && fails_by(OPEN, "open", path)) || (reads && fails_by(OPEN_READ, "open to read", path))) return -1;
+  int writes = !makes && !reads;
+  if ((makes && fails_by(OPEN, "open", path)) || (reads && fails_by(OPEN_READ, "open to read", path)) ||
+      (writes && fails_by(OPEN_WRITE, "open to write", path)))
+    return -1;
   return real(path, flags, mode);
 }
 
@@ -143,6 +162,16 @@ int link(const char *from, const char *to) {
 int mkdir(const char *path, mode_t mode) {
   REAL("mkdir", int, const char *, mode_t)
   return access(path, F_OK) != 0 && fails_by(MKDIR, "mkdir", path) ? -1 : real(path, mode);
+}
+
+int unlink(const char *path) {
+  REAL("unlink", int, const char *)
+  return access(path, F_OK) == 0 && fails_by(REMOVE, "unlink", path) ? -1 : real(path);
+}
+
+int rmdir(const char *path) {
+  REAL("rmdir", int, const char *)
+  return access(path, F_OK) == 0 && fails_by(REMOVE, "rmdir", path) ? -1 : real(path);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now) {

@@ -1,17 +1,20 @@
+import { mkdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { RunRecord } from '../../src/tracking/spool/records.ts';
 import { openSpool, type SpoolWriter } from '../../src/tracking/spool/write.ts';
 
 /** Opens the spool of a run directory. */
-export const spoolOf = (directory: string, changes: Partial<RunRecord> = {}): SpoolWriter =>
-  openSpool(
+export function spoolOf(directory: string, changes: Partial<RunRecord> = {}): SpoolWriter {
+  mkdirSync(directory, { recursive: true });
+  return openSpool(
     directory,
     () => ({ time: 1000, uid: 'u-1', experiment: 'digits', name: 'Remix seed 0', tags: { who: 'me' }, ...changes }),
     (error) => {
       throw error;
     },
   );
+}
 
 /** Writes a file of a run directory. */
 export async function writeRunFile(directory: string, file: string, text: string): Promise<void> {

@@ -36,6 +36,13 @@ export const spoolNotWritten = (path: string, cause: unknown): TailmixError =>
     { code: 'SPOOL_NOT_WRITTEN', cause },
   );
 
+/** A spool that cannot be opened, and will not open later. */
+export const spoolNotOpened = (path: string, cause: unknown): TailmixError =>
+  new TailmixError(`${path}: expected to write to it; ${systemRefused(cause, 'move what is there away')}`, {
+    code: 'SPOOL_NOT_WRITTEN',
+    cause,
+  });
+
 /** A spool whose last lines were kept in memory until its process ended. */
 export const spoolEndsEarly = (path: string, runDirectory: string): TailmixError =>
   new TailmixError(

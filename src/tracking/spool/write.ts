@@ -2,7 +2,7 @@ import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, r
 import { dirname, join } from 'node:path';
 import { messageOf } from '../../errors.ts';
 import { cutText, limits, safeName, toWire } from '../mlflow/validate.ts';
-import { spoolDamaged, spoolEndsEarly, spoolNotWritten, spoolUnreadable } from './errors.ts';
+import { spoolDamaged, spoolEndsEarly, spoolNotOpened, spoolNotWritten, spoolUnreadable } from './errors.ts';
 import { parseRecord, type RecordOf, type RunRecord, type SpoolRecord, spoolFiles, writtenRecord } from './records.ts';
 
 /** Texts by name: parameters, tags. */
@@ -50,7 +50,7 @@ type Other = Untimed<RecordOf<'inputs' | 'artifact' | 'model' | 'status'>>;
  *
  * @param first - what the run is, asked for where there is no spool yet.
  * @param onProblem - told each problem once.
- * @throws {TailmixError} SPOOL_DAMAGED, and what the file system throws when it cannot be opened, unless that may pass.
+ * @throws {TailmixError} SPOOL_DAMAGED, and SPOOL_NOT_WRITTEN where it cannot be opened, unless that may pass.
  */
 export function openSpool(
   runDirectory: string,
@@ -76,7 +76,8 @@ export function openSpool(
     }
   };
   const opened = (): number => {
-    if (file === undefined) mkdirSync(dirname(path), { recursive: true });
+    const folder = dirname(path);
+    if (file === undefined && !existsSync(folder)) mkdirSync(folder);
     file ??= openSync(path, 'a');
     return file;
   };
@@ -86,7 +87,7 @@ export function openSpool(
   try {
     opened();
   } catch (error) {
-    if (!PASSING.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    if (!PASSING.has((error as NodeJS.ErrnoException).code ?? '')) throw spoolNotOpened(path, error);
   }
   let latest = found?.latest ?? 0;
   const now = (): number => Math.max(latest, Date.now());
@@ -147,7 +148,7 @@ export function openSpool(
 }
 
 /** What the system says of a file that may be opened later; folders that a faulty disk does not make are not there. */
-const PASSING = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE', 'ENOENT']);
+const PASSING = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE', 'ENOENT', 'EROFS', 'EACCES', 'EPERM']);
 
 /** Half a character cannot be sent. */
 const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, '\uFFFD');
@@ -176,9 +177,13 @@ function recover(path: string) {
   const bytes = readWhole(path);
   const whole = bytes.lastIndexOf('\n') + 1;
   if (whole < bytes.length) {
-    const file = openSync(path, 'r+');
-    ftruncateSync(file, whole);
-    closeSync(file);
+    try {
+      const file = openSync(path, 'r+');
+      ftruncateSync(file, whole);
+      closeSync(file);
+    } catch (error) {
+      throw spoolNotOpened(path, error);
+    }
   }
   if (whole === 0) return null;
   const lines = bytes.toString('utf8', 0, whole - 1).split('\n');
