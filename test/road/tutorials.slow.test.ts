@@ -6,7 +6,7 @@ import { writeTree } from '../support/image-tree.ts';
 import { skewedPhotos } from '../support/skewed-photos.ts';
 import { follow, linkedProject } from '../support/tutorial.ts';
 
-const timeout = 300_000;
+const timeout = 600_000;
 
 /** An empty project, and the folder that it lies in. */
 async function empty() {
@@ -38,5 +38,7 @@ test('tutorial-paper-table.md: what it says works, from top to bottom', { timeou
   await writeTree(join(folder, 'data/cifar10'), { train: each(100), test: each(4) }, [32, 32]);
   const output = follow('docs/tutorial-paper-table.md', project);
   expect(output).toContain('cifar10: 10 classes, 1,000 training images, 40 test images');
-  expect(output.match(/^Remix +1 /gm)).toHaveLength(1);
+  expect(output.match(/^ERM +1 /gm)).toHaveLength(1);
+  expect(output.match(/^Remix +1 /gm)).toHaveLength(2);
+  expect(output.match(/^Remix κ=5 +1 /gm)).toHaveLength(1);
 });
