@@ -9,11 +9,14 @@ export interface Hover {
   tags: Record<string, string[]>;
 }
 
-/** TypeScript's language service over one file that need not exist, in the root of this package. */
-export function openEditor(text: string) {
-  const file = resolve('editor.ts');
+/** TypeScript's language service over one file that need not exist; by default in the root of this package. */
+export function openEditor(
+  text: string,
+  { file = resolve('editor.ts'), ...changed }: { file?: string } & ts.CompilerOptions = {},
+) {
   const { config } = ts.readConfigFile('tsconfig.json', ts.sys.readFile);
-  const { options } = ts.parseJsonConfigFileContent(config, { ...ts.sys, readDirectory: () => [file] }, process.cwd());
+  const host = { ...ts.sys, readDirectory: () => [file] };
+  const options = { ...ts.parseJsonConfigFileContent(config, host, process.cwd()).options, ...changed };
   const read = (path: string): string | undefined => (path === file ? text : ts.sys.readFile(path));
   const service = ts.createLanguageService({
     getScriptFileNames: () => [file],
