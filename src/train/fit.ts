@@ -2,6 +2,7 @@ import type { Backend } from '../backend/load.ts';
 import type { Composition } from '../compose/types.ts';
 import { createLoader } from '../data/loader/loader.ts';
 import type { LoadedRows, Loader } from '../data/types.ts';
+import type { RunInfo } from '../run.ts';
 import { createBatch, createTargets } from '../step/batch.ts';
 import { checkInputs } from '../step/decided.ts';
 import { createEngine } from '../step/index.ts';
@@ -34,9 +35,7 @@ export interface Fit extends Preparation {
 export async function openFit(preparation: Preparation, composition: Composition, backend: Backend): Promise<Fit> {
   const { settings, data, model, info, start } = preparation;
   const { train: trainSettings, evaluate: evaluateSettings } = settings;
-  const { batchSize, dropLast } = trainSettings;
-  const rest = info.trainCount % batchSize;
-  const batchSizes = [...(info.trainCount >= batchSize ? [batchSize] : []), ...(rest > 0 && !dropLast ? [rest] : [])];
+  const batchSizes = batchSizesOf(info, trainSettings);
   const program = createStepProgram(model, composition, {
     seed: info.seed,
     imageShape: info.imageShape,
@@ -63,8 +62,17 @@ export async function openFit(preparation: Preparation, composition: Composition
   return { ...preparation, composition, program, engine, loader, verify: verifyAt(composition, engine) };
 }
 
+/** Sizes of the batches of an epoch, the full one first. */
+export function batchSizesOf(
+  { trainCount }: Pick<RunInfo, 'trainCount'>,
+  { batchSize, dropLast }: { batchSize: number; dropLast: boolean },
+): number[] {
+  const rest = trainCount % batchSize;
+  return [...(trainCount >= batchSize ? [batchSize] : []), ...(rest > 0 && !dropLast ? [rest] : [])];
+}
+
 /** Nothing is recorded again where no plugin could change what it closes over. */
-function verifyAt(composition: Composition, engine: Engine): Fit['verify'] {
+export function verifyAt(composition: Pick<Composition, 'timings'>, engine: Pick<Engine, 'verify'>): Fit['verify'] {
   const verifyIf = (needed: boolean) => (): void => {
     if (needed) engine.verify();
   };

@@ -204,7 +204,7 @@ async function trainEpoch(
     hooks.onBatchEnd.call(result);
     await yieldToEventLoop();
     throwFailure(fit.options.signal);
-    if (fit.options.signal?.aborted) return own.stop(String(fit.options.signal.reason ?? 'aborted'));
+    if (fit.options.signal?.aborted) return own.stop(String(fit.options.signal.reason));
   }
   fit.verify.afterSteps();
   progress.midEpoch = false;

@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { writeCheckpoint } from '../../src/tracking/checkpoint.ts';
+import { pinInit } from '../../src/tracking/pinned-init.ts';
+import { prepare, readData, type TrainerOptions } from '../../src/train/prepare.ts';
+import { createTrainer } from '../../src/train/trainer.ts';
+import { writeTree } from '../support/image-tree.ts';
+import { messageOfError } from '../support/message.ts';
+import { squares } from '../support/squares.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+const options = (init?: { run: string; sha256: string } | string): TrainerOptions => ({
+  data: squares([4, 2, 1, 1]),
+  model: { name: 'small-cnn', width: 2, ...(init !== undefined && { init }) },
+});
+
+test('weights begin as in the checkpoint that model.init names, which is the one that was meant', async () => {
+  const { snapshot } = await createTrainer({ ...options(), train: { epochs: 1, batchSize: 8, step: 'eager' } }).run();
+  const run = join(await temporaryFolder(), 'epoch-0001.safetensors');
+  await writeCheckpoint(run, snapshot!);
+  const expected = Object.fromEntries(snapshot!.weights.map((name) => [name, snapshot!.state[name]!.values]));
+  const { sha256 } = await pinInit(run);
+  for (const init of [run, { run, sha256 }]) expect((await prepare(options(init))).start.initial).toEqual(expected);
+  expect(await messageOfError(() => prepare(options({ run, sha256: '0'.repeat(64) })))).toMatch(sha256.slice(0, 12));
+});
+
+test('reading images is reported, and ends in between when the run is asked to end', async () => {
+  vi.stubEnv('TAILMIX_CACHE', await temporaryFolder());
+  const root = await temporaryFolder();
+  await writeTree(root, { train: { a: 3, b: 2 }, test: { a: 1, b: 1 } });
+  const reading: TrainerOptions = {
+    data: { name: 'image-folder', root, imageSize: 4, workers: 0 },
+    model: { name: 'mlp' },
+  };
+  const seen: string[] = [];
+  const ending = new AbortController();
+  const stopped = messageOfError(() =>
+    readData({
+      ...reading,
+      signal: ending.signal,
+      onDataProgress({ split, done, total }) {
+        seen.push(`${split} ${done} of ${total}`);
+        ending.abort('SIGINT');
+      },
+    }),
+  );
+  expect(await stopped).toBe('SIGINT: the run ended while its images were read, before its first step.');
+  expect(seen).toHaveLength(1);
+  expect((await readData(reading)).train.indices).toHaveLength(5);
+  vi.unstubAllEnvs();
+});
