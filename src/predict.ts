@@ -1,7 +1,9 @@
 import { join, resolve } from 'node:path';
 import { defaults, registry } from '../plugins/index.ts';
-import { type BackendChoice, holdBackend } from './backend/load.ts';
+import { type Backend, type BackendChoice, holdBackend } from './backend/load.ts';
+import { TailmixError } from './errors.ts';
 import { type Exported, type ExportOptions, exportRun as writeExport } from './export/index.ts';
+import { type Latency, measureLatency } from './export/latency.ts';
 import { describeExport, type ExportAbout, isExport, openExport } from './export/open.ts';
 import { isRun } from './tracking/run-directory.ts';
 import { openNetwork } from './trained/network.ts';
@@ -9,6 +11,7 @@ import { type OpenOptions, openRun as open, type TrainedRun } from './trained/op
 import { createPredictor, type Predictor } from './trained/predictor.ts';
 
 export type { Exported, ExportOptions } from './export/index.ts';
+export type { Latency } from './export/latency.ts';
 export type { ExportAbout } from './export/open.ts';
 export type { ImageInput, Pixels } from './trained/image-input.ts';
 export type { OpenOptions, TrainedRun } from './trained/open.ts';
@@ -80,29 +83,45 @@ export interface ExportRunOptions extends Omit<ExportOptions, 'folder'>, Partial
   folder?: string;
   /** Default: the run's own, which must be native. */
   backend?: BackendChoice;
+  /** Runs what was written, to say how long it takes. Default: no. */
+  measure?: boolean;
 }
 
 /**
  * Writes a trained run for TensorFlow, TensorFlow.js or ONNX Runtime, with what makes its input of a photo.
  *
  * @param run - as in {@link openRun}, or a run that is open
- * @returns the folder, its files, and how far the exported logits are from the run's own
+ * @returns the folder, its files, how far the exported logits are from the run's own, and with `measure` its latency (null for
+ *   ONNX where onnxruntime-node is not installed)
  * @throws {TailmixError} EXPORT_EXISTS, EXPORT_BACKEND, EXPORT_BATCH, EXPORT_OP, EXPORT_DIFFERS, and what {@link openRun}
  *   throws.
  */
 export async function exportRun(
   run: string | TrainedRun,
-  { format, folder, images, backend: wanted, ...options }: ExportRunOptions,
-): Promise<Exported & { folder: string }> {
+  { format, folder, images, force, measure = false, backend: wanted, ...options }: ExportRunOptions,
+): Promise<Exported & { folder: string; latency?: Latency | null }> {
   const trained = typeof run === 'string' ? await openRun(run, options) : run;
   const target = resolve(folder ?? join(trained.directory, 'export', format));
   const { backend, release } = await holdBackend(wanted ?? trained.options.backend);
   try {
-    return {
-      folder: target,
-      ...(await writeExport(trained, backend, { format, folder: target, ...(images && { images }) })),
-    };
+    const own = { format, folder: target, ...(force && { force }), ...(images && { images }) };
+    const exported = { folder: target, ...(await writeExport(trained, backend, own)) };
+    return measure ? { ...exported, latency: await latencyOf(target, backend) } : exported;
   } finally {
     release();
+  }
+}
+
+async function latencyOf(folder: string, backend: Backend): Promise<Latency | null> {
+  const described = await describeExport(folder);
+  const network = await openExport(described, backend).catch((error: unknown) => {
+    if (error instanceof TailmixError && error.code === 'ONNX_RUNTIME') return null;
+    throw error;
+  });
+  if (network === null) return null;
+  try {
+    return await measureLatency(network, described.imageShape, described.about.format);
+  } finally {
+    await network.dispose();
   }
 }

@@ -12,20 +12,37 @@ export interface ExportCommandOptions extends ConfigFlags, CheckpointChoice {
   /** Folder to write to. Default: `export/<format>` in the run directory. */
   out?: string;
   images?: ExportOptions['images'];
+  force?: boolean;
   json?: boolean;
   allowOtherData?: boolean;
 }
 
+const sizeText = (bytes: number): string =>
+  bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(2)} MB`;
+
 /** `tailmix export`: a checkpoint of a run as a classifier for other programs. */
 export async function exportCommand(
   wanted: string,
-  { set = [], format, out, images, checkpoint, strict, json, allowOtherData = false, ...flags }: ExportCommandOptions,
+  {
+    set = [],
+    format,
+    out,
+    images,
+    force,
+    checkpoint,
+    strict,
+    json,
+    allowOtherData = false,
+    ...flags
+  }: ExportCommandOptions,
 ): Promise<number> {
   const overrides = overridesOf(flags);
   const run = await openRun(wanted, { ...context, set, overrides, allowOtherData, checkpoint, strict });
   const passedOver = tellPassedOver(run.damaged);
-  const { folder, files, difference, largest } = await exportRun(run, {
+  const { folder, files, difference, largest, latency } = await exportRun(run, {
     format,
+    measure: true,
+    ...(force && { force }),
     ...(out !== undefined && { folder: out }),
     ...(images && { images }),
   });
@@ -41,12 +58,22 @@ export async function exportCommand(
       files,
       difference,
       largest,
+      latency,
     });
   else {
-    const megabytes = files.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6;
+    const sizes = files.map(
+      ({ path, bytes }) => `  ${path.padEnd(Math.max(...files.map((file) => file.path.length)))}  ${sizeText(bytes)}`,
+    );
+    const time = (ms: number): string => `${ms.toPrecision(3)} ms`;
     print(
-      `${displayPath(folder)}  ${format}, ${files.map(({ path }) => path).join(', ')}, ${megabytes.toFixed(2)} MB\n` +
+      [
+        `${displayPath(folder)}  ${format}`,
+        ...sizes,
         `epoch ${epoch}; logits differ from the run's own by at most ${difference.toExponential(1)} (largest ${largest.toPrecision(3)})`,
+        latency
+          ? `one image ${time(latency.one)}, 32 images ${time(latency.thirtyTwo)} (median on this machine, ${latency.runtime})`
+          : 'latency not measured: onnxruntime-node is not installed',
+      ].join('\n'),
     );
     tellNext(
       [commandLine('predict', displayPath(folder), 'IMAGE…'), 'classes of images, by the export'],

@@ -69,6 +69,7 @@ export function addTrained(program: Command, finish: Finish): void {
       new Option('--format <name>', 'what to write').choices(['saved-model', 'tfjs', 'onnx']).makeOptionMandatory(),
     )
     .option('--out <dir>', 'folder to write to (default: export/<format> in the run directory)')
+    .option('--force', 'replace an export that is there')
     .addOption(
       new Option('--images <type>', 'what ONNX takes (default: uint8; the others take both)').choices([
         'uint8',

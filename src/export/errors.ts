@@ -14,7 +14,14 @@ export const exportBackend = (got: string): TailmixError =>
 export const exportExists = (folder: string): TailmixError =>
   config(
     'EXPORT_EXISTS',
-    `${folder}: expected a new or empty folder to export to. Delete it, or choose another --out.`,
+    `${folder}: expected a new or empty folder to export to. Choose another --out, or --force, which replaces an export.`,
+  );
+
+/** A folder that holds something else than an export. */
+export const notAnExport = (folder: string, has: string): TailmixError =>
+  config(
+    'EXPORT_EXISTS',
+    `${folder}: expected an export that tailmix wrote and nothing else, for --force to replace; it has ${has}. Choose another --out.`,
   );
 
 /** The folder, or a file in it, cannot be written. */

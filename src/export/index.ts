@@ -2,7 +2,7 @@ import type { Backend } from '../backend/load.ts';
 import type { TrainedRun } from '../trained/open.ts';
 import { type Classifier, recordClassifier } from './classifier.ts';
 import { type Agreement, compareLogits, openGraph, openTfjs } from './compare.ts';
-import { type ExportedFile, expectFree, writeFolder } from './files.ts';
+import { type ExportedFile, expectFree, RECORD, writeFolder } from './files.ts';
 import { type ImageType, onnxModel } from './onnx/index.ts';
 import { preprocessingFiles } from './preprocessing-files.ts';
 import { savedModel } from './saved-model.ts';
@@ -17,6 +17,8 @@ export interface ExportOptions {
   format: Format;
   /** New or empty. */
   folder: string;
+  /** Replaces an export that is there; a folder that holds anything else is refused as ever. Default: no. */
+  force?: boolean;
   /** Type of the images that ONNX takes, uint8 by default; the other formats take both. */
   images?: ImageType;
 }
@@ -39,18 +41,16 @@ const writers: Readonly<Record<Format, (classifier: Classifier, options: ExportO
  * @throws {TailmixError} EXPORT_EXISTS, EXPORT_BACKEND, EXPORT_BATCH, EXPORT_OP, EXPORT_DIFFERS.
  */
 export async function exportRun(run: TrainedRun, backend: Backend, options: ExportOptions): Promise<Exported> {
-  const { format, folder } = options;
-  await expectFree(folder);
+  const { format, folder, force } = options;
+  await expectFree(folder, force);
   const classifier = recordClassifier(run, backend);
   const { classes, imageShape, packShape, about } = classifier;
-  const files = [
-    ...writers[format](classifier, options),
-    ...(await preprocessingFiles(run)),
-    { path: 'classes.json', content: `${JSON.stringify({ ...about, imageShape, packShape, classes }, null, 2)}\n` },
-  ];
+  const own = [...writers[format](classifier, options), ...(await preprocessingFiles(run))];
+  const record = { ...about, imageShape, packShape, classes, files: own.map(({ path }) => path) };
+  const files = [...own, { path: RECORD, content: `${JSON.stringify(record, null, 2)}\n` }];
   const model = format === 'tfjs' ? await openTfjs(files, imageShape) : openGraph(classifier, backend);
   const checked = compareLogits(run, model);
-  await writeFolder(folder, files);
+  await writeFolder(folder, files, force);
   const sizes = files.map(({ path, content }) => ({ path, bytes: Buffer.byteLength(content) }));
   return { files: sizes, ...checked };
 }

@@ -8,6 +8,7 @@ import type { Network, NetworkOutputs } from '../trained/network.ts';
 import { sizeOf } from '../util/shape.ts';
 import { openSavedModel, openTfjs } from './compare.ts';
 import { damagedExport, onnxRuntimeMissing, savedModelBackend } from './errors.ts';
+import { RECORD } from './files.ts';
 import type { Format } from './index.ts';
 
 /** An exported classifier, as its files say. */
@@ -27,7 +28,6 @@ const marks: Readonly<Record<Format, string>> = {
   onnx: 'model.onnx',
 };
 
-const CLASSES = 'classes.json';
 const PREPROCESSING = 'preprocessing.json';
 
 const shape = z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]);
@@ -41,13 +41,13 @@ const classesFile = z.object({
 const preprocessingFile = z.object({ version: z.literal(1), exif: z.enum(['honour', 'ignore']) });
 
 /** Whether a folder holds an exported classifier. */
-export const isExport = (folder: string): boolean => existsSync(join(folder, CLASSES));
+export const isExport = (folder: string): boolean => existsSync(join(folder, RECORD));
 
 /** What an export is, without its weights. */
 export async function describeExport(
   folder: string,
 ): Promise<{ about: ExportAbout } & Omit<Network, 'run' | 'dispose'>> {
-  const { name, epoch, classes, imageShape, packShape } = await readChecked(folder, CLASSES, classesFile);
+  const { name, epoch, classes, imageShape, packShape } = await readChecked(folder, RECORD, classesFile);
   const { exif } = await readChecked(folder, PREPROCESSING, preprocessingFile);
   const format = (Object.keys(marks) as Format[]).find((each) => existsSync(join(folder, marks[each])));
   if (format === undefined)

@@ -34,7 +34,10 @@ describeNative('export', () => {
 `,
     );
     expect(stdout).toMatch(
-      /^runs\/a\/export\/saved-model {2}saved-model, saved_model\.pb, preprocess\.mjs, preprocessing\.json, classes\.json, 0\.\d\d MB\nepoch 2; logits/,
+      /^runs\/a\/export\/saved-model {2}saved-model\n {2}saved_model\.pb {6}\d+\.\d kB\n {2}preprocess\.mjs {6}\d\.\d kB\n {2}preprocessing\.json {2}0\.\d kB\n {2}classes\.json {8}\d\.\d kB\nepoch 2; logits/,
+    );
+    expect(stdout).toMatch(
+      /\none image [\d.]+ ms, 32 images [\d.]+ ms \(median on this machine, TensorFlow of the native backend\)\n$/,
     );
     expect(JSON.parse(await readFile(join(folder, 'runs/a/export/saved-model/classes.json'), 'utf8'))).toMatchObject({
       name: 'quick',
@@ -48,5 +51,14 @@ describeNative('export', () => {
     const document = JSON.parse((await exported('--format', 'tfjs', '--out', 'web', '--json')).stdout);
     expect(document).toMatchObject({ format: 'tfjs', epoch: 2, folder: join(folder, 'web') });
     expect(document.difference / document.largest).toBeLessThan(1e-5);
+    expect(document.latency).toEqual({
+      runtime: 'TensorFlow.js on the native backend',
+      one: expect.any(Number),
+      thirtyTwo: expect.any(Number),
+    });
+    expect(document.latency.one).toBeGreaterThan(0);
+    expect(document.latency.thirtyTwo).toBeGreaterThan(0);
+    const bytes = async (path: string): Promise<number> => (await readFile(join(folder, 'web', path))).length;
+    for (const file of document.files) expect(file.bytes).toBe(await bytes(file.path));
   });
 });

@@ -115,7 +115,7 @@ describeNative('the recorded prediction', (use) => {
       root,
     );
     expect(message).toMatchInlineSnapshot(
-      `"…/model: expected a new or empty folder to export to. Delete it, or choose another --out."`,
+      `"…/model: expected a new or empty folder to export to. Choose another --out, or --force, which replaces an export."`,
     );
   });
 });

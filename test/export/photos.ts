@@ -1,7 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { decodeInput } from '../../src/data/packed/decode.ts';
+import { preprocess } from '../../src/export/preprocess.ts';
+import { randomStream } from '../../src/random.ts';
+import { tf } from '../../src/tf.ts';
 import { openNetwork } from '../../src/trained/network.ts';
 import type { TrainedRun } from '../../src/trained/open.ts';
 import { concatenate } from '../../src/util/concatenate.ts';
@@ -34,8 +37,8 @@ function scene(seed: number, height: number, width: number): Uint8Array {
   return pixels;
 }
 
-/** Photos of many sizes: height, width, EXIF orientation, format. */
-export const photos = [
+/** Photos of many sizes: height and width upright, EXIF orientation, format, colour profile. */
+const photos: readonly (readonly [number, number, number, 'jpeg' | 'png', string?])[] = [
   [300, 500, 1, 'jpeg'],
   [997, 1500, 1, 'jpeg'],
   [1200, 1600, 6, 'jpeg'],
@@ -45,67 +48,93 @@ export const photos = [
   [61, 100, 5, 'png'],
   [40, 17, 1, 'png'],
   [12, 30, 7, 'png'],
-] as const;
+  [480, 640, 1, 'jpeg', 'p3'],
+];
 
 /** A photo as a file, and what `tailmix predict` makes of it. */
 export interface Photo {
   path: string;
   orientation: number;
+  /** Colour profile; default sRGB, not embedded. */
+  profile: string | undefined;
   own: Uint8Array;
 }
 
+/** A scene as a camera writes it that lies on its side: upright by its EXIF orientation. */
+function lying(seed: number, height: number, width: number, orientation: number): Sharp {
+  const data = scene(seed, height, width);
+  const back = orientation === 6 ? 8 : orientation === 8 ? 6 : orientation;
+  const [rows, columns] = orientation > 4 ? [width, height] : [height, width];
+  const size = {
+    version: 1,
+    exif: 'honour',
+    colour: 'srgb',
+    cover: [rows, columns],
+    shape: [rows, columns, 3],
+  } as const;
+  const turned = preprocess({ data, height, width, channels: 3, orientation: back }, size);
+  return sharp(turned, { raw: { width: columns, height: rows, channels: 3 } });
+}
+
 /**
- * Photos, and a network that tells them apart: class `i % 5` for photo i, by the features that its random weights give.
+ * Photos, and a network that tells them apart: class `i % 5` for photo i. Its classifier is trained on them, on
+ * features that random weights give.
  *
  * @param folder - where the files go
  */
 export async function photosAndNetwork(folder: string): Promise<{ run: TrainedRun; files: Photo[] }> {
-  const run = await trainedRun({
-    model: { name: 'resnet18-cifar', width: 8 },
-    shape: [32, 32, 3],
-    packShape: [36, 40, 3],
-  });
+  const run = await trainedRun({ model: { name: 'mlp', width: 64 }, shape: [32, 32, 3], packShape: [36, 40, 3] });
   const { imageShape, packShape } = run.info;
   const files: Photo[] = [];
-  for (const [i, [height, width, orientation, format]] of photos.entries()) {
+  for (const [i, [height, width, orientation, format, icc]] of photos.entries()) {
     const path = join(folder, `${i}.${format}`);
-    const file = sharp(scene(i, height, width), { raw: { width, height, channels: 3 } });
-    await writeFile(path, await file.withMetadata({ orientation }).toFormat(format).toBuffer());
-    files.push({ path, orientation, own: await decodeInput(path, imageShape, { packShape, exif: run.exif }) });
+    const file = lying(i, height, width, orientation).withMetadata({ orientation, ...(icc && { icc }) });
+    await writeFile(path, await file.toFormat(format).toBuffer());
+    files.push({
+      path,
+      orientation,
+      profile: icc,
+      own: await decodeInput(path, imageShape, { packShape, exif: run.exif }),
+    });
   }
-  setClassifier(run, featuresOf(run, files));
+  trainClassifier(run, files);
   return { run, files };
 }
 
-function featuresOf(run: TrainedRun, files: readonly Photo[]): Float32Array[] {
+/** Logistic regression on the features of the photos, each with noise of up to eight grey levels, eight times. */
+function trainClassifier(run: TrainedRun, files: readonly Photo[]): void {
+  const classes = run.info.classes.length;
+  const random = randomStream('noise');
+  const labels = files.flatMap((_, i) => new Array<number>(8).fill(i % classes));
+  const images = files.flatMap(({ own }) =>
+    Array.from({ length: 8 }, () =>
+      own.map((value) => Math.min(255, Math.max(0, Math.round(value + 16 * random.uniform() - 8)))),
+    ),
+  );
   const network = openNetwork(run);
-  const images = files.map(({ own }) => own);
   const { features } = network.run(concatenate(Uint8Array, images), images.length);
   network.dispose();
   const length = features.length / images.length;
-  return images.map((_, i) => features.slice(i * length, (i + 1) * length));
-}
-
-/** Logits that grow along the way from the mean of all features to that of a class; 8 apart where a class is met. */
-function setClassifier(run: TrainedRun, features: readonly Float32Array[]): void {
-  const classes = run.info.classes.length;
-  const length = features[0]!.length;
-  const meanOf = (rows: readonly Float32Array[]): Float32Array =>
-    Float32Array.from({ length }, (_, d) => rows.reduce((sum, row) => sum + row[d]!, 0) / rows.length);
-  const centre = meanOf(features);
-  const kernel = new Float32Array(length * classes);
-  const bias = new Float32Array(classes);
-  for (let k = 0; k < classes; k++) {
-    const way = meanOf(features.filter((_, i) => i % classes === k)).map((value, d) => value - centre[d]!);
-    const square = way.reduce((sum, value) => sum + value * value, 0);
-    for (let d = 0; d < length; d++) {
-      kernel[d * classes + k] = (8 * way[d]!) / square;
-      bias[k]! -= (8 * way[d]! * centre[d]!) / square;
-    }
-  }
+  const [kernel, bias] = tf.tidy(() => {
+    const found = tf.tensor2d(features, [images.length, length]);
+    const { mean, variance } = tf.moments(found, 0);
+    const deviation = variance.add(variance.mean().mul(0.1)).sqrt();
+    const x = found.sub(mean).div<tf.Tensor2D>(deviation);
+    const y = tf.oneHot(tf.tensor1d(labels, 'int32'), classes);
+    const weights = [tf.variable(tf.zeros([length, classes])), tf.variable(tf.zeros([classes]))] as const;
+    const optimizer = tf.train.adam(0.05);
+    const loss = (): tf.Scalar =>
+      tf.losses.softmaxCrossEntropy(y, x.matMul(weights[0]).add(weights[1])).add(weights[0].square().sum().mul(1e-2));
+    for (let step = 0; step < 150; step++) optimizer.minimize(loss);
+    const own = weights[0].div(deviation.expandDims(1));
+    const values = [own, weights[1].sub(mean.expandDims(0).matMul(own).squeeze([0]))];
+    const arrays = values.map((value) => value.dataSync().slice() as Float32Array);
+    for (const weight of weights) weight.dispose();
+    return arrays;
+  });
   const state = run.snapshot.state as Record<string, { shape: readonly number[]; values: Float32Array }>;
   for (const value of Object.values(state)) {
-    if (String(value.shape) === String([length, classes])) value.values = kernel;
-    if (String(value.shape) === String([classes])) value.values = bias;
+    if (String(value.shape) === String([length, classes])) value.values = kernel!;
+    if (String(value.shape) === String([classes])) value.values = bias!;
   }
 }
