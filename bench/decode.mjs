@@ -3,10 +3,10 @@
 // first view, decoded to 256 x 256 as it is packed and cut from that; packing alone, to the file on disk; and a later
 // view, which is cut from the packed file. A training packs once and cuts in each epoch, where the others decode in each: what
 // it takes of all is computed. What libjpeg-turbo takes to decode, and to decode at the smallest size that covers 256 x 256, is the
-// limit of any reader. Each is a process of its own, held on one core by `taskset`; images a second are of its processor time. Prints a table, or JSON.
+// limit of any reader. In between: JPEG files of 256 x 256, which a packed file could hold in place of pixels. Each is a process of its own, held on one core by `taskset`; images a second are of its processor time. Prints a table, or JSON.
 //
 //   npm run build && node bench/decode.mjs [--sizes 800x600,2048x1536,4032x3024] [--images 24] [--rounds 5] [--epochs 10]
-//     [--core 0] [--python python3] [--json FILE]
+//     [--core 0] [--python python3] [--json FILE]      (--python '' leaves out what needs PyTorch)
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,6 +41,8 @@ const { values } = parseArgs({
 /** Seconds that passes are repeated for: one of a few crops would measure how code warms up. */
 const AT_LEAST = 0.5;
 const PACKED = [256, 256, 3];
+/** Of the JPEG files that a packed file could hold in place of pixels. */
+const KEPT_QUALITY = 90;
 const SHAPE = [224, 224, 3];
 const crop = { name: 'random-resized-crop', scale: [0.08, 1], ratio: [3 / 4, 4 / 3] };
 const options = { shape: PACKED, resize: true, onCorrupt: 'error' };
@@ -69,6 +71,22 @@ const passes = {
   async pack(files, folder) {
     sharp.concurrency(1);
     return { version: `sharp ${sharp.versions.sharp}`, pass: () => pack(files, join(folder, 'packed.pack')) };
+  },
+  async kept(files) {
+    sharp.concurrency(1);
+    const packed = [];
+    for await (const { image } of decodeFiles(listOf(files), options, () => {})) {
+      const raw = { width: PACKED[1], height: PACKED[0], channels: 3 };
+      packed.push(await sharp(image, { raw }).jpeg({ quality: KEPT_QUALITY }).toBuffer());
+    }
+    const image = new Uint8Array(224 * 224 * 3);
+    const pass = async (epoch) => {
+      const augment = openAugment([crop], PACKED, 0, epoch, { target: SHAPE });
+      const decoded = await Promise.all(packed.map((bytes) => sharp(bytes).raw().toBuffer()));
+      for (const [position, pixels] of decoded.entries()) augment(pixels, 0, image, 0, position);
+    };
+    const bytes = packed.reduce((sum, { length }) => sum + length, 0) / packed.length;
+    return { version: `${Math.round(bytes)} bytes an image, packed ${PACKED.reduce((a, b) => a * b)}`, pass };
   },
   async later(files, folder) {
     const path = join(folder, `${files.length}.pack`);
@@ -152,13 +170,14 @@ async function measure(folder, size) {
     'tailmix, first view: decode, crop': own('first'),
     'tailmix packs: decode, write': own('pack'),
     'tailmix, later views: crop': own('later'),
+    'JPEG of 256 x 256 kept: decode, crop': own('kept'),
     'Pillow, torchvision': python('crop'),
     'tf.node.decodeImage, cropAndResize': own('tensorflow'),
     'limit: libjpeg-turbo decodes': python('full'),
     'limit: libjpeg-turbo, scaled': python('scaled'),
     'limit: the same, torchvision crops': python('draft'),
   }))
-    peers.push(await open(name, program, args));
+    if (values.python !== '' || program === process.execPath) peers.push(await open(name, program, args));
   for (const { pass } of peers) await pass();
   const rounds = peers.map(() => []);
   for (let round = 0; round < Number(values.rounds); round++)

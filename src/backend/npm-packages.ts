@@ -62,6 +62,8 @@ export async function installPackages(
     const tarball = given(item) ?? join(downloads, tarballName(item));
     const { code, stderr } = await runCommand(['tar', '-xzf', tarball, '-C', target, '--strip-components=1']);
     if (code !== 0) throw tarFailed(tarball, lastLines(stderr));
+    // google-protobuf's files are readable by their owner alone, and others may use this cache.
+    await runCommand(['chmod', '-R', 'a+rX', target]);
   }
 }
 
