@@ -6,6 +6,7 @@ import { expectSame } from './compare.ts';
 import { backendNotNative, graphDisposed } from './errors.ts';
 import { signatureKey } from './key.ts';
 import { type LoadedGraph, loadGraph, type RecordedCall } from './load-graph.ts';
+import { peakBytes } from './memory.ts';
 import { mergeEqual } from './prune.ts';
 import { type RecordOptions, recordOnce, recordSignature } from './record.ts';
 import { DT, type OpNode, type Recording, type TensorSpec } from './recording.ts';
@@ -34,6 +35,8 @@ export interface GraphStats {
   rebuilds: number;
   /** Calls replayed by TensorFlow's session. */
   runs: number;
+  /** The call that holds most memory, by the shapes of its recording, and how much. */
+  peak: { call: string; bytes: number };
 }
 
 /** A program as one TensorFlow graph that holds its state. */
@@ -72,14 +75,24 @@ export function openGraph(
   const shapes = createShapeInference(binding);
   const canRun = createOpTrial(shapes);
   const calls = new Map<string, RecordedCall & { recorded: Recording; index: number }>();
-  const stats: GraphStats = { compileMs: 0, nodes: 0, signatures: 0, rebuilds: 0, runs: 0 };
+  const stats: GraphStats = {
+    compileMs: 0,
+    nodes: 0,
+    signatures: 0,
+    rebuilds: 0,
+    runs: 0,
+    peak: { call: '', bytes: 0 },
+  };
   let loaded: LoadedGraph | undefined;
 
   const record = (signature: Signature): void => {
     const key = signatureKey(signature);
     if (calls.has(key)) return;
     const recorded = recordSignature(program, signature, { shapes, owner, rehearse });
-    calls.set(key, { signature, recorded, recording: rewrite(recorded, canRun), index: calls.size });
+    const recording = rewrite(recorded, canRun);
+    const bytes = peakBytes(recording);
+    if (bytes > stats.peak.bytes) stats.peak = { call: signature.call, bytes };
+    calls.set(key, { signature, recorded, recording, index: calls.size });
   };
 
   const load = (): LoadedGraph => {

@@ -5,6 +5,7 @@ import type { GraphProgram } from '../graph/index.ts';
 import type { CaptureOptions } from './captured/engine.ts';
 import { createEagerEngine } from './eager.ts';
 import { isFault } from './errors.ts';
+import { warnOfMemory } from './memory.ts';
 import type { StepOptions } from './options.ts';
 import { currentOwner } from './owner.ts';
 import type { Engine } from './types.ts';
@@ -42,6 +43,7 @@ export async function createEngine(program: GraphProgram, backend: Backend, opti
   try {
     const capture = { precision, precisionReason, owner: currentOwner, ...(rehearse && { rehearse }) };
     const engine = createCapturedEngine(program, backend, capture);
+    warnOfMemory(engine.stats.peak);
     return step === 'captured' ? engine : withFallback(engine, eager);
   } catch (error) {
     if (step === 'captured' || isFault(error)) throw error;

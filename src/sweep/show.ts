@@ -20,7 +20,13 @@ export const sweepDisplay = (stream: NodeJS.WriteStream, total: number): SweepDi
 const percent = (value: number | undefined): string => (value === undefined ? '–' : `${(100 * value).toFixed(1)} %`);
 
 function bars(stream: NodeJS.WriteStream, total: number): SweepDisplay {
-  const multi = new cliProgress.MultiBar({ stream, hideCursor: true, clearOnComplete: false, linewrap: false });
+  const multi = new cliProgress.MultiBar({
+    stream,
+    hideCursor: true,
+    clearOnComplete: false,
+    linewrap: false,
+    barsize: (stream.columns ?? 0) < 100 ? 10 : 40,
+  });
   const overall = multi.create(total, 0, {}, { format: '{bar} {value} of {total} runs, {duration_formatted}' });
   const active = new Map<string, cliProgress.SingleBar>();
   return {
