@@ -29,7 +29,13 @@ export interface BenchLoaderCommandOptions {
   json?: boolean;
 }
 
-const SIZES: Partial<Record<ModelName, number>> = { resnet18: 224, resnet34: 224, resnet50: 224, resnet101: 224 };
+const SIZES: Partial<Record<ModelName, number>> = {
+  resnet18: 224,
+  resnet34: 224,
+  resnet50: 224,
+  resnet101: 224,
+  'mobilenet-v2': 224,
+};
 
 /** `tailmix bench step`: images per second of the bare training step with Mixup and Remix. */
 export async function benchStepCommand({ json, imageSize, ...options }: BenchStepCommandOptions): Promise<number> {

@@ -270,6 +270,7 @@ function addBench(program: Command, finish: Finish): void {
           'resnet34',
           'resnet50',
           'resnet101',
+          'mobilenet-v2',
           'small-cnn',
           'mlp',
         ])

@@ -1,4 +1,5 @@
 import { imageTooSmall } from './errors.ts';
+import { mobileNetV2 } from './mobilenet.ts';
 import type { ModelName, ModelOptions } from './options.ts';
 import { imageNetResNet, resnet32, smallImageResNet } from './resnet.ts';
 import { mlp, smallCnn } from './small.ts';
@@ -16,6 +17,7 @@ const smallestImage: Readonly<Record<ModelName, number>> = {
   resnet34: 32,
   resnet50: 32,
   resnet101: 32,
+  'mobilenet-v2': 32,
   'small-cnn': 4,
   mlp: 1,
 };
@@ -42,6 +44,8 @@ export function createModel(options: ModelOptions, task: Task): Model {
     case 'resnet50':
     case 'resnet101':
       return imageNetResNet(options.name, shared, task);
+    case 'mobilenet-v2':
+      return mobileNetV2(shared, task);
     case 'small-cnn':
       return smallCnn(shared, task);
     case 'mlp':

@@ -74,6 +74,31 @@ export function convolution(
   };
 }
 
+/** Options of {@link depthwiseNorm}. */
+export interface DepthwiseOptions extends Required<Pick<ConvolutionOptions, 'initial' | 'stride'>> {
+  channels: number;
+}
+
+/**
+ * 3×3 convolution of each channel by itself, padded as {@link convolution} pads, and batch norm. Kernel
+ * `[3, 3, channels, 1]`.
+ */
+export function depthwiseNorm(name: string, { channels, stride, initial }: DepthwiseOptions): Layer {
+  const kernel = `${name}/kernel`;
+  const shape = [3, 3, channels, 1] as const;
+  const convolve: Layer = {
+    weights: [{ name: kernel, shape, kind: 'kernel', initial: initial(shape, { in: 9, out: 9 * channels }) }],
+    apply(x, { weights }) {
+      const filter = ofRank(weights[kernel], 4);
+      const input = ofRank(x, 4);
+      return stride === 1
+        ? tf.depthwiseConv2d(input, filter, 1, 'same')
+        : tf.depthwiseConv2d(ofRank(padded(x, 3, stride), 4), filter, stride, 'valid');
+    },
+  };
+  return sequence(convolve, norm(`${name}/norm`, channels));
+}
+
 /** Channels that oneDNN computes at a time with AVX2. */
 const VECTOR = 8;
 

@@ -10,6 +10,7 @@ export const modelNames = [
   'resnet34',
   'resnet50',
   'resnet101',
+  'mobilenet-v2',
   'small-cnn',
   'mlp',
 ] as const;
@@ -93,6 +94,14 @@ const weights = z
 const published = <Name extends ModelName>(name: Name, width: number, what: string) =>
   z.strictObject({ ...network(name, width, what).shape, weights }).describe(what);
 
+const mobileNet = z
+  .strictObject({
+    ...network('mobilenet-v2', 1, '').shape,
+    width: z.number().positive().default(1).describe('Multiplies all channels, rounded to multiples of 8.'),
+    weights,
+  })
+  .describe('MobileNetV2 for ImageNet-sized images, torchvision’s and timm’s, 3.5 M parameters.');
+
 const mlp = z
   .strictObject({
     name: z.literal('mlp'),
@@ -168,6 +177,7 @@ const networks = [
   published('resnet34', 64, 'ResNet-34 for ImageNet-sized images, torchvision’s and timm’s, 21.8 M parameters.'),
   published('resnet50', 64, 'ResNet-50 for ImageNet-sized images, torchvision’s and timm’s, 25.6 M parameters.'),
   published('resnet101', 64, 'ResNet-101 for ImageNet-sized images, torchvision’s and timm’s, 44.5 M parameters.'),
+  mobileNet,
   network('small-cnn', 16, 'Two convolutions with batch norm and a dense layer; quick on any backend.'),
   mlp,
 ] as const;

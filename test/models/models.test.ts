@@ -63,7 +63,9 @@ describe('options', () => {
       bias: true,
       scale: 1,
     });
-    expect(modelNames.map((name) => modelOptions.parse({ name }).width)).toEqual([16, 64, 64, 64, 64, 64, 64, 16, 128]);
+    expect(modelNames.map((name) => modelOptions.parse({ name }).width)).toEqual([
+      16, 64, 64, 64, 64, 64, 64, 1, 16, 128,
+    ]);
   });
 
   test('no classifier bias', () => {

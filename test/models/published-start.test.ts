@@ -6,7 +6,8 @@ import { resolveConfig } from '../../src/config/resolve.ts';
 import { trainerOptions } from '../../src/config/trainer-options.ts';
 import { createModel, modelOptions } from '../../src/models/index.ts';
 import { dialects, type PublishedName, publishedNames } from '../../src/models/published/families.ts';
-import { inOurLayout, publishedShape } from '../../src/models/published/names.ts';
+import { matchWeights } from '../../src/models/published/match.ts';
+import { type Dialect, inOurLayout, publishedShape } from '../../src/models/published/names.ts';
 import { nearestNetwork } from '../../src/models/published/nearest.ts';
 import { describePublished, readPublished } from '../../src/models/published/read.ts';
 import type { Model } from '../../src/models/types.ts';
@@ -132,6 +133,39 @@ describe('model.weights', () => {
     expect(nearestNetwork(arrays)).toMatchObject({ name });
     const { shared, all } = nearestNetwork(arrays)!;
     expect(shared).toBe(all);
+  });
+
+  test('MobileNetV2 has torchvision’s names, or timm’s', async () => {
+    const { weights, head } = modelOf({ name: 'mobilenet-v2' });
+    const [torchvision, timm] = dialects['mobilenet-v2'] as [Dialect, Dialect];
+    const layers = [
+      'stem/kernel',
+      'stage1/block1/depthwise/kernel',
+      'stage1/block1/project/norm/mean',
+      'stage3/block2/expand/kernel',
+    ];
+    const more = [
+      'stage3/block2/depthwise/norm/scale',
+      'stage7/block1/project/norm/shift',
+      'last/norm/variance',
+      'classifier/bias',
+    ];
+    expect([...layers, ...more].map(timm.nameOf)).toEqual([
+      'conv_stem.weight',
+      'blocks.0.0.conv_dw.weight',
+      'blocks.0.0.bn2.running_mean',
+      'blocks.2.1.conv_pw.weight',
+      'blocks.2.1.bn2.weight',
+      'blocks.6.0.bn3.bias',
+      'bn2.running_var',
+      'classifier.bias',
+    ]);
+    for (const dialect of [torchvision, timm]) {
+      const arrays = new Map(weights.map((spec) => [dialect.nameOf(spec.name), info(publishedShape(spec))]));
+      expect(arrays.size).toBe(weights.length);
+      const match = matchWeights({ weights, head: head! }, dialects['mobilenet-v2'], arrays);
+      expect(match).toMatchObject({ dialect, classifier: 'taken', differences: [] });
+    }
   });
 
   test('integers, values that are not finite and negative variances are refused', async () => {

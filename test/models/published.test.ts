@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { softmaxCrossEntropy } from '../../src/backend/kernels/index.ts';
 import { createModel, modelOptions } from '../../src/models/index.ts';
-import { dialects, isPublished, type PublishedName } from '../../src/models/published/families.ts';
+import { dialects, type PublishedName } from '../../src/models/published/families.ts';
 import { describePublished, readPublished } from '../../src/models/published/read.ts';
 import type { Model, Pass } from '../../src/models/types.ts';
 import type { NamedTensors } from '../../src/tf.ts';
@@ -31,9 +31,7 @@ interface Expected {
 const folder = 'test/models/published';
 const { classes, batch, imageShape, models } = JSON.parse(readFileSync(`${folder}/expected.json`, 'utf8')) as Expected;
 type Case = Expected['models'][number];
-const cases = models
-  .filter(({ options }) => isPublished(options.name))
-  .map((one) => [`${one.options.name} from ${one.file}`, one] as const);
+const cases = models.map((one) => [`${one.options.name} from ${one.file}`, one] as const);
 
 const modelOf = ({ options }: Pick<Case, 'options'>, of = classes): Model =>
   createModel(modelOptions.parse(options), { classes: of, imageShape });
@@ -76,7 +74,9 @@ describeNative('published weights: logits, loss and gradients as in PyTorch (flo
       });
       expect(distances).toHaveLength(Object.keys(reference.gradients).length);
       const whole = Math.hypot(...distances.map(({ norm }) => norm));
-      expect(Math.hypot(...distances.map(({ far }) => far)) / whole).toBeLessThan(1e-5);
+      // MobileNetV2's smallest input of a ReLU6 is 2·10⁻⁶ from where it bends: float32 comes no nearer.
+      const bound = reference.options.name === 'mobilenet-v2' ? 3e-5 : 1e-5;
+      expect(Math.hypot(...distances.map(({ far }) => far)) / whole).toBeLessThan(bound);
       // Of a kernel that a batch norm after it makes up for there is next to no gradient.
       for (const { theirs, norm, far } of distances)
         expect(far / Math.max(norm, whole / 1000), theirs).toBeLessThan(1e-3);
