@@ -1,19 +1,22 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import ema from '../../plugins/ema/index.ts';
 import ldam from '../../plugins/ldam/index.ts';
 import logitAdjustment from '../../plugins/logit-adjustment/index.ts';
+import { cacheRoot } from '../../src/backend/paths.ts';
 import { exportRun, formats } from '../../src/export/index.ts';
 import { predictLogits, softmax } from '../../src/trained/predict.ts';
 import { describeNative } from '../step/captured-support.ts';
-import { hasChromium } from '../support/chromium.ts';
-import { tensorflowPython } from '../support/tensorflow-python.ts';
-import { inPage } from './page.ts';
+import { hasChromium, launchChromium } from '../support/chromium.ts';
 import { noiseImages, relativeDifference, trainedRun } from './support.ts';
 
 /** As a share of the largest logit: float32, summed in another order. */
@@ -31,6 +34,7 @@ const cases: Record<string, Parameters<typeof trainedRun>[0]> = {
     shape: [16, 16, 3],
   },
   'resnet18-cifar': { model: { name: 'resnet18-cifar', width: 8 }, shape: [18, 15, 3], packShape: [20, 19, 3] },
+  'mobilenet-v2': { model: { name: 'mobilenet-v2', width: 0.1 }, shape: [32, 33, 3] },
 };
 const names = Object.keys(cases);
 
@@ -41,6 +45,13 @@ interface Outputs {
   classes: string[];
   /** Of the model's own metadata. */
   packShape?: number[];
+}
+
+const python = [process.env.TAILMIX_TEST_PYTHON, join(cacheRoot(), 'test', 'tensorflow', 'bin', 'python')].find(
+  (path) => path !== undefined && existsSync(path),
+);
+if (python === undefined) {
+  console.warn('SKIPPED: exported SavedModels are not loaded in Python, there is no TensorFlow (TAILMIX_TEST_PYTHON).');
 }
 
 describeNative('an exported classifier gives the logits of the run', (use) => {
@@ -85,14 +96,10 @@ describeNative('an exported classifier gives the logits of the run', (use) => {
     return JSON.parse(stdout) as Found[];
   }
 
-  test.skipIf(tensorflowPython === undefined)(
+  test.skipIf(python === undefined)(
     'in TensorFlow for Python, from uint8 and from float32',
     async () => {
-      const found = await foundBy<Outputs & { float: number[][] }>(
-        tensorflowPython!,
-        'saved_model_logits.py',
-        'saved-model',
-      );
+      const found = await foundBy<Outputs & { float: number[][] }>(python!, 'saved_model_logits.py', 'saved-model');
       for (const [i, name] of names.entries()) {
         expectSame(name, found[i]!);
         expect(found[i]!.float).toEqual(found[i]!.logits);
@@ -122,16 +129,31 @@ describeNative('an exported classifier gives the logits of the run', (use) => {
 
   describe.skipIf(!hasChromium('exported tfjs models are not loaded in a browser'))('in a browser', () => {
     test('with tf.loadGraphModel from a web server', async () => {
-      await inPage(root, async (page) => {
+      const require = createRequire(import.meta.url);
+      const files: Record<string, string> = {
+        '/tf.js': join(dirname(require.resolve('@tensorflow/tfjs/package.json')), 'dist/tf.min.js'),
+      };
+      const html = '<!doctype html><link rel="icon" href="data:,"><script src="/tf.js"></script>';
+      const server = createServer(async ({ url = '' }, response) => {
+        response.end(url === '/' ? html : await readFile(files[url] ?? join(root, url)));
+      });
+      await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+      const browser = await launchChromium();
+      try {
+        const tab = await browser.newPage();
+        await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
         for (const name of names) {
           const given = {
             url: `/${names.indexOf(name)}-tfjs/model.json`,
             images: expected[name]!.images,
             shape: cases[name]!.shape,
           };
-          expectSame(name, await page.evaluate<Outputs>(`(${inBrowser})(${JSON.stringify(given)})`));
+          expectSame(name, await tab.evaluate<Outputs>(`(${inBrowser})(${JSON.stringify(given)})`));
         }
-      });
+      } finally {
+        await browser.close();
+        server.close();
+      }
     });
   });
 });
