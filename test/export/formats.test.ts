@@ -1,22 +1,19 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
-import type { AddressInfo } from 'node:net';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import ema from '../../plugins/ema/index.ts';
 import ldam from '../../plugins/ldam/index.ts';
 import logitAdjustment from '../../plugins/logit-adjustment/index.ts';
-import { cacheRoot } from '../../src/backend/paths.ts';
 import { exportRun, formats } from '../../src/export/index.ts';
 import { predictLogits, softmax } from '../../src/trained/predict.ts';
 import { describeNative } from '../step/captured-support.ts';
-import { hasChromium, launchChromium } from '../support/chromium.ts';
+import { hasChromium } from '../support/chromium.ts';
+import { tensorflowPython } from '../support/tensorflow-python.ts';
+import { inPage } from './page.ts';
 import { noiseImages, relativeDifference, trainedRun } from './support.ts';
 
 /** As a share of the largest logit: float32, summed in another order. */
@@ -45,13 +42,6 @@ interface Outputs {
   classes: string[];
   /** Of the model's own metadata. */
   packShape?: number[];
-}
-
-const python = [process.env.TAILMIX_TEST_PYTHON, join(cacheRoot(), 'test', 'tensorflow', 'bin', 'python')].find(
-  (path) => path !== undefined && existsSync(path),
-);
-if (python === undefined) {
-  console.warn('SKIPPED: exported SavedModels are not loaded in Python, there is no TensorFlow (TAILMIX_TEST_PYTHON).');
 }
 
 describeNative('an exported classifier gives the logits of the run', (use) => {
@@ -96,10 +86,14 @@ describeNative('an exported classifier gives the logits of the run', (use) => {
     return JSON.parse(stdout) as Found[];
   }
 
-  test.skipIf(python === undefined)(
+  test.skipIf(tensorflowPython === undefined)(
     'in TensorFlow for Python, from uint8 and from float32',
     async () => {
-      const found = await foundBy<Outputs & { float: number[][] }>(python!, 'saved_model_logits.py', 'saved-model');
+      const found = await foundBy<Outputs & { float: number[][] }>(
+        tensorflowPython!,
+        'saved_model_logits.py',
+        'saved-model',
+      );
       for (const [i, name] of names.entries()) {
         expectSame(name, found[i]!);
         expect(found[i]!.float).toEqual(found[i]!.logits);
@@ -129,31 +123,16 @@ describeNative('an exported classifier gives the logits of the run', (use) => {
 
   describe.skipIf(!hasChromium('exported tfjs models are not loaded in a browser'))('in a browser', () => {
     test('with tf.loadGraphModel from a web server', async () => {
-      const require = createRequire(import.meta.url);
-      const files: Record<string, string> = {
-        '/tf.js': join(dirname(require.resolve('@tensorflow/tfjs/package.json')), 'dist/tf.min.js'),
-      };
-      const html = '<!doctype html><link rel="icon" href="data:,"><script src="/tf.js"></script>';
-      const server = createServer(async ({ url = '' }, response) => {
-        response.end(url === '/' ? html : await readFile(files[url] ?? join(root, url)));
-      });
-      await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-      const browser = await launchChromium();
-      try {
-        const tab = await browser.newPage();
-        await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+      await inPage(root, async (page) => {
         for (const name of names) {
           const given = {
             url: `/${names.indexOf(name)}-tfjs/model.json`,
             images: expected[name]!.images,
             shape: cases[name]!.shape,
           };
-          expectSame(name, await tab.evaluate<Outputs>(`(${inBrowser})(${JSON.stringify(given)})`));
+          expectSame(name, await page.evaluate<Outputs>(`(${inBrowser})(${JSON.stringify(given)})`));
         }
-      } finally {
-        await browser.close();
-        server.close();
-      }
+      });
     });
   });
 });
