@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
@@ -37,5 +38,7 @@ export async function experimentNumber(store: string, name: string): Promise<str
     const meta = await readFile(join(store, number, 'meta.yaml'), 'utf8').catch(() => '');
     if ((parse(meta) as { name?: unknown } | null)?.name === name) return number;
   }
-  return String(Math.max(0, ...numbers.map(Number)) + 1);
+  // One that a full disk left without its description.
+  const left = numbers.find((number) => !existsSync(join(store, number, 'meta.yaml')));
+  return left ?? String(Math.max(0, ...numbers.map(Number)) + 1);
 }

@@ -2,10 +2,12 @@ import { existsSync } from 'node:fs';
 import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { makeFolder } from '#make-folder';
+import { writeFailed } from '../errors.ts';
 import { experimentTags } from '../spool/attach.ts';
 import { filledIn } from '../spool/experiment-name.ts';
 import { hasSpool, readSpool, readSpoolRun } from '../spool/read.ts';
 import type { RecordOf, RunRecord, SpoolRecord } from '../spool/records.ts';
+import { writeFileAtomic } from '../write-file.ts';
 import { experimentNumber, fileNames, idOf, yaml } from './layout.ts';
 
 /** What of a run cannot be kept in a file store, and why. */
@@ -46,14 +48,14 @@ const MODEL_READY = 2;
  *
  * @param store - folder; made where it is missing.
  * @param directories - run directories with a spool.
- * @throws {TailmixError} SPOOL_MISSING, SPOOL_DAMAGED
+ * @throws {TailmixError} SPOOL_MISSING, SPOOL_DAMAGED, WRITE_FAILED
  */
 export async function writeFileStore(
   store: string,
   directories: readonly string[],
   onRemark: OnRemark = () => {},
 ): Promise<ExportedRun[]> {
-  await makeFolder(store);
+  await made(store);
   const exported: ExportedRun[] = [];
   for (const directory of await withParents(directories)) {
     const told = await readTold(directory, (remark) => onRemark(`${directory}: ${remark}`));
@@ -117,7 +119,9 @@ async function ensureExperiment(store: string, run: RunRecord): Promise<string> 
   const experiment = filledIn(run.experiment);
   const number = await experimentNumber(store, experiment);
   const folder = join(store, number);
-  if (existsSync(folder)) return number;
+  if (existsSync(join(folder, 'meta.yaml'))) return number;
+  await writeValues(join(folder, 'tags'), experimentTags(run));
+  // Last: a folder without it is no experiment.
   await write(join(folder, 'meta.yaml'), {
     artifact_location: `mlflow-artifacts:/${number}`,
     creation_time: time,
@@ -126,7 +130,6 @@ async function ensureExperiment(store: string, run: RunRecord): Promise<string> 
     lifecycle_stage: 'active',
     name: experiment,
   });
-  await writeValues(join(folder, 'tags'), experimentTags(run));
   return number;
 }
 
@@ -143,7 +146,7 @@ async function writeRun(store: string, { directory, experimentId, runId, told, o
   const experiment = join(store, experimentId);
   const folder = join(experiment, runId);
   await rm(folder, { recursive: true, force: true });
-  for (const part of ['artifacts', 'metrics', 'params', 'tags']) await makeFolder(join(folder, part));
+  for (const part of ['artifacts', 'metrics', 'params', 'tags']) await made(join(folder, part));
   await writeValues(join(folder, 'params'), params, onRemark);
   const own = {
     'mlflow.runName': run.name,
@@ -202,7 +205,7 @@ async function writeModel(
   { directory, experimentId, runId, onRemark }: Omit<Place, 'told'>,
 ): Promise<void> {
   await rm(folder, { recursive: true, force: true });
-  for (const part of ['metrics', 'params', 'tags']) await makeFolder(join(folder, part));
+  for (const part of ['metrics', 'params', 'tags']) await made(join(folder, part));
   await writeValues(join(folder, 'params'), params, onRemark);
   await writeValues(join(folder, 'tags'), tags, onRemark);
   // The migration stops at a model's metric that is no number.
@@ -246,8 +249,10 @@ async function writeValues(folder: string, values: Texts, onRemark: OnRemark = (
   for (const reason of left) onRemark(reason);
   for (const name of kept) {
     const path = join(folder, name);
-    await makeFolder(dirname(path));
-    await writeFile(path, values[name]!);
+    await made(dirname(path));
+    await writeFile(path, values[name]!).catch((cause) => {
+      throw writeFailed(path, cause);
+    });
   }
 }
 
@@ -259,15 +264,20 @@ async function copyFiles(
 ): Promise<void> {
   for (const [path, file] of files) {
     const target = join(folder, path);
-    await makeFolder(dirname(target));
+    await made(dirname(target));
     await copyFile(join(directory, file), target).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
+      if (error.code !== 'ENOENT') throw writeFailed(target, error);
       onRemark(`${file}: it is not in the run directory any more.`);
     });
   }
 }
 
 async function write(path: string, meta: Record<string, unknown>): Promise<void> {
-  await makeFolder(dirname(path));
-  await writeFile(path, yaml(meta));
+  await made(dirname(path));
+  await writeFileAtomic(path, yaml(meta));
 }
+
+const made = (folder: string): Promise<void> =>
+  makeFolder(folder).catch((cause) => {
+    throw writeFailed(folder, cause);
+  });
