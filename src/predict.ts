@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { defaults, registry } from '../plugins/index.ts';
 import { type Backend, type BackendChoice, holdBackend } from './backend/load.ts';
-import { TailmixError } from './errors.ts';
+import { messageOf } from './errors.ts';
 import { type Exported, type ExportOptions, exportRun as writeExport } from './export/index.ts';
 import { type Latency, measureLatency } from './export/latency.ts';
 import { describeExport, type ExportAbout, isExport, openExport } from './export/open.ts';
@@ -83,7 +83,7 @@ export interface ExportRunOptions extends Omit<ExportOptions, 'folder'>, Partial
   folder?: string;
   /** Default: the run's own, which must be native. */
   backend?: BackendChoice;
-  /** Runs what was written, to say how long it takes. Default: no. */
+  /** Runs what was written, to say how long it takes; an export that cannot be run here is kept. Default: no. */
   measure?: boolean;
 }
 
@@ -91,37 +91,48 @@ export interface ExportRunOptions extends Omit<ExportOptions, 'folder'>, Partial
  * Writes a trained run for TensorFlow, TensorFlow.js or ONNX Runtime, with what makes its input of a photo.
  *
  * @param run - as in {@link openRun}, or a run that is open
- * @returns the folder, its files, how far the exported logits are from the run's own, and with `measure` its latency (null for
- *   ONNX where onnxruntime-node is not installed)
+ * @returns the folder, its files, how far the exported logits are from the run's own, and with `measure` its latency, which is
+ *   null where it could not be measured: `latencyMissing` says why (ONNX without onnxruntime-node, for example)
  * @throws {TailmixError} EXPORT_EXISTS, EXPORT_BACKEND, EXPORT_BATCH, EXPORT_OP, EXPORT_DIFFERS, and what {@link openRun}
  *   throws.
  */
 export async function exportRun(
   run: string | TrainedRun,
   { format, folder, images, force, measure = false, backend: wanted, ...options }: ExportRunOptions,
-): Promise<Exported & { folder: string; latency?: Latency | null }> {
+): Promise<Exported & { folder: string } & Partial<Measured>> {
   const trained = typeof run === 'string' ? await openRun(run, options) : run;
   const target = resolve(folder ?? join(trained.directory, 'export', format));
   const { backend, release } = await holdBackend(wanted ?? trained.options.backend);
   try {
     const own = { format, folder: target, ...(force && { force }), ...(images && { images }) };
     const exported = { folder: target, ...(await writeExport(trained, backend, own)) };
-    return measure ? { ...exported, latency: await latencyOf(target, backend) } : exported;
+    return measure ? { ...exported, ...(await latencyOf(trained, format, target, backend)) } : exported;
   } finally {
     release();
   }
 }
 
-async function latencyOf(folder: string, backend: Backend): Promise<Latency | null> {
-  const described = await describeExport(folder);
-  const network = await openExport(described, backend).catch((error: unknown) => {
-    if (error instanceof TailmixError && error.code === 'ONNX_RUNTIME') return null;
-    throw error;
-  });
-  if (network === null) return null;
+/** A latency, or why there is none. */
+interface Measured {
+  latency: Latency | null;
+  latencyMissing?: string;
+}
+
+/** Runs an export that is complete: whatever fails here does not take it back. */
+async function latencyOf(
+  { info: { imageShape, classes } }: TrainedRun,
+  format: ExportOptions['format'],
+  folder: string,
+  backend: Backend,
+): Promise<Measured> {
   try {
-    return await measureLatency(network, described.imageShape, described.about.format);
-  } finally {
-    await network.dispose();
+    const network = await openExport({ about: { folder, format }, imageShape, classes }, backend);
+    try {
+      return { latency: await measureLatency(network, imageShape, format) };
+    } finally {
+      await network.dispose();
+    }
+  } catch (error) {
+    return { latency: null, latencyMissing: messageOf(error) };
   }
 }

@@ -1,7 +1,9 @@
 import { displayPath } from '../errors.ts';
 import type { ExportOptions } from '../export/index.ts';
 import { exportRun, openRun } from '../predict.ts';
+import { milliseconds } from '../report/format.ts';
 import type { CheckpointChoice } from '../tracking/choose-checkpoint.ts';
+import { fileSize } from '../util/file-size.ts';
 import { type ConfigFlags, context, overridesOf } from './context.ts';
 import { commandLine, tellNext } from './next.ts';
 import { print, printJson, tellPassedOver } from './output.ts';
@@ -16,9 +18,6 @@ export interface ExportCommandOptions extends ConfigFlags, CheckpointChoice {
   json?: boolean;
   allowOtherData?: boolean;
 }
-
-const sizeText = (bytes: number): string =>
-  bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(2)} MB`;
 
 /** `tailmix export`: a checkpoint of a run as a classifier for other programs. */
 export async function exportCommand(
@@ -39,7 +38,7 @@ export async function exportCommand(
   const overrides = overridesOf(flags);
   const run = await openRun(wanted, { ...context, set, overrides, allowOtherData, checkpoint, strict });
   const passedOver = tellPassedOver(run.damaged);
-  const { folder, files, difference, largest, latency } = await exportRun(run, {
+  const { folder, files, difference, largest, latency, latencyMissing } = await exportRun(run, {
     format,
     measure: true,
     ...(force && { force }),
@@ -59,20 +58,20 @@ export async function exportCommand(
       difference,
       largest,
       latency,
+      ...(latencyMissing !== undefined && { latencyMissing }),
     });
   else {
     const sizes = files.map(
-      ({ path, bytes }) => `  ${path.padEnd(Math.max(...files.map((file) => file.path.length)))}  ${sizeText(bytes)}`,
+      ({ path, bytes }) => `  ${path.padEnd(Math.max(...files.map((file) => file.path.length)))}  ${fileSize(bytes)}`,
     );
-    const time = (ms: number): string => `${ms.toPrecision(3)} ms`;
     print(
       [
         `${displayPath(folder)}  ${format}`,
         ...sizes,
         `epoch ${epoch}; logits differ from the run's own by at most ${difference.toExponential(1)} (largest ${largest.toPrecision(3)})`,
         latency
-          ? `one image ${time(latency.one)}, 32 images ${time(latency.thirtyTwo)} (median on this machine, ${latency.runtime})`
-          : 'latency not measured: onnxruntime-node is not installed',
+          ? `one image ${milliseconds(latency.one)}, 32 images ${milliseconds(latency.thirtyTwo)} (median on this machine, ${latency.runtime})`
+          : `latency not measured: ${latencyMissing}`,
       ].join('\n'),
     );
     tellNext(

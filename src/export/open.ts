@@ -9,6 +9,7 @@ import { sizeOf } from '../util/shape.ts';
 import { openSavedModel, openTfjs } from './compare.ts';
 import { damagedExport, onnxRuntimeMissing, savedModelBackend } from './errors.ts';
 import { RECORD } from './files.ts';
+import { photoGeometry } from './geometry.ts';
 import type { Format } from './index.ts';
 
 /** An exported classifier, as its files say. */
@@ -48,7 +49,10 @@ export async function describeExport(
   folder: string,
 ): Promise<{ about: ExportAbout } & Omit<Network, 'run' | 'dispose'>> {
   const { name, epoch, classes, imageShape, packShape } = await readChecked(folder, RECORD, classesFile);
-  const { exif } = await readChecked(folder, PREPROCESSING, preprocessingFile);
+  const isOfPhotos = photoGeometry({ imageShape, ...(packShape && { packShape }) }) !== null;
+  const { exif } = isOfPhotos
+    ? await readChecked(folder, PREPROCESSING, preprocessingFile)
+    : { exif: 'honour' as const };
   const format = (Object.keys(marks) as Format[]).find((each) => existsSync(join(folder, marks[each])));
   if (format === undefined)
     throw damagedExport(displayPath(folder), `one of ${Object.values(marks).join(', ')}`, 'none');
@@ -61,7 +65,11 @@ export async function describeExport(
  * @throws {TailmixError} EXPORT_DAMAGED, EXPORT_BACKEND, ONNX_RUNTIME
  */
 export async function openExport(
-  { about: { folder, format }, imageShape, classes }: Awaited<ReturnType<typeof describeExport>>,
+  {
+    about: { folder, format },
+    imageShape,
+    classes,
+  }: Pick<Network, 'imageShape' | 'classes'> & { about: Pick<ExportAbout, 'folder' | 'format'> },
   backend: Backend | null,
 ): Promise<Pick<Network, 'run' | 'dispose'>> {
   const path = join(folder, marks[format]);

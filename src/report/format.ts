@@ -35,17 +35,9 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
+/** Milliseconds to three digits, and from a second on as a {@link duration}: `0.812 ms`, `12.3 ms`, `1.2 s`. */
+export const milliseconds = (value: number): string =>
+  value < 999.5 ? `${value.toPrecision(3)} ms` : duration(value / 1000);
+
 /** `12406` → `12,406`. */
 export const grouped = (value: number): string => value.toLocaleString('en-US');
-
-/** Bytes in words: `812 B`, `4.9 kB`, `43 MB`, `1.2 GB`; units of 1,000. */
-export function fileSize(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return `${unit === 0 || value >= 9.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
-}

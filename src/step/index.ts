@@ -43,7 +43,8 @@ export async function createEngine(program: GraphProgram, backend: Backend, opti
   try {
     const capture = { precision, precisionReason, owner: currentOwner, ...(rehearse && { rehearse }) };
     const engine = createCapturedEngine(program, backend, capture);
-    warnOfMemory(engine.stats.peak);
+    // Tensors of a GPU are not in the memory that is compared.
+    if (backend.name === 'native') warnOfMemory(engine.stats.peak);
     return step === 'captured' ? engine : withFallback(engine, eager);
   } catch (error) {
     if (step === 'captured' || isFault(error)) throw error;

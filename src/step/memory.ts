@@ -1,13 +1,11 @@
 import process from 'node:process';
+import { fileSize } from '../util/file-size.ts';
 
 /** The call of a program that holds most, and how much that is. */
 export interface Peak {
   call: string;
   bytes: number;
 }
-
-const size = (bytes: number): string =>
-  bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 
 /**
  * Warns, with the code `MEMORY_LOW`, where the captured step needs more memory than is free, by an estimate from the shapes
@@ -25,7 +23,7 @@ export function warnOfMemory({ call, bytes }: Peak, free = process.availableMemo
         ]
       : ['an evaluation', 'Lower evaluate.batchSize'];
   process.emitWarning(
-    `${what} needs about ${size(bytes)} of memory; ${size(free)} are free. The run may become very slow, or be ended by the system. ${cure}, data.imageSize or the size of the model, or end other programs.`,
+    `${what} needs about ${fileSize(bytes)} of memory; ${fileSize(free)} is free. The run may become very slow, or the system may kill it. ${cure}, data.imageSize or the size of the model, or end other programs.`,
     { type: 'TailmixWarning', code: 'MEMORY_LOW' },
   );
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { compareRuns } from '../../src/report/compare.ts';
 import { resultsCsv } from '../../src/report/csv.ts';
 import { resultsDocument } from '../../src/report/document.ts';
-import { decimalsFor, duration, percent, points, withSpread } from '../../src/report/format.ts';
+import { decimalsFor, duration, milliseconds, percent, points, withSpread } from '../../src/report/format.ts';
 import { otherProtocols } from '../../src/report/page/tables.ts';
 import { formatResultsTable, markdownTables } from '../../src/report/table.ts';
 import { madeUpRun } from './in-memory-runs.ts';
@@ -15,6 +15,11 @@ const comparison = compareRuns({
     madeUpRun('Remix', 2, [10, 8, 6]),
   ],
   leftOut: [{ path: 'runs/x', reason: 'failed: the loss is NaN' }],
+});
+
+test('milliseconds have three digits, and become seconds from a second on', () => {
+  const shown = [0.08123, 1.234, 56.78, 999.4, 999.5, 1000, 1234, 12_345, 123_456].map(milliseconds);
+  expect(shown).toEqual(['0.0812 ms', '1.23 ms', '56.8 ms', '999 ms', '1.0 s', '1.0 s', '1.2 s', '12 s', '2 min 3 s']);
 });
 
 describe('the table in the terminal', () => {

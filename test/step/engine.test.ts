@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import process from 'node:process';
+import { expect, test, vi } from 'vitest';
 import { cpuFeatures, isBfloat16Native } from '../../src/backend/cpu.ts';
 import type { Backend } from '../../src/backend/load.ts';
 import { runFailed } from '../../src/graph/errors.ts';
@@ -38,6 +39,19 @@ test('the eager step computes in float32, and says so', async () => {
 });
 
 describeNative('captured', (use) => {
+  test('only what is computed in host memory is compared with it', async () => {
+    vi.spyOn(process, 'availableMemory').mockReturnValue(1);
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const codes: unknown[][] = [];
+    for (const name of ['native', 'native-gpu'] as const) {
+      warned.mockClear();
+      (await createEngine(program, { ...use(), name }, { step: 'captured', precision: 'fp32' })).dispose();
+      codes.push(warned.mock.calls.map(([, options]) => (options as unknown as { code: string }).code));
+    }
+    vi.restoreAllMocks();
+    expect(codes).toEqual([['MEMORY_LOW'], []]);
+  });
+
   test('bf16 where the processor has it, else fp32 with the reason', async () => {
     const { precision, precisionReason, dispose } = await createEngine(program, use(), {
       step: 'captured',

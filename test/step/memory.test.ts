@@ -17,7 +17,7 @@ test('warns of what does not, and says what to change', () => {
   expect(warned('train', 9.06e9, 999e6)).toMatchInlineSnapshot(`
     [
       [
-        "a step of training needs about 9.1 GB of memory; 999 MB are free. The run may become very slow, or be ended by the system. Lower train.batchSize (with the plugin grad-accumulation the update stays that of the larger batch), data.imageSize or the size of the model, or end other programs.",
+        "a step of training needs about 9.1 GB of memory; 999 MB is free. The run may become very slow, or the system may kill it. Lower train.batchSize (with the plugin grad-accumulation the update stays that of the larger batch), data.imageSize or the size of the model, or end other programs.",
         {
           "code": "MEMORY_LOW",
           "type": "TailmixWarning",
@@ -26,6 +26,6 @@ test('warns of what does not, and says what to change', () => {
     ]
   `);
   expect(warned('predict', 3e9, 2e9).at(-1)![0]).toContain(
-    'an evaluation needs about 3.0 GB of memory; 2.0 GB are free.',
+    'an evaluation needs about 3.0 GB of memory; 2.0 GB is free.',
   );
 });

@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { createInterface } from 'node:readline/promises';
 import { cacheRoot } from '../../backend/paths.ts';
-import { fileSize } from '../../report/format.ts';
+import { fileSize } from '../../util/file-size.ts';
 import { cacheUnconfirmed } from '../errors.ts';
 import { print, printJson, tell } from '../output.ts';
 import { type CacheEntry, cacheEntries } from './entries.ts';
