@@ -35,7 +35,7 @@ export async function expectFree(folder: string, force = false): Promise<void> {
       .then(JSON.parse)
       .catch(() => null),
   );
-  if (!known.success) throw notAnExport(displayPath(folder), `no ${RECORD} of one`);
+  if (!known.success) throw notAnExport(displayPath(folder), `no ${RECORD} that tailmix wrote`);
   const others = entries.filter((entry) => !entry.isFile() || ![RECORD, ...known.data.files].includes(entry.name));
   if (others.length > 0) throw notAnExport(displayPath(folder), others.map(({ name }) => name).join(', '));
 }

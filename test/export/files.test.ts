@@ -35,8 +35,12 @@ test('through a link, the link stays', async () => {
 test.each<[string, string, (folder: string) => Promise<unknown>]>([
   ['notes in it', 'notes.txt', (folder) => writeFile(join(folder, 'notes.txt'), 'mine')],
   ['a folder in it', 'more', (folder) => mkdir(join(folder, 'more'))],
-  ['no record', 'no classes.json of one', (folder) => writeFile(join(folder, RECORD), '{"classes": []}')],
-  ['a record that is no JSON', 'no classes.json of one', (folder) => writeFile(join(folder, RECORD), 'cat, dog')],
+  ['no record', 'no classes.json that tailmix wrote', (folder) => writeFile(join(folder, RECORD), '{"classes": []}')],
+  [
+    'a record that is no JSON',
+    'no classes.json that tailmix wrote',
+    (folder) => writeFile(join(folder, RECORD), 'cat, dog'),
+  ],
 ])('a folder with %s is refused, and stays as it is', async (_, has, change) => {
   const root = await temporaryFolder();
   const folder = join(root, 'model');
