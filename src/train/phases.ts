@@ -51,7 +51,8 @@ export function phasesOf(options: TrainerOptions): Phase[] {
   const epochs = phases.map((phase) => phase.epochs ?? trainOptions.parse(run.train ?? {}).epochs);
   return phases.map(({ plugins, model = {}, train }, i) => {
     const before = epochs.slice(0, i).reduce((a, b) => a + b, 0);
-    const isResumed = resume !== undefined && resume.epoch > before && resume.epoch <= before + epochs[i]!;
+    // Also a phase that is over: what it began with is not read again.
+    const isResumed = resume !== undefined && (i === 0 || resume.epoch > before);
     return {
       phase: { name: names[i]!, number: i + 1, epochs: epochs[i]! },
       before,
@@ -60,7 +61,7 @@ export function phasesOf(options: TrainerOptions): Phase[] {
         ...(i === 0 ? { start: { ...run.start, ...model } } : startOfLater(run, names[i - 1]!, model)),
         plugins: plugins ?? (run.plugins ?? []).filter((plugin) => !spansRun(plugin)),
         train: { ...run.train, ...train, epochs: epochs[i]! },
-        ...(isResumed || (i === 0 && resume?.epoch === 0) ? { resume } : {}),
+        ...(isResumed ? { resume } : {}),
       },
     };
   });

@@ -57,8 +57,8 @@ async function publishedValues(
 }
 
 /**
- * Where the weights of a run begin, and which are trained. Of published weights, the header of the file is read; a run that
- * is resumed needs the file no more.
+ * Where the weights of a run begin, and which are trained. Of published weights, the header of the file is read, but
+ * not where a run is resumed: its checkpoint has them all.
  *
  * @throws {TailmixError} RESET_WITHOUT_INIT, WEIGHTS_AND_INIT, and what `describePublished` throws.
  */
@@ -82,7 +82,7 @@ async function describeFile(
   { resume }: Options,
   { base, reset }: { base: Model; reset: readonly string[] },
 ): Promise<Pick<RunStart, 'init' | 'reset'>> {
-  if (resume && !existsSync(published.file)) return { init: published.file, reset };
+  if (resume) return { init: published.file, reset };
   const { source, isNewClassifier } = await describePublished(published, base);
   const isAnew = isNewClassifier && !reset.includes('classifier');
   return { init: source, reset: isAnew ? [...reset, 'classifier'] : reset };

@@ -1,7 +1,12 @@
+import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { z } from 'zod';
+import { definePlugin } from '../../src/plugin.ts';
+import type { Snapshot } from '../../src/run.ts';
 import { writeCheckpoint } from '../../src/tracking/checkpoint.ts';
 import { pinInit } from '../../src/tracking/pinned-init.ts';
+import { planRun } from '../../src/train/plan-run.ts';
 import { prepare, readData, type TrainerOptions } from '../../src/train/prepare.ts';
 import { createTrainer } from '../../src/train/trainer.ts';
 import { writeTree } from '../support/image-tree.ts';
@@ -22,6 +27,41 @@ test('weights begin as in the checkpoint that model.init names, which is the one
   const { sha256 } = await pinInit(run);
   for (const init of [run, { run, sha256 }]) expect((await prepare(options(init))).start.initial).toEqual(expected);
   expect(await messageOfError(() => prepare(options({ run, sha256: '0'.repeat(64) })))).toMatch(sha256.slice(0, 12));
+});
+
+test('a resumed run does not read the published weights that it began with, in whichever phase it is', async () => {
+  const file = join(await temporaryFolder(), 'resnet18.safetensors');
+  await copyFile('test/models/published/resnet18.safetensors', file);
+  const snapshots: Snapshot[] = [];
+  const keeping = definePlugin({
+    name: 'keeping',
+    options: z.strictObject({}),
+    spans: 'run',
+    apply: ({ hooks }) =>
+      hooks.onEpochEnd.tap('keeping', (_, { snapshot }) => void snapshots.push(structuredClone(snapshot()))),
+  })();
+  const run: TrainerOptions = {
+    data: squares([2, 2, 1, 1], 32),
+    model: { name: 'resnet18', width: 2, weights: file, freeze: ['backbone'] },
+    train: { batchSize: 6, step: 'eager' },
+    plugins: [keeping],
+    phases: [{ epochs: 1 }, { epochs: 2 }],
+  };
+  await createTrainer(run).run();
+  const [inFirst, inSecond] = snapshots as [Snapshot, Snapshot, Snapshot];
+  const { phases: _, ...alone } = run;
+  const goOn = async () => {
+    expect((await createTrainer({ ...run, resume: inSecond }).run()).snapshot!.state).toEqual(snapshots[2]!.state);
+    for (const resume of [inFirst, inSecond]) {
+      const { phases } = await planRun({ ...run, resume });
+      expect(phases.map(({ info }) => info.start.init)).toEqual([file, 'phase "phase 1"']);
+    }
+    expect((await prepare({ ...alone, resume: inFirst })).start.initial).toEqual({});
+  };
+  await writeFile(file, 'damaged');
+  await goOn();
+  await rm(file);
+  await goOn();
 });
 
 test('reading images is reported, and ends in between when the run is asked to end', async () => {
