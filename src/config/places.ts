@@ -10,6 +10,8 @@ const PLACES: readonly Path[] = [
   ['model', 'init'],
   ['model', 'init', 'run'],
   ['model', 'path'],
+  ['model', 'weights'],
+  ['model', 'weights', 'file'],
 ];
 
 /**

@@ -88,9 +88,11 @@ describe('places that only a shell understands', () => {
     ['out', '~/runs'],
     ['data.root', '${HOME}/data'],
     ['model.init', '$HOME/run'],
+    ['model.weights', '~/resnet50.safetensors'],
+    ['model.weights.file', '~/resnet50.safetensors'],
     ['plugins[0].use', '~/my-plugin.ts'],
   ])('%s: %s', async (path, value) => {
-    await write({ 'run.yaml': `${base}plugins: [{ use: mixup }]\n` });
+    await write({ 'run.yaml': 'data: { name: digits }\nmodel: { name: resnet18 }\nplugins: [{ use: mixup }]\n' });
     expect(await message('run.yaml', [`${path}=${value}`])).toMatchSnapshot();
   });
 
