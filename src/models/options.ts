@@ -29,6 +29,8 @@ const head = {
     .describe('Factor of the cosines; 1 leaves it to a loss that scales, as LDAM does. `head: cosine` only.'),
 };
 
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
 const weightNames = () => z.array(z.string().min(1));
 
 /** Where weights begin, and which of them are trained: options of every model. */
@@ -38,9 +40,7 @@ export const transferOptions = {
       z.string().min(1),
       z.strictObject({
         run: z.string().min(1).describe('Run directory, name of a run, or checkpoint file.'),
-        sha256: z
-          .string()
-          .regex(/^[0-9a-f]{64}$/)
+        sha256: sha256
           .optional()
           .describe('Checksum of its weights. Filled in when the run begins, and checked from then on.'),
       }),
@@ -72,8 +72,6 @@ const network = <Name extends ModelName>(name: Name, width: number, what: string
       ...transferOptions,
     })
     .describe(what);
-
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 const weights = z
   .union([
@@ -117,11 +115,7 @@ const backbone = {
     .string()
     .min(1)
     .describe('The model.json of TensorFlow.js, with its weight files in the same folder; relative to this file.'),
-  sha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .optional()
-    .describe('Checksum of its files. Filled in when the run begins, and checked from then on.'),
+  sha256: sha256.optional().describe('Checksum of its files. Filled in when the run begins, and checked from then on.'),
   pixels: z
     .enum(pixelRanges)
     .describe(
