@@ -17,6 +17,8 @@ import {
 } from './command-options.ts';
 import { completionScript, type Shell, shells } from './completion.ts';
 import { addMlflow } from './mlflow.ts';
+import { addCache } from './program-cache.ts';
+import { addCompare } from './program-compare.ts';
 import { addTrained } from './program-trained.ts';
 
 /**
@@ -88,23 +90,7 @@ export function createProgram(finish: Finish): Command {
     )
     .action(async (files, options) => finish(await (await import('./sweep.ts')).sweep(files, options)));
 
-  program
-    .command('compare')
-    .description('train a config with three remedies for its long tail and without any, and say which to use')
-    .argument('[configs...]', 'config files, of which later ones win; without one, that of this folder')
-    .addOption(setOption())
-    .addOption(
-      new Option('--seeds <n>', 'runs of each method, with seeds of their own').argParser(wholeNumber).default(1),
-    )
-    .option('--seed <n>', 'first seed')
-    .option('--jobs <n>', 'runs at once', wholeNumber)
-    .option('--out <dir>', 'folder of the runs (default: runs/compare-<name>)')
-    .addOption(takeOverOption())
-    .addOption(dataRootOption())
-    .addOption(backendOption())
-    .addOption(jsonOption())
-    .addHelpText('after', example('tailmix compare', 'tailmix compare tailmix.config.yaml --seeds 3'))
-    .action(async (configs, options) => finish(await (await import('./compare/index.ts')).compare(configs, options)));
+  addCompare(program, finish);
 
   program
     .command('report')
@@ -227,28 +213,6 @@ function addData(program: Command, finish: Finish): void {
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix data info ../photos', 'tailmix data info cifar10 --data-root ~/data'))
     .action(async (names, options) => finish(await (await import('./data-info.ts')).dataInfo(names, options)));
-}
-
-function addCache(program: Command, finish: Finish): void {
-  const cache = program.command('cache').description('show what the cache folder holds, or remove some of it');
-  cache
-    .command('ls', { isDefault: true })
-    .description('list packed images, backends, downloads: size, last use, source')
-    .addOption(jsonOption())
-    .addHelpText('after', example('tailmix cache ls'))
-    .action(async (options) => finish(await (await import('./cache/index.ts')).cacheList(options)));
-  cache
-    .command('clean')
-    .description('remove what is named; what a process uses stays')
-    .argument('[names...]', 'as ls shows them; also a kind (packed, backend), a data set, a folder that was packed')
-    .option('--all', 'everything that tailmix put there')
-    .addOption(new Option('--unused <days>', 'packed images that were not used for so long').argParser(wholeNumber))
-    .option('--dry-run', 'show what would go')
-    .option('--yes', 'do not ask')
-    .addOption(takeOverOption())
-    .addOption(jsonOption())
-    .addHelpText('after', example('tailmix cache clean --unused 30', 'tailmix cache clean ../photos --dry-run'))
-    .action(async (names, options) => finish(await (await import('./cache/index.ts')).cacheClean(names, options)));
 }
 
 function addBench(program: Command, finish: Finish): void {

@@ -58,7 +58,7 @@ export async function compare(paths: readonly string[], options: CompareOptions)
       stringify({ name: basename(folder).replace(/[^\w.-]+/g, '-'), configs: listed, seeds: runs }),
     );
     tell(
-      `compares ${methods.map(({ method }) => method).join('; ')}; ${seeds === 1 ? 'one run' : `${seeds} runs`} each. Stopped, the same command goes on.`,
+      `compares ${methods.map(({ method }) => method).join('; ')}; ${seeds === 1 ? 'one run' : `${seeds} runs`} each. If it is stopped, run the same command again to continue.`,
     );
     const sweep = {
       out: folder,

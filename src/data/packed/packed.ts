@@ -42,7 +42,7 @@ export interface PackedMetadata {
   skipped: string[];
   /** Why, for each of them: what its error says after its path. */
   reasons: string[];
-  /** What it was packed from; files of earlier versions do not say. */
+  /** What it was packed from; absent where the writer gave none. */
   source?: PackedSource;
 }
 
