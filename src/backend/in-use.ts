@@ -17,7 +17,14 @@ export interface CacheUser extends ProcessIdentity {
 export const inUseFolder = (root: string): string => join(root, 'in-use');
 
 /** What this process uses, by cache folder: in the file that says so. */
-const held = new Map<string, { file: string; paths: Set<string> }>();
+const held = new Map<string, Mark>();
+
+interface Mark {
+  file: string;
+  paths: Set<string>;
+  /** Settles when all of `paths` is in the file. */
+  written: Promise<void>;
+}
 
 const removeAtExit = (): void => {
   for (const { file } of held.values()) rmSync(file, { force: true });
@@ -27,20 +34,31 @@ const removeAtExit = (): void => {
  * Says that this process uses a file or a folder of the cache until it ends, so that `tailmix cache clean` leaves it there.
  * A cache that may not be written says nothing: whoever uses it may not remove anything either.
  */
-export async function markInUse(path: string, root: string = cacheRoot()): Promise<void> {
+export function markInUse(path: string, root: string = cacheRoot()): Promise<void> {
   const before = held.get(root);
-  const mark = before ?? { file: join(inUseFolder(root), `${randomUUID()}.json`), paths: new Set<string>() };
-  if (mark.paths.has(path)) return;
+  const mark = before ?? {
+    file: join(inUseFolder(root), `${randomUUID()}.json`),
+    paths: new Set<string>(),
+    written: Promise.resolve(),
+  };
+  if (mark.paths.has(path)) return mark.written;
   mark.paths.add(path);
   if (held.size === 0) process.on('exit', removeAtExit);
   held.set(root, mark);
-  const user: CacheUser = { ...(await thisProcess()), paths: [...mark.paths] };
-  const unfinished = `${mark.file}.${randomUUID()}`;
+  // One after another: an earlier and shorter list would overwrite a later one.
+  mark.written = mark.written.then(() => writeMark(root, mark, before === undefined));
+  return mark.written;
+}
+
+async function writeMark(root: string, { file, paths }: Mark, isFirst: boolean): Promise<void> {
+  const unfinished = `${file}.${randomUUID()}`;
   try {
     await makeFolder(inUseFolder(root));
-    if (before === undefined) await usersOf(root, { removeGone: true });
+    if (isFirst) await usersOf(root, { removeGone: true });
+    const self = await thisProcess();
+    const user: CacheUser = { ...self, paths: [...paths] };
     await writeFile(unfinished, JSON.stringify(user));
-    await rename(unfinished, mark.file);
+    await rename(unfinished, file);
   } catch {
     await rm(unfinished, { force: true }).catch(() => {});
   }
