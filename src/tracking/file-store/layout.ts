@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
@@ -38,7 +37,10 @@ export async function experimentNumber(store: string, name: string): Promise<str
     const meta = await readFile(join(store, number, 'meta.yaml'), 'utf8').catch(() => '');
     if ((parse(meta) as { name?: unknown } | null)?.name === name) return number;
   }
-  // One that a full disk left without its description.
-  const left = numbers.find((number) => !existsSync(join(store, number, 'meta.yaml')));
-  return left ?? String(Math.max(0, ...numbers.map(Number)) + 1);
+  for (const number of numbers) if (await isUnfinished(join(store, number))) return number;
+  return String(Math.max(0, ...numbers.map(Number)) + 1);
 }
+
+/** An experiment that a full disk left before its description and its first run. */
+const isUnfinished = async (folder: string): Promise<boolean> =>
+  (await readdir(folder).catch(() => ['unreadable'])).every((name) => name === 'tags');

@@ -120,7 +120,12 @@ async function ensureExperiment(store: string, run: RunRecord): Promise<string> 
   const number = await experimentNumber(store, experiment);
   const folder = join(store, number);
   if (existsSync(join(folder, 'meta.yaml'))) return number;
-  await writeValues(join(folder, 'tags'), experimentTags(run));
+  const tags = join(folder, 'tags');
+  // Those of another experiment that was left unfinished.
+  await rm(tags, { recursive: true, force: true }).catch((cause) => {
+    throw writeFailed(tags, cause);
+  });
+  await writeValues(tags, experimentTags(run));
   // Last: a folder without it is no experiment.
   await write(join(folder, 'meta.yaml'), {
     artifact_location: `mlflow-artifacts:/${number}`,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
@@ -89,6 +89,22 @@ async function exportTwo() {
 }
 
 describe('a file store', () => {
+  it('takes an unfinished experiment without its tags, and no folder that holds runs', async () => {
+    const folder = await temporaryFolder();
+    const store = join(folder, 'mlruns');
+    await mkdir(join(store, '3/tags'), { recursive: true });
+    await writeFile(join(store, '3/tags/of-another'), 'x');
+    await mkdir(join(store, '1/0123456789abcdef0123456789abcdef'), { recursive: true });
+    await writeFile(join(store, '2'), 'a file');
+    await writeRun(join(folder, 'run'), 'uid');
+    const write = async () => (await writeFileStore(store, [join(folder, 'run')])).map((run) => run.experimentId);
+    expect(await write()).toEqual(['3']);
+    expect(await readdir(join(store, '3/tags'))).not.toContain('of-another');
+    await rm(join(store, '3/meta.yaml'));
+    expect(await write()).toEqual(['4']);
+    expect((await readdir(store)).sort()).toEqual(['1', '2', '3', '4']);
+  });
+
   it('holds a run and the run it is a part of, under ids that stay', async () => {
     const { store, remarks, exported, write } = await exportTwo();
     expect(exported.map(({ experimentId, experiment }) => [experimentId, experiment])).toEqual([
