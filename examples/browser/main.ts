@@ -52,7 +52,7 @@ input.addEventListener('change', async () => {
 button.addEventListener('click', async () => {
   stopCamera();
   try {
-    const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
+    const stream = await openCamera();
     video.srcObject = stream;
     await video.play();
     [video.hidden, canvas.hidden] = [false, true];
@@ -66,6 +66,16 @@ button.addEventListener('click', async () => {
     sayError(error);
   }
 });
+
+/** A second click while the browser asks for permission would open a second stream. */
+async function openCamera(): Promise<MediaStream> {
+  button.disabled = true;
+  try {
+    return await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
+  } finally {
+    button.disabled = false;
+  }
+}
 
 function stopCamera(): void {
   for (const track of (video.srcObject as MediaStream | null)?.getTracks() ?? []) track.stop();

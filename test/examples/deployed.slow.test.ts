@@ -96,7 +96,16 @@ describeNative('examples that use an exported model', (use) => {
         await page.setInputFiles('#photo', join(root, 'broken.jpg'));
         await page.getByText(/could not be decoded/).waitFor();
         expect(await linesOf(page)).toEqual([]);
-        await page.getByRole('button', { name: 'the camera' }).click();
+        // A second click while the browser asks for permission opens no second stream.
+        const opened = await page.evaluate(`(() => {
+          const { mediaDevices } = navigator;
+          const open = mediaDevices.getUserMedia.bind(mediaDevices);
+          let count = 0;
+          mediaDevices.getUserMedia = (wanted) => (count++, open(wanted));
+          for (let i = 0; i < 2; i++) document.querySelector('#camera').click();
+          return count;
+        })()`);
+        expect(opened).toBe(1);
         await page.locator('#result li').nth(2).waitFor();
         expect(await page.locator('video').isVisible()).toBe(true);
         await page.setInputFiles('#photo', photos[0]!.path);
