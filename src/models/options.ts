@@ -52,7 +52,7 @@ export const transferOptions = {
   reset: weightNames()
     .optional()
     .describe(
-      'Weights that are reinitialized, not taken from `init`: `classifier`, `backbone` (all else), or how their names begin, for example `stage3`. Default: none.',
+      'Weights that are reinitialized, not taken from `init` or `weights`: `classifier`, `backbone` (all else), or how their names begin, for example `stage3`. Default: none.',
     ),
   freeze: weightNames().optional().describe('Weights that stay as they are; named as in `reset`. Default: none.'),
   frozenNorm: z
@@ -85,7 +85,7 @@ const weights = z
   ])
   .optional()
   .describe(
-    'File of published weights to start from (torchvision’s or timm’s names), relative to this file. The classifier is initialized anew if it has another number of classes. Default: drawn from the seed.',
+    'File of published weights to start from (torchvision’s or timm’s names), relative to this file. The classifier is taken if it has the same number of classes, a linear head and a bias like the model here. Default: drawn from the seed.',
   );
 
 /** A network whose weights others publish. */

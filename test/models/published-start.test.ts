@@ -72,8 +72,15 @@ describe('model.weights', () => {
     });
     const anew = { source: `${file} (100 arrays, torchvision’s names; it has 5 classes)`, isNewClassifier: true };
     expect(await described({}, 7)).toEqual(anew);
-    expect(await described({ head: 'cosine' })).toEqual(anew);
-    expect(await described({ bias: false })).toEqual(anew);
+    const because = (why: string) => ({ ...anew, source: `${file} (100 arrays, torchvision’s names; ${why})` });
+    expect(await described({ head: 'cosine' })).toEqual(because('the head here is not linear'));
+    expect(await described({ bias: false })).toEqual(because('its classifier has a bias'));
+    const unbiased = await write(new Map([...(await arraysOf(file))].filter(([name]) => name !== 'fc.bias')));
+    const { source: withoutBias } = await describePublished(
+      { ...source, file: unbiased },
+      modelOf({ name: 'resnet18', width: 2 }),
+    );
+    expect(withoutBias).toMatch(/; its classifier has no bias\)$/);
     const without = new Map([...(await arraysOf(file))].filter(([name]) => !name.startsWith('fc.')));
     const headless = await describePublished(
       { ...source, file: await write(without) },
@@ -121,8 +128,34 @@ describe('model.weights', () => {
       "model.weights: …expected the weights of resnet18 as it is here.
         missing: conv1.weight [64, 3, 7, 7], bn1.weight [64], bn1.bias [64] and 97 more
         left over: a [2], b []
-        Its names are those of no network that is known here."
+        Its names are those of no known network. Weights of resnet18, resnet34, resnet50, resnet101 and mobilenet-v2 can be read, as torchvision and timm publish them."
     `);
+  });
+
+  test('a variant of a known network: no advice that would not help', async () => {
+    const cure = async (name: PublishedName, change: (arrays: Map<string, ArrayInfo>) => void) => {
+      const [dialect] = dialects[name];
+      const model = modelOf({ name });
+      const arrays = new Map(model.weights.map((spec) => [dialect!.nameOf(spec.name), info(publishedShape(spec))]));
+      change(arrays);
+      const path = await write(arrays);
+      return (await messageOfError(() => describePublished({ name, file: path }, model))).split('\n').at(-1)!;
+    };
+    const known =
+      'Weights of resnet18, resnet34, resnet50, resnet101 and mobilenet-v2 can be read, as torchvision and timm publish them.';
+    const squeezed = await cure('resnet18', (arrays) => arrays.set('layer1.0.se.fc1.weight', info([4, 64, 1, 1])));
+    expect(squeezed).toBe(
+      `  The nearest known network is resnet18 (100 of 101 names), and this variant of it is not supported. ${known}`,
+    );
+    // As ResNeXt: a grouped convolution.
+    const grouped = await cure('resnet18', (arrays) => arrays.set('layer1.0.conv2.weight', info([64, 2, 3, 3])));
+    expect(grouped).toBe(
+      `  The nearest known network is resnet18 (all names), and this variant of it is not supported. ${known}`,
+    );
+    const grey = await cure('resnet18', (arrays) => arrays.set('conv1.weight', info([64, 1, 7, 7])));
+    expect(grey).toBe(
+      '  Its names are those of resnet18: set model.width and the channels of the images as it has them.',
+    );
   });
 
   test.each(publishedNames)('%s is the nearest network of its own arrays', (name) => {

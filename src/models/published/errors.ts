@@ -1,4 +1,5 @@
 import { displayPath, TailmixError } from '../../errors.ts';
+import { publishedNames } from './families.ts';
 import type { ArrayDifference } from './match.ts';
 
 const SHOWN = 3;
@@ -11,9 +12,13 @@ export interface Nearest {
   all: number;
 }
 
-/** Weights of another network. */
+/**
+ * Weights of another network.
+ *
+ * @param stem - the file's name of the model's first kernel, whose shape tells the width and the channels of the images.
+ */
 export function weightsMismatch(
-  { file, model, nearest }: { file: string; model: string; nearest: Nearest | null },
+  { file, model, stem, nearest }: { file: string; model: string; stem: string; nearest: Nearest | null },
   differences: readonly ArrayDifference[],
 ): TailmixError {
   const group = (title: string, of: readonly ArrayDifference[], text: (one: ArrayDifference) => string): string[] => {
@@ -38,19 +43,26 @@ export function weightsMismatch(
       ({ name, expected, got }) => `${name} (expected ${expected}, got ${got})`,
     ),
   ];
+  const isOfWidth = differences.some(
+    ({ name, expected, got }) => name === stem && expected !== null && got?.startsWith('['),
+  );
   return new TailmixError(
-    `model.weights: ${displayPath(file)}: expected the weights of ${model} as it is here.\n${lines.join('\n')}\n  ${cureOf(model, nearest)}`,
+    `model.weights: ${displayPath(file)}: expected the weights of ${model} as it is here.\n${lines.join('\n')}\n  ${cureOf(model, nearest, isOfWidth)}`,
     { code: 'WEIGHTS_MISMATCH', kind: 'config', path: 'model.weights' },
   );
 }
 
-function cureOf(model: string, nearest: Nearest | null): string {
-  if (nearest === null) return 'Its names are those of no network that is known here.';
+function cureOf(model: string, nearest: Nearest | null, isOfWidth: boolean): string {
+  const known = `${publishedNames.slice(0, -1).join(', ')} and ${publishedNames.at(-1)}`;
+  if (nearest === null) {
+    return `Its names are those of no known network. Weights of ${known} can be read, as torchvision and timm publish them.`;
+  }
   const { name, shared, all } = nearest;
-  if (name === model)
+  const hasAll = shared === all;
+  if (name === model && hasAll && isOfWidth)
     return `Its names are those of ${model}: set model.width and the channels of the images as it has them.`;
-  const rest = shared === all ? 'all names' : `${shared} of ${all} names`;
-  return `The nearest known network is ${name} (${rest}): set model.name: ${name}.`;
+  if (name !== model && hasAll) return `The nearest known network is ${name} (all names): set model.name: ${name}.`;
+  return `The nearest known network is ${name} (${hasAll ? 'all names' : `${shared} of ${all} names`}), and this variant of it is not supported. Weights of ${known} can be read, as torchvision and timm publish them.`;
 }
 
 /** A file of weights that is not the one a run began with. */

@@ -14,7 +14,7 @@ export interface Match {
   dialect: Dialect;
   /** Weights that the file has, but for a classifier that does not fit. */
   taken: readonly { spec: WeightSpec; published: string }[];
-  /** Whether the classifier is the file's; else what the file has in its place. */
+  /** Whether the classifier is the file's; else why it is not. */
   classifier: 'taken' | string;
   differences: readonly ArrayDifference[];
 }
@@ -66,9 +66,13 @@ function classifierOf(
   arrays: Arrays,
 ): Match['classifier'] {
   const kernel = arrays.get(dialect.nameOf(`${CLASSIFIER}kernel`));
-  if (!kernel) return 'no classifier';
-  const [classes, bias] = [kernel.shape[0]!, arrays.get(dialect.nameOf(`${CLASSIFIER}bias`))];
-  const fits = own.every(({ spec, published }) => differenceOf(spec, published, arrays.get(published)).length === 0);
-  const hasBias = own.some(({ spec }) => spec.kind === 'bias');
-  return fits && head?.kind === 'linear' && hasBias === (bias !== undefined) ? 'taken' : `${classes} classes`;
+  if (!kernel) return 'it has no classifier';
+  const [classes, ownClasses] = [kernel.shape[0], own[0]!.spec.shape.at(-1)];
+  if (classes !== ownClasses) return `it has ${classes ?? 'no'} classes`;
+  if (head?.kind !== 'linear') return 'the head here is not linear';
+  const hasBias = arrays.has(dialect.nameOf(`${CLASSIFIER}bias`));
+  const wantsBias = own.some(({ spec }) => spec.kind === 'bias');
+  if (hasBias !== wantsBias) return `its classifier has ${hasBias ? 'a' : 'no'} bias`;
+  const [misfit] = own.flatMap(({ spec, published }) => differenceOf(spec, published, arrays.get(published)));
+  return misfit ? `${misfit.name}: expected ${misfit.expected}, got ${misfit.got}` : 'taken';
 }

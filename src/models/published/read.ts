@@ -40,7 +40,7 @@ export interface Described {
 }
 
 const describe = ({ file }: PublishedWeights, { dialect, taken, classifier }: Match): Described => ({
-  source: `${displayPath(file)} (${taken.length} arrays, ${dialect.library}’s names${classifier === 'taken' ? '' : `; it has ${classifier}`})`,
+  source: `${displayPath(file)} (${taken.length} arrays, ${dialect.library}’s names${classifier === 'taken' ? '' : `; ${classifier}`})`,
   isNewClassifier: classifier !== 'taken',
 });
 
@@ -86,7 +86,8 @@ async function withFile<T>(
   try {
     const match = matchWeights(model, dialects[name], file.arrays);
     if (match.differences.length > 0) {
-      throw weightsMismatch({ file: path, model: name, nearest: nearestNetwork(file.arrays) }, match.differences);
+      const stem = match.dialect.nameOf(model.weights[0]!.name);
+      throw weightsMismatch({ file: path, model: name, stem, nearest: nearestNetwork(file.arrays) }, match.differences);
     }
     return await use(file, match);
   } finally {
