@@ -103,8 +103,8 @@ export function depthwiseNorm(name: string, { channels, stride, initial }: Depth
 const VECTOR = 8;
 
 /**
- * Every second (third …) pixel: an average over one. With AVX2, oneDNN (of TensorFlow 2.21) computes a wrong gradient of a
- * 1×1 filter with strides where the channels do not fill its vectors, and writes over memory that is not its own.
+ * Every second (third …) pixel: an average over one. With TensorFlow 2.21, whose oneDNN used AVX2, the gradient of a 1×1
+ * filter with strides was wrong where the input channels were few and no multiple of 8.
  */
 const sparse = (x: tf.Tensor, stride: number): tf.Tensor => x.avgPool(1, stride, 'valid');
 
