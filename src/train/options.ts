@@ -30,7 +30,7 @@ export const evaluateOptions = z.strictObject({
     .positive()
     .optional()
     .describe(
-      'Images per forward pass. Default: 500 up to 32 × 32 pixels, fewer of larger images, at least train.batchSize. Does not affect results.',
+      'Images per forward pass. Default: 500 up to 32 × 32 pixels, fewer of larger images, at least train.batchSize, at most 500. Does not affect results.',
     ),
   groups: z
     .strictObject({
