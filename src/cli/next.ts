@@ -1,3 +1,4 @@
+import { shellWord } from '../util/shell-word.ts';
 import { tell } from './output.ts';
 
 /** A command that may come next, and what it does. */
@@ -12,7 +13,3 @@ export function tellNext(...steps: readonly NextStep[]): void {
 
 /** A command line of tailmix that can be pasted into a shell; words in capitals are left to fill in. */
 export const commandLine = (...words: readonly string[]): string => ['npx tailmix', ...words.map(shellWord)].join(' ');
-
-/** A word as a shell reads it, quoted where it must be. */
-export const shellWord = (word: string): string =>
-  /^[\p{L}\p{N}_@%+=:,./…-]+$/u.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

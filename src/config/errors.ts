@@ -1,4 +1,5 @@
 import { messageOf, TailmixError } from '../errors.ts';
+import { shellWord } from '../util/shell-word.ts';
 
 /** One thing that is wrong in a config. */
 export interface Problem {
@@ -38,8 +39,10 @@ export function configUnreadable(path: string, cause: unknown): TailmixError {
   const { code } = cause as NodeJS.ErrnoException;
   if (code === 'ENOENT' || code === 'ENOTDIR') return configMissing(path);
   const got =
-    code === 'EISDIR' ? 'a folder. Name a file in it' : `a file that cannot be read (${code ?? messageOf(cause)})`;
-  return config('CONFIG_UNREADABLE', `${path}: expected a config file, got ${got}.`, cause);
+    code === 'EISDIR'
+      ? `a folder. Name a file in it; for a folder of images, \`npx tailmix init ${shellWord(path)}\` writes one.`
+      : `a file that cannot be read (${code ?? messageOf(cause)}).`;
+  return config('CONFIG_UNREADABLE', `${path}: expected a config file, got ${got}`, cause);
 }
 
 /** A config in another encoding than UTF-8. */

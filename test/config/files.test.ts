@@ -116,7 +116,7 @@ describe('files that cannot be read', () => {
   it('are folders', async () => {
     await mkdir('configs');
     expect(await failure('configs')).toMatchInlineSnapshot(
-      `"configs: expected a config file, got a folder. Name a file in it."`,
+      `"configs: expected a config file, got a folder. Name a file in it; for a folder of images, \`npx tailmix init configs\` writes one."`,
     );
   });
 

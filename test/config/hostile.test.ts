@@ -22,7 +22,8 @@ describe('files that are no config in UTF-8', () => {
   it('a folder, named or extended', async () => {
     await mkdir('folder.yaml');
     await write({ 'run.yaml': `extends: folder.yaml\n${base}` });
-    const text = 'folder.yaml: expected a config file, got a folder. Name a file in it.';
+    const text =
+      'folder.yaml: expected a config file, got a folder. Name a file in it; for a folder of images, `npx tailmix init folder.yaml` writes one.';
     expect(await message('folder.yaml')).toBe(text);
     expect(await message('run.yaml')).toBe(text);
   });
