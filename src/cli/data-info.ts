@@ -13,7 +13,6 @@ import { displayPath } from '../errors.ts';
 import { describeGroups } from '../metrics/groups.ts';
 import { grouped } from '../report/format.ts';
 import { formatTail } from '../report/tail-table.ts';
-import { fileSize } from '../util/file-size.ts';
 import type { ConfigFlags } from './context.ts';
 import { dataConfigOf, folderOf } from './data-config.ts';
 import { type DataPictures, drawPictures } from './data-pictures.ts';
@@ -39,18 +38,14 @@ export async function dataInfo(wanted: readonly string[], options: DataInfoOptio
   const { data, evaluate } = await dataConfigOf(wanted, flags);
   const progress = stageProgress();
   try {
-    let current = '';
+    let isScanning = false;
     progress.onStage(withoutImages ? 'counting' : 'reading the images');
     const report = await inspectData(data, {
       images: !withoutImages,
-      onProgress({ split, done, total, bytes }) {
-        if (split !== current) progress.onStage(`packing ${displayPath(split)}, ${fileSize(bytes)}`);
-        current = split;
-        progress.onImages(done, total);
-      },
+      onProgress: progress.onRead,
       onScan(done, total) {
-        if (current !== 'scan') progress.onStage('comparing the images');
-        current = 'scan';
+        if (!isScanning) progress.onStage('comparing the images');
+        isScanning = true;
         progress.onImages(done, total);
       },
     });

@@ -8,12 +8,11 @@ import { datasetName } from '../data/sets/registry.ts';
 import type { Unreadable } from '../data/types.ts';
 import { displayPath } from '../errors.ts';
 import { grouped } from '../report/format.ts';
-import { fileSize } from '../util/file-size.ts';
 import type { ConfigFlags } from './context.ts';
 import { dataConfigOf } from './data-config.ts';
 import { whyUnreadable } from './data-info.ts';
 import { print, printJson, tell } from './output.ts';
-import { stageProgress } from './stage-progress.ts';
+import { type StageProgress, stageProgress } from './stage-progress.ts';
 
 /** Options of `tailmix data prepare`. */
 export interface DataPrepareOptions extends Pick<ConfigFlags, 'set' | 'dataRoot'> {
@@ -73,20 +72,8 @@ interface Read {
 type Data = Parameters<typeof readImages>[0];
 
 /** Opens both splits, which decodes and packs class folders. */
-async function readAll(
-  data: Data,
-  fresh: boolean,
-  { onStage, onImages }: ReturnType<typeof stageProgress>,
-): Promise<Read> {
-  let current = '';
-  const images = await readImages(data, {
-    fresh,
-    onProgress({ split, done, total, bytes }) {
-      if (split !== current) onStage(`packing ${displayPath(split)}, ${fileSize(bytes)}`);
-      current = split;
-      onImages(done, total);
-    },
-  });
+async function readAll(data: Data, fresh: boolean, { onRead }: StageProgress): Promise<Read> {
+  const images = await readImages(data, { fresh, onProgress: onRead });
   const { info, train, test } = drawSubsets(images, data);
   const counts = { classes: info.classes.length, train: train.indices.length, test: test.indices.length };
   return { ...counts, unreadable: unreadableOf(images) };

@@ -1,6 +1,14 @@
 import { SingleBar } from 'cli-progress';
+import type { ReadProgress } from '../data/types.ts';
 import type { OnBytes } from '../download/download.ts';
+import { displayPath } from '../errors.ts';
+import { grouped } from '../report/format.ts';
+import { fileSize } from '../util/file-size.ts';
 import { progressStream } from './output.ts';
+
+/** How large a packed file will be, before it is made. */
+export const packingText = ({ split, total, bytes }: Parameters<ReadProgress>[0]): string =>
+  `packing ${displayPath(split)}: ${grouped(total)} ${total === 1 ? 'image' : 'images'}, ${fileSize(bytes)} in the cache folder`;
 
 /** Callbacks that show work in stages on standard error. */
 export interface StageProgress {
@@ -8,6 +16,8 @@ export interface StageProgress {
   onBytes: OnBytes;
   /** `done` of `total` images. */
   onImages: (done: number, total: number) => void;
+  /** Packs a split: a stage of images. */
+  onRead: ReadProgress;
   stop: () => void;
 }
 
@@ -37,12 +47,19 @@ export function stageProgress(stream: NodeJS.WriteStream = progressStream()): St
       stream.write(`  ${done} of ${all} ${unit}\n`);
     }
   };
+  let packed = '';
+  const onImages = (done: number, total: number): void => show(done, total, 'images');
   return {
     onStage,
     onBytes(received, total) {
       if (total !== null && total > 0) show(Math.round(received / 1e6), Math.max(1, Math.round(total / 1e6)), 'MB');
     },
-    onImages: (done, total) => show(done, total, 'images'),
+    onImages,
+    onRead(progress) {
+      if (progress.split !== packed) onStage(packingText(progress));
+      packed = progress.split;
+      onImages(progress.done, progress.total);
+    },
     stop,
   };
 }

@@ -12,7 +12,6 @@ import type { ResolvedConfig } from '../config/types.ts';
 import type { ReadProgress } from '../data/types.ts';
 import { displayPath, TailmixError } from '../errors.ts';
 import type { RunSummary } from '../metrics/types.ts';
-import { grouped } from '../report/format.ts';
 import { findLatest } from '../tracking/checkpoint.ts';
 import { type Ownership, own } from '../tracking/ownership.ts';
 import { PROGRESS_VARIABLE } from '../tracking/progress-message.ts';
@@ -21,12 +20,12 @@ import { writeFileAtomic } from '../tracking/write-file.ts';
 import { expectReadable } from '../tracking/written-by.ts';
 import { planRun } from '../train/plan-run.ts';
 import type { TrainerOptions } from '../train/prepare.ts';
-import { fileSize } from '../util/file-size.ts';
 import { type ConfigFlags, checkPlace, context, knownPlugins, overridesOf } from './context.ts';
 import { resumeChanged, resumeWith } from './errors.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
 import { commandLine, tellNext } from './next.ts';
 import { print, printJson, tell, tellPassedOver } from './output.ts';
+import { packingText } from './stage-progress.ts';
 import { watchStrays } from './strays.ts';
 
 /** Options of `tailmix train`. */
@@ -118,16 +117,17 @@ async function removeUnbegun(directory: string): Promise<void> {
 /** As a run of a sweep, which shows what there is to see. */
 const isReportingToParent = (): boolean => process.connected && process.env[PROGRESS_VARIABLE] === 'ipc';
 
-/** How large a packed file will be, before it is made; then a line a second while images are decoded. */
+/** A line when a packed file is begun, then one a second while images are decoded. */
 function readingReporter(): ReadProgress {
   let last = performance.now();
   let current = '';
-  return ({ split, done, total, bytes }) => {
-    if (split !== current) tell(`packing ${split}: ${grouped(total)} images, ${fileSize(bytes)} in the cache folder`);
+  return (progress) => {
+    const { split, done, total } = progress;
+    if (split !== current) tell(packingText(progress));
     current = split;
     if (performance.now() - last < 1000) return;
     last = performance.now();
-    tell(`reading ${split}: ${done} of ${total} images`);
+    tell(`reading ${displayPath(split)}: ${done} of ${total} images`);
   };
 }
 

@@ -154,7 +154,10 @@ it('CIFAR-10 in class folders is there already; it is packed again only when tha
     const { code, stdout, stderr } = await tailmix(folder, 'data', 'prepare', 'cifar10', '--data-root', root, ...args);
     return { code, stdout, stages: stderr.split('\n').filter((line) => line.endsWith('…')) };
   };
-  const packing = (at: string) => [`packing ${at}/train, 61 kB …`, `packing ${at}/test, 31 kB …`];
+  const packing = (at: string) => [
+    `packing ${at}/train: 20 images, 61 kB in the cache folder …`,
+    `packing ${at}/test: 10 images, 31 kB in the cache folder …`,
+  ];
   for (const at of ['top', 'named/cifar10']) {
     await writeTree(join(folder, at), { train: each(2), test: each(1) }, [32, 32]);
     const root = at.split('/')[0]!;
@@ -187,14 +190,14 @@ it('a set without archives is read and packed; what is about archives is refused
     {
       "code": 0,
       "stderr": "reading the images …
-    packing images/train, 360 B …
+    packing images/train: 6 images, 360 B in the cache folder …
       1 of 6 images
       2 of 6 images
       3 of 6 images
       4 of 6 images
       5 of 6 images
       6 of 6 images
-    packing images/test, 60 B …
+    packing images/test: 1 image, 60 B in the cache folder …
       1 of 1 images
     ",
       "stdout": "image-folder: 2 classes, 5 training images, 1 test images
@@ -207,7 +210,7 @@ it('a set without archives is read and packed; what is about archives is refused
     {
       "code": 1,
       "stderr": "reading the images …
-    packing images/train, 360 B …
+    packing images/train: 6 images, 360 B in the cache folder …
       1 of 6 images
       2 of 6 images
       3 of 6 images
