@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -7,6 +7,7 @@ import process from 'node:process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { whyNotNative } from '../../src/backend/native.ts';
 import { nativeFolder } from '../../src/backend/paths.ts';
+import { packTarball } from '../support/installed.ts';
 
 /** An instruction of a Dockerfile and what follows it. */
 type Instruction = readonly [name: string, text: string];
@@ -104,7 +105,6 @@ beforeAll(async () => {
   mkdirSync(join(root, 'home'));
   if (isRoot) await chown(join(root, 'home'), uid, uid);
   if (missing !== null) return;
-  execFileSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', root], { stdio: 'pipe' });
-  tarball = join(root, readdirSync(root).find((name) => name.endsWith('.tgz'))!);
+  tarball = packTarball(root);
 });
 afterAll(() => rm(root, { recursive: true, force: true }));

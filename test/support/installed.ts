@@ -1,7 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
+import { cacheRoot } from '../../src/backend/paths.ts';
 
 /** Packs this checkout, built as it is now, into a folder; returns the tarball's path. */
 export function packTarball(folder: string): string {
@@ -9,6 +10,20 @@ export function packTarball(folder: string): string {
   execFileSync(process.execPath, ['bin/tailmix.mjs', '--version'], { stdio: 'pipe' });
   const args = ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder];
   return join(folder, execFileSync('npm', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim());
+}
+
+/** A package that is installed once into the cache; returns the path of a file in it. */
+export function cachedPackage(name: string, version: string, file: string): string {
+  const place = join(cacheRoot(), 'test', `${name.replaceAll('/', '-')}-${version}`);
+  if (!existsSync(place)) {
+    const part = `${place}.${process.pid}`;
+    mkdirSync(part, { recursive: true });
+    const args = ['install', '--prefix', part, '--no-audit', '--no-fund', '--silent', `${name}@${version}`];
+    execFileSync('npm', args, { stdio: 'pipe' });
+    if (existsSync(place)) rmSync(part, { recursive: true });
+    else renameSync(part, place);
+  }
+  return join(place, 'node_modules', name, file);
 }
 
 /** Makes an empty project that has tailmix out of its tarball, as npm installs it. */
