@@ -1,5 +1,5 @@
 import { type Spread, spread, spreadOf } from '../metrics/statistics.ts';
-import type { Comparison, MethodResult } from './compare.ts';
+import { type Comparison, isPlain, type MethodResult } from './compare.ts';
 import { duration, percent, points } from './format.ts';
 
 /** A method as one may choose it. */
@@ -28,10 +28,13 @@ export interface Choice {
 }
 
 /**
- * Chooses by balanced accuracy on validation; of equal ones the faster. Null where a method has no validation figures.
+ * Chooses by balanced accuracy on validation; of equal ones the faster. Null where a method has no validation figures,
+ * where plain training is missing, and where the methods have not the same seeds.
  */
 export function chooseMethod(comparison: Comparison): Choice | null {
   const { methods, classCounts } = comparison;
+  const [plain] = methods;
+  if (!isPlain(plain!.label) || methods.some(({ seeds }) => String(seeds) !== String(plain!.seeds))) return null;
   const choosable = methods.map(choosableOf);
   if (choosable.some((method) => method === null)) return null;
   const sorted = (choosable as Choosable[]).toSorted(

@@ -68,7 +68,8 @@ export interface Comparison {
   leftOut: LeftOut[];
 }
 
-const baselineName = /^(erm|baseline|ce|cross[- ]entropy)$/i;
+/** Whether a method is plain training, by its label. */
+export const isPlain = (label: string): boolean => /^(erm|baseline|ce|cross[- ]entropy)$/i.test(label);
 
 /**
  * Puts runs side by side.
@@ -88,9 +89,7 @@ export function compareRuns(loaded: LoadedRuns, { baseline }: { baseline?: strin
     );
   }
   const first =
-    groups.find(({ label }) => label === baseline) ??
-    groups.find(({ label }) => baselineName.test(label)) ??
-    groups[0]!;
+    groups.find(({ label }) => label === baseline) ?? groups.find(({ label }) => isPlain(label)) ?? groups[0]!;
   const ordered = [first, ...groups.filter((group) => group !== first)];
   const { dataset, classes, classCounts, groups: rule, last } = first.runs[0]!.summary;
   return {

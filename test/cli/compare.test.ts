@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, test, vi } from 'vitest';
 import { parse } from 'yaml';
@@ -57,6 +57,23 @@ it('trains ERM and three remedies, says which to use, and trains nothing twice',
   const [best, ...others] = choice.methods;
   expect(best.method).toBe(chosen);
   for (const { validation } of others) expect(validation.mean).toBeLessThanOrEqual(best.validation.mean);
+
+  // A run of plain training that cannot be written: no other method takes its place.
+  const out = join(folder, 'runs/compare-my-digits');
+  const erm = (await readdir(out)).find((name) => /^erm-seed0-\w{8}$/.test(name))!;
+  await rm(join(out, erm), { recursive: true });
+  await symlink(erm, join(out, erm));
+  const without = await tailmix(folder, 'compare', '--quiet');
+  expect(without.code).toBe(1);
+  expect(without.stdout.replace(/Report: .*/, 'Report: …')).toBe(
+    `No method is chosen: that takes plain training (ERM), and every run of each method.
+missing  erm seed 0: its log is runs/compare-my-digits/${erm}.log
+Run the same command again to train what is missing.
+Report: …
+`,
+  );
+  const document = JSON.parse(await readFile(join(out, 'report/report.json'), 'utf8'));
+  expect(document).not.toHaveProperty('choice');
 });
 
 test('is refused without images to choose by, and for a config of phases', async () => {

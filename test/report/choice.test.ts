@@ -50,6 +50,18 @@ test('of equal ones the faster; none where a run has no validation', () => {
   expect(choose(erm, slow, madeUpRun('B', 1, [8, 6, 4]))).toBeNull();
 });
 
+test('none without plain training, and none over unequal seeds', () => {
+  const [erm, remix, mixup] = ['ERM', 'Remix', 'Mixup'].map((method) => validated(method, 1, [0.5])) as [
+    LoadedRun,
+    LoadedRun,
+    LoadedRun,
+  ];
+  expect(choose(remix, mixup)).toBeNull();
+  expect(choose(erm, remix, validated('Remix', 2, [0.9]))).toBeNull();
+  expect(choose(erm, validated('ERM', 2, [0.5]), remix)).toBeNull();
+  expect(choose(erm, remix, mixup)).not.toBeNull();
+});
+
 test('the doubt is the standard error of a mean of shares, shares of few images drawn towards a half', () => {
   // 100 images of each of two classes: (50 + 2) / 104 and (90 + 2) / 104.
   const [a, b] = [52 / 104, 92 / 104];

@@ -11,8 +11,9 @@ import { type Choice, choiceInWords, chooseMethod } from '../../report/choice.ts
 import { compareRuns } from '../../report/compare.ts';
 import { resultsDocument } from '../../report/document.ts';
 import { duration, withSpread } from '../../report/format.ts';
-import { loadRuns } from '../../report/runs.ts';
+import { type LeftOut, loadRuns } from '../../report/runs.ts';
 import { writeReport } from '../../report/write.ts';
+import type { RunOutcome } from '../../sweep/run.ts';
 import { own } from '../../tracking/ownership.ts';
 import { planRun } from '../../train/plan-run.ts';
 import { type ConfigFlags, checkPlace, context, knownPlugins, overridesOf } from '../context.ts';
@@ -67,41 +68,51 @@ export async function compare(paths: readonly string[], options: CompareOptions)
       ...(jobs !== undefined && { jobs }),
       ...(flags.backend !== undefined && { backend: flags.backend }),
     };
-    return await runSweepFiles(
-      [file],
-      sweep,
-      (done, _, to) =>
-        conclude(
-          done.map(({ run }) => run.directory),
-          to,
-          { folder, json },
-        ),
-      ownership,
-    );
+    return await runSweepFiles([file], sweep, (_, outcomes, to) => conclude(outcomes, to, { folder, json }), ownership);
   } finally {
     await ownership.release();
   }
 }
 
 async function conclude(
-  directories: readonly string[],
+  outcomes: readonly RunOutcome[],
   to: string,
   { folder, json }: { folder: string; json: boolean },
 ): Promise<void> {
-  const comparison = compareRuns(await loadRuns(directories), {});
-  const choice = chooseMethod(comparison);
+  const isDone = ({ status }: RunOutcome): boolean => status === 'finished' || status === 'skipped';
+  const comparison = compareRuns(await loadRuns(outcomes.filter(isDone).map(({ run }) => run.directory)), {});
+  const missing = outcomes
+    .filter((outcome) => !isDone(outcome))
+    .map(({ run, log }) => ({ run: run.label, directory: run.directory, log }));
+  const choice = missing.length > 0 ? null : chooseMethod(comparison);
   const page = await writeReport(comparison, to, { choice });
-  if (json) return printJson({ ...resultsDocument(comparison), choice, report: page });
+  if (json) return printJson({ ...resultsDocument(comparison), choice, missing, report: page });
   if (choice) {
     print(choiceTable(choice, process.stdout.columns ?? 100));
     print(`\n${choiceInWords(choice).join('\n')}`);
     const method = comparison.methods.find(({ label }) => label === choice.chosen)!;
     const [run] = method.runs;
     print(`Config: ${displayPath(join(folder, 'methods', `${run!.summary.name}.yaml`))}   its run: ${run!.path}`);
-  }
+  } else print(noChoice(missing, comparison.leftOut).join('\n'));
   for (const warning of comparison.warnings) tell(`note: ${warning}`);
   print(`Report: ${displayPath(page)}`);
 }
+
+interface MissingRun {
+  run: string;
+  directory: string;
+  log: string | null;
+}
+
+/** Why no method is chosen: the runs that are missing, and those that could not be read. */
+const noChoice = (missing: readonly MissingRun[], leftOut: readonly LeftOut[]): string[] => [
+  'No method is chosen: that takes plain training (ERM), and every run of each method.',
+  ...missing.map(({ run, directory, log }) =>
+    log === null ? `missing  ${run}: ${displayPath(directory)}` : `missing  ${run}: its log is ${displayPath(log)}`,
+  ),
+  ...leftOut.map(({ path, reason }) => `missing  ${path}: ${reason}`),
+  'Run the same command again to train what is missing.',
+];
 
 /** Methods with figures and costs, as many columns as fit. */
 function choiceTable({ methods, chosen }: Choice, width: number): string {
