@@ -3,6 +3,7 @@ import { lstat, readdir, realpath } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { usersOf } from '../../backend/in-use.ts';
 import { describePacked, type PackedSource } from '../../data/packed/packed.ts';
+import { PREPARATION_LOCK } from '../../data/prepare/prepare-source.ts';
 import { sources } from '../../data/prepare/sources.ts';
 import { bytesOf } from '../../util/bytes-of.ts';
 
@@ -42,6 +43,9 @@ const PACK = /^(train|validation|test)-[\da-f]{16}\.pack$/;
 /** A packed file that is being written, was left by a killed process, or was about to be removed. */
 const PART = /^(train|validation|test)-[\da-f]{16}\.pack\.[\da-f-]{36}\.(tmp|removing)$/;
 
+/** Behind the name of what is being removed, or of what an interrupted removal left. */
+export const ASIDE = /\.[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\.removing$/;
+
 /** Everything in a cache folder, by name; packed files first, those used last in front. */
 export async function cacheEntries(root: string): Promise<CacheEntry[]> {
   const users = await usersOf(root);
@@ -49,12 +53,12 @@ export async function cacheEntries(root: string): Promise<CacheEntry[]> {
     describe(root, kind, parts, users, details);
   const names = await list(root);
   const packed = (await list(join(root, 'packed'))).map((name) => packedEntry(root, name, entry));
-  const data = (await list(join(root, 'data'))).map((name) =>
-    entry(isDownload(name) ? 'downloads' : 'other', ['data', name]),
-  );
+  const data = (await list(join(root, 'data')))
+    .filter((name) => !name.startsWith(PREPARATION_LOCK))
+    .map((name) => entry(isDownload(name.replace(ASIDE, '')) ? 'downloads' : 'other', ['data', name]));
   const rest = names
     .filter((name) => !['packed', 'data', 'in-use'].includes(name) && !name.startsWith('setup.lock'))
-    .map((name) => entry(kindOf(name), [name]));
+    .map((name) => entry(kindOf(name.replace(ASIDE, '')), [name]));
   const packs = await Promise.all(packed);
   packs.sort((a, b) => Number(b.lastUsed ?? 0) - Number(a.lastUsed ?? 0));
   return [...packs, ...(await Promise.all([...rest, ...data]))];

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
-import { join, resolve, sep } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import { withLock } from '#lock';
 import { usersOf } from '../../backend/in-use.ts';
+import { PREPARATION_LOCK } from '../../data/prepare/prepare-source.ts';
 import { suggest } from '../../util/suggest.ts';
 import { cacheNameUnknown, cacheNotOurs, cacheNotRemoved, cacheWhat } from '../errors.ts';
-import { type CacheEntry, isWithin, type User, usersOfPath } from './entries.ts';
+import { ASIDE, type CacheEntry, isWithin, type User, usersOfPath } from './entries.ts';
 
 /** What is to be removed. */
 export interface Selection {
@@ -79,16 +80,17 @@ const usedBy = ({ pid, host, where }: User): string =>
  * @throws {TailmixError} CACHE_REMOVE
  */
 export async function removeEntry(root: string, entry: CacheEntry, takeOver: boolean): Promise<boolean> {
-  const { path, kind } = entry;
-  // A set-up in progress would miss what it is building.
-  if (kind === 'backend' || kind === 'downloads') return withLock(join(root, 'setup.lock'), () => remove());
-  return remove();
+  const { path } = entry;
+  const lock = lockOf(root, entry);
+  return lock === null ? remove() : withLock(lock, remove);
 
   async function remove(): Promise<boolean> {
-    const aside = `${path}.${randomUUID()}.removing`;
+    const aside = ASIDE.test(path) ? path : `${path}.${randomUUID()}.removing`;
+    let at = path;
     try {
       if (!(await isWithin(root, path))) return false;
       await rename(path, aside);
+      at = aside;
       const users = usersOfPath(await usersOf(root), path);
       if (users.some(({ where }) => where === 'here' || !takeOver)) {
         await rename(aside, path);
@@ -98,7 +100,14 @@ export async function removeEntry(root: string, entry: CacheEntry, takeOver: boo
       return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true;
-      throw cacheNotRemoved(path, error);
+      throw cacheNotRemoved(at, error);
     }
   }
+}
+
+/** Held by a set-up or a preparation in progress, which would miss what it is making. */
+function lockOf(root: string, { path, kind }: CacheEntry): string | null {
+  const data = join(root, 'data');
+  if (dirname(path) === data) return join(data, PREPARATION_LOCK);
+  return kind === 'backend' || kind === 'downloads' ? join(root, 'setup.lock') : null;
 }

@@ -64,6 +64,7 @@ async function readPacked(
   return { name, labels, hashes, pixels: { ...pixels, shape: metadata.shape }, files, unreadable };
 
   async function pack(): Promise<Packed> {
+    if (cache === packedRoot()) await markInUse(resolve(list.base));
     const rows = decodeFiles(list, options, onProgress);
     const source = { dataset, folder: resolve(list.base) };
     await writePacked(path, { key, shape: options.shape, source }, namedFrom(list.base, rows));

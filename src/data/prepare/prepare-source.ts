@@ -4,6 +4,8 @@ import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { withLock } from '#lock';
 import { makeFolder } from '#make-folder';
+import { markInUse } from '../../backend/in-use.ts';
+import { cacheRoot } from '../../backend/paths.ts';
 import type { OnBytes, Patience } from '../../download/download.ts';
 import { TailmixError } from '../../errors.ts';
 import { archiveIncomplete, noRoom, placeTaken, rootUnusable } from './errors.ts';
@@ -14,6 +16,9 @@ import { unpackTar } from './unpack.ts';
 /** Folder under the data root for what is under way: downloads, and what is being unpacked. */
 const WORK = '.tailmix';
 const DOWNLOADS = 'downloads';
+
+/** Under the data root, held by a preparation. */
+export const PREPARATION_LOCK = `${WORK}.lock`;
 
 /** What to prepare, and how to tell about it. */
 export interface PrepareOptions {
@@ -61,8 +66,11 @@ export async function prepareSource(source: DataSource, options: PrepareOptions)
   const work = join(root, WORK);
   try {
     return await withLock(
-      join(root, `${WORK}.lock`),
+      join(root, PREPARATION_LOCK),
       async () => {
+        if (dirname(root) === cacheRoot()) {
+          for (const path of [work, ...archives.map(({ to }) => join(root, to))]) await markInUse(path);
+        }
         await makeFolder(work);
         await removeLeftovers(work);
         const prepared: PreparedArchive[] = [];

@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { usersOf } from '../../../src/backend/in-use.ts';
 import { prepareSource } from '../../../src/data/prepare/prepare-source.ts';
 import { messageOfError } from '../../support/message.ts';
 import { breakOff, rangeStart, sendRange, serve } from '../../support/server.ts';
@@ -35,6 +36,16 @@ describe('from a server', () => {
     expect(treeOf(root)).toEqual(smallTree);
     expect(readdirSync(root)).toEqual(['set']);
     expect(stages).toEqual([`fetching ${server.base}set.tar.gz`, 'unpacking set.tar.gz']);
+  });
+
+  test('in the cache folder, cache clean leaves it while this process runs', async () => {
+    const { root: cache, source } = await wellServed();
+    vi.stubEnv('TAILMIX_CACHE', cache);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const root = join(cache, 'data');
+    await prepareSource(source, { root });
+    const [user] = await usersOf(cache);
+    expect(user).toMatchObject({ where: 'here', paths: [join(root, '.tailmix'), join(root, 'set/set-1')] });
   });
 
   test('what is there is left alone, unless it is to be replaced', async () => {
