@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { definePlugin } from '../../src/plugin.ts';
+import type { Snapshot } from '../../src/run.ts';
 import { createTrainer } from '../../src/train/trainer.ts';
 import { squares, tinyModel } from '../support/squares.ts';
 
@@ -33,4 +34,18 @@ test.each([
   [3, 1, null, [1, 2, 3]],
 ])('%d epochs, every %d, stopped in %j: %j', async (epochs, every, stopIn, evaluated) => {
   expect(await evaluatedEpochs(epochs, every, stopIn)).toEqual(evaluated);
+});
+
+test('a run resumed after its last epoch is evaluated once more, for its confusion matrix', async () => {
+  const run = (resume?: Snapshot) =>
+    createTrainer({
+      data: squares([4, 2, 1, 1]),
+      model: tinyModel(),
+      train: { epochs: 1, batchSize: 8, step: 'eager' },
+      ...(resume && { resume }),
+    }).run();
+  const whole = await run();
+  const over = await run(whole.snapshot!);
+  expect(over.summary.last!.confusion!.flat().reduce((a, b) => a + b)).toBe(20);
+  expect(over.summary.last).toEqual(whole.summary.last);
 });
