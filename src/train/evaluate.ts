@@ -13,12 +13,15 @@ const [MOST, PIXELS] = [500, 500 * 32 * 32];
 /**
  * Images per forward pass of an evaluation: as set, else as many as a constant number of pixels allows, since 500 images
  * of 224 × 224 take 9 GB. What fits in training fits here.
+ *
+ * @param images - images of the set; no more are taken.
  */
 export function evaluationBatch(
   { batchSize }: { batchSize?: number | undefined },
   { imageShape: [height, width], batchSize: trained }: Pick<RunInfo, 'imageShape' | 'batchSize'>,
+  images: number,
 ): number {
-  return batchSize ?? Math.min(MOST, Math.max(trained, Math.floor(PIXELS / (height * width))));
+  return Math.min(images, batchSize ?? Math.min(MOST, Math.max(trained, Math.floor(PIXELS / (height * width)))));
 }
 
 /** Logits of some images of a subset. */

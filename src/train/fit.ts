@@ -42,7 +42,7 @@ export async function openFit(preparation: Preparation, composition: Composition
     mean: data.info.mean,
     std: data.info.std,
     batchSizes,
-    evaluateBatchSize: Math.min(evaluationBatch(evaluateSettings, info), data.test.indices.length),
+    evaluateBatchSize: evaluationBatch(evaluateSettings, info, data.test.indices.length),
     optimizer: createOptimizer(trainSettings.optimizer),
     ...start,
   });

@@ -151,7 +151,7 @@ async function trainPhase(
       }
     }
     const isOver = ends || progress.stopReason !== null;
-    if (isOver) await completeEvaluation(progress);
+    await completeEvaluation(progress);
     throwFailure(parts.options.signal);
     const summary = run.summary();
     await callAll([

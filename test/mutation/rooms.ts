@@ -78,7 +78,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   ),
   run: trained(['open-run', 'rollback'], ['going-back', 'restore', 'rollback', 'run-view']),
   trainer: trained(
-    ['fit', 'plan-run', 'prepare', 'start', 'trainer'],
+    ['fit', 'plan-run', 'prepare', 'trainer'],
     [
       'going-back',
       'evaluation-due',
@@ -90,11 +90,16 @@ export const rooms: Readonly<Record<string, Room>> = {
       'phases-resumed',
       'plan-refusals',
       'prepare',
+      'run-alone',
       'run-view',
       'start',
       'trainer',
     ],
   ),
+  published: {
+    mutate: ['src/train/start.ts', 'src/models/published/*.ts'],
+    tests: ['test/train/start.test.ts', 'test/models/published*.test.ts', 'test/models/published/*.test.ts'],
+  },
 };
 
 /** Globs of the files that are mutated. */

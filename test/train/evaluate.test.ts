@@ -96,6 +96,8 @@ test.each([
   { side: 2048, trained: 1, batch: 1 },
 ])('at $side pixels, and $trained images a step, $batch are evaluated at once', ({ side, trained, batch }) => {
   const info = { imageShape: [side, side, 3], batchSize: trained } as const;
-  expect(evaluationBatch({}, info)).toBe(batch);
-  expect(evaluationBatch({ batchSize: 7 }, info)).toBe(7);
+  expect(evaluationBatch({}, info, 10_000)).toBe(batch);
+  expect(evaluationBatch({ batchSize: 7 }, info, 10_000)).toBe(7);
+  expect(evaluationBatch({}, info, 1)).toBe(1);
+  expect(evaluationBatch({ batchSize: 7 }, info, 6)).toBe(6);
 });
