@@ -130,7 +130,9 @@ describe('output that nobody reads ends nothing', () => {
     const { code, stderr } = await inShell(folder, '> /dev/full', 'plan', 'run.yaml');
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: 'tailmix: standard output could not be written: ENOSPC: no space left on device, write\n',
+      stderr:
+        'Next: npx tailmix train run.yaml  # trains it\n' +
+        'tailmix: standard output could not be written: ENOSPC: no space left on device, write\n',
     });
   });
 });

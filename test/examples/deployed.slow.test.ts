@@ -133,7 +133,9 @@ describeNative('examples that use an exported model', (use) => {
     }
     link(folder, 'tailmix', resolve('.'));
     for (const name of ['@types/node', 'undici-types']) link(folder, name, join(modules, name));
-    await run(process.execPath, [join(modules, 'typescript/bin/tsc')], { cwd: folder });
+    // Against the sources of tailmix: a checkout that was only run has no declarations.
+    const ofSources = ['--customConditions', 'tailmix-source', '--allowImportingTsExtensions'];
+    await run(process.execPath, [join(modules, 'typescript/bin/tsc'), ...ofSources], { cwd: folder });
     const args = ['node_modules/jiti/lib/jiti-cli.mjs', 'server.ts', model('tfjs')];
     const env = { ...process.env, PORT: '0', TAILMIX_BACKEND: 'wasm' };
     const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });

@@ -138,3 +138,10 @@ test('where loss and penalty are not finite later on, the loss is named', async 
     train({ plugins: [penalty()], train: { epochs: 2, batchSize: 4, step: 'eager', optimizer } }),
   ).rejects.toMatchObject({ code: 'LOSS_NOT_FINITE' });
 });
+
+test('a run that does not go back finds in its evaluation that it has diverged', async () => {
+  const optimizer = { name: 'sgd', learningRate: 1e38 } as const;
+  await expect(train({ train: { epochs: 1, batchSize: 8, step: 'eager', optimizer } })).rejects.toThrow(
+    'evaluation: expected finite logits',
+  );
+});
