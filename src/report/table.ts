@@ -1,6 +1,7 @@
 import { describeGroups } from '../metrics/groups.ts';
 import type { Comparison, MethodResult } from './compare.ts';
 import { type Figure, figures } from './figures.ts';
+import { fittingTable } from './fitting-table.ts';
 import { decimalsFor, withSpread } from './format.ts';
 
 /** From this many classes on, tables show top-5: of ten classes half are always among five. */
@@ -36,39 +37,20 @@ export function formatResultsTable(comparison: Comparison, { width = 100 }: { wi
   const decimals = decimalsFor(testCount);
   const shown = figuresShown(comparison);
   const columns = [
+    { head: 'method', cells: methods.map(({ label }) => shorten(label, 28)) },
     { head: 'seeds', cells: methods.map(({ seeds }) => String(seeds.length)) },
     ...terminalOrder.flatMap((key) => {
       const figure = shown.find((candidate) => candidate.key === key);
-      return figure
-        ? [
-            {
-              head: figure.short,
-              cells: methods.map((method) => withSpread(method.figures[key], decimals, { plusMinus: '±' })),
-            },
-          ]
-        : [];
+      if (!figure) return [];
+      const cells = methods.map((method) => withSpread(method.figures[key], decimals, { plusMinus: '±' }));
+      return [{ head: figure.short, cells }];
     }),
-  ].map((column) => ({ ...column, width: Math.max(column.head.length, ...column.cells.map((cell) => cell.length)) }));
-
-  const labels = methods.map(({ label }) => shorten(label, 28));
-  const labelWidth = Math.max('method'.length, ...labels.map((label) => label.length));
-  let used = labelWidth;
-  const fitting = columns.filter((column) => {
-    used += 2 + column.width;
-    return used <= width;
-  });
-  const line = (label: string, cell: (column: (typeof columns)[number]) => string) =>
-    [label.padEnd(labelWidth), ...fitting.map((column) => cell(column).padStart(column.width))].join('  ').trimEnd();
-  const rows = [
-    line('method', ({ head }) => head),
-    line('─'.repeat(labelWidth), (column) => '─'.repeat(column.width)),
-    ...methods.map((_, i) => line(labels[i]!, ({ cells }) => cells[i]!)),
   ];
   const spreadNote = methods.some(({ seeds }) => seeds.length > 1) ? ', mean ± sd over seeds' : '';
   return [
     `Last epoch, ${testCount} test images, in percent${spreadNote}.`,
     '',
-    ...rows,
+    ...fittingTable(columns, width),
     '',
     describeGroups(groups),
   ].join('\n');

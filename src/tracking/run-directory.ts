@@ -48,7 +48,7 @@ export async function createRunDirectory(root: string, name: string, now = new D
 }
 
 /** A run's name as its directory has it. */
-const folderName = (name: string): string =>
+export const folderName = (name: string): string =>
   variableNames(name)
     .replace(/[^\w.-]+/g, '-')
     .slice(0, LONGEST_NAME);

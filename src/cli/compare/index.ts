@@ -10,11 +10,13 @@ import { displayPath } from '../../errors.ts';
 import { type Choice, choiceInWords, chooseMethod } from '../../report/choice.ts';
 import { compareRuns } from '../../report/compare.ts';
 import { resultsDocument } from '../../report/document.ts';
+import { fittingTable } from '../../report/fitting-table.ts';
 import { duration, withSpread } from '../../report/format.ts';
 import { type LeftOut, loadRuns } from '../../report/runs.ts';
 import { writeReport } from '../../report/write.ts';
 import type { RunOutcome } from '../../sweep/run.ts';
 import { own } from '../../tracking/ownership.ts';
+import { folderName } from '../../tracking/run-directory.ts';
 import { planRun } from '../../train/plan-run.ts';
 import { type ConfigFlags, checkPlace, context, knownPlugins, overridesOf } from '../context.ts';
 import { compareNoValidation, comparePhases } from '../errors.ts';
@@ -45,7 +47,7 @@ export async function compare(paths: readonly string[], options: CompareOptions)
   const methods = methodConfigs(config, candidatesFor(counts));
   for (const { code, plugin, message } of composition.warnings) tell(`warning: ${code} [${plugin}] ${message}`);
   const { name, seed } = config.options;
-  const folder = out ?? join('runs', `compare-${name.replace(/[^\w.-]+/g, '-')}`);
+  const folder = out ?? join('runs', `compare-${folderName(name)}`);
   await makeFolder(join(folder, 'methods'));
   const ownership = await own(folder, { takeOver });
   try {
@@ -54,10 +56,7 @@ export async function compare(paths: readonly string[], options: CompareOptions)
     const file = join(folder, 'sweep.yaml');
     const listed = methods.map((method) => `methods/${method.file}.yaml`);
     const runs = Array.from({ length: seeds }, (_, i) => seed + i);
-    await writeFile(
-      file,
-      stringify({ name: basename(folder).replace(/[^\w.-]+/g, '-'), configs: listed, seeds: runs }),
-    );
+    await writeFile(file, stringify({ name: folderName(basename(folder)), configs: listed, seeds: runs }));
     tell(
       `compares ${methods.map(({ method }) => method).join('; ')}; ${seeds === 1 ? 'one run' : `${seeds} runs`} each. If it is stopped, run the same command again to continue.`,
     );
@@ -122,22 +121,10 @@ function choiceTable({ methods, chosen }: Choice, width: number): string {
     { head: 'test', cells: methods.map(({ test }) => withSpread(test, 1, { plusMinus: '±' })) },
     { head: 'time', cells: methods.map(({ seconds }) => duration(seconds)) },
     { head: 'images/s', cells: methods.map(({ imagesPerSecond: n }) => (n === null ? '–' : String(Math.round(n)))) },
-  ].map((column) => ({ ...column, size: Math.max(column.head.length, ...column.cells.map((cell) => cell.length)) }));
-  let used = -2;
-  const fitting = columns.filter(({ size }) => {
-    used += size + 2;
-    return used <= width;
-  });
-  const line = (cell: (column: (typeof columns)[number]) => string): string =>
-    fitting
-      .map((column, i) => (i === 0 ? cell(column).padEnd(column.size) : cell(column).padStart(column.size)))
-      .join('  ')
-      .trimEnd();
+  ];
   return [
     'Balanced accuracy in percent, of the epoch that is best on validation; time of a run.',
     '',
-    line(({ head }) => head),
-    line(({ size }) => '─'.repeat(size)),
-    ...methods.map((_, i) => line(({ cells }) => cells[i]!)),
+    ...fittingTable(columns, width),
   ].join('\n');
 }

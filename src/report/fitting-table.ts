@@ -1,0 +1,32 @@
+/** A column of text. */
+interface Column {
+  head: string;
+  cells: readonly string[];
+}
+
+/**
+ * Lines of a table for a terminal: the first column to the left, figures to the right. Columns that do not fit `width` are
+ * left off from the right; the first one stays.
+ */
+export function fittingTable(columns: readonly Column[], width: number): string[] {
+  const sized = columns.map(({ head, cells }) => ({
+    head,
+    cells,
+    size: Math.max(head.length, ...cells.map((cell) => cell.length)),
+  }));
+  let used = -2;
+  const fitting = sized.filter(({ size }, i) => {
+    used += size + 2;
+    return i === 0 || used <= width;
+  });
+  const line = (cell: (column: (typeof sized)[number]) => string): string =>
+    fitting
+      .map((column, i) => (i === 0 ? cell(column).padEnd(column.size) : cell(column).padStart(column.size)))
+      .join('  ')
+      .trimEnd();
+  return [
+    line(({ head }) => head),
+    line(({ size }) => '─'.repeat(size)),
+    ...(columns[0]?.cells ?? []).map((_, row) => line(({ cells }) => cells[row]!)),
+  ];
+}
