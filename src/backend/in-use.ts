@@ -4,6 +4,7 @@ import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { makeFolder } from '#make-folder';
+import { isIn } from '../util/is-in.ts';
 import { type ProcessIdentity, thisProcess, type Whereabouts, whereaboutsOf } from '../util/process-identity.ts';
 import { cacheRoot } from './paths.ts';
 
@@ -32,9 +33,11 @@ const removeAtExit = (): void => {
 
 /**
  * Says that this process uses a file or a folder of the cache until it ends, so that `tailmix cache clean` leaves it there.
+ * What lies elsewhere is never removed, and needs no word.
  * A cache that may not be written says nothing: whoever uses it may not remove anything either.
  */
 export function markInUse(path: string, root: string = cacheRoot()): Promise<void> {
+  if (!isIn(root, path)) return Promise.resolve();
   const before = held.get(root);
   const mark = before ?? {
     file: join(inUseFolder(root), `${randomUUID()}.json`),

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { lstat, readdir, realpath } from 'node:fs/promises';
-import { dirname, join, sep } from 'node:path';
+import { dirname, join } from 'node:path';
 import { usersOf } from '../../backend/in-use.ts';
 import { describePacked, type PackedSource } from '../../data/packed/packed.ts';
 import { PREPARATION_LOCK } from '../../data/prepare/prepare-source.ts';
 import { sources } from '../../data/prepare/sources.ts';
 import { bytesOf } from '../../util/bytes-of.ts';
+import { isIn } from '../../util/is-in.ts';
 
 /** What the cache folder holds: `other` was not put there by tailmix, and is never removed. */
 export type Kind = 'packed' | 'backend' | 'downloads' | 'python' | 'tests' | 'other';
@@ -115,10 +116,10 @@ async function describe(
 
 /** Those that use a path, or something in it. */
 export const usersOfPath = (users: readonly User[], path: string): User[] =>
-  users.filter(({ paths }) => paths.some((one) => one === path || one.startsWith(path + sep)));
+  users.filter(({ paths }) => paths.some((one) => isIn(path, one)));
 
 /** Whether a path lies in a folder, wherever links above it lead. */
 export async function isWithin(root: string, path: string): Promise<boolean> {
   const [base, folder] = await Promise.all([realpath(root), realpath(dirname(path))]);
-  return folder === base || folder.startsWith(base + sep);
+  return isIn(base, folder);
 }

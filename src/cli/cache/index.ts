@@ -1,19 +1,19 @@
-import process from 'node:process';
-import { createInterface } from 'node:readline/promises';
 import { cacheRoot } from '../../backend/paths.ts';
 import { fileSize } from '../../util/file-size.ts';
+import { type Ask, asking } from '../ask.ts';
 import { cacheUnconfirmed } from '../errors.ts';
 import { print, printJson, tell } from '../output.ts';
 import { type CacheEntry, cacheEntries } from './entries.ts';
 import { removeEntry, selectEntries, whyKept } from './remove.ts';
-import { describeEntries, shownPath } from './table.ts';
+import { bytesIn, describeEntries, shownPath } from './table.ts';
 
 /** `tailmix cache ls`: what the cache folder holds. */
 export async function cacheList({ json = false }: { json?: boolean }): Promise<number> {
   const root = cacheRoot();
   const entries = await cacheEntries(root);
-  if (json) printJson({ root, bytes: total(entries), entries: entries.map(documentOf) });
-  else for (const line of [`${shownPath(root)}  ${fileSize(total(entries))}`, ...describeEntries(entries)]) print(line);
+  if (json) printJson({ root, bytes: bytesIn(entries), entries: entries.map(documentOf) });
+  else
+    for (const line of [`${shownPath(root)}  ${fileSize(bytesIn(entries))}`, ...describeEntries(entries)]) print(line);
   return 0;
 }
 
@@ -26,9 +26,6 @@ export interface CacheCleanOptions {
   takeOver?: boolean;
   json?: boolean;
 }
-
-/** Asks a question. */
-type Ask = (question: string) => Promise<string>;
 
 /**
  * `tailmix cache clean`: removes what is asked for, and leaves what a process uses.
@@ -56,10 +53,10 @@ export async function cacheClean(
   }
   for (const { entry, why } of kept) tell(`kept: ${entry.name} ${why}`);
   const done = dryRun ? going : removed;
-  const document = { root, dryRun, bytes: total(done), removed: done.map(documentOf) };
+  const document = { root, dryRun, bytes: bytesIn(done), removed: done.map(documentOf) };
   if (json) printJson({ ...document, kept: kept.map(({ entry, why }) => ({ ...documentOf(entry), why })) });
-  else if (dryRun) print(`would remove ${fileSize(total(going))}`);
-  else print(isAgreed ? `removed ${fileSize(total(removed))}` : 'nothing was removed');
+  else if (dryRun) print(`would remove ${fileSize(bytesIn(going))}`);
+  else print(isAgreed ? `removed ${fileSize(bytesIn(removed))}` : 'nothing was removed');
   return 0;
 }
 
@@ -67,17 +64,12 @@ async function agrees(
   going: readonly CacheEntry[],
   { isAsked, ask: given }: { isAsked: boolean; ask: Ask | undefined },
 ): Promise<boolean> {
-  if (!isAsked || (given === undefined && !process.stdin.isTTY)) throw cacheUnconfirmed();
-  const terminal = given === undefined ? createInterface(process.stdin, process.stderr) : null;
-  try {
-    const ask = given ?? terminal!.question.bind(terminal);
-    return /^y(es)?$/i.test((await ask(`Remove ${fileSize(total(going))}? [y/N] `)).trim());
-  } finally {
-    terminal?.close();
-  }
+  if (!isAsked) throw cacheUnconfirmed();
+  return asking(given, async (ask) => {
+    if (ask === undefined) throw cacheUnconfirmed();
+    return /^y(es)?$/i.test((await ask(`Remove ${fileSize(bytesIn(going))}? [y/N] `)).trim());
+  });
 }
-
-const total = (entries: readonly CacheEntry[]): number => entries.reduce((sum, { bytes }) => sum + bytes, 0);
 
 const documentOf = ({ kind, name, path, bytes, lastUsed, packed, users }: CacheEntry) => ({
   kind,

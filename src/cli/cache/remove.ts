@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
-import { dirname, join, resolve, sep } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { withLock } from '#lock';
 import { usersOf } from '../../backend/in-use.ts';
 import { PREPARATION_LOCK } from '../../data/prepare/prepare-source.ts';
+import { isIn } from '../../util/is-in.ts';
 import { suggest } from '../../util/suggest.ts';
 import { cacheNameUnknown, cacheNotOurs, cacheNotRemoved, cacheWhat } from '../errors.ts';
 import { ASIDE, type CacheEntry, isWithin, type User, usersOfPath } from './entries.ts';
@@ -57,8 +58,7 @@ const namesOf = ({ name, kind, packed }: CacheEntry): string[] => [
 ];
 
 /** Whether it was packed from a folder, or one in it. */
-const isFrom = ({ packed }: CacheEntry, folder: string): boolean =>
-  packed !== null && (packed.folder === folder || packed.folder.startsWith(folder + sep));
+const isFrom = ({ packed }: CacheEntry, folder: string): boolean => packed !== null && isIn(folder, packed.folder);
 
 /** Why something stays; null where it may go. */
 export function whyKept(entry: CacheEntry, { takeOver }: { takeOver: boolean }, now = Date.now()): string | null {

@@ -67,4 +67,5 @@ function table(rows: readonly string[][], rightAligned: ReadonlySet<number>): st
   return ['', ...rows.map(line)];
 }
 
-const bytesIn = (entries: readonly CacheEntry[]): number => entries.reduce((sum, { bytes }) => sum + bytes, 0);
+/** Bytes of all of them. */
+export const bytesIn = (entries: readonly CacheEntry[]): number => entries.reduce((sum, { bytes }) => sum + bytes, 0);

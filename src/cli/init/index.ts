@@ -2,11 +2,11 @@ import { existsSync, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { basename, relative, resolve } from 'node:path';
 import process from 'node:process';
-import { createInterface } from 'node:readline/promises';
 import { type Look, lookAt } from '../../data/inspect/look.ts';
 import { hasCounts } from '../../data/load-data.ts';
 import { displayPath } from '../../errors.ts';
 import { shellWord } from '../../util/shell-word.ts';
+import { type Ask, asking } from '../ask.ts';
 import { initExists, initNoImages, initWithin } from '../errors.ts';
 import { commandLine, tellNext } from '../next.ts';
 import { complain, print, printJson } from '../output.ts';
@@ -24,9 +24,6 @@ export interface InitOptions {
   /** Print one JSON document on standard output, and ask nothing. */
   json?: boolean;
 }
-
-/** Asks a question; an empty answer takes what is proposed. */
-export type Ask = (question: string) => Promise<string>;
 
 /**
  * `tailmix init`: for a folder of images a config in the current folder; for a new name, or none, a project to start from.
@@ -125,16 +122,12 @@ async function answersOf(
   { data }: Look,
   given?: Ask,
 ): Promise<{ imageSize: number; group?: string }> {
-  const terminal =
-    given === undefined && !yes && !json && process.stdin.isTTY ? createInterface(process.stdin, process.stderr) : null;
-  const ask = yes || json ? undefined : (given ?? terminal?.question.bind(terminal));
-  try {
+  const answers = async (ask: Ask | undefined): Promise<{ imageSize: number; group?: string }> => {
     const side = imageSize ?? (ask ? await askSide(ask, proposed) : proposed);
     const pattern = group ?? (ask && data.split ? await askGroup(ask) : undefined);
     return { imageSize: side, ...(pattern !== undefined && { group: pattern }) };
-  } finally {
-    terminal?.close();
-  }
+  };
+  return yes || json ? answers(undefined) : asking(given, answers);
 }
 
 async function askSide(ask: Ask, proposed: number): Promise<number> {

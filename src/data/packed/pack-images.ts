@@ -1,7 +1,6 @@
 import { utimes } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { markInUse } from '../../backend/in-use.ts';
-import { packedRoot } from '../root.ts';
 import { fingerprint, statOf } from '../sets/class-folders.ts';
 import type { ImageList, ReadContext, Split } from '../types.ts';
 import { type DecodeOptions, decodeFiles, KERNEL } from './decode.ts';
@@ -51,7 +50,7 @@ async function readPacked(
   { cache, dataset = 'custom', fresh = false, onProgress }: ReadContext,
 ): Promise<Split> {
   const path = join(cache, `${name}-${key.slice(0, 16)}.pack`);
-  if (cache === packedRoot()) await markInUse(path);
+  await markInUse(path);
   const found = fresh ? null : await openPacked(path, key);
   const packed = found === null || isMended(path, leftOut(list, found.metadata)) ? await pack() : found;
   await touch(path);
@@ -64,7 +63,7 @@ async function readPacked(
   return { name, labels, hashes, pixels: { ...pixels, shape: metadata.shape }, files, unreadable };
 
   async function pack(): Promise<Packed> {
-    if (cache === packedRoot()) await markInUse(resolve(list.base));
+    await markInUse(resolve(list.base));
     const rows = decodeFiles(list, options, onProgress);
     const source = { dataset, folder: resolve(list.base) };
     await writePacked(path, { key, shape: options.shape, source }, namedFrom(list.base, rows));

@@ -5,7 +5,6 @@ import process from 'node:process';
 import { withLock } from '#lock';
 import { makeFolder } from '#make-folder';
 import { markInUse } from '../../backend/in-use.ts';
-import { cacheRoot } from '../../backend/paths.ts';
 import type { OnBytes, Patience } from '../../download/download.ts';
 import { TailmixError } from '../../errors.ts';
 import { archiveIncomplete, noRoom, placeTaken, rootUnusable } from './errors.ts';
@@ -68,9 +67,7 @@ export async function prepareSource(source: DataSource, options: PrepareOptions)
     return await withLock(
       join(root, PREPARATION_LOCK),
       async () => {
-        if (dirname(root) === cacheRoot()) {
-          for (const path of [work, ...archives.map(({ to }) => join(root, to))]) await markInUse(path);
-        }
+        for (const path of [work, ...archives.map(({ to }) => join(root, to))]) await markInUse(path);
         await makeFolder(work);
         await removeLeftovers(work);
         const prepared: PreparedArchive[] = [];
