@@ -4,7 +4,7 @@ import { compose } from '../compose/compose.ts';
 import { createLoader } from '../data/loader/loader.ts';
 import type { LoadedRows } from '../data/types.ts';
 import { median } from '../metrics/statistics.ts';
-import type { ModelName } from '../models/options.ts';
+import type { ModelName } from '../models/model-names.ts';
 import { modelOptions } from '../models/options.ts';
 import type { Plugin } from '../plugin.ts';
 import { signatureFor } from '../step/signature.ts';

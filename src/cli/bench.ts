@@ -2,7 +2,7 @@ import { registry } from '../../plugins/index.ts';
 import type { BackendChoice } from '../backend/load.ts';
 import { benchLoader } from '../bench/loader.ts';
 import { benchStep } from '../bench/step.ts';
-import type { ModelName } from '../models/options.ts';
+import type { ModelName } from '../models/model-names.ts';
 import type { TrainOptions } from '../train/options.ts';
 
 /** Options of `tailmix bench step`. */

@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { Argument, Command, Option } from 'commander';
+import { modelNames } from '../models/model-names.ts';
 import { version } from '../version.ts';
 import {
   backendOption,
@@ -224,22 +225,7 @@ function addBench(program: Command, finish: Finish): void {
   bench
     .command('step')
     .description('images per second of the bare training step, with Mixup and Remix')
-    .addOption(
-      new Option('--model <name>', 'network')
-        .choices([
-          'resnet32',
-          'resnet18-cifar',
-          'resnet34-cifar',
-          'resnet18',
-          'resnet34',
-          'resnet50',
-          'resnet101',
-          'mobilenet-v2',
-          'small-cnn',
-          'mlp',
-        ])
-        .default('resnet32'),
-    )
+    .addOption(new Option('--model <name>', 'network').choices(modelNames).default('resnet32'))
     .addOption(count('--batch <n>', 'images per step', 128))
     .addOption(new Option('--precision <name>', 'precision').choices(['fp32', 'bf16']).default('fp32'))
     .addOption(new Option('--step <mode>', 'how it runs').choices(['auto', 'captured', 'eager']).default('auto'))

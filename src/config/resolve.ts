@@ -1,7 +1,8 @@
 import { dirname } from 'node:path';
 import process from 'node:process';
 import { displayPath, displayValue } from '../errors.ts';
-import { type ModelSection, modelNames } from '../models/options.ts';
+import { modelNames } from '../models/model-names.ts';
+import type { ModelSection } from '../models/options.ts';
 import type { PhaseOptions } from '../train/phases.ts';
 import { decisiveData, describeData, type LoadedDataset, loadDataset } from './dataset.ts';
 import { nameOf } from './entries.ts';

@@ -1,11 +1,13 @@
 import { imageTooSmall } from './errors.ts';
 import { mobileNetV2 } from './mobilenet.ts';
-import type { ModelName, ModelOptions } from './options.ts';
+import type { ModelName } from './model-names.ts';
+import type { ModelOptions } from './options.ts';
 import { imageNetResNet, resnet32, smallImageResNet } from './resnet.ts';
 import { mlp, smallCnn } from './small.ts';
 import type { Model, Task } from './types.ts';
 
-export { type ModelName, type ModelOptions, modelNames, modelOptions } from './options.ts';
+export { type ModelName, modelNames } from './model-names.ts';
+export { type ModelOptions, modelOptions } from './options.ts';
 export type { Task } from './types.ts';
 
 /** Smallest side of an image that still has a pixel to halve at every stride. */

@@ -1,20 +1,6 @@
 import { z } from 'zod';
 import { pixelRanges } from './backbone/pixels.ts';
-
-/** Networks that ship with tailmix. */
-export const modelNames = [
-  'resnet32',
-  'resnet18-cifar',
-  'resnet34-cifar',
-  'resnet18',
-  'resnet34',
-  'resnet50',
-  'resnet101',
-  'mobilenet-v2',
-  'small-cnn',
-  'mlp',
-] as const;
-export type ModelName = (typeof modelNames)[number];
+import type { ModelName } from './model-names.ts';
 
 const head = {
   head: z

@@ -1,5 +1,5 @@
 import { mobileStages } from '../mobilenet.ts';
-import type { ModelName } from '../options.ts';
+import type { ModelName } from '../model-names.ts';
 import { type Dialect, layerNames } from './names.ts';
 
 /** Networks whose weights others publish, and how their files name the arrays. */
