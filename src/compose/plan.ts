@@ -26,8 +26,8 @@ export function formatBrief(
 ): string {
   const lines = [
     ...describeData(run, unread),
-    ...phases.flatMap(({ composition: { plugins, warnings }, info }, i) => [
-      ...(phases.length > 1 ? ['', line(`phase ${i + 1} of ${phases.length}`, info.phase!.name)] : []),
+    ...phases.flatMap(({ composition: { plugins, warnings }, info }) => [
+      ...(phases.length > 1 ? phaseTitle(info, phases.length) : []),
       ...describeStart(info.start),
       stepsLine(info),
       line('plugins', plugins.map(({ definition }) => definition.name).join(', ') || 'none'),
@@ -49,8 +49,7 @@ export function formatPhases(
     line('phases', phases.map(({ info: { phase } }) => `${phase!.name} (${phase!.epochs} epochs)`).join(' → ')),
     ...describeHooks(spanning),
     ...phases.flatMap(({ composition, info }) => [
-      '',
-      line(`phase ${info.phase!.number} of ${phases.length}`, info.phase!.name),
+      ...phaseTitle(info, phases.length),
       ...describeStart(info.start),
       ...describeSteps(composition, info),
     ]),
@@ -86,6 +85,11 @@ const formatTransform = ({ name, ...options }: TransformOptions): string => {
 };
 
 const short = (value: unknown): unknown => (typeof value === 'number' ? Number(value.toPrecision(4)) : value);
+
+const phaseTitle = ({ phase }: RunInfo, count: number): string[] => [
+  '',
+  line(`phase ${phase!.number} of ${count}`, phase!.name),
+];
 
 const stepsLine = ({ epochs, stepsPerEpoch, batchSize }: RunInfo): string =>
   line('steps', `${epochs} epochs × ${stepsPerEpoch} steps of ${batchSize}`);
