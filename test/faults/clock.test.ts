@@ -4,14 +4,13 @@ import { describe, expect, test } from 'vitest';
 import { readSpool } from '../../src/tracking/spool/read.ts';
 import { differences, leftBy } from '../kills/left.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { compileShim, startFaulty } from './faulty.ts';
+import { compileShim, faultyConfig, startFaulty } from './faulty.ts';
 
-const config = `name: clock
-data: { name: blobs, ratio: 4, options: { samples: 40 }, workers: 0 }
-model: { name: mlp, width: 2 }
-train: { epochs: 3, batchSize: 32, step: eager }
-plugins: [{ use: mixup }, { use: mlflow, every: 1 }, { use: checkpoint, keep: 3 }]
-`;
+const config = faultyConfig({
+  name: 'clock',
+  epochs: 3,
+  plugins: '{ use: mixup }, { use: mlflow, every: 1 }, { use: checkpoint, keep: 3 }',
+});
 
 const shim = compileShim('no clock is set back');
 

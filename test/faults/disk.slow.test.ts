@@ -5,14 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { differences, type Left, leftBy } from '../kills/left.ts';
 import { startFakeMlflow } from '../support/fake-mlflow.ts';
 import { inTemporaryFolder } from '../support/temporary.ts';
-import { compileShim, type Fault, type Faulty, type Outcome, startFaulty } from './faulty.ts';
+import { compileShim, type Fault, type Faulty, faultyConfig, type Outcome, startFaulty } from './faulty.ts';
 
-const config = `name: faults
-data: { name: blobs, ratio: 4, options: { samples: 40 }, workers: 0 }
-model: { name: mlp, width: 2 }
-train: { epochs: 2, batchSize: 32, step: eager }
-plugins: [{ use: mixup }, { use: mlflow, every: 1 }]
-`;
+const config = faultyConfig({ name: 'faults' });
 
 const shim = compileShim('no disk fails in a run');
 

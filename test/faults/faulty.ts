@@ -16,6 +16,24 @@ import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 
+/** A run of a second, with MLflow's spool. */
+export const faultyConfig = ({
+  name,
+  workers = 0,
+  epochs = 2,
+  plugins = '{ use: mixup }, { use: mlflow, every: 1 }',
+}: {
+  name: string;
+  workers?: number;
+  epochs?: number;
+  plugins?: string;
+}): string => `name: ${name}
+data: { name: blobs, ratio: 4, options: { samples: 40 }, workers: ${workers} }
+model: { name: mlp, width: 2 }
+train: { epochs: ${epochs}, batchSize: 32, step: eager }
+plugins: [${plugins}]
+`;
+
 /** Calls that change a disk, and those that read it, as bits of the shim. */
 const KINDS = {
   open: 1,

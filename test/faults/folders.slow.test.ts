@@ -5,14 +5,9 @@ import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { differences, type Left, leftBy } from '../kills/left.ts';
 import { inTemporaryFolder } from '../support/temporary.ts';
-import { compileShim, type Fault, type Faulty, startFaulty } from './faulty.ts';
+import { compileShim, type Fault, type Faulty, faultyConfig, startFaulty } from './faulty.ts';
 
-const config = `name: folders
-data: { name: blobs, ratio: 4, options: { samples: 40 }, workers: 0 }
-model: { name: mlp, width: 2 }
-train: { epochs: 2, batchSize: 32, step: eager }
-plugins: [{ use: mixup }, { use: mlflow, every: 1 }]
-`;
+const config = faultyConfig({ name: 'folders' });
 
 const shim = compileShim('no folder of a run goes away');
 

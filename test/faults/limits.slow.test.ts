@@ -6,13 +6,9 @@ import process from 'node:process';
 import { describe, expect, test } from 'vitest';
 import { differences, leftBy } from '../kills/left.ts';
 import { temporaryFolder } from '../support/temporary.ts';
+import { faultyConfig } from './faulty.ts';
 
-const config = `name: limits
-data: { name: blobs, ratio: 4, options: { samples: 40 }, workers: 1 }
-model: { name: mlp, width: 2 }
-train: { epochs: 2, batchSize: 32, step: eager }
-plugins: [{ use: mixup }, { use: mlflow, every: 1 }]
-`;
+const config = faultyConfig({ name: 'limits', workers: 1 });
 
 /** Runs a line of a shell in a folder; `$tailmix` is the command. */
 const shell = (folder: string, line: string, ...before: string[]) =>

@@ -3,14 +3,9 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inTemporaryFolder } from '../support/temporary.ts';
-import { compileShim, type Faulty, startFaulty } from './faulty.ts';
+import { compileShim, type Faulty, faultyConfig, startFaulty } from './faulty.ts';
 
-const config = `name: writers
-data: { name: blobs, ratio: 4, options: { samples: 40 }, workers: 0 }
-model: { name: mlp, width: 2 }
-train: { epochs: 1, batchSize: 32, step: eager }
-plugins: [{ use: mlflow, every: 1 }]
-`;
+const config = faultyConfig({ name: 'writers', epochs: 1, plugins: '{ use: mlflow, every: 1 }' });
 
 const shim = compileShim('no disk fails under what commands write');
 
