@@ -1,5 +1,6 @@
 // Writes docs/errors.md from the errors.ts of all rooms and plugins: npm run fix
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -34,7 +35,8 @@ function errorsOf(file) {
 
 function visit(node, found) {
   if (ts.isCallExpression(node)) found.calls.push(node.expression.getText());
-  if (ts.isStringLiteral(node) && CODE.test(node.text)) found.codes.push(node.text);
+  // Codes of the system tell cases apart; they are not ours.
+  if (ts.isStringLiteral(node) && CODE.test(node.text) && !(node.text in constants.errno)) found.codes.push(node.text);
   const text = textOf(node);
   if (text !== null) {
     if (/ /.test(text)) found.texts.push(text.replaceAll(/\s*\n\s*/g, ' ').trim());

@@ -34,15 +34,21 @@ export const configNotFound = (from: string, places: readonly string[]): Tailmix
 export const configMissing = (path: string): TailmixError =>
   config('CONFIG_MISSING', `${path}: expected a config file; there is none.`);
 
+/** A folder where a config file is expected. */
+export const configFolder = (path: string, cause: unknown): TailmixError =>
+  config(
+    'CONFIG_UNREADABLE',
+    `${path}: expected a config file, got a folder. Name a file in it; for a folder of images, \`npx tailmix init ${shellWord(path)}\` writes one.`,
+    cause,
+  );
+
 /** A config that is there and cannot be read. */
 export function configUnreadable(path: string, cause: unknown): TailmixError {
   const { code } = cause as NodeJS.ErrnoException;
   if (code === 'ENOENT' || code === 'ENOTDIR') return configMissing(path);
-  const got =
-    code === 'EISDIR'
-      ? `a folder. Name a file in it; for a folder of images, \`npx tailmix init ${shellWord(path)}\` writes one.`
-      : `a file that cannot be read (${code ?? messageOf(cause)}).`;
-  return config('CONFIG_UNREADABLE', `${path}: expected a config file, got ${got}`, cause);
+  if (code === 'EISDIR') return configFolder(path, cause);
+  const got = `a file that cannot be read (${code ?? messageOf(cause)})`;
+  return config('CONFIG_UNREADABLE', `${path}: expected a config file, got ${got}.`, cause);
 }
 
 /** A config in another encoding than UTF-8. */

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { completionScript, shells } from '../../src/cli/completion.ts';
@@ -133,6 +134,10 @@ describe('explain', () => {
   test('docs/errors.md is that of the sources: npm run fix', async () => {
     const { errorsPage } = (await import('../../docs/reference/errors.mjs' as string)) as { errorsPage(): string };
     expect(readFileSync('docs/errors.md', 'utf8')).toBe(errorsPage());
+    // Codes are ours: those of the system only tell cases apart.
+    const codes = [...errorsPage().matchAll(/^## (.+)$/gm)].map(([, code]) => code!);
+    expect(codes).toEqual(expect.arrayContaining(['CONFIG_UNREADABLE', 'WEIGHTS_MISSING']));
+    expect(codes.filter((code) => code in constants.errno)).toEqual([]);
   });
 
   test('a code in any case, all codes, and a code that there is not', async () => {
