@@ -43,7 +43,7 @@ describe('README', () => {
   });
 
   test('its commands name configs and commands that exist', async () => {
-    const { createProgram } = await import('../src/cli/program.ts');
+    const { createProgram } = await import('../src/cli/program/program.ts');
     const known = createProgram(() => {}).commands.map((command) => command.name());
     const commands = [...readme.matchAll(/npx tailmix (\S+)([^\n`]*)/g)];
     expect(commands.length).toBeGreaterThan(3);

@@ -5,7 +5,7 @@ import { formatPath } from '../config/tree.ts';
 import { messageOf, systemCure, systemRefused, TailmixError } from '../errors.ts';
 import { PROGRESS_VARIABLE } from '../tracking/progress-message.ts';
 import { complain, setQuiet } from './output.ts';
-import { createProgram } from './program.ts';
+import { createProgram } from './program/program.ts';
 
 const DEBUG = '--debug';
 const QUIET = '--quiet';

@@ -4,8 +4,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { completionScript, shells } from '../../src/cli/completion.ts';
-import { createProgram } from '../../src/cli/program.ts';
+import { completionScript, shells } from '../../src/cli/program/completion.ts';
+import { createProgram } from '../../src/cli/program/program.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { tailmix } from './run.ts';
 

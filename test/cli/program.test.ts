@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createProgram } from '../../src/cli/program.ts';
+import { createProgram } from '../../src/cli/program/program.ts';
 
 const program = createProgram(() => {});
 const commands = program.commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command]));

@@ -2,16 +2,16 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import process from 'node:process';
 import type { z } from 'zod';
-import { loadConfig } from '../config/load.ts';
-import { applyOverrides, type Override, parseSetting } from '../config/overrides.ts';
-import { resolveTree } from '../config/resolve.ts';
-import type { runOptions } from '../config/schema.ts';
-import { formatPath, type Tree } from '../config/tree.ts';
-import { lookAt } from '../data/inspect/look.ts';
-import { datasetNames } from '../data/options.ts';
-import { folderExists } from '../data/sets/class-folders.ts';
-import { type ConfigFlags, context, overridesOf } from './context.ts';
-import { dataSeveral, dataUnknown, folderWithoutImages } from './errors.ts';
+import { loadConfig } from '../../config/load.ts';
+import { applyOverrides, type Override, parseSetting } from '../../config/overrides.ts';
+import { resolveTree } from '../../config/resolve.ts';
+import type { runOptions } from '../../config/schema.ts';
+import { formatPath, type Tree } from '../../config/tree.ts';
+import { lookAt } from '../../data/inspect/look.ts';
+import { datasetNames } from '../../data/options.ts';
+import { folderExists } from '../../data/sets/class-folders.ts';
+import { type ConfigFlags, context, overridesOf } from '../context.ts';
+import { dataSeveral, dataUnknown, folderWithoutImages } from '../errors.ts';
 
 /** What the commands about data take of a config. */
 export type DataConfig = Pick<z.output<typeof runOptions>, 'data' | 'evaluate'>;

@@ -1,18 +1,18 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { displayPath, messageOf } from '../errors.ts';
-import { writeRunReport } from '../report/index.ts';
-import { findMlflow, startLocalServer } from '../tracking/local-server.ts';
-import { type MlflowSettings, resolveSettings } from '../tracking/mlflow/settings.ts';
-import { isRun } from '../tracking/run-directory.ts';
-import { findSpools } from '../tracking/spool/find.ts';
-import { pagesOf } from '../tracking/spool/pages.ts';
-import { spoolFiles } from '../tracking/spool/records.ts';
-import { syncRun } from '../tracking/spool/sync.ts';
-import { watchInterrupts } from './interrupt.ts';
-import { print, printJson, tell } from './output.ts';
-import { sharedFolder } from './report.ts';
+import { displayPath, messageOf } from '../../errors.ts';
+import { writeRunReport } from '../../report/index.ts';
+import { findMlflow, startLocalServer } from '../../tracking/local-server.ts';
+import { type MlflowSettings, resolveSettings } from '../../tracking/mlflow/settings.ts';
+import { isRun } from '../../tracking/run-directory.ts';
+import { findSpools } from '../../tracking/spool/find.ts';
+import { pagesOf } from '../../tracking/spool/pages.ts';
+import { spoolFiles } from '../../tracking/spool/records.ts';
+import { syncRun } from '../../tracking/spool/sync.ts';
+import { watchInterrupts } from '../interrupt.ts';
+import { print, printJson, tell } from '../output.ts';
+import { sharedFolder } from '../report.ts';
 
 /** Options of `tailmix mlflow ui`. */
 export interface MlflowUiOptions {

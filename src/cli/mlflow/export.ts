@@ -1,8 +1,8 @@
 import { basename, relative } from 'node:path';
 import process from 'node:process';
-import { writeFileStore } from '../tracking/file-store/write.ts';
-import { findSpools } from '../tracking/spool/find.ts';
-import { print, printJson, tell } from './output.ts';
+import { writeFileStore } from '../../tracking/file-store/write.ts';
+import { findSpools } from '../../tracking/spool/find.ts';
+import { print, printJson, tell } from '../output.ts';
 
 /** Options of `tailmix mlflow export`. */
 export interface MlflowExportOptions {

@@ -1,15 +1,15 @@
-import type { DataReport, ImageName } from '../data/inspect/inspect.ts';
-import { readRows } from '../data/inspect/scan.ts';
-import { hasCounts } from '../data/load-data.ts';
-import type { Subset } from '../data/types.ts';
-import { groupOf } from '../metrics/groups.ts';
-import type { GroupRule } from '../metrics/types.ts';
-import { longTailSpec } from '../report/charts/long-tail.ts';
-import { drawChartFile } from '../report/charts/render.ts';
-import { byClassCount } from '../report/class-bins.ts';
-import { grouped } from '../report/format.ts';
-import { lightColours } from '../report/page/style.ts';
-import { canShow, drawSheet, type SheetRow } from '../report/sheet.ts';
+import type { DataReport, ImageName } from '../../data/inspect/inspect.ts';
+import { readRows } from '../../data/inspect/scan.ts';
+import { hasCounts } from '../../data/load-data.ts';
+import type { Subset } from '../../data/types.ts';
+import { groupOf } from '../../metrics/groups.ts';
+import type { GroupRule } from '../../metrics/types.ts';
+import { longTailSpec } from '../../report/charts/long-tail.ts';
+import { drawChartFile } from '../../report/charts/render.ts';
+import { byClassCount } from '../../report/class-bins.ts';
+import { grouped } from '../../report/format.ts';
+import { lightColours } from '../../report/page/style.ts';
+import { canShow, drawSheet, type SheetRow } from '../../report/sheet.ts';
 
 /** Contents by file name. */
 export type DataPictures = Record<string, string | Buffer>;

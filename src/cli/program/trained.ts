@@ -10,7 +10,7 @@ import {
   setOption,
   strictOption,
   wholeNumber,
-} from './command-options.ts';
+} from './options.ts';
 
 /** The commands that use a trained run. */
 export function addTrained(program: Command, finish: Finish): void {
@@ -23,7 +23,7 @@ export function addTrained(program: Command, finish: Finish): void {
       .addOption(splitOption()),
   )
     .addHelpText('after', example('tailmix evaluate runs/digits-remix-20260131-093000 --split test --json'))
-    .action(async (run, options) => finish(await (await import('./evaluate.ts')).evaluate(run, options)));
+    .action(async (run, options) => finish(await (await import('../evaluate.ts')).evaluate(run, options)));
 
   onImagesOfTheRun(
     program
@@ -35,7 +35,7 @@ export function addTrained(program: Command, finish: Finish): void {
       .addOption(setOption()),
   )
     .addHelpText('after', example('tailmix mistakes runs/photos-20260131-093000'))
-    .action(async (run, options) => finish(await (await import('./mistakes.ts')).mistakes(run, options)));
+    .action(async (run, options) => finish(await (await import('../mistakes.ts')).mistakes(run, options)));
 
   program
     .command('predict')
@@ -59,7 +59,9 @@ export function addTrained(program: Command, finish: Finish): void {
         'tailmix predict photos inbox --recursive --csv > classes.csv',
       ),
     )
-    .action(async (run, images, options) => finish(await (await import('./predict.ts')).predict(run, images, options)));
+    .action(async (run, images, options) =>
+      finish(await (await import('../predict.ts')).predict(run, images, options)),
+    );
 
   program
     .command('export')
@@ -83,7 +85,7 @@ export function addTrained(program: Command, finish: Finish): void {
     .addOption(otherDataOption())
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix export runs/digits-remix-20260131-093000 --format tfjs --out model'))
-    .action(async (run, options) => finish(await (await import('./export.ts')).exportCommand(run, options)));
+    .action(async (run, options) => finish(await (await import('../export.ts')).exportCommand(run, options)));
 }
 
 const splitOption = (): Option => new Option('--split <name>', 'split').choices(['test', 'validation']).default('test');

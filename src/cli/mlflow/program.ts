@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { Finish } from './command-options.ts';
+import type { Finish } from '../program/options.ts';
 
 /** `tailmix mlflow …`: what concerns MLflow beyond a run that is being trained. */
 export function addMlflow(program: Command, finish: Finish): void {
@@ -11,7 +11,7 @@ export function addMlflow(program: Command, finish: Finish): void {
     .requiredOption('--mlruns <dir>', 'folder to write to')
     .addOption(new Option('--json', 'print one JSON document on standard output'))
     .addHelpText('after', '\nExample:\n  tailmix mlflow export runs/digits --mlruns mlflow-store\n')
-    .action(async (runs, options) => finish(await (await import('./mlflow-export.ts')).mlflowExport(runs, options)));
+    .action(async (runs, options) => finish(await (await import('./export.ts')).mlflowExport(runs, options)));
   mlflow
     .command('sync')
     .description('send what an MLflow server does not have of runs')
@@ -23,7 +23,7 @@ export function addMlflow(program: Command, finish: Finish): void {
     .option('--experiment <name>', 'experiment of runs that are not there yet (default: the one they were made for)')
     .addOption(new Option('--json', 'print one JSON document on standard output'))
     .addHelpText('after', '\nExample:\n  tailmix mlflow sync runs/digits --server http://127.0.0.1:5000\n')
-    .action(async (runs, options) => finish(await (await import('./mlflow-sync.ts')).mlflowSync(runs, options)));
+    .action(async (runs, options) => finish(await (await import('./sync.ts')).mlflowSync(runs, options)));
   mlflow
     .command('ui')
     .description("start MLflow's own server over runs, on this machine, and keep sending what they write")
@@ -32,7 +32,7 @@ export function addMlflow(program: Command, finish: Finish): void {
     .option('--store <dir>', 'folder of its database and artifacts (default: .mlflow in the folder of the runs)')
     .addOption(new Option('--json', 'print one JSON document on standard output'))
     .addHelpText('after', '\nExample:\n  tailmix mlflow ui runs/digits\n')
-    .action(async (runs, options) => finish(await (await import('./mlflow-ui.ts')).mlflowUi(runs, options)));
+    .action(async (runs, options) => finish(await (await import('./ui.ts')).mlflowUi(runs, options)));
 }
 
 function toPort(text: string): number {

@@ -1,7 +1,11 @@
 import process from 'node:process';
 import { Argument, Command, Option } from 'commander';
-import { modelNames } from '../models/model-names.ts';
-import { version } from '../version.ts';
+import { modelNames } from '../../models/model-names.ts';
+import { version } from '../../version.ts';
+import { addMlflow } from '../mlflow/program.ts';
+import { addCache } from './cache.ts';
+import { addCompare } from './compare.ts';
+import { completionScript, type Shell, shells } from './completion.ts';
 import {
   backendOption,
   collect,
@@ -15,12 +19,8 @@ import {
   takeOverOption,
   webFolder,
   wholeNumber,
-} from './command-options.ts';
-import { completionScript, type Shell, shells } from './completion.ts';
-import { addMlflow } from './mlflow.ts';
-import { addCache } from './program-cache.ts';
-import { addCompare } from './program-compare.ts';
-import { addTrained } from './program-trained.ts';
+} from './options.ts';
+import { addTrained } from './trained.ts';
 
 /**
  * The commands of `tailmix`. Each loads its file when it is called, so that help and planning start no TensorFlow.
@@ -51,7 +51,7 @@ export function createProgram(finish: Finish): Command {
     .addOption(backendOption())
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix train configs/digits/remix.yaml --set train.epochs=5 --seed 1'))
-    .action(async (configs, options) => finish(await (await import('./train.ts')).train(configs, options)));
+    .action(async (configs, options) => finish(await (await import('../train.ts')).train(configs, options)));
 
   program
     .command('plan')
@@ -65,7 +65,7 @@ export function createProgram(finish: Finish): Command {
       'after',
       example('tailmix plan configs/methods/remix-paper-300/remix-drw.yaml configs/data/cifar10-exp-100.yaml'),
     )
-    .action(async (configs, options) => finish(await (await import('./plan.ts')).plan(configs, options)));
+    .action(async (configs, options) => finish(await (await import('../plan.ts')).plan(configs, options)));
 
   program
     .command('sweep')
@@ -89,7 +89,7 @@ export function createProgram(finish: Finish): Command {
         "tailmix sweep configs/paper/table-1.yaml --only 'remix-drw-*' --data-root ~/data",
       ),
     )
-    .action(async (files, options) => finish(await (await import('./sweep.ts')).sweep(files, options)));
+    .action(async (files, options) => finish(await (await import('../sweep.ts')).sweep(files, options)));
 
   addCompare(program, finish);
 
@@ -101,7 +101,7 @@ export function createProgram(finish: Finish): Command {
     .option('--baseline <method>', 'method that the others are compared with (default: the first)')
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix report runs/digits --out report'))
-    .action(async (runs, options) => finish(await (await import('./report.ts')).report(runs, options)));
+    .action(async (runs, options) => finish(await (await import('../report.ts')).report(runs, options)));
 
   addTrained(program, finish);
 
@@ -111,7 +111,7 @@ export function createProgram(finish: Finish): Command {
     .argument('[name]', 'plugin')
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix plugins remix'))
-    .action(async (name, options) => finish(await (await import('./plugins.ts')).plugins(name, options)));
+    .action(async (name, options) => finish(await (await import('../plugins.ts')).plugins(name, options)));
 
   program
     .command('init')
@@ -122,7 +122,7 @@ export function createProgram(finish: Finish): Command {
     .option('--group <pattern>', 'regular expression on paths: images with the same match stay in one split', pattern)
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix init ../photos', 'tailmix init my-run'))
-    .action(async (folder, options) => finish(await (await import('./init/index.ts')).init(folder, options)));
+    .action(async (folder, options) => finish(await (await import('../init/index.ts')).init(folder, options)));
 
   program
     .command('schema')
@@ -130,7 +130,7 @@ export function createProgram(finish: Finish): Command {
     .option('--sweep', 'that of a sweep')
     .option('--write', 'write both to the folder of configs')
     .addHelpText('after', example('tailmix schema > tailmix.schema.json'))
-    .action(async (options) => finish(await (await import('./schema.ts')).schema(options)));
+    .action(async (options) => finish(await (await import('../schema.ts')).schema(options)));
 
   addData(program, finish);
   addCache(program, finish);
@@ -142,7 +142,7 @@ export function createProgram(finish: Finish): Command {
     .description('say what training runs on here, why, and the cure for each problem')
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix doctor'))
-    .action(async (options) => finish(await (await import('./doctor.ts')).doctor(options)));
+    .action(async (options) => finish(await (await import('../doctor.ts')).doctor(options)));
 
   program
     .command('setup')
@@ -152,7 +152,7 @@ export function createProgram(finish: Finish): Command {
     .option('--force', 'again, even if it is there')
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix setup'))
-    .action(async (options) => finish(await (await import('./setup.ts')).setup(options)));
+    .action(async (options) => finish(await (await import('../setup.ts')).setup(options)));
 
   program
     .command('completion')
@@ -170,7 +170,7 @@ export function createProgram(finish: Finish): Command {
     .argument('[code]', 'as in --json, for example OTHER_DATA')
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix explain OTHER_DATA'))
-    .action(async (code, options) => finish(await (await import('./explain.ts')).explain(code, options)));
+    .action(async (code, options) => finish(await (await import('../explain.ts')).explain(code, options)));
 
   pointToHelp(program, 'tailmix');
   return program;
@@ -202,7 +202,7 @@ function addData(program: Command, finish: Finish): void {
     .addOption(dataRootOption())
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix data prepare cifar10 --data-root ~/data'))
-    .action(async (names, options) => finish(await (await import('./data-prepare.ts')).dataPrepare(names, options)));
+    .action(async (names, options) => finish(await (await import('../data/prepare.ts')).dataPrepare(names, options)));
   data
     .command('info')
     .description('show a data set: counts, the long tail, sample images, duplicates, unreadable files')
@@ -213,7 +213,7 @@ function addData(program: Command, finish: Finish): void {
     .addOption(dataRootOption())
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix data info ../photos', 'tailmix data info cifar10 --data-root ~/data'))
-    .action(async (names, options) => finish(await (await import('./data-info.ts')).dataInfo(names, options)));
+    .action(async (names, options) => finish(await (await import('../data/info.ts')).dataInfo(names, options)));
 }
 
 function addBench(program: Command, finish: Finish): void {
@@ -236,7 +236,7 @@ function addBench(program: Command, finish: Finish): void {
     .addOption(backendOption().default('auto'))
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix bench step --model resnet32 --precision bf16 --json'))
-    .action(async (options) => finish(await (await import('./bench.ts')).benchStepCommand(options)));
+    .action(async (options) => finish(await (await import('../bench.ts')).benchStepCommand(options)));
   bench
     .command('loader')
     .description('images per second of loading, cropping and flipping')
@@ -247,5 +247,5 @@ function addBench(program: Command, finish: Finish): void {
     .addOption(count('--rounds <n>', 'measurements', 3))
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix bench loader --workers 2'))
-    .action(async (options) => finish(await (await import('./bench.ts')).benchLoaderCommand(options)));
+    .action(async (options) => finish(await (await import('../bench.ts')).benchLoaderCommand(options)));
 }

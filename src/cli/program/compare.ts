@@ -8,7 +8,7 @@ import {
   setOption,
   takeOverOption,
   wholeNumber,
-} from './command-options.ts';
+} from './options.ts';
 
 /** The command that compares remedies for the tail. */
 export function addCompare(program: Command, finish: Finish): void {
@@ -28,5 +28,5 @@ export function addCompare(program: Command, finish: Finish): void {
     .addOption(backendOption())
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix compare', 'tailmix compare tailmix.config.yaml --seeds 3'))
-    .action(async (configs, options) => finish(await (await import('./compare/index.ts')).compare(configs, options)));
+    .action(async (configs, options) => finish(await (await import('../compare/index.ts')).compare(configs, options)));
 }

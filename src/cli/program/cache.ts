@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { example, type Finish, jsonOption, takeOverOption, wholeNumber } from './command-options.ts';
+import { example, type Finish, jsonOption, takeOverOption, wholeNumber } from './options.ts';
 
 /** The commands of the cache folder. */
 export function addCache(program: Command, finish: Finish): void {
@@ -9,7 +9,7 @@ export function addCache(program: Command, finish: Finish): void {
     .description('list packed images, backends, downloads: size, last use, source')
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix cache ls'))
-    .action(async (options) => finish(await (await import('./cache/index.ts')).cacheList(options)));
+    .action(async (options) => finish(await (await import('../cache/index.ts')).cacheList(options)));
   cache
     .command('clean')
     .description('remove what is named; what a process uses stays')
@@ -21,5 +21,5 @@ export function addCache(program: Command, finish: Finish): void {
     .addOption(takeOverOption())
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix cache clean --unused 30', 'tailmix cache clean ../photos --dry-run'))
-    .action(async (names, options) => finish(await (await import('./cache/index.ts')).cacheClean(names, options)));
+    .action(async (names, options) => finish(await (await import('../cache/index.ts')).cacheClean(names, options)));
 }

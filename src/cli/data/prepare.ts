@@ -1,18 +1,18 @@
-import { isDataset } from '../data/dataset.ts';
-import { describeData, drawSubsets, readImages, unreadableOf } from '../data/load-data.ts';
-import { noSource } from '../data/prepare/errors.ts';
-import { type PreparedArchive, prepareSource } from '../data/prepare/prepare-source.ts';
-import { sources } from '../data/prepare/sources.ts';
-import { dataRoot } from '../data/root.ts';
-import { datasetName } from '../data/sets/registry.ts';
-import type { Unreadable } from '../data/types.ts';
-import { displayPath } from '../errors.ts';
-import { grouped } from '../report/format.ts';
-import type { ConfigFlags } from './context.ts';
-import { dataConfigOf } from './data-config.ts';
-import { whyUnreadable } from './data-info.ts';
-import { print, printJson, tell } from './output.ts';
-import { type StageProgress, stageProgress } from './stage-progress.ts';
+import { isDataset } from '../../data/dataset.ts';
+import { describeData, drawSubsets, readImages, unreadableOf } from '../../data/load-data.ts';
+import { noSource } from '../../data/prepare/errors.ts';
+import { type PreparedArchive, prepareSource } from '../../data/prepare/prepare-source.ts';
+import { sources } from '../../data/prepare/sources.ts';
+import { dataRoot } from '../../data/root.ts';
+import { datasetName } from '../../data/sets/registry.ts';
+import type { Unreadable } from '../../data/types.ts';
+import { displayPath } from '../../errors.ts';
+import { grouped } from '../../report/format.ts';
+import type { ConfigFlags } from '../context.ts';
+import { print, printJson, tell } from '../output.ts';
+import { type StageProgress, stageProgress } from '../stage-progress.ts';
+import { dataConfigOf } from './config.ts';
+import { whyUnreadable } from './info.ts';
 
 /** Options of `tailmix data prepare`. */
 export interface DataPrepareOptions extends Pick<ConfigFlags, 'set' | 'dataRoot'> {

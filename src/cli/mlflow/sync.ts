@@ -1,14 +1,14 @@
 import process from 'node:process';
-import { displayPath, messageOf, TailmixError } from '../errors.ts';
-import { writeRunReport } from '../report/index.ts';
-import { resolveSettings } from '../tracking/mlflow/settings.ts';
-import { type Destination, experimentDestination } from '../tracking/spool/attach.ts';
-import { findSpools } from '../tracking/spool/find.ts';
-import { pagesOf } from '../tracking/spool/pages.ts';
-import { readSent } from '../tracking/spool/sent.ts';
-import { type Synced, syncRun } from '../tracking/spool/sync.ts';
-import { noMlflowServer } from './errors.ts';
-import { print, printJson, tell } from './output.ts';
+import { displayPath, messageOf, TailmixError } from '../../errors.ts';
+import { writeRunReport } from '../../report/index.ts';
+import { resolveSettings } from '../../tracking/mlflow/settings.ts';
+import { type Destination, experimentDestination } from '../../tracking/spool/attach.ts';
+import { findSpools } from '../../tracking/spool/find.ts';
+import { pagesOf } from '../../tracking/spool/pages.ts';
+import { readSent } from '../../tracking/spool/sent.ts';
+import { type Synced, syncRun } from '../../tracking/spool/sync.ts';
+import { noMlflowServer } from '../errors.ts';
+import { print, printJson, tell } from '../output.ts';
 
 /** Options of `tailmix mlflow sync`. */
 export interface MlflowSyncOptions {
