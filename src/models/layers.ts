@@ -1,4 +1,4 @@
-import { batchNorm, relu } from '../backend/kernels/index.ts';
+import { batchNorm, gelu, layerNorm as normaliseRows, relu } from '../backend/kernels/index.ts';
 import type { NamedTensors } from '../tf.ts';
 import { ofRank, tf } from '../tf.ts';
 import { constant, type Initializer, kaimingNormal } from './init.ts';
@@ -38,6 +38,9 @@ export const sequence = (...layers: readonly Layer[]): Layer => ({
 export const stateless = (apply: (x: tf.Tensor) => tf.Tensor): Layer => ({ weights: [], apply: (x) => apply(x) });
 
 export const rectify: Layer = stateless(relu);
+
+/** GELU by erf. */
+export const gaussian: Layer = stateless(gelu);
 
 /** Options of {@link convolution}. */
 export interface ConvolutionOptions {
@@ -162,3 +165,18 @@ export const convolutionNorm = (name: string, options: ConvolutionOptions): Laye
 /** {@link convolutionNorm}, then ReLU. */
 export const convolutionNormRelu = (name: string, options: ConvolutionOptions): Layer =>
   sequence(convolutionNorm(name, options), rectify);
+
+/** Layer normalisation over channels, of an input of any rank: `<name>/scale` and `<name>/shift`, both `[channels]`. */
+export function layerNorm(name: string, channels: number, epsilon = 1e-6): Layer {
+  const [scale, shift] = [`${name}/scale`, `${name}/shift`];
+  const spec = (weight: string, value: number): WeightSpec => ({
+    name: weight,
+    shape: [channels],
+    kind: 'norm',
+    initial: constant([channels], value),
+  });
+  return {
+    weights: [spec(scale, 1), spec(shift, 0)],
+    apply: (x, { weights }) => normaliseRows(x, weights[scale]!, weights[shift]!, epsilon),
+  };
+}

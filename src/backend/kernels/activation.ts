@@ -7,6 +7,30 @@ export const relu = (x: tf.Tensor): tf.Tensor => rectified(x);
 /** `max(a + b, 0)` for equal shapes: the end of a residual block. Both inputs share one gradient. */
 export const addRelu = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => rectifiedSum(a, b);
 
+/**
+ * `x·Φ(x)`, Φ being the normal distribution function, by erf and not by its tanh approximation (Hendrycks and Gimpel
+ * 2016). Its gradient `Φ(x) + x·φ(x)` keeps x alone.
+ */
+export const gelu = (x: tf.Tensor): tf.Tensor => gaussian(x);
+
+const gaussian = customGradient(([x], save) => {
+  save([x!]);
+  return {
+    value: x!.mul(distribution(x!)),
+    gradFunc: (dy, [saved]) => {
+      const density = saved!
+        .square()
+        .mul(-0.5)
+        .exp()
+        .mul(1 / Math.sqrt(2 * Math.PI));
+      return dy.mul(distribution(saved!).add(saved!.mul(density)));
+    },
+  };
+});
+
+/** Φ(x) */
+const distribution = (x: tf.Tensor): tf.Tensor => tf.erf(x.mul(Math.SQRT1_2)).add(1).mul(0.5);
+
 const rectified = customGradient(([x], save) => {
   const y = tf.relu(x!);
   save([y]);

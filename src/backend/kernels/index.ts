@@ -3,9 +3,10 @@ import { batchNormGradients } from './batch-norm.ts';
 import { supplyNativeKernels } from './native.ts';
 import { supplyWasmKernels } from './wasm.ts';
 
-export { addRelu, relu } from './activation.ts';
+export { addRelu, gelu, relu } from './activation.ts';
 export { batchNorm } from './batch-norm.ts';
 export { softmaxCrossEntropy } from './cross-entropy.ts';
+export { layerNorm } from './layer-norm.ts';
 export { oneHot } from './one-hot.ts';
 export { globalAverage } from './pooling.ts';
 export { statelessUniform } from './random.ts';

@@ -1,7 +1,14 @@
 import { beforeAll, expect, test } from 'vitest';
 import { batchNorm, composedBatchNorm } from '../../../src/backend/kernels/batch-norm.ts';
 import { composedCrossEntropy } from '../../../src/backend/kernels/cross-entropy.ts';
-import { addRelu, globalAverage, relu, softmaxCrossEntropy } from '../../../src/backend/kernels/index.ts';
+import {
+  addRelu,
+  gelu,
+  globalAverage,
+  layerNorm,
+  relu,
+  softmaxCrossEntropy,
+} from '../../../src/backend/kernels/index.ts';
 import { hasCustomOps } from '../../../src/backend/native.ts';
 import { tf } from '../../../src/tf.ts';
 import { describeBackends, differencesOf, gradientsOf, normals, relativeDistance } from './support.ts';
@@ -39,6 +46,32 @@ describeBackends('kernels', (use) => {
       (a, b) => tf.relu(tf.add(a, b)).add(a.mul(b)),
       [a, b],
     );
+  });
+
+  test('gelu is that of erf', () => {
+    expectGradients(
+      (x) => gelu(x),
+      (x) => x.mul(tf.erf(x.div(Math.SQRT2)).add(1)).div(2),
+      [normals([2, 3, 4], 'x')],
+    );
+    // x·Φ(x); the tanh approximation has −0.158808 and 1.954598.
+    const values = gelu(tf.tensor1d([-1, 0, 2, -12])).dataSync();
+    for (const [i, expected] of [-0.1586552539, 0, 1.9544997361, 0].entries())
+      expect(values[i]).toBeCloseTo(expected, 6);
+  });
+
+  test.each([[[5, 7]], [[2, 3, 6]], [[2, 3, 3, 4]]])('layerNorm of %j', (shape) => {
+    const channels = shape.at(-1)!;
+    const vector = (name: string) => normals([channels], name).mul(0.3).add(1);
+    const composed: Function = (x, scale, shift) => {
+      const { mean, variance } = tf.moments(x, -1, true);
+      return x.sub(mean).div(variance.add(0.01).sqrt()).mul(scale).add(shift);
+    };
+    expectGradients((x, scale, shift) => layerNorm(x, scale, shift, 0.01), composed, [
+      normals(shape, 'x').mul(2).add(3),
+      vector('scale'),
+      vector('shift'),
+    ]);
   });
 
   test('globalAverage', () => {
