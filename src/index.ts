@@ -24,7 +24,18 @@ export { defineModel, type ModelChoice, type ModelDefinition, type ModelFactory 
 export { dropout } from './models/dropout.ts';
 export { createModel, type ModelOptions } from './models/index.ts';
 export { graphModel, layersModel } from './models/open.ts';
-export type { Forward, ImageTask, Model, ModelHead, ModelOutputs, Pass, Task, WeightSpec } from './models/types.ts';
+export { atSeam, type Part, selectSeams, type Wrap, wrapSeams } from './models/seams.ts';
+export type {
+  Forward,
+  ImageTask,
+  Model,
+  ModelHead,
+  ModelOutputs,
+  Pass,
+  Seam,
+  Task,
+  WeightSpec,
+} from './models/types.ts';
 export {
   type Capability,
   type Correction,

@@ -4,10 +4,13 @@ import {
   type ConvolutionOptions,
   convolutionNorm,
   convolutionNormRelu,
+  joined,
   type Layer,
   sequence,
   stateless,
 } from './layers.ts';
+import { seam } from './seams.ts';
+import type { Seam } from './types.ts';
 
 /** What a residual block is given. */
 export interface BlockOptions extends Pick<ConvolutionOptions, 'initial'> {
@@ -23,10 +26,15 @@ export type Block = (name: string, options: BlockOptions) => Layer;
 /** How a block's input gets to the shape of its output. */
 type Shortcut = (name: string, options: ConvolutionOptions & { stride: number }) => Layer;
 
-const residual = (branch: Layer, shortcut: Layer): Layer => ({
-  weights: [...branch.weights, ...shortcut.weights],
-  apply: (x, flow) => addRelu(branch.apply(x, flow), shortcut.apply(x, flow)),
-});
+/** A seam of its name, ReLU included. */
+const residual = (point: Seam, branch: Layer, shortcut: Layer): Layer =>
+  seam(
+    {
+      ...joined([branch, shortcut]),
+      apply: (x, flow) => addRelu(branch.apply(x, flow), shortcut.apply(x, flow)),
+    },
+    point,
+  );
 
 const identity = stateless((x) => x);
 
@@ -35,6 +43,7 @@ export const basicBlock =
   (shortcut: Shortcut): Block =>
   (name, { in: inputs, width, stride, ...rest }) =>
     residual(
+      { name, in: inputs, out: width },
       sequence(
         convolutionNormRelu(`${name}/conv1`, { in: inputs, out: width, stride, ...rest }),
         convolutionNorm(`${name}/conv2`, { in: width, out: width, ...rest }),
@@ -47,6 +56,7 @@ export const bottleneck =
   (shortcut: Shortcut): Block =>
   (name, { in: inputs, width, stride, ...rest }) =>
     residual(
+      { name, in: inputs, out: 4 * width },
       sequence(
         convolutionNormRelu(`${name}/conv1`, { in: inputs, out: width, size: 1, ...rest }),
         convolutionNormRelu(`${name}/conv2`, { in: width, out: width, stride, ...rest }),

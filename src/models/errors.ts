@@ -84,3 +84,12 @@ export const initMissing = (detail: string): TailmixError =>
     kind: 'config',
     path: 'model.init',
   });
+
+/** A plugin that wraps a part which the model does not have. */
+export const seamUnknown = (model: string, pattern: string, known: readonly string[]): TailmixError =>
+  new TailmixError(
+    `model ${model}: expected a seam "${pattern}", a part that plugins may wrap; ${
+      known.length === 0 ? 'it has no seams' : `its seams are ${known.join(', ')}`
+    }. Set the plugin's option that names them, or choose another model.`,
+    { code: 'SEAM_UNKNOWN', kind: 'config', path: 'model.name' },
+  );

@@ -2,7 +2,8 @@ import { batchNorm, gelu, layerNorm as normaliseRows, relu } from '../backend/ke
 import type { NamedTensors } from '../tf.ts';
 import { ofRank, tf } from '../tf.ts';
 import { constant, type Initializer, kaimingNormal } from './init.ts';
-import type { Pass, WeightSpec } from './types.ts';
+import { seam } from './seams.ts';
+import type { Pass, Seam, WeightSpec } from './types.ts';
 
 /** One forward pass under way: weights go in, next statistics come out. */
 export interface Flow {
@@ -10,27 +11,38 @@ export interface Flow {
   training: boolean;
   /** See {@link Pass.fixed}. */
   fixed?: ReadonlySet<string> | undefined;
+  /** See {@link Pass.at}. */
+  at?: Pass['at'];
   /** Filled by the layers, by weight name. */
   statistics: NamedTensors;
 }
 
 /** Begins a forward pass. */
-export const startFlow = (weights: NamedTensors, { training, fixed }: Pass): Flow => ({
+export const startFlow = (weights: NamedTensors, { training, fixed, at }: Pass): Flow => ({
   weights,
   training,
   fixed,
+  at,
   statistics: {},
 });
 
 /** A piece of a network: what it carries and what it does to `[batch, height, width, channels]`. */
 export interface Layer {
   weights: readonly WeightSpec[];
+  /** Parts of it that may be wrapped, in the order of the forward pass. */
+  seams?: readonly Seam[];
   apply(x: tf.Tensor, flow: Flow): tf.Tensor;
 }
 
+/** Weights and seams of layers that make one. */
+export const joined = (layers: readonly Layer[]): Pick<Layer, 'weights' | 'seams'> => ({
+  weights: layers.flatMap(({ weights }) => weights),
+  seams: layers.flatMap(({ seams = [] }) => seams),
+});
+
 /** One layer after another. */
 export const sequence = (...layers: readonly Layer[]): Layer => ({
-  weights: layers.flatMap(({ weights }) => weights),
+  ...joined(layers),
   apply: (x, flow) => layers.reduce((y, layer) => layer.apply(y, flow), x),
 });
 
@@ -99,7 +111,7 @@ export function depthwiseNorm(name: string, { channels, stride, initial }: Depth
         : tf.depthwiseConv2d(ofRank(padded(x, 3, stride), 4), filter, stride, 'valid');
     },
   };
-  return sequence(convolve, norm(`${name}/norm`, channels));
+  return seam(sequence(convolve, norm(`${name}/norm`, channels)), { name, in: channels, out: channels });
 }
 
 /** Channels that oneDNN computes at a time with AVX2. */
@@ -158,9 +170,13 @@ export function norm(name: string, channels: number): Layer {
   };
 }
 
-/** Convolution and batch norm: `<name>/kernel`, `<name>/norm/scale` and so on. */
+/** Convolution and batch norm: `<name>/kernel`, `<name>/norm/scale` and so on; a seam of that name. */
 export const convolutionNorm = (name: string, options: ConvolutionOptions): Layer =>
-  sequence(convolution(name, options), norm(`${name}/norm`, options.out));
+  seam(sequence(convolution(name, options), norm(`${name}/norm`, options.out)), {
+    name,
+    in: options.in,
+    out: options.out,
+  });
 
 /** {@link convolutionNorm}, then ReLU. */
 export const convolutionNormRelu = (name: string, options: ConvolutionOptions): Layer =>

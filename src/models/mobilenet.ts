@@ -2,6 +2,7 @@ import { tf } from '../tf.ts';
 import { kaimingNormal, uniform } from './init.ts';
 import { convolutionNorm, depthwiseNorm, type Layer, sequence, stateless } from './layers.ts';
 import { blocks, type NetworkOptions, network } from './network.ts';
+import { seam } from './seams.ts';
 import type { Model, Task } from './types.ts';
 
 /** Options of {@link mobileNetV2}. */
@@ -36,8 +37,9 @@ function invertedResidual(name: string, options: { in: number; out: number; fact
     clip,
     convolutionNorm(`${name}/project`, { in: hidden, out, size: 1, initial }),
   );
-  if (stride !== 1 || inputs !== out) return branch;
-  return { weights: branch.weights, apply: (x, flow) => x.add(branch.apply(x, flow)) };
+  const isResidual = stride === 1 && inputs === out;
+  const block: Layer = isResidual ? { ...branch, apply: (x, flow) => x.add(branch.apply(x, flow)) } : branch;
+  return seam(block, { name, in: inputs, out });
 }
 
 /**

@@ -30,6 +30,7 @@ export function network({ name, stages, channels, head: headOptions, classes }: 
   return {
     name,
     weights: [...stages.flatMap(({ weights }) => weights), ...head.weights],
+    seams: stages.flatMap(({ seams = [] }) => seams),
     stages: ['input', ...stages.map((_, i) => `stage${i + 1}`), 'pool'],
     featureSize: channels,
     head: head.kind,

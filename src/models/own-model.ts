@@ -71,12 +71,18 @@ const named = (model: string, call: string, error: unknown): TailmixError =>
 
 const KINDS = new Set<unknown>(['kernel', 'bias', 'norm', 'statistic']);
 
+const isSeam = (seam: unknown): boolean => {
+  const { name, in: inputs, out } = fieldsOf(seam) ?? {};
+  return typeof name === 'string' && [inputs, out].every((length) => Number.isInteger(length));
+};
+
 /** What is wrong with a model's fields. */
 export function modelFault(model: unknown): Fault | null {
-  const { weights, stages, featureSize, forward } = (fieldsOf(model) ?? {}) as Partial<Model>;
+  const { weights, stages, seams = [], featureSize, forward } = (fieldsOf(model) ?? {}) as Partial<Model>;
   const missing = Object.entries({
     weights: Array.isArray(weights),
     stages: Array.isArray(stages) && stages.every((stage) => typeof stage === 'string'),
+    seams: Array.isArray(seams) && seams.every(isSeam),
     featureSize: Number.isInteger(featureSize) && featureSize! > 0,
     forward: typeof forward === 'function',
   }).flatMap(([field, isThere]) => (isThere ? [] : [field]));

@@ -28,6 +28,7 @@ export function smallCnn({ width, head: headOptions }: SmallCnnOptions, { classe
   return {
     name: 'small-cnn',
     weights: [...convolutions.flatMap(({ weights }) => weights), ...hidden.weights, ...head.weights],
+    seams: convolutions.flatMap(({ seams = [] }) => seams),
     stages: ['input', 'stage1', 'stage2', 'stage3'],
     featureSize: 4 * width,
     head: head.kind,

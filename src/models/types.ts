@@ -25,6 +25,8 @@ export interface Pass {
   variants: Readonly<Record<string, string>>;
   /** Called by the model at each named stage with the features there; returns the features to go on with. */
   atStage(stage: string, features: tf.Tensor): tf.Tensor;
+  /** Runs a part of the model at its seam, wrapped by plugins; see {@link atSeam}. Default: the part as it is. */
+  at?(seam: string, x: tf.Tensor, part: (x: tf.Tensor) => tf.Tensor): tf.Tensor;
   /** Statistics that stay: their layers use the running values in training too. Default: none. */
   fixed?: ReadonlySet<string>;
 }
@@ -66,12 +68,23 @@ export interface ModelHead {
   scale: number;
 }
 
+/** A part of a network that a plugin may wrap. */
+export interface Seam {
+  /** Unique in the model, as names of weights are: `stage2/block1`, `block3/attention/query`. */
+  name: string;
+  /** Length of the last axis of what the part takes, and of what it gives. */
+  in: number;
+  out: number;
+}
+
 /** A network: its weights by name, the stages between which features may be mixed, and its forward pass. */
 export interface Model {
   name: string;
   weights: readonly WeightSpec[];
   /** In order; the first is `input`. */
   stages: readonly string[];
+  /** Parts that plugins may wrap, in the order of the forward pass. Default: none. */
+  seams?: readonly Seam[];
   /** Length of the feature vector. */
   featureSize: number;
   /** Losses that need cosines ask for it; leave it out where neither kind fits. */
