@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { compileFailed, loadFailed, noCompiler } from './errors.ts';
 import { bindingPath, quietLoaderPath } from './paths.ts';
-import { QUIET_LOADER_SOURCE } from './quiet-loader.ts';
+import { quietLoaderSource } from './quiet-loader.ts';
 import { findCommand, lastLines, runCommand } from './run-command.ts';
-import { LIBRARIES } from './wheel-layout.ts';
+import { ownTarget, type Target } from './target.ts';
 
 /** Compilers that are looked for, after the one that `CXX` names. */
 const COMPILERS = ['c++', 'g++', 'clang++'];
@@ -33,22 +33,28 @@ export async function findCompiler(env: NodeJS.ProcessEnv = process.env): Promis
  * @param folder - holds `lib/`, `include/` and `node_modules/`
  * @throws {TailmixError} COMPILE_FAILED
  */
-export async function compileBinding(compiler: Compiler, folder: string, packageName: string): Promise<void> {
+export async function compileBinding(
+  compiler: Compiler,
+  folder: string,
+  packageName: string,
+  target: Target = ownTarget(),
+): Promise<void> {
   const modules = join(folder, 'node_modules');
   const tfjsNode = join(modules, packageName);
   const quietLoader = join(folder, 'include', 'quiet_loader.cc');
-  await writeFile(quietLoader, QUIET_LOADER_SOURCE);
+  const { main, framework } = target.libraries;
+  await writeFile(quietLoader, quietLoaderSource(`${target.loadedAs}${main}`));
   const flags = [
     ...['-O2', '-DNAPI_VERSION=8', '-DNODE_GYP_MODULE_NAME=tailmix'],
     `-I${tfjsNode}`,
     `-I${join(folder, 'include')}`,
     `-I${join(modules, 'node-api-headers', 'include')}`,
-    '-Wl,-rpath,$ORIGIN',
+    `-Wl,-rpath,${target.origin}`,
   ];
   const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((file) => join(tfjsNode, 'binding', file));
-  const libraries = [`-L${join(folder, 'lib')}`, ...LIBRARIES.map((library) => `-l:${library}`)];
-  await compileModule('the binding', compiler, [...flags, quietLoader], quietLoaderPath(folder), ['-ldl']);
-  await compileModule('the binding', compiler, [...flags, ...sources], bindingPath(folder), libraries);
+  const libraries = [main, framework].map((library) => join(folder, 'lib', library));
+  await compileModule('the binding', compiler, [...flags, quietLoader], quietLoaderPath(folder), ['-ldl'], target);
+  await compileModule('the binding', compiler, [...flags, ...sources], bindingPath(folder), libraries, target);
 }
 
 /**
@@ -63,8 +69,9 @@ export async function compileModule(
   sources: readonly string[],
   output: string,
   libraries: readonly string[],
+  target: Target = ownTarget(),
 ): Promise<void> {
-  const flags = ['-std=c++17', '-fPIC', '-shared', '-w'];
+  const flags = ['-std=c++17', ...target.moduleFlags, '-w'];
   const { code, stderr } = await runCommand([...compiler, ...flags, ...sources, '-o', output, ...libraries]);
   if (code === 0) return;
   const firstError = stderr.split('\n').find((line) => /error:|not found|cannot find/.test(line));

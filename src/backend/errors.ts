@@ -86,8 +86,8 @@ export const tarFailed = (tarball: string, reason: string): TailmixError =>
 export const indexAnswered = (status: number): TailmixError => setUpProblem('INDEX_ANSWERED', `it answered ${status}`);
 
 /** A place has no wheel that fits. */
-export const noSuchWheel = (project: string, version: string): TailmixError =>
-  setUpProblem('NO_SUCH_WHEEL', `no wheel of ${project} ${version} for Linux on x86-64`);
+export const noSuchWheel = (project: string, version: string, machine: string): TailmixError =>
+  setUpProblem('NO_SUCH_WHEEL', `no wheel of ${project} ${version} for ${machine}`);
 
 /** A run in progress computes on another engine, and would be moved to this one. */
 export const backendBusy = (wanted: string, inUse: string): TailmixError =>
@@ -112,9 +112,9 @@ export const noPip = (): TailmixError => setUpProblem('NO_PIP', 'no Python was f
 export const pipFailed = (reason: string): TailmixError => setUpProblem('PIP_FAILED', reason || 'it gave no wheel');
 
 /** A file given with `--from` does not exist or is no fitting wheel. */
-export const fromNotUsable = (path: string, project: string, version: string): TailmixError =>
+export const fromNotUsable = (path: string, project: string, version: string, machine: string): TailmixError =>
   new TailmixError(
-    `--from ${path}: expected a wheel of ${project} ${version} for Linux on x86-64 (any Python version), or a folder ` +
+    `--from ${path}: expected a wheel of ${project} ${version} for ${machine} (any Python version), or a folder ` +
       'that holds one; got none.',
     { code: 'FROM', kind: 'config', path: '--from' },
   );

@@ -9,7 +9,7 @@ import { tf } from '../tf.ts';
 import type { TensorFlowBinding } from './binding.ts';
 import { loadCustomOps } from './custom-ops.ts';
 import { wantedThreads } from './environment.ts';
-import { bindingPath, NATIVE_SOURCES, type NativeName, nativeFolder, quietLoaderPath } from './paths.ts';
+import { bindingPath, NATIVE_PACKAGES, type NativeName, nativeFolder, quietLoaderPath } from './paths.ts';
 import { currentPlatform, whyUnsupported } from './platform.ts';
 import { readStamp } from './stamp.ts';
 
@@ -33,7 +33,7 @@ const ownRequire = createRequire(import.meta.url);
  */
 export function whyNotNative(name: NativeName, folder: string = nativeFolder(name)): string | null {
   if (!isMainThread) return 'TensorFlow loads in the main thread only.';
-  const unsupported = whyUnsupported(currentPlatform());
+  const unsupported = whyUnsupported(currentPlatform(), name);
   if (unsupported !== null) return unsupported;
   if (readStamp(folder) === null) {
     return `it is not set up; run \`tailmix setup${name === 'native-gpu' ? ' --gpu' : ''}\`.`;
@@ -103,7 +103,7 @@ export function loadNative(name: NativeName, folder: string = nativeFolder(name)
   restoreRemovedUtil();
   if (process.env.TF_CPP_MIN_LOG_LEVEL !== '0') ownRequire(quietLoaderPath(folder));
   const binding = ownRequire(bindingPath(folder)) as TensorFlowBinding;
-  const packageName = NATIVE_SOURCES[name].npm;
+  const packageName = NATIVE_PACKAGES[name];
   shareTensorflowJs(folder);
   const require = createRequire(join(folder, 'node_modules', packageName, 'package.json'));
   const withoutCustomOps = name === 'native' ? loadCustomOps(folder) : 'they run on CPUs only.';

@@ -4,7 +4,7 @@ import process from 'node:process';
 import { makeFolder } from '#make-folder';
 import { npmCommand } from '#npm';
 import { npmFailed, tarFailed } from './errors.ts';
-import { NATIVE_SOURCES, type NativeName, TFJS_NODE_VERSION } from './paths.ts';
+import { NATIVE_PACKAGES, type NativeName, TFJS_NODE_VERSION } from './paths.ts';
 import { lastLines, runCommand } from './run-command.ts';
 
 /** An npm package that a native build is made of. */
@@ -19,7 +19,7 @@ export interface NpmPackage {
  */
 export function npmPackages(name: NativeName): NpmPackage[] {
   return [
-    { name: NATIVE_SOURCES[name].npm, version: TFJS_NODE_VERSION },
+    { name: NATIVE_PACKAGES[name], version: TFJS_NODE_VERSION },
     { name: 'google-protobuf', version: '3.21.4' },
     { name: 'node-api-headers', version: '1.9.0' },
   ];

@@ -11,10 +11,10 @@ export const TENSORFLOW_VERSION = '2.21.0';
 /** The two native builds; WASM needs no install. */
 export type NativeName = 'native' | 'native-gpu';
 
-/** The npm package and the Python wheel behind each native build. */
-export const NATIVE_SOURCES: Record<NativeName, { npm: string; wheel: string }> = {
-  native: { npm: '@tensorflow/tfjs-node', wheel: 'tensorflow-cpu' },
-  'native-gpu': { npm: '@tensorflow/tfjs-node-gpu', wheel: 'tensorflow' },
+/** The npm package behind each native build. */
+export const NATIVE_PACKAGES: Record<NativeName, string> = {
+  native: '@tensorflow/tfjs-node',
+  'native-gpu': '@tensorflow/tfjs-node-gpu',
 };
 
 /** The per-user cache folder: `TAILMIX_CACHE`, else `tailmix` under `XDG_CACHE_HOME`, else `~/.cache/tailmix`. */
@@ -23,9 +23,13 @@ export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tailmix');
 }
 
-/** Where one native build lives; the versions are in the name, so an upgrade never mixes two. */
-export function nativeFolder(name: NativeName, root: string = cacheRoot()): string {
-  return join(root, `${name}-tf${TENSORFLOW_VERSION}-tfjs${TFJS_NODE_VERSION}-${process.platform}-${process.arch}`);
+/** Where one native build lives; versions and machine are in the name, so that an upgrade never mixes two. */
+export function nativeFolder(
+  name: NativeName,
+  root: string = cacheRoot(),
+  { os, arch }: { os: string; arch: string } = { os: process.platform, arch: process.arch },
+): string {
+  return join(root, `${name}-tf${TENSORFLOW_VERSION}-tfjs${TFJS_NODE_VERSION}-${os}-${arch}`);
 }
 
 /** The compiled binding inside {@link nativeFolder}. */

@@ -1,8 +1,14 @@
+import { release } from 'node:os';
 import process from 'node:process';
 import { type CpuFeatures, cpuFeatures } from './cpu.ts';
+import { type NativeName, TENSORFLOW_VERSION } from './paths.ts';
+import { LABELS, targetOf } from './target.ts';
 
 /** Oldest glibc that the TensorFlow wheel runs on (its tag says `manylinux_2_27`). */
 const MIN_GLIBC = '2.27';
+
+/** Oldest Darwin, which is macOS 12: the wheel's tag says `macosx_12_0`. */
+const MIN_DARWIN = 21;
 
 /** What decides whether TensorFlow's C library can run at all. */
 export interface Platform {
@@ -10,21 +16,43 @@ export interface Platform {
   arch: string;
   /** Version of glibc, for example `2.36`; `null` with another C library (Alpine) or off Linux. */
   glibc: string | null;
+  /** Version of the kernel, for example `6.1.0` on Linux, `23.4.0` on macOS 14. */
+  release: string;
   cpu: CpuFeatures | null;
 }
 
 /** The machine this process runs on. */
 export function currentPlatform(): Platform {
-  return { os: process.platform, arch: process.arch, glibc: glibcVersion(), cpu: cpuFeatures() };
+  return { os: process.platform, arch: process.arch, glibc: glibcVersion(), release: release(), cpu: cpuFeatures() };
 }
 
-/** Why TensorFlow's C library cannot run on `platform`, as one sentence, or `null` if it can. */
-export function whyUnsupported({ os, arch, glibc, cpu }: Platform): string | null {
-  const needs = `it needs Linux on x86-64 with AVX and glibc ${MIN_GLIBC} or newer`;
-  if (os !== 'linux' || arch !== 'x64') return `${needs}, this is ${os} on ${arch}.`;
-  if (glibc === null) return `${needs}, this system has another C library.`;
-  if (isOlder(glibc, MIN_GLIBC)) return `${needs}, this system has glibc ${glibc}.`;
-  if (cpu !== null && !cpu.avx) return `${needs}, this processor (${cpu.model}) has no AVX.`;
+/**
+ * Why TensorFlow's C library cannot run on `platform`, as one sentence with its cure where there is one, or `null` if it
+ * can.
+ */
+export function whyUnsupported(
+  { os, arch, glibc, release, cpu }: Platform,
+  name: NativeName = 'native',
+): string | null {
+  const target = targetOf(os, arch);
+  if (os === 'win32') return 'on Windows it runs in WSL 2 only: install tailmix there.';
+  if (target === null) {
+    return `it needs ${LABELS}, and this is ${os} on ${arch}, for which TensorFlow ${TENSORFLOW_VERSION} has no library.`;
+  }
+  if (target.wheels[name] === null) return `the GPU build needs Linux on x86-64, this is ${target.label}.`;
+  if (os === 'darwin') {
+    const isOld = isOlder(release, `${MIN_DARWIN}.0`);
+    return isOld ? `it needs macOS ${MIN_DARWIN - 9} or newer, this is Darwin ${release}.` : null;
+  }
+  if (glibc === null) {
+    return (
+      `it needs glibc ${MIN_GLIBC} or newer, this system has another C library (musl, as Alpine has); in a container, use ` +
+      'an image with glibc, for example node:22-bookworm-slim.'
+    );
+  }
+  if (isOlder(glibc, MIN_GLIBC)) return `it needs glibc ${MIN_GLIBC} or newer, this system has glibc ${glibc}.`;
+  if (arch === 'x64' && cpu !== null && !cpu.avx)
+    return `it needs a processor with AVX, this one (${cpu.model}) has none.`;
   return null;
 }
 

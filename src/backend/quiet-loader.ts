@@ -3,7 +3,7 @@
  * constructors log ("oneDNN custom operations are on") before it reads `TF_CPP_MIN_LOG_LEVEL`; nothing else is lost,
  * as a failure to load is thrown as an error.
  */
-export const QUIET_LOADER_SOURCE = `#include <dlfcn.h>
+export const quietLoaderSource = (library: string): string => `#include <dlfcn.h>
 #include <fcntl.h>
 #include <node_api.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@ NAPI_MODULE_INIT() {
   int kept = dup(STDERR_FILENO);
   int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
   if (kept >= 0 && nowhere >= 0) dup2(nowhere, STDERR_FILENO);
-  void* library = dlopen("libtensorflow_cc.so.2", RTLD_LAZY | RTLD_LOCAL);
+  void* library = dlopen("${library}", RTLD_LAZY | RTLD_LOCAL);
   fflush(stderr);
   if (kept >= 0) {
     dup2(kept, STDERR_FILENO);

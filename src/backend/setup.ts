@@ -10,9 +10,10 @@ import { type Compiler, compileBinding, findCompiler, tryBinding } from './compi
 import { cacheUnusable, diskFull, fromNotUsable, unsupported, wrongVersion } from './errors.ts';
 import { readIndexSettings } from './index-settings.ts';
 import { installPackages, npmPackages } from './npm-packages.ts';
-import { cacheRoot, NATIVE_SOURCES, type NativeName, nativeFolder, TENSORFLOW_VERSION } from './paths.ts';
+import { cacheRoot, NATIVE_PACKAGES, type NativeName, nativeFolder, TENSORFLOW_VERSION } from './paths.ts';
 import { currentPlatform, type Platform, whyUnsupported } from './platform.ts';
 import { readStamp, type Stamp, writeStamp } from './stamp.ts';
+import { type Target, targetOf } from './target.ts';
 import { unpackWheel } from './wheel.ts';
 import { isWheelFor } from './wheel-layout.ts';
 import { obtainWheel, type Wheel } from './wheel-source.ts';
@@ -34,7 +35,7 @@ export interface SetupOptions {
   /** Default: this machine. */
   platform?: Platform;
   /** Builds the binding in a folder that holds the rest, and returns the version of TensorFlow that it reports. */
-  build?: (compiler: Compiler, folder: string, packageName: string) => Promise<string>;
+  build?: (compiler: Compiler, folder: string, packageName: string, target: Target) => Promise<string>;
   /** Called at the start of each stage, with a few words. */
   onStage?: (stage: string) => void;
   /** Called while the wheel is downloaded and unpacked. */
@@ -58,17 +59,20 @@ export interface SetupResult {
  */
 export async function setUpNative(options: SetupOptions = {}): Promise<SetupResult> {
   const { name = 'native', from, force = false, root = cacheRoot(), onStage = () => {} } = options;
-  const folder = nativeFolder(name, root);
+  const { platform = currentPlatform() } = options;
+  const why = whyUnsupported(platform, name);
+  if (why !== null) throw unsupported(why);
+  const target = targetOf(platform.os, platform.arch)!;
+  const folder = nativeFolder(name, root, platform);
   const ready = (): SetupResult | null => {
-    const stamp = readStamp(folder);
+    const stamp = readStamp(folder, target);
     return stamp === null ? null : { folder, changed: false, stamp };
   };
   const done = force ? null : ready();
   if (done !== null) return done;
 
-  const why = whyUnsupported(options.platform ?? currentPlatform());
-  if (why !== null) throw unsupported(why);
-  const given = from === undefined ? null : await givenWheel(resolve(from), NATIVE_SOURCES[name].wheel);
+  const made: Making = { name, target, folder, project: target.wheels[name]! };
+  const given = from === undefined ? null : await givenWheel(resolve(from), made);
   const compiler = await findCompiler(options.env);
   try {
     await makeFolder(root);
@@ -76,7 +80,7 @@ export async function setUpNative(options: SetupOptions = {}): Promise<SetupResu
     const onWait = (): void => onStage('waiting for another set-up');
     return await withLock(
       join(root, 'setup.lock'),
-      async () => (force ? null : ready()) ?? (await install(name, given, compiler, root, options)),
+      async () => (force ? null : ready()) ?? (await install(made, given, compiler, root, options)),
       { onWait },
     );
   } catch (error) {
@@ -85,15 +89,22 @@ export async function setUpNative(options: SetupOptions = {}): Promise<SetupResu
   }
 }
 
+/** What is being made, and where. */
+interface Making {
+  name: NativeName;
+  target: Target;
+  folder: string;
+  /** Python project whose wheel is used. */
+  project: string;
+}
+
 async function install(
-  name: NativeName,
+  { name, target, folder, project }: Making,
   given: Wheel | null,
   compiler: Compiler,
   root: string,
   { env = process.env, build = compileAndTry, onStage = () => {}, onBytes = () => {} }: SetupOptions,
 ): Promise<SetupResult> {
-  const folder = nativeFolder(name, root);
-  const { npm, wheel: project } = NATIVE_SOURCES[name];
   await removeLeftovers(root);
   const work = `${folder}.building-${process.pid}`;
   try {
@@ -104,6 +115,7 @@ async function install(
       given ??
       (await obtainWheel({
         project,
+        target,
         version: TENSORFLOW_VERSION,
         folder: join(root, 'downloads'),
         settings: readIndexSettings(env),
@@ -111,14 +123,14 @@ async function install(
         onBytes,
       }));
     onStage('unpacking TensorFlow');
-    await unpackWheel(wheel.path, work, onBytes);
+    await unpackWheel(wheel.path, work, target, onBytes);
     onStage('compiling the binding');
-    const tensorflow = await build(compiler, work, npm);
+    const tensorflow = await build(compiler, work, NATIVE_PACKAGES[name], target);
     if (tensorflow !== TENSORFLOW_VERSION) throw wrongVersion(TENSORFLOW_VERSION, tensorflow);
     for (const spare of ['include', 'tarballs', join('node_modules', 'node-api-headers')]) {
       await rm(join(work, spare), { recursive: true, force: true });
     }
-    const stamp = writeStamp(work, { tensorflow, compiler: compiler.join(' '), wheel: basename(wheel.path) });
+    const stamp = writeStamp(work, { tensorflow, compiler: compiler.join(' '), wheel: basename(wheel.path) }, target);
     if (existsSync(folder)) await rename(folder, `${folder}.old-${process.pid}`);
     await rename(work, folder);
     if (wheel.downloaded) await rm(join(root, 'downloads'), { recursive: true, force: true });
@@ -128,8 +140,8 @@ async function install(
   }
 }
 
-async function compileAndTry(compiler: Compiler, folder: string, packageName: string): Promise<string> {
-  await compileBinding(compiler, folder, packageName);
+async function compileAndTry(compiler: Compiler, folder: string, packageName: string, target: Target): Promise<string> {
+  await compileBinding(compiler, folder, packageName, target);
   return tryBinding(folder);
 }
 
@@ -140,11 +152,12 @@ async function removeLeftovers(root: string): Promise<void> {
   }
 }
 
-async function givenWheel(path: string, project: string): Promise<Wheel> {
+async function givenWheel(path: string, { project, target }: Making): Promise<Wheel> {
   const found = await stat(path).catch(() => null);
-  const isWheel = (file: string): boolean => isWheelFor(file, project, TENSORFLOW_VERSION);
+  const isWheel = (file: string): boolean => isWheelFor(file, project, TENSORFLOW_VERSION, target);
   const file = found?.isDirectory() ? (await readdir(path)).sort().find(isWheel) : basename(path);
-  if (found === null || file === undefined || !isWheel(file)) throw fromNotUsable(path, project, TENSORFLOW_VERSION);
+  if (found === null || file === undefined || !isWheel(file))
+    throw fromNotUsable(path, project, TENSORFLOW_VERSION, target.label);
   return { path: found.isDirectory() ? join(path, file) : path, downloaded: false };
 }
 

@@ -2,7 +2,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { bindingPath, quietLoaderPath, stampPath, TFJS_NODE_VERSION } from './paths.ts';
-import { LIBRARIES } from './wheel-layout.ts';
+import { ownTarget, type Target } from './target.ts';
 
 /** What `stamp.json` records of a complete native build. */
 export interface Stamp {
@@ -21,10 +21,10 @@ export interface Stamp {
 }
 
 /** The stamp of a complete native build, or `null` if there is none or a file is missing or cut short. */
-export function readStamp(folder: string): Stamp | null {
+export function readStamp(folder: string, target: Target = ownTarget()): Stamp | null {
   try {
     const stamp = JSON.parse(readFileSync(stampPath(folder), 'utf8')) as Stamp;
-    const sizes = fileSizes(folder);
+    const sizes = fileSizes(folder, target);
     return Object.entries(sizes).every(([file, size]) => stamp.sizes[file] === size) ? stamp : null;
   } catch {
     return null;
@@ -32,21 +32,25 @@ export function readStamp(folder: string): Stamp | null {
 }
 
 /** Declares the build in `folder` complete. */
-export function writeStamp(folder: string, made: Pick<Stamp, 'tensorflow' | 'compiler' | 'wheel'>): Stamp {
+export function writeStamp(
+  folder: string,
+  made: Pick<Stamp, 'tensorflow' | 'compiler' | 'wheel'>,
+  target: Target = ownTarget(),
+): Stamp {
   const stamp: Stamp = {
     ...made,
     tfjsNode: TFJS_NODE_VERSION,
     node: process.version,
     createdAt: new Date().toISOString(),
-    sizes: fileSizes(folder),
+    sizes: fileSizes(folder, target),
   };
   writeFileSync(stampPath(folder), `${JSON.stringify(stamp, null, 2)}\n`);
   return stamp;
 }
 
-function fileSizes(folder: string): Record<string, number> {
+function fileSizes(folder: string, { libraries }: Target): Record<string, number> {
   const files = [
-    ...LIBRARIES.map((library) => join(folder, 'lib', library)),
+    ...Object.values(libraries).map((library) => join(folder, 'lib', library)),
     bindingPath(folder),
     quietLoaderPath(folder),
   ];

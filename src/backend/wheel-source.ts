@@ -9,10 +9,12 @@ import { noPip, noSuchWheel, pipFailed, wheelNotFound } from './errors.ts';
 import type { IndexSettings } from './index-settings.ts';
 import { findCommand, lastLines, runCommand } from './run-command.ts';
 import { type IndexFile, listPage, listProject } from './simple-index.ts';
+import type { Target } from './target.ts';
 import { isWheelFor } from './wheel-layout.ts';
 
 /** Which wheel is wanted, and where it may come from. */
 export interface WheelRequest {
+  target: Target;
   /** Name of the Python project, for example `tensorflow-cpu`. */
   project: string;
   version: string;
@@ -64,33 +66,33 @@ async function fromLink(link: string, request: WheelRequest): Promise<Wheel> {
   const path = link.startsWith('file:') ? fileURLToPath(link) : link;
   const isFolder = (await stat(path)).isDirectory();
   const files = isFolder ? (await readdir(path)).sort().map((name) => join(path, name)) : [path];
-  const wheel = files.find((file) => isWheelFor(basename(file), request.project, request.version));
-  if (wheel === undefined) throw noSuchWheel(request.project, request.version);
+  const wheel = files.find((file) => isWheelFor(basename(file), request.project, request.version, request.target));
+  if (wheel === undefined) throw noSuchWheel(request.project, request.version, request.target.label);
   return { path: wheel, downloaded: false };
 }
 
 async function fromFiles(files: IndexFile[], request: WheelRequest): Promise<Wheel> {
-  const { project, version, folder, onBytes, patience } = request;
+  const { project, version, target, folder, onBytes, patience } = request;
   const [file] = files
-    .filter(({ filename }) => isWheelFor(filename, project, version))
+    .filter(({ filename }) => isWheelFor(filename, project, version, target))
     .sort((a, b) => (a.filename < b.filename ? -1 : 1));
-  if (file === undefined) throw noSuchWheel(project, version);
+  if (file === undefined) throw noSuchWheel(project, version, target.label);
   const path = join(folder, basename(file.filename));
   await download(file, path, onBytes, patience);
   return { path, downloaded: true };
 }
 
-async function fromPip({ project, version, folder, env }: WheelRequest): Promise<Wheel> {
+async function fromPip({ project, version, target, folder, env }: WheelRequest): Promise<Wheel> {
   const python = await findCommand(['python3', 'python'], env);
   if (python === null) throw noPip();
-  const target = '--platform manylinux_2_27_x86_64 --implementation cp --python-version 3.12 --abi cp312';
+  const machine = `--platform ${target.pipPlatform} --implementation cp --python-version 3.12 --abi cp312`;
   const patience = '--retries 1 --quiet --disable-pip-version-check --no-cache-dir';
-  const options = `--no-deps --only-binary=:all: ${target} ${patience}`.split(' ');
+  const options = `--no-deps --only-binary=:all: ${machine} ${patience}`.split(' ');
   const { code, stderr } = await runCommand(
     [python, '-m', 'pip', 'download', ...options, '--dest', folder, `${project}==${version}`],
     env === undefined ? {} : { env },
   );
-  const wheel = (await readdir(folder).catch(() => [])).find((name) => isWheelFor(name, project, version));
+  const wheel = (await readdir(folder).catch(() => [])).find((name) => isWheelFor(name, project, version, target));
   if (code !== 0 || wheel === undefined) throw pipFailed(lastLines(stderr));
   return { path: join(folder, wheel), downloaded: true };
 }

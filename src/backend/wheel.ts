@@ -9,23 +9,29 @@ import type { OnBytes } from '../download/download.ts';
 import { messageOf, TailmixError } from '../errors.ts';
 import { openZip } from '../util/zip.ts';
 import { wheelDamaged, wheelWithout } from './errors.ts';
-import { destinationOf, LIBRARIES } from './wheel-layout.ts';
+import type { Target } from './target.ts';
+import { destinationOf } from './wheel-layout.ts';
 
 /**
  * Unpacks TensorFlow's C library and the headers of its C API from a wheel (a zip file) into `folder`.
  *
  * @throws {TailmixError} WHEEL_DAMAGED, or WHEEL_WITHOUT if a library is not in it
  */
-export async function unpackWheel(wheel: string, folder: string, onBytes: OnBytes = () => {}): Promise<void> {
+export async function unpackWheel(
+  wheel: string,
+  folder: string,
+  target: Target,
+  onBytes: OnBytes = () => {},
+): Promise<void> {
   try {
     const zip = await openZip(wheel);
     try {
       const wanted: [Entry, string][] = [];
       for await (const entry of zip.eachEntry()) {
-        const destination = destinationOf(entry.fileName);
+        const destination = destinationOf(entry.fileName, target);
         if (destination !== null) wanted.push([entry, destination]);
       }
-      for (const library of LIBRARIES) {
+      for (const library of Object.values(target.libraries)) {
         if (!wanted.some(([, to]) => to === join('lib', library))) throw wheelWithout(wheel, `tensorflow/${library}`);
       }
       const total = wanted.reduce((sum, [{ uncompressedSize }]) => sum + uncompressedSize, 0);

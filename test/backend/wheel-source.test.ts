@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { DEFAULT_INDEX, readIndexSettings } from '../../src/backend/index-settings.ts';
 import { listProject } from '../../src/backend/simple-index.ts';
+import { targetOf } from '../../src/backend/target.ts';
 import { obtainWheel } from '../../src/backend/wheel-source.ts';
 import { messageOfError } from '../support/message.ts';
 import { sendRange, serve } from '../support/server.ts';
@@ -11,6 +12,7 @@ import { temporaryFolder } from '../support/temporary.ts';
 
 const content = Buffer.from('a wheel');
 const sha256 = createHash('sha256').update(content).digest('hex');
+const target = targetOf('linux', 'x64')!;
 const name = (python: number) => `tensorflow_cpu-2.21.0-cp${python}-cp${python}-manylinux_2_27_x86_64.whl`;
 const without = { PATH: '/nowhere' };
 
@@ -66,7 +68,7 @@ test('the wheel comes from the first place that has it', async () => {
     );
   });
   const folder = await temporaryFolder();
-  const request = { project: 'tensorflow-cpu', version: '2.21.0', folder, env: without };
+  const request = { project: 'tensorflow-cpu', version: '2.21.0', target, folder, env: without };
   const settings = { findLinks: ['/nowhere'], indexes: [`${base}empty`, `${base}full`] };
   const wheel = await obtainWheel({ ...request, settings });
   expect(wheel).toEqual({ path: join(folder, name(311)), downloaded: true });
@@ -94,7 +96,13 @@ test('nothing found: each place says why, and no password is shown', async () =>
     findLinks: [],
     indexes: ['http://127.0.0.1:59999/simple', `${base.replace('//', '//me:secret@')}locked`, `${base}old`],
   };
-  const request = { project: 'tensorflow-cpu', version: '2.21.0', folder: await temporaryFolder(), env: without };
+  const request = {
+    project: 'tensorflow-cpu',
+    version: '2.21.0',
+    target,
+    folder: await temporaryFolder(),
+    env: without,
+  };
   expect(
     (await messageOfError(() => obtainWheel({ ...request, settings }))).replaceAll(base, 'http://index/'),
   ).toMatchInlineSnapshot(
