@@ -10,12 +10,14 @@ export interface CpuFeatures {
   avx512: boolean;
   avx512_bf16: boolean;
   amx_bf16: boolean;
+  /** ARM's vectors of four float32, which every 64-bit processor of it has. */
+  neon: boolean;
 }
 
 /** Features of this machine's first processor, from `/proc/cpuinfo`; `null` where there is no such file (not Linux). */
 export function cpuFeatures(cpuinfo: string | null = readCpuinfo()): CpuFeatures | null {
   if (cpuinfo === null) return null;
-  const flags = new Set(/^flags\s*:\s*(.*)$/m.exec(cpuinfo)?.[1]?.split(/\s+/));
+  const flags = new Set(/^(?:flags|Features)\s*:\s*(.*)$/m.exec(cpuinfo)?.[1]?.split(/\s+/));
   return {
     model: /^model name\s*:\s*(.*)$/m.exec(cpuinfo)?.[1]?.trim() ?? cpus()[0]?.model ?? 'unknown',
     avx: flags.has('avx'),
@@ -23,6 +25,7 @@ export function cpuFeatures(cpuinfo: string | null = readCpuinfo()): CpuFeatures
     avx512: ['f', 'bw', 'cd', 'dq', 'vl'].every((part) => flags.has(`avx512${part}`)),
     avx512_bf16: flags.has('avx512_bf16'),
     amx_bf16: flags.has('amx_bf16'),
+    neon: flags.has('asimd'),
   };
 }
 

@@ -58,10 +58,14 @@ function platformFinding(): Finding {
 function cpuFindings(): Finding[] {
   const cpu = cpuFeatures();
   if (cpu === null) return [];
-  const has = (['avx', 'avx2', 'avx512', 'avx512_bf16', 'amx_bf16'] as const).filter((feature) => cpu[feature]);
+  const has = (['avx', 'avx2', 'avx512', 'avx512_bf16', 'amx_bf16', 'neon'] as const).filter((feature) => cpu[feature]);
   const native = isBfloat16Native(cpu);
   return [
-    { name: 'processor', status: 'ok', value: `${cpu.model}; ${has.join(', ') || 'no AVX'}` },
+    {
+      name: 'processor',
+      status: 'ok',
+      value: `${cpu.model}; ${has.join(', ') || 'no vector instructions that are used'}`,
+    },
     {
       name: 'bfloat16',
       status: 'ok',

@@ -17,6 +17,7 @@ test('why the custom ops are not used', () => {
   expect(whyNotCustomOps('/nowhere', { ...features, avx512: false })).toBe('they need a processor with AVX-512.');
   expect(whyNotCustomOps('/nowhere', null)).toBe('they need a processor with AVX-512.');
   expect(cpuFeatures('flags\t: avx512f avx512cd avx512er\n')!.avx512).toBe(false);
+  expect(cpuFeatures('processor\t: 0\nFeatures\t: fp asimd evtstrm aes\n')).toMatchObject({ neon: true, avx: false });
   vi.stubEnv('TAILMIX_OPS', '0');
   expect(whyNotCustomOps('/nowhere', features)).toBe('TAILMIX_OPS=0 leaves them out.');
 });

@@ -100,7 +100,9 @@ test.each([
 test('a machine that TensorFlow cannot run on is told before anything is fetched', async () => {
   const options = await offline();
   const platform = { ...linux, glibc: null };
-  expect(await messageOfError(() => setUpNative({ ...options, platform }))).toMatchInlineSnapshot(`"it needs glibc 2.27 or newer, this system has another C library (musl, as Alpine has); in a container, use an image with glibc, for example node:22-bookworm-slim."`);
+  expect(await messageOfError(() => setUpNative({ ...options, platform }))).toMatchInlineSnapshot(
+    `"it needs glibc 2.27 or newer, this system has another C library (musl, as Alpine has); in a container, use an image with glibc, for example node:22-bookworm-slim."`,
+  );
   expect(existsSync(options.root)).toBe(false);
 });
 

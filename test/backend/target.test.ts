@@ -18,16 +18,32 @@ test('what machine it needs', () => {
     whyUnsupported({ ...linux, ...changes }, name);
   expect([says({}), says({ cpu: null }), says({ glibc: '3.0' }), says(arm), says(mac)]).toEqual(Array(5).fill(null));
   expect(says({ os: 'win32' })).toMatchInlineSnapshot(`"on Windows it runs in WSL 2 only: install tailmix there."`);
-  expect(says({ os: 'darwin' })).toMatchInlineSnapshot(`"it needs Linux on x86-64, Linux on arm64 or macOS on arm64, and this is darwin on x64, for which TensorFlow 2.21.0 has no library."`);
-  expect(says({ os: 'freebsd' })).toMatchInlineSnapshot(`"it needs Linux on x86-64, Linux on arm64 or macOS on arm64, and this is freebsd on x64, for which TensorFlow 2.21.0 has no library."`);
-  expect(says({ glibc: null })).toMatchInlineSnapshot(`"it needs glibc 2.27 or newer, this system has another C library (musl, as Alpine has); in a container, use an image with glibc, for example node:22-bookworm-slim."`);
+  expect(says({ os: 'darwin' })).toMatchInlineSnapshot(
+    `"it needs Linux on x86-64, Linux on arm64 or macOS on arm64, and this is darwin on x64, for which TensorFlow 2.21.0 has no library."`,
+  );
+  expect(says({ os: 'freebsd' })).toMatchInlineSnapshot(
+    `"it needs Linux on x86-64, Linux on arm64 or macOS on arm64, and this is freebsd on x64, for which TensorFlow 2.21.0 has no library."`,
+  );
+  expect(says({ glibc: null })).toMatchInlineSnapshot(
+    `"it needs glibc 2.27 or newer, this system has another C library (musl, as Alpine has); in a container, use an image with glibc, for example node:22-bookworm-slim."`,
+  );
   expect(says({ glibc: '2.17' })).toMatchInlineSnapshot(`"it needs glibc 2.27 or newer, this system has glibc 2.17."`);
-  expect(says({ ...arm, glibc: '2.26' })).toMatchInlineSnapshot(`"it needs glibc 2.27 or newer, this system has glibc 2.26."`);
-  expect(says({ ...mac, release: '20.6.0' })).toMatchInlineSnapshot(`"it needs macOS 12 or newer, this is Darwin 20.6.0."`);
-  expect(says({ cpu: { ...linux.cpu!, avx: false } })).toMatchInlineSnapshot(`"it needs a processor with AVX, this one (Test CPU) has none."`);
+  expect(says({ ...arm, glibc: '2.26' })).toMatchInlineSnapshot(
+    `"it needs glibc 2.27 or newer, this system has glibc 2.26."`,
+  );
+  expect(says({ ...mac, release: '20.6.0' })).toMatchInlineSnapshot(
+    `"it needs macOS 12 or newer, this is Darwin 20.6.0."`,
+  );
+  expect(says({ cpu: { ...linux.cpu!, avx: false } })).toMatchInlineSnapshot(
+    `"it needs a processor with AVX, this one (Test CPU) has none."`,
+  );
   expect(says({}, 'native-gpu')).toBeNull();
-  expect(says(arm, 'native-gpu')).toMatchInlineSnapshot(`"the GPU build needs Linux on x86-64, this is Linux on arm64."`);
-  expect(says(mac, 'native-gpu')).toMatchInlineSnapshot(`"the GPU build needs Linux on x86-64, this is macOS on arm64."`);
+  expect(says(arm, 'native-gpu')).toMatchInlineSnapshot(
+    `"the GPU build needs Linux on x86-64, this is Linux on arm64."`,
+  );
+  expect(says(mac, 'native-gpu')).toMatchInlineSnapshot(
+    `"the GPU build needs Linux on x86-64, this is macOS on arm64."`,
+  );
 });
 
 /** File names and members of the wheels of TensorFlow 2.21.0 on the Python index, as `unzip -l` lists them. */
