@@ -38,6 +38,8 @@ export interface RunInfo {
   groups: GroupRule;
   /** Where the weights begin, and which are trained. */
   start: RunStart;
+  /** Weights with a learning rate or weight decay of their own, in words; nothing where all are alike. */
+  weightGroups?: readonly string[];
   /** In a phase of a run that has several: which it is. Epochs and steps are then the phase's, and count from its beginning. */
   phase?: PhaseInfo;
   /** For plugins that span a run of several phases: all of them. Epochs are then the run's, batches the first phase's. */

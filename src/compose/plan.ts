@@ -105,6 +105,7 @@ function describeSteps(
 ): string[] {
   const lines = [
     stepsLine(info),
+    ...(info.weightGroups ?? []).map((group) => line('optimizer', group)),
     '',
     ...describeHooks({ hooks }),
     '',

@@ -25,11 +25,11 @@ export const modelGave = (model: string, call: string, { part, expected, got }: 
     { code: 'MODEL_MODULE' },
   );
 
-/** `model.freeze` or `model.reset` with an entry that is the beginning of no weight's name. */
+/** `model.freeze`, `model.reset` or a group of `train.optimizer` with an entry that is the beginning of no weight's name. */
 export const weightsUnknown = (option: string, entry: string, known: readonly string[]): TailmixError =>
   new TailmixError(
-    `model.${option}: expected \`backbone\`, or how the names of weights begin; no name begins with "${entry}". Here: ${known.join(', ')}.`,
-    { code: 'MODEL_WEIGHTS', kind: 'config', path: `model.${option}` },
+    `${option}: expected \`backbone\`, or how the names of weights begin; no name begins with "${entry}". Here: ${known.join(', ')}.`,
+    { code: 'MODEL_WEIGHTS', kind: 'config', path: option },
   );
 
 /** `model.freeze` that covers every weight. */

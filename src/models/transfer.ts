@@ -1,5 +1,6 @@
 import { randomStream } from '../random.ts';
 import type { Snapshot } from '../run.ts';
+import { prefixOf } from '../util/glob.ts';
 import { initMismatch, nothingTrained, type WeightDifference, weightsUnknown } from './errors.ts';
 import type { Model, WeightSpec } from './types.ts';
 
@@ -7,7 +8,7 @@ import type { Model, WeightSpec } from './types.ts';
 const BACKBONE = 'backbone';
 const CLASSIFIER = 'classifier';
 
-const begins = (name: string, prefix: string): boolean => name === prefix || name.startsWith(`${prefix}/`);
+const begins = (name: string, prefix: string): boolean => prefixOf(prefix).test(name);
 
 /** A model before plugins added to it, and after. */
 export interface ExtendedModel {
@@ -18,7 +19,9 @@ export interface ExtendedModel {
 /**
  * Weights and statistics that an option such as `model.freeze` names.
  *
- * @param wanted - `backbone` (of the model before plugins added to it), or prefixes of names: `classifier`, `stage3/block5`.
+ * @param wanted - `backbone` (of the model before plugins added to it), or prefixes of names, in which `*` is any characters
+ *   but `/`: `classifier`, `stage3/block*`.
+ * @param option - its path, for messages
  * @throws {TailmixError} MODEL_WEIGHTS when an entry names none.
  */
 export function selectWeights({ base, model }: ExtendedModel, wanted: readonly string[], option: string): Set<string> {
@@ -44,7 +47,7 @@ export function frozenWeights(
   models: ExtendedModel,
   { freeze, frozenNorm }: { freeze: readonly string[]; frozenNorm: 'batch' | 'running' },
 ): { frozen: Set<string>; fixed: Set<string> } {
-  const frozen = selectWeights(models, freeze, 'freeze');
+  const frozen = selectWeights(models, freeze, 'model.freeze');
   const isStatistic = ({ kind }: WeightSpec): boolean => kind === 'statistic';
   if (models.model.weights.every((weight) => isStatistic(weight) || frozen.has(weight.name))) {
     throw nothingTrained(freeze);
@@ -82,7 +85,7 @@ export function drawnAnew(
   models: ExtendedModel,
   { reset, seed }: { reset: readonly string[]; seed: number },
 ): Record<string, Float32Array> {
-  const drawn = selectWeights(models, reset, 'reset');
+  const drawn = selectWeights(models, reset, 'model.reset');
   return Object.fromEntries(
     models.model.weights
       .filter(({ name }) => drawn.has(name))
@@ -102,7 +105,7 @@ export function checkStart(
   { source, reset }: { source: string; reset: readonly string[] },
 ): { taken: WeightSpec[] } {
   const { base, model } = models;
-  const drawn = selectWeights(models, reset, 'reset');
+  const drawn = selectWeights(models, reset, 'model.reset');
   const own = new Set(base.weights.map(({ name }) => name));
   const shapeOf = (name: string) => (Object.hasOwn(shapes, name) ? shapes[name] : undefined);
   const taken = model.weights.filter(({ name }) => !drawn.has(name) && (own.has(name) || shapeOf(name) !== undefined));

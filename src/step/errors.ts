@@ -101,3 +101,17 @@ export const isFault = (error: unknown): boolean =>
 
 export const unknownState = (name: string): TailmixError =>
   new TailmixError(`step: there is no state named "${name}".`, { code: 'STEP_STATE' });
+
+/** A group of `train.optimizer` that no trained weight is in. */
+export const groupEmpty = (index: number, match: string, named: number): TailmixError =>
+  new TailmixError(
+    `train.optimizer.groups[${index}]: expected trained weights that are in no group before it; "${match}" names ${named === 1 ? 'one array, which is' : `${named} arrays, which are`} frozen or in one. Put it before that group, freeze less, or remove it.`,
+    { code: 'OPTIMIZER_GROUP', kind: 'config', path: `train.optimizer.groups[${index}]` },
+  );
+
+/** `train.optimizer.layerDecay` for a model that has no layers to tell apart. */
+export const noLayers = (model: string): TailmixError =>
+  new TailmixError(
+    `train.optimizer.layerDecay: expected a model whose weights have names of stages or blocks, as stage1/block2/conv1/kernel; ${model} has none. Use train.optimizer.groups.`,
+    { code: 'OPTIMIZER_GROUP', kind: 'config', path: 'train.optimizer.layerDecay' },
+  );

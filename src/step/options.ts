@@ -1,5 +1,49 @@
 import { z } from 'zod';
 
+/** What differs between weights: options of every optimizer. */
+const groupOptions = {
+  groups: z
+    .array(
+      z
+        .strictObject({
+          match: z
+            .string()
+            .min(1)
+            .describe(
+              'Its weights, named as in `model.freeze`: `backbone`, `classifier`, or how names begin, `*` for any characters but `/`.',
+            ),
+          learningRate: z
+            .number()
+            .min(0)
+            .optional()
+            .describe('Before any schedule, which scales it as it scales the optimizer’s. Default: the optimizer’s.'),
+          weightDecay: z.number().min(0).optional().describe('Default: the optimizer’s.'),
+        })
+        .refine(
+          ({ learningRate, weightDecay }) => learningRate !== undefined || weightDecay !== undefined,
+          'expected a learningRate or a weightDecay',
+        ),
+    )
+    .optional()
+    .describe(
+      'Weights with a learning rate or weight decay of their own. A weight is in the first group that names it.',
+    ),
+  noDecay: z
+    .array(z.enum(['norm', 'bias']))
+    .optional()
+    .describe(
+      'Kinds of weights without weight decay, whatever their group: scales and shifts of norms, biases. Default: none.',
+    ),
+  layerDecay: z
+    .number()
+    .gt(0)
+    .lte(1)
+    .optional()
+    .describe(
+      'Factor of the learning rate from each block to the one before it: the classifier and what follows the last block have the whole rate, what precedes the first block the lowest. Default: 1.',
+    ),
+};
+
 /** `train.optimizer` with `name: sgd`. */
 export const sgd = z
   .strictObject({
@@ -12,6 +56,7 @@ export const sgd = z
       .min(0)
       .default(2e-4)
       .describe('Added to the gradient as decay·w, for every trained weight.'),
+    ...groupOptions,
   })
   .describe('Stochastic gradient descent.');
 
@@ -24,6 +69,7 @@ export const adamw = z
     beta2: z.number().min(0).lt(1).default(0.999).describe('Decay of the second moment.'),
     epsilon: z.number().positive().default(1e-8).describe('Added to the root of the second moment.'),
     weightDecay: z.number().min(0).default(0.01).describe('Decoupled: w −= lr·decay·w.'),
+    ...groupOptions,
   })
   .describe('Adam with decoupled weight decay (Loshchilov and Hutter 2019).');
 

@@ -33,7 +33,7 @@ export interface Fit extends Preparation {
  * dispose the engine afterwards.
  */
 export async function openFit(preparation: Preparation, composition: Composition, backend: Backend): Promise<Fit> {
-  const { settings, data, model, info, start } = preparation;
+  const { settings, data, model, info, start, rules } = preparation;
   const { train: trainSettings, evaluate: evaluateSettings } = settings;
   const batchSizes = batchSizesOf(info, trainSettings);
   const program = createStepProgram(model, composition, {
@@ -43,7 +43,7 @@ export async function openFit(preparation: Preparation, composition: Composition
     std: data.info.std,
     batchSizes,
     evaluateBatchSize: evaluationBatch(evaluateSettings, info, data.test.indices.length),
-    optimizer: createOptimizer(trainSettings.optimizer),
+    optimizer: createOptimizer(trainSettings.optimizer, rules),
     ...start,
   });
   const putBack = keepStates(composition);

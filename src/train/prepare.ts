@@ -14,6 +14,7 @@ import { type ExtendedModel, frozenWeights, startValues } from '../models/transf
 import type { Model, Task } from '../models/types.ts';
 import type { Plugin, PluginDefinition } from '../plugin.ts';
 import type { RunInfo, RunStart, Snapshot } from '../run.ts';
+import { groupWeights, type WeightRules } from '../step/groups.ts';
 import type { Ownership } from '../tracking/ownership.ts';
 import { interruptedInReading } from './errors.ts';
 import { evaluateOptions, trainOptions } from './options.ts';
@@ -87,9 +88,17 @@ export interface Preparation {
   info: RunInfo;
   warnings: readonly Warning[];
   /** Weights that do not begin as drawn, weights that are not trained, statistics that stay. */
-  start: { initial: Record<string, Float32Array>; frozen: ReadonlySet<string>; fixed: ReadonlySet<string> };
+  start: { initial: Record<string, Float32Array> } & Trained;
+  /** Of weights whose learning rate or weight decay is not the optimizer's. */
+  rules: WeightRules;
   /** What `model.init` was trained on, where its classes are others and its classifier is kept all the same. */
   initialData?: DataIdentity;
+}
+
+/** Weights that are not trained, and statistics that stay. */
+interface Trained {
+  frozen: ReadonlySet<string>;
+  fixed: ReadonlySet<string>;
 }
 
 const isLoaded = (data: TrainerOptions['data']): data is LoadedData => 'train' in data;
@@ -99,11 +108,20 @@ export async function prepare(options: TrainerOptions, given?: LoadedData): Prom
   const settings = resolveSettings(options);
   const data = given ?? (await readData(options));
   const { info: image, ...counts } = countsOf(data);
-  const { models, info } = await describe(options, settings, await baseModel(options, image), image, counts);
+  const { trained, ...described } = await describe(options, settings, await baseModel(options, image), image, counts);
+  const { models, info } = described;
   const { initial, ...initialData } = await initialValues(options, models, info);
-  const start = { ...frozenWeights(models, info.start), initial };
-  const warnings = dataWarnings(options);
-  return { options, settings, data, model: models.model, models, info, warnings, start, ...initialData };
+  const start = { ...trained, initial };
+  return {
+    options,
+    settings,
+    data,
+    model: models.model,
+    ...described,
+    warnings: dataWarnings(options),
+    start,
+    ...initialData,
+  };
 }
 
 /**
@@ -223,10 +241,14 @@ async function describe(
   image: LoadedData['info'],
   { classCounts, validationCount, augment }: Pick<RunInfo, 'classCounts' | 'validationCount' | 'augment'>,
   trainCount = classCounts.reduce((a, b) => a + b, 0),
-): Promise<{ models: ExtendedModel; info: RunInfo }> {
+): Promise<{ models: ExtendedModel; info: RunInfo; trained: Trained; rules: WeightRules }> {
   const { classes, shape, packShape, mean, std, notes } = image;
   const task: Task = { classes: classes.length, imageShape: shape };
   const model = (options.plugins ?? []).reduce((before, plugin) => extendModel(before, plugin, task), base);
+  const models = { base, model };
+  const start = await describeStart(options, base);
+  const trained = frozenWeights(models, start);
+  const { rules, notes: weightGroups } = groupWeights(train.optimizer, models, trained.frozen);
   const steps = trainCount / train.batchSize;
   const info: RunInfo = {
     name,
@@ -249,9 +271,10 @@ async function describe(
     featureSize: model.featureSize,
     head: model.head ?? null,
     groups: evaluate.groups,
-    start: await describeStart(options, base),
+    start,
+    ...(weightGroups.length > 0 && { weightGroups }),
   };
-  return { models: { base, model }, info };
+  return { models, info, trained, rules };
 }
 
 /** @throws {TailmixError} that a signal was aborted with. */

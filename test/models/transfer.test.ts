@@ -24,7 +24,7 @@ const from = (reset: readonly string[] = [], snapshot = snapshotOf()) =>
 
 describe('weights by name', () => {
   test('are chosen by how names begin, part by part', () => {
-    expect([...selectWeights(models, ['classifier', 'stage1/conv1/norm'], 'freeze')]).toEqual([
+    expect([...selectWeights(models, ['classifier', 'stage1/conv1/norm'], 'model.freeze')]).toEqual([
       'classifier/kernel',
       'classifier/bias',
       'stage1/conv1/norm/scale',
@@ -32,13 +32,13 @@ describe('weights by name', () => {
       'stage1/conv1/norm/mean',
       'stage1/conv1/norm/variance',
     ]);
-    const backbone = selectWeights(models, ['backbone'], 'freeze');
+    const backbone = selectWeights(models, ['backbone'], 'model.freeze');
     expect(made.weights.length - backbone.size).toBe(2);
     expect([...backbone].some((name) => name.startsWith('classifier'))).toBe(false);
   });
 
   test('that are none, and freezing all there is, are refused', async () => {
-    expect(await messageOfError(() => selectWeights(models, ['stage'], 'reset'))).toMatchInlineSnapshot(
+    expect(await messageOfError(() => selectWeights(models, ['stage'], 'model.reset'))).toMatchInlineSnapshot(
       `"model.reset: expected \`backbone\`, or how the names of weights begin; no name begins with "stage". Here: backbone, stage1, stage2, stage3, classifier."`,
     );
     const freeze = { freeze: ['backbone', 'classifier'], frozenNorm: 'batch' } as const;
