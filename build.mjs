@@ -1,22 +1,32 @@
 // Compiles src/ and plugins/ into dist/. The description of each option in a zod schema also becomes its doc comment in the
 // declarations, so that editors show it.   node build.mjs [OUT]
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
+import { STATE, sourceState } from './bin/checkout.mjs';
 
 const out = resolve(process.argv[2] ?? 'dist');
 const tsc = [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json', '--outDir', out];
+const state = sourceState('.');
 const { status } = spawnSync(process.execPath, tsc, { stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
 
 for (const name of readdirSync(out, { recursive: true, encoding: 'utf8' })) {
   const file = join(out, name);
-  if (!file.endsWith('.d.ts')) continue;
+  if (/\.js$|\.d\.ts$/.test(name) && !existsSync(name) && !existsSync(name.replace(/\.js$|\.d\.ts$/, '.ts')))
+    rmSync(file);
+  else if (name.endsWith('.d.ts')) await comment(file);
+}
+// The launcher compiles again only what has changed since.
+writeFileSync(join(out, STATE), state);
+
+/** Gives the options of a declaration file their comments. */
+async function comment(file) {
   const text = readFileSync(file, 'utf8');
-  if (!text.includes('z.ZodObject<')) continue;
+  if (!text.includes('z.ZodObject<')) return;
   const module = await import(pathToFileURL(file.replace(/\.d\.ts$/, '.js')).href);
   const commented = withComments(file, text, module);
   if (commented !== text) writeFileSync(file, commented);

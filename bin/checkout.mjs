@@ -38,7 +38,7 @@ async function prepare(root) {
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     const emitOnly = ['--noCheck', '--noResolve', '--declaration', 'false'];
     await run(root, [process.execPath, tsc, '-p', 'tsconfig.build.json', ...emitOnly, '--outDir', built], 'tsc failed');
-    writeFileSync(join(built, '.source-state'), state);
+    writeFileSync(join(built, STATE), state);
     rmSync(join(root, 'dist'), { recursive: true, force: true });
     renameSync(built, join(root, 'dist'));
   }
@@ -64,17 +64,21 @@ const packagesOf = (file) => JSON.parse(readFileSync(file, 'utf8')).packages;
 /** Whether dist was compiled from the sources as they are. */
 function isBuilt(root) {
   try {
-    return readFileSync(join(root, 'dist', '.source-state'), 'utf8') === sourceState(root);
+    return readFileSync(join(root, 'dist', STATE), 'utf8') === sourceState(root);
   } catch {
     return false;
   }
 }
 
+/** File in dist with the state of the sources that it was compiled from. */
+export const STATE = '.source-state';
+
 /** Newest change among everything that the compiler reads; folders count, so that a deleted file shows. */
-function sourceState(root) {
+export function sourceState(root) {
   let newest = 0;
   let count = 0;
   const look = (path) => {
+    if (path.endsWith('.md')) return;
     const found = statSync(path);
     newest = Math.max(newest, found.mtimeMs);
     count += 1;

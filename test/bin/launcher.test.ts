@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Ended, runCommand } from '../../src/backend/run-command.ts';
@@ -81,6 +81,25 @@ test('a changed, added or deleted source is compiled; nothing else is', async ()
   write('README.md', 'text');
   await start();
   expect(compilations()).toBe(4);
+  write('plugins/one/README.md', 'text');
+  await start();
+  write('plugins/one/README.md', 'a table of its options');
+  await start();
+  expect(compilations(), 'a card that is written again').toBe(5);
+});
+
+test('what `npm run build` compiled is not compiled again, and has nothing of sources that are gone', async () => {
+  const { root, start, write, compilations } = await checkout();
+  write('src/old.js', '');
+  await start();
+  rmSync(join(root, 'src', 'old.js'));
+  cpSync(join(repository, 'build.mjs'), join(root, 'build.mjs'));
+  write('typescript/index.js', 'module.exports = {};');
+  const { code, stderr } = await runCommand([process.execPath, 'build.mjs'], { cwd: root });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(await start()).toEqual({ code: 0, stdout: 'first\n', stderr: '' });
+  expect(compilations()).toBe(2);
+  expect(existsSync(join(root, 'dist', 'src', 'old.js'))).toBe(false);
 });
 
 test('processes that a started one starts use its build, though a source has changed since', async () => {
