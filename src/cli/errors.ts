@@ -77,11 +77,11 @@ export const exportHasNo = (folder: string, what: string): TailmixError =>
     `${folder}: expected a run with ${what}; this is an exported classifier, which has one state.`,
   );
 
-/** A code that no error has. */
-export const codeUnknown = (code: string, near: string | null): TailmixError =>
+/** What is neither a code of an error nor an option. */
+export const topicUnknown = (topic: string, near: readonly string[]): TailmixError =>
   config(
-    'CODE_UNKNOWN',
-    `explain: expected the code of an error, got ${JSON.stringify(code)}.${near ? ` Did you mean ${near}?` : ''} \`tailmix explain\` lists them.`,
+    'TOPIC_UNKNOWN',
+    `explain: expected the code of an error, or an option of a config such as train.epochs; got ${JSON.stringify(topic)}.${near.length > 0 ? ` Did you mean ${near.join(', ')}?` : ''} \`tailmix explain\` lists the codes, docs/config.md the options.`,
   );
 
 /** A generated file that cannot be written, for example in an installed package. */

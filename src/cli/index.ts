@@ -20,6 +20,8 @@ const withoutGlobal = (args: readonly string[]): string[] => args.filter((arg) =
  * @returns exit code: 0, 1 for a run that failed, 2 for a fault in config or arguments, 130 when interrupted.
  */
 export async function main(args: readonly string[]): Promise<number> {
+  // For shells alone: no command that --help would list.
+  if (args[0] === 'complete') return (await import('./complete.ts')).complete(args.slice(1));
   let exitCode = 0;
   const program = createProgram((code) => {
     exitCode = code;

@@ -85,7 +85,7 @@ const copyOf = (tree: unknown): unknown =>
   mapLeaves(tree, (leaf) => (isMade(leaf) ? { ...leaf, options: copyOf(leaf.options) } : leaf));
 
 /** `./plugins/my-plugin.ts` as `my-plugin`. */
-const stem = (use: string | null): string | undefined =>
+export const stem = (use: string | null): string | undefined =>
   use
     ?.split('/')
     .at(-1)

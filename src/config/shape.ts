@@ -100,7 +100,8 @@ export function choicesOf(schema: z.ZodType): string[] {
 /** What is expected of a value, in words: `a number from 0 to 1`, `one of exp, step, none`. */
 export const expectation = (schema: z.ZodType): string => inWords(describeInput(unwrap(schema)));
 
-function inWords(described: Described): string {
+/** {@link expectation} of what is described. */
+export function inWords(described: Described): string {
   const { type, enum: values, const: only, anyOf, oneOf, items, properties, pattern, title } = described;
   if (values) return `one of ${values.join(', ')}`;
   if (only !== undefined) return JSON.stringify(only);

@@ -130,9 +130,7 @@ export async function findRun(wanted: string, root = 'runs'): Promise<string> {
   const runs = await listRuns(root);
   const found =
     runs.find((run) => basename(run) === wanted) ??
-    [wanted, folderName(wanted)]
-      .map((name) => runs.find((run) => basename(run).replace(TIMESTAMP, '') === name))
-      .find(Boolean);
+    [wanted, folderName(wanted)].map((name) => runs.find((run) => withoutTime(basename(run)) === name)).find(Boolean);
   if (!found)
     throw runNotFound(
       wanted,
@@ -186,6 +184,9 @@ function parse(text: string, path: string, where: string): unknown {
 
 /** Characters of a run's name in that of its directory; file systems take 255 bytes. */
 const LONGEST_NAME = 150;
+
+/** Name of a run's directory without its time, which means the newest of that name. */
+export const withoutTime = (name: string): string => name.replace(TIMESTAMP, '');
 
 const TIMESTAMP = /-\d{8}-\d{6}(-\d+)?$/;
 

@@ -166,11 +166,11 @@ export function createProgram(finish: Finish): Command {
 
   program
     .command('explain')
-    .description('explain an error by its code, or list the codes')
-    .argument('[code]', 'as in --json, for example OTHER_DATA')
+    .description('explain an option of a config, or an error by its code; or list the codes')
+    .argument('[topic]', 'an option as --set names it, or the code of an error as in --json')
     .addOption(jsonOption())
-    .addHelpText('after', example('tailmix explain OTHER_DATA'))
-    .action(async (code, options) => finish(await (await import('../explain.ts')).explain(code, options)));
+    .addHelpText('after', example('tailmix explain train.optimizer.learningRate', 'tailmix explain OTHER_DATA'))
+    .action(async (topic, options) => finish(await (await import('../explain.ts')).explain(topic, options)));
 
   pointToHelp(program, 'tailmix');
   return program;
