@@ -69,20 +69,15 @@ describe('completion', () => {
     expect(completed(folder, 'plan', '--', 'x.yaml', '--s')).toEqual(['--set', '--seed']);
   });
 
-  test('bash: paths and values of --set, runs, configs, data sets, topics; also behind npx', async () => {
+  test('bash: values of --set, and runs; also behind npx', async () => {
     const folder = await withTailmix();
     await writeFile(join(folder, 'script'), completionScript(program, 'bash'));
     await mkdir(join(folder, 'runs/res-20260131-093000'), { recursive: true });
     await writeFile(join(folder, 'runs/res-20260131-093000/config.yaml'), 'name: res\n');
     await writeFile(join(folder, 'my.yaml'), quickRun);
-    await writeFile(join(folder, 'my.jpg'), '');
-    expect(completed(folder, 'train', '--set', 'train.opt')).toEqual(['train.optimizer.']);
     // Bash has taken the word apart at =, and completes what is behind it.
     expect(completed(folder, 'train', 'my.yaml', '--set', 'model.name', '=', 'small')).toEqual(['small-cnn']);
     expect(completed(folder, 'evaluate', '')).toEqual(['res', 'res-20260131-093000', 'runs/']);
-    expect(completed(folder, 'plan', 'm')).toEqual(['my.yaml']);
-    expect(completed(folder, 'data', 'info', 'cif')).toEqual(['cifar10', 'cifar100']);
-    expect(completed(folder, 'explain', 'train.optimizer.lea')).toEqual(['train.optimizer.learningRate']);
     const npx =
       'source ./script; COMP_WORDS=(npx tailmix plan --set seed=); COMP_CWORD=4; _tailmix_npx; echo "$COMPREPLY"';
     expect(execFileSync('bash', ['-c', npx], { cwd: folder, encoding: 'utf8' })).toBe('0\n');
@@ -151,6 +146,23 @@ describe('completion', () => {
       stderr: '',
     });
     expect(await tailmix(folder, 'complete', 'other', 'x')).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+
+  test('complete: configs, data sets, plugins, topics, checkpoints', async () => {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'my.yaml'), quickRun);
+    await writeFile(join(folder, 'my.jpg'), '');
+    await mkdir(join(folder, 'photos/more'), { recursive: true });
+    const words = async (kind: string, word: string) =>
+      (await tailmix(folder, 'complete', kind, word)).stdout.trim().split(/\t.*\n?|\n/);
+    expect(await words('config', '')).toEqual(expect.arrayContaining(['my.yaml', 'photos/']));
+    expect(await words('config', 'm')).toEqual(['my.yaml']);
+    expect(await words('folder', 'photos/')).toEqual(['photos/more/']);
+    expect(await words('data', 'cif')).toEqual(['cifar10', 'cifar100']);
+    expect(await words('plugin', 'balanced-s')).toEqual(['balanced-softmax', '']);
+    expect(await words('topic', 'train.optimizer.lea')).toEqual(['train.optimizer.learningRate', '']);
+    expect(await words('topic', 'OTHER_')).toEqual(['OTHER_DATA']);
+    expect(await words('checkpoint', 'b')).toEqual(['best']);
   });
 
   test.each(shells)('%s: the script has every command and option, and the shell reads it', async (shell) => {
