@@ -92,7 +92,7 @@ function csv(list: readonly Named[]): string {
 }
 
 /** First the likely wrong labels, then the most frequent kinds of mistakes. */
-function sheet(
+async function sheet(
   run: TrainedRun,
   subset: Subset,
   wrong: readonly Mistake[],
@@ -115,16 +115,18 @@ function sheet(
             title: 'likely wrong labels',
             detail: `${mislabelled.length} images`,
             colour: lightColours['--wrong']!,
-            images: images(mislabelled),
+            images: await images(mislabelled),
           },
         ];
-  const kinds = confusions.slice(0, ROWS).map(
-    ({ label, predicted, mistakes: some }): SheetRow => ({
-      title: classes[label]!,
-      detail: `${some.length} taken for ${classes[predicted]}`,
-      colour: lightColours['--line']!,
-      images: images(some),
-    }),
+  const kinds = await Promise.all(
+    confusions.slice(0, ROWS).map(
+      async ({ label, predicted, mistakes: some }): Promise<SheetRow> => ({
+        title: classes[label]!,
+        detail: `${some.length} taken for ${classes[predicted]}`,
+        colour: lightColours['--line']!,
+        images: await images(some),
+      }),
+    ),
   );
   const caption = `${run.info.name}, ${subset.split.name}: ${wrong.length} images classified wrongly; ${kinds.length} of ${confusions.length} kinds of mistakes, the surest first in each`;
   return drawSheet([...first, ...kinds], shape, caption);

@@ -6,9 +6,16 @@ import { grouped } from '../report/format.ts';
 import { fileSize } from '../util/file-size.ts';
 import { progressStream } from './output.ts';
 
+/** From here on, in bytes, a packed file is worth a word about what would make it less than half as large. */
+const LARGE = 1e8;
+
 /** How large a packed file will be, before it is made. */
-export const packingText = ({ split, total, bytes }: Parameters<ReadProgress>[0]): string =>
-  `packing ${displayPath(split)}: ${grouped(total)} ${total === 1 ? 'image' : 'images'}, ${fileSize(bytes)} in the cache folder`;
+export const packingText = ({ split, total, bytes, fileBytes = bytes }: Parameters<ReadProgress>[0]): string => {
+  const images = `${grouped(total)} ${total === 1 ? 'image' : 'images'}`;
+  const instead =
+    bytes >= LARGE && 2 * fileBytes < bytes ? ` (data.pack: files needs ${fileSize(fileBytes)}, and is slower)` : '';
+  return `packing ${displayPath(split)}: ${images}, ${fileSize(bytes)} in the cache folder${instead}`;
+};
 
 /** Callbacks that show work in stages on standard error. */
 export interface StageProgress {

@@ -60,7 +60,7 @@ export async function readImages(
   return asked(
     options,
     'read',
-    () => dataset.read(own, { cache, dataset: dataset.name, fresh, onProgress }),
+    () => dataset.read(own, { cache, dataset: dataset.name, fresh, pack: options.pack ?? 'pixels', onProgress }),
     checkImages,
   );
 }

@@ -21,6 +21,10 @@ export type DatasetName = (typeof datasetNames)[number];
 export const profileNames = ['exp', 'step', 'none'] as const;
 export type ProfileName = (typeof profileNames)[number];
 
+/** What packed files hold: decoded pixels, or the files as they are. */
+export const packForms = ['pixels', 'files'] as const;
+export type PackForm = (typeof packForms)[number];
+
 /** A path, as `use` of a plugin entry has it. */
 const ownModule = z
   .string()
@@ -126,6 +130,12 @@ export const dataOptions = z.strictObject({
     .optional()
     .describe(
       'image-folder, manifest and inat2018: size at which images are packed, for transforms that cut imageSize out of it; evaluation takes the centre. Default: imageSize; for inat2018 256 where neither is given.',
+    ),
+  pack: z
+    .enum(packForms)
+    .optional()
+    .describe(
+      'What packed files hold: `pixels`, decoded once, or `files`, the image files as they are, decoded whenever they are read. Runs are the same to the bit; `files` takes the room of the files and is slower. Default: `pixels`.',
     ),
   exif: z
     .enum(['honour', 'ignore'])

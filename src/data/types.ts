@@ -1,4 +1,5 @@
-import type { ProfileName } from './options.ts';
+import type { PackForm, ProfileName } from './options.ts';
+import type { Exif } from './packed/decode.ts';
 import type { Shape } from './transforms/augment.ts';
 import type { TransformOptions } from './transforms/options.ts';
 
@@ -58,6 +59,8 @@ export interface DataPlan {
 export type PixelSource = {
   /** Of each image; default: the shape that the model takes. A larger one has its centre cut out. */
   shape?: Shape;
+  /** How rows are made where the source holds encoded files. Default: it holds pixels. */
+  encoded?: EncodedImages;
 } & (
   | { kind: 'memory'; bytes: SharedArrayBuffer }
   | {
@@ -69,6 +72,19 @@ export type PixelSource = {
       checksums?: Uint32Array;
     }
 );
+
+/** Image files that are decoded whenever they are read. */
+export interface EncodedImages {
+  /** Packed file, for messages. */
+  path: string;
+  /** `[N + 1]`, byte offset of each file in the source, and where the last one ends; in shared memory. */
+  starts: Float64Array;
+  /** `[N]`, CRC-32 of each decoded image; in shared memory. */
+  checksums: Uint32Array;
+  /** As they were decoded when they were packed. */
+  resize: boolean;
+  exif: Exif;
+}
 
 /** Images of one split: row i is `height × width × channels` uint8, at `i × bytesPerImage` of its source. */
 export interface Split {
@@ -135,8 +151,17 @@ export interface ImageList {
   files: readonly ImageFile[];
 }
 
-/** Called while images are decoded: `done` of `total` files of a split, whose packed file will have `bytes`, or a little more. */
-export type ReadProgress = (progress: { split: string; done: number; total: number; bytes: number }) => void;
+/**
+ * Called while images are decoded: `done` of `total` files of a split, whose packed file will have `bytes`, or a little
+ * more; `fileBytes` where it holds pixels: what `data.pack: files` would take.
+ */
+export type ReadProgress = (progress: {
+  split: string;
+  done: number;
+  total: number;
+  bytes: number;
+  fileBytes?: number;
+}) => void;
 
 /** What a data set is given when its images are read. */
 export interface ReadContext {
@@ -146,6 +171,8 @@ export interface ReadContext {
   dataset?: string;
   /** Make packed files anew where there are any. Default: no. */
   fresh?: boolean;
+  /** What packed files hold. Default: `pixels`. */
+  pack?: PackForm;
   onProgress: ReadProgress;
 }
 

@@ -46,7 +46,7 @@ describe('a packed file', () => {
     const path = await written();
     const bytes = await readFile(path);
     expect(bytes.subarray(0, 8).toString('latin1')).toBe('TAILMIX\n');
-    expect(bytes.readUInt32LE(8)).toBe(4);
+    expect(bytes.readUInt32LE(8)).toBe(5);
     expect(bytes.subarray(12, 4096).every((byte) => byte === 0)).toBe(true);
     expect([...bytes.subarray(4096 + BYTES, 4096 + BYTES + 3)]).toEqual([10, 11, 12]);
     const labelsAt = 4096 + 4 * BYTES;
@@ -60,18 +60,20 @@ describe('a packed file', () => {
     }
     const checksumsAt = hashesAt + 4 * 16;
     expect([0, 1, 2, 3].map((row) => bytes.readUInt32LE(checksumsAt + 4 * row))).toEqual(CRCS);
-    const metadataAt = checksumsAt + 4 * 4;
+    const lengthsAt = checksumsAt + 4 * 4;
+    expect([0, 1, 2, 3].map((row) => bytes.readUInt32LE(lengthsAt + 4 * row))).toEqual([BYTES, BYTES, BYTES, BYTES]);
+    const metadataAt = lengthsAt + 4 * 4;
     const metadata = bytes.subarray(metadataAt, metadataAt + footer.readUInt32LE(0));
     expect(JSON.parse(metadata.toString())).toEqual({
       key: 'k',
       shape: [2, 3, 1],
       count: 4,
-      pixelsSha256: createHash('sha256').update(bytes.subarray(4096, labelsAt)).digest('hex'),
+      imagesSha256: createHash('sha256').update(bytes.subarray(4096, labelsAt)).digest('hex'),
       skipped: [],
       reasons: [],
     });
     expect(footer.readUInt32LE(4)).toBe(4);
-    expect(footer.readUInt32LE(8)).toBe(4);
+    expect(footer.readUInt32LE(8)).toBe(5);
     const hash = createHash('sha256')
       .update(bytes.subarray(labelsAt, bytes.length - 52))
       .digest('hex');

@@ -34,7 +34,7 @@ export async function drawPictures(report: DataReport, groups: GroupRule): Promi
   }
   if (!read || !canShow(info.shape)) return pictures;
   if (read.train) {
-    const rows = sampleRows(read.train, info.classes, groups, (subset, chosen) =>
+    const rows = await sampleRows(read.train, info.classes, groups, (subset, chosen) =>
       readRows(subset.split, info.shape, chosen),
     );
     pictures['samples.png'] = await drawSheet(
@@ -45,17 +45,19 @@ export async function drawPictures(report: DataReport, groups: GroupRule): Promi
   }
   if (read.duplicates.sets.length > 0) {
     const sets = read.duplicates.sets.slice(0, SETS);
-    const rows = sets.map((set): SheetRow => {
-      const crosses = new Set(set.map((image) => image.split)).size > 1;
-      return {
-        title: [...new Set(set.map((image) => image.class))].join(', '),
-        detail: set.map(place).join(' = '),
-        colour: crosses ? lightColours['--wrong']! : lightColours['--line']!,
-        images: set
-          .slice(0, SAMPLES)
-          .map(({ split, row }) => readRows(read.parts[split]!.split, info.shape, [row])[0]!),
-      };
-    });
+    const imageOf = async ({ split, row }: ImageName): Promise<Uint8Array> =>
+      (await readRows(read.parts[split]!.split, info.shape, [row]))[0]!;
+    const rows = await Promise.all(
+      sets.map(async (set): Promise<SheetRow> => {
+        const crosses = new Set(set.map((image) => image.split)).size > 1;
+        return {
+          title: [...new Set(set.map((image) => image.class))].join(', '),
+          detail: set.map(place).join(' = '),
+          colour: crosses ? lightColours['--wrong']! : lightColours['--line']!,
+          images: await Promise.all(set.slice(0, SAMPLES).map(imageOf)),
+        };
+      }),
+    );
     pictures['duplicates.png'] = await drawSheet(
       rows,
       info.shape,
@@ -72,8 +74,8 @@ function sampleRows(
   subset: Subset,
   classes: readonly string[],
   groups: GroupRule,
-  read: (subset: Subset, rows: number[]) => Uint8Array[],
-): SheetRow[] {
+  read: (subset: Subset, rows: number[]) => Promise<Uint8Array[]>,
+): Promise<SheetRow[]> {
   const counts = [...subset.classCounts];
   const order = byClassCount(counts);
   const shown = Math.min(CLASSES, order.length);
@@ -86,10 +88,11 @@ function sampleRows(
     const rows = rowsOf.get(subset.split.labels[row]!);
     if (rows && rows.length < SAMPLES) rows.push(row);
   }
-  return labels.map((label) => ({
+  const rowOf = async (label: number): Promise<SheetRow> => ({
     title: classes[label]!,
     detail: `${grouped(counts[label]!)} training ${counts[label] === 1 ? 'image' : 'images'}`,
     colour: lightColours[`--${groupOf(counts[label]!, groups)}`]!,
-    images: read(subset, rowsOf.get(label)!),
-  }));
+    images: await read(subset, rowsOf.get(label)!),
+  });
+  return Promise.all(labels.map(rowOf));
 }

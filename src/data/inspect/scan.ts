@@ -83,7 +83,7 @@ async function* eachImage(
   try {
     for (let first = 0; first < count; first += rows) {
       const indices = wanted.slice(first, first + rows);
-      filler.fill({ indices, positions: indices }, chunk);
+      await filler.fill({ indices, positions: indices }, chunk);
       for (let i = 0; i < indices.length; i++)
         yield { row: indices[i]!, image: chunk.subarray(i * bytes, (i + 1) * bytes) };
       await yieldToEventLoop();
@@ -108,13 +108,13 @@ function addTo(sum: number[], squares: number[], image: Uint8Array, channels: nu
 }
 
 /** Reads rows of a split: `[rows, height, width, channels]`, one array an image. */
-export function readRows(split: Split, shape: Shape, rows: ArrayLike<number>): Uint8Array[] {
+export async function readRows(split: Split, shape: Shape, rows: ArrayLike<number>): Promise<Uint8Array[]> {
   const bytes = shape[0] * shape[1] * shape[2];
   const indices = Int32Array.from(rows);
   const pixels = new Uint8Array(indices.length * bytes);
   const filler = openFiller({ pixels: split.pixels, shape, transforms: [], seed: 0, epoch: 0 });
   try {
-    filler.fill({ indices, positions: indices }, pixels);
+    await filler.fill({ indices, positions: indices }, pixels);
   } finally {
     filler.close();
   }

@@ -2,9 +2,10 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { internal, messageOf } from '../../errors.ts';
 import { imageChanged, readFailed, shortRead } from '../errors.ts';
+import { decodePackedFile } from '../packed/decode.ts';
 import { openAugment, type Shape } from '../transforms/augment.ts';
 import type { TransformOptions } from '../transforms/options.ts';
-import type { PixelSource, StepRows } from '../types.ts';
+import type { EncodedImages, PixelSource, StepRows } from '../types.ts';
 
 /** What the rows of an epoch are made from. */
 export interface FillOptions {
@@ -18,9 +19,9 @@ export interface FillOptions {
   epoch: number;
 }
 
-/** Writes the rows of a step, one image after the other. */
+/** Writes the rows of a step, one image after the other; files that must be decoded several at once. */
 export interface Filler {
-  fill(rows: StepRows, target: Uint8Array): void;
+  fill(rows: StepRows, target: Uint8Array): void | Promise<void>;
   close(): void;
 }
 
@@ -30,6 +31,24 @@ export function openFiller({ pixels, shape, transforms, mean = [], seed, epoch }
   const bytes = stored[0] * stored[1] * stored[2];
   const bytesOut = shape[0] * shape[1] * shape[2];
   const augment = openAugment(transforms, stored, seed, epoch, { target: shape, mean });
+  if (pixels.encoded) {
+    const { encoded } = pixels;
+    const { read, close } = openFiles(pixels, encoded);
+    return {
+      async fill({ indices, positions }, target) {
+        for (let first = 0; first < indices.length; first += IN_FLIGHT) {
+          const rows = [...indices.subarray(first, first + IN_FLIGHT)];
+          // All must have ended when one throws: the file is closed then.
+          const images = await Promise.allSettled(rows.map((row) => decodeRow(read(row), row, stored, encoded)));
+          for (const [i, image] of images.entries()) {
+            if (image.status === 'rejected') throw image.reason;
+            augment(image.value, 0, target, (first + i) * bytesOut, positions[first + i]!);
+          }
+        }
+      },
+      close,
+    };
+  }
   if (pixels.kind === 'memory') {
     const source = new Uint8Array(pixels.bytes);
     return {
@@ -58,6 +77,52 @@ export function openFiller({ pixels, shape, transforms, mean = [], seed, epoch }
     },
     close: () => closeSync(file),
   };
+}
+
+/** Files being decoded at once: libuv's pool has four threads. */
+const IN_FLIGHT = 16;
+
+/** Content of the files that a source holds. */
+function openFiles(
+  pixels: PixelSource,
+  { starts }: EncodedImages,
+): { read(row: number): Buffer<ArrayBuffer>; close(): void } {
+  const span = (row: number): { from: number; length: number } => {
+    const [from, to] = [starts[row], starts[row + 1]];
+    if (from === undefined || to === undefined) throw internal(`row ${row} is not in the split`);
+    return { from, length: to - from };
+  };
+  if (pixels.kind === 'memory') {
+    const { bytes } = pixels;
+    const read = (row: number): Buffer<ArrayBuffer> => {
+      const { from, length } = span(row);
+      return Buffer.from(new Uint8Array(bytes, from, length));
+    };
+    return { read, close() {} };
+  }
+  const { path, offset } = pixels;
+  const file = attempt(path, () => openSync(path, 'r'));
+  return {
+    read(row) {
+      const { from, length } = span(row);
+      const content = Buffer.alloc(length);
+      const got = attempt(path, () => readSync(file, content, 0, length, offset + from));
+      if (got !== length) throw shortRead(path, row, length, got);
+      return content;
+    },
+    close: () => closeSync(file),
+  };
+}
+
+async function decodeRow(
+  bytes: Buffer,
+  row: number,
+  shape: Shape,
+  { path, checksums, ...how }: EncodedImages,
+): Promise<Uint8Array> {
+  const image = await decodePackedFile(bytes, shape, how).catch(() => null);
+  if (image === null || crc32(image) !== checksums[row]) throw imageChanged(path, row);
+  return image;
 }
 
 function attempt<T>(path: string, read: () => T): T {

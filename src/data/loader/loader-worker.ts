@@ -9,11 +9,11 @@ const port = parentPort;
 const { worker, workers } = workerData as WorkerData;
 const report = (message: Report): void => port.postMessage(message);
 
-port.on('message', (job: Job) => {
+port.on('message', async (job: Job) => {
   let filler: Filler | undefined;
   try {
     filler = openFiller(job);
-    run(job, filler);
+    await run(job, filler);
     report({ kind: 'done', job: job.id });
   } catch (error) {
     const code = error instanceof TailmixError ? error.code : 'INTERNAL';
@@ -23,7 +23,7 @@ port.on('message', (job: Job) => {
   }
 });
 
-function run(job: Job, filler: Filler): void {
+async function run(job: Job, filler: Filler): Promise<void> {
   const { control, slots, slotBytes, indices, positions, starts } = job;
   const slotCount = control.length - STATE;
   for (let step = worker; step < starts.length - 1; step += workers) {
@@ -31,10 +31,11 @@ function run(job: Job, filler: Filler): void {
     if (!slotIsFree(job, slot, step)) return;
     const from = starts[step]!;
     const to = starts[step + 1]!;
-    filler.fill(
+    const pending = filler.fill(
       { indices: indices.subarray(from, to), positions: positions.subarray(from, to) },
       new Uint8Array(slots, slot * slotBytes, slotBytes),
     );
+    if (pending) await pending;
     Atomics.store(control, STATE + slot, ~step);
     report({ kind: 'ready' });
   }

@@ -53,7 +53,7 @@ function createMainThreadLoader({ shape, augment, mean, seed }: LoaderOptions): 
         for (const step of steps) {
           const start = performance.now();
           const images = new Uint8Array(step.indices.length * bytes);
-          filler.fill(step, images);
+          await filler.fill(step, images);
           waitMs += performance.now() - start;
           yield { images, labels: labelsOf(split, step), release() {} };
         }

@@ -1,7 +1,10 @@
+import { statSync } from 'node:fs';
 import type sharp from 'sharp';
 import type { Metadata } from 'sharp';
 import { messageOf, TailmixError } from '../../errors.ts';
+import { yieldToEventLoop } from '../../util/event-loop.ts';
 import { hashImage } from '../identity.ts';
+import type { PackForm } from '../options.ts';
 import { openAugment, type Shape } from '../transforms/augment.ts';
 import { openResample } from '../transforms/resample.ts';
 import type { ImageFile, ImageList, ReadProgress } from '../types.ts';
@@ -61,10 +64,12 @@ export async function* decodeFiles(
   { folder, files }: ImageList,
   options: DecodeOptions,
   onProgress: ReadProgress,
+  pack: PackForm = 'pixels',
 ): AsyncGenerator<PackedRow> {
   const open = await loadSharp();
   const [height, width, channels] = options.shape;
-  const bytes = files.length * height * width * channels;
+  const fileBytes = await bytesOf(files);
+  const size = pack === 'files' ? { bytes: fileBytes } : { bytes: files.length * height * width * channels, fileBytes };
   const queue: Promise<PackedRow>[] = [];
   try {
     for (let next = 0, done = 0; done < files.length; done++) {
@@ -74,11 +79,21 @@ export async function* decodeFiles(
         queue.push(row);
       }
       yield await queue.shift()!;
-      onProgress({ split: folder, done: done + 1, total: files.length, bytes });
+      onProgress({ split: folder, done: done + 1, total: files.length, ...size });
     }
   } finally {
     await Promise.allSettled(queue);
   }
+}
+
+/** Bytes of files together; those that are not there count nothing. */
+async function bytesOf(files: readonly ImageFile[]): Promise<number> {
+  let sum = 0;
+  for (const [i, { path }] of files.entries()) {
+    sum += statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    if (i % 1000 === 999) await yieldToEventLoop();
+  }
+  return sum;
 }
 
 async function decodeFile(open: typeof sharp, { path, label }: ImageFile, options: DecodeOptions): Promise<PackedRow> {
@@ -86,12 +101,22 @@ async function decodeFile(open: typeof sharp, { path, label }: ImageFile, option
   try {
     const bytes = await readImageFile(path, badImage);
     const image = await decode(open, { path, bytes }, shape, options);
-    return { path, label, image, hash: hashImage(bytes) };
+    return { path, label, image, file: bytes, hash: hashImage(bytes) };
   } catch (error) {
     if (onCorrupt === 'skip') return { path, label, image: null, reason: messageOf(error) };
     throw error;
   }
 }
+
+/** Decodes the content of a packed file's image, as when it was packed. */
+export const decodePackedFile = async (
+  bytes: Buffer,
+  shape: Shape,
+  options: Pick<DecodeOptions, 'resize' | 'exif'>,
+): Promise<Uint8Array> => decode(await loadSharp(), { path: '', bytes }, shape, options);
+
+/** The version of what decodes. */
+export const decoderVersion = async (): Promise<string> => (await loadSharp()).versions.vips;
 
 /** An image that is in memory as its file's content, and what messages call it. */
 export interface EncodedImage {

@@ -1,9 +1,10 @@
 import { utimes } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { markInUse } from '../../backend/in-use.ts';
+import type { PackForm } from '../options.ts';
 import { fingerprint, statOf } from '../sets/class-folders.ts';
 import type { ImageList, ReadContext, Split } from '../types.ts';
-import { type DecodeOptions, decodeFiles, KERNEL } from './decode.ts';
+import { type DecodeOptions, decodeFiles, decoderVersion, KERNEL } from './decode.ts';
 import { cacheUnwritable, nothingReadable } from './errors.ts';
 import { openPacked, type Packed, type PackedRow, writePacked } from './packed.ts';
 
@@ -13,7 +14,7 @@ export const readClassFolders = (
   folders: ImageList,
   options: DecodeOptions,
   context: ReadContext,
-): Promise<Split> => readPacked(name, folders, fingerprint(folders, settingsOf(options)), options, context);
+): Promise<Split> => readPacked(name, folders, [], options, context);
 
 /**
  * Opens a split whose files are listed in one file, as {@link readClassFolders} does.
@@ -26,7 +27,7 @@ export const readListed = (
   source: string,
   options: DecodeOptions,
   context: ReadContext,
-): Promise<Split> => readPacked(name, list, fingerprint(list, [source, settingsOf(options)]), options, context);
+): Promise<Split> => readPacked(name, list, [source], options, context);
 
 /** What decides pixels: the number is that of how files are decoded, and goes up when their pixels change. */
 const settingsOf = ({ shape, resize, exif, onCorrupt }: DecodeOptions) => ({
@@ -37,18 +38,21 @@ const settingsOf = ({ shape, resize, exif, onCorrupt }: DecodeOptions) => ({
   decoding: 2,
 });
 
-/**
- * Opens a split through its packed file, which is made first where there is none for this list and these settings.
- *
- * @param key - hash of everything that decides labels and pixels
- */
+/** Hash of everything that decides labels and pixels; files that are kept also depend on what will decode them. */
+async function keyOf(list: ImageList, source: readonly string[], options: DecodeOptions, pack: PackForm) {
+  const form = pack === 'files' ? [{ pack, decoder: await decoderVersion() }] : [];
+  return fingerprint(list, [...source, settingsOf(options), ...form]);
+}
+
+/** Opens a split through its packed file, which is made first where there is none for this list and these settings. */
 async function readPacked(
   name: Split['name'],
   list: ImageList,
-  key: string,
+  origin: readonly string[],
   options: DecodeOptions,
-  { cache, dataset = 'custom', fresh = false, onProgress }: ReadContext,
+  { cache, dataset = 'custom', fresh = false, pack: form = 'pixels', onProgress }: ReadContext,
 ): Promise<Split> {
+  const key = await keyOf(list, origin, options, form);
   const path = join(cache, `${name}-${key.slice(0, 16)}.pack`);
   await markInUse(path);
   const found = fresh ? null : await openPacked(path, key);
@@ -64,9 +68,11 @@ async function readPacked(
 
   async function pack(): Promise<Packed> {
     await markInUse(resolve(list.base));
-    const rows = decodeFiles(list, options, onProgress);
+    const rows = decodeFiles(list, options, onProgress, form);
     const source = { dataset, folder: resolve(list.base) };
-    await writePacked(path, { key, shape: options.shape, source }, namedFrom(list.base, rows));
+    const { shape, resize, exif } = options;
+    const encoded = form === 'files' ? { encoded: { resize, exif } } : {};
+    await writePacked(path, { key, shape, source, ...encoded }, namedFrom(list.base, rows));
     const made = await openPacked(path, key);
     if (made === null) throw cacheUnwritable(path);
     return made;

@@ -3,17 +3,18 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { HASH_BYTES, hashImage } from '../identity.ts';
 import type { Shape } from '../transforms/augment.ts';
-import type { PixelSource } from '../types.ts';
+import type { EncodedImages, PixelSource } from '../types.ts';
 import { writeAtomically } from './atomic.ts';
 
 /*
  * A packed file, little-endian (docs/data.md):
  *
  *   0                  magic (8), version u32, zeros up to 4096
- *   4096               pixels: count × height × width × channels uint8
+ *   4096               images: count × height × width × channels uint8, or encoded files
  *   …                  labels: count × int32
  *   …                  hashes: count × 16 bytes
  *   …                  checksums of pixels: count × u32
+ *   …                  bytes of each image: count × u32
  *   …                  metadata: JSON
  *   last 52 bytes      length of the metadata u32, count u32, version u32, SHA-256 of all from labels to metadata (32), magic (8)
  *
@@ -21,14 +22,15 @@ import { writeAtomically } from './atomic.ts';
  */
 
 const MAGIC = Buffer.from('TAILMIX\n', 'latin1');
-const VERSION = 4;
-const PIXELS_AT = 4096;
+const VERSION = 5;
+const IMAGES_AT = 4096;
 const FOOTER = 52;
-/** Files with up to this many bytes of pixels are read into memory; larger ones stay on disk. */
+/** Files with up to this many bytes of images are read into memory; larger ones stay on disk. */
 const MEMORY_LIMIT = 2 ** 30;
 const CHUNK = 2 ** 22;
-const CHECKSUM_BYTES = 4;
-const ROW_BYTES = 4 + HASH_BYTES + CHECKSUM_BYTES;
+/** Of a checksum, or of a length. */
+const UINT32 = 4;
+const ROW_BYTES = 4 + HASH_BYTES + 2 * UINT32;
 
 /** What a packed file holds beside pixels and labels. */
 export interface PackedMetadata {
@@ -36,8 +38,10 @@ export interface PackedMetadata {
   key: string;
   shape: Shape;
   count: number;
-  /** SHA-256 of all pixels, hex. */
-  pixelsSha256: string;
+  /** SHA-256 of all images as they are stored, hex. */
+  imagesSha256: string;
+  /** How images that are stored as encoded files are decoded; absent where pixels are stored. */
+  encoded?: Pick<EncodedImages, 'resize' | 'exif'>;
   /** Source files that could not be read and were left out, relative to the folder of the images. */
   skipped: string[];
   /** Why, for each of them: what its error says after its path. */
@@ -69,6 +73,8 @@ export interface PackedRow {
   path: string;
   label: number;
   image: Uint8Array | null;
+  /** What it was decoded from. */
+  file?: Uint8Array;
   /** Of the file, 16 bytes. Default: of the pixels. */
   hash?: Uint8Array;
   /** Why there are no pixels. */
@@ -83,17 +89,18 @@ export interface PackedRow {
  */
 export async function writePacked(
   path: string,
-  { key, shape, source }: Pick<PackedMetadata, 'key' | 'shape' | 'source'>,
+  { key, shape, source, encoded }: Pick<PackedMetadata, 'key' | 'shape' | 'source' | 'encoded'>,
   rows: AsyncIterable<PackedRow>,
 ): Promise<void> {
   await writeAtomically(path, async (file) => {
     const labels: number[] = [];
     const hashes: Uint8Array[] = [];
     const checksums: number[] = [];
+    const lengths: number[] = [];
     const skipped: string[] = [];
     const reasons: string[] = [];
-    const pixelHash = createHash('sha256');
-    const head = Buffer.alloc(PIXELS_AT);
+    const imagesHash = createHash('sha256');
+    const head = Buffer.alloc(IMAGES_AT);
     MAGIC.copy(head);
     head.writeUInt32LE(VERSION, MAGIC.length);
     await file.write(head);
@@ -102,12 +109,12 @@ export async function writePacked(
     let pendingBytes = 0;
     const flush = async (): Promise<void> => {
       const chunk = Buffer.concat(pending);
-      pixelHash.update(chunk);
+      imagesHash.update(chunk);
       await file.write(chunk);
       pending = [];
       pendingBytes = 0;
     };
-    for await (const { path: name, label, image, hash, reason = '' } of rows) {
+    for await (const { path: name, label, image, file: own, hash, reason = '' } of rows) {
       if (image === null) {
         skipped.push(name);
         reasons.push(reason);
@@ -116,8 +123,10 @@ export async function writePacked(
       labels.push(label);
       hashes.push(hash ?? hashImage(image));
       checksums.push(crc32(image));
-      pending.push(image);
-      pendingBytes += image.length;
+      const stored = (encoded && own) || image;
+      lengths.push(stored.length);
+      pending.push(stored);
+      pendingBytes += stored.length;
       if (pendingBytes >= CHUNK) await flush();
     }
     await flush();
@@ -126,17 +135,18 @@ export async function writePacked(
       key,
       shape,
       count: labels.length,
-      pixelsSha256: pixelHash.digest('hex'),
+      imagesSha256: imagesHash.digest('hex'),
       skipped,
       reasons,
+      ...(encoded && { encoded }),
       ...(source && { source }),
     };
     const labelBytes = Buffer.alloc(labels.length * 4);
     for (const [row, label] of labels.entries()) labelBytes.writeInt32LE(label, row * 4);
-    const checksumBytes = Buffer.alloc(checksums.length * CHECKSUM_BYTES);
-    for (const [row, checksum] of checksums.entries()) checksumBytes.writeUInt32LE(checksum, row * CHECKSUM_BYTES);
+    const numbers = Buffer.alloc(2 * checksums.length * UINT32);
+    for (const [i, number] of [...checksums, ...lengths].entries()) numbers.writeUInt32LE(number, i * UINT32);
     const description = Buffer.from(JSON.stringify(metadata));
-    const tail = Buffer.concat([labelBytes, ...hashes, checksumBytes, description]);
+    const tail = Buffer.concat([labelBytes, ...hashes, numbers, description]);
     const footer = Buffer.alloc(FOOTER);
     footer.writeUInt32LE(description.length, 0);
     footer.writeUInt32LE(labels.length, 4);
@@ -151,7 +161,7 @@ export async function writePacked(
  * Opens a packed file.
  *
  * @param key - what it must have been made from
- * @param memoryLimit - bytes of pixels up to which they are read into memory (and checked against their hash); above,
+ * @param memoryLimit - bytes of images up to which they are read into memory (and checked against their hash); above,
  *   they are read by position as they are needed, each image checked against its own checksum
  * @returns null when there is none, or it is of another version or key, cut off or altered: it must be made anew
  */
@@ -165,14 +175,17 @@ export async function openPacked(path: string, key: string, memoryLimit = MEMORY
   try {
     const tail = await readTail(file);
     if (tail === null || tail.metadata.key !== key) return null;
-    const { checksums, ...packed } = tail;
-    const { metadata } = packed;
-    const pixelBytes = metadata.count * imageBytes(metadata.shape);
-    if (pixelBytes > memoryLimit) return { ...packed, pixels: { kind: 'file', path, offset: PIXELS_AT, checksums } };
-    const bytes = new SharedArrayBuffer(pixelBytes);
+    const { checksums, starts, ...packed } = tail;
+    const { encoded: how, imagesSha256 } = packed.metadata;
+    const encoded = how && { encoded: { path, starts, checksums, ...how } };
+    const imagesBytes = starts.at(-1)!;
+    if (imagesBytes > memoryLimit) {
+      return { ...packed, pixels: { kind: 'file', path, offset: IMAGES_AT, ...(encoded ?? { checksums }) } };
+    }
+    const bytes = new SharedArrayBuffer(imagesBytes);
     const view = new Uint8Array(bytes);
-    if ((await readAndHash(file, view)) !== metadata.pixelsSha256) return null;
-    return { ...packed, pixels: { kind: 'memory', bytes } };
+    if ((await readAndHash(file, view)) !== imagesSha256) return null;
+    return { ...packed, pixels: { kind: 'memory', bytes, ...encoded } };
   } finally {
     await file.close();
   }
@@ -188,27 +201,35 @@ export async function describePacked(path: string): Promise<PackedMetadata | nul
   }
 }
 
-const imageBytes = ([height, width, channels]: Shape): number => height * width * channels;
+/** What a packed file says of its images. */
+interface Tail extends Omit<Packed, 'pixels'> {
+  checksums: Uint32Array;
+  /** `[count + 1]`, byte offset of each image among all, and where the last one ends. */
+  starts: Float64Array;
+}
 
-/** All but the pixels, or null when they are not whole. Nothing in them is used before their hash is right. */
-async function readTail(file: FileHandle): Promise<(Omit<Packed, 'pixels'> & { checksums: Uint32Array }) | null> {
+/** All but the images, or null when it is not whole. Nothing in it is used before its hash is right. */
+async function readTail(file: FileHandle): Promise<Tail | null> {
   const { size } = await file.stat();
-  if (size < PIXELS_AT + FOOTER) return null;
+  if (size < IMAGES_AT + FOOTER) return null;
   const footer = await readAt(file, size - FOOTER, FOOTER);
   if (!footer.subarray(FOOTER - MAGIC.length).equals(MAGIC) || footer.readUInt32LE(8) !== VERSION) return null;
   const count = footer.readUInt32LE(4);
   const rowBytes = ROW_BYTES * count;
   const tailBytes = rowBytes + footer.readUInt32LE(0);
-  if (PIXELS_AT + tailBytes + FOOTER > size) return null;
+  if (IMAGES_AT + tailBytes + FOOTER > size) return null;
   const tail = await readAt(file, size - FOOTER - tailBytes, tailBytes);
   if (!createHash('sha256').update(tail).digest().equals(footer.subarray(12, 44))) return null;
   const metadata = JSON.parse(tail.toString('utf8', rowBytes)) as PackedMetadata;
-  if (PIXELS_AT + metadata.count * imageBytes(metadata.shape) + tailBytes + FOOTER !== size) return null;
+  const numberAt = (i: number): number => tail.readUInt32LE((4 + HASH_BYTES) * count + i * UINT32);
+  const starts = new Float64Array(new SharedArrayBuffer((count + 1) * Float64Array.BYTES_PER_ELEMENT));
+  for (let row = 0; row < count; row++) starts[row + 1] = starts[row]! + numberAt(count + row);
+  if (IMAGES_AT + starts[count]! + tailBytes + FOOTER !== size) return null;
   const labels = Int32Array.from({ length: metadata.count }, (_, row) => tail.readInt32LE(row * 4));
-  const checksumsAt = (4 + HASH_BYTES) * count;
-  const checksums = new Uint32Array(new SharedArrayBuffer(count * CHECKSUM_BYTES));
-  for (let row = 0; row < count; row++) checksums[row] = tail.readUInt32LE(checksumsAt + row * CHECKSUM_BYTES);
-  return { metadata, labels, hashes: Uint8Array.from(tail.subarray(4 * count, checksumsAt)), checksums };
+  const checksums = new Uint32Array(new SharedArrayBuffer(count * UINT32));
+  for (let row = 0; row < count; row++) checksums[row] = numberAt(row);
+  const hashes = Uint8Array.from(tail.subarray(4 * count, (4 + HASH_BYTES) * count));
+  return { metadata, labels, hashes, checksums, starts };
 }
 
 async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
@@ -217,12 +238,12 @@ async function readAt(file: FileHandle, position: number, length: number): Promi
   return buffer;
 }
 
-/** Fills `target` from the pixels of a packed file; returns their SHA-256. */
+/** Fills `target` from the images of a packed file; returns their SHA-256. */
 async function readAndHash(file: FileHandle, target: Uint8Array): Promise<string> {
   const hash = createHash('sha256');
   for (let at = 0; at < target.length; at += CHUNK) {
     const chunk = target.subarray(at, at + CHUNK);
-    await file.read(chunk, 0, chunk.length, PIXELS_AT + at);
+    await file.read(chunk, 0, chunk.length, IMAGES_AT + at);
     hash.update(chunk);
   }
   return hash.digest('hex');
