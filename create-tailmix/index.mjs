@@ -2,13 +2,16 @@
 // npm create tailmix [folder of images | new name] [-- options of tailmix init]
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import process from 'node:process';
+import { addCommand } from './manager.mjs';
 
 const usage = `Usage: npm create tailmix [folder of images | new name] [-- options of tailmix init]
 
   npm create tailmix ../photos   installs tailmix in this folder and writes a config for those images
   npm create tailmix my-run      makes a project to start from in a new folder
+
+  pnpm create tailmix, yarn create tailmix and bun create tailmix do the same with their own package manager.
 
   --package <spec>   what to install (default: tailmix of this version)
 `;
@@ -35,13 +38,18 @@ function run(command, args, cwd) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-function npmCommand() {
-  const path = process.env.npm_execpath;
-  if (path !== undefined && /npm-cli\.[cm]?js$/.test(path)) return [process.execPath, path];
-  return [process.platform === 'win32' ? 'npm.cmd' : 'npm'];
-}
-
 const isFolder = (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+/** Folder by folder: Node's own way to make several never ends on a disk such as /proc, which takes none. */
+function makeFolder(path) {
+  if (isFolder(path)) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (!isFolder(path)) fail(`expected to make the folder ${path}; the system refused (${error.message}).`);
+  }
+}
 
 function create({ spec, named, rest }) {
   const isNew = named !== undefined && !existsSync(named);
@@ -56,15 +64,25 @@ function create({ spec, named, rest }) {
   if (named === undefined && !hasPackage && readdirSync(directory).some((name) => !name.startsWith('.'))) {
     fail('expected an empty folder, one with a package.json, a folder of images, or a new name.\n\n'.concat(usage));
   }
-  mkdirSync(directory, { recursive: true });
+  makeFolder(directory);
   if (!hasPackage) writeFileSync(join(directory, 'package.json'), '{\n  "private": true,\n  "type": "module"\n}\n');
-  const [npm, ...before] = npmCommand();
-  run(npm, [...before, 'install', '--no-audit', '--no-fund', spec], directory);
+  const { isBerry, command } = addCommand(existsSync(spec) ? `tailmix@file:${resolve(spec)}` : spec);
+  if (isBerry) prepareBerry(directory);
+  const [program, ...words] = command;
+  run(program, words, directory);
   const installed = join(directory, 'node_modules', 'tailmix');
   const { bin } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
   const images = named === undefined || isNew ? [] : [named];
   if (isNew) process.stdout.write(`In ${named}:\n`);
   run(process.execPath, [join(installed, bin.tailmix), 'init', ...images, ...rest], directory);
+}
+
+/** Yarn 2 and later take a folder without a lock file for a part of a project above it, and make no node_modules by themselves. */
+function prepareBerry(directory) {
+  const settings = join(directory, '.yarnrc.yml');
+  if (!existsSync(settings)) writeFileSync(settings, 'nodeLinker: node-modules\n');
+  const lock = join(directory, 'yarn.lock');
+  if (!existsSync(lock)) writeFileSync(lock, '');
 }
 
 const args = process.argv.slice(2);

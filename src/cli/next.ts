@@ -1,3 +1,4 @@
+import { commandStart } from '../util/command-start.ts';
 import { shellWord } from '../util/shell-word.ts';
 import { tell } from './output.ts';
 
@@ -12,4 +13,4 @@ export function tellNext(...steps: readonly NextStep[]): void {
 }
 
 /** A command line of tailmix that can be pasted into a shell; words in capitals are left to fill in. */
-export const commandLine = (...words: readonly string[]): string => ['npx tailmix', ...words.map(shellWord)].join(' ');
+export const commandLine = (...words: readonly string[]): string => [commandStart(), ...words.map(shellWord)].join(' ');

@@ -1,4 +1,5 @@
 import { messageOf, TailmixError } from '../errors.ts';
+import { commandStart } from '../util/command-start.ts';
 import { shellWord } from '../util/shell-word.ts';
 
 /** One thing that is wrong in a config. */
@@ -38,7 +39,7 @@ export const configMissing = (path: string): TailmixError =>
 export const configFolder = (path: string, cause: unknown): TailmixError =>
   config(
     'CONFIG_UNREADABLE',
-    `${path}: expected a config file, got a folder. Name a file in it; for a folder of images, \`npx tailmix init ${shellWord(path)}\` writes one.`,
+    `${path}: expected a config file, got a folder. Name a file in it; for a folder of images, \`${commandStart()} init ${shellWord(path)}\` writes one.`,
     cause,
   );
 
