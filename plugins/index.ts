@@ -7,6 +7,7 @@ export const registry: PluginRegistry = {
   bbn: () => import('./bbn/index.ts'),
   cdt: () => import('./cdt/index.ts'),
   checkpoint: () => import('./checkpoint/index.ts'),
+  'class-mean-head': () => import('./class-mean-head/index.ts'),
   choose: () => import('./choose/index.ts'),
   cmo: () => import('./cmo/index.ts'),
   'cross-entropy': () => import('./cross-entropy/index.ts'),

@@ -14,6 +14,7 @@ export type { DatasetImages, DatasetInfo, LoadedData, ReadContext, Split } from 
 export { displayPath, type ErrorDetails, messageOf, TailmixError } from './errors.ts';
 export type { HostArray } from './graph/index.ts';
 export { createHooks, type HookName, type Hooks } from './hooks.ts';
+export { type ClassMeans, createClassMeans, type FeatureRows } from './long-tail/class-means.ts';
 export { logPrior } from './long-tail/class-prior.ts';
 export { effectiveNumberWeights, inverseFrequencyWeights } from './long-tail/class-weights.ts';
 export { classShares, imageWeights, type SamplingRule, samplingRules } from './long-tail/sampling-weights.ts';
@@ -42,6 +43,7 @@ export {
   definePlugin,
   epochOption,
   type HeldPlugin,
+  type InitialContext,
   label,
   Order,
   type Plugin,

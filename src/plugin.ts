@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Hooks } from './hooks.ts';
+import type { FeatureRows } from './long-tail/class-means.ts';
 import type { Model, ModelHead, Task } from './models/types.ts';
 import type { Random } from './random.ts';
 import type { RunInfo } from './run.ts';
@@ -83,6 +84,22 @@ export interface PluginState {
   load(saved: unknown): void;
 }
 
+/** What `initialWeights` gets. */
+export interface InitialContext {
+  info: RunInfo;
+  /** With what plugins added to it. */
+  model: Model;
+  /** Opens the plugin's own stream for this. */
+  random(...key: (string | number)[]): Random;
+  /** What a weight begins with so far; undefined where the model has none of that name. */
+  valuesOf(weight: string): Float32Array | undefined;
+  /**
+   * Features of all training images by the network as it begins, a batch at a time, in a fixed order, without augmentation
+   * and without mixing. The arrays are the run's until the next batch is asked for.
+   */
+  features(): AsyncIterable<FeatureRows>;
+}
+
 /** What a plugin is: declarations that core checks before any data is read, and one function that taps hooks. */
 export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject> {
   /** kebab-case; also the `use:` value, the stream's name and the prefix of declared inputs. */
@@ -120,6 +137,15 @@ export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject> {
    * another one holds cannot have it.
    */
   extendModel?(model: Model, options: z.output<Options>, task: Task): Model;
+  /**
+   * First values of weights, computed from data and model: by weight name, in the shape of each; all others begin as without
+   * the plugin. Called once before a run's first step (in a run of phases, before each phase's), and not where a run is
+   * resumed: its checkpoint has the weights. Everything random in it comes from `random`.
+   */
+  initialWeights?(
+    context: InitialContext,
+    options: z.output<Options>,
+  ): Promise<Record<string, Float32Array>> | Record<string, Float32Array>;
   // biome-ignore lint/suspicious/noConfusingVoidType: a plugin without state returns nothing.
   apply(context: PluginContext, options: z.output<Options>): PluginState | undefined | void;
   /**

@@ -37,7 +37,16 @@ export function declared<T>(
   return value;
 }
 
-const FUNCTIONS = ['apply', 'corrects', 'conflicts', 'inputs', 'variants', 'draw', 'extendModel'] as const;
+const FUNCTIONS = [
+  'apply',
+  'corrects',
+  'conflicts',
+  'inputs',
+  'variants',
+  'draw',
+  'extendModel',
+  'initialWeights',
+] as const;
 const LISTS = ['provides', 'requires'] as const;
 
 /**

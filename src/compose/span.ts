@@ -68,7 +68,9 @@ export function adoptTaps(hooks: Hooks, { composition, place }: Spanning, adding
 export function checkSpanning({ hooks, plugins }: Composition): void {
   for (const { definition } of plugins) {
     const { name, provides = [], requires = [] } = definition;
-    const declared = (['inputs', 'variants', 'draw', 'extendModel'] as const).find((part) => definition[part]);
+    const declared = (['inputs', 'variants', 'draw', 'extendModel', 'initialWeights'] as const).find(
+      (part) => definition[part],
+    );
     if (declared !== undefined) throw spansNotObserving(name, `has ${declared}`);
     if (provides.length + requires.length > 0) throw spansNotObserving(name, 'provides or requires something');
     for (const hook of Object.keys(hooks) as HookName[]) {

@@ -14,6 +14,7 @@ import type { BatchResult, Engine, StepContext } from '../step/types.ts';
 import type { PlannedStep } from './epoch.ts';
 import { batchWithoutWeight, gradientNotFinite, lossNotFinite, penaltyNotFinite } from './errors.ts';
 import { evaluationBatch } from './evaluate.ts';
+import { withInitialWeights } from './initial-weights.ts';
 import { restore } from './open-run.ts';
 import type { Preparation } from './prepare.ts';
 import { buildersTap, createRehearsal, isBuild, keepStates } from './rehearse.ts';
@@ -33,18 +34,35 @@ export interface Fit extends Preparation {
  * dispose the engine afterwards.
  */
 export async function openFit(preparation: Preparation, composition: Composition, backend: Backend): Promise<Fit> {
-  const { settings, data, model, info, start, rules } = preparation;
+  const { settings, data, model, info, rules } = preparation;
   const { train: trainSettings, evaluate: evaluateSettings } = settings;
   const batchSizes = batchSizesOf(info, trainSettings);
-  const program = createStepProgram(model, composition, {
+  const loading = {
+    shape: info.imageShape,
+    augment: data.augment,
+    mean: data.info.mean,
+    seed: info.seed,
+    workers: settings.workers,
+  };
+  const making = {
     seed: info.seed,
     imageShape: info.imageShape,
     mean: data.info.mean,
     std: data.info.std,
-    batchSizes,
     evaluateBatchSize: evaluationBatch(evaluateSettings, info, data.test.indices.length),
-    optimizer: createOptimizer(trainSettings.optimizer, rules),
+    ...preparation.start,
+  };
+  const initial = await withInitialWeights(preparation, composition.plugins, {
+    program: making,
+    loader: loading,
+    backend,
+  });
+  const start = { ...preparation.start, initial };
+  const program = createStepProgram(model, composition, {
+    ...making,
     ...start,
+    batchSizes,
+    optimizer: createOptimizer(trainSettings.optimizer, rules),
   });
   const putBack = keepStates(composition);
   const engine = await createEngine(program, backend, {
@@ -52,14 +70,8 @@ export async function openFit(preparation: Preparation, composition: Composition
     rehearse: createRehearsal(composition, info, batchSizes),
   }).finally(putBack);
   if (preparation.options.resume) restore(preparation.options.resume, composition, program, engine);
-  const loader = createLoader({
-    shape: info.imageShape,
-    augment: data.augment,
-    mean: data.info.mean,
-    seed: info.seed,
-    workers: settings.workers,
-  });
-  return { ...preparation, composition, program, engine, loader, verify: verifyAt(composition, engine) };
+  const loader = createLoader(loading);
+  return { ...preparation, start, composition, program, engine, loader, verify: verifyAt(composition, engine) };
 }
 
 /** Sizes of the batches of an epoch, the full one first. */

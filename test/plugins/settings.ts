@@ -10,6 +10,7 @@ export const settings: Record<string, { options: Record<string, unknown>; beside
   bbn: { options: { weights: 'effective-number', schedule: 'cosine' } },
   cdt: { options: { gamma: 0.3 } },
   checkpoint: { options: { every: 1, keep: 1, best: 'test', metric: 'accuracy' } },
+  'class-mean-head': { options: {} },
   choose: {
     options: {
       of: [{ plugin: mixup(), weight: 2 }, { plugin: cutmix({ probability: 0.5 }) }, { plugin: balancedMixup() }],

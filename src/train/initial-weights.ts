@@ -1,0 +1,107 @@
+import type { Backend } from '../backend/load.ts';
+import { createLoader, type LoaderOptions } from '../data/loader/loader.ts';
+import { createHooks } from '../hooks.ts';
+import type { FeatureRows } from '../long-tail/class-means.ts';
+import type { Forward } from '../models/types.ts';
+import type { InitialContext, Plugin } from '../plugin.ts';
+import { randomStream } from '../random.ts';
+import { pluginFailed, returnedWrong } from '../step/errors.ts';
+import { createEngine } from '../step/index.ts';
+import { createStepProgram, type ProgramOptions } from '../step/program.ts';
+import { signatureFor } from '../step/signature.ts';
+import type { Update } from '../step/types.ts';
+import { describeValue, type Fault, fieldsOf, initialFault } from '../util/fault.ts';
+import { logitsOf } from './evaluate.ts';
+import type { Preparation } from './prepare.ts';
+
+/** What the run's own step is made with. */
+export interface Making {
+  program: Omit<ProgramOptions, 'optimizer' | 'batchSizes'>;
+  loader: LoaderOptions;
+  backend: Backend;
+}
+
+/**
+ * Values that weights begin with, those that plugins compute included: once, where a phase begins. A resumed run has them
+ * in its checkpoint.
+ *
+ * @throws {TailmixError} what a plugin throws, RETURNED_WRONG.
+ */
+export async function withInitialWeights(
+  preparation: Preparation,
+  plugins: readonly Plugin[],
+  making: Making,
+): Promise<Record<string, Float32Array>> {
+  const { model, info, start, options } = preparation;
+  const computing = options.resume ? [] : plugins.filter(({ definition }) => definition.initialWeights);
+  let initial = start.initial;
+  for (const { definition, options: own } of computing) {
+    const { name: plugin, initialWeights } = definition;
+    const origin = { plugin, hook: 'initialWeights' };
+    const before = initial;
+    const context: InitialContext = {
+      info,
+      model,
+      random: (...key) => randomStream(info.seed, plugin, 'initialWeights', ...key),
+      valuesOf(name) {
+        const spec = model.weights.find((weight) => weight.name === name);
+        return before[name]?.slice() ?? spec?.initial(randomStream(info.seed, 'init', name));
+      },
+      features: () => featuresOf(preparation, { ...making, program: { ...making.program, initial: before } }),
+    };
+    const values: unknown = await Promise.resolve()
+      .then(() => initialWeights!(context, own))
+      .catch((error: unknown) => {
+        throw pluginFailed(origin, error);
+      });
+    const fault = valuesFault(values, model.weights);
+    if (fault !== null) throw returnedWrong(origin, fault);
+    initial = { ...before, ...(values as Record<string, Float32Array>) };
+  }
+  return initial;
+}
+
+function valuesFault(values: unknown, weights: Preparation['model']['weights']): Fault | null {
+  const fields = fieldsOf(values);
+  if (fields === null || Array.isArray(values))
+    return { expected: 'values by weight name', got: describeValue(values) };
+  for (const [name, array] of Object.entries(fields)) {
+    const spec = weights.find((weight) => weight.name === name);
+    if (spec === undefined) return { part: name, expected: 'a weight of the model', got: 'a name that none has' };
+    const fault = initialFault(array, spec.shape);
+    if (fault !== null) return { ...fault, part: name };
+  }
+  return null;
+}
+
+const NO_UPDATE: Update = { slots: () => [], apply: () => ({ weights: {}, slots: {} }) };
+
+/** Features of all training images, in the order of the subset, without augmentation. */
+async function* featuresOf(
+  { model, info, data, settings }: Preparation,
+  { program: options, loader: loading, backend }: Making,
+): AsyncGenerator<FeatureRows, void, undefined> {
+  // Features in the place of logits, which is all that is read.
+  const forward: Forward = (...given) => {
+    const outputs = model.forward(...given);
+    return { ...outputs, logits: outputs.features };
+  };
+  const plugins = { hooks: createHooks(), inputs: {}, variants: {}, draws: {} };
+  const program = createStepProgram({ ...model, forward }, plugins, {
+    ...options,
+    batchSizes: [],
+    optimizer: NO_UPDATE,
+  });
+  const { step, precision } = settings.train;
+  const engine = await createEngine(program, backend, { step, precision });
+  const loader = createLoader(loading);
+  try {
+    const signature = signatureFor(program, 'predict', {});
+    for await (const { logits, labels } of logitsOf(engine, signature, loader, data.train, info.featureSize)) {
+      yield { features: logits, labels };
+    }
+  } finally {
+    await loader.close();
+    engine.dispose();
+  }
+}
