@@ -2,6 +2,7 @@ import { displayValue, TailmixError } from '../errors.ts';
 import { isModelChoice, type ModelChoice, type ModelFactory } from '../models/definition.ts';
 import { type BackboneModelOptions, isBuiltIn, type ModelSection } from '../models/options.ts';
 import { pinBackbone } from '../models/pin.ts';
+import { withForm } from '../models/published/form.ts';
 import { type PublishedWeights, publishedOf } from '../models/published/read.ts';
 import { pinInit } from '../tracking/pinned-init.ts';
 import { checksumWeights } from '../weights/checksum.ts';
@@ -90,7 +91,7 @@ export async function pinWeights(model: RunModel, directoryOf: (path: Path) => s
   const pins: Result<Partial<ModelSection>>[] = [];
   if ('path' in model) pins.push(await attempt(['model', 'path'], pinBackboneFiles(model, directoryOf)));
   const published = publishedOf(model);
-  if (published) pins.push(await attempt(['model', 'weights'], pinPublished(published, directoryOf)));
+  if (published) pins.push(await attempt(['model', 'weights'], pinPublished(model, published, directoryOf)));
   if (model.init !== undefined) {
     pins.push(
       await attempt(
@@ -110,12 +111,18 @@ async function pinBackboneFiles(model: BackboneModelOptions, directoryOf: (path:
   return { path: portable(path), sha256: await pinBackbone({ ...model, path }) };
 }
 
-async function pinPublished({ file, sha256 }: PublishedWeights, directoryOf: (path: Path) => string) {
+/** A file of published weights, found from the config that names it, and what it decides of the model. */
+async function pinPublished(
+  model: ModelSection,
+  { file, sha256 }: PublishedWeights,
+  directoryOf: (path: Path) => string,
+): Promise<Partial<ModelSection>> {
   const found = findFile(file, directoryOf(['model', 'weights']));
   // Weights that were pinned before are in the checkpoint too.
   if (found === null && sha256 !== undefined) return { weights: { file, sha256 } };
   const path = found ?? file;
-  return { weights: { file: portable(path), sha256: sha256 ?? (await checksumWeights(path)) } };
+  const weights = { file: portable(path), sha256: sha256 ?? (await checksumWeights(path)) };
+  return withForm({ ...model, weights });
 }
 
 async function attempt<T>(path: Path, pin: Promise<T>): Promise<Result<T>> {

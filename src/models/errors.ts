@@ -8,6 +8,20 @@ export const imageTooSmall = (model: string, smallest: number, height: number, w
     { code: 'MODEL_IMAGE_SIZE', kind: 'config', path: 'model.name' },
   );
 
+/** Images that are no whole number of patches. */
+export const patchesDoNotFit = (model: string, patch: number, height: number, width: number): TailmixError =>
+  new TailmixError(
+    `model.name: ${model} expects images whose sides are multiples of ${patch} pixels, its patches; got ${height}×${width}. Set data.imageSize, for example ${patch * Math.max(1, Math.round(height / patch))}.`,
+    { code: 'MODEL_IMAGE_SIZE', kind: 'config', path: 'model.name' },
+  );
+
+/** A network of CLIP's form whose activation is not known: with the wrong one its features are worse, and nothing shows it. */
+export const activationUnknown = (model: string): TailmixError =>
+  new TailmixError(
+    `model.activation: expected gelu or quick-gelu for ${model} with CLIP’s form; a file of weights does not show which. OpenAI’s own weights need quick-gelu, those of LAION and most others gelu.`,
+    { code: 'MODEL_ACTIVATION', kind: 'config', path: 'model.activation' },
+  );
+
 /** A function of a user's model that throws. */
 export const modelThrew = (model: string, call: string, reason: string, cause: unknown): TailmixError =>
   new TailmixError(

@@ -1,10 +1,12 @@
-import { imageTooSmall } from './errors.ts';
+import { activationUnknown, imageTooSmall, patchesDoNotFit } from './errors.ts';
 import { mobileNetV2 } from './mobilenet.ts';
 import type { ModelName } from './model-names.ts';
 import type { ModelOptions } from './options.ts';
 import { imageNetResNet, resnet32, smallImageResNet } from './resnet.ts';
 import { mlp, smallCnn } from './small.ts';
 import type { Model, Task } from './types.ts';
+import { visionTransformer } from './vit.ts';
+import { type VisionTransformerName, visionTransformers } from './vit-forms.ts';
 
 export { type ModelName, modelNames } from './model-names.ts';
 export { type ModelOptions, modelOptions } from './options.ts';
@@ -20,6 +22,11 @@ const smallestImage: Readonly<Record<ModelName, number>> = {
   resnet50: 32,
   resnet101: 32,
   'mobilenet-v2': 32,
+  'vit-tiny-16': 16,
+  'vit-small-16': 16,
+  'vit-base-16': 16,
+  'vit-small-14': 14,
+  'vit-base-14': 14,
   'small-cnn': 4,
   mlp: 1,
 };
@@ -27,7 +34,7 @@ const smallestImage: Readonly<Record<ModelName, number>> = {
 /**
  * Makes a network of tailmix's own.
  *
- * @throws {TailmixError} MODEL_IMAGE_SIZE if the images are too small for it.
+ * @throws {TailmixError} MODEL_IMAGE_SIZE if the images are too small for it, or no whole number of patches; MODEL_ACTIVATION.
  */
 export function createModel(options: ModelOptions, task: Task): Model {
   const [height, width] = task.imageShape;
@@ -48,9 +55,29 @@ export function createModel(options: ModelOptions, task: Task): Model {
       return imageNetResNet(options.name, shared, task);
     case 'mobilenet-v2':
       return mobileNetV2(shared, task);
+    case 'vit-tiny-16':
+    case 'vit-small-16':
+    case 'vit-base-16':
+    case 'vit-small-14':
+    case 'vit-base-14':
+      return openVisionTransformer(options, task);
     case 'small-cnn':
       return smallCnn(shared, task);
     case 'mlp':
       return mlp({ ...shared, depth: options.depth }, task);
   }
+}
+
+/** A Vision Transformer; what neither options nor a file of weights say is as in the paper. */
+function openVisionTransformer(
+  { name, head, bias, scale, ...options }: Extract<ModelOptions, { name: VisionTransformerName }>,
+  task: Task,
+): Model {
+  const { patch } = visionTransformers[name];
+  const [height, width] = task.imageShape;
+  if (height % patch !== 0 || width % patch !== 0) throw patchesDoNotFit(name, patch, height, width);
+  const { preNorm = false, layerScale = false, registers = 0, classPosition = true, activation } = options;
+  if (preNorm && activation === undefined) throw activationUnknown(name);
+  const form = { preNorm, layerScale, registers, classPosition, activation: activation ?? 'gelu' };
+  return visionTransformer(name, { ...options, ...form, head: { head, bias, scale } }, task);
 }

@@ -11,12 +11,13 @@ export const constant =
     new Float32Array(sizeOf(shape)).fill(value);
 
 /** Normal with variance `2 / fan` (He et al. 2015, for ReLU): PyTorch's `kaiming_normal_`, fan being fan-in there. */
-export const kaimingNormal =
-  (shape: readonly number[], fan: number): Initializer =>
-  (random) => {
-    const deviation = Math.sqrt(2 / fan);
-    return Float32Array.from({ length: sizeOf(shape) }, () => deviation * random.normal());
-  };
+export const kaimingNormal = (shape: readonly number[], fan: number): Initializer => normal(shape, Math.sqrt(2 / fan));
+
+/** Normal with mean 0. */
+export const normal =
+  (shape: readonly number[], deviation: number): Initializer =>
+  (random) =>
+    Float32Array.from({ length: sizeOf(shape) }, () => deviation * random.normal());
 
 /** Uniform in `±1/√fan`: what PyTorch gives `Conv2d` and `Linear`, weight and bias, when told nothing. */
 export const uniform =

@@ -8,6 +8,11 @@ export const modelNames = [
   'resnet50',
   'resnet101',
   'mobilenet-v2',
+  'vit-tiny-16',
+  'vit-small-16',
+  'vit-base-16',
+  'vit-small-14',
+  'vit-base-14',
   'small-cnn',
   'mlp',
 ] as const;

@@ -11,6 +11,7 @@ import { isModelChoice, type ModelChoice } from './definition.ts';
 import { createModel } from './index.ts';
 import { type BackboneModelOptions, type ModelSection, modelSection } from './options.ts';
 import { checkedModel, createOwnModel, modelOf } from './own-model.ts';
+import { withForm } from './published/form.ts';
 import type { ImageTask, Model } from './types.ts';
 
 /** What a run's model can be: options, a call of a model of the user's own, a model, or a function that makes one. */
@@ -31,7 +32,8 @@ export async function openModel(input: ModelInput, task: ImageTask, backend?: Ba
   if (isModelChoice(input)) return createOwnModel(input, task);
   if (isModel(input)) return checkedModel(input, task, input.name ?? 'model', 'maker');
   const options = modelSection.parse(input);
-  if (options.name !== 'layers-model' && options.name !== 'graph-model') return createModel(options, task);
+  if (options.name !== 'layers-model' && options.name !== 'graph-model')
+    return createModel(await withForm(options), task);
   await loadBackend(backend);
   return openBackbone(options, task);
 }

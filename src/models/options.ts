@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { pixelRanges } from './backbone/pixels.ts';
 import type { ModelName } from './model-names.ts';
+import { type VisionTransformerName, visionTransformers } from './vit-forms.ts';
 
 const head = {
   head: z
@@ -86,6 +87,51 @@ const mobileNet = z
   })
   .describe('MobileNetV2 for ImageNet-sized images, torchvision’s and timm’s, 3.5 M parameters.');
 
+/** What of a Vision Transformer its file of weights decides. */
+const asInFile = 'Default: as `weights` has it; without a file ';
+
+const visionTransformer = <Name extends VisionTransformerName>(name: Name, what: string) => {
+  const { heads, width } = visionTransformers[name];
+  return z
+    .strictObject({
+      ...network(name, width, '').shape,
+      width: z
+        .int()
+        .positive()
+        .multipleOf(heads)
+        .default(width)
+        .describe(`Length of a token, a multiple of the ${heads} heads.`),
+      depth: z.int().positive().default(12).describe('Number of blocks.'),
+      activation: z
+        .enum(['gelu', 'quick-gelu'])
+        .optional()
+        .describe(
+          'GELU, or `quick-gelu` as in OpenAI’s CLIP (`x·σ(1.702x)`), which a file of weights does not show: needed with those of CLIP. Default: gelu.',
+        ),
+      preNorm: z
+        .boolean()
+        .optional()
+        .describe(
+          `CLIP’s form: a layer norm before the first block, patches without a bias, an epsilon of 1e-5. ${asInFile}false.`,
+        ),
+      layerScale: z
+        .boolean()
+        .optional()
+        .describe(`Whether the branches of blocks are multiplied by vectors, as DINOv2 has it. ${asInFile}false.`),
+      registers: z
+        .int()
+        .min(0)
+        .optional()
+        .describe(`Register tokens after the class token, which are dropped in the end. ${asInFile}0.`),
+      classPosition: z
+        .boolean()
+        .optional()
+        .describe(`Whether the class token has a position embedding. ${asInFile}true.`),
+      weights,
+    })
+    .describe(what);
+};
+
 const mlp = z
   .strictObject({
     name: z.literal('mlp'),
@@ -158,6 +204,11 @@ const networks = [
   published('resnet50', 64, 'ResNet-50 for ImageNet-sized images, torchvision’s and timm’s, 25.6 M parameters.'),
   published('resnet101', 64, 'ResNet-101 for ImageNet-sized images, torchvision’s and timm’s, 44.5 M parameters.'),
   mobileNet,
+  visionTransformer('vit-tiny-16', 'ViT-Ti/16 (Vision Transformer, patches of 16×16 pixels), 5.7 M parameters.'),
+  visionTransformer('vit-small-16', 'ViT-S/16 (Vision Transformer, patches of 16×16 pixels), 22.1 M parameters.'),
+  visionTransformer('vit-base-16', 'ViT-B/16 (Vision Transformer, patches of 16×16 pixels), 86.6 M parameters.'),
+  visionTransformer('vit-small-14', 'ViT-S/14 (Vision Transformer, patches of 14×14 pixels), 22.1 M parameters.'),
+  visionTransformer('vit-base-14', 'ViT-B/14 (Vision Transformer, patches of 14×14 pixels), 86.6 M parameters.'),
   network('small-cnn', 16, 'Two convolutions with batch norm and a dense layer; quick on any backend.'),
   mlp,
 ] as const;

@@ -1,6 +1,7 @@
 import { mobileStages } from '../mobilenet.ts';
 import type { ModelName } from '../model-names.ts';
 import { type Dialect, layerNames } from './names.ts';
+import { visionTransformerDialects } from './vit.ts';
 
 /** Networks whose weights others publish, and how their files name the arrays. */
 export const publishedNames = [
@@ -9,6 +10,11 @@ export const publishedNames = [
   'resnet50',
   'resnet101',
   'mobilenet-v2',
+  'vit-tiny-16',
+  'vit-small-16',
+  'vit-base-16',
+  'vit-small-14',
+  'vit-base-14',
 ] as const satisfies ModelName[];
 export type PublishedName = (typeof publishedNames)[number];
 
@@ -62,4 +68,9 @@ export const dialects: Readonly<Record<PublishedName, readonly Dialect[]>> = {
   resnet50: [resnet],
   resnet101: [resnet],
   'mobilenet-v2': [torchvisionMobile, timmMobile],
+  'vit-tiny-16': visionTransformerDialects,
+  'vit-small-16': visionTransformerDialects,
+  'vit-base-16': visionTransformerDialects,
+  'vit-small-14': visionTransformerDialects,
+  'vit-base-14': visionTransformerDialects,
 };

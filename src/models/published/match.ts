@@ -1,6 +1,6 @@
 import type { ArrayInfo } from '../../weights/types.ts';
 import type { Model, WeightSpec } from '../types.ts';
-import { type Dialect, publishedShape } from './names.ts';
+import { type Dialect, type Part, wholeOf } from './names.ts';
 
 /** What is wrong with an array; null where one side has none of that name. */
 export interface ArrayDifference {
@@ -9,11 +9,19 @@ export interface ArrayDifference {
   got: string | null;
 }
 
+/** A weight, and where it is in a file. */
+export interface Taken {
+  spec: WeightSpec;
+  /** Name of the array. */
+  published: string;
+  part: Part;
+}
+
 /** A model's weights among the arrays of a file. */
 export interface Match {
   dialect: Dialect;
   /** Weights that the file has, but for a classifier that does not fit. */
-  taken: readonly { spec: WeightSpec; published: string }[];
+  taken: readonly Taken[];
   /** Whether the classifier is the file's; else why it is not. */
   classifier: 'taken' | string;
   differences: readonly ArrayDifference[];
@@ -32,7 +40,12 @@ export function matchWeights(model: Published, dialects: readonly Dialect[], arr
   const common = (dialect: Dialect): number =>
     model.weights.filter(({ name }) => arrays.has(dialect.nameOf(name))).length;
   const [dialect] = dialects.toSorted((a, b) => common(b) - common(a)) as [Dialect];
-  const named = model.weights.map((spec) => ({ spec, published: dialect.nameOf(spec.name) }));
+  const names = new Set(model.weights.map(({ name }) => name));
+  const named = model.weights.map((spec) => ({
+    spec,
+    published: dialect.nameOf(spec.name),
+    part: dialect.partOf?.(spec, names) ?? wholeOf(spec),
+  }));
   const [head, backbone] = [true, false].map((isHead) =>
     named.filter(({ spec }) => spec.name.startsWith(CLASSIFIER) === isHead),
   ) as [typeof named, typeof named];
@@ -41,18 +54,22 @@ export function matchWeights(model: Published, dialects: readonly Dialect[], arr
   const heads = ['kernel', 'bias'].map((part) => dialect.nameOf(`${CLASSIFIER}${part}`));
   const known = new Set([...backbone.map(({ published }) => published), ...heads]);
   const differences: ArrayDifference[] = [
-    ...expected.flatMap(({ spec, published }) => differenceOf(spec, published, arrays.get(published))),
+    ...once(expected.flatMap((one) => differenceOf(one, arrays.get(one.published)))),
     ...[...arrays]
-      .filter(([name]) => !known.has(name) && !COUNTER.test(name))
+      .filter(([name]) => !known.has(name) && !COUNTER.test(name) && !dialect.isForeign?.(name))
       .map(([name, { shape }]) => ({ name, expected: null, got: show(shape) })),
   ];
   return { dialect, taken: expected, classifier, differences };
 }
 
-function differenceOf(spec: WeightSpec, name: string, found: ArrayInfo | undefined): ArrayDifference[] {
-  const expected = show(publishedShape(spec));
+/** One for each array: several weights may be parts of it. */
+const once = (differences: readonly ArrayDifference[]): ArrayDifference[] =>
+  differences.filter(({ name }, i) => differences.findIndex((one) => one.name === name) === i);
+
+function differenceOf({ published: name, part }: Taken, found: ArrayInfo | undefined): ArrayDifference[] {
+  const expected = show(part.expected);
   if (!found) return [{ name, expected, got: null }];
-  if (show(found.shape) !== expected) return [{ name, expected, got: show(found.shape) }];
+  if (!part.fits(found.shape)) return [{ name, expected, got: show(found.shape) }];
   return FLOATING.has(found.dtype) ? [] : [{ name, expected: 'floating-point numbers', got: found.dtype }];
 }
 
@@ -61,7 +78,7 @@ const show = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
 /** A classifier that fits is taken. Another number of classes, another kind of head or none needs a new one. */
 function classifierOf(
   { head }: Published,
-  own: readonly { spec: WeightSpec; published: string }[],
+  own: readonly Taken[],
   dialect: Dialect,
   arrays: Arrays,
 ): Match['classifier'] {
@@ -73,6 +90,6 @@ function classifierOf(
   const hasBias = arrays.has(dialect.nameOf(`${CLASSIFIER}bias`));
   const wantsBias = own.some(({ spec }) => spec.kind === 'bias');
   if (hasBias !== wantsBias) return `its classifier has ${hasBias ? 'a' : 'no'} bias`;
-  const [misfit] = own.flatMap(({ spec, published }) => differenceOf(spec, published, arrays.get(published)));
+  const [misfit] = own.flatMap((one) => differenceOf(one, arrays.get(one.published)));
   return misfit ? `${misfit.name}: expected ${misfit.expected}, got ${misfit.got}` : 'taken';
 }

@@ -6,12 +6,41 @@ export interface Dialect {
   library: string;
   /** Name in the library's files of a weight of ours. */
   nameOf(weight: string): string;
+  /**
+   * How a weight is made from that array, where it is not the whole array with its axes in another order.
+   *
+   * @param names - of all weights of the model
+   */
+  partOf?(spec: WeightSpec, names: ReadonlySet<string>): Part | null;
+  /** Arrays that a file has for another purpose: a text encoder, a mask. */
+  isForeign?(name: string): boolean;
 }
+
+/** A weight that is made from an array of another shape. */
+export interface Part {
+  /** Shape of the array, for messages. */
+  expected: readonly number[];
+  fits(shape: readonly number[]): boolean;
+  /** Values of the weight, in our layout. */
+  take(values: Float32Array, shape: readonly number[]): Float32Array;
+}
+
+/** The part of an array that is a whole weight. */
+export const wholeOf = (spec: WeightSpec): Part => {
+  const expected = publishedShape(spec);
+  return {
+    expected,
+    fits: (shape) => shape.join() === expected.join(),
+    take: (values) => inOurLayout(values, spec),
+  };
+};
 
 /** Names of a layer's arrays, by what we call them. */
 const PARTS: Readonly<Record<string, string>> = {
   kernel: 'weight',
   bias: 'bias',
+  scale: 'weight',
+  shift: 'bias',
   'norm/scale': 'weight',
   'norm/shift': 'bias',
   'norm/mean': 'running_mean',

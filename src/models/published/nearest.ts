@@ -1,8 +1,10 @@
 import type { ArrayInfo } from '../../weights/types.ts';
 import { createModel, modelOptions } from '../index.ts';
+import { visionTransformers } from '../vit-forms.ts';
 import type { Nearest } from './errors.ts';
 import { dialects, publishedNames } from './families.ts';
 import { type ArrayDifference, matchWeights } from './match.ts';
+import { formOf } from './vit.ts';
 
 /** Images that every network takes. */
 const TASK = { classes: 1000, imageShape: [224, 224, 3] } as const;
@@ -13,7 +15,8 @@ const TASK = { classes: 1000, imageShape: [224, 224, 3] } as const;
  */
 export function nearestNetwork(arrays: ReadonlyMap<string, ArrayInfo>): Nearest | null {
   const found = publishedNames.map((name): Nearest & { score: number } => {
-    const model = createModel(modelOptions.parse({ name }), TASK);
+    const form = Object.hasOwn(visionTransformers, name) ? { ...formOf(arrays), activation: 'gelu' } : {};
+    const model = createModel(modelOptions.parse({ name, ...form }), TASK);
     const { taken, differences } = matchWeights(model, dialects[name], arrays);
     const count = (isOne: (one: ArrayDifference) => boolean): number => differences.filter(isOne).length;
     const shared = taken.length - count(({ got }) => got === null);

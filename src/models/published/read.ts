@@ -6,7 +6,6 @@ import type { Model, WeightSpec } from '../types.ts';
 import { weightsChanged, weightsInvalid, weightsMismatch } from './errors.ts';
 import { dialects, isPublished, type PublishedName } from './families.ts';
 import { type Match, matchWeights } from './match.ts';
-import { inOurLayout } from './names.ts';
 import { nearestNetwork } from './nearest.ts';
 
 /** A file of published weights, and its checksum where it is known. */
@@ -40,7 +39,7 @@ export interface Described {
 }
 
 const describe = ({ file }: PublishedWeights, { dialect, taken, classifier }: Match): Described => ({
-  source: `${displayPath(file)} (${taken.length} arrays, ${dialect.library}’s names${classifier === 'taken' ? '' : `; ${classifier}`})`,
+  source: `${displayPath(file)} (${new Set(taken.map((one) => one.published)).size} arrays, ${dialect.library}’s names${classifier === 'taken' ? '' : `; ${classifier}`})`,
   isNewClassifier: classifier !== 'taken',
 });
 
@@ -58,9 +57,12 @@ export async function readPublished(
   await checkPublished(published);
   return withFile(published, model, async (file, { taken }) => {
     const values: Record<string, Float32Array> = {};
-    for (const { spec, published: name } of taken) {
-      if (!isWanted(spec.name)) continue;
-      values[spec.name] = inOurLayout(checked(await file.read(name), spec, name, file.path), spec);
+    const wanted = taken.filter(({ spec }) => isWanted(spec.name));
+    // Several weights may be parts of one array, which is read once.
+    for (const name of new Set(wanted.map(({ published }) => published))) {
+      const parts = wanted.filter(({ published }) => published === name);
+      const array = checked(await file.read(name), parts[0]!.spec, name, file.path);
+      for (const { spec, part } of parts) values[spec.name] = part.take(array, file.arrays.get(name)!.shape);
     }
     return values;
   });

@@ -1,0 +1,114 @@
+import { gelu } from '../backend/kernels/index.ts';
+import { tf } from '../tf.ts';
+import { constant, normal } from './init.ts';
+import { type Layer, layerNorm, sequence, stateless } from './layers.ts';
+import type { WeightSpec } from './types.ts';
+
+/** Activation between the two layers of a block's MLP: by erf, or OpenAI's `x·σ(1.702x)`. */
+export type Activation = 'gelu' | 'quick-gelu';
+
+/** Options of {@link transformerBlock}. */
+export interface BlockOptions {
+  /** Length of a token. */
+  width: number;
+  heads: number;
+  activation: Activation;
+  /** Added to the variance by layer norms. */
+  epsilon: number;
+  /** Whether both branches are multiplied by a vector before they are added. */
+  layerScale: boolean;
+}
+
+/** Standard deviation of the initial kernels, as timm has it. */
+export const DEVIATION = 0.02;
+
+/** Factors of the branches at the beginning, as DINOv2 has them. */
+const LAYER_SCALE = 1e-5;
+
+/** `x·W + b` of the last axis: `<name>/kernel` `[inputs, outputs]` and `<name>/bias`. */
+export function dense(name: string, inputs: number, outputs: number): Layer {
+  const [kernel, bias] = [`${name}/kernel`, `${name}/bias`];
+  const shape = [inputs, outputs] as const;
+  return {
+    weights: [
+      { name: kernel, shape, kind: 'kernel', initial: normal(shape, DEVIATION) },
+      { name: bias, shape: [outputs], kind: 'bias', initial: constant([outputs], 0) },
+    ],
+    apply(x, { weights }) {
+      const product = tf.matMul(x.reshape<tf.Tensor2D>([-1, inputs]), weights[kernel] as tf.Tensor2D);
+      return product.add(weights[bias]!).reshape([...x.shape.slice(0, -1), outputs]);
+    },
+  };
+}
+
+const activations: Readonly<Record<Activation, (x: tf.Tensor) => tf.Tensor>> = {
+  gelu,
+  'quick-gelu': (x) => x.mul(tf.sigmoid(x.mul(1.702))),
+};
+
+/** A layer that widens tokens fourfold, an activation, and one that narrows them. */
+export const mlp = (name: string, { width, activation }: Pick<BlockOptions, 'width' | 'activation'>): Layer =>
+  sequence(
+    dense(`${name}/expand`, width, 4 * width),
+    stateless(activations[activation]),
+    dense(`${name}/project`, 4 * width, width),
+  );
+
+/** Self-attention with several heads (Vaswani et al. 2017) among the tokens of an image, `[batch, tokens, width]`. */
+export function attention(name: string, { width, heads }: Pick<BlockOptions, 'width' | 'heads'>): Layer {
+  const [query, key, value] = ['query', 'key', 'value'].map((part) => dense(`${name}/${part}`, width, width)) as [
+    Layer,
+    Layer,
+    Layer,
+  ];
+  const project = dense(`${name}/project`, width, width);
+  return {
+    weights: [query, key, value, project].flatMap(({ weights }) => weights),
+    apply(x, flow) {
+      const [q, k, v] = [query, key, value].map((layer) => splitHeads(layer.apply(x, flow), heads));
+      return project.apply(joinHeads(attend(q!, k!, v!)), flow);
+    },
+  };
+}
+
+/** `softmax(q·kᵀ/√d)·v`, all of `[batch, heads, tokens, d]`. */
+export function attend(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor): tf.Tensor {
+  const scores = tf.matMul(q.mul(1 / Math.sqrt(q.shape[3]!)), k, false, true);
+  return tf.matMul(tf.softmax(scores), v);
+}
+
+/** `[batch, tokens, width]` → `[batch, heads, tokens, width / heads]` */
+const splitHeads = (x: tf.Tensor, heads: number): tf.Tensor =>
+  x.reshape([...x.shape.slice(0, 2), heads, x.shape[2]! / heads]).transpose([0, 2, 1, 3]);
+
+/** `[batch, heads, tokens, d]` → `[batch, tokens, heads · d]` */
+const joinHeads = (x: tf.Tensor): tf.Tensor => {
+  const [batch, heads, tokens, depth] = x.shape as [number, number, number, number];
+  return x.transpose([0, 2, 1, 3]).reshape([batch, tokens, heads * depth]);
+};
+
+/** Multiplies by a vector, `[width]`. */
+function scale(name: string, width: number): Layer {
+  const spec: WeightSpec = { name, shape: [width], kind: 'norm', initial: constant([width], LAYER_SCALE) };
+  return { weights: [spec], apply: (x, { weights }) => x.mul(weights[name]!) };
+}
+
+/** The input is added to what the branch makes of it. */
+const residual = (branch: Layer): Layer => ({
+  ...branch,
+  apply: (x, flow) => x.add(branch.apply(x, flow)),
+});
+
+/** Attention, then an MLP, each with a layer norm before it and the input added after it (Dosovitskiy et al. 2021). */
+export function transformerBlock(name: string, options: BlockOptions): Layer {
+  const { width, epsilon, layerScale } = options;
+  const branch = (index: 1 | 2, layer: Layer): Layer =>
+    residual(
+      sequence(
+        layerNorm(`${name}/norm${index}`, width, epsilon),
+        layer,
+        ...(layerScale ? [scale(`${name}/scale${index}`, width)] : []),
+      ),
+    );
+  return sequence(branch(1, attention(`${name}/attention`, options)), branch(2, mlp(`${name}/mlp`, options)));
+}
