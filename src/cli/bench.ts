@@ -35,6 +35,11 @@ const SIZES: Partial<Record<ModelName, number>> = {
   resnet50: 224,
   resnet101: 224,
   'mobilenet-v2': 224,
+  'vit-tiny-16': 224,
+  'vit-small-16': 224,
+  'vit-base-16': 224,
+  'vit-small-14': 224,
+  'vit-base-14': 224,
 };
 
 /** `tailmix bench step`: images per second of the bare training step with Mixup and Remix. */

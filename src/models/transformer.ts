@@ -1,7 +1,8 @@
 import { gelu } from '../backend/kernels/index.ts';
 import { tf } from '../tf.ts';
 import { constant, normal } from './init.ts';
-import { type Layer, layerNorm, sequence, stateless } from './layers.ts';
+import { joined, type Layer, layerNorm, sequence, stateless } from './layers.ts';
+import { seam } from './seams.ts';
 import type { WeightSpec } from './types.ts';
 
 /** Activation between the two layers of a block's MLP: by erf, or OpenAI's `x·σ(1.702x)`. */
@@ -25,20 +26,21 @@ export const DEVIATION = 0.02;
 /** Factors of the branches at the beginning, as DINOv2 has them. */
 const LAYER_SCALE = 1e-5;
 
-/** `x·W + b` of the last axis: `<name>/kernel` `[inputs, outputs]` and `<name>/bias`. */
+/** `x·W + b` of the last axis: `<name>/kernel` `[inputs, outputs]` and `<name>/bias`; a seam of that name. */
 export function dense(name: string, inputs: number, outputs: number): Layer {
   const [kernel, bias] = [`${name}/kernel`, `${name}/bias`];
   const shape = [inputs, outputs] as const;
-  return {
+  const product: Layer = {
     weights: [
       { name: kernel, shape, kind: 'kernel', initial: normal(shape, DEVIATION) },
       { name: bias, shape: [outputs], kind: 'bias', initial: constant([outputs], 0) },
     ],
     apply(x, { weights }) {
-      const product = tf.matMul(x.reshape<tf.Tensor2D>([-1, inputs]), weights[kernel] as tf.Tensor2D);
-      return product.add(weights[bias]!).reshape([...x.shape.slice(0, -1), outputs]);
+      const rows = tf.matMul(x.reshape<tf.Tensor2D>([-1, inputs]), weights[kernel] as tf.Tensor2D);
+      return rows.add(weights[bias]!).reshape([...x.shape.slice(0, -1), outputs]);
     },
   };
+  return seam(product, { name, in: inputs, out: outputs });
 }
 
 const activations: Readonly<Record<Activation, (x: tf.Tensor) => tf.Tensor>> = {
@@ -48,10 +50,13 @@ const activations: Readonly<Record<Activation, (x: tf.Tensor) => tf.Tensor>> = {
 
 /** A layer that widens tokens fourfold, an activation, and one that narrows them. */
 export const mlp = (name: string, { width, activation }: Pick<BlockOptions, 'width' | 'activation'>): Layer =>
-  sequence(
-    dense(`${name}/expand`, width, 4 * width),
-    stateless(activations[activation]),
-    dense(`${name}/project`, 4 * width, width),
+  seam(
+    sequence(
+      dense(`${name}/expand`, width, 4 * width),
+      stateless(activations[activation]),
+      dense(`${name}/project`, 4 * width, width),
+    ),
+    { name, in: width, out: width },
   );
 
 /** Self-attention with several heads (Vaswani et al. 2017) among the tokens of an image, `[batch, tokens, width]`. */
@@ -62,13 +67,14 @@ export function attention(name: string, { width, heads }: Pick<BlockOptions, 'wi
     Layer,
   ];
   const project = dense(`${name}/project`, width, width);
-  return {
-    weights: [query, key, value, project].flatMap(({ weights }) => weights),
+  const layer: Layer = {
+    ...joined([query, key, value, project]),
     apply(x, flow) {
       const [q, k, v] = [query, key, value].map((layer) => splitHeads(layer.apply(x, flow), heads));
       return project.apply(joinHeads(attend(q!, k!, v!)), flow);
     },
   };
+  return seam(layer, { name, in: width, out: width });
 }
 
 /** `softmax(q·kᵀ/√d)·v`, all of `[batch, heads, tokens, d]`. */
@@ -110,5 +116,6 @@ export function transformerBlock(name: string, options: BlockOptions): Layer {
         ...(layerScale ? [scale(`${name}/scale${index}`, width)] : []),
       ),
     );
-  return sequence(branch(1, attention(`${name}/attention`, options)), branch(2, mlp(`${name}/mlp`, options)));
+  const branches = [branch(1, attention(`${name}/attention`, options)), branch(2, mlp(`${name}/mlp`, options))];
+  return seam(sequence(...branches), { name, in: width, out: width });
 }

@@ -1,7 +1,7 @@
 import { ofRank, tf } from '../tf.ts';
 import { classifier } from './heads.ts';
 import { type Initializer, normal, uniform } from './init.ts';
-import { type Layer, layerNorm, sequence, startFlow } from './layers.ts';
+import { joined, type Layer, layerNorm, sequence, startFlow } from './layers.ts';
 import type { NetworkOptions } from './network.ts';
 import { type Activation, DEVIATION, transformerBlock } from './transformer.ts';
 import type { Model, Task, WeightSpec } from './types.ts';
@@ -40,10 +40,11 @@ export function visionTransformer(
   const initial = (shape: readonly number[]): Initializer => normal(shape, DEVIATION);
   const head = classifier({ initial, ...headOptions, inputs: width, classes });
   const stages = { embed: first, ...Object.fromEntries(blocks.map((block, i) => [`block${i + 1}`, block])) };
-  const layers = [first, ...blocks, last];
+  const trunk = joined([first, ...blocks, last]);
   return {
     name,
-    weights: [...layers.flatMap(({ weights }) => weights), ...head.weights],
+    weights: [...trunk.weights, ...head.weights],
+    seams: trunk.seams ?? [],
     stages: ['input', ...Object.keys(stages), 'pool'],
     featureSize: width,
     head: head.kind,

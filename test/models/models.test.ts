@@ -5,11 +5,14 @@ import { randomStream } from '../../src/random.ts';
 import type { NamedTensors } from '../../src/tf.ts';
 import { tf } from '../../src/tf.ts';
 import { describeBackends } from '../backend/kernels/support.ts';
+import { sideOf, smallOptions } from './small.ts';
 
 const task = { classes: 3, imageShape: [32, 32, 3] } as const;
 
-const model = (options: { name: ModelOptions['name']; [option: string]: unknown }): Model =>
-  createModel(modelOptions.parse(options), task);
+const model = (options: { name: ModelOptions['name']; [option: string]: unknown }): Model => {
+  const side = sideOf(options.name);
+  return createModel(modelOptions.parse(options), { ...task, imageShape: [side, side, 3] });
+};
 
 const initialWeights = ({ weights }: Model): NamedTensors =>
   Object.fromEntries(
@@ -64,7 +67,7 @@ describe('options', () => {
       scale: 1,
     });
     expect(modelNames.map((name) => modelOptions.parse({ name }).width)).toEqual([
-      16, 64, 64, 64, 64, 64, 64, 1, 16, 128,
+      16, 64, 64, 64, 64, 64, 64, 1, 192, 384, 768, 384, 768, 16, 128,
     ]);
   });
 
@@ -79,6 +82,10 @@ describe('options', () => {
     expect(() => createModel(options, { classes: 10, imageShape: [28, 32, 3] })).toThrowErrorMatchingInlineSnapshot(
       `[TailmixError: model.name: resnet50 expects images of at least 32×32 pixels; got 28×32. Choose a smaller model, for example small-cnn or mlp.]`,
     );
+    const patches = modelOptions.parse({ name: 'vit-tiny-16' });
+    expect(() => createModel(patches, { classes: 10, imageShape: [225, 224, 3] })).toThrowErrorMatchingInlineSnapshot(
+      `[TailmixError: model.name: vit-tiny-16 expects images whose sides are multiples of 16 pixels, its patches; got 225×224. Set data.imageSize, for example 224.]`,
+    );
   });
 });
 
@@ -86,7 +93,7 @@ describeBackends('forward pass', (use) => {
   beforeAll(use);
 
   test.each(modelNames)('%s goes through its stages in order and works with what they return', (name) => {
-    const net = model({ name, width: name === 'mobilenet-v2' ? 0.1 : 8 });
+    const net = model(smallOptions(name));
     const visited: string[] = [];
     const rows = { first: 5 };
     tf.tidy(() => {
@@ -97,14 +104,18 @@ describeBackends('forward pass', (use) => {
         atStage(stage, features) {
           visited.push(stage);
           expect(features.shape[0]).toBe(visited.length > 2 ? 3 : rows.first);
-          if (stage !== 'stage1') return features;
+          if (stage !== net.stages[1]) return features;
           return features.slice(
             features.shape.map(() => 0),
             [3, ...features.shape.slice(1)],
           );
         },
       };
-      const { logits, features } = net.forward(initialWeights(net), tf.zeros([rows.first, 32, 32, 3]), pass);
+      const { logits, features } = net.forward(
+        initialWeights(net),
+        tf.zeros([rows.first, sideOf(name), sideOf(name), 3]),
+        pass,
+      );
       expect(logits.shape).toEqual([3, task.classes]);
       expect(features.shape).toEqual([3, net.featureSize]);
     });

@@ -132,7 +132,9 @@ describe('published Vision Transformers', () => {
   test('what the file does not show has to be said, and what contradicts it is an error', async () => {
     const clip = models.find(({ file }) => file === 'vit-clip.pth')!;
     const { activation: _, ...options } = clip.options;
-    expect(await messageOfError(() => modelOf({ ...clip, options }))).toMatchInlineSnapshot(`"model.activation: expected gelu or quick-gelu for vit-tiny-16 with CLIP’s form; a file of weights does not show which. OpenAI’s own weights need quick-gelu, those of LAION and most others gelu."`);
+    expect(await messageOfError(() => modelOf({ ...clip, options }))).toMatchInlineSnapshot(
+      `"model.activation: expected gelu or quick-gelu for vit-tiny-16 with CLIP’s form; a file of weights does not show which. OpenAI’s own weights need quick-gelu, those of LAION and most others gelu."`,
+    );
     const plain = models.find(({ file }) => file === 'vit-tiny.safetensors')!;
     const source = { name: plain.options.name, file: fileOf(plain) };
     const contradicted = async (more: object) => {

@@ -1,17 +1,16 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { loadBackend } from '../../src/backend/load.ts';
-import { createModel, modelNames, modelOptions } from '../../src/models/index.ts';
+import { createModel, type ModelName, modelNames, modelOptions } from '../../src/models/index.ts';
 import { atSeam, selectSeams, wrapSeams } from '../../src/models/seams.ts';
 import type { Model, Pass } from '../../src/models/types.ts';
 import { randomStream } from '../../src/random.ts';
 import { type NamedTensors, tf } from '../../src/tf.ts';
-
-const TASK = { classes: 3, imageShape: [32, 32, 3] } as const;
+import { sideOf, smallOptions } from './small.ts';
 
 const PASS: Pass = { training: false, inputs: {}, variants: {}, atStage: (_, x) => x };
 
-const small = (name: (typeof modelNames)[number]): Model =>
-  createModel(modelOptions.parse({ name, width: name === 'mobilenet-v2' ? 0.1 : 4 }), TASK);
+const small = (name: ModelName): Model =>
+  createModel(modelOptions.parse(smallOptions(name)), { classes: 3, imageShape: [sideOf(name), sideOf(name), 3] });
 
 const weightsOf = (model: Model): NamedTensors =>
   Object.fromEntries(
@@ -22,7 +21,10 @@ const weightsOf = (model: Model): NamedTensors =>
   );
 
 const logitsOf = (model: Model, weights: NamedTensors, pass = PASS): Float32Array =>
-  tf.tidy(() => model.forward(weights, tf.ones([2, ...TASK.imageShape]), pass).logits.dataSync() as Float32Array);
+  tf.tidy(() => {
+    const side = sideOf(model.name as ModelName);
+    return model.forward(weights, tf.ones([2, side, side, 3]), pass).logits.dataSync() as Float32Array;
+  });
 
 beforeAll(() => loadBackend('wasm'));
 
@@ -61,7 +63,7 @@ describe('wrapped seams', () => {
     });
     const bias = weights['classifier/bias']!.dataSync();
     const [plain, tripled] = [logitsOf(model, weights), logitsOf(wrapped, weights)];
-    expect(seen).toEqual([[2, 4, 4, 32]]);
+    expect(seen).toEqual([[2, 4, 4, 64]]);
     tripled.forEach((logit, i) => {
       const own = bias[i % 3]!;
       expect(logit - own).toBeCloseTo(3 * (plain[i]! - own), 4);
