@@ -34,6 +34,7 @@ const SIZES: Partial<Record<ModelName, number>> = {
   resnet34: 224,
   resnet50: 224,
   resnet101: 224,
+  'resnext50-32x4d': 224,
   'mobilenet-v2': 224,
   'vit-tiny-16': 224,
   'vit-small-16': 224,

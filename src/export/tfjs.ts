@@ -4,6 +4,7 @@ import type { Classifier } from './classifier.ts';
 import { opNotMapped } from './errors.ts';
 import type { ExportedFile } from './files.ts';
 import { graphNodes, PORTS, resultsOf } from './graph-nodes.ts';
+import { splitGroups } from './split-groups.ts';
 
 /** Bytes of one weight file: what browsers cache, and what tfjs's own converter writes. */
 const SHARD_BYTES = 4 * 2 ** 20;
@@ -19,7 +20,7 @@ const TYPE_NAMES: Readonly<Record<number, string>> = {
 
 /** A graph model for `tf.loadGraphModel`: `model.json` and weight files. Images may be float32 or int32, 0…255. */
 export function tfjsModel(classifier: Classifier): ExportedFile[] {
-  const { nodes } = graphNodes(classifier);
+  const { nodes } = graphNodes({ ...classifier, recording: splitGroups(classifier.recording) });
   const { classes, imageShape, packShape, about } = classifier;
   const constants = nodes.flatMap(({ name, value }) => (value ? [{ name, node: value }] : []));
   const bytes = Buffer.concat(constants.map(({ node }) => node.value as Uint8Array));

@@ -13,11 +13,13 @@ import { seam } from './seams.ts';
 import type { Seam } from './types.ts';
 
 /** What a residual block is given. */
-export interface BlockOptions extends Pick<ConvolutionOptions, 'initial'> {
+export interface BlockOptions extends Pick<ConvolutionOptions, 'groups' | 'initial'> {
   in: number;
   /** Channels of the block's narrow convolutions; a bottleneck gives four times as many. */
   width: number;
   stride: number;
+  /** Channels of a bottleneck's narrow convolutions, over `width`. Default 1. */
+  narrow?: number;
 }
 
 /** Makes one residual block. */
@@ -51,16 +53,18 @@ export const basicBlock =
       shortcut(name, { in: inputs, out: width, stride, ...rest }),
     );
 
-/** 1×1, 3×3 and 1×1 convolution; the stride is at the 3×3, as torchvision has it ("v1.5"). */
+/**
+ * 1×1, 3×3 and 1×1 convolution; the stride is at the 3×3, as torchvision has it ("v1.5"), and so are groups (Xie et al. 2017).
+ */
 export const bottleneck =
   (shortcut: Shortcut): Block =>
-  (name, { in: inputs, width, stride, ...rest }) =>
+  (name, { in: inputs, width, stride, narrow = 1, groups = 1, ...rest }) =>
     residual(
       { name, in: inputs, out: 4 * width },
       sequence(
-        convolutionNormRelu(`${name}/conv1`, { in: inputs, out: width, size: 1, ...rest }),
-        convolutionNormRelu(`${name}/conv2`, { in: width, out: width, stride, ...rest }),
-        convolutionNorm(`${name}/conv3`, { in: width, out: 4 * width, size: 1, ...rest }),
+        convolutionNormRelu(`${name}/conv1`, { in: inputs, out: width * narrow, size: 1, ...rest }),
+        convolutionNormRelu(`${name}/conv2`, { in: width * narrow, out: width * narrow, stride, groups, ...rest }),
+        convolutionNorm(`${name}/conv3`, { in: width * narrow, out: 4 * width, size: 1, ...rest }),
       ),
       shortcut(name, { in: inputs, out: 4 * width, stride, ...rest }),
     );

@@ -21,6 +21,7 @@ const smallestImage: Readonly<Record<ModelName, number>> = {
   resnet34: 32,
   resnet50: 32,
   resnet101: 32,
+  'resnext50-32x4d': 32,
   'mobilenet-v2': 32,
   'vit-tiny-16': 16,
   'vit-small-16': 16,
@@ -52,6 +53,7 @@ export function createModel(options: ModelOptions, task: Task): Model {
     case 'resnet34':
     case 'resnet50':
     case 'resnet101':
+    case 'resnext50-32x4d':
       return imageNetResNet(options.name, shared, task);
     case 'mobilenet-v2':
       return mobileNetV2(shared, task);

@@ -1,4 +1,4 @@
-import { batchNorm, gelu, layerNorm as normaliseRows, relu } from '../backend/kernels/index.ts';
+import { batchNorm, gelu, groupedConvolution, layerNorm as normaliseRows, relu } from '../backend/kernels/index.ts';
 import type { NamedTensors } from '../tf.ts';
 import { ofRank, tf } from '../tf.ts';
 import { constant, type Initializer, kaimingNormal } from './init.ts';
@@ -62,27 +62,33 @@ export interface ConvolutionOptions {
   size?: number;
   /** Default 1. */
   stride?: number;
+  /** Groups of channels, each with filters of its own. Default 1. */
+  groups?: number;
   /** Given shape, fan-in and fan-out. Default: {@link kaimingNormal} of the fan-in. */
   initial?: (shape: readonly number[], fans: { in: number; out: number }) => Initializer;
 }
 
 /**
  * Convolution without bias, padded by `(size − 1) / 2` zeros on all four sides as PyTorch does, also for stride 2,
- * where TensorFlow's `SAME` pads right and bottom alone. Kernel `[size, size, in, out]`.
+ * where TensorFlow's `SAME` pads right and bottom alone. Kernel `[size, size, in / groups, out]`.
  */
 export function convolution(
   name: string,
-  { in: inputs, out, size = 3, stride = 1, initial }: ConvolutionOptions,
+  { in: inputs, out, size = 3, stride = 1, groups = 1, initial }: ConvolutionOptions,
 ): Layer {
   const kernel = `${name}/kernel`;
-  const shape = [size, size, inputs, out] as const;
-  const fans = { in: size * size * inputs, out: size * size * out };
+  const shape = [size, size, inputs / groups, out] as const;
+  const fans = { in: (size * size * inputs) / groups, out: size * size * out };
   return {
     weights: [
       { name: kernel, shape, kind: 'kernel', initial: initial?.(shape, fans) ?? kaimingNormal(shape, fans.in) },
     ],
     apply(x, { weights }) {
       const filter = ofRank(weights[kernel], 4);
+      if (groups > 1)
+        return stride === 1
+          ? groupedConvolution(x, filter, { stride, pad: 'same' })
+          : groupedConvolution(padded(x, size, stride), filter, { stride, pad: 'valid' });
       if (size === 1 && stride > 1 && inputs % VECTOR !== 0) return sparse(x, stride).conv2d(filter, 1, 'same');
       return stride === 1 ? x.conv2d(filter, 1, 'same') : padded(x, size, stride).conv2d(filter, stride, 'valid');
     },

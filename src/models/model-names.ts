@@ -7,6 +7,7 @@ export const modelNames = [
   'resnet34',
   'resnet50',
   'resnet101',
+  'resnext50-32x4d',
   'mobilenet-v2',
   'vit-tiny-16',
   'vit-small-16',

@@ -79,6 +79,13 @@ const weights = z
 const published = <Name extends ModelName>(name: Name, width: number, what: string) =>
   z.strictObject({ ...network(name, width, what).shape, weights }).describe(what);
 
+const resNext = z
+  .strictObject({
+    ...published('resnext50-32x4d', 64, '').shape,
+    width: z.int().positive().multipleOf(2).default(64).describe('Channels of the first stage; half as many groups.'),
+  })
+  .describe('ResNeXt-50 (32×4d) for ImageNet-sized images, torchvision’s and timm’s, 25.0 M parameters.');
+
 const mobileNet = z
   .strictObject({
     ...network('mobilenet-v2', 1, '').shape,
@@ -203,6 +210,7 @@ const networks = [
   published('resnet34', 64, 'ResNet-34 for ImageNet-sized images, torchvision’s and timm’s, 21.8 M parameters.'),
   published('resnet50', 64, 'ResNet-50 for ImageNet-sized images, torchvision’s and timm’s, 25.6 M parameters.'),
   published('resnet101', 64, 'ResNet-101 for ImageNet-sized images, torchvision’s and timm’s, 44.5 M parameters.'),
+  resNext,
   mobileNet,
   visionTransformer('vit-tiny-16', 'ViT-Ti/16 (Vision Transformer, patches of 16×16 pixels), 5.7 M parameters.'),
   visionTransformer('vit-small-16', 'ViT-S/16 (Vision Transformer, patches of 16×16 pixels), 22.1 M parameters.'),

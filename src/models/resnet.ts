@@ -1,6 +1,6 @@
 import type { tf } from '../tf.ts';
-import { type Block, basicBlock, bottleneck, projection, subsampling } from './blocks.ts';
-import { type Initializer, kaimingNormal, uniform } from './init.ts';
+import { type Block, type BlockOptions, basicBlock, bottleneck, projection, subsampling } from './blocks.ts';
+import { kaimingNormal, uniform } from './init.ts';
 import { type ConvolutionOptions, convolutionNormRelu, type Layer, sequence, stateless } from './layers.ts';
 import { blocks, type NetworkOptions, network } from './network.ts';
 import type { Model, Task } from './types.ts';
@@ -33,6 +33,7 @@ const imagenet = {
   resnet34: { block: basicBlock, depths: [3, 4, 6, 3], expansion: 1 },
   resnet50: { block: bottleneck, depths: [3, 4, 6, 3], expansion: 4 },
   resnet101: { block: bottleneck, depths: [3, 4, 23, 3], expansion: 4 },
+  'resnext50-32x4d': { block: bottleneck, depths: [3, 4, 6, 3], expansion: 4, narrow: 2 },
 } as const;
 
 const fourWidths = (width: number): number[] => [width, 2 * width, 4 * width, 8 * width];
@@ -61,7 +62,8 @@ export function smallImageResNet(
 
 /**
  * A ResNet for ImageNet-sized images, torchvision's: 7×7 stem with stride 2, max pooling, four stages of basic blocks or
- * bottlenecks, kernels Kaiming-normal of the fan-out.
+ * bottlenecks, kernels Kaiming-normal of the fan-out. A ResNeXt's 3×3 convolutions have a group for every two channels of
+ * `width`: 32 groups of 4 channels in the first stage of ResNeXt-50 (32×4d, Xie et al. 2017).
  */
 export function imageNetResNet(
   name: keyof typeof imagenet,
@@ -73,8 +75,9 @@ export function imageNetResNet(
     convolutionNormRelu('stem', { in: imageShape[2], out: width, size: 7, stride: 2, initial }),
     stateless(maxPool),
   );
-  const { block, depths, expansion } = imagenet[name];
-  const table = { in: width, widths: fourWidths(width), depths, expansion, initial };
+  const { block, expansion, ...shape } = imagenet[name];
+  const groups = 'narrow' in shape ? width / 2 : 1;
+  const table = { in: width, widths: fourWidths(width), expansion, initial, ...shape, groups };
   return network({
     name,
     stages: residualStages(stem, block(projection), table),
@@ -84,7 +87,7 @@ export function imageNetResNet(
   });
 }
 
-interface StageTable {
+interface StageTable extends Pick<BlockOptions, 'groups' | 'narrow' | 'initial'> {
   /** Channels that the stem gives. */
   in: number;
   /** Of each stage. */
@@ -93,7 +96,6 @@ interface StageTable {
   depths: readonly number[];
   /** Channels that a block gives, over its width. */
   expansion?: number;
-  initial?: (shape: readonly number[], fans: { in: number; out: number }) => Initializer;
 }
 
 /** The stages of a residual network, the stem in the first; each but the first halves height and width. */

@@ -1,3 +1,4 @@
+import { groupedConvolution } from '../../src/backend/kernels/index.ts';
 import { tf } from '../../src/tf.ts';
 
 /** `x`, `y` in −1…1, `[2, 4, 4, 3]`; `m` `[4, 3]`; `v` `[6]`; `n` `[6]` int32 in 0…3; `b` `[6]` bool; `p` is |x| + 0.5. */
@@ -82,6 +83,11 @@ export const cases: Record<string, Case> = {
       x,
       tf.ones([2, 2, 3, 1]),
     ]),
+  'grouped convolution and its gradients': ({ x }) => {
+    const filter = tf.linspace(-1, 1, 3 * 3 * 6).reshape([3, 3, 1, 6]);
+    const convolve = (a: tf.Tensor, k: tf.Tensor) => groupedConvolution(a, k, { stride: 1, pad: 'same' });
+    return [convolve(x, filter), ...tf.grads((a, k) => convolve(a!, k!).square())([x, filter])];
+  },
   diag: ({ v }) => tf.diag(v),
   dilation2d: ({ x }) => tf.dilation2d(x, tf.ones([2, 2, 3]), 1, 'same'),
   div: ({ x, p }) => tf.div(x, p),

@@ -1,11 +1,13 @@
 import { tf } from '../../tf.ts';
 import { batchNormGradients } from './batch-norm.ts';
+import { groupedConvolutionGradient } from './grouped-convolution.ts';
 import { supplyNativeKernels } from './native.ts';
 import { supplyWasmKernels } from './wasm.ts';
 
 export { addRelu, gelu, relu } from './activation.ts';
 export { batchNorm } from './batch-norm.ts';
 export { softmaxCrossEntropy } from './cross-entropy.ts';
+export { groupedConvolution } from './grouped-convolution.ts';
 export { layerNorm } from './layer-norm.ts';
 export { oneHot } from './one-hot.ts';
 export { globalAverage } from './pooling.ts';
@@ -24,7 +26,8 @@ const supplied = new Set<string>();
 export function supplyKernels(): void {
   const name = tf.getBackend();
   if (supplied.has(name)) return;
-  if (supplied.size === 0) for (const gradient of batchNormGradients) tf.registerGradient(gradient);
+  if (supplied.size === 0)
+    for (const gradient of [...batchNormGradients, groupedConvolutionGradient]) tf.registerGradient(gradient);
   supply[name]?.();
   supplied.add(name);
 }

@@ -2,6 +2,7 @@ import { tf } from '../../tf.ts';
 import type { OpAttribute } from '../binding.ts';
 import { hasCustomOps } from '../native.ts';
 import { supplyCustomOps } from './custom-ops.ts';
+import { supplyGroupedConvolutions } from './grouped-convolution.ts';
 import { attribute, float, type NativeBackend } from './native-op.ts';
 import { type Kernel, supplyKernel } from './registry.ts';
 
@@ -141,5 +142,6 @@ export function supplyNativeKernels(): void {
     },
     isExplicit,
   );
+  supplyGroupedConvolutions();
   if (hasCustomOps()) supplyCustomOps();
 }

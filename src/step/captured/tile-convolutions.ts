@@ -74,7 +74,7 @@ function suits(
 const isPadded = ([size, columns]: readonly number[], stride: number | undefined): boolean =>
   size === 3 && columns === 3 && stride === 1;
 
-/** Whether a filter's channels come in the wanted multiples, and images have the size that the custom op computes. */
+/** Whether a filter's channels come in the wanted multiples and in one group, and images have the size that the custom op computes. */
 function fits(
   filter: readonly number[],
   stride: number,
@@ -84,7 +84,7 @@ function fits(
 ): boolean {
   const [size, columns, ...channels] = filter as [number, number, number, number];
   const results = (side: number): number => (isPadded(filter, stride) ? side : Math.floor((side - size) / stride) + 1);
-  const whole = channels.every((count, i) => count % lanes[i]! === 0);
+  const whole = channels[0] === x[3] && channels.every((count, i) => count % lanes[i]! === 0);
   return size === columns && whole && [1, 2].every((axis) => y[axis] === results(x[axis]!));
 }
 

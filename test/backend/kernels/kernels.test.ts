@@ -5,12 +5,13 @@ import {
   addRelu,
   gelu,
   globalAverage,
+  groupedConvolution,
   layerNorm,
   relu,
   softmaxCrossEntropy,
 } from '../../../src/backend/kernels/index.ts';
 import { hasCustomOps } from '../../../src/backend/native.ts';
-import { tf } from '../../../src/tf.ts';
+import { ofRank, tf } from '../../../src/tf.ts';
 import { describeBackends, differencesOf, gradientsOf, normals, relativeDistance } from './support.ts';
 
 type Function = (...inputs: tf.Tensor[]) => tf.Tensor;
@@ -72,6 +73,26 @@ describeBackends('kernels', (use) => {
       vector('scale'),
       vector('shift'),
     ]);
+  });
+
+  test.each([
+    [[2, 5, 4, 6], 3, 6, 1, 'same'],
+    [[2, 7, 6, 8], 2, 4, 2, 'valid'],
+    [[1, 4, 4, 4], 4, 8, 1, 'same'],
+  ] as const)('groupedConvolution of %j in %i groups to %i channels', (shape, groups, out, stride, pad) => {
+    const channels = shape[3] / groups;
+    // A kernel with zeros between the groups.
+    const member = tf.tensor4d(
+      Array.from({ length: shape[3] * out }, (_, i) =>
+        Math.floor(Math.floor(i / out) / channels) === Math.floor((i % out) / (out / groups)) ? 1 : 0,
+      ),
+      [1, 1, shape[3], out],
+    );
+    expectGradients(
+      (x, filter) => groupedConvolution(x, filter, { stride, pad }),
+      (x, filter) => tf.conv2d(ofRank(x, 4), tf.tile(ofRank(filter, 4), [1, 1, groups, 1]).mul(member), stride, pad),
+      [normals([...shape], 'x'), normals([3, 3, channels, out], 'filter')],
+    );
   });
 
   test('globalAverage', () => {
