@@ -16,13 +16,28 @@ type Moment = (typeof moments)[number];
 /** What became of one run that was killed until it ended. */
 export interface Trial {
   setting: string;
+  seed: number;
+  /** Which run of the setting and seed it is; its kills are drawn from these. */
+  run: number;
   kills: readonly Moment[];
   /** What differs from the run that nobody killed. */
   differences: readonly string[];
 }
 
+export interface KillOptions {
+  /** How many kills, at least. */
+  kills: number;
+  seed: number;
+  /** The first run, 0 unless some were killed before. */
+  from?: number;
+}
+
 /** Kills runs of a setting until it has killed `kills` times; each run is resumed until it ends. */
-export async function killRuns(folder: string, name: string, kills: number, seed: number): Promise<Trial[]> {
+export async function* killRuns(
+  folder: string,
+  name: string,
+  { kills, seed, from = 0 }: KillOptions,
+): AsyncGenerator<Trial> {
   const setting = settings[name];
   if (!setting) throw new Error(`${name} is not a setting; there are ${Object.keys(settings).join(', ')}`);
   await mkdir(folder, { recursive: true });
@@ -33,29 +48,25 @@ export async function killRuns(folder: string, name: string, kills: number, seed
   await finish(folder, setting, 'whole', false);
   const whole = await leftBy(join(folder, 'whole'));
   const seconds = (performance.now() - began) / 1000;
-  const trials: Trial[] = [];
-  let done = 0;
-  while (done < kills) {
-    const trial = await killedRun(
-      folder,
-      { name, setting, whole, seconds },
-      randomStream(seed, 'kills', name, trials.length),
-    );
-    trials.push(trial);
-    done += Math.max(1, trial.kills.length);
+  for (let run = from, done = 0; done < kills; run++) {
+    const killed = await killedRun(folder, { setting, whole, seconds }, randomStream(seed, 'kills', name, run));
+    yield { setting: name, seed, run, ...killed };
+    done += Math.max(1, killed.kills.length);
   }
-  return trials;
 }
 
 interface Case {
-  name: string;
   setting: KillSetting;
   whole: Left;
   /** How long the run takes when it is left alone. */
   seconds: number;
 }
 
-async function killedRun(folder: string, { name, setting, whole, seconds }: Case, random: Random): Promise<Trial> {
+async function killedRun(
+  folder: string,
+  { setting, whole, seconds }: Case,
+  random: Random,
+): Promise<Pick<Trial, 'kills' | 'differences'>> {
   const directory = join(folder, 'killed');
   await rm(directory, { recursive: true, force: true });
   const kills: Moment[] = [];
@@ -70,7 +81,7 @@ async function killedRun(folder: string, { name, setting, whole, seconds }: Case
     kills.push(moment);
   }
   await finish(folder, setting, 'killed', existsSync(directory));
-  return { setting: name, kills, differences: differences(whole, await leftBy(directory)) };
+  return { kills, differences: differences(whole, await leftBy(directory)) };
 }
 
 /** Resolves at the moment. Files are looked at every millisecond. */
