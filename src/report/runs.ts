@@ -97,9 +97,10 @@ function shownPath(directory: string): string {
 
 async function readRun(directory: string, path: string): Promise<LoadedRun | string> {
   const notes: string[] = [];
-  const metricsText = await readText(join(directory, runFiles.metrics));
+  const { text: metricsText, problem: unreadMetrics } = await readText(join(directory, runFiles.metrics));
   const { epochs, damaged } = readEpochs(metricsText);
-  const summaryText = await readText(join(directory, runFiles.summary));
+  const { text: summaryText, problem: unreadSummary } = await readText(join(directory, runFiles.summary));
+  if (unreadSummary !== null) return `summary.json cannot be read (${unreadSummary})`;
   if (summaryText === null) {
     const until = epochs.at(-1)?.epoch;
     return `unfinished: no summary.json, ${until ? `metrics.jsonl ends with epoch ${until}` : 'no finished epoch'}`;
@@ -112,16 +113,18 @@ async function readRun(directory: string, path: string): Promise<LoadedRun | str
 
   const isChanged = (file: string, text: string | null): boolean =>
     text !== null && files[file] !== undefined && !beginsAs(text, files[file]);
-  if (isChanged(runFiles.metrics, metricsText)) {
+  if (unreadMetrics !== null) notes.push(`metrics.jsonl cannot be read (${unreadMetrics}); the run has no curves`);
+  else if (isChanged(runFiles.metrics, metricsText)) {
     notes.push('metrics.jsonl is not what the run wrote; the run has no curves');
     epochs.length = 0;
   } else if (damaged.length > 0)
     notes.push(`metrics.jsonl: line ${damaged.join(', ')} cannot be read; the curves do without`);
   else if (epochs.length === 0) notes.push('metrics.jsonl holds no epoch; the run has no curves');
-  const configText = await readText(join(directory, runFiles.config));
+  const { text: configText, problem: unreadConfig } = await readText(join(directory, runFiles.config));
   let config: unknown = null;
   try {
-    if (configText === null) notes.push('config.yaml is missing; the settings are unknown');
+    if (unreadConfig !== null) notes.push(`config.yaml cannot be read (${unreadConfig}); the settings are unknown`);
+    else if (configText === null) notes.push('config.yaml is missing; the settings are unknown');
     else if (isChanged(runFiles.config, configText))
       notes.push('config.yaml is not what the run wrote; the settings are unknown');
     else config = parse(configText);
@@ -145,7 +148,12 @@ function readEpochs(text: string | null): { epochs: EpochPoint[]; damaged: numbe
   return { epochs: [...byEpoch.values()].sort((a, b) => a.epoch - b.epoch), damaged };
 }
 
-const readText = (path: string): Promise<string | null> => readFile(path, 'utf8').catch(() => null);
+/** Text of a file, null where there is none; `problem` where the system does not give it. */
+const readText = (path: string): Promise<{ text: string | null; problem: string | null }> =>
+  readFile(path, 'utf8').then(
+    (text) => ({ text, problem: null }),
+    (error: NodeJS.ErrnoException) => ({ text: null, problem: error.code === 'ENOENT' ? null : error.message }),
+  );
 
 const firstLine = (error: unknown): string => messageOf(error).split('\n')[0]!;
 

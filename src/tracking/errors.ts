@@ -20,10 +20,17 @@ export const notACheckpoint = (path: string, missing: string): TailmixError =>
 /** A checkpoint that cannot be opened. */
 export const unreadableCheckpoint = (path: string, cause: unknown): TailmixError =>
   run(
-    REFUSED.has((cause as NodeJS.ErrnoException).code ?? '') ? 'CHECKPOINT_UNREADABLE' : 'CHECKPOINT_MISSING',
-    `${path}: expected a checkpoint; it cannot be read (${messageOf(cause)}). Check the path and its permissions.`,
+    REFUSED.has(codeOf(cause)) ? 'CHECKPOINT_UNREADABLE' : 'CHECKPOINT_MISSING',
+    `${path}: expected a checkpoint; it cannot be read (${messageOf(cause)}). ${faultOr(cause, 'Check the path and its permissions.')}`,
     cause,
   );
+
+const codeOf = (cause: unknown): string => (cause as NodeJS.ErrnoException).code ?? '';
+
+/** What the system says where neither the path nor its permissions are at fault. */
+const FAULTS = new Set(['EIO', 'EMFILE', 'ENFILE']);
+const faultOr = (cause: unknown, cure: string): string =>
+  (FAULTS.has(codeOf(cause)) ? systemCure(cause) : null) ?? cure;
 
 /** What the system says where a file may be whole, and cannot be read now. */
 const REFUSED = new Set(['EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'ENOMEM', 'EBUSY', 'ESTALE', 'ETIMEDOUT']);
@@ -165,11 +172,13 @@ export const configDiffers = (path: string, trained: string, found: string): Tai
     { code: 'CONFIG_DIFFERS', kind: 'config' },
   );
 
+const RESTORE = 'Restore it, or remove it and resume the run, which writes it again.';
+
 /** A file of a run that the system refuses to read. */
 export const unreadableRunFile = (path: string, cause: unknown): TailmixError =>
   run(
     'RUN_DAMAGED',
-    `${path}: expected to read it; the system refused (${messageOf(cause)}). Restore it, or remove it and resume the run, which writes it again.`,
+    `${path}: expected to read it; the system refused (${messageOf(cause)}). ${faultOr(cause, RESTORE)}`,
     cause,
   );
 

@@ -15,7 +15,7 @@ import type { Snapshot } from '../run.ts';
 import { createOptimizer } from '../step/optimizers.ts';
 import { createStepProgram } from '../step/program.ts';
 import { type CheckpointChoice, chooseCheckpoint } from '../tracking/choose-checkpoint.ts';
-import { changedRunFile, configDiffers, damagedRunFile } from '../tracking/errors.ts';
+import { changedRunFile, configDiffers, damagedRunFile, unreadableRunFile } from '../tracking/errors.ts';
 import { findRun, runFiles } from '../tracking/run-directory.ts';
 import { isSealBroken } from '../tracking/seal.ts';
 import { expectReadable } from '../tracking/written-by.ts';
@@ -168,8 +168,11 @@ async function describedData(
 }
 
 async function readJson(path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8').catch((cause) => {
+    throw unreadableRunFile(displayPath(path), cause);
+  });
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    return JSON.parse(text);
   } catch {
     throw damagedRunFile(displayPath(path), 'the file');
   }

@@ -71,6 +71,7 @@ export interface Fault {
 export interface Outcome {
   code: number;
   stderr: string;
+  stdout: string;
   /** Calls that counted. */
   seen: number;
   failed: number;
@@ -133,7 +134,7 @@ export async function startFaulty(folder: string, shim: string, env: NodeJS.Proc
     write(names, FOLDER_AT);
     write(head, 0);
   };
-  const disarm = (): Omit<Outcome, 'code' | 'stderr'> => {
+  const disarm = (): Omit<Outcome, 'code' | 'stderr' | 'stdout'> => {
     const all = Buffer.alloc(BYTES);
     readSync(file, all, 0, BYTES, 0);
     write(Buffer.alloc(24), 0);
@@ -147,7 +148,7 @@ export async function startFaulty(folder: string, shim: string, env: NodeJS.Proc
         const died = (code: number | null, signal: string | null): void =>
           fail(new Error(`the process ended with ${code ?? signal}`));
         child.once('exit', died);
-        child.once('message', (answer: Pick<Outcome, 'code' | 'stderr'>) => {
+        child.once('message', (answer: Pick<Outcome, 'code' | 'stderr' | 'stdout'>) => {
           child.off('exit', died);
           done({ ...answer, ...disarm() });
         });

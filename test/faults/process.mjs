@@ -4,16 +4,19 @@ import { pathToFileURL } from 'node:url';
 
 const { main } = await import(pathToFileURL(process.argv[2]).href);
 
-let said = '';
+let [said, printed] = ['', ''];
 process.stderr.write = (text) => {
   said += text;
   return true;
 };
-process.stdout.write = () => true;
+process.stdout.write = (text) => {
+  printed += text;
+  return true;
+};
 
 process.on('message', async (args) => {
-  said = '';
+  [said, printed] = ['', ''];
   const code = await main(args);
-  process.send({ code, stderr: said });
+  process.send({ code, stderr: said, stdout: printed });
 });
 process.send('ready');

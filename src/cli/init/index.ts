@@ -1,10 +1,10 @@
 import { existsSync, statSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { basename, relative, resolve } from 'node:path';
 import process from 'node:process';
 import { type Look, lookAt } from '../../data/inspect/look.ts';
 import { hasCounts } from '../../data/load-data.ts';
 import { displayPath } from '../../errors.ts';
+import { writeFileAtomic } from '../../tracking/write-file.ts';
 import { shellWord } from '../../util/shell-word.ts';
 import { type Ask, asking } from '../ask.ts';
 import { initExists, initNoImages, initWithin } from '../errors.ts';
@@ -77,7 +77,7 @@ async function initPhotos(folder: string, options: InitOptions, ask?: Ask): Prom
     recipe: { ...proposed, imageSize: answers.imageSize },
     ...(answers.group !== undefined && { group: answers.group }),
   });
-  await writeFile(CONFIG, text, { flag: 'wx' });
+  await writeFileAtomic(resolve(CONFIG), text);
   if (options.json) {
     const { classes, notes = [] } = plan.info;
     const { remedy, ...recipe } = { ...proposed, ...answers };

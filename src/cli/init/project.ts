@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { makeFolder } from '#make-folder';
 import { displayPath } from '../../errors.ts';
+import { writeFileAtomic } from '../../tracking/write-file.ts';
 import { initExists } from '../errors.ts';
 import { CONFIG, schemaFrom } from './place.ts';
 
@@ -51,7 +52,7 @@ export default definePlugin({
 `;
 
 /**
- * Makes a project: a config and a plugin to start from. Overwrites nothing.
+ * Makes a project: a config and a plugin to start from. Overwrites nothing, and leaves nothing where it fails.
  *
  * @returns what it wrote
  */
@@ -60,7 +61,15 @@ export async function makeProject(folder: string): Promise<string[]> {
   const files = { [CONFIG]: config(schemaFrom(directory)), 'feature-norm.ts': plugin };
   const present = Object.keys(files).filter((name) => existsSync(join(directory, name)));
   if (present.length > 0) throw initExists(present.map((name) => displayPath(join(directory, name))));
-  await makeFolder(directory);
-  for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
-  return Object.keys(files).map((name) => join(directory, name));
+  const paths = Object.keys(files).map((name) => join(directory, name));
+  const isNew = !existsSync(directory);
+  try {
+    await makeFolder(directory);
+    for (const [name, text] of Object.entries(files)) await writeFileAtomic(join(directory, name), text);
+  } catch (error) {
+    for (const path of paths) await rm(path, { force: true }).catch(() => {});
+    if (isNew) await rmdir(directory).catch(() => {});
+    throw error;
+  }
+  return paths;
 }

@@ -8,7 +8,7 @@ import type { PackForm } from '../options.ts';
 import { openAugment, type Shape } from '../transforms/augment.ts';
 import { openResample } from '../transforms/resample.ts';
 import type { ImageFile, ImageList, ReadProgress } from '../types.ts';
-import { badImage, inputUnreadable, wrongChannels, wrongSize } from './errors.ts';
+import { badImage, inputUnreadable, isBadImage, wrongChannels, wrongSize } from './errors.ts';
 import { type BadImage, checkMark, readImageFile } from './image-file.ts';
 import type { PackedRow } from './packed.ts';
 
@@ -103,7 +103,7 @@ async function decodeFile(open: typeof sharp, { path, label }: ImageFile, option
     const image = await decode(open, { path, bytes }, shape, options);
     return { path, label, image, file: bytes, hash: hashImage(bytes) };
   } catch (error) {
-    if (onCorrupt === 'skip') return { path, label, image: null, reason: messageOf(error) };
+    if (onCorrupt === 'skip' && isBadImage(error)) return { path, label, image: null, reason: messageOf(error) };
     throw error;
   }
 }

@@ -17,6 +17,13 @@ export const withoutAdvice = (message: string): string =>
 export const badImage = (path: string, reason: string, cause: unknown): TailmixError =>
   run('DATA_IMAGE', `${path}: expected a readable image; got "${firstLine(reason)}".${replaceAdvice}`, cause);
 
+/** Whether an error says that a file is no readable image, and not that it could not be looked at. */
+export const isBadImage = (error: unknown): boolean => error instanceof TailmixError && error.code === 'DATA_IMAGE';
+
+/** The system does not give an image, whatever is in it. */
+export const imageRefused = (path: string, cause: unknown): TailmixError =>
+  run('DATA_READ', `${path}: expected an image that can be read; ${systemRefused(cause, 'take it out')}`, cause);
+
 function firstLine(reason: string): string {
   const line = reason.split('\n')[0]!.replace(/:?\s*$/, '');
   // What sharp says where libvips says nothing: of a header with another checksum.
@@ -41,6 +48,13 @@ export const wrongSize = (path: string, expected: readonly number[], got: readon
 /** Every image of a split was skipped. */
 export const nothingReadable = (folder: string, skipped: number): TailmixError =>
   run('DATA_EMPTY', `${folder}: expected readable images; all ${skipped} were skipped. Check the files.`);
+
+/** Files of a split came, went or changed while they were packed, and some could not be read. */
+export const filesChanged = (folder: string, skipped: string): TailmixError =>
+  run(
+    'DATA_CHANGED',
+    `${folder}: expected files that stay as they are while they are read; some came, went or changed, and could not be read (${skipped}). Check that the folder is whole, and try again.`,
+  );
 
 /** A packed file is not readable right after it was written. */
 export const cacheUnwritable = (path: string): TailmixError =>

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { TailmixError } from '../../errors.ts';
+import { imageRefused } from './errors.ts';
 
 /** Largest file that is taken for an image, in bytes. */
 const LARGEST_FILE = 2 ** 29;
@@ -22,18 +23,19 @@ export type BadImage = (path: string, reason: string, cause: unknown) => Tailmix
  * Reads a file whose beginning says that it is an image of pixels, whatever its name. What only waits (a pipe), never
  * ends (a device), or is a program of its own (SVG) is refused unread or undecoded.
  *
- * @param bad - what is thrown
+ * @param bad - what is thrown of a file that is none
+ * @throws {TailmixError} DATA_READ where the system fails, which says nothing of the file
  */
 export async function readImageFile(path: string, bad: BadImage): Promise<Buffer> {
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw bad(path, reasonOf(error), error);
-  });
+  const refused = (error: NodeJS.ErrnoException): never => {
+    const reason = reasons[error.code ?? ''];
+    throw reason === undefined ? imageRefused(path, error) : bad(path, reason, error);
+  };
+  const found = await stat(path).catch(refused);
   if (!found.isFile()) throw bad(path, found.isDirectory() ? 'a folder' : 'a pipe, a socket or a device', null);
   if (found.size === 0) throw bad(path, 'a file of no bytes', null);
   if (found.size > LARGEST_FILE) throw bad(path, `a file of ${Math.round(found.size / 1e6)} MB`, null);
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw bad(path, reasonOf(error), error);
-  });
+  const bytes = await readFile(path).catch(refused);
   checkMark(path, bytes, bad);
   return bytes;
 }
@@ -46,10 +48,10 @@ export function checkMark(name: string, bytes: Buffer, bad: BadImage): void {
   }
 }
 
+/** What the system says of a file that will say the same tomorrow. */
 const reasons: Record<string, string> = {
   ENOENT: 'no file of that name, or a link to one that is gone',
   ELOOP: 'a link that leads back to itself',
-  EACCES: 'a file that may not be read',
+  ENOTDIR: 'a path through a file',
+  ENAMETOOLONG: 'a name that is too long',
 };
-
-const reasonOf = ({ code, message }: NodeJS.ErrnoException): string => reasons[code ?? ''] ?? message;

@@ -2,6 +2,7 @@ import type { DataOptions } from '../options.ts';
 import type { Shape } from '../transforms/augment.ts';
 import type { ImageInfo, ImageList } from '../types.ts';
 import { type DecodeOptions, imageShape } from './decode.ts';
+import { isBadImage } from './errors.ts';
 
 type Size = number | [number, number];
 
@@ -73,7 +74,11 @@ export const decodeOptions = (
 async function sampleShapes({ files }: ImageList, { exif = 'honour' }: SizeOptions): Promise<Shape[]> {
   const count = Math.min(SAMPLE, files.length);
   const sample = Array.from({ length: count }, (_, i) => files[Math.floor((i * files.length) / count)]!.path);
-  const read = async (path: string): Promise<Shape | null> => imageShape(path, exif).catch(() => null);
+  const read = async (path: string): Promise<Shape | null> =>
+    imageShape(path, exif).catch((error: unknown) => {
+      if (isBadImage(error)) return null;
+      throw error;
+    });
   const found: Shape[] = [];
   for (const path of sample) {
     const shape = await read(path);

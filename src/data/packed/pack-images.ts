@@ -1,11 +1,11 @@
-import { utimes } from 'node:fs/promises';
+import { rm, utimes } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { markInUse } from '../../backend/in-use.ts';
 import type { PackForm } from '../options.ts';
 import { fingerprint, statOf } from '../sets/class-folders.ts';
 import type { ImageList, ReadContext, Split } from '../types.ts';
 import { type DecodeOptions, decodeFiles, decoderVersion, KERNEL } from './decode.ts';
-import { cacheUnwritable, nothingReadable } from './errors.ts';
+import { cacheUnwritable, filesChanged, nothingReadable } from './errors.ts';
 import { openPacked, type Packed, type PackedRow, writePacked } from './packed.ts';
 
 /** Opens a split in class folders; a file that changes, comes or goes makes its packed file anew. */
@@ -52,7 +52,8 @@ async function readPacked(
   options: DecodeOptions,
   { cache, dataset = 'custom', fresh = false, pack: form = 'pixels', onProgress }: ReadContext,
 ): Promise<Split> {
-  const key = await keyOf(list, origin, options, form);
+  const keyNow = (): Promise<string> => keyOf(list, origin, options, form);
+  const key = await keyNow();
   const path = join(cache, `${name}-${key.slice(0, 16)}.pack`);
   await markInUse(path);
   const found = fresh ? null : await openPacked(path, key);
@@ -75,6 +76,11 @@ async function readPacked(
     await writePacked(path, { key, shape, source, ...encoded }, namedFrom(list.base, rows));
     const made = await openPacked(path, key);
     if (made === null) throw cacheUnwritable(path);
+    // A folder that went away is no folder of unreadable files.
+    if (made.metadata.skipped.length > 0 && (await keyNow().catch(() => null)) !== key) {
+      await rm(path, { force: true });
+      throw filesChanged(list.folder, made.metadata.skipped[0]! + made.metadata.reasons[0]!);
+    }
     return made;
   }
 }
