@@ -22,6 +22,18 @@ NETWORKS = {
     "resnet18-cifar": lambda c: Residual(Basic, [64, 128, 256, 512], [2, 2, 2, 2], "B", 1, 3, c, False, "linear"),
     "resnet50": lambda c: Residual(Bottleneck, [64, 128, 256, 512], [3, 4, 6, 3], "B", 4, 3, c, True, "linear"),
 }
+
+
+def timm_network(name):
+    def create(classes):
+        import timm
+
+        return timm.create_model(name, num_classes=classes)
+
+    return create
+
+
+NETWORKS["vit-tiny-16"] = timm_network("vit_tiny_patch16_224")
 BATCHES, KAPPA, TAU = 8, 3, 0.5
 
 parser = argparse.ArgumentParser()

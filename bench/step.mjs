@@ -3,7 +3,7 @@
 //
 //   node bench/step.mjs [--only resnet32-fp32,…] [--rounds 5] [--seconds 5] [--python python3] [--threads 2] [--json FILE]
 //
-// PyTorch must be importable by that Python; nothing here installs it.
+// PyTorch must be importable by that Python, and timm for Vision Transformers; nothing here installs them.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +18,8 @@ const CASES = [
   { name: 'resnet18-bf16', model: 'resnet18-cifar', batch: 128, size: 32, precision: 'bf16' },
   { name: 'resnet50-fp32', model: 'resnet50', batch: 16, size: 224, precision: 'fp32' },
   { name: 'resnet50-bf16', model: 'resnet50', batch: 16, size: 224, precision: 'bf16' },
+  { name: 'vit-tiny-fp32', model: 'vit-tiny-16', batch: 32, size: 224, precision: 'fp32' },
+  { name: 'vit-tiny-bf16', model: 'vit-tiny-16', batch: 32, size: 224, precision: 'bf16' },
 ];
 
 const { values } = parseArgs({

@@ -19,15 +19,16 @@ interface HalfRule {
   /**
    * When: `always` (it is where the time goes), `first` if its first cast input is in bfloat16 already, `all` if every
    * one is; these two take 4-dimensional activations only. `as is`: widens the input itself, so that it needs no cast.
+   * `tokens`: products of transformers, see {@link isOfTokens}.
    */
-  when: 'always' | 'first' | 'all' | 'as is';
+  when: 'always' | 'first' | 'all' | 'as is' | 'tokens';
   /** The result is a weight's gradient: back to float32 at once, so that sums and the update keep float32. */
   weight?: true;
 }
 
 /**
- * Ops that run in bfloat16: convolutions, and what lies between them. Loss, softmax, statistics of batch norm (its type
- * `U`), weights and update stay float32; the custom update takes gradients as convolutions give them.
+ * Ops that run in bfloat16: convolutions, what lies between them, and matrix products of tokens. Loss, classifier, softmax,
+ * layer norm, GELU, statistics of batch norm (its type `U`), weights and update stay float32; the custom update takes gradients as convolutions give them.
  */
 const RULES: Readonly<Record<string, HalfRule>> = {
   Conv2D: { inputs: [0, 1], outputs: [0], when: 'always' },
@@ -55,6 +56,7 @@ const RULES: Readonly<Record<string, HalfRule>> = {
   MaxPoolGrad: { inputs: [0, 1, 2], outputs: [0], when: 'first' },
   AvgPool: { inputs: [0], outputs: [0], when: 'first' },
   AvgPoolGrad: { inputs: [1], outputs: [0], when: 'first' },
+  BatchMatMulV2: { inputs: [0, 1], outputs: [0], when: 'tokens' },
   TailmixSgd: { inputs: [2], outputs: [], when: 'as is' },
 };
 
@@ -65,7 +67,7 @@ interface Value {
   activation: boolean;
 }
 
-/** Rewrites a recording so that its convolutions, and what lies between them, run in bfloat16. */
+/** Rewrites a recording so that its convolutions, what lies between them, and matrix products of tokens run in bfloat16. */
 export function toBfloat16(recording: Recording, canRun: OpTrial): Recording {
   const nodes: RecordedNode[] = [];
   const values = new Map<string, Value>();
@@ -123,11 +125,24 @@ function halfNode(
   const { T } = node.attributes;
   if (rule === undefined || T?.kind !== 'type' || T.value !== DT.float32) return undefined;
   if (rule.when === 'as is' && !valueAt(node.inputs[rule.inputs[0]!]!).half) return undefined;
+  if (rule.when === 'tokens' && !isOfTokens(recording, node)) return undefined;
   const wanted = rule.when === 'all' ? rule.inputs : rule.inputs.slice(0, 1);
   const ready = wanted.every((input) => valueAt(node.inputs[input]!).activation);
   const spatial = node.outputs[0]!.shape.length === 4;
   if ((rule.when === 'first' || rule.when === 'all') && !(ready && spatial)) return undefined;
   return runnable(recording, node, rule, canRun);
+}
+
+/**
+ * Whether a matrix product is one of a transformer: among the heads of attention, or of a dense layer and its gradients, where
+ * `[batch, tokens, width]` was made a matrix. The classifier's is neither: it has a row for each image.
+ */
+function isOfTokens({ nodes }: Recording, { inputs, outputs }: OpNode): boolean {
+  if (outputs[0]!.shape.length > 2) return true;
+  return inputs.some(({ node }) => {
+    const source = nodes[node]!;
+    return source.kind === 'op' && source.op === 'Reshape' && specOf(nodes, source.inputs[0]!).shape.length === 3;
+  });
 }
 
 /** Whether an op has a rule here, and a kernel that follows it. */
