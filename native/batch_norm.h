@@ -27,44 +27,48 @@ struct Sums {
   }
 };
 
-// Adds up what `terms(row, channel)` gives, two vectors of 16 channels, over rows and channel blocks. G blocks of 16
-// channels and U rows at a time keep 8 pairs of sums in registers.
+// Pairs of sums that registers hold beside what goes into them.
+constexpr int PAIRS = REGISTERS / 4;
+
+// Adds up what `terms(row, channel)` gives, two vectors of channels, over rows and channels. G vectors and U rows at a time
+// keep PAIRS pairs of sums in registers.
 template <int G, class Terms>
 static void addRows(int64_t begin, int64_t end, int64_t channel, const Terms& terms, Sums& sums) {
-  constexpr int U = 8 / G;
-  alignas(64) float lanes[LANES];
+  constexpr int U = PAIRS / G;
+  float lanes[WIDTH];
   for (int64_t block = begin; block < end; block += ROWS_IN_FLOAT) {
     int64_t stop = std::min(end, block + ROWS_IN_FLOAT);
-    __m512 a[U][G], b[U][G];
+    Vector a[U][G], b[U][G];
     for (int u = 0; u < U; u++)
-      for (int g = 0; g < G; g++) a[u][g] = b[u][g] = _mm512_setzero_ps();
+      for (int g = 0; g < G; g++) a[u][g] = b[u][g] = zero();
     int64_t row = block;
     for (; row + U <= stop; row += U)
       for (int u = 0; u < U; u++)
-        for (int g = 0; g < G; g++) terms(row + u, channel + g * LANES, g, a[u][g], b[u][g]);
+        for (int g = 0; g < G; g++) terms(row + u, channel + g * WIDTH, g, a[u][g], b[u][g]);
     for (; row < stop; row++)
-      for (int g = 0; g < G; g++) terms(row, channel + g * LANES, g, a[0][g], b[0][g]);
+      for (int g = 0; g < G; g++) terms(row, channel + g * WIDTH, g, a[0][g], b[0][g]);
     for (int g = 0; g < G; g++) {
       for (int u = 1; u < U; u++) {
-        a[0][g] = _mm512_add_ps(a[0][g], a[u][g]);
-        b[0][g] = _mm512_add_ps(b[0][g], b[u][g]);
+        a[0][g] = add(a[0][g], a[u][g]);
+        b[0][g] = add(b[0][g], b[u][g]);
       }
-      _mm512_store_ps(lanes, a[0][g]);
-      for (int i = 0; i < LANES; i++) sums.first[channel + g * LANES + i] += lanes[i];
-      _mm512_store_ps(lanes, b[0][g]);
-      for (int i = 0; i < LANES; i++) sums.second[channel + g * LANES + i] += lanes[i];
+      store(lanes, a[0][g]);
+      for (int i = 0; i < WIDTH; i++) sums.first[channel + g * WIDTH + i] += lanes[i];
+      store(lanes, b[0][g]);
+      for (int i = 0; i < WIDTH; i++) sums.second[channel + g * WIDTH + i] += lanes[i];
     }
   }
 }
 
-// Calls work.run<G>(channel) for groups of G channel blocks, as many at once as fit.
+// Calls work.run<G>(channel) for groups of G vectors of channels, as many at once as fit.
 template <class Work>
 static void eachGroup(int64_t channels, const Work& work) {
   int64_t channel = 0;
-  for (; channel + 8 * LANES <= channels; channel += 8 * LANES) work.template run<8>(channel);
-  for (; channel + 4 * LANES <= channels; channel += 4 * LANES) work.template run<4>(channel);
-  for (; channel + 2 * LANES <= channels; channel += 2 * LANES) work.template run<2>(channel);
-  for (; channel < channels; channel += LANES) work.template run<1>(channel);
+  if constexpr (PAIRS >= 8)
+    for (; channel + 8 * WIDTH <= channels; channel += 8 * WIDTH) work.template run<8>(channel);
+  for (; channel + 4 * WIDTH <= channels; channel += 4 * WIDTH) work.template run<4>(channel);
+  for (; channel + 2 * WIDTH <= channels; channel += 2 * WIDTH) work.template run<2>(channel);
+  for (; channel < channels; channel += WIDTH) work.template run<1>(channel);
 }
 
 // All pointers of one call; null where a part is missing.
@@ -88,12 +92,12 @@ struct ForwardSums {
   void run(int64_t channel) const {
     const auto* x = call.x;
     int64_t channels = call.channels;
-    __m512 pivot[G];
-    for (int g = 0; g < G; g++) pivot[g] = T::load(x + channel + g * LANES);
-    auto terms = [&](int64_t row, int64_t c, int g, __m512& sum, __m512& squares) __attribute__((always_inline)) {
-      __m512 difference = _mm512_sub_ps(T::load(x + row * channels + c), pivot[g]);
-      sum = _mm512_add_ps(sum, difference);
-      squares = _mm512_fmadd_ps(difference, difference, squares);
+    Vector pivot[G];
+    for (int g = 0; g < G; g++) pivot[g] = T::load(x + channel + g * WIDTH);
+    auto terms = [&](int64_t row, int64_t c, int g, Vector& sum, Vector& squares) __attribute__((always_inline)) {
+      Vector difference = sub(T::load(x + row * channels + c), pivot[g]);
+      sum = add(sum, difference);
+      squares = addMul(squares, difference, difference);
     };
     addRows<G>(begin, end, channel, terms, sums);
   }
@@ -111,18 +115,18 @@ struct ForwardApply {
   }
   template <int G, bool RESIDUAL, bool RELU>
   void rows(int64_t channel) const {
-    __m512 a[G], b[G], mean[G];
+    Vector a[G], b[G], mean[G];
     for (int g = 0; g < G; g++) {
-      a[g] = _mm512_loadu_ps(factor + channel + g * LANES);
-      b[g] = _mm512_loadu_ps(call.shift + channel + g * LANES);
-      mean[g] = _mm512_loadu_ps(call.mean + channel + g * LANES);
+      a[g] = load(factor + channel + g * WIDTH);
+      b[g] = load(call.shift + channel + g * WIDTH);
+      mean[g] = load(call.mean + channel + g * WIDTH);
     }
     for (int64_t row = begin; row < end; row++) {
       for (int g = 0; g < G; g++) {
-        int64_t at = row * call.channels + channel + g * LANES;
-        __m512 y = _mm512_fmadd_ps(_mm512_sub_ps(T::load(call.x + at), mean[g]), a[g], b[g]);
-        if (RESIDUAL) y = _mm512_add_ps(y, T::load(call.residual + at));
-        if (RELU) y = _mm512_max_ps(y, _mm512_setzero_ps());
+        int64_t at = row * call.channels + channel + g * WIDTH;
+        Vector y = addMul(b[g], sub(T::load(call.x + at), mean[g]), a[g]);
+        if (RESIDUAL) y = add(y, T::load(call.residual + at));
+        if (RELU) y = larger(y, zero());
         T::store(call.y + at, y);
       }
     }
@@ -140,11 +144,11 @@ void normForward(const NormForward<T>& call) {
   for (int i = 1; i < threads.count(); i++) parts[0].add(parts[i]);
   std::vector<float> factor(call.channels);
   double m = static_cast<double>(call.rows);
-  alignas(64) float pivot[LANES];
+  float pivot[WIDTH];
   for (int64_t c = 0; c < call.channels; c++) {
-    if (c % LANES == 0) _mm512_store_ps(pivot, T::load(call.x + c));
+    if (c % WIDTH == 0) store(pivot, T::load(call.x + c));
     double shift = parts[0].first[c] / m;
-    double mean = pivot[c % LANES] + shift;
+    double mean = pivot[c % WIDTH] + shift;
     double variance = std::max(0.0, parts[0].second[c] / m - shift * shift);
     double inverse = 1 / std::sqrt(variance + call.epsilon);
     double unbiased = m > 1 ? variance * m / (m - 1) : variance;
@@ -175,12 +179,12 @@ struct NormBackward {
 
 // g at one place, `centred` being x − mean. M: whether there is a second gradient; MASK: 0 no ReLU, 1 by y, 2 by x.
 template <class T, bool M, int MASK>
-static inline __m512 gradientAt(const NormBackward<T>& call, int64_t at, __m512 centred, __m512 a, __m512 b) {
-  __m512 g = T::load(call.dy + at);
-  if (M) g = _mm512_add_ps(g, T::load(call.second + at));
+static inline Vector gradientAt(const NormBackward<T>& call, int64_t at, Vector centred, Vector a, Vector b) {
+  Vector g = T::load(call.dy + at);
+  if (M) g = add(g, T::load(call.second + at));
   if (MASK == 0) return g;
-  __m512 y = MASK == 1 ? T::load(call.y + at) : _mm512_fmadd_ps(centred, a, b);
-  return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_GT_OQ), g);
+  Vector y = MASK == 1 ? T::load(call.y + at) : addMul(b, centred, a);
+  return wherePositive(y, g);
 }
 
 template <class T, bool M, int MASK, bool STORE>
@@ -192,19 +196,19 @@ struct BackwardSums {
   Sums& sums;
   template <int G>
   void run(int64_t channel) const {
-    __m512 a[G], b[G], mean[G];
+    Vector a[G], b[G], mean[G];
     for (int g = 0; g < G; g++) {
-      a[g] = _mm512_loadu_ps(factor + channel + g * LANES);
-      b[g] = _mm512_loadu_ps(call.shift + channel + g * LANES);
-      mean[g] = _mm512_loadu_ps(call.mean + channel + g * LANES);
+      a[g] = load(factor + channel + g * WIDTH);
+      b[g] = load(call.shift + channel + g * WIDTH);
+      mean[g] = load(call.mean + channel + g * WIDTH);
     }
-    auto terms = [&](int64_t row, int64_t c, int g, __m512& sum, __m512& products) __attribute__((always_inline)) {
+    auto terms = [&](int64_t row, int64_t c, int g, Vector& sum, Vector& products) __attribute__((always_inline)) {
       int64_t at = row * call.channels + c;
-      __m512 centred = _mm512_sub_ps(T::load(call.x + at), mean[g]);
-      __m512 gradient = gradientAt<T, M, MASK>(call, at, centred, a[g], b[g]);
+      Vector centred = sub(T::load(call.x + at), mean[g]);
+      Vector gradient = gradientAt<T, M, MASK>(call, at, centred, a[g], b[g]);
       if (STORE) T::store(stored + at, gradient);
-      sum = _mm512_add_ps(sum, gradient);
-      products = _mm512_fmadd_ps(gradient, centred, products);
+      sum = add(sum, gradient);
+      products = addMul(products, gradient, centred);
     };
     addRows<G>(begin, end, channel, terms, sums);
   }
@@ -218,20 +222,20 @@ struct BackwardApply {
   int64_t begin, end;
   template <int G>
   void run(int64_t channel) const {
-    __m512 a[G], b[G], s[G], d[G], mean[G];
+    Vector a[G], b[G], s[G], d[G], mean[G];
     for (int g = 0; g < G; g++) {
-      a[g] = _mm512_loadu_ps(factor + channel + g * LANES);
-      b[g] = _mm512_loadu_ps(call.shift + channel + g * LANES);
-      s[g] = _mm512_loadu_ps(slope + channel + g * LANES);
-      d[g] = _mm512_loadu_ps(constant + channel + g * LANES);
-      mean[g] = _mm512_loadu_ps(call.mean + channel + g * LANES);
+      a[g] = load(factor + channel + g * WIDTH);
+      b[g] = load(call.shift + channel + g * WIDTH);
+      s[g] = load(slope + channel + g * WIDTH);
+      d[g] = load(constant + channel + g * WIDTH);
+      mean[g] = load(call.mean + channel + g * WIDTH);
     }
     for (int64_t row = begin; row < end; row++) {
       for (int g = 0; g < G; g++) {
-        int64_t at = row * call.channels + channel + g * LANES;
-        __m512 centred = _mm512_sub_ps(T::load(call.x + at), mean[g]);
-        __m512 gradient = STORE ? T::load(stored + at) : gradientAt<T, M, MASK>(call, at, centred, a[g], b[g]);
-        T::store(call.dx + at, _mm512_fmadd_ps(a[g], gradient, _mm512_fmadd_ps(s[g], centred, d[g])));
+        int64_t at = row * call.channels + channel + g * WIDTH;
+        Vector centred = sub(T::load(call.x + at), mean[g]);
+        Vector gradient = STORE ? T::load(stored + at) : gradientAt<T, M, MASK>(call, at, centred, a[g], b[g]);
+        T::store(call.dx + at, addMul(addMul(d[g], s[g], centred), a[g], gradient));
       }
     }
   }

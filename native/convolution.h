@@ -9,30 +9,35 @@
 
 namespace winograd {
 
+// What registers hold at a time of one 16 of channels: products of ROWS tiles, or of INPUTS channels for the gradient.
+struct Blocks {
+  static constexpr int ROWS = WIDTH == LANES ? 16 : 6, INPUTS = WIDTH == LANES ? 16 : 4;
+  static constexpr int64_t TILES = WIDTH == LANES ? 16 : 18;
+};
+
 // M[out / 16][tile][16] = V[in / 16][tile][16] · U[out / 16][in][16] for B tiles: R tiles and C vectors at a time.
 template <int B, int R, int C>
 static inline void multiply(const float* v, const float* u, int64_t in, int64_t out, float* m) {
-  for (int64_t o = 0; o < out; o += C * LANES)
+  for (int64_t o = 0; o < out; o += C * WIDTH)
     for (int64_t t = 0; t < B; t += R) {
-      __m512 sums[R][C];
+      Vector sums[R][C];
       for (int r = 0; r < R; r++)
-        for (int c = 0; c < C; c++) sums[r][c] = _mm512_setzero_ps();
+        for (int c = 0; c < C; c++) sums[r][c] = zero();
       for (int64_t i = 0; i < in; i += LANES) {
         const float* tiles = v + i * B + t * LANES;
-        const float* weights = u + o * in + i * LANES;
 #pragma GCC unroll 4
         for (int k = 0; k < LANES; k++) {
-          __m512 weight[C];
-          for (int c = 0; c < C; c++) weight[c] = _mm512_load_ps(weights + c * LANES * in + k * LANES);
+          Vector weight[C];
+          for (int c = 0; c < C; c++) weight[c] = load(u + placeOf(o + c * WIDTH, in) + (i + k) * LANES);
 #pragma GCC unroll 16
           for (int r = 0; r < R; r++) {
-            __m512 value = _mm512_set1_ps(tiles[r * LANES + k]);
-            for (int c = 0; c < C; c++) sums[r][c] = _mm512_fmadd_ps(value, weight[c], sums[r][c]);
+            Vector value = all(tiles[r * LANES + k]);
+            for (int c = 0; c < C; c++) sums[r][c] = ::addMul(sums[r][c], value, weight[c]);
           }
         }
       }
       for (int r = 0; r < R; r++)
-        for (int c = 0; c < C; c++) _mm512_store_ps(m + (o + c * LANES) * B + (t + r) * LANES, sums[r][c]);
+        for (int c = 0; c < C; c++) store(m + placeOf(o + c * WIDTH, B) + (t + r) * LANES, sums[r][c]);
     }
 }
 
@@ -41,25 +46,25 @@ static inline void multiply(const float* v, const float* u, int64_t in, int64_t 
 template <int B, int R, int C>
 static inline void accumulate(const float* v, const float* d, int64_t in, int64_t out, float* s) {
   for (int64_t i = 0; i < in; i += LANES)
-    for (int64_t o = 0; o < out; o += C * LANES)
+    for (int64_t o = 0; o < out; o += C * WIDTH)
       for (int64_t first = 0; first < LANES; first += R) {
-        __m512 sums[R][C];
+        Vector sums[R][C];
         for (int r = 0; r < R; r++)
-          for (int c = 0; c < C; c++) sums[r][c] = _mm512_setzero_ps();
+          for (int c = 0; c < C; c++) sums[r][c] = zero();
 #pragma GCC unroll 4
         for (int64_t t = 0; t < B; t++) {
-          __m512 gradient[C];
-          for (int c = 0; c < C; c++) gradient[c] = _mm512_load_ps(d + (o + c * LANES) * B + t * LANES);
+          Vector gradient[C];
+          for (int c = 0; c < C; c++) gradient[c] = load(d + placeOf(o + c * WIDTH, B) + t * LANES);
 #pragma GCC unroll 16
           for (int r = 0; r < R; r++) {
-            __m512 value = _mm512_set1_ps(v[i * B + t * LANES + first + r]);
-            for (int c = 0; c < C; c++) sums[r][c] = _mm512_fmadd_ps(value, gradient[c], sums[r][c]);
+            Vector value = all(v[i * B + t * LANES + first + r]);
+            for (int c = 0; c < C; c++) sums[r][c] = ::addMul(sums[r][c], value, gradient[c]);
           }
         }
         for (int c = 0; c < C; c++) {
-          float* to = s + i * out + ((o + c * LANES) + first) * LANES;
+          float* to = s + i * out + placeOf(o + c * WIDTH, LANES) + first * LANES;
           for (int r = 0; r < R; r++)
-            _mm512_store_ps(to + r * LANES, add(_mm512_load_ps(to + r * LANES), sums[r][c]));
+            store(to + r * LANES, add(load(to + r * LANES), sums[r][c]));
         }
       }
 }
@@ -67,7 +72,7 @@ static inline void accumulate(const float* v, const float* d, int64_t in, int64_
 // y = relu(x ∗ filters + bias + residual). `turned`: the gradient of the input, `in` being the channels of dy then.
 static inline void convolve(const Shape& shape, const float* x, const float* filters, bool turned,
                             const Finish& finish, float* y) {
-  constexpr int64_t B = 16;
+  constexpr int64_t B = Blocks::TILES;
   static thread_local Scratch ownFilters;
   int64_t in = shape.in, out = shape.out;
   float* u = ownFilters.get(PRODUCTS * in * out);
@@ -81,15 +86,15 @@ static inline void convolve(const Shape& shape, const float* x, const float* fil
     for (int64_t block = begin; block < end; block++) {
       int64_t first = block * B, count = std::min(B, shape.tiles() - first);
       eachTile(shape, first, count, [&](int64_t t, int64_t image, int64_t row, int64_t column) {
-        scatter<PATCH>(shape, x, in, image, row - 1, column - 1, outside, inputRow, v + t * LANES, B * in, B * LANES);
+        scatter<PATCH>(shape, x, in, image, row - 1, column - 1, outside, inputRow, v + t * LANES, B * in, B);
       });
       for (int64_t p = 0; p < PRODUCTS; p++) {
         const float *values = v + p * B * in, *weights = u + p * in * out;
-        if (out % (2 * LANES) == 0) multiply<B, 8, 2>(values, weights, in, out, m + p * B * out);
-        else multiply<B, 16, 1>(values, weights, in, out, m + p * B * out);
+        if (WIDTH == LANES && out % (2 * LANES) == 0) multiply<B, 8, 2>(values, weights, in, out, m + p * B * out);
+        else multiply<B, Blocks::ROWS, LANES / WIDTH>(values, weights, in, out, m + p * B * out);
       }
       eachTile(shape, first, count, [&](int64_t t, int64_t image, int64_t row, int64_t column) {
-        gather(shape, m + t * LANES, B * out, B * LANES, finish, image, row, column, y);
+        gather(shape, m + t * LANES, B * out, B, finish, image, row, column, y);
       });
     }
   });
@@ -115,28 +120,29 @@ static inline void filterGradient(const Shape& shape, const float* x, const floa
         std::memset(d, 0, static_cast<size_t>(PRODUCTS * B * out) * sizeof(float));
       }
       eachTile(shape, first, count, [&](int64_t t, int64_t image, int64_t row, int64_t column) {
-        scatter<PATCH>(shape, x, in, image, row - 1, column - 1, outside, inputRow, v + t * LANES, B * in, B * LANES);
-        scatter<TILE>(shape, dy, out, image, row, column, outside, outputGradientRow, d + t * LANES, B * out, B * LANES);
+        scatter<PATCH>(shape, x, in, image, row - 1, column - 1, outside, inputRow, v + t * LANES, B * in, B);
+        scatter<TILE>(shape, dy, out, image, row, column, outside, outputGradientRow, d + t * LANES, B * out, B);
       });
       for (int64_t p = 0; p < PRODUCTS; p++) {
         const float *values = v + p * B * in, *gradients = d + p * B * out;
-        if (out % (2 * LANES) == 0) accumulate<B, 8, 2>(values, gradients, in, out, sum + p * in * out);
-        else accumulate<B, 16, 1>(values, gradients, in, out, sum + p * in * out);
+        if (WIDTH == LANES && out % (2 * LANES) == 0)
+          accumulate<B, 8, 2>(values, gradients, in, out, sum + p * in * out);
+        else accumulate<B, Blocks::INPUTS, LANES / WIDTH>(values, gradients, in, out, sum + p * in * out);
       }
     }
   });
   for (int64_t i = 0; i < in; i++)
-    for (int64_t o = 0; o < out; o += LANES) {
-      __m512 products[PRODUCTS], half[3 * PATCH], taps[TAPS];
+    for (int64_t o = 0; o < out; o += WIDTH) {
+      Vector products[PRODUCTS], half[3 * PATCH], taps[TAPS];
       for (int64_t p = 0; p < PRODUCTS; p++) {
-        const float* at = sums + p * in * out + i / LANES * LANES * out + (o + i % LANES) * LANES;
-        products[p] = _mm512_load_ps(at);
+        const float* at = sums + p * in * out + i / LANES * LANES * out + placeOf(o, LANES) + i % LANES * LANES;
+        products[p] = load(at);
         for (int part = 1; part < threads.count(); part++)
-          products[p] = add(products[p], _mm512_load_ps(at + part * size));
+          products[p] = add(products[p], load(at + part * size));
       }
       for (int j = 0; j < PATCH; j++) filterGradientRow(products + j, PATCH, half + j, PATCH);
       for (int k = 0; k < 3; k++) filterGradientRow(half + k * PATCH, 1, taps + k * 3, 1);
-      for (int64_t tap = 0; tap < TAPS; tap++) _mm512_storeu_ps(dw + (tap * in + i) * out + o, taps[tap]);
+      for (int64_t tap = 0; tap < TAPS; tap++) store(dw + (tap * in + i) * out + o, taps[tap]);
     }
 }
 

@@ -160,9 +160,9 @@ static inline void gather(const Gradient& g, const float* sums, int parts, int64
         for (int64_t row = 0; row < side; row++)
           for (int64_t column = 0; column < side; column += LANES) {
             const float* at = square + inSquare(side, row, column);
-            __m512 sum = _mm512_load_ps(at);
-            for (int part = 1; part < parts; part++) sum = _mm512_add_ps(sum, _mm512_load_ps(at + part * size));
-            _mm512_storeu_ps(to + row * g.out + column, sum);
+            Vector sum = load(at);
+            for (int part = 1; part < parts; part++) sum = ::add(sum, load(at + part * size));
+            store(to + row * g.out + column, sum);
           }
       }
 }

@@ -1,4 +1,4 @@
-// TensorFlow ops for the training step on CPUs with AVX-512, registered with TensorFlow when Node loads this module:
+// TensorFlow ops for the training step, compiled for one kind of processor (vector.h), registered with TensorFlow when Node loads this module:
 //
 //   TailmixBatchNorm             batch norm of a batch, with a residual and ReLU where asked for
 //   TailmixBatchNormGrad         its gradient, with ReLU's
@@ -13,10 +13,14 @@
 
 #include "batch_norm.h"
 #include "convolution.h"
-#include "filter_gradient.h"
 #include "op.h"
 #include "sgd.h"
+#if defined(__AVX512F__)
+#include "filter_gradient.h"
 #include "tile_convolution.h"
+#else
+#include "without_tiles.h"
+#endif
 
 namespace {
 

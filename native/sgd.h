@@ -2,6 +2,8 @@
 //   g ← g + decay·w;  v ← momentum·v + g;  w ← w − rate·v, with Nesterov's form w − rate·(g + momentum·v)
 // Products are rounded before they are added, as by ops of their own.
 #pragma once
+#include <algorithm>
+
 #include "threads.h"
 #include "vector.h"
 
@@ -17,21 +19,31 @@ struct SgdStep {
 
 template <class T>
 void sgdStep(const SgdStep<T>& step) {
-  const __m512 momentum = _mm512_set1_ps(step.momentum), decay = _mm512_set1_ps(step.decay);
-  const __m512 rate = _mm512_set1_ps(step.rate);
-  auto plus = [](__m512 a, __m512 b, __m512 c) { return _mm512_add_ps(a, _mm512_mul_ps(b, c)); };
-  auto block = [&](int64_t at, __mmask16 mask) {
-    __m512 weight = Float::load(step.weight + at, mask);
-    __m512 gradient = plus(T::load(step.gradient + at, mask), decay, weight);
-    __m512 velocity = plus(gradient, momentum, Float::load(step.velocity + at, mask));
-    __m512 direction = step.nesterov ? plus(gradient, momentum, velocity) : velocity;
-    _mm512_mask_storeu_ps(step.nextVelocity + at, mask, velocity);
-    _mm512_mask_storeu_ps(step.nextWeight + at, mask, _mm512_sub_ps(weight, _mm512_mul_ps(rate, direction)));
+  const Vector momentum = all(step.momentum), decay = all(step.decay), rate = all(step.rate);
+  auto plus = [](Vector a, Vector b, Vector c) { return add(a, mul(b, c)); };
+  auto block = [&](const float* w, const float* v, const typename T::Stored* g, float* nextW, float* nextV) {
+    Vector weight = load(w);
+    Vector gradient = plus(T::load(g), decay, weight);
+    Vector velocity = plus(gradient, momentum, load(v));
+    Vector direction = step.nesterov ? plus(gradient, momentum, velocity) : velocity;
+    store(nextV, velocity);
+    store(nextW, sub(weight, mul(rate, direction)));
+  };
+  auto rest = [&](int64_t at, int64_t count) {
+    float weight[WIDTH] = {}, velocity[WIDTH] = {};
+    typename T::Stored gradient[WIDTH] = {};
+    std::copy_n(step.weight + at, count, weight);
+    std::copy_n(step.velocity + at, count, velocity);
+    std::copy_n(step.gradient + at, count, gradient);
+    block(weight, velocity, gradient, weight, velocity);
+    std::copy_n(weight, count, step.nextWeight + at);
+    std::copy_n(velocity, count, step.nextVelocity + at);
   };
   auto range = [&](int64_t from, int64_t to) {
     int64_t at = from;
-    for (; at + LANES <= to; at += LANES) block(at, 0xffff);
-    if (at < to) block(at, static_cast<__mmask16>((1 << (to - at)) - 1));
+    for (; at + WIDTH <= to; at += WIDTH)
+      block(step.weight + at, step.velocity + at, step.gradient + at, step.nextWeight + at, step.nextVelocity + at);
+    if (at < to) rest(at, to - at);
   };
   if (step.size < 16384) return range(0, step.size);
   Threads& threads = Threads::get();

@@ -1,8 +1,6 @@
 // Threads of the kernels. Work is cut into as many chunks as there are threads, whoever runs them, so that sums come
 // out the same however the threads are scheduled.
 #pragma once
-#include <immintrin.h>
-
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -68,11 +66,19 @@ class Threads {
     for (int i = 1; i < count_; i++) std::thread([this] { serve(); }).detach();
   }
 
+  static void pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#else
+    asm volatile("yield");
+#endif
+  }
+
   // Waits without sleeping, a tenth of a millisecond or less: as long as the next kernel is usually away, where waking
   // a thread takes half of that.
   template <class Ready>
   static void awhile(const Ready& ready) {
-    for (int spins = 0; spins < 2000 && !ready(); spins++) _mm_pause();
+    for (int spins = 0; spins < 2000 && !ready(); spins++) pause();
   }
 
   void serve() {

@@ -59,11 +59,11 @@ static inline void finish(const Convolution& c, const float* sums, int64_t begin
   for (int64_t p = 0; p < count; p++)
     for (int64_t o = 0; o < c.out; o += LANES) {
       const float* square = sums + (p / CHUNK * (c.out / CHUNK) + o / CHUNK) * 4 * SUMS;
-      __m512 value = _mm512_load_ps(square + inSquare(CHUNK, p % CHUNK, o % CHUNK));
+      Vector value = load(square + inSquare(CHUNK, p % CHUNK, o % CHUNK));
       const int64_t at = (begin + p) * c.out + o;
-      if (c.bias != nullptr) value = _mm512_add_ps(value, _mm512_loadu_ps(c.bias + o));
-      if (c.residual != nullptr) value = _mm512_add_ps(value, Bfloat16::load(c.residual + at));
-      if (c.relu) value = _mm512_max_ps(value, _mm512_setzero_ps());
+      if (c.bias != nullptr) value = ::add(value, load(c.bias + o));
+      if (c.residual != nullptr) value = ::add(value, Bfloat16::load(c.residual + at));
+      if (c.relu) value = larger(value, zero());
       Bfloat16::store(c.y + at, value);
     }
 }

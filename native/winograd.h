@@ -27,18 +27,18 @@ struct Shape {
 constexpr float P = 0.625f, Q = 1.5f, P2 = P * P, Q2 = Q * Q, P3 = P2 * P, Q3 = Q2 * Q;
 constexpr float SCALE_0 = 1 / (P2 * Q2), SCALE_P = 1 / (2 * P2 * (P2 - Q2)), SCALE_Q = 1 / (2 * Q2 * (Q2 - P2));
 
-#define INLINE static inline __attribute__((always_inline))
-INLINE __m512 add(__m512 a, __m512 b) { return _mm512_add_ps(a, b); }
-INLINE __m512 sub(__m512 a, __m512 b) { return _mm512_sub_ps(a, b); }
-INLINE __m512 mul(float k, __m512 a) { return _mm512_mul_ps(_mm512_set1_ps(k), a); }
-INLINE __m512 addMul(__m512 a, float k, __m512 b) { return _mm512_fmadd_ps(_mm512_set1_ps(k), b, a); }
-INLINE __m512 subMul(__m512 a, float k, __m512 b) { return _mm512_fnmadd_ps(_mm512_set1_ps(k), b, a); }
+INLINE Vector mul(float k, Vector a) { return ::mul(all(k), a); }
+INLINE Vector addMul(Vector a, float k, Vector b) { return ::addMul(a, all(k), b); }
+INLINE Vector subMul(Vector a, float k, Vector b) { return ::subMul(a, all(k), b); }
+
+// Where a channel stands in [channels / 16][count][16].
+INLINE int64_t placeOf(int64_t channel, int64_t count) { return channel / LANES * LANES * count + channel % LANES; }
 
 // The matrices, applied to vectors `from` apart: Bᵀ, G, Gᵀ, Aᵀ and A.
-INLINE void inputRow(const __m512* d, int from, __m512* to, int step) {
-  __m512 d1 = d[from], d2 = d[2 * from], d3 = d[3 * from], d4 = d[4 * from];
+INLINE void inputRow(const Vector* d, int from, Vector* to, int step) {
+  Vector d1 = d[from], d2 = d[2 * from], d3 = d[3 * from], d4 = d[4 * from];
   to[0] = addMul(subMul(d4, P2 + Q2, d2), P2 * Q2, d[0]);
-  __m512 even = subMul(d4, Q2, d2), odd = subMul(d3, Q2, d1);
+  Vector even = subMul(d4, Q2, d2), odd = subMul(d3, Q2, d1);
   to[step] = addMul(even, P, odd);
   to[2 * step] = subMul(even, P, odd);
   even = subMul(d4, P2, d2), odd = subMul(d3, P2, d1);
@@ -47,10 +47,10 @@ INLINE void inputRow(const __m512* d, int from, __m512* to, int step) {
   to[5 * step] = addMul(subMul(d[5 * from], P2 + Q2, d3), P2 * Q2, d1);
 }
 
-INLINE void filterRow(const __m512* g, int from, __m512* to, int step) {
-  __m512 g0 = g[0], g1 = g[from], g2 = g[2 * from];
+INLINE void filterRow(const Vector* g, int from, Vector* to, int step) {
+  Vector g0 = g[0], g1 = g[from], g2 = g[2 * from];
   to[0] = mul(SCALE_0, g0);
-  __m512 even = mul(SCALE_P, addMul(g0, P2, g2)), odd = mul(SCALE_P * P, g1);
+  Vector even = mul(SCALE_P, addMul(g0, P2, g2)), odd = mul(SCALE_P * P, g1);
   to[step] = add(even, odd);
   to[2 * step] = sub(even, odd);
   even = mul(SCALE_Q, addMul(g0, Q2, g2)), odd = mul(SCALE_Q * Q, g1);
@@ -59,27 +59,27 @@ INLINE void filterRow(const __m512* g, int from, __m512* to, int step) {
   to[5 * step] = g2;
 }
 
-INLINE void filterGradientRow(const __m512* m, int from, __m512* to, int step) {
-  __m512 evenP = add(m[from], m[2 * from]), oddP = sub(m[from], m[2 * from]);
-  __m512 evenQ = add(m[3 * from], m[4 * from]), oddQ = sub(m[3 * from], m[4 * from]);
+INLINE void filterGradientRow(const Vector* m, int from, Vector* to, int step) {
+  Vector evenP = add(m[from], m[2 * from]), oddP = sub(m[from], m[2 * from]);
+  Vector evenQ = add(m[3 * from], m[4 * from]), oddQ = sub(m[3 * from], m[4 * from]);
   to[0] = addMul(addMul(mul(SCALE_Q, evenQ), SCALE_P, evenP), SCALE_0, m[0]);
   to[step] = addMul(mul(SCALE_Q * Q, oddQ), SCALE_P * P, oddP);
   to[2 * step] = addMul(addMul(m[5 * from], SCALE_Q * Q2, evenQ), SCALE_P * P2, evenP);
 }
 
-INLINE void outputRow(const __m512* m, int from, __m512* to, int step) {
-  __m512 evenP = add(m[from], m[2 * from]), oddP = sub(m[from], m[2 * from]);
-  __m512 evenQ = add(m[3 * from], m[4 * from]), oddQ = sub(m[3 * from], m[4 * from]);
+INLINE void outputRow(const Vector* m, int from, Vector* to, int step) {
+  Vector evenP = add(m[from], m[2 * from]), oddP = sub(m[from], m[2 * from]);
+  Vector evenQ = add(m[3 * from], m[4 * from]), oddQ = sub(m[3 * from], m[4 * from]);
   to[0] = add(m[0], add(evenP, evenQ));
   to[step] = addMul(mul(Q, oddQ), P, oddP);
   to[2 * step] = addMul(mul(Q2, evenQ), P2, evenP);
   to[3 * step] = addMul(addMul(m[5 * from], Q3, oddQ), P3, oddP);
 }
 
-INLINE void outputGradientRow(const __m512* y, int from, __m512* to, int step) {
-  __m512 y0 = y[0], y1 = y[from], y2 = y[2 * from], y3 = y[3 * from];
+INLINE void outputGradientRow(const Vector* y, int from, Vector* to, int step) {
+  Vector y0 = y[0], y1 = y[from], y2 = y[2 * from], y3 = y[3 * from];
   to[0] = y0;
-  __m512 even = addMul(y0, P2, y2), odd = addMul(mul(P, y1), P3, y3);
+  Vector even = addMul(y0, P2, y2), odd = addMul(mul(P, y1), P3, y3);
   to[step] = add(even, odd);
   to[2 * step] = sub(even, odd);
   even = addMul(y0, Q2, y2), odd = addMul(mul(Q, y1), Q3, y3);
@@ -101,27 +101,28 @@ INLINE void eachTile(const Shape& shape, int64_t first, int64_t count, const Wor
   }
 }
 
-// Transforms S×S pixels with one corner at (y, x), zeros where the image ends, into 6×6 products: 16 channels each,
-// `step` apart from product to product, `block` from 16 channels to the next.
+// Transforms S×S pixels with one corner at (y, x), zeros where the image ends, into 6×6 products, `step` apart from product to
+// product, in [channels / 16][count][16] each.
 template <int S, class Row>
 INLINE void scatter(const Shape& shape, const float* images, int64_t channels, int64_t image, int64_t y, int64_t x,
-                    const float* zeros, const Row& row, float* to, int64_t step, int64_t block) {
+                    const float* zeros, const Row& row, float* to, int64_t step, int64_t count) {
   const float* corner = images + ((image * shape.height + y) * shape.width + x) * channels;
   int64_t line = shape.width * channels;
   const float* at[S][S];
   auto transform = [&](auto inside) __attribute__((always_inline)) {
-    for (int64_t c = 0; c < channels; c += LANES, to += block) {
-      __m512 half[PATCH * S];
+    for (int64_t c = 0; c < channels; c += WIDTH) {
+      float* place = to + placeOf(c, count);
+      Vector half[PATCH * S];
       for (int j = 0; j < S; j++) {
-        __m512 pixels[S];
+        Vector pixels[S];
         for (int i = 0; i < S; i++)
-          pixels[i] = _mm512_loadu_ps((inside ? corner + i * line + j * channels : at[i][j]) + c);
+          pixels[i] = load((inside ? corner + i * line + j * channels : at[i][j]) + c);
         row(pixels, 1, half + j, S);
       }
       for (int i = 0; i < PATCH; i++) {
-        __m512 products[PATCH];
+        Vector products[PATCH];
         row(half + i * S, 1, products, 1);
-        for (int j = 0; j < PATCH; j++) _mm512_store_ps(to + (i * PATCH + j) * step, products[j]);
+        for (int j = 0; j < PATCH; j++) store(place + (i * PATCH + j) * step, products[j]);
       }
     }
   };
@@ -141,28 +142,29 @@ struct Finish {
 };
 
 // Transforms 6×6 products back into the results of the tile with its corner at (y, x).
-INLINE void gather(const Shape& shape, const float* from, int64_t step, int64_t block, const Finish& finish,
+INLINE void gather(const Shape& shape, const float* from, int64_t step, int64_t count, const Finish& finish,
                    int64_t image, int64_t y, int64_t x, float* results) {
   int64_t corner = ((image * shape.height + y) * shape.width + x) * shape.out, line = shape.width * shape.out;
   int64_t rows = std::min(TILE, shape.height - y), columns = std::min(TILE, shape.width - x);
-  for (int64_t c = 0; c < shape.out; c += LANES, from += block) {
-    __m512 half[TILE * PATCH];
+  for (int64_t c = 0; c < shape.out; c += WIDTH) {
+    const float* place = from + placeOf(c, count);
+    Vector half[TILE * PATCH];
     for (int j = 0; j < PATCH; j++) {
-      __m512 products[PATCH];
-      for (int i = 0; i < PATCH; i++) products[i] = _mm512_load_ps(from + (i * PATCH + j) * step);
+      Vector products[PATCH];
+      for (int i = 0; i < PATCH; i++) products[i] = load(place + (i * PATCH + j) * step);
       outputRow(products, 1, half + j, PATCH);
     }
-    __m512 bias = finish.bias == nullptr ? _mm512_setzero_ps() : _mm512_loadu_ps(finish.bias + c);
+    Vector bias = finish.bias == nullptr ? zero() : load(finish.bias + c);
     for (int64_t i = 0; i < rows; i++) {
-      __m512 result[TILE];
+      Vector result[TILE];
       outputRow(half + i * PATCH, 1, result, 1);
       for (int64_t j = 0; j < columns; j++) {
         int64_t at = corner + i * line + j * shape.out + c;
-        __m512 value = result[j];
+        Vector value = result[j];
         if (finish.bias != nullptr) value = add(value, bias);
-        if (finish.residual != nullptr) value = add(value, _mm512_loadu_ps(finish.residual + at));
-        if (finish.relu) value = _mm512_max_ps(value, _mm512_setzero_ps());
-        _mm512_storeu_ps(results + at, value);
+        if (finish.residual != nullptr) value = add(value, load(finish.residual + at));
+        if (finish.relu) value = larger(value, zero());
+        store(results + at, value);
       }
     }
   }
@@ -171,27 +173,26 @@ INLINE void gather(const Shape& shape, const float* from, int64_t step, int64_t 
 // Filters [3, 3, in, out], or for the gradient of the input turned by half and transposed, as U[product][out / 16][in][16].
 static inline void transformFilters(const float* filters, bool turned, int64_t in, int64_t out, float* to) {
   int64_t step = in * out;
-  alignas(64) float lanes[LANES];
+  float lanes[WIDTH];
   for (int64_t i = 0; i < in; i++)
-    for (int64_t o = 0; o < out; o += LANES) {
-      __m512 taps[TAPS], half[PATCH * 3];
+    for (int64_t o = 0; o < out; o += WIDTH) {
+      Vector taps[TAPS], half[PATCH * 3];
       for (int64_t tap = 0; tap < TAPS; tap++) {
         if (!turned) {
-          taps[tap] = _mm512_loadu_ps(filters + (tap * in + i) * out + o);
+          taps[tap] = load(filters + (tap * in + i) * out + o);
           continue;
         }
-        for (int64_t l = 0; l < LANES; l++) lanes[l] = filters[((TAPS - 1 - tap) * out + o + l) * in + i];
-        taps[tap] = _mm512_load_ps(lanes);
+        for (int64_t l = 0; l < WIDTH; l++) lanes[l] = filters[((TAPS - 1 - tap) * out + o + l) * in + i];
+        taps[tap] = load(lanes);
       }
       for (int j = 0; j < 3; j++) filterRow(taps + j, 3, half + j, 3);
       for (int k = 0; k < PATCH; k++) {
-        __m512 products[PATCH];
+        Vector products[PATCH];
         filterRow(half + k * 3, 1, products, 1);
         for (int j = 0; j < PATCH; j++)
-          _mm512_store_ps(to + (k * PATCH + j) * step + o * in + i * LANES, products[j]);
+          store(to + (k * PATCH + j) * step + placeOf(o, in) + i * LANES, products[j]);
       }
     }
 }
 
-#undef INLINE
 }  // namespace winograd

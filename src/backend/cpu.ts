@@ -6,6 +6,7 @@ export interface CpuFeatures {
   model: string;
   avx: boolean;
   avx2: boolean;
+  fma: boolean;
   /** F, BW, CD, DQ and VL: what compilers call x86-64-v4. */
   avx512: boolean;
   avx512_bf16: boolean;
@@ -22,6 +23,7 @@ export function cpuFeatures(cpuinfo: string | null = readCpuinfo()): CpuFeatures
     model: /^model name\s*:\s*(.*)$/m.exec(cpuinfo)?.[1]?.trim() ?? cpus()[0]?.model ?? 'unknown',
     avx: flags.has('avx'),
     avx2: flags.has('avx2'),
+    fma: flags.has('fma'),
     avx512: ['f', 'bw', 'cd', 'dq', 'vl'].every((part) => flags.has(`avx512${part}`)),
     avx512_bf16: flags.has('avx512_bf16'),
     amx_bf16: flags.has('amx_bf16'),

@@ -8,12 +8,44 @@ import { messageOf } from '../errors.ts';
 import { compileModule, findCompiler, tryToRun } from './compile.ts';
 import { type CpuFeatures, cpuFeatures } from './cpu.ts';
 import { bindingPath } from './paths.ts';
+import { ownTarget, targetOf } from './target.ts';
 
 /** C++ source of the ops, shipped with the package. */
 const SOURCES = join(dirname(createRequire(import.meta.url).resolve('tailmix/package.json')), 'native');
 
-/** What the code is compiled for; see {@link CpuFeatures.avx512}. No contraction: `a·b + c` rounds as it is written. */
-const FLAGS = ['-O3', '-march=x86-64-v4', '-ffp-contract=off', '-fvisibility=hidden'];
+/** No contraction: `a·b + c` rounds as it is written. */
+const FLAGS = ['-O3', '-ffp-contract=off', '-fvisibility=hidden'];
+
+/** A kind of processor that the ops are compiled for. */
+interface Variant {
+  name: string;
+  arch: string;
+  flags: readonly string[];
+  runs(cpu: CpuFeatures): boolean;
+}
+
+/** The best first. A cache on a shared disk serves machines of several kinds, so that all of an architecture are compiled. */
+const VARIANTS: readonly Variant[] = [
+  { name: 'avx512', arch: 'x64', flags: ['-march=x86-64-v4'], runs: ({ avx512 }) => avx512 },
+  { name: 'avx2', arch: 'x64', flags: ['-march=x86-64-v3'], runs: ({ avx2, fma }) => avx2 && fma },
+  { name: 'neon', arch: 'arm64', flags: [], runs: () => true },
+];
+
+/** Which machine ops are wanted for. Default: this one. */
+export interface OpsMachine {
+  os?: string;
+  arch?: string;
+  cpu?: CpuFeatures | null;
+}
+
+/** The variants that a machine runs: the best one of its processor, or of `TAILMIX_OPS`, and those below. */
+function variantsFor({ arch = process.arch, cpu = cpuFeatures() }: OpsMachine): readonly Variant[] {
+  const own = VARIANTS.filter(
+    (variant) => variant.arch === arch && (arch === 'arm64' || (cpu !== null && variant.runs(cpu))),
+  );
+  const cap = own.findIndex(({ name }) => name === process.env.TAILMIX_OPS);
+  return cap < 0 ? own : own.slice(cap);
+}
 
 let known: string | undefined;
 
@@ -24,46 +56,82 @@ function digest(): string {
 }
 
 function digestSources(): string {
-  const hash = createHash('sha256').update(FLAGS.join(' '));
+  const hash = createHash('sha256').update(JSON.stringify([FLAGS, VARIANTS]));
   for (const file of readdirSync(SOURCES).sort()) hash.update(file).update(readFileSync(join(SOURCES, file)));
   return hash.digest('hex').slice(0, 12);
 }
 
 /** The compiled ops inside a native build; the name holds a digest of the source, so that an upgrade compiles anew. */
-const customOpsPath = (folder: string): string => join(folder, 'lib', `tailmix_ops-${digest()}.node`);
+const customOpsPath = (folder: string, { name }: Variant): string =>
+  join(folder, 'lib', `tailmix_ops-${digest()}-${name}.node`);
 
 /**
  * Why tailmix's custom TensorFlow ops are not used with a native build, as a sentence, or `null` if they are. They are
- * faster, nothing depends on them: `TAILMIX_OPS=0` leaves them out.
+ * faster, nothing depends on them: `TAILMIX_OPS=0` leaves them out, and `TAILMIX_OPS=avx2` uses no more than AVX2.
  */
-export function whyNotCustomOps(folder: string, cpu: CpuFeatures | null = cpuFeatures()): string | null {
-  return whyNever(cpu) ?? (existsSync(customOpsPath(folder)) ? null : 'they are not compiled; run `tailmix setup`.');
+export function whyNotCustomOps(folder: string, machine: OpsMachine = {}): string | null {
+  return whyNever(machine) ?? (compiledFor(folder, machine) ? null : 'they are not compiled; run `tailmix setup`.');
 }
 
-function whyNever(cpu: CpuFeatures | null): string | null {
+/** The best variant of a machine that is compiled. */
+const compiledFor = (folder: string, machine: OpsMachine): Variant | undefined =>
+  variantsFor(machine).find((variant) => existsSync(customOpsPath(folder, variant)));
+
+/** The kind of processor that the ops in use are compiled for, for example `avx2`; `null` if none are. */
+export const customOpsVariant = (folder: string): string | null =>
+  whyNever({}) === null ? (compiledFor(folder, {})?.name ?? null) : null;
+
+function whyNever(machine: OpsMachine): string | null {
   if (process.env.TAILMIX_OPS === '0') return 'TAILMIX_OPS=0 leaves them out.';
-  return cpu?.avx512 ? null : 'they need a processor with AVX-512.';
+  return variantsFor(machine).length > 0 ? null : 'they need a processor with AVX2 and FMA, or a 64-bit ARM.';
 }
 
 /**
- * Compiles the ops into a native build, unless they are there or cannot run here.
+ * Compiles the ops into a native build, in all variants of its architecture that are not there yet.
  *
  * @returns why they will not be used, or `null`
  */
 export async function setUpCustomOps(
   folder: string,
   onStage: (stage: string) => void = () => {},
+  machine: OpsMachine = {},
 ): Promise<string | null> {
-  const never = whyNever(cpuFeatures());
-  if (never !== null || existsSync(customOpsPath(folder))) return never;
+  const { os = process.platform, arch = process.arch } = machine;
+  const never = whyNever(machine);
+  if (never !== null) return never;
+  const missing = VARIANTS.filter((v) => v.arch === arch && !existsSync(customOpsPath(folder, v)));
+  if (missing.length === 0) return null;
   onStage("compiling tailmix's custom TensorFlow ops");
+  const runnable = arch === process.arch ? variantsFor(machine) : [];
   const work = await mkdtemp(join(folder, 'lib', 'ops-'));
   try {
-    const module = join(work, 'ops.node');
-    const libraries = [`-L${join(folder, 'lib')}`, '-l:libtensorflow_framework.so.2', '-Wl,-rpath,$ORIGIN:$ORIGIN/..'];
-    await compileModule('its custom ops', await findCompiler(), [...FLAGS, join(SOURCES, 'ops.cc')], module, libraries);
-    await tryToRun(`require(${JSON.stringify(bindingPath(folder))}); require(${JSON.stringify(module)})`);
-    await rename(module, customOpsPath(folder));
+    const compiler = await findCompiler();
+    const failures = await Promise.allSettled(
+      missing.map(async (variant) => {
+        const module = join(work, `${variant.name}.node`);
+        const target = targetOf(os, arch) ?? ownTarget();
+        const sources = [
+          ...FLAGS,
+          ...variant.flags,
+          join(SOURCES, 'ops.cc'),
+          `-Wl,-rpath,${target.origin},-rpath,${target.origin}/..`,
+        ];
+        await compileModule(
+          'its custom ops',
+          compiler,
+          sources,
+          module,
+          [join(folder, 'lib', target.libraries.framework)],
+          target,
+        );
+        if (runnable.includes(variant)) {
+          await tryToRun(`require(${JSON.stringify(bindingPath(folder))}); require(${JSON.stringify(module)})`);
+        }
+        await rename(module, customOpsPath(folder, variant));
+      }),
+    );
+    const failure = failures.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
+    if (failure !== undefined && !compiledFor(folder, machine)) throw failure.reason;
     return null;
   } catch (error) {
     return messageOf(error);
@@ -77,7 +145,7 @@ export function loadCustomOps(folder: string): string | null {
   const why = whyNotCustomOps(folder);
   if (why !== null) return why;
   try {
-    createRequire(import.meta.url)(customOpsPath(folder));
+    createRequire(import.meta.url)(customOpsPath(folder, compiledFor(folder, {})!));
     return null;
   } catch (error) {
     return messageOf(error);

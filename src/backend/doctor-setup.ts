@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { messageOf } from '../errors.ts';
 import { bytesOf } from '../util/bytes-of.ts';
 import { findCompiler } from './compile.ts';
-import { whyNotCustomOps } from './custom-ops.ts';
+import { customOpsVariant, whyNotCustomOps } from './custom-ops.ts';
 import type { Finding } from './finding.ts';
 import { whyNotNative } from './native.ts';
 import { cacheRoot, type NativeName, nativeFolder } from './paths.ts';
@@ -31,7 +31,11 @@ export function nativeFindings(root: string = cacheRoot()): Finding[] {
 export function customOpsFinding(folder: string): Finding {
   const why = whyNotCustomOps(folder);
   if (why === null)
-    return { name: 'custom ops', status: 'ok', value: 'convolutions, batch norm with its neighbours, update' };
+    return {
+      name: 'custom ops',
+      status: 'ok',
+      value: `${customOpsVariant(folder)}: convolutions, batch norm with its neighbours, update`,
+    };
   return { name: 'custom ops', status: 'note', value: `not used, training is slower: ${why}` };
 }
 

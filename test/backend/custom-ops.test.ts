@@ -6,20 +6,25 @@ import { cpuFeatures } from '../../src/backend/cpu.ts';
 import { setUpCustomOps, whyNotCustomOps } from '../../src/backend/custom-ops.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
-const features = cpuFeatures('flags\t: avx avx2 avx512f avx512bw avx512cd avx512dq avx512vl\n')!;
+const features = cpuFeatures('flags\t: avx avx2 fma avx512f avx512bw avx512cd avx512dq avx512vl\n')!;
 
 afterEach(() => {
   vi.unstubAllEnvs();
 });
 
 test('why the custom ops are not used', () => {
-  expect(whyNotCustomOps('/nowhere', features)).toBe('they are not compiled; run `tailmix setup`.');
-  expect(whyNotCustomOps('/nowhere', { ...features, avx512: false })).toBe('they need a processor with AVX-512.');
-  expect(whyNotCustomOps('/nowhere', null)).toBe('they need a processor with AVX-512.');
+  const missing = 'they are not compiled; run `tailmix setup`.';
+  const old = { ...features, avx512: false, fma: false };
+  const tooOld = 'they need a processor with AVX2 and FMA, or a 64-bit ARM.';
+  expect(whyNotCustomOps('/nowhere', { arch: 'x64', cpu: features })).toBe(missing);
+  expect(whyNotCustomOps('/nowhere', { arch: 'x64', cpu: { ...features, avx512: false } })).toBe(missing);
+  expect(whyNotCustomOps('/nowhere', { arch: 'x64', cpu: old })).toBe(tooOld);
+  expect(whyNotCustomOps('/nowhere', { arch: 'x64', cpu: null })).toBe(tooOld);
+  expect(whyNotCustomOps('/nowhere', { arch: 'arm64', cpu: null })).toBe(missing);
   expect(cpuFeatures('flags\t: avx512f avx512cd avx512er\n')!.avx512).toBe(false);
   expect(cpuFeatures('processor\t: 0\nFeatures\t: fp asimd evtstrm aes\n')).toMatchObject({ neon: true, avx: false });
   vi.stubEnv('TAILMIX_OPS', '0');
-  expect(whyNotCustomOps('/nowhere', features)).toBe('TAILMIX_OPS=0 leaves them out.');
+  expect(whyNotCustomOps('/nowhere', { cpu: features })).toBe('TAILMIX_OPS=0 leaves them out.');
 });
 
 test('a compiler that fails leaves nothing behind, and training goes on without', async () => {
@@ -27,6 +32,10 @@ test('a compiler that fails leaves nothing behind, and training goes on without'
   const folder = await temporaryFolder();
   await mkdir(join(folder, 'lib'));
   const why = await setUpCustomOps(folder);
-  expect(why).toMatch(cpuFeatures()?.avx512 ? /^\/bin\/false could not compile its custom ops: / : /need a processor/);
+  expect(why).toMatch(
+    cpuFeatures()?.fma || process.arch === 'arm64'
+      ? /^\/bin\/false could not compile its custom ops: /
+      : /need a processor/,
+  );
   expect(readdirSync(join(folder, 'lib'))).toEqual([]);
 });

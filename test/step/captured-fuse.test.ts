@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { cpuFeatures } from '../../src/backend/cpu.ts';
 import { addRelu, batchNorm, relu } from '../../src/backend/kernels/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
 import { hasCustomOps } from '../../src/backend/native.ts';
@@ -125,9 +126,11 @@ describe.skipIf(missing !== null)('batch norm in training', () => {
     const program = programOf(step(forward), {}, state);
     const bf16 = createCapturedEngine(program, backend!, { precision: 'bf16' });
     const rounded = bf16.run(signature('step'), {});
+    // Where bfloat16 is emulated, TensorFlow's convolutions round more often.
+    const bound = cpuFeatures()?.avx512 ? 0.06 : 0.09;
     for (const name of names) {
       const only = (outputs: HostOutputs): HostOutputs => ({ [name]: outputs[`d${name}`]! });
-      expect(relativeDistance(only(rounded), only(eager)), name).toBeLessThan(0.06);
+      expect(relativeDistance(only(rounded), only(eager)), name).toBeLessThan(bound);
     }
     bf16.dispose();
   });
