@@ -45,7 +45,7 @@ const PACKED = [256, 256, 3];
 const KEPT_QUALITY = 90;
 const SHAPE = [224, 224, 3];
 const crop = { name: 'random-resized-crop', scale: [0.08, 1], ratio: [3 / 4, 4 / 3] };
-const options = { shape: PACKED, resize: true, onCorrupt: 'error' };
+const options = { shape: PACKED, resize: { interpolation: 'bilinear' }, onCorrupt: 'error' };
 const listOf = (files) => ({ folder: 'photos', files: files.map(({ path }) => ({ path, label: 0 })) });
 
 const pack = (files, path) =>

@@ -1,5 +1,6 @@
 import type { DataIdentity, OtherData } from './data/identity.ts';
 import type { TransformOptions } from './data/transforms/options.ts';
+import type { Interpolation } from './data/transforms/resample.ts';
 import type { EpochMetrics, GroupRule, Rollback, RunSummary } from './metrics/types.ts';
 import type { ModelHead } from './models/types.ts';
 
@@ -22,6 +23,8 @@ export interface RunInfo {
   imageShape: readonly [number, number, number];
   /** The same of what images are scaled to first, where the model takes a part of that; evaluation takes the centre. */
   packShape?: readonly [number, number, number];
+  /** How images of other sizes are scaled. Default: `bilinear`. */
+  interpolation?: Interpolation;
   /** Per channel, of pixel values scaled to 0…1: what images are normalised by. */
   mean: readonly number[];
   std: readonly number[];

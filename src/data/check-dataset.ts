@@ -4,6 +4,7 @@ import { messageOf } from '../errors.ts';
 import { sizeOf } from '../util/shape.ts';
 import { datasetGave, readFailed } from './errors.ts';
 import { splitsOf } from './subset.ts';
+import { interpolations } from './transforms/resample.ts';
 import type { DatasetImages, DatasetInfo, Split } from './types.ts';
 
 const shape = z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]);
@@ -14,6 +15,7 @@ const imageInfo = z.object({
   classes: z.array(z.string()).min(1),
   shape,
   packShape: shape.optional(),
+  interpolation: z.enum(interpolations).optional(),
   mean: z.array(z.number()),
   std: z.array(z.number().positive()),
 });

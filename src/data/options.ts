@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Dataset, isDataset } from './dataset.ts';
 import { transformOptions } from './transforms/options.ts';
+import { interpolations } from './transforms/resample.ts';
 
 /** Data sets that ship with tailmix. */
 export const datasetNames = [
@@ -69,7 +70,7 @@ const splitOptions = z
 export type SplitOptions = z.output<typeof splitOptions>;
 
 /** The `data` section of a run: which images, how long the tail, and how they are read. */
-export const dataOptions = z.strictObject({
+const section = z.strictObject({
   name: z
     .union([z.enum(datasetNames), ownModule, z.custom<Dataset>(isDataset)])
     .describe(
@@ -131,6 +132,20 @@ export const dataOptions = z.strictObject({
     .describe(
       'image-folder, manifest and inat2018: size at which images are packed, for transforms that cut imageSize out of it; evaluation takes the centre. Default: imageSize; for inat2018 256 where neither is given.',
     ),
+  cropFraction: z
+    .number()
+    .gt(0)
+    .max(1)
+    .optional()
+    .describe(
+      'image-folder, manifest and inat2018: imageSize over packSize (timm’s crop_pct), in place of packSize: images are packed at ⌊imageSize / cropFraction⌋, evaluation takes the centre.',
+    ),
+  interpolation: z
+    .enum(interpolations)
+    .optional()
+    .describe(
+      'image-folder, manifest and inat2018: filter that images are scaled with, as Pillow does. Default: `bilinear`.',
+    ),
   pack: z
     .enum(packForms)
     .optional()
@@ -149,6 +164,15 @@ export const dataOptions = z.strictObject({
     .default('error')
     .describe('What an unreadable image does: end the run, or be left out and counted.'),
 });
+
+/** `data`. */
+export const dataOptions = section.refine(
+  ({ packSize, cropFraction }) => packSize === undefined || cropFraction === undefined,
+  {
+    path: ['cropFraction'],
+    message: 'expected packSize or cropFraction, got both: cropFraction says what packSize is',
+  },
+);
 
 /** `data` with its defaults in. */
 export type DataOptions = z.output<typeof dataOptions>;

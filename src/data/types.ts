@@ -1,7 +1,8 @@
 import type { PackForm, ProfileName } from './options.ts';
-import type { Exif } from './packed/decode.ts';
+import type { Exif, Resize } from './packed/decode.ts';
 import type { Shape } from './transforms/augment.ts';
 import type { TransformOptions } from './transforms/options.ts';
+import type { Interpolation } from './transforms/resample.ts';
 
 /** What is known of the images of a data set. */
 export interface ImageInfo {
@@ -12,6 +13,8 @@ export interface ImageInfo {
   shape: readonly [number, number, number];
   /** The same of what is packed, where transforms cut `shape` out of it. */
   packShape?: readonly [number, number, number];
+  /** How photos of other sizes are scaled to that. Default: `bilinear`. */
+  interpolation?: Interpolation;
   /** Per channel, of pixel values scaled to 0…1. */
   mean: readonly number[];
   std: readonly number[];
@@ -82,7 +85,7 @@ export interface EncodedImages {
   /** `[N]`, CRC-32 of each decoded image; in shared memory. */
   checksums: Uint32Array;
   /** As they were decoded when they were packed. */
-  resize: boolean;
+  resize: Resize | null;
   exif: Exif;
 }
 

@@ -1,4 +1,5 @@
 import type { Backend } from '../backend/load.ts';
+import type { Interpolation } from '../data/transforms/resample.ts';
 import {
   createShapeInference,
   DT,
@@ -32,6 +33,8 @@ export interface Classifier {
   imageShape: readonly [number, number, number];
   /** What the run's images were scaled to before their centre of `imageShape` was cut out; `imageShape` by default. */
   packShape?: readonly [number, number, number];
+  /** How photos are scaled; `bilinear` by default. */
+  interpolation?: Interpolation;
   /** In label order. */
   classes: readonly string[];
   /** What to write beside the graph: where it comes from. */
@@ -68,6 +71,7 @@ export function recordClassifier(run: TrainedRun, { binding, name }: Backend): C
     recording: forAnyBatch(first!, second!),
     imageShape: info.imageShape,
     ...(info.packShape && { packShape: info.packShape }),
+    ...(info.interpolation && { interpolation: info.interpolation }),
     classes: info.classes,
     about: {
       name: info.name,

@@ -44,9 +44,9 @@ export async function exportRun(run: TrainedRun, backend: Backend, options: Expo
   const { format, folder, force } = options;
   await expectFree(folder, force);
   const classifier = recordClassifier(run, backend);
-  const { classes, imageShape, packShape, about } = classifier;
+  const { classes, imageShape, packShape, interpolation, about } = classifier;
   const own = [...writers[format](classifier, options), ...(await preprocessingFiles(run))];
-  const record = { ...about, imageShape, packShape, classes, files: own.map(({ path }) => path) };
+  const record = { ...about, imageShape, packShape, interpolation, classes, files: own.map(({ path }) => path) };
   const files = [...own, { path: RECORD, content: `${JSON.stringify(record, null, 2)}\n` }];
   const model = format === 'tfjs' ? await openTfjs(files, imageShape) : openGraph(classifier, backend);
   const checked = compareLogits(run, model);

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Backend } from '../backend/load.ts';
+import { interpolations } from '../data/transforms/resample.ts';
 import { displayPath, messageOf, TailmixError } from '../errors.ts';
 import type { Network, NetworkOutputs } from '../trained/network.ts';
 import { sizeOf } from '../util/shape.ts';
@@ -38,8 +39,9 @@ const classesFile = z.object({
   classes: z.array(z.string()).min(1),
   imageShape: shape,
   packShape: shape.optional(),
+  interpolation: z.enum(interpolations).optional(),
 });
-const preprocessingFile = z.object({ version: z.literal(1), exif: z.enum(['honour', 'ignore']) });
+const preprocessingFile = z.object({ version: z.literal(2), exif: z.enum(['honour', 'ignore']) });
 
 /** Whether a folder holds an exported classifier. */
 export const isExport = (folder: string): boolean => existsSync(join(folder, RECORD));
@@ -48,15 +50,16 @@ export const isExport = (folder: string): boolean => existsSync(join(folder, REC
 export async function describeExport(
   folder: string,
 ): Promise<{ about: ExportAbout } & Omit<Network, 'run' | 'dispose'>> {
-  const { name, epoch, classes, imageShape, packShape } = await readChecked(folder, RECORD, classesFile);
-  const isOfPhotos = photoGeometry({ imageShape, ...(packShape && { packShape }) }) !== null;
+  const { name, epoch, classes, imageShape, packShape, interpolation } = await readChecked(folder, RECORD, classesFile);
+  const sizes = { imageShape, ...(packShape && { packShape }), ...(interpolation && { interpolation }) };
+  const isOfPhotos = photoGeometry(sizes) !== null;
   const { exif } = isOfPhotos
     ? await readChecked(folder, PREPROCESSING, preprocessingFile)
     : { exif: 'honour' as const };
   const format = (Object.keys(marks) as Format[]).find((each) => existsSync(join(folder, marks[each])));
   if (format === undefined)
     throw damagedExport(displayPath(folder), `one of ${Object.values(marks).join(', ')}`, 'none');
-  return { about: { folder, format, name, epoch }, classes, imageShape, ...(packShape && { packShape }), exif };
+  return { about: { folder, format, name, epoch }, classes, ...sizes, exif };
 }
 
 /**

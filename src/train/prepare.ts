@@ -242,7 +242,7 @@ async function describe(
   { classCounts, validationCount, augment }: Pick<RunInfo, 'classCounts' | 'validationCount' | 'augment'>,
   trainCount = classCounts.reduce((a, b) => a + b, 0),
 ): Promise<{ models: ExtendedModel; info: RunInfo; trained: Trained; rules: WeightRules }> {
-  const { classes, shape, packShape, mean, std, notes } = image;
+  const { classes, shape, packShape, interpolation, mean, std, notes } = image;
   const task: Task = { classes: classes.length, imageShape: shape };
   const model = (options.plugins ?? []).reduce((before, plugin) => extendModel(before, plugin, task), base);
   const models = { base, model };
@@ -261,6 +261,7 @@ async function describe(
     ...(notes && { dataNotes: notes }),
     imageShape: shape,
     ...(packShape && { packShape }),
+    ...(interpolation && { interpolation }),
     mean,
     std,
     augment,

@@ -1,4 +1,5 @@
 import type { Exif } from '../data/packed/decode.ts';
+import type { Interpolation } from '../data/transforms/resample.ts';
 import type { GraphFunction, GraphProgram } from '../graph/index.ts';
 import type { Forward } from '../models/types.ts';
 import { createEagerEngine } from '../step/eager.ts';
@@ -22,6 +23,8 @@ export interface Network {
   imageShape: readonly [number, number, number];
   /** What images are scaled to before their centre of `imageShape` is cut out. Default: `imageShape`. */
   packShape?: readonly [number, number, number];
+  /** How images of other sizes are scaled. Default: `bilinear`. */
+  interpolation?: Interpolation;
   /** Whether images are turned as their EXIF orientation says. */
   exif: Exif;
   /**
@@ -58,7 +61,7 @@ export function classifierProgram(run: Parameters<typeof predictProgram>[0], bat
 /** A run's network, op by op in float32: the reference that every export is compared with. The backend must be loaded. */
 export function openNetwork(run: TrainedRun): SynchronousNetwork {
   const { info, snapshot, composition, exif } = run;
-  const { classes, imageShape, packShape } = info;
+  const { classes, imageShape, packShape, interpolation } = info;
   const program = classifierProgram(run, 1);
   const engine = createEagerEngine(program);
   try {
@@ -72,6 +75,7 @@ export function openNetwork(run: TrainedRun): SynchronousNetwork {
     classes,
     imageShape,
     ...(packShape && { packShape }),
+    ...(interpolation && { interpolation }),
     exif,
     run(images, count) {
       const shape = [count, ...imageShape];

@@ -8,6 +8,7 @@ import { trainerOptions } from '../config/trainer-options.ts';
 import type { ResolvedConfig } from '../config/types.ts';
 import { type DataIdentity, expectSameData, warnUncompared } from '../data/identity.ts';
 import type { Exif } from '../data/packed/decode.ts';
+import { interpolations } from '../data/transforms/resample.ts';
 import type { LoadedData, Split, Subset } from '../data/types.ts';
 import { displayPath, type TailmixError } from '../errors.ts';
 import type { GraphProgram } from '../graph/index.ts';
@@ -115,6 +116,7 @@ const subsetFile = z.object({
   classes: z.array(z.string()),
   imageShape: z.tuple([z.int(), z.int(), z.int()]),
   packShape: z.tuple([z.int(), z.int(), z.int()]).optional(),
+  interpolation: z.enum(interpolations).optional(),
   mean: z.array(z.number()),
   std: z.array(z.number()),
 });
@@ -142,6 +144,7 @@ async function describedData(
     classes,
     imageShape: shape,
     packShape,
+    interpolation,
     mean,
     std,
   } = parsed.data;
@@ -152,7 +155,15 @@ async function describedData(
     classCounts: Int32Array.from(classCounts),
   });
   const data: LoadedData = {
-    info: { name: dataset, classes, shape, ...(packShape && { packShape }), mean, std },
+    info: {
+      name: dataset,
+      classes,
+      shape,
+      ...(packShape && { packShape }),
+      ...(interpolation && { interpolation }),
+      mean,
+      std,
+    },
     train: subset('train'),
     validation: validationCount > 0 ? { ...subset('validation'), indices: new Int32Array(validationCount) } : null,
     test: subset('test'),

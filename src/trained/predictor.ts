@@ -65,7 +65,7 @@ export function createPredictor<About>(
   from: About,
   onDispose: () => void = () => {},
 ): Predictor<About> {
-  const { classes, imageShape, packShape, exif } = network;
+  const { classes, imageShape, packShape, interpolation, exif } = network;
   let isDisposed = false;
   const inFlight = new Set<Promise<unknown>>();
 
@@ -79,7 +79,7 @@ export function createPredictor<About>(
 
   const decoded = async (image: ImageInput, name: string): Promise<Uint8Array | TailmixError> => {
     try {
-      return await decodeInput(await encoded(image, name), imageShape, { packShape, exif });
+      return await decodeInput(await encoded(image, name), imageShape, { packShape, interpolation, exif });
     } catch (error) {
       if (error instanceof TailmixError) return error;
       throw error;

@@ -14,7 +14,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { exportRun } from '../../src/export/index.ts';
 import type { TrainedRun } from '../../src/trained/open.ts';
 import { predictLogits, softmax } from '../../src/trained/predict.ts';
-import { type Photo, photosAndNetwork } from '../export/photos.ts';
+import { type Photo, sureNetwork, writePhotos } from '../export/photos.ts';
 import { describeNative } from '../step/captured-support.ts';
 import { hasChromium, launchChromium } from '../support/chromium.ts';
 
@@ -31,7 +31,9 @@ describeNative('examples that use an exported model', (use) => {
 
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'tailmix-examples-'));
-    ({ run: network, files: photos } = await photosAndNetwork(root));
+    const read = await writePhotos(root);
+    network = await sureNetwork(read);
+    photos = await read(network);
     for (const format of ['tfjs', 'onnx'] as const) await exportRun(network, use(), { format, folder: model(format) });
   });
   afterAll(() => rm(root, { recursive: true, force: true }));

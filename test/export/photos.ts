@@ -7,6 +7,7 @@ import { randomStream } from '../../src/random.ts';
 import { tf } from '../../src/tf.ts';
 import { openNetwork } from '../../src/trained/network.ts';
 import type { TrainedRun } from '../../src/trained/open.ts';
+import { rowsOf } from '../../src/trained/predict.ts';
 import { concatenate } from '../../src/util/concatenate.ts';
 import { trainedRun } from './support.ts';
 
@@ -66,39 +67,69 @@ function lying(seed: number, height: number, width: number, orientation: number)
   const back = orientation === 6 ? 8 : orientation === 8 ? 6 : orientation;
   const [rows, columns] = orientation > 4 ? [width, height] : [height, width];
   const size = {
-    version: 1,
     exif: 'honour',
     colour: 'srgb',
     cover: [rows, columns],
+    interpolation: 'bilinear',
     shape: [rows, columns, 3],
   } as const;
   const turned = preprocess({ data, height, width, channels: 3, orientation: back }, size);
   return sharp(turned, { raw: { width: columns, height: rows, channels: 3 } });
 }
 
-/**
- * Photos, and a network that tells them apart: class `i % 5` for photo i. Its classifier is trained on them, on
- * features that random weights give.
- *
- * @param folder - where the files go
- */
-export async function photosAndNetwork(folder: string): Promise<{ run: TrainedRun; files: Photo[] }> {
+/** Photos as files of a folder, each with its picture as `tailmix predict` reads it for a network. */
+export async function writePhotos(folder: string): Promise<(run: TrainedRun) => Promise<Photo[]>> {
+  const files = await Promise.all(
+    photos.map(async ([height, width, orientation, format, profile], i) => {
+      const path = join(folder, `${i}.${format}`);
+      const file = lying(i, height, width, orientation).withMetadata({ orientation, ...(profile && { icc: profile }) });
+      await writeFile(path, await file.toFormat(format).toBuffer());
+      return { path, orientation, profile };
+    }),
+  );
+  return ({ info: { imageShape, packShape, interpolation }, exif }) => {
+    const read = (path: string) => decodeInput(path, imageShape, { packShape, interpolation, exif });
+    return Promise.all(files.map(async (file) => ({ ...file, own: await read(file.path) })));
+  };
+}
+
+/** A network that tells photos apart: class `i % 5` for photo i. Its classifier is trained on features of random weights. */
+export async function sureNetwork(read: (run: TrainedRun) => Promise<Photo[]>): Promise<TrainedRun> {
   const run = await trainedRun({ model: { name: 'mlp', width: 64 }, shape: [32, 32, 3], packShape: [36, 40, 3] });
-  const { imageShape, packShape } = run.info;
-  const files: Photo[] = [];
-  for (const [i, [height, width, orientation, format, icc]] of photos.entries()) {
-    const path = join(folder, `${i}.${format}`);
-    const file = lying(i, height, width, orientation).withMetadata({ orientation, ...(icc && { icc }) });
-    await writeFile(path, await file.toFormat(format).toBuffer());
-    files.push({
-      path,
-      orientation,
-      profile: icc,
-      own: await decodeInput(path, imageShape, { packShape, exif: run.exif }),
-    });
-  }
-  trainClassifier(run, files);
-  return { run, files };
+  trainClassifier(run, await read(run));
+  return run;
+}
+
+/**
+ * A network that is sure of nothing: random weights, their features centred over the photos, and a classifier that gives the
+ * likeliest class of a photo 0.3 to 0.6. Its probabilities follow each grey level.
+ */
+export async function unsureNetwork(read: (run: TrainedRun) => Promise<Photo[]>): Promise<TrainedRun> {
+  const model = { name: 'mlp', width: 64 } as const;
+  const run = await trainedRun({ model, shape: [30, 30, 3], packShape: [37, 37, 3], interpolation: 'bicubic' });
+  const images = (await read(run)).map(({ own }) => own);
+  const network = openNetwork(run);
+  const features = rowsOf(network.run(concatenate(Uint8Array, images), images.length).features, images.length);
+  network.dispose();
+  const { classes } = run.info;
+  const random = randomStream('unsure');
+  const length = features[0]!.length;
+  const draws = Float32Array.from({ length: length * classes.length }, () => random.normal());
+  const logitsOf = (row: Float32Array): number[] =>
+    classes.map((_, c) => row.reduce((sum, value, i) => sum + value * draws[i * classes.length + c]!, 0));
+  const logits = features.map(logitsOf);
+  const means = classes.map((_, c) => logits.reduce((sum, row) => sum + row[c]!, 0) / logits.length);
+  const spread = Math.sqrt(
+    logits.flatMap((row) => row.map((value, c) => (value - means[c]!) ** 2)).reduce((a, b) => a + b) /
+      (logits.length * classes.length),
+  );
+  setClassifier(
+    run,
+    length,
+    draws.map((value) => value * (0.6 / spread)),
+    Float32Array.from(means, (value) => -value * (0.6 / spread)),
+  );
+  return run;
 }
 
 /** Logistic regression on the features of the photos, each with noise of up to eight grey levels, eight times. */
@@ -132,9 +163,14 @@ function trainClassifier(run: TrainedRun, files: readonly Photo[]): void {
     for (const weight of weights) weight.dispose();
     return arrays;
   });
+  setClassifier(run, length, kernel!, bias!);
+}
+
+function setClassifier(run: TrainedRun, length: number, kernel: Float32Array, bias: Float32Array): void {
+  const classes = run.info.classes.length;
   const state = run.snapshot.state as Record<string, { shape: readonly number[]; values: Float32Array }>;
   for (const value of Object.values(state)) {
-    if (String(value.shape) === String([length, classes])) value.values = kernel!;
-    if (String(value.shape) === String([classes])) value.values = bias!;
+    if (String(value.shape) === String([length, classes])) value.values = kernel;
+    if (String(value.shape) === String([classes])) value.values = bias;
   }
 }

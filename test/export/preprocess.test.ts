@@ -19,7 +19,7 @@ import { describeNative } from '../step/captured-support.ts';
 import { hasChromium } from '../support/chromium.ts';
 import { tensorflowPython } from '../support/tensorflow-python.ts';
 import { inPage } from './page.ts';
-import { type Photo, photosAndNetwork } from './photos.ts';
+import { type Photo, sureNetwork, unsureNetwork, writePhotos } from './photos.ts';
 
 interface Module {
   preprocess(picture: object, preprocessing: object): Uint8Array;
@@ -27,33 +27,44 @@ interface Module {
 
 const { InferenceSession, Tensor } = createRequire(import.meta.url)('onnxruntime-node');
 
+/** A network with its exports in `<root>/<name>/<format>`, its photos, and the probabilities of `tailmix predict`. */
+interface Case {
+  name: 'sure' | 'unsure';
+  run: TrainedRun;
+  files: Photo[];
+  expected: Float64Array[];
+}
+
 describeNative('a photo is classified as `tailmix predict` does', (use) => {
   let root: string;
-  let run: TrainedRun;
-  let files: Photo[];
-  let expected: Float64Array[];
+  let cases: Case[];
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'tailmix-preprocess-'));
-    ({ run, files } = await photosAndNetwork(root));
-    for (const format of formats) await exportRun(run, use(), { format, folder: join(root, format) });
-    expected = predictLogits(
-      run,
-      files.map(({ own }) => own),
-    ).map(softmax);
+    const read = await writePhotos(root);
+    const networks = { sure: await sureNetwork(read), unsure: await unsureNetwork(read) };
+    cases = await Promise.all(
+      (['sure', 'unsure'] as const).map(async (name) => {
+        const run = networks[name];
+        for (const format of formats) await exportRun(run, use(), { format, folder: join(root, name, format) });
+        const files = await read(run);
+        const images = files.map(({ own }) => own);
+        return { name, run, files, expected: predictLogits(run, images).map(softmax) };
+      }),
+    );
   });
   afterAll(() => rm(root, { recursive: true }));
 
-  /** Average and largest difference of grey levels. */
-  const differences = (got: Uint8Array, own: Uint8Array): { mean: number; most: number } => {
+  /** Largest difference of grey levels, and the share that differs at all. */
+  const differences = (got: Uint8Array, own: Uint8Array): { most: number; share: number } => {
     const off = Array.from(own, (value, at) => Math.abs(value - got[at]!));
-    return { mean: off.reduce((a, b) => a + b) / off.length, most: Math.max(...off) };
+    return { most: Math.max(...off), share: off.filter((each) => each > 0).length / off.length };
   };
 
-  function expectSame(way: string, got: readonly Float64Array[]): void {
+  function expectSame({ expected, name }: Case, way: string, got: readonly Float64Array[]): void {
     for (const [i, probabilities] of expected.entries()) {
       const [first, second] = [...probabilities].sort((a, b) => b - a);
       const off = Math.max(...probabilities.map((p, c) => Math.abs(p - got[i]![c]!)));
-      expect(off, `${way}, photo ${i}`).toBeLessThanOrEqual(0.01);
+      expect(off, `${name}, ${way}, photo ${i}`).toBeLessThanOrEqual(0.01);
       const best = (of: Float64Array): number => of.indexOf(Math.max(...of));
       if (first! - second! > 0.02) expect(best(got[i]!), `${way}, photo ${i}`).toBe(best(probabilities));
     }
@@ -67,6 +78,7 @@ describeNative('a photo is classified as `tailmix predict` does', (use) => {
   };
 
   test('by a network that tells photos apart, and notices one that is not turned', async () => {
+    const { run, files, expected } = cases[0]!;
     const { imageShape, packShape } = run.info;
     const best = expected.map((probabilities) => probabilities.indexOf(Math.max(...probabilities)));
     expect(best).toEqual(files.map((_, i) => i % 5));
@@ -78,51 +90,67 @@ describeNative('a photo is classified as `tailmix predict` does', (use) => {
     }
   });
 
-  test('from what preprocess.mjs makes of it, in every format', { timeout: 120_000 }, async () => {
-    const { imageShape } = run.info;
-    const { preprocess } = (await import(join(root, 'onnx', 'preprocess.mjs'))) as Module;
-    const recipe = JSON.parse(await readFile(join(root, 'onnx', 'preprocessing.json'), 'utf8'));
-    for (const format of formats) {
-      for (const file of ['preprocess.mjs', 'preprocessing.json'])
-        expect(await readFile(join(root, format, file))).toEqual(await readFile(join(root, 'onnx', file)));
+  test('by a network that is sure of nothing, and notices a single grey level', () => {
+    const { run, files, expected } = cases[1]!;
+    for (const [i, probabilities] of expected.entries()) {
+      expect(Math.max(...probabilities), files[i]!.path).toBeLessThan(0.7);
     }
-    const given: Uint8Array[] = [];
-    for (const { path, orientation, own, profile } of files) {
-      const { data, info } = await sharp(path).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
-      given.push(preprocess({ data, width: info.width, height: info.height, orientation }, recipe));
-      const { mean, most } = differences(given.at(-1)!, own);
-      expect(mean, path).toBeLessThan(1);
-      expect(most, path).toBeLessThanOrEqual(profile ? 10 : 8);
-    }
-    const images = concatenate(Uint8Array, given);
-    const classifier = recordClassifier(run, use());
-    const graph = openGraph(classifier, use());
-    const tfjs = await openTfjs(tfjsModel(classifier), imageShape);
-    const session = await InferenceSession.create(join(root, 'onnx', 'model.onnx'));
-    const onnx = await session.run({ images: new Tensor('uint8', images, [given.length, ...imageShape]) });
-    const outputs = {
-      'saved-model': graph.run(images, given.length).logits,
-      tfjs: tfjs.run(images, given.length).logits,
-      onnx: onnx.logits.data as Float32Array,
-    };
-    graph.dispose();
-    tfjs.dispose();
-    for (const [format, logits] of Object.entries(outputs)) {
-      expectSame(format, rowsOf(logits, given.length).map(softmax));
+    const brighter = files.map(({ own }) => own.map((value) => Math.min(255, value + 1)));
+    const moved = predictLogits(run, brighter).map(softmax);
+    const off = moved.map((row, i) => Math.max(...row.map((p, c) => Math.abs(p - expected[i]![c]!))));
+    expect(Math.max(...off)).toBeGreaterThan(0.01);
+  });
+
+  test('from what preprocess.mjs makes of it, to the bit, in every format', { timeout: 120_000 }, async () => {
+    for (const each of cases) {
+      const { name, run, files } = each;
+      const folder = join(root, name);
+      const { imageShape } = run.info;
+      const { preprocess } = (await import(join(folder, 'onnx', 'preprocess.mjs'))) as Module;
+      const recipe = JSON.parse(await readFile(join(folder, 'onnx', 'preprocessing.json'), 'utf8'));
+      for (const format of formats) {
+        for (const file of ['preprocess.mjs', 'preprocessing.json'])
+          expect(await readFile(join(folder, format, file))).toEqual(await readFile(join(folder, 'onnx', file)));
+      }
+      const given: Uint8Array[] = [];
+      for (const { path, orientation, own } of files) {
+        const { data, info } = await sharp(path).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
+        given.push(preprocess({ data, width: info.width, height: info.height, orientation }, recipe));
+        expect(differences(given.at(-1)!, own), path).toEqual({ most: 0, share: 0 });
+      }
+      const images = concatenate(Uint8Array, given);
+      const classifier = recordClassifier(run, use());
+      const graph = openGraph(classifier, use());
+      const tfjs = await openTfjs(tfjsModel(classifier), imageShape);
+      const session = await InferenceSession.create(join(folder, 'onnx', 'model.onnx'));
+      const onnx = await session.run({ images: new Tensor('uint8', images, [given.length, ...imageShape]) });
+      const outputs = {
+        'saved-model': graph.run(images, given.length).logits,
+        tfjs: tfjs.run(images, given.length).logits,
+        onnx: onnx.logits.data as Float32Array,
+      };
+      graph.dispose();
+      tfjs.dispose();
+      for (const [format, logits] of Object.entries(outputs)) {
+        expectSame(each, format, rowsOf(logits, given.length).map(softmax));
+      }
     }
   });
 
   test('by the SavedModel’s signature for photos', async () => {
-    const session = openSession(use().binding!, await readFile(join(root, 'saved-model', 'saved_model.pb')));
-    const got: Float64Array[] = [];
-    for (const photo of files) {
-      const { data, height, width } = await upright(photo);
-      const feed = { name: 'photo:0', shape: [height, width, 3], values: data };
-      const [logits] = session.run([feed], ['logits:0']);
-      got.push(softmax(logits!.values as Float32Array));
+    for (const each of cases) {
+      const file = await readFile(join(root, each.name, 'saved-model', 'saved_model.pb'));
+      const session = openSession(use().binding!, file);
+      const got: Float64Array[] = [];
+      for (const photo of each.files) {
+        const { data, height, width } = await upright(photo);
+        const feed = { name: 'photo:0', shape: [height, width, 3], values: data };
+        const [logits] = session.run([feed], ['logits:0']);
+        got.push(softmax(logits!.values as Float32Array));
+      }
+      session.dispose();
+      expectSame(each, 'serving_photo', got);
     }
-    session.dispose();
-    expectSame('serving_photo', got);
   });
 
   test.skipIf(tensorflowPython === undefined)(
@@ -130,63 +158,75 @@ describeNative('a photo is classified as `tailmix predict` does', (use) => {
     async () => {
       const docs = await readFile(join(import.meta.dirname, '../../docs/export.md'), 'utf8');
       const [, code] = /^## Python\n\n```python\n(.*?)^```/ms.exec(docs)!;
-      const own = code!
-        .replace("'runs/a/export/saved-model'", JSON.stringify(join(root, 'saved-model')))
-        .replaceAll("'photo.jpg'", JSON.stringify(files[0]!.path));
-      const rest = [
-        `paths = ${JSON.stringify(files.map(({ path }) => path))}`,
-        "photos = [of_photo(photo=tf.constant(np.asarray(upright(path))))['probabilities'] for path in paths]",
-        "images = classify(images=tf.constant(np.stack([preprocess(path) for path in paths])))['probabilities']",
-        'print(json.dumps([np.concatenate(photos).tolist(), images.numpy().tolist()]))',
-      ];
-      const program = join(root, 'photos.py');
-      await writeFile(program, [own, ...rest].join('\n'));
-      const { stdout } = await promisify(execFile)(tensorflowPython!, [program]);
-      const [first, second, found] = stdout.trim().split('\n');
-      const [photos, images] = (JSON.parse(found!) as number[][][]).map((rows) =>
-        rows.map((p) => Float64Array.from(p)),
-      );
-      const best = run.info.classes[expected[0]!.indexOf(Math.max(...expected[0]!))];
-      expect([first, second]).toEqual([best, `['${best}']`]);
-      expectSame('Python, serving_photo', photos!);
-      expectSame('Python, Pillow', images!);
+      for (const each of cases) {
+        const { name, run, files, expected } = each;
+        const own = code!
+          .replace("'runs/a/export/saved-model'", JSON.stringify(join(root, name, 'saved-model')))
+          .replaceAll("'photo.jpg'", JSON.stringify(files[0]!.path));
+        const rest = [
+          `paths = ${JSON.stringify(files.map(({ path }) => path))}`,
+          "photos = [of_photo(photo=tf.constant(np.asarray(upright(path))))['probabilities'] for path in paths]",
+          "images = classify(images=tf.constant(np.stack([preprocess(path) for path in paths])))['probabilities']",
+          'print(json.dumps([np.concatenate(photos).tolist(), images.numpy().tolist()]))',
+        ];
+        const program = join(root, 'photos.py');
+        await writeFile(program, [own, ...rest].join('\n'));
+        const { stdout } = await promisify(execFile)(tensorflowPython!, [program]);
+        const [first, second, found] = stdout.trim().split('\n');
+        const [photos, images] = (JSON.parse(found!) as number[][][]).map((rows) =>
+          rows.map((p) => Float64Array.from(p)),
+        );
+        const best = run.info.classes[expected[0]!.indexOf(Math.max(...expected[0]!))];
+        expect([first, second]).toEqual([best, `['${best}']`]);
+        expectSame(each, 'Python, serving_photo', photos!);
+        expectSame(each, 'Python, Pillow', images!);
+      }
     },
-    120_000,
+    240_000,
   );
 
   test.skipIf(!hasChromium('photos are not classified in a browser'))(
     'in a browser, from a canvas',
     async () => {
-      const names = files.map(({ path }) => basename(path));
-      const found = await inPage(root, (page) => page.evaluate<number[][]>(`(${inBrowser})(${JSON.stringify(names)})`));
-      expectSame(
-        'Chromium',
-        found.map((probabilities) => Float64Array.from(probabilities)),
-      );
+      for (const each of cases) {
+        const names = each.files.map(({ path }) => basename(path));
+        const found = await inPage(root, (page) =>
+          page.evaluate<number[][]>(`(${inBrowser})(${JSON.stringify(names)}, ${JSON.stringify(each.name)})`),
+        );
+        expectSame(
+          each,
+          'Chromium',
+          found.map((probabilities) => Float64Array.from(probabilities)),
+        );
+      }
     },
     120_000,
   );
 
   test('by photo.onnx before model.onnx', async () => {
-    const before = await InferenceSession.create(join(root, 'onnx', 'photo.onnx'));
-    const model = await InferenceSession.create(join(root, 'onnx', 'model.onnx'));
-    const got: Float64Array[] = [];
-    for (const photo of files) {
-      const { data, height, width } = await upright(photo);
-      const { images } = await before.run({ photo: new Tensor('uint8', data, [height, width, 3]) });
-      const { logits } = await model.run({ images });
-      got.push(softmax(logits.data));
+    for (const each of cases) {
+      const folder = join(root, each.name, 'onnx');
+      const before = await InferenceSession.create(join(folder, 'photo.onnx'));
+      const model = await InferenceSession.create(join(folder, 'model.onnx'));
+      const got: Float64Array[] = [];
+      for (const photo of each.files) {
+        const { data, height, width } = await upright(photo);
+        const { images } = await before.run({ photo: new Tensor('uint8', data, [height, width, 3]) });
+        const { logits } = await model.run({ images });
+        got.push(softmax(logits.data));
+        expect(differences(images.data, photo.own), photo.path).toEqual({ most: 0, share: 0 });
+      }
+      expectSame(each, 'photo.onnx', got);
     }
-    expectSame('photo.onnx', got);
   });
 });
 
 /** Runs in the page: the code in docs/export.md, for each photo. */
-const inBrowser = `async (names) => {
+const inBrowser = `async (names, folder) => {
   await tf.setBackend('cpu');
-  const { preprocess } = await import('/tfjs/preprocess.mjs');
-  const recipe = await (await fetch('/tfjs/preprocessing.json')).json();
-  const model = await tf.loadGraphModel('/tfjs/model.json');
+  const { preprocess } = await import('/' + folder + '/tfjs/preprocess.mjs');
+  const recipe = await (await fetch('/' + folder + '/tfjs/preprocessing.json')).json();
+  const model = await tf.loadGraphModel('/' + folder + '/tfjs/model.json');
   const found = [];
   for (const name of names) {
     const photo = new Image();
@@ -205,7 +245,8 @@ const inBrowser = `async (names) => {
 
 test('wrong input is refused', async () => {
   const { preprocess } = await import('../../src/export/preprocess.ts');
-  const recipe = { version: 1, exif: 'honour', colour: 'srgb', cover: [2, 2], shape: [2, 2, 3] } as const;
+  const sizes = { cover: [2, 2], interpolation: 'bilinear', shape: [2, 2, 3] } as const;
+  const recipe = { exif: 'honour', colour: 'srgb', ...sizes } as const;
   expect(() => preprocess({ data: new Uint8Array(5), width: 2, height: 2 }, recipe)).toThrowError(
     'preprocess: expected 16 values (2 x 2 x 4); got 5.',
   );

@@ -1,4 +1,5 @@
 import { compose } from '../../src/compose/compose.ts';
+import type { Interpolation } from '../../src/data/transforms/resample.ts';
 import type { LoadedData, Subset } from '../../src/data/types.ts';
 import type { Plugin } from '../../src/plugin.ts';
 import { randomStream } from '../../src/random.ts';
@@ -17,12 +18,13 @@ const subset = (classCounts: readonly number[]): Subset => ({
 type Shape = readonly [number, number, number];
 
 /** A data set that is described and not there. */
-const described = (shape: Shape, packShape?: Shape): LoadedData => ({
+const described = (shape: Shape, packShape?: Shape, interpolation?: Interpolation): LoadedData => ({
   info: {
     name: 'described',
     classes: CLASSES,
     shape,
     ...(packShape && { packShape }),
+    ...(interpolation && { interpolation }),
     mean: [0.49, 0.48, 0.45].slice(0, shape[2]),
     std: [0.25, 0.24, 0.26].slice(0, shape[2]),
   },
@@ -39,13 +41,16 @@ export async function trainedRun({
   plugins = [],
   shape = [16, 12, 3],
   packShape,
+  interpolation,
 }: {
   model: TrainerOptions['model'];
   plugins?: readonly Plugin[];
   shape?: Shape;
   packShape?: Shape;
+  interpolation?: Interpolation;
 }): Promise<TrainedRun> {
-  const preparation = await prepare({ name: 'exported', seed: 3, data: described(shape, packShape), model, plugins });
+  const data = described(shape, packShape, interpolation);
+  const preparation = await prepare({ name: 'exported', seed: 3, data, model, plugins });
   const composition = compose(plugins, preparation.info);
   const { state } = predictProgram({ ...preparation, composition }, 1);
   const moved = Object.entries(state).map(([name, { shape: of, values }]) => {

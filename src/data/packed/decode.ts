@@ -2,11 +2,13 @@ import { statSync } from 'node:fs';
 import type sharp from 'sharp';
 import type { Metadata } from 'sharp';
 import { messageOf, TailmixError } from '../../errors.ts';
+import { createBudget } from '../../util/budget.ts';
 import { yieldToEventLoop } from '../../util/event-loop.ts';
 import { hashImage } from '../identity.ts';
 import type { PackForm } from '../options.ts';
 import { openAugment, type Shape } from '../transforms/augment.ts';
-import { openResample } from '../transforms/resample.ts';
+import { placeWindow, scaleWindow } from '../transforms/photo.ts';
+import type { Interpolation } from '../transforms/resample.ts';
 import type { ImageFile, ImageList, ReadProgress } from '../types.ts';
 import { badImage, inputUnreadable, isBadImage, wrongChannels, wrongSize } from './errors.ts';
 import { type BadImage, checkMark, readImageFile } from './image-file.ts';
@@ -20,29 +22,27 @@ const PIXELS = 2 ** 27;
 /** Longest that the decoding of one image may take. */
 const SECONDS = 60;
 
-/**
- * A JPEG that shrinks to an eighth or less is decoded at an eighth: a pixel is then the mean of a block of 64. One that
- * shrinks less is decoded at a part that leaves at least half of the scaling to the filter.
- */
-const FAST_FROM = 8;
-
-/**
- * The filter of torchvision's `Resize`, with which networks that are trained further were trained; Lanczos would sharpen.
- * A part of what packed files are keyed by.
- */
-export const KERNEL = 'linear';
+/** Whole photos are in memory while they are scaled: together up to 256 MB, or one. */
+const inMemory = createBudget(2 ** 28);
 
 /** Loaded when an image is decoded and not before: it takes longer to load than everything else here. */
 const loadSharp = async (): Promise<typeof sharp> => (await import('sharp')).default;
 
 /** How files become rows of a packed file. */
 export interface DecodeOptions {
-  /** `[height, width, 3]`. */
+  /** `[height, width, 3]` of what comes out. */
   shape: Shape;
-  /** Scale to cover the shape and cut out the centre; otherwise every image must have it. */
-  resize: boolean;
+  /** How an image is scaled to cover the shape; null: every image must have it. */
+  resize: Resize | null;
   exif: Exif;
   onCorrupt: 'error' | 'skip';
+}
+
+/** How a photo is scaled. */
+export interface Resize {
+  interpolation: Interpolation;
+  /** `[height, width, 3]` whose centre evaluation cuts out of what comes out. Default: what comes out. */
+  centre?: Shape | undefined;
 }
 
 /** Whether images are turned as their EXIF orientation says. */
@@ -131,15 +131,20 @@ export interface EncodedImage {
  * @param input - path of a file, or its content
  * @param shape - what the model takes
  * @param options.packShape - what images are packed as. Default: `shape`.
+ * @param options.interpolation - Default: `bilinear`.
  * @param options.exif - Default: `honour`.
  * @throws {TailmixError} IMAGE_UNREADABLE, IMAGE_CHANNELS
  */
 export async function decodeInput(
   input: string | EncodedImage,
   shape: Shape,
-  { packShape = shape, exif = 'honour' }: { packShape?: Shape | undefined; exif?: Exif | undefined } = {},
+  {
+    packShape = shape,
+    interpolation = 'bilinear',
+    exif = 'honour',
+  }: { packShape?: Shape | undefined; interpolation?: Interpolation | undefined; exif?: Exif | undefined } = {},
 ): Promise<Uint8Array> {
-  const packed = await decodePacked(input, packShape, exif);
+  const packed = await decodePacked(input, packShape, { resize: { interpolation, centre: shape }, exif });
   const image = new Uint8Array(shape[0] * shape[1] * shape[2]);
   openAugment([], packShape, 0, 0, { target: shape })(packed, 0, image, 0, 0);
   return image;
@@ -148,11 +153,10 @@ export async function decodeInput(
 async function decodePacked(
   input: string | EncodedImage,
   [height, width, channels]: Shape,
-  exif: Exif,
+  options: Pick<DecodeOptions, 'resize' | 'exif'>,
 ): Promise<Uint8Array> {
   const path = typeof input === 'string' ? input : input.name;
   if (channels !== 1 && channels !== 3) throw wrongChannels(path, `images of ${channels} channels`, '3');
-  const options = { resize: true, exif };
   const bytes = typeof input === 'string' ? await readImageFile(input, inputUnreadable) : input.bytes;
   if (typeof input !== 'string') checkMark(path, bytes, inputUnreadable);
   const image = await decode(await loadSharp(), { path, bytes }, [height, width, 3], options, inputUnreadable);
@@ -178,61 +182,35 @@ async function decode(
   bad: BadImage = badImage,
 ): Promise<Uint8Array> {
   // An image of the right size has so many pixels; a larger one is not decoded to be refused.
-  const pixels = resize ? PIXELS : height * width;
+  const pixels = resize === null ? height * width : PIXELS;
   try {
     const header = await open(bytes, { limitInputPixels: false }).metadata();
     const [ownHeight, ownWidth] = sideOf(header, exif);
     if (header.width * header.height > pixels) {
-      if (!resize) throw wrongSize(path, [height, width], [ownHeight, ownWidth]);
+      if (resize === null) throw wrongSize(path, [height, width], [ownHeight, ownWidth]);
       throw bad(path, `${header.width} x ${header.height} pixels`, null);
     }
     if (isTiff(bytes)) requirePicture(header, path, bad);
-    // A buffer, because given a path libvips opens the file a dozen times to find its format.
-    let image = open(bytes, { failOn: 'error', limitInputPixels: pixels, autoOrient: exif === 'honour' })
-      .timeout({ seconds: SECONDS })
-      .removeAlpha()
-      .toColourspace('srgb');
-    const shrink = Math.min(ownHeight / height, ownWidth / width);
-    const isEnlarged = resize && shrink < 1;
-    if (isDecodedWhole(header)) image = image.pipelineColourspace('srgb');
-    if (resize && !isEnlarged) {
-      const fastShrinkOnLoad = header.format === 'jpeg' && shrink >= FAST_FROM;
-      image = image.resize({ width, height, fit: 'cover', kernel: KERNEL, fastShrinkOnLoad });
-    }
-    const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-    if (info.channels !== 3) throw bad(path, `${info.channels} channels that are not RGB`, null);
-    if (isEnlarged) return enlarge(data, [info.height, info.width, 3], [height, width, 3]);
-    if (info.width !== width || info.height !== height) {
-      throw wrongSize(path, [height, width], [info.height, info.width]);
-    }
-    return data;
+    return await inMemory(header.width * header.height * 3, async () => {
+      // A buffer, because given a path libvips opens the file a dozen times to find its format.
+      let image = open(bytes, { failOn: 'error', limitInputPixels: pixels, autoOrient: exif === 'honour' })
+        .timeout({ seconds: SECONDS })
+        .removeAlpha()
+        .toColourspace('srgb');
+      // Otherwise the profile of an image of 16 bits is taken for another.
+      if (header.space === 'rgb16') image = image.pipelineColourspace('srgb');
+      const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+      if (info.channels !== 3) throw bad(path, `${info.channels} channels that are not RGB`, null);
+      const got = [info.height, info.width] as const;
+      if (got[0] === height && got[1] === width) return data;
+      if (resize === null) throw wrongSize(path, [height, width], got);
+      const { centre = [height, width, 3], interpolation } = resize;
+      const place = placeWindow(got, [height, width], [centre[0], centre[1]]);
+      return scaleWindow(data, got, place, [height, width], interpolation);
+    });
   } catch (error) {
     throw error instanceof TailmixError ? error : bad(path, messageOf(error), error);
   }
-}
-
-/**
- * Whether libvips must not decode at a part of the size: it would round the sides of a JPEG, which shifts its pixels. An
- * RGB image is therefore asked for in sRGB before it is scaled, which also keeps the profile of one of 16 bits from being
- * taken for another.
- */
-const isDecodedWhole = ({ space, format, width, height }: Header): boolean =>
-  space === 'rgb16' || (space === 'srgb' && !(format === 'jpeg' && width % 8 === 0 && height % 8 === 0));
-
-/** Scales an image up to cover a shape, and cuts out the centre: libvips would place its pixels half a pixel off. */
-function enlarge(image: Uint8Array, from: Shape, [height, width, channels]: Shape): Uint8Array {
-  const scale = Math.max(height / from[0], width / from[1]);
-  const [wholeHeight, wholeWidth] = [from[0] * scale, from[1] * scale].map(Math.round) as [number, number];
-  const whole = new Uint8Array(wholeHeight * wholeWidth * channels);
-  const box = { top: 0, left: 0, height: from[0], width: from[1] };
-  openResample(from, [wholeHeight, wholeWidth, channels])(image, 0, box, whole, 0);
-  const [top, left] = [Math.ceil((wholeHeight - height) / 2), Math.ceil((wholeWidth - width) / 2)];
-  const target = new Uint8Array(height * width * channels);
-  for (let y = 0; y < height; y++) {
-    const at = ((top + y) * wholeWidth + left) * channels;
-    target.set(whole.subarray(at, at + width * channels), y * width * channels);
-  }
-  return target;
 }
 
 const isTiff = (bytes: Buffer): boolean => ['II*\0', 'MM\0*'].includes(bytes.toString('latin1', 0, 4));

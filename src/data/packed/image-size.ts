@@ -13,7 +13,7 @@ function sizeOf(size: Size): Shape {
 }
 
 /** Sizes of images that are packed: what the model takes, and what is kept where that is another. */
-export type Sizes = Pick<ImageInfo, 'shape' | 'packShape'>;
+export type Sizes = Pick<ImageInfo, 'shape' | 'packShape' | 'interpolation'>;
 
 /** Sizes that a set of images is packed at. */
 export interface ChosenSizes {
@@ -41,34 +41,51 @@ export async function chooseSizes(list: ImageList, options: SizeOptions): Promis
   const shapes = await sampleShapes(list, options);
   const [first] = shapes as [Shape, ...Shape[]];
   const isUniform = shapes.every(([height, width]) => height === first[0] && width === first[1]);
-  if (isUniform && Math.max(first[0], first[1]) <= KEPT) return { sizes: { shape: first }, resize: false, notes: [] };
+  if (isUniform && Math.max(first[0], first[1]) <= KEPT) {
+    const sizes = withCrop(first, options);
+    return { sizes, resize: 'packShape' in sizes, notes: [] };
+  }
   const shorter = shapes.map(([height, width]) => Math.min(height, width)).sort((a, b) => a - b);
   const half = shorter[Math.floor((shorter.length - 1) / 2)]!;
   const side = SIDES.findLast((one) => one <= half) ?? SIDES[0]!;
   const note = `scaled to ${side} x ${side} pixels, because the images have ${isUniform ? `${first[0]} x ${first[1]}` : 'different sizes'} (data.imageSize sets another size)`;
-  return { sizes: { shape: [side, side, 3] }, resize: true, notes: [note] };
+  return { sizes: withCrop([side, side, 3], options), resize: true, notes: [note] };
 }
 
-type SizeOptions = Pick<DataOptions, 'imageSize' | 'packSize' | 'exif' | 'onCorrupt'>;
+export type SizeOptions = Pick<
+  DataOptions,
+  'imageSize' | 'packSize' | 'cropFraction' | 'interpolation' | 'exif' | 'onCorrupt'
+>;
 
 /** The sizes asked for, if any. */
-export function givenSizes({
-  imageSize,
-  packSize,
-}: {
-  imageSize?: Size | undefined;
-  packSize?: Size | undefined;
-}): Sizes | null {
+export function givenSizes({ imageSize, packSize, ...options }: Partial<SizeOptions>): Sizes | null {
   const size = imageSize ?? packSize;
   if (size === undefined) return null;
-  return { shape: sizeOf(size), ...(packSize !== undefined && { packShape: sizeOf(packSize) }) };
+  if (packSize === undefined) return withCrop(sizeOf(size), options);
+  const { interpolation } = options;
+  return { shape: sizeOf(size), packShape: sizeOf(packSize), ...(interpolation && { interpolation }) };
+}
+
+/** What is packed for a model's shape where its centre is a fraction of it, rounded as timm does. */
+function withCrop(shape: Shape, { cropFraction = 1, interpolation }: Partial<SizeOptions>): Sizes {
+  const side = (own: number): number => Math.floor(own / cropFraction);
+  return {
+    shape,
+    ...(cropFraction < 1 && { packShape: [side(shape[0]), side(shape[1]), 3] as const }),
+    ...(interpolation && { interpolation }),
+  };
 }
 
 /** How images become rows of these sizes. */
 export const decodeOptions = (
-  { sizes: { shape, packShape }, resize }: Pick<ChosenSizes, 'sizes' | 'resize'>,
-  { exif = 'honour', onCorrupt }: SizeOptions,
-): DecodeOptions => ({ shape: packShape ?? shape, resize, exif, onCorrupt });
+  { sizes: { shape, packShape = shape, interpolation = 'bilinear' }, resize }: Pick<ChosenSizes, 'sizes' | 'resize'>,
+  { exif = 'honour', onCorrupt }: Pick<SizeOptions, 'exif' | 'onCorrupt'>,
+): DecodeOptions => ({
+  shape: packShape,
+  resize: resize ? { interpolation, ...(packShape !== shape && { centre: shape }) } : null,
+  exif,
+  onCorrupt,
+});
 
 /** Sizes of files of a list that can be read: at least one. */
 async function sampleShapes({ files }: ImageList, { exif = 'honour' }: SizeOptions): Promise<Shape[]> {

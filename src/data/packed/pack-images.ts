@@ -4,7 +4,7 @@ import { markInUse } from '../../backend/in-use.ts';
 import type { PackForm } from '../options.ts';
 import { fingerprint, statOf } from '../sets/class-folders.ts';
 import type { ImageList, ReadContext, Split } from '../types.ts';
-import { type DecodeOptions, decodeFiles, decoderVersion, KERNEL } from './decode.ts';
+import { type DecodeOptions, decodeFiles, decoderVersion } from './decode.ts';
 import { cacheUnwritable, filesChanged, nothingReadable } from './errors.ts';
 import { openPacked, type Packed, type PackedRow, writePacked } from './packed.ts';
 
@@ -32,7 +32,7 @@ export const readListed = (
 /** What decides pixels: the number is that of how files are decoded, and goes up when their pixels change. */
 const settingsOf = ({ shape, resize, exif, onCorrupt }: DecodeOptions) => ({
   shape,
-  resize: resize && KERNEL,
+  resize,
   exif,
   onCorrupt,
   decoding: 2,

@@ -75,7 +75,7 @@ export const cifar10 = defineDataset({
         test: await readCifarFiles('test', place.folder, testFiles, layout),
       };
     }
-    const decode = { shape: info.shape, resize: false, exif, onCorrupt };
+    const decode = { shape: info.shape, resize: null, exif, onCorrupt };
     const { validation, test } = place;
     return {
       info: infoOf(place.notes),

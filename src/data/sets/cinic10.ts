@@ -40,7 +40,7 @@ export const cinic10 = defineDataset({
   async read({ root, exif = 'honour', onCorrupt }, context) {
     const place = find(dataRoot(root));
     if (place === null) throw datasetMissing('cinic10', dataRoot(root), layouts);
-    const decode = { shape: info.shape, resize: false, exif, onCorrupt };
+    const decode = { shape: info.shape, resize: null, exif, onCorrupt };
     const train = await readClassFolders('train', place.train, decode, context);
     const test = await readClassFolders('test', place.valid, decode, context);
     return { info, train, test };

@@ -5,8 +5,7 @@ import { z } from 'zod';
 import { messageOf } from '../../errors.ts';
 import { defineDataset } from '../dataset.ts';
 import { badFile, briefJson, datasetMissing, unknownCategory } from '../errors.ts';
-import type { DataOptions } from '../options.ts';
-import { decodeOptions, givenSizes, type Sizes } from '../packed/image-size.ts';
+import { decodeOptions, givenSizes, type SizeOptions, type Sizes } from '../packed/image-size.ts';
 import { readListed } from '../packed/pack-images.ts';
 import { dataRoot } from '../root.ts';
 import { countLabels } from '../subset.ts';
@@ -99,8 +98,11 @@ function find({ root, options: { train } }: { root?: string | undefined; options
   return [base, join(base, 'inat2018')].find((folder) => existsSync(join(folder, train))) ?? null;
 }
 
-const sizes = (data: Pick<DataOptions, 'imageSize' | 'packSize'>): Sizes =>
-  givenSizes(data) ?? givenSizes({ imageSize: SIDE, packSize: PACKED })!;
+const sizes = (data: Partial<SizeOptions>): Sizes =>
+  givenSizes(data) ?? givenSizes({ imageSize: SIDE, interpolation: data.interpolation, ...packed(data) })!;
+
+const packed = ({ cropFraction }: Partial<SizeOptions>): Partial<SizeOptions> =>
+  cropFraction === undefined ? { packSize: PACKED } : { cropFraction };
 
 type Annotations = CocoImages & { path: string; hash: string };
 
@@ -110,11 +112,7 @@ async function readAnnotations(path: string): Promise<Annotations> {
 }
 
 /** Names of classes come from `categories.json` where it is: those of the annotations are obfuscated. */
-async function infoOf(
-  { categories }: Annotations,
-  folder: string,
-  data: Pick<DataOptions, 'imageSize' | 'packSize'>,
-): Promise<ImageInfo> {
+async function infoOf({ categories }: Annotations, folder: string, data: Partial<SizeOptions>): Promise<ImageInfo> {
   const path = join(folder, NAMES);
   const names = existsSync(path) ? await readNames(path) : new Map<number, string>();
   const classes = categories.map(({ id, name }) => names.get(id) ?? name);

@@ -3,6 +3,7 @@ import { transformChannels, transformSize } from '../errors.ts';
 import { colourPass } from './colour-transforms.ts';
 import { copyImage, cover, cropWindow, mirror, padCrop } from './geometry.ts';
 import type { TransformOptions } from './options.ts';
+import { centreOf } from './photo.ts';
 import { type Box, openResample } from './resample.ts';
 
 /** `[height, width, channels]`. */
@@ -87,7 +88,7 @@ export function openAugment(
 const bytesOf = ([height, width, channels]: Shape): number => height * width * channels;
 
 function centreCrop(shape: Shape, [height, width]: Shape): Augment {
-  const window = { top: (shape[0] - height) >> 1, left: (shape[1] - width) >> 1, height, width };
+  const window = { top: centreOf(shape[0], height), left: centreOf(shape[1], width), height, width };
   return (source, from, target, to) => cropWindow(source, from, target, to, shape, window);
 }
 

@@ -16,7 +16,8 @@ import { mutate, mutations } from './mutations.ts';
 
 /** Decodes a file as a data set's images are: of one size, or scaled to it. */
 async function decode(path: string, resize = false): Promise<Uint8Array> {
-  const options = { shape: [SIDE, SIDE, 3], resize, exif: 'honour', onCorrupt: 'error' } as const;
+  const scaled = resize ? ({ interpolation: 'bilinear' } as const) : null;
+  const options = { shape: [SIDE, SIDE, 3], resize: scaled, exif: 'honour', onCorrupt: 'error' } as const;
   for await (const { image } of decodeFiles({ folder: '', base: '', files: [{ path, label: 0 }] }, options, () => {})) {
     return image!;
   }
@@ -90,7 +91,7 @@ describe('what is no such picture is an error that names the file, and is left o
     expect(messages[0]).toMatchSnapshot(name);
     const rows = decodeFiles(
       { folder, base: folder, files: [{ path, label: 0 }] },
-      { shape: [SIDE, SIDE, 3], resize: false, exif: 'honour', onCorrupt: 'skip' },
+      { shape: [SIDE, SIDE, 3], resize: null, exif: 'honour', onCorrupt: 'skip' },
       () => {},
     );
     for await (const row of rows) expect(row).toMatchObject({ path, image: null });
