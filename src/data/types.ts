@@ -211,6 +211,8 @@ export interface LoadedRows {
 export interface Loader {
   /** Loads `steps` in order, keeping a few ready ahead. Stopping the iteration early frees everything in flight. */
   load(split: Split, steps: readonly StepRows[], epoch: number, augmented: boolean): AsyncIterable<LoadedRows>;
+  /** Crops of an image that loads without augmentation take, by the position. */
+  readonly crops: number;
   /** Milliseconds that the consumer has waited for rows since the loader was made. */
   readonly waitMs: number;
   /** Ends the threads. */

@@ -51,6 +51,13 @@ export const gradientNotFinite = (
     { code: 'GRADIENT_NOT_FINITE', ...(builders.length === 1 && { plugin: builders[0]! }) },
   );
 
+/** Five crops of images that leave nothing to choose from. */
+export const cropsOfNothing = ([height, width]: readonly number[]): TailmixError =>
+  new TailmixError(
+    `evaluate.crops: expected images that are packed larger than the model takes them, got ${height} x ${width}: five crops are one. Raise data.packSize (or lower data.cropFraction), or leave evaluate.crops out.`,
+    { code: 'CROPS_ALIKE', kind: 'config', path: 'evaluate.crops' },
+  );
+
 /** A run that goes back (`train.onNaN`) has trained an epoch whose state is no use. */
 export const stateDiverged = (epoch: number, name: string, values: Float32Array): TailmixError =>
   new TailmixError(

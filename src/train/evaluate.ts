@@ -1,4 +1,4 @@
-import type { Loader, Subset } from '../data/types.ts';
+import type { Loader, StepRows, Subset } from '../data/types.ts';
 import type { Signature } from '../graph/index.ts';
 import { createEvaluator } from '../metrics/evaluator.ts';
 import type { Evaluation } from '../metrics/types.ts';
@@ -35,7 +35,8 @@ export interface LogitRows {
 }
 
 /**
- * Logits of the engine's weights on a subset, in its order, without augmentation; the last batch is padded to full size.
+ * Logits of the engine's weights on a subset, in its order, without augmentation; the last batch is padded to full size. Of several
+ * crops of an image it is the mean.
  *
  * @param classes - C
  */
@@ -48,13 +49,22 @@ export async function* logitsOf(
 ): AsyncGenerator<LogitRows, void, undefined> {
   const [batchSize = 0, ...imageShape] = signature.inputs.images!.shape;
   const bytes = sizeOf(imageShape);
-  const steps = inOrder(indices, batchSize);
+  const { crops } = loader;
+  const steps = inOrder(indices, batchSize).flatMap((rows) => cropsOf(rows, crops));
   let step = 0;
+  let sum = null as Float32Array | null;
   for await (const rows of loader.load(split, steps, 0, false)) {
     const { images, labels } = rows;
     const full = images.length === batchSize * bytes ? images : padded(images, batchSize * bytes);
     const logits = engine.run(signature, { images: full }).logits as Float32Array;
-    yield { logits: logits.subarray(0, labels.length * classes), labels, indices: steps[step++]!.indices };
+    const before: Float32Array | null = sum;
+    sum = before === null ? logits.slice() : before.map((value, i) => value + logits[i]!);
+    const { indices: own } = steps[step++]!;
+    if (step % crops === 0) {
+      const mean = crops === 1 ? sum : sum.map((value) => value / crops);
+      yield { logits: mean.subarray(0, labels.length * classes), labels, indices: own };
+      sum = null;
+    }
     rows.release();
     await yieldToEventLoop();
   }
@@ -81,6 +91,12 @@ const inOrder = (indices: Int32Array, batchSize: number) =>
     const rows = indices.subarray(start, start + batchSize);
     return { indices: rows, positions: rows.map((_, i) => start + i) };
   });
+
+/** A step once for each crop of its images, which the position names. */
+const cropsOf = ({ indices, positions }: StepRows, crops: number): StepRows[] =>
+  crops === 1
+    ? [{ indices, positions }]
+    : Array.from({ length: crops }, (_, crop) => ({ indices, positions: positions.map(() => crop) }));
 
 function padded(images: Uint8Array, length: number): Uint8Array {
   const full = new Uint8Array(length);

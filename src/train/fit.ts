@@ -70,7 +70,7 @@ export async function openFit(preparation: Preparation, composition: Composition
     rehearse: createRehearsal(composition, info, batchSizes),
   }).finally(putBack);
   if (preparation.options.resume) restore(preparation.options.resume, composition, program, engine);
-  const loader = createLoader(loading);
+  const loader = createLoader({ ...loading, crops: evaluateSettings.crops });
   return { ...preparation, start, composition, program, engine, loader, verify: verifyAt(composition, engine) };
 }
 

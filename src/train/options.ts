@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cropNames } from '../data/transforms/augment.ts';
 import { stepOptions } from '../step/options.ts';
 
 /** `train`. */
@@ -24,6 +25,12 @@ export type TrainOptions = z.output<typeof trainOptions>;
 
 /** `evaluate`. */
 export const evaluateOptions = z.strictObject({
+  crops: z
+    .enum(cropNames)
+    .optional()
+    .describe(
+      'What is evaluated of an image that is packed larger than the model takes it: its `centre`, or `five` crops (the corners and the centre), whose logits are averaged. Default: `centre`.',
+    ),
   every: z.int().positive().default(1).describe('Epochs between evaluations; the last epoch is always evaluated.'),
   batchSize: z
     .int()

@@ -16,7 +16,7 @@ import type { Plugin, PluginDefinition } from '../plugin.ts';
 import type { RunInfo, RunStart, Snapshot } from '../run.ts';
 import { groupWeights, type WeightRules } from '../step/groups.ts';
 import type { Ownership } from '../tracking/ownership.ts';
-import { interruptedInReading } from './errors.ts';
+import { cropsOfNothing, interruptedInReading } from './errors.ts';
 import { evaluateOptions, trainOptions } from './options.ts';
 import type { PhaseOptions } from './phases.ts';
 import { describeStart, initialValues } from './start.ts';
@@ -243,6 +243,7 @@ async function describe(
   trainCount = classCounts.reduce((a, b) => a + b, 0),
 ): Promise<{ models: ExtendedModel; info: RunInfo; trained: Trained; rules: WeightRules }> {
   const { classes, shape, packShape, interpolation, mean, std, notes } = image;
+  if (evaluate.crops === 'five' && String(packShape ?? shape) === String(shape)) throw cropsOfNothing(shape);
   const task: Task = { classes: classes.length, imageShape: shape };
   const model = (options.plugins ?? []).reduce((before, plugin) => extendModel(before, plugin, task), base);
   const models = { base, model };

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { describeData, loadData } from '../../src/data/load-data.ts';
 import { type DataInput, dataOptions } from '../../src/data/options.ts';
 import type { LoadedData, Split } from '../../src/data/types.ts';
-import { picture, writePicture, writeTree } from '../support/image-tree.ts';
+import { covered, picture, writePicture, writeTree } from '../support/image-tree.ts';
 import { messageOfError } from '../support/message.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -90,11 +90,8 @@ describe('image-folder', () => {
     const square = await load({ imageSize: 8 });
     expect(square.info.shape).toEqual([8, 8, 3]);
     expect(square.train.split.labels).toHaveLength(7);
-    const { data } = await sharp(join(root, 'train', 'bee', '2.png'))
-      .resize(8, 8, { fit: 'cover', kernel: 'linear' })
-      .raw()
-      .toBuffer({ resolveWithObject: true });
-    expect(imageAt(square.train.split, 6, 192)).toEqual(new Uint8Array(data));
+    const expected = await covered(join(root, 'train', 'bee', '2.png'), [8, 8]);
+    expect(imageAt(square.train.split, 6, 192)).toEqual(expected);
     expect((await load({ imageSize: [6, 4] })).info.shape).toEqual([6, 4, 3]);
   });
 

@@ -1,10 +1,9 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { describeData, loadData } from '../../src/data/load-data.ts';
 import { type DataInput, dataOptions } from '../../src/data/options.ts';
-import { writePicture } from '../support/image-tree.ts';
+import { covered, writePicture } from '../support/image-tree.ts';
 import {
   type Annotations,
   annotate,
@@ -44,11 +43,8 @@ describe('a tiny set in the layout of iNaturalist 2018', () => {
     const { pixels } = data.train.split;
     if (pixels.kind !== 'memory') throw new Error('expected pixels in memory');
     for (const [row, { file_name }] of train.images.entries()) {
-      const expected = await sharp(await readFile(join(root, file_name)))
-        .resize(8, 8, { fit: 'cover', kernel: 'linear' })
-        .raw()
-        .toBuffer();
-      expect(new Uint8Array(pixels.bytes).slice(row * 192, (row + 1) * 192)).toEqual(new Uint8Array(expected));
+      const expected = await covered(join(root, file_name), [8, 8]);
+      expect(new Uint8Array(pixels.bytes).slice(row * 192, (row + 1) * 192)).toEqual(expected);
     }
   });
 

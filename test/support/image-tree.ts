@@ -1,10 +1,18 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
+import { placeWindow, type Sides, scaleWindow } from '../../src/data/transforms/photo.ts';
 
 /** Pixels of a picture that differs from every other seed's, `[height, width, 3]`. */
 export function picture(seed: number, height: number, width: number): Uint8Array {
   return Uint8Array.from({ length: height * width * 3 }, (_, i) => (seed * 37 + i * 11) & 255);
+}
+
+/** An image file scaled to cover a size, whose centre is cut out; test/data/resize.test.ts compares that with Pillow. */
+export async function covered(path: string, size: Sides): Promise<Uint8Array> {
+  const { data, info } = await sharp(path).raw().toBuffer({ resolveWithObject: true });
+  const sides: Sides = [info.height, info.width];
+  return scaleWindow(new Uint8Array(data), sides, placeWindow(sides, size, size), size, 'bilinear');
 }
 
 /** Writes an image file (format by its extension) of a {@link picture}; returns its pixels. */

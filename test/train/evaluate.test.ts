@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { createLoader } from '../../src/data/loader/loader.ts';
-import type { Loader, StepRows } from '../../src/data/types.ts';
+import type { Loader, Split, StepRows } from '../../src/data/types.ts';
 import type { Signature } from '../../src/graph/index.ts';
 import type { Engine } from '../../src/step/types.ts';
-import { evaluate, evaluationBatch } from '../../src/train/evaluate.ts';
+import { evaluate, evaluationBatch, logitsOf } from '../../src/train/evaluate.ts';
 import { smallInfo } from '../support/info.ts';
 import { squares } from '../support/squares.ts';
 
@@ -100,4 +100,60 @@ test.each([
   expect(evaluationBatch({ batchSize: 7 }, info, 10_000)).toBe(7);
   expect(evaluationBatch({}, info, 1)).toBe(1);
   expect(evaluationBatch({ batchSize: 7 }, info, 6)).toBe(6);
+});
+
+test('five crops of an image: their logits are averaged, the corners and the centre, whatever threads there are', async () => {
+  const [height, width, count] = [5, 7, 3];
+  const bytes = new SharedArrayBuffer(count * height * width);
+  // A pixel says where it is: 10 × row + column, and 100 × image.
+  new Uint8Array(bytes).set(
+    Array.from({ length: count * height * width }, (_, i) => {
+      const [image, place] = [Math.floor(i / (height * width)), i % (height * width)];
+      return 100 * image + 10 * Math.floor(place / width) + (place % width);
+    }),
+  );
+  const split: Split = {
+    name: 'test',
+    labels: Int32Array.of(0, 1, 0),
+    pixels: { kind: 'memory', bytes, shape: [height, width, 1] },
+  };
+  const fed: number[][] = [];
+  const engine: Pick<Engine, 'run'> = {
+    run(_, given) {
+      const images = given.images as Uint8Array;
+      fed.push([...images]);
+      // The first pixel of a crop is its logit of class 0.
+      return { logits: Float32Array.from({ length: 4 }, (_value, i) => (i % 2 === 0 ? images[(i / 2) * 6]! : 50)) };
+    },
+  };
+  const inputs = { images: { shape: [2, 2, 3, 1], dtype: 'uint8' } } as const;
+  const signature: Signature = { call: 'predict', variants: {}, inputs };
+  for (const workers of [0, 2]) {
+    const loader = createLoader({ shape: [2, 3, 1], augment: [], crops: 'five', seed: 0, workers });
+    fed.length = 0;
+    const got: [number[], number[], number[]][] = [];
+    for await (const { logits, labels, indices } of logitsOf(
+      engine as Engine,
+      signature,
+      loader,
+      { split, indices: Int32Array.of(2, 0, 1) },
+      2,
+    )) {
+      got.push([[...logits], [...labels], [...indices]]);
+    }
+    await loader.close();
+    // torchvision's order: top left, top right, bottom left, bottom right, centre.
+    const begins = [0, 4, 30, 34, 22];
+    expect(fed.map((images) => images[0])).toEqual([...begins.map((at) => 200 + at), ...begins.map((at) => 100 + at)]);
+    expect(fed[0]!.slice(0, 6)).toEqual([200, 201, 202, 210, 211, 212]);
+    const mean = begins.reduce((a, b) => a + b) / 5;
+    expect(got).toEqual([
+      [
+        [200 + mean, 50, mean, 50],
+        [0, 0],
+        [2, 0],
+      ],
+      [[100 + mean, 50], [1], [1]],
+    ]);
+  }
 });

@@ -37,6 +37,16 @@ describe('a run without a step is refused', () => {
   });
 });
 
+test('five crops of images that are packed as the model takes them are refused', async () => {
+  const five = options({ evaluate: { crops: 'five' } });
+  expect(await messageOfError(() => planRun(five))).toMatchInlineSnapshot(
+    `"evaluate.crops: expected images that are packed larger than the model takes them, got 28 x 28: five crops are one. Raise data.packSize (or lower data.cropFraction), or leave evaluate.crops out."`,
+  );
+  await expect(planRun(five)).rejects.toMatchObject({ code: 'CROPS_ALIKE', exitCode: 2 });
+  const larger = options({ data: { name: 'inat2018', root: '/nowhere' }, evaluate: { crops: 'five' } });
+  await expect(planRun(larger)).resolves.toMatchObject({ info: { packShape: [256, 256, 3] } });
+});
+
 describe('options of the long tail that its profile does not use', () => {
   const warned = async (data: Omit<DataInput, 'name'>, name: DataInput['name'] = 'digits') => {
     const { composition } = await planRun(options({ data: { name, ...data }, model: { name: 'resnet18-cifar' } }));

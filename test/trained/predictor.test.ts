@@ -218,7 +218,7 @@ describeNative('exports', () => {
     messages.push(await refused());
     await unlink(join(folder, 'model.onnx'));
     messages.push(await refused());
-    await writeFile(join(folder, 'preprocessing.json'), '{ "version": 1 }');
+    await writeFile(join(folder, 'preprocessing.json'), '{ "version": 2 }');
     messages.push(await refused());
     await unlink(join(folder, 'preprocessing.json'));
     messages.push(await refused());

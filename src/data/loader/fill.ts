@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import { internal, messageOf } from '../../errors.ts';
 import { imageChanged, readFailed, shortRead } from '../errors.ts';
 import { decodePackedFile } from '../packed/decode.ts';
-import { openAugment, type Shape } from '../transforms/augment.ts';
+import { type Crops, openAugment, type Shape } from '../transforms/augment.ts';
 import type { TransformOptions } from '../transforms/options.ts';
 import type { EncodedImages, PixelSource, StepRows } from '../types.ts';
 
@@ -15,6 +15,8 @@ export interface FillOptions {
   transforms: readonly TransformOptions[];
   /** Mean colour of the data set, of pixels in 0…1. */
   mean?: readonly number[] | undefined;
+  /** What is cut out of an image that is larger after its transforms. */
+  crops?: Crops | undefined;
   seed: number;
   epoch: number;
 }
@@ -26,11 +28,11 @@ export interface Filler {
 }
 
 /** Opens the images of a split for one epoch. Runs in a worker thread or in the main one, with equal bytes. */
-export function openFiller({ pixels, shape, transforms, mean = [], seed, epoch }: FillOptions): Filler {
+export function openFiller({ pixels, shape, transforms, mean, crops, seed, epoch }: FillOptions): Filler {
   const stored = pixels.shape ?? shape;
   const bytes = stored[0] * stored[1] * stored[2];
   const bytesOut = shape[0] * shape[1] * shape[2];
-  const augment = openAugment(transforms, stored, seed, epoch, { target: shape, mean });
+  const augment = openAugment(transforms, stored, seed, epoch, { target: shape, mean, crops });
   if (pixels.encoded) {
     const { encoded } = pixels;
     const { read, close } = openFiles(pixels, encoded);

@@ -1,5 +1,5 @@
 import { internal } from '../../errors.ts';
-import type { Shape } from '../transforms/augment.ts';
+import { type Crops, cropCounts, type Shape } from '../transforms/augment.ts';
 import type { TransformOptions } from '../transforms/options.ts';
 import type { LoadedRows, Loader, Split, StepRows } from '../types.ts';
 import { openFiller } from './fill.ts';
@@ -14,6 +14,8 @@ export interface LoaderOptions {
   augment: readonly TransformOptions[];
   /** Mean colour of the data set, of pixels in 0…1. */
   mean?: readonly number[];
+  /** What loads that are not augmented cut out of larger images; `five` takes crop `position % 5`. Default: `centre`. */
+  crops?: Crops | undefined;
   /** Seed of the run; augmentation is a function of (seed, epoch, position, image). */
   seed: number;
   /** Threads; 0 loads in the main one. Default 1. */
@@ -33,10 +35,11 @@ export function createLoader(options: LoaderOptions): Loader {
   return workers === 0 ? createMainThreadLoader(options) : createThreadedLoader(options, workers);
 }
 
-function createMainThreadLoader({ shape, augment, mean, seed }: LoaderOptions): Loader {
+function createMainThreadLoader({ shape, augment, mean, crops = 'centre', seed }: LoaderOptions): Loader {
   const bytes = shape[0] * shape[1] * shape[2];
   let waitMs = 0;
   return {
+    crops: cropCounts[crops],
     get waitMs() {
       return waitMs;
     },
@@ -44,7 +47,7 @@ function createMainThreadLoader({ shape, augment, mean, seed }: LoaderOptions): 
       const filler = openFiller({
         pixels: split.pixels,
         shape,
-        transforms: augmented ? augment : [],
+        ...(augmented ? { transforms: augment } : { transforms: [], crops }),
         mean,
         seed,
         epoch,
@@ -66,7 +69,7 @@ function createMainThreadLoader({ shape, augment, mean, seed }: LoaderOptions): 
 }
 
 function createThreadedLoader(
-  { shape, augment, mean, seed, prefetch, program }: LoaderOptions,
+  { shape, augment, mean, crops = 'centre', seed, prefetch, program }: LoaderOptions,
   workers: number,
 ): Loader {
   const bytes = shape[0] * shape[1] * shape[2];
@@ -100,7 +103,7 @@ function createThreadedLoader(
       epoch,
       shape,
       pixels: split.pixels,
-      transforms: augmented ? augment : [],
+      ...(augmented ? { transforms: augment } : { transforms: [], crops }),
       mean,
       ...shareSteps(steps),
     };
@@ -141,6 +144,7 @@ function createThreadedLoader(
 
   return {
     load,
+    crops: cropCounts[crops],
     get waitMs() {
       return waitMs;
     },

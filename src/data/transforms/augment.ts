@@ -20,8 +20,17 @@ interface AugmentOptions {
   /** Shape that comes out. Default: that which goes in. */
   target?: Shape;
   /** Mean colour of the data set, of pixels in 0…1. */
-  mean?: readonly number[];
+  mean?: readonly number[] | undefined;
+  /** What is cut out of an image that is larger in the end: its centre, or by the position one of five crops. Default: `centre`. */
+  crops?: Crops | undefined;
 }
+
+/** What evaluation cuts out of an image: `five` is the corners and the centre. */
+export const cropNames = ['centre', 'five'] as const;
+export type Crops = (typeof cropNames)[number];
+
+/** How many there are. */
+export const cropCounts: Readonly<Record<Crops, number>> = { centre: 1, five: 5 };
 
 const NEEDS_RGB: ReadonlySet<string> = new Set(['color-jitter', 'pca-lighting', 'rand-augment']);
 
@@ -56,7 +65,7 @@ export function openAugment(
   shape: Shape,
   seed: number,
   epoch: number,
-  { target: final = shape, mean = [] }: AugmentOptions = {},
+  { target: final = shape, mean = [], crops = 'centre' }: AugmentOptions = {},
 ): Augment {
   const used = new Map<string, number>();
   const shapes = shapesAfter(transforms, shape, final);
@@ -67,7 +76,7 @@ export function openAugment(
     return openTransform(options, shapes[i - 1] ?? shape, shapes[i]!, random, mean);
   });
   const end = shapes.at(-1) ?? shape;
-  if (bytesOf(end) !== bytesOf(final) || end[0] !== final[0]) passes.push(centreCrop(end, final));
+  if (bytesOf(end) !== bytesOf(final) || end[0] !== final[0]) passes.push(finalCrop(end, final, crops));
   if (passes.length === 0) return (source, from, target, to) => copyImage(source, from, target, to, bytesOf(shape));
   const last = passes.pop()!;
   const room = Math.max(...[shape, ...shapes].map(bytesOf));
@@ -87,9 +96,14 @@ export function openAugment(
 
 const bytesOf = ([height, width, channels]: Shape): number => height * width * channels;
 
-function centreCrop(shape: Shape, [height, width]: Shape): Augment {
-  const window = { top: centreOf(shape[0], height), left: centreOf(shape[1], width), height, width };
-  return (source, from, target, to) => cropWindow(source, from, target, to, shape, window);
+/** The centre; or in torchvision's order top left, top right, bottom left, bottom right, centre. */
+function finalCrop(shape: Shape, [height, width]: Shape, crops: Crops): Augment {
+  const centre = { top: centreOf(shape[0], height), left: centreOf(shape[1], width), height, width };
+  const [bottom, right] = [shape[0] - height, shape[1] - width];
+  const corners = [0, bottom].flatMap((top) => [0, right].map((left) => ({ top, left, height, width })));
+  const windows = crops === 'five' ? [...corners, centre] : [centre];
+  return (source, from, target, to, position) =>
+    cropWindow(source, from, target, to, shape, windows[position % windows.length]!);
 }
 
 function openTransform(
