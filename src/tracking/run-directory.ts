@@ -47,11 +47,19 @@ export async function createRunDirectory(root: string, name: string, now = new D
   }
 }
 
-/** A run's name as its directory has it. */
-export const folderName = (name: string): string =>
-  variableNames(name)
-    .replace(/[^\w.-]+/g, '-')
-    .slice(0, LONGEST_NAME);
+/**
+ * A run's name as its directory has it: letters and signs of any script in their composed form, of ASCII only letters, digits, `_`,
+ * `.` and `-`, and neither `-` nor `.` at the start.
+ */
+export function folderName(name: string): string {
+  const plain = variableNames(name)
+    .normalize('NFC')
+    .replace(/(?:[^\w.\-\u{80}-\u{10ffff}]|[\p{C}\p{Z}])+/gu, '-')
+    .replace(/^[-.]+/, '');
+  // A character that is cut in two decodes to U+FFFD.
+  const cut = Buffer.from(plain).subarray(0, LONGEST_NAME).toString('utf8');
+  return cut.replace(/\ufffd$/, '') || 'run';
+}
 
 /**
  * Makes the directory a user asked for by name, and takes it.
@@ -130,7 +138,9 @@ export async function findRun(wanted: string, root = 'runs'): Promise<string> {
   const runs = await listRuns(root);
   const found =
     runs.find((run) => basename(run) === wanted) ??
-    [wanted, folderName(wanted)].map((name) => runs.find((run) => withoutTime(basename(run)) === name)).find(Boolean);
+    [wanted, folderName(wanted)]
+      .map((name) => runs.find((run) => withoutTime(basename(run).normalize('NFC')) === name))
+      .find(Boolean);
   if (!found)
     throw runNotFound(
       wanted,
@@ -182,7 +192,7 @@ function parse(text: string, path: string, where: string): unknown {
   }
 }
 
-/** Characters of a run's name in that of its directory; file systems take 255 bytes. */
+/** Bytes of a run's name in that of its directory; file systems take 255 bytes. */
 const LONGEST_NAME = 150;
 
 /** Name of a run's directory without its time, which means the newest of that name. */

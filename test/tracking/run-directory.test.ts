@@ -42,6 +42,31 @@ describe('a new run directory', () => {
     ]);
   });
 
+  test.each([
+    ['写真', '写真'],
+    ['e\u0301te\u0301', '\u00e9t\u00e9'],
+    ['🐱 cats', '🐱-cats'],
+    ['say "it\'s"', 'say-it-s-'],
+    ['-rf', 'rf'],
+    ['.hidden', 'hidden'],
+    ['.', 'run'],
+    ['..', 'run'],
+    ['a\u0007b\u001b[31m\n', 'a-b-31m-'],
+    ['\u202eevil', 'evil'],
+    ['שלום', 'שלום'],
+    ['C:\\runs|x?', 'C-runs-x-'],
+    ['\ud800', 'run'],
+    ['ü'.repeat(300), 'ü'.repeat(75)],
+    [`${'x'.repeat(149)}ü`, 'x'.repeat(149)],
+  ])('of the name %j is called %s, and is found by that name', async (name, expected) => {
+    const root = await temporaryFolder();
+    await runIn(root, '猫', 5);
+    const directory = await runIn(root, name, 1);
+    expect(basename(directory)).toBe(`${expected}-20250131-120105`);
+    expect(await findRun(name, root)).toBe(directory);
+    expect(await findRun('猫', root)).toMatch(/猫/);
+  });
+
   test('may be any empty folder, but not one that holds a run', async () => {
     const root = await temporaryFolder();
     const ownership = await claimRunDirectory(join(root, 'mine'));
