@@ -13,6 +13,7 @@ import { callAll, reportFailure } from '../util/observers.ts';
 import { createMeter, planEpoch } from './epoch.ts';
 import { evaluate } from './evaluate.ts';
 import { openFit, trainStep } from './fit.ts';
+import { warnOfHighLoss } from './loss-high.ts';
 import { beginProgress, createPhaseRun, createRun, loadStates, type Progress, type RunParts } from './open-run.ts';
 import { type Phase, phaseOfEpoch, phasesOf } from './phases.ts';
 import { type Preparation, prepare, readData, startedFrom, type TrainerOptions, throwFailure } from './prepare.ts';
@@ -222,6 +223,7 @@ async function trainEpoch(
     test: due ? await evaluate(engine, predict, loader, data.test, info) : null,
     validation: due && data.validation ? await evaluate(engine, predict, loader, data.validation, info) : null,
   };
+  warnOfHighLoss(metrics, info.classes.length, progress.epochs);
   progress.epochs.push(place === null ? metrics : metricsAt(metrics, place));
   await fit.options.ownership?.confirm();
   await hooks.onEpochEnd.promise(metrics, own);

@@ -103,19 +103,20 @@ describe.skipIf(shim === null)(
       'are moved away': { error: 'vanish', calls: 'all' },
       'may not be read': { error: 'EACCES', calls: 'all' },
       'cannot be read once': { error: 'EIO', lasting: false, calls: 'reads' },
+      'are on a disk that is full': { error: 'ENOSPC' },
       'become read-only': { error: 'EROFS', calls: 'byName' },
     } satisfies Record<string, Omit<Fault, 'folder' | 'at'>>;
 
     test.each([
-      ['photos', 'photos', 'are moved away', 5],
-      ['photos', 'photos', 'may not be read', 5],
-      ['photos', 'photos', 'cannot be read once', 5],
-      ['photos', 'cache', 'are moved away', 3],
-      ['photos', 'cache', 'may not be read', 3],
-      ['photos', 'cache', 'become read-only', 1],
-      ['stored', 'pixels', 'are moved away', 20],
-      ['stored', 'pixels', 'may not be read', 20],
-      ['stored', 'pixels', 'cannot be read once', 20],
+      ['photos', 'photos', 'are moved away', 24],
+      ['photos', 'photos', 'may not be read', 24],
+      ['photos', 'photos', 'cannot be read once', 24],
+      ['photos', 'cache', 'are moved away', 6],
+      ['photos', 'cache', 'may not be read', 6],
+      ['photos', 'cache', 'become read-only', 2],
+      ['stored', 'pixels', 'are moved away', 95],
+      ['stored', 'pixels', 'may not be read', 95],
+      ['stored', 'pixels', 'cannot be read once', 95],
     ] as const)(
       'train on %s: %s that %s: one message, and --resume ends equal to the bit',
       async (name, place, kind, few) => {
@@ -143,17 +144,17 @@ describe.skipIf(shim === null)(
           if (problems.length > 0) told.push(`${call} ${first}: rc ${code}: ${problems.join('; ')}\n${stderr}`);
         }
         console.log(`${name}: ${place} that ${kind}: ${tried} calls`);
-        expect(tried).toBeGreaterThan(2);
+        expect(tried).toBeGreaterThan(1);
         expect(told.join('\n')).toBe('');
       },
     );
 
     test.each([
-      ['evaluate', ['evaluate', 'trained', '--json'], 'photos', 'are moved away', 9],
-      ['evaluate', ['evaluate', 'trained', '--json'], 'cache', 'are moved away', 3],
-      ['evaluate', ['evaluate', 'stored', '--json'], 'pixels', 'may not be read', 9],
-      ['predict', ['predict', 'trained', 'photos/bee', '--json'], 'photos', 'are moved away', 9],
-      ['predict', ['predict', 'trained', 'photos/bee', '--json'], 'photos', 'cannot be read once', 9],
+      ['evaluate', ['evaluate', 'trained', '--json'], 'photos', 'are moved away', 40],
+      ['evaluate', ['evaluate', 'trained', '--json'], 'cache', 'are moved away', 6],
+      ['evaluate', ['evaluate', 'stored', '--json'], 'pixels', 'may not be read', 90],
+      ['predict', ['predict', 'trained', 'photos/bee', '--json'], 'photos', 'are moved away', 40],
+      ['predict', ['predict', 'trained', 'photos/bee', '--json'], 'photos', 'cannot be read once', 40],
     ] as const)(
       '%s (%s): %s that %s: one message, and afterwards the same figures',
       async (_, args, place, kind, few) => {
@@ -186,30 +187,36 @@ describe.skipIf(shim === null)(
       },
     );
 
-    test('sweep: photos that are moved away fail its run with the cause, and the next sweep ends equal to the bit', async () => {
-      const sweep = ['sweep', 'sweep.yaml', '--out', 'swept', '--json'];
-      const told: string[] = [];
-      for (const call of [1, 40]) {
-        for (const made of ['swept', 'cache']) await rm(at(made), { recursive: true, force: true });
-        const { code, stderr, failed } = await faulty.run(sweep, {
-          folder: at('photos'),
-          at: call,
-          ...faults['are moved away'],
-        });
-        expect(failed).toBeGreaterThan(0);
-        await back('photos');
-        if (code === 0 || !stderr.includes('photos') || /internal|\n {4}at /.test(stderr))
-          told.push(`${call}: ${code} ${stderr}`);
-        const again = await faulty.run(sweep);
-        if (again.code !== 0) told.push(`${call}: ${again.stderr}`);
-        const [run] = JSON.parse(again.stdout);
-        const left = await leftBy(at(run.directory));
-        // It has a name of its own.
-        const other = differences(whole.photos!, left).filter((name) => /^(tensor|metrics|point)/.test(name));
-        told.push(...other.map((name) => `${call}: ${name} differs`));
-      }
-      expect(told.join('\n')).toBe('');
-    });
+    test.each([
+      ['photos', 'are moved away', 40],
+      ['swept', 'are on a disk that is full', 12],
+    ] as const)(
+      'sweep: %s that %s: the cause where it ends, and the next sweep ends equal to the bit',
+      async (place, kind, few) => {
+        const sweep = ['sweep', 'sweep.yaml', '--out', 'swept', '--json'];
+        const told: string[] = [];
+        for (const call of process.env.TAILMIX_FAULTS_EVERY ? [1, few] : [few]) {
+          for (const made of ['swept', 'cache']) await rm(at(made), { recursive: true, force: true });
+          const { code, stderr, failed } = await faulty.run(sweep, {
+            folder: at(place),
+            at: call,
+            ...faults[kind],
+          });
+          expect(failed).toBeGreaterThan(0);
+          await back(place);
+          if (code === 0 || !stderr.includes(place) || /internal|\n {4}at /.test(stderr))
+            told.push(`${call}: ${code} ${stderr}`);
+          const again = await faulty.run(sweep);
+          if (again.code !== 0) told.push(`${call}: ${again.stderr}`);
+          const [run] = JSON.parse(again.stdout);
+          const left = await leftBy(at(run.directory));
+          // It has a name of its own.
+          const other = differences(whole.photos!, left).filter((name) => /^(tensor|metrics|point)/.test(name));
+          told.push(...other.map((name) => `${call}: ${name} differs`));
+        }
+        expect(told.join('\n')).toBe('');
+      },
+    );
 
     test.each(['photos', 'stored'])(
       '%s that are replaced by others in the middle of a run are never mixed',

@@ -49,7 +49,7 @@ interface Command {
 
 const commands: Command[] = [
   { name: 'mlflow export', target: 'written', args: ['mlflow', 'export', 'run', '--mlruns', 'written'], every: 20 },
-  { name: 'report', target: 'page', args: ['report', 'run', '--out', 'page'], source: 'run', every: 5 },
+  { name: 'report', target: 'page', args: ['report', 'run', '--out', 'page'], source: 'run', every: 8 },
   ...['saved-model', 'tfjs', 'onnx'].map((format) => ({
     name: `export --format ${format}`,
     target: `exports/${format}`,
@@ -57,16 +57,16 @@ const commands: Command[] = [
     place: 'exports',
     source: 'run',
     where: 'native' as const,
-    every: 3,
+    every: 5,
   })),
-  { name: 'data prepare', target: 'cache', args: ['data', 'prepare', 'photos.yaml'], source: 'photos', every: 3 },
+  { name: 'data prepare', target: 'cache', args: ['data', 'prepare', 'photos.yaml'], source: 'photos', every: 5 },
   {
     name: 'data info',
     target: 'info',
     args: ['data', 'info', 'photos.yaml', '--out', 'info'],
     every: 1,
   },
-  { name: 'mistakes', target: 'wrong', args: ['mistakes', 'run', '--out', 'wrong'], source: 'run', every: 5 },
+  { name: 'mistakes', target: 'wrong', args: ['mistakes', 'run', '--out', 'wrong'], source: 'run', every: 4 },
   { name: 'init of a project', target: 'project', args: ['init', 'project'], every: 1 },
   { name: 'init of photos', target: 'inside', args: ['init', '../photos', '--yes'], where: 'inside', every: 1 },
 ];

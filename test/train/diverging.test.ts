@@ -47,6 +47,29 @@ it('a state that diverged at the last step of an epoch that is not evaluated is 
   expect(await checkpointEpochs(directory)).toEqual([1]);
 });
 
+it.each([
+  ['whose loss is finite and absurd is warned of, once', 1e5, 1],
+  ['that learns is not', null, 0],
+])('a run %s', async (_, rate, warnings) => {
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  onTestFinished(() => warned.mockRestore());
+  const high = definePlugin({
+    name: 'high',
+    options: z.strictObject({}),
+    apply({ hooks }) {
+      hooks.computeLearningRate.tap('high', (own, { step }) => (rate !== null && step === 1 ? rate : own));
+    },
+  })();
+  const { epochs } = await createTrainer({ ...settings, plugins: [high] }).run();
+  const told = warned.mock.calls.filter(([, options]) => (options as { code?: string })?.code === 'LOSS_HIGH');
+  expect(epochs.map(({ train }) => Number.isFinite(train.loss))).toEqual([true, true, true]);
+  expect(told.map(([message]) => message)).toEqual(
+    Array(warnings).fill(
+      expect.stringMatching(/^epoch 1: the mean loss is \S+, more than 1000 times that of guessing \(2\.30\)/),
+    ),
+  );
+});
+
 describe('train.onNaN', () => {
   let leaps = 0;
 
