@@ -2,9 +2,11 @@ import type { PluginEntry, PluginRegistry } from 'tailmix';
 
 /** Built-in plugins by the name that `use:` has: a written list, loaded when used. */
 export const registry: PluginRegistry = {
+  adaptformer: () => import('./adaptformer/index.ts'),
   'balanced-mixup': () => import('./balanced-mixup/index.ts'),
   'balanced-softmax': () => import('./balanced-softmax/index.ts'),
   bbn: () => import('./bbn/index.ts'),
+  bitfit: () => import('./bitfit/index.ts'),
   cdt: () => import('./cdt/index.ts'),
   checkpoint: () => import('./checkpoint/index.ts'),
   'class-mean-head': () => import('./class-mean-head/index.ts'),
@@ -23,8 +25,10 @@ export const registry: PluginRegistry = {
   'grad-clip': () => import('./grad-clip/index.ts'),
   'label-aware-smoothing': () => import('./label-aware-smoothing/index.ts'),
   'label-smoothing': () => import('./label-smoothing/index.ts'),
+  'layer-norm-tuning': () => import('./layer-norm-tuning/index.ts'),
   ldam: () => import('./ldam/index.ts'),
   'logit-adjustment': () => import('./logit-adjustment/index.ts'),
+  lora: () => import('./lora/index.ts'),
   'lr-schedule': () => import('./lr-schedule/index.ts'),
   lws: () => import('./lws/index.ts'),
   mamix: () => import('./mamix/index.ts'),
@@ -36,9 +40,11 @@ export const registry: PluginRegistry = {
   resample: () => import('./resample/index.ts'),
   reweight: () => import('./reweight/index.ts'),
   sam: () => import('./sam/index.ts'),
+  ssf: () => import('./ssf/index.ts'),
   'tau-norm': () => import('./tau-norm/index.ts'),
   tracking: () => import('./tracking/index.ts'),
   unimix: () => import('./unimix/index.ts'),
+  vpt: () => import('./vpt/index.ts'),
   vs: () => import('./vs/index.ts'),
 };
 

@@ -1,5 +1,5 @@
 export { z } from 'zod';
-export { oneHot, relu, softmaxCrossEntropy } from './backend/kernels/index.ts';
+export { layerNorm, oneHot, relu, softmaxCrossEntropy } from './backend/kernels/index.ts';
 export { type Backend, type BackendChoice, type BackendName, loadBackend } from './backend/load.ts';
 export { createTrainer } from './config/checked-trainer.ts';
 export { type LoadContext, loadConfig } from './config/load.ts';
@@ -25,7 +25,7 @@ export { defineModel, type ModelChoice, type ModelDefinition, type ModelFactory 
 export { dropout } from './models/dropout.ts';
 export { createModel, type ModelOptions } from './models/index.ts';
 export { graphModel, layersModel } from './models/open.ts';
-export { atSeam, type Part, selectSeams, type Wrap, wrapSeams } from './models/seams.ts';
+export { atSeam, type Extension, extendSeams, type Part, selectSeams, type Wrap, wrapSeams } from './models/seams.ts';
 export type {
   Forward,
   ImageTask,

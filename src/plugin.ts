@@ -138,6 +138,11 @@ export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject> {
    */
   extendModel?(model: Model, options: z.output<Options>, task: Task): Model;
   /**
+   * Names of the model's weights that are trained, before plugins added to it: all others but the classifier's are frozen,
+   * in addition to `model.freeze`. What plugins add is trained. Where several plugins say it, what any of them names is trained.
+   */
+  trains?(model: Model, options: z.output<Options>): readonly string[];
+  /**
    * First values of weights, computed from data and model: by weight name, in the shape of each; all others begin as without
    * the plugin. Called once before a run's first step (in a run of phases, before each phase's), and not where a run is
    * resumed: its checkpoint has the weights. Everything random in it comes from `random`.

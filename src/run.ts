@@ -41,6 +41,8 @@ export interface RunInfo {
   groups: GroupRule;
   /** Where the weights begin, and which are trained. */
   start: RunStart;
+  /** Numbers that are trained, and all of the model, where a plugin for fine-tuning freezes the rest of the backbone. */
+  tuned?: { trained: number; all: number };
   /** Weights with a learning rate or weight decay of their own, in words; nothing where all are alike. */
   weightGroups?: readonly string[];
   /** In a phase of a run that has several: which it is. Epochs and steps are then the phase's, and count from its beginning. */

@@ -45,6 +45,7 @@ const FUNCTIONS = [
   'variants',
   'draw',
   'extendModel',
+  'trains',
   'initialWeights',
 ] as const;
 const LISTS = ['provides', 'requires'] as const;
@@ -240,4 +241,23 @@ function addedFault(plugin: string, before: readonly WeightSpec[], after: readon
     return { part: 'weights', expected: `${JSON.stringify(name)} of the model to stay, ${shapeText(shape)}`, got };
   }
   return null;
+}
+
+/** Weights of the model that plugins for fine-tuning leave trained; null where there is none of them. */
+export function declaredTrained(plugins: readonly Plugin[], model: Model): ReadonlySet<string> | null {
+  const known = new Set(model.weights.map(({ name }) => name));
+  const tuners = plugins.filter(({ definition }) => definition.trains);
+  const names = tuners.flatMap(({ definition, options }) =>
+    declared(
+      definition.name,
+      'trains',
+      () => definition.trains!(model, options),
+      (found) => {
+        if (!Array.isArray(found)) return { expected: 'a list of weights', got: describeValue(found) };
+        const other = found.find((name) => !known.has(name));
+        return other === undefined ? null : { expected: 'weights of the model', got: describeValue(other) };
+      },
+    ),
+  );
+  return tuners.length === 0 ? null : new Set(names);
 }

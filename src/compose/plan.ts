@@ -105,6 +105,7 @@ function describeSteps(
 ): string[] {
   const lines = [
     stepsLine(info),
+    ...tunedLine(info),
     ...(info.weightGroups ?? []).map((group) => line('optimizer', group)),
     '',
     ...describeHooks({ hooks }),
@@ -142,6 +143,9 @@ function describeSteps(
   lines.push(...warnings.map(warningLine));
   return lines;
 }
+
+const tunedLine = ({ tuned }: RunInfo): string[] =>
+  tuned ? [line('trained', `${tuned.trained} of ${tuned.all} parameters; the rest of the backbone is frozen`)] : [];
 
 /** Where the weights begin, and what is frozen; nothing for a plain run. */
 function describeStart({ init, reset, freeze, frozenNorm }: RunInfo['start']): string[] {

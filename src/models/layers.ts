@@ -197,8 +197,9 @@ export function layerNorm(name: string, channels: number, epsilon = 1e-6): Layer
     kind: 'norm',
     initial: constant([channels], value),
   });
-  return {
+  const layer: Layer = {
     weights: [spec(scale, 1), spec(shift, 0)],
     apply: (x, { weights }) => normaliseRows(x, weights[scale]!, weights[shift]!, epsilon),
   };
+  return seam(layer, { name, in: channels, out: channels });
 }

@@ -2,7 +2,7 @@ import type { NamedTensors, tf } from '../tf.ts';
 import { globOf } from '../util/glob.ts';
 import { seamUnknown } from './errors.ts';
 import type { Layer } from './layers.ts';
-import type { Model, Pass, Seam } from './types.ts';
+import type { Model, Pass, Seam, WeightSpec } from './types.ts';
 
 /** What a part of the network computes. */
 export type Part = (x: tf.Tensor) => tf.Tensor;
@@ -59,5 +59,22 @@ export function wrapSeams(model: Model, wraps: Readonly<Record<string, Wrap>>): 
           return atSeam(pass, name, x, wrap ? (y) => wrap(part, y, weights, pass) : part);
         },
       }),
+  };
+}
+
+/** What a plugin puts at a seam. */
+export interface Extension {
+  /** Weights of its own. */
+  weights: readonly WeightSpec[];
+  wrap: Wrap;
+}
+
+/** The model with an extension at each of some seams: its weights added, its parts wrapped. */
+export function extendSeams(model: Model, seams: readonly Seam[], extend: (point: Seam) => Extension): Model {
+  const extensions = seams.map((point) => ({ name: point.name, ...extend(point) }));
+  const wraps = Object.fromEntries(extensions.map(({ name, wrap }) => [name, wrap]));
+  return {
+    ...wrapSeams(model, wraps),
+    weights: [...model.weights, ...extensions.flatMap(({ weights }) => weights)],
   };
 }

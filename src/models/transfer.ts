@@ -41,13 +41,18 @@ const firstParts = (names: readonly string[]): string[] => [...new Set(names.map
 /**
  * Weights that are not trained, and statistics that stay.
  *
+ * @param trained - weights of the backbone that are trained where the others are not; null: all
  * @throws {TailmixError} MODEL_WEIGHTS, MODEL_FROZEN when nothing is left to train.
  */
 export function frozenWeights(
   models: ExtendedModel,
   { freeze, frozenNorm }: { freeze: readonly string[]; frozenNorm: 'batch' | 'running' },
+  trained: ReadonlySet<string> | null = null,
 ): { frozen: Set<string>; fixed: Set<string> } {
   const frozen = selectWeights(models, freeze, 'model.freeze');
+  if (trained !== null) {
+    for (const { name } of models.base.weights) if (!begins(name, CLASSIFIER) && !trained.has(name)) frozen.add(name);
+  }
   const isStatistic = ({ kind }: WeightSpec): boolean => kind === 'statistic';
   if (models.model.weights.every((weight) => isStatistic(weight) || frozen.has(weight.name))) {
     throw nothingTrained(freeze);

@@ -3,7 +3,7 @@ import { tf } from '../tf.ts';
 import { constant, normal } from './init.ts';
 import { joined, type Layer, layerNorm, sequence, stateless } from './layers.ts';
 import { seam } from './seams.ts';
-import type { WeightSpec } from './types.ts';
+import type { Seam, WeightSpec } from './types.ts';
 
 /** Activation between the two layers of a block's MLP: by erf, or OpenAI's `x·σ(1.702x)`. */
 export type Activation = 'gelu' | 'quick-gelu';
@@ -50,13 +50,10 @@ const activations: Readonly<Record<Activation, (x: tf.Tensor) => tf.Tensor>> = {
 
 /** A layer that widens tokens fourfold, an activation, and one that narrows them. */
 export const mlp = (name: string, { width, activation }: Pick<BlockOptions, 'width' | 'activation'>): Layer =>
-  seam(
-    sequence(
-      dense(`${name}/expand`, width, 4 * width),
-      stateless(activations[activation]),
-      dense(`${name}/project`, 4 * width, width),
-    ),
-    { name, in: width, out: width },
+  sequence(
+    dense(`${name}/expand`, width, 4 * width),
+    stateless(activations[activation]),
+    dense(`${name}/project`, 4 * width, width),
   );
 
 /** Self-attention with several heads (Vaswani et al. 2017) among the tokens of an image, `[batch, tokens, width]`. */
@@ -67,14 +64,13 @@ export function attention(name: string, { width, heads }: Pick<BlockOptions, 'wi
     Layer,
   ];
   const project = dense(`${name}/project`, width, width);
-  const layer: Layer = {
+  return {
     ...joined([query, key, value, project]),
     apply(x, flow) {
       const [q, k, v] = [query, key, value].map((layer) => splitHeads(layer.apply(x, flow), heads));
       return project.apply(joinHeads(attend(q!, k!, v!)), flow);
     },
   };
-  return seam(layer, { name, in: width, out: width });
 }
 
 /** `softmax(q·kᵀ/√d)·v`, all of `[batch, heads, tokens, d]`. */
@@ -105,17 +101,24 @@ const residual = (branch: Layer): Layer => ({
   apply: (x, flow) => x.add(branch.apply(x, flow)),
 });
 
-/** Attention, then an MLP, each with a layer norm before it and the input added after it (Dosovitskiy et al. 2021). */
+/**
+ * Attention, then an MLP, each with a layer norm before it and the input added after it (Dosovitskiy et al. 2021). Seams: the
+ * block, both branches with their layer norm (`<name>/attention`, `<name>/mlp`), and each norm and linear layer.
+ */
 export function transformerBlock(name: string, options: BlockOptions): Layer {
   const { width, epsilon, layerScale } = options;
-  const branch = (index: 1 | 2, layer: Layer): Layer =>
+  const point = (at: string): Seam => ({ name: at, in: width, out: width });
+  const branch = (index: 1 | 2, at: string, make: (at: string, options: BlockOptions) => Layer): Layer =>
     residual(
-      sequence(
-        layerNorm(`${name}/norm${index}`, width, epsilon),
-        layer,
-        ...(layerScale ? [scale(`${name}/scale${index}`, width)] : []),
+      seam(
+        sequence(
+          layerNorm(`${name}/norm${index}`, width, epsilon),
+          make(at, options),
+          ...(layerScale ? [scale(`${name}/scale${index}`, width)] : []),
+        ),
+        point(at),
       ),
     );
-  const branches = [branch(1, attention(`${name}/attention`, options)), branch(2, mlp(`${name}/mlp`, options))];
-  return seam(sequence(...branches), { name, in: width, out: width });
+  const branches = [branch(1, `${name}/attention`, attention), branch(2, `${name}/mlp`, mlp)];
+  return seam(sequence(...branches), point(name));
 }

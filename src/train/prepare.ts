@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { BackendChoice } from '../backend/load.ts';
-import { extendModel } from '../compose/declared.ts';
+import { declaredTrained, extendModel } from '../compose/declared.ts';
 import type { Warning } from '../compose/types.ts';
 import type { DataIdentity } from '../data/identity.ts';
 import { describeData, hasCounts, loadData } from '../data/load-data.ts';
@@ -16,6 +16,7 @@ import type { Plugin, PluginDefinition } from '../plugin.ts';
 import type { RunInfo, RunStart, Snapshot } from '../run.ts';
 import { groupWeights, type WeightRules } from '../step/groups.ts';
 import type { Ownership } from '../tracking/ownership.ts';
+import { sizeOf } from '../util/shape.ts';
 import { cropsOfNothing, interruptedInReading } from './errors.ts';
 import { evaluateOptions, trainOptions } from './options.ts';
 import type { PhaseOptions } from './phases.ts';
@@ -248,7 +249,8 @@ async function describe(
   const model = (options.plugins ?? []).reduce((before, plugin) => extendModel(before, plugin, task), base);
   const models = { base, model };
   const start = await describeStart(options, base);
-  const trained = frozenWeights(models, start);
+  const tuned = declaredTrained(options.plugins ?? [], base);
+  const trained = frozenWeights(models, start, tuned);
   const { rules, notes: weightGroups } = groupWeights(train.optimizer, models, trained.frozen);
   const steps = trainCount / train.batchSize;
   const info: RunInfo = {
@@ -274,9 +276,16 @@ async function describe(
     head: model.head ?? null,
     groups: evaluate.groups,
     start,
+    ...(tuned && { tuned: countTuned(model, trained.frozen) }),
     ...(weightGroups.length > 0 && { weightGroups }),
   };
   return { models, info, trained, rules };
+}
+
+function countTuned({ weights }: Model, frozen: ReadonlySet<string>): NonNullable<RunInfo['tuned']> {
+  const sizeOfAll = (specs: Model['weights']): number => specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const parameters = weights.filter(({ kind }) => kind !== 'statistic');
+  return { trained: sizeOfAll(parameters.filter(({ name }) => !frozen.has(name))), all: sizeOfAll(parameters) };
 }
 
 /** @throws {TailmixError} that a signal was aborted with. */

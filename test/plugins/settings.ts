@@ -5,9 +5,11 @@ import type { Plugin } from '../../src/plugin.ts';
 
 /** Settings to try each plugin with, and what it needs beside it. */
 export const settings: Record<string, { options: Record<string, unknown>; beside?: readonly Plugin[] }> = {
+  adaptformer: { options: { dimension: 2 } },
   'balanced-mixup': { options: { alpha: 0.5 } },
   'balanced-softmax': { options: {} },
   bbn: { options: { weights: 'effective-number', schedule: 'cosine' } },
+  bitfit: { options: {} },
   cdt: { options: { gamma: 0.3 } },
   checkpoint: { options: { every: 1, keep: 1, best: 'test', metric: 'accuracy' } },
   'class-mean-head': { options: {} },
@@ -30,8 +32,10 @@ export const settings: Record<string, { options: Record<string, unknown>; beside
   'grad-clip': { options: { by: 'value', limit: 0.01 } },
   'label-aware-smoothing': { options: { head: 0.4, tail: 0.1, shape: 'linear' } },
   'label-smoothing': { options: { epsilon: 0.2 } },
+  'layer-norm-tuning': { options: {} },
   ldam: { options: { maxMargin: 0.3, scale: 10 } },
   'logit-adjustment': { options: { mode: 'post-hoc', tau: 1.5 } },
+  lora: { options: { rank: 2, alpha: 4 } },
   'lr-schedule': { options: { schedule: 'cosine', warmup: 1, warmupBy: 'step', minimum: 0.001 } },
   lws: { options: {} },
   mamix: { options: { omega: -0.5 }, beside: [mixup()] },
@@ -43,8 +47,10 @@ export const settings: Record<string, { options: Record<string, unknown>; beside
   resample: { options: { weights: 'square-root' } },
   reweight: { options: { weights: 'inverse', gamma: 0.5 } },
   sam: { options: { rho: 0.5, adaptive: true } },
+  ssf: { options: { at: ['block1/mlp', 'block*/norm*'] } },
   'tau-norm': { options: { tau: 0.7, bias: 'keep' } },
   tracking: { options: {} },
   unimix: { options: { alpha: 1, tau: -1 } },
+  vpt: { options: { kind: 'shallow', tokens: 3 } },
   vs: { options: { gamma: 0.15, tau: 1.25 } },
 };

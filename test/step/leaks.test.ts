@@ -7,8 +7,9 @@ import { tf } from '../../src/tf.ts';
 import type { TrainOptions } from '../../src/train/options.ts';
 import { createTrainer } from '../../src/train/trainer.ts';
 import { settings } from '../plugins/settings.ts';
-import { squares, tinyModel } from '../support/squares.ts';
+import { squares } from '../support/squares.ts';
 import { temporaryFolder } from '../support/temporary.ts';
+import { modelFor } from '../support/tiny-transformer.ts';
 import { describeNative } from './captured-support.ts';
 
 const plugin = (name: string, apply: Parameters<typeof definePlugin>[0]['apply']): Plugin =>
@@ -28,7 +29,7 @@ async function train(plugins: readonly Plugin[], step: TrainOptions['step'] = 'e
   try {
     await createTrainer({
       data: { ...squares([10, 5, 3, 2]), validation: squares().test },
-      model: tinyModel(),
+      model: modelFor(plugins),
       plugins: [...plugins, observer],
       train: { epochs: 5, batchSize: 8, step },
       directory: await temporaryFolder(),

@@ -3,8 +3,9 @@ import { definePlugin, type Plugin } from '../../src/plugin.ts';
 import { tf } from '../../src/tf.ts';
 import type { TrainOptions } from '../../src/train/options.ts';
 import { createTrainer } from '../../src/train/trainer.ts';
-import { squares, tinyModel } from './squares.ts';
+import { squares } from './squares.ts';
 import { temporaryFolder } from './temporary.ts';
+import { modelFor } from './tiny-transformer.ts';
 
 /** Tensors alive in tfjs, and in TensorFlow where that is the backend. */
 function liveTensors(): number[] {
@@ -29,7 +30,7 @@ export async function countTensors(plugins: readonly Plugin[], step: TrainOption
   const before = liveTensors();
   await createTrainer({
     data: { ...squares([10, 3, 2, 1]), validation: squares().test },
-    model: tinyModel(),
+    model: modelFor(plugins),
     plugins: [...plugins, observer()],
     train: { epochs: 7, batchSize: 16, step },
     directory: await temporaryFolder(),

@@ -5,8 +5,9 @@ import type { Snapshot } from '../../src/run.ts';
 import type { BatchResult } from '../../src/step/types.ts';
 import type { TrainOptions } from '../../src/train/options.ts';
 import { createTrainer } from '../../src/train/trainer.ts';
-import { squares, tinyModel } from './squares.ts';
+import { squares } from './squares.ts';
 import { temporaryFolder } from './temporary.ts';
+import { modelFor } from './tiny-transformer.ts';
 
 /**
  * Trains the tiny model on 16 squares, a step an epoch; returns what each step saw and came to, the snapshot and the
@@ -28,7 +29,7 @@ export async function recordRun(
   });
   const { epochs: metrics, snapshot } = await createTrainer({
     data: { ...squares([10, 3, 2, 1]), validation: squares().test },
-    model: tinyModel(),
+    model: modelFor(plugins),
     plugins: [...plugins, observer()],
     train: { epochs, batchSize: 16, step },
     directory: await temporaryFolder(),
