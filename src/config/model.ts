@@ -3,6 +3,7 @@ import { isModelChoice, type ModelChoice, type ModelFactory } from '../models/de
 import { type BackboneModelOptions, isBuiltIn, type ModelSection } from '../models/options.ts';
 import { pinBackbone } from '../models/pin.ts';
 import { withForm } from '../models/published/form.ts';
+import { type PublishedPreprocessing, preprocessingOf } from '../models/published/preprocessing.ts';
 import { type PublishedWeights, publishedOf } from '../models/published/read.ts';
 import { pinInit } from '../tracking/pinned-init.ts';
 import { checksumWeights } from '../weights/checksum.ts';
@@ -124,6 +125,12 @@ async function pinPublished(
   const weights = { file: portable(path), sha256: sha256 ?? (await checksumWeights(path)) };
   return withForm({ ...model, weights });
 }
+
+/** How the published weights of a model want images; null where it has none, or their file is not there. */
+export const pixelsOf = (model: RunModel): Promise<Result<PublishedPreprocessing | null>> => {
+  const published = isOwn(model) ? null : publishedOf(model);
+  return attempt(['model', 'weights'], published ? preprocessingOf(published) : Promise.resolve(null));
+};
 
 async function attempt<T>(path: Path, pin: Promise<T>): Promise<Result<T>> {
   try {

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import process from 'node:process';
+import { withPreprocessing } from '../data/options.ts';
 import { displayPath, displayValue } from '../errors.ts';
 import { modelNames } from '../models/model-names.ts';
 import type { ModelSection } from '../models/options.ts';
@@ -18,6 +19,7 @@ import {
   ownChoice,
   pinnedPlaceholders,
   pinWeights,
+  pixelsOf,
   type RunModel,
 } from './model.ts';
 import { mergePhaseTrain, phasesOfOptions, withoutEntries } from './phases.ts';
@@ -101,6 +103,11 @@ async function loadParts(
     options.value === undefined || own.value === undefined
       ? invalid(...own.findings)
       : await pinWeights(own.value ?? options.value.model, (path) => origins.directory(path));
+  if (options.value && model.value) {
+    const found = await pixelsOf(model.value);
+    if (found.value === undefined) return invalid(...found.findings);
+    if (found.value !== null) options.value.data = withPreprocessing(options.value.data, found.value);
+  }
   const directory = origins.directory(['data', 'name']);
   const data = options.value ? await loadDataset(options.value.data, { registry, directory, written }) : invalid();
   const train = options.value ? mergePhaseTrain(tree, written) : invalid();

@@ -178,3 +178,25 @@ export const dataOptions = section.refine(
 export type DataOptions = z.output<typeof dataOptions>;
 /** `data` as a user writes it. */
 export type DataInput = z.input<typeof dataOptions>;
+
+/** How images are prepared, where a data set leaves it open. */
+type Preprocessing = Required<Pick<DataOptions, 'mean' | 'std' | 'imageSize' | 'cropFraction' | 'interpolation'>>;
+
+const SCALED: readonly unknown[] = ['inat2018', 'image-folder', 'manifest'] satisfies DatasetName[];
+const NOT_RGB: readonly unknown[] = ['digits', 'blobs', 'moons', 'circles'] satisfies DatasetName[];
+
+/** Options with the preprocessing of published weights where they say nothing else. */
+export function withPreprocessing(data: DataOptions, found: Preprocessing): DataOptions {
+  if (NOT_RGB.includes(data.name)) return data;
+  const { mean, std, interpolation, imageSize, cropFraction } = found;
+  const isSized = data.packSize !== undefined;
+  return {
+    ...data,
+    mean: data.mean ?? mean,
+    std: data.std ?? std,
+    ...(SCALED.includes(data.name) && {
+      interpolation: data.interpolation ?? interpolation,
+      ...(!isSized && { imageSize: data.imageSize ?? imageSize, cropFraction: data.cropFraction ?? cropFraction }),
+    }),
+  };
+}

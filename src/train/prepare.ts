@@ -4,12 +4,13 @@ import { declaredTrained, extendModel } from '../compose/declared.ts';
 import type { Warning } from '../compose/types.ts';
 import type { DataIdentity } from '../data/identity.ts';
 import { describeData, hasCounts, loadData } from '../data/load-data.ts';
-import { type DataInput, type DataOptions, dataOptions } from '../data/options.ts';
+import { type DataInput, type DataOptions, dataOptions, withPreprocessing } from '../data/options.ts';
 import { longTailCounts, profileLabel, profileOf, unusedOf } from '../data/profile.ts';
 import { datasetName, datasetOf } from '../data/sets/registry.ts';
 import type { CountSummary, DataPlan, ImageInfo, LoadedData, ReadProgress } from '../data/types.ts';
 import { TailmixError } from '../errors.ts';
 import { type ModelInput, openModel } from '../models/open.ts';
+import { preprocessingOf } from '../models/published/preprocessing.ts';
 import { type ExtendedModel, frozenWeights, startValues } from '../models/transfer.ts';
 import type { Model, Task } from '../models/types.ts';
 import type { Plugin, PluginDefinition } from '../plugin.ts';
@@ -20,7 +21,7 @@ import { sizeOf } from '../util/shape.ts';
 import { cropsOfNothing, interruptedInReading } from './errors.ts';
 import { evaluateOptions, trainOptions } from './options.ts';
 import type { PhaseOptions } from './phases.ts';
-import { describeStart, initialValues } from './start.ts';
+import { describeStart, initialValues, publishedStart } from './start.ts';
 
 /** What a run is made of, as a programmer or a resolved config says it. */
 export interface TrainerOptions {
@@ -130,13 +131,14 @@ export async function prepare(options: TrainerOptions, given?: LoadedData): Prom
  *
  * @throws {TailmixError} INTERRUPTED when the signal aborts while they are read, and what reading throws.
  */
-export async function readData({ data, signal, onDataProgress }: TrainerOptions): Promise<LoadedData> {
+export async function readData(options: TrainerOptions): Promise<LoadedData> {
+  const { data, signal, onDataProgress } = options;
   if (isLoaded(data)) return data;
   const goOn = (): void => {
     throwFailure(signal);
     if (signal?.aborted) throw interruptedInReading(signal.reason);
   };
-  const loaded = await loadData(dataOptions.parse(data), {
+  const loaded = await loadData(await withPixels(options, data), {
     onProgress(progress) {
       goOn();
       onDataProgress?.(progress);
@@ -144,6 +146,14 @@ export async function readData({ data, signal, onDataProgress }: TrainerOptions)
   });
   goOn();
   return loaded;
+}
+
+/** The options of a run's data, with the preprocessing of the weights that it starts from where they leave it open. */
+async function withPixels(options: TrainerOptions, given: DataInput): Promise<DataOptions> {
+  const data = dataOptions.parse(given);
+  const published = publishedStart(options);
+  const found = published && (await preprocessingOf(published));
+  return found ? withPreprocessing(data, found) : data;
 }
 
 /** A preparation that starts from the weights of the phase before. */
@@ -171,7 +181,7 @@ export interface Described {
 export async function describeRun(options: TrainerOptions): Promise<Described> {
   const settings = resolveSettings(options);
   const { data } = options;
-  const planned = isLoaded(data) ? null : await describeData(dataOptions.parse(data));
+  const planned = isLoaded(data) ? null : await describeData(await withPixels(options, data));
   const { info: image, ...counts } = planned
     ? {
         info: planned.info,

@@ -19,7 +19,7 @@ import type { TrainerOptions } from './prepare.ts';
 type Options = Pick<TrainerOptions, 'start' | 'model' | 'resume' | 'allowOtherData'>;
 
 /** The file of published weights that a run starts from; null where it starts elsewhere. */
-const publishedStart = ({ model, start }: Options): PublishedWeights | null =>
+export const publishedStart = ({ model, start }: Options): PublishedWeights | null =>
   start?.from !== undefined || start?.init !== undefined ? null : publishedOf(startOf(model));
 
 /**

@@ -80,7 +80,7 @@ describe('a packed file that keeps image files', () => {
     const expected = await digestOf(pixels.data, pixels.data.train.split, 1);
     const { split } = files.data.train;
     expect(pixels.data.train.split.pixels.encoded).toBeUndefined();
-    expect(split.pixels.encoded).toMatchObject({ resize: true, exif: 'honour' });
+    expect(split.pixels.encoded).toMatchObject({ resize: { interpolation: 'bilinear' }, exif: 'honour' });
     for (const workers of [0, 2]) expect(await digestOf(files.data, split, workers)).toEqual(expected);
     const onDisk = { ...split, pixels: { ...(await fromDisk(files.cache)).pixels, shape } };
     expect(onDisk.pixels.kind).toBe('file');

@@ -72,6 +72,13 @@ export const weightsChanged = (file: string, expected: string, got: string): Tai
     { code: 'WEIGHTS_CHANGED', kind: 'config', path: 'model.weights.sha256' },
   );
 
+/** A `config.json` next to a file of weights that does not say how its images are prepared. */
+export const weightsConfig = (file: string, place: string, problem: string): TailmixError =>
+  new TailmixError(
+    `model.weights: ${displayPath(file)}: ${place}: ${problem[0]!.toLowerCase()}${problem.slice(1)}. Get the file again, or move it away and set data.imageSize, cropFraction, interpolation, mean and std.`,
+    { code: 'WEIGHTS_CONFIG', kind: 'config', path: 'model.weights' },
+  );
+
 /** Weights that no network can compute with. */
 export const weightsInvalid = (file: string, name: string, expected: string, got: number): TailmixError =>
   new TailmixError(
