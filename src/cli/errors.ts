@@ -55,6 +55,13 @@ export const initWithin = (folder: string): TailmixError =>
     `init: expected to write into a folder outside of the images; the current folder is ${displayPath(folder)}, or in it. Make a folder elsewhere, and there run: tailmix init PATH-OF-THE-IMAGES`,
   );
 
+/** `tailmix init --weights` with a file whose network is not known. */
+export const initWeights = (file: string, cause: unknown): TailmixError =>
+  config(
+    'INIT_WEIGHTS',
+    `init: --weights ${displayPath(file)}: expected published weights of a network that tailmix has. ${messageOf(cause)}`,
+  );
+
 /** A name that is no built-in plugin. */
 export const pluginUnknown = (name: string, near: string | null, names: readonly string[]): TailmixError =>
   config(

@@ -9,9 +9,10 @@ import { shellWord } from '../../util/shell-word.ts';
 import { type Ask, asking } from '../ask.ts';
 import { initExists, initNoImages, initWithin } from '../errors.ts';
 import { commandLine, tellNext } from '../next.ts';
-import { complain, print, printJson } from '../output.ts';
+import { complain, print, printJson, tell } from '../output.ts';
 import { photosConfig } from './photos-config.ts';
 import { CONFIG, schemaFrom } from './place.ts';
+import { findWeights } from './pretrained.ts';
 import { makeProject } from './project.ts';
 import { recipeFor } from './recipe.ts';
 
@@ -21,6 +22,8 @@ export interface InitOptions {
   yes?: boolean;
   imageSize?: number;
   group?: string;
+  /** File of published weights to start from. Default: one in the current folder or in that of the images' folder. */
+  weights?: string;
   /** Print one JSON document on standard output, and ask nothing. */
   json?: boolean;
 }
@@ -65,7 +68,14 @@ async function initPhotos(folder: string, options: InitOptions, ask?: Ask): Prom
   const counts = hasCounts(plan.classCounts) ? plan.classCounts : [];
   const [height, width] = plan.info.shape;
   if (!options.json) for (const line of describeLook(folder, look)) print(line);
-  const proposed = recipeFor({ counts, validation: plan.validationCount, side: Math.min(height, width) });
+  const { pretrained, remarks } = await findWeights(look.data.root, options.weights);
+  for (const remark of remarks) tell(remark);
+  const proposed = recipeFor({
+    counts,
+    validation: plan.validationCount,
+    side: Math.min(height, width),
+    ...(pretrained !== null && { pretrained: pretrained.model }),
+  });
   if (options.group !== undefined && !look.data.split)
     complain('--group has no effect: the images have splits of their own');
   const answers = await answersOf(options, proposed.imageSize, look, ask);
@@ -75,6 +85,7 @@ async function initPhotos(folder: string, options: InitOptions, ask?: Ask): Prom
     schema: schemaFrom(process.cwd()),
     look,
     recipe: { ...proposed, imageSize: answers.imageSize },
+    pretrained,
     ...(answers.group !== undefined && { group: answers.group }),
   });
   await writeFileAtomic(resolve(CONFIG), text);
@@ -82,9 +93,20 @@ async function initPhotos(folder: string, options: InitOptions, ask?: Ask): Prom
     const { classes, notes = [] } = plan.info;
     const { remedy, ...recipe } = { ...proposed, ...answers };
     const config = resolve(CONFIG);
-    return printJson({ config, files: [config], classes, counts, notes, ...recipe, remedy, split: look.data.split });
+    return printJson({
+      config,
+      files: [config],
+      classes,
+      counts,
+      notes,
+      ...recipe,
+      weights: pretrained?.file ?? null,
+      remedy,
+      split: look.data.split,
+    });
   }
   print(`image size: ${answers.imageSize} x ${answers.imageSize} pixels`);
+  if (pretrained !== null) print(`network: ${pretrained.model}, from the weights in ${pretrained.file}`);
   print(`long tail: ${proposed.remedy.reason}`);
   print(`wrote ${CONFIG}`);
   tellNext(

@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
 import type { Look } from '../../data/inspect/look.ts';
 import { hasCounts } from '../../data/load-data.ts';
+import type { Pretrained } from './pretrained.ts';
 import type { Recipe } from './recipe.ts';
 
 /** A config for photos, its choices explained beside them. */
@@ -12,6 +13,8 @@ export interface PhotosConfig {
   schema: string;
   look: Look;
   recipe: Recipe;
+  /** Weights that it starts from; null for none. */
+  pretrained: Pretrained | null;
   /** Pattern of images that stay together. */
   group?: string;
 }
@@ -20,7 +23,7 @@ export interface PhotosConfig {
 const flow = (value: unknown): string => stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trim();
 
 /** The text of `tailmix.config.yaml`. */
-export function photosConfig({ name, root, schema, look, recipe, group }: PhotosConfig): string {
+export function photosConfig({ name, root, schema, look, recipe, pretrained, group }: PhotosConfig): string {
   const { data, plan } = look;
   const { imageSize, remedy, patience } = recipe;
   const counts = hasCounts(plan.classCounts) ? plan.classCounts : [];
@@ -52,11 +55,25 @@ export function photosConfig({ name, root, schema, look, recipe, group }: Photos
     '    - { name: flip } # take it out if left and right matter, as in text',
     '    - { name: color-jitter, brightness: 0.2, contrast: 0.2, saturation: 0.2 }',
     'model:',
-    `  name: ${recipe.model} # starts from nothing; small-cnn is quicker, resnet18-cifar larger: docs/models.md`,
+    ...(pretrained === null
+      ? [`  name: ${recipe.model} # starts from nothing; small-cnn is quicker, resnet18-cifar larger: docs/models.md`]
+      : [
+          `  name: ${pretrained.model} # the network of these weights, fine-tuned: docs/which.md`,
+          `  weights: ${flow(pretrained.file)}`,
+        ]),
     'train:',
     `  epochs: ${recipe.epochs}`,
     `  batchSize: ${recipe.batchSize}`,
-    '  optimizer: { name: adamw, learningRate: 0.001, weightDecay: 0.05 }',
+    ...(pretrained === null
+      ? ['  optimizer: { name: adamw, learningRate: 0.001, weightDecay: 0.05 }']
+      : [
+          '  optimizer:',
+          '    name: adamw',
+          '    learningRate: 0.001 # of the classifier, which is new',
+          '    weightDecay: 0.05',
+          '    groups: [{ match: backbone, learningRate: 0.0001 }] # what the weights know is changed a little only',
+          '    noDecay: [norm, bias]',
+        ]),
     'plugins:',
     '  - { use: lr-schedule, schedule: cosine, warmup: 0.05 }',
     `  # The remedy for the long tail: ${remedy.reason} (docs/which.md).`,

@@ -6,6 +6,8 @@ export interface Photos {
   validation: number;
   /** Side of a square that suits their sizes, in pixels. */
   side: number;
+  /** Network whose published weights are there. */
+  pretrained?: string;
 }
 
 /** A remedy for the long tail, and why it fits. */
@@ -27,33 +29,43 @@ export interface Recipe {
 
 /** Largest side for a network that starts from nothing: at 224 pixels it takes twelve times as long, and gains little. */
 const FROM_SCRATCH = 64;
+/** Sides that a pretrained network is given: it was trained at the larger, and smaller images are enlarged to the lower. */
+const PRETRAINED = [128, 224] as const;
 /** Validation images from which early stopping judges by more than chance. */
 const JUDGES = 100;
 
-/**
- * The recipe for photos: docs/which.md states its rules. Networks start from nothing; weights of a pretrained one would be
- * another model, a larger side and fewer epochs here.
- */
-export function recipeFor({ counts, validation, side }: Photos): Recipe {
+/** The recipe for photos: docs/which.md states its rules. */
+export function recipeFor({ counts, validation, side, pretrained }: Photos): Recipe {
   const total = counts.reduce((sum, n) => sum + n, 0);
-  const epochs = total < 1000 ? 100 : total < 10_000 ? 60 : 30;
+  const size = total < 1000 ? 0 : total < 10_000 ? 1 : 2;
+  const isNew = pretrained === undefined;
+  const epochs = (isNew ? [100, 60, 30] : [20, 10, 5])[size]!;
+  const batchSize = total < 500 ? 16 : total < 2000 ? 32 : 64;
   return {
-    model: 'resnet32',
-    imageSize: Math.min(side, FROM_SCRATCH),
+    model: pretrained ?? 'resnet32',
+    imageSize: isNew ? Math.min(side, FROM_SCRATCH) : sideFor(pretrained, side),
     epochs,
-    batchSize: total < 500 ? 16 : total < 2000 ? 32 : 64,
-    remedy: remedyFor(counts),
+    // The activations of a large image are what memory is needed for.
+    batchSize: isNew ? batchSize : Math.min(batchSize, 32),
+    remedy: remedyFor(counts, !isNew),
     patience: validation >= JUDGES ? Math.ceil(epochs / 4) : null,
   };
 }
+
+/** Transformers cut images into patches, as many as they were trained with. */
+const sideFor = (model: string, side: number): number =>
+  model.startsWith('vit') ? PRETRAINED[1] : Math.min(Math.max(side, PRETRAINED[0]), PRETRAINED[1]);
 
 /** Ratios below this need no remedy. */
 const BALANCED = 3;
 /** Classes with fewer images are few-shot. */
 const FEW = 20;
 
-/** The remedy for class counts: by the ratio of the largest to the smallest, and by the smallest. */
-export function remedyFor(counts: readonly number[]): Remedy {
+/**
+ * The remedy for class counts: by the ratio of the largest to the smallest, and by the smallest. A pretrained network is trained
+ * for too few epochs to learn a handful of images by heart.
+ */
+export function remedyFor(counts: readonly number[], isPretrained = false): Remedy {
   const [largest, smallest] = [Math.max(...counts), Math.min(...counts)];
   const ratio = largest / smallest;
   const written = ratio < 10 ? ratio.toFixed(1) : String(Math.round(ratio));
@@ -66,6 +78,11 @@ export function remedyFor(counts: readonly number[]): Remedy {
     return {
       plugins: ['balanced-softmax'],
       reason: `ratio ${written}, and every class has at least ${FEW} images: the loss corrects for the class counts`,
+    };
+  if (isPretrained)
+    return {
+      plugins: ['balanced-softmax'],
+      reason: `ratio ${written}, and few epochs from published weights: the loss corrects for the class counts`,
     };
   return {
     plugins: ['balanced-softmax', 'mixup'],

@@ -120,6 +120,7 @@ export function createProgram(finish: Finish): Command {
     .option('--yes', 'ask nothing, and take what suits the images')
     .addOption(new Option('--image-size <pixels>', 'side that images are scaled to').argParser(wholeNumber))
     .option('--group <pattern>', 'regular expression on paths: images with the same match stay in one split', pattern)
+    .option('--weights <file>', 'published weights to start from (default: those in this folder or beside the images)')
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix init ../photos', 'tailmix init my-run'))
     .action(async (folder, options) => finish(await (await import('../init/index.ts')).init(folder, options)));
