@@ -113,7 +113,9 @@ export function helpOf(path: string, at: readonly Found[]): OptionHelp[] {
     path,
     description: described.description ?? '',
     type: typeOf(described),
-    ...(described.default !== undefined && { default: described.default as unknown }),
+    // An empty map has the defaults of its options.
+    ...(described.default !== undefined &&
+      JSON.stringify(described.default) !== '{}' && { default: described.default as unknown }),
     choice,
   }));
   const [first, ...others] = all;

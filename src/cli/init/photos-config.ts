@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import type { Look } from '../../data/inspect/look.ts';
 import { hasCounts } from '../../data/load-data.ts';
 import type { Pretrained } from './pretrained.ts';
-import type { Recipe } from './recipe.ts';
+import { isTransformer, type Recipe } from './recipe.ts';
 
 /** A config for photos, its choices explained beside them. */
 export interface PhotosConfig {
@@ -55,27 +55,16 @@ export function photosConfig({ name, root, schema, look, recipe, pretrained, gro
     '    - { name: flip } # take it out if left and right matter, as in text',
     '    - { name: color-jitter, brightness: 0.2, contrast: 0.2, saturation: 0.2 }',
     'model:',
-    ...(pretrained === null
-      ? [`  name: ${recipe.model} # starts from nothing; small-cnn is quicker, resnet18-cifar larger: docs/models.md`]
-      : [
-          `  name: ${pretrained.model} # the network of these weights, fine-tuned: docs/which.md`,
-          `  weights: ${flow(pretrained.file)}`,
-        ]),
+    ...modelLines(recipe, pretrained),
     'train:',
     `  epochs: ${recipe.epochs}`,
     `  batchSize: ${recipe.batchSize}`,
-    ...(pretrained === null
-      ? ['  optimizer: { name: adamw, learningRate: 0.001, weightDecay: 0.05 }']
-      : [
-          '  optimizer:',
-          '    name: adamw',
-          '    learningRate: 0.001 # of the classifier, which is new',
-          '    weightDecay: 0.05',
-          '    groups: [{ match: backbone, learningRate: 0.0001 }] # what the weights know is changed a little only',
-          '    noDecay: [norm, bias]',
-        ]),
+    ...optimizerLines(pretrained),
     'plugins:',
     '  - { use: lr-schedule, schedule: cosine, warmup: 0.05 }',
+    ...(pretrained !== null && isTransformer(pretrained.model)
+      ? ['  - use: class-mean-head # the classifier begins with the mean of each class']
+      : []),
     `  # The remedy for the long tail: ${remedy.reason} (docs/which.md).`,
     ...remedy.plugins.map((use) => (use === 'mixup' ? '  - { use: mixup, alpha: 0.2 }' : `  - use: ${use}`)),
     ...(patience !== null
@@ -89,3 +78,28 @@ export function photosConfig({ name, root, schema, look, recipe, pretrained, gro
   ];
   return `${lines.join('\n')}\n`;
 }
+
+function modelLines({ model }: Recipe, pretrained: Pretrained | null): string[] {
+  if (pretrained === null)
+    return [`  name: ${model} # starts from nothing; small-cnn is quicker, resnet18-cifar larger: docs/models.md`];
+  return [
+    `  name: ${pretrained.model} # the network of these weights: docs/which.md`,
+    `  weights: ${flow(pretrained.file)}`,
+    ...(isTransformer(pretrained.model)
+      ? ['  freeze: [backbone] # only a classifier is trained', '  head: cosine', '  scale: 25']
+      : []),
+  ];
+}
+
+/** Weights that are published change little; all else is new. */
+const optimizerLines = (pretrained: Pretrained | null): string[] =>
+  pretrained === null || isTransformer(pretrained.model)
+    ? ['  optimizer: { name: adamw, learningRate: 0.001, weightDecay: 0.05 }']
+    : [
+        '  optimizer:',
+        '    name: adamw',
+        '    learningRate: 0.001 # of the classifier, which is new',
+        '    weightDecay: 0.05',
+        '    groups: [{ match: backbone, learningRate: 0.0001 }] # of all other weights',
+        '    noDecay: [norm, bias]',
+      ];

@@ -1,7 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { displayPath, messageOf } from '../../errors.ts';
-import { createModel, type ModelName, modelOptions } from '../../models/index.ts';
+import type { ModelName } from '../../models/index.ts';
+import { openModel } from '../../models/open.ts';
+import { modelSection } from '../../models/options.ts';
 import { publishedNames } from '../../models/published/families.ts';
 import { nearestNetwork } from '../../models/published/nearest.ts';
 import { describePublished } from '../../models/published/read.ts';
@@ -46,13 +48,13 @@ export async function findWeights(
   for (const file of files) {
     const path = displayPath(file);
     if (pretrained !== null) {
-      remarks.push(`${path}: not used; --weights ${path} takes it`);
+      remarks.push(`not used: ${path}; --weights takes it`);
       continue;
     }
     try {
       pretrained = await recognise(file);
     } catch (error) {
-      remarks.push(`${path}: not used: ${messageOf(error).split('\n')[0]}`);
+      remarks.push(`not used: ${messageOf(error).split('\n')[0]}`);
     }
   }
   return { pretrained, remarks };
@@ -73,9 +75,9 @@ async function recognise(path: string): Promise<Pretrained> {
   const nearest = nearestNetwork(weights.arrays);
   await weights.close();
   const name = publishedNames.find((known) => known === nearest?.name) ?? publishedNames[0];
-  const task = { classes: 1000, imageShape: [SIDE, SIDE, 3] } as const;
+  const task = { classes: 1000, imageShape: [SIDE, SIDE, 3], mean: [0, 0, 0], std: [1, 1, 1] } as const;
   // Refuses what only resembles it, with what is missing.
-  await describePublished({ name, file }, createModel(modelOptions.parse({ name }), task));
+  await describePublished({ name, file }, await openModel(modelSection.parse({ name, weights: file }), task));
   const own = relative('.', file).replaceAll('\\', '/');
   return { model: name, file: own.startsWith('.') ? own : `./${own}` };
 }

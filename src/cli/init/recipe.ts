@@ -1,3 +1,5 @@
+import { visionTransformers } from '../../models/vit-forms.ts';
+
 /** What is known of the photos that a config is made for. */
 export interface Photos {
   /** Images to train on per class, `[C]`. */
@@ -52,9 +54,12 @@ export function recipeFor({ counts, validation, side, pretrained }: Photos): Rec
   };
 }
 
-/** Transformers cut images into patches, as many as they were trained with. */
+/** Vision Transformers are left as they are, and only a classifier is trained: fine-tuned, they lose what rare classes need. */
+export const isTransformer = (model: string): boolean => Object.hasOwn(visionTransformers, model);
+
+/** A transformer cuts images into patches, as many as it was trained with. */
 const sideFor = (model: string, side: number): number =>
-  model.startsWith('vit') ? PRETRAINED[1] : Math.min(Math.max(side, PRETRAINED[0]), PRETRAINED[1]);
+  isTransformer(model) ? PRETRAINED[1] : Math.min(Math.max(side, PRETRAINED[0]), PRETRAINED[1]);
 
 /** Ratios below this need no remedy. */
 const BALANCED = 3;
