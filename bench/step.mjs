@@ -1,8 +1,9 @@
 // Times tailmix's training and prediction step against PyTorch (eager and torch.compile, channels_last) and against plain
 // tfjs-node code, on the same cores in the same run: all are built first, then take turns. Prints a table, or JSON.
 //
-//   node bench/step.mjs [--only resnet32-fp32,…] [--rounds 5] [--seconds 5] [--python python3] [--threads 2] [--json FILE]
+//   node bench/step.mjs [--only resnet32-fp32,…] [--rounds 5] [--seconds 5] [--python python3] [--threads 2] [--batch N] [--cpu] [--json FILE]
 //
+// --cpu divides by processor time, for machines that others use too; with --threads 1, since threads that wait take it as well.
 // PyTorch must be importable by that Python, and timm for Vision Transformers; nothing here installs them.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -30,6 +31,8 @@ const { values } = parseArgs({
     python: { type: 'string', default: 'python3' },
     threads: { type: 'string', default: String(availableParallelism()) },
     'no-compile': { type: 'boolean', default: false },
+    batch: { type: 'string' },
+    cpu: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
 });
@@ -51,14 +54,15 @@ async function open(name, command, args) {
     async time(work, steps) {
       const answer = await ask(`${work} ${steps}`);
       peakMemoryBytes = Math.max(peakMemoryBytes, answer.peakMemoryBytes);
-      return answer.imagesPerSecond;
+      return values.cpu ? answer.imagesPerCpuSecond : answer.imagesPerSecond;
     },
     memory: () => peakMemoryBytes,
     close,
   };
 }
 
-async function measure({ name, model, batch, size, precision, plain }) {
+async function measure({ name, model, batch: usual, size, precision, plain }) {
+  const batch = Number(values.batch ?? usual);
   const shared = ['--model', model, '--batch', String(batch), '--size', String(size), '--precision', precision];
   const torch = (mode) => [here('pytorch_step.py'), ...shared, '--threads', values.threads, '--mode', mode];
   const peers = [await open('tailmix', process.execPath, [here('tailmix-step.mjs'), ...shared])];

@@ -1,6 +1,6 @@
 // tailmix's side of bench/step.mjs: the same protocol as pytorch_step.py.
 
-import { resourceUsage } from 'node:process';
+import { cpuUsage, resourceUsage } from 'node:process';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { registry } from '../dist/plugins/index.js';
@@ -34,6 +34,10 @@ say({ ready: true, version: tensorflow, compileMs });
 for await (const line of createInterface({ input: process.stdin })) {
   const [name, steps] = line.split(' ');
   if (name === 'quit') break;
-  say({ imagesPerSecond: bench.time(name, Number(steps)), peakMemoryBytes: resourceUsage().maxRSS * 1024 });
+  const before = cpuUsage();
+  const imagesPerSecond = bench.time(name, Number(steps));
+  const { user, system } = cpuUsage(before);
+  const imagesPerCpuSecond = (Number(steps) * Number(values.batch) * 1e6) / (user + system);
+  say({ imagesPerSecond, imagesPerCpuSecond, peakMemoryBytes: resourceUsage().maxRSS * 1024 });
 }
 await bench.close();
