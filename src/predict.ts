@@ -4,6 +4,7 @@ import { type Backend, type BackendChoice, holdBackend } from './backend/load.ts
 import { messageOf } from './errors.ts';
 import { type Exported, type ExportOptions, exportRun as writeExport } from './export/index.ts';
 import { type Latency, measureLatency } from './export/latency.ts';
+import { openOnnx } from './export/onnx/runtime.ts';
 import { describeExport, type ExportAbout, isExport, openExport } from './export/open.ts';
 import { isRun } from './tracking/run-directory.ts';
 import { openNetwork } from './trained/network.ts';
@@ -11,6 +12,7 @@ import { type OpenOptions, openRun as open, type TrainedRun } from './trained/op
 import { createPredictor, type Predictor } from './trained/predictor.ts';
 
 export type { Exported, ExportOptions } from './export/index.ts';
+export type { Int8Options, Int8Report } from './export/int8.ts';
 export type { Latency } from './export/latency.ts';
 export type { ExportAbout } from './export/open.ts';
 export type { ImageInput, Pixels } from './trained/image-input.ts';
@@ -93,20 +95,22 @@ export interface ExportRunOptions extends Omit<ExportOptions, 'folder'>, Partial
  * @param run - as in {@link openRun}, or a run that is open
  * @returns the folder, its files, how far the exported logits are from the run's own, and with `measure` its latency, which is
  *   null where it could not be measured: `latencyMissing` says why (ONNX without onnxruntime-node, for example)
- * @throws {TailmixError} EXPORT_EXISTS, EXPORT_BACKEND, EXPORT_BATCH, EXPORT_OP, EXPORT_DIFFERS, and what {@link openRun}
+ * @throws {TailmixError} EXPORT_EXISTS, EXPORT_BACKEND, EXPORT_BATCH, EXPORT_OP, EXPORT_DIFFERS, EXPORT_INT8, EXPORT_IMAGES, and what {@link openRun}
  *   throws.
  */
 export async function exportRun(
   run: string | TrainedRun,
-  { format, folder, images, force, measure = false, backend: wanted, ...options }: ExportRunOptions,
+  { format, folder, images, force, int8 = false, measure = false, backend: wanted, ...options }: ExportRunOptions,
 ): Promise<Exported & { folder: string } & Partial<Measured>> {
-  const trained = typeof run === 'string' ? await openRun(run, options) : run;
-  const target = resolve(folder ?? join(trained.directory, 'export', format));
+  const trained = typeof run === 'string' ? await openRun(run, { readImages: Boolean(int8), ...options }) : run;
+  const target = resolve(folder ?? join(trained.directory, 'export', int8 ? `${format}-int8` : format));
   const { backend, release } = await holdBackend(wanted ?? trained.options.backend);
   try {
-    const own = { format, folder: target, ...(force && { force }), ...(images && { images }) };
-    const exported = { folder: target, ...(await writeExport(trained, backend, own)) };
-    return measure ? { ...exported, ...(await latencyOf(trained, format, target, backend)) } : exported;
+    const { allowOtherData = false } = options;
+    const own = { format, folder: target, int8, allowOtherData, ...(force && { force }), ...(images && { images }) };
+    const { float, ...rest } = await writeExport(trained, backend, own);
+    const exported = { folder: target, ...rest };
+    return measure ? { ...exported, ...(await latencyOf(trained, format, target, backend, float)) } : exported;
   } finally {
     release();
   }
@@ -115,6 +119,8 @@ export async function exportRun(
 /** A latency, or why there is none. */
 interface Measured {
   latency: Latency | null;
+  /** With `int8`: that of the same model in float32. */
+  floatLatency?: Latency;
   latencyMissing?: string;
 }
 
@@ -124,14 +130,19 @@ async function latencyOf(
   format: ExportOptions['format'],
   folder: string,
   backend: Backend,
+  float: Uint8Array | undefined,
 ): Promise<Measured> {
-  try {
-    const network = await openExport({ about: { folder, format }, imageShape, classes }, backend);
+  const measured = async (network: Awaited<ReturnType<typeof openOnnx>>): Promise<Latency> => {
     try {
-      return { latency: await measureLatency(network, imageShape, format) };
+      return await measureLatency(network, imageShape, format);
     } finally {
       await network.dispose();
     }
+  };
+  try {
+    const network = await openExport({ about: { folder, format }, imageShape, classes }, backend);
+    const latency = await measured(network);
+    return float ? { latency, floatLatency: await measured(await openOnnx(float, folder, imageShape)) } : { latency };
   } catch (error) {
     return { latency: null, latencyMissing: messageOf(error) };
   }

@@ -62,6 +62,27 @@ export const exportDiffers = (difference: number, largest: number): TailmixError
     { code: 'EXPORT_DIFFERS' },
   );
 
+/** A model of 8 bits in a format that has no such form here. */
+export const int8Format = (got: string): TailmixError =>
+  config('EXPORT_INT8', `export: expected the format onnx with int8; got ${got}. Export to onnx, or leave int8 out.`);
+
+/** A run whose images are needed and were not read. */
+export const int8NeedsImages = (): TailmixError =>
+  config(
+    'EXPORT_IMAGES',
+    'export: expected a run that was opened with its images, which int8 is calibrated and evaluated on; it has none. Open it with `readImages: true`.',
+  );
+
+type Figures = Record<'accuracy' | 'balancedAccuracy', number>;
+
+/** What is said where rounding to 8 bits costs more than a bound; null where it does not. */
+export function int8Loses(float32: Figures, int8: Figures, bound: number): string | null {
+  const lost = (figure: keyof Figures): number => float32[figure] - int8[figure];
+  const points = (figure: keyof Figures): string => (100 * lost(figure)).toFixed(2);
+  if (Math.max(lost('accuracy'), lost('balancedAccuracy')) <= bound) return null;
+  return `export: int8 loses ${points('accuracy')} points of accuracy and ${points('balancedAccuracy')} of balanced accuracy on the test set, more than ${(100 * bound).toFixed(0)}.\n  Export without int8, or calibrate on more images.`;
+}
+
 /** A folder that is no whole export. */
 export const damagedExport = (where: string, expected: string, got: string, cause?: unknown): TailmixError =>
   new TailmixError(`${where}: expected ${expected}; got ${got}. Export the run again.`, {

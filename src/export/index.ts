@@ -2,7 +2,9 @@ import type { Backend } from '../backend/load.ts';
 import type { TrainedRun } from '../trained/open.ts';
 import { type Classifier, recordClassifier } from './classifier.ts';
 import { type Agreement, compareLogits, openGraph, openTfjs } from './compare.ts';
+import { int8Format } from './errors.ts';
 import { type ExportedFile, expectFree, RECORD, writeFolder } from './files.ts';
+import { type Int8Options, type Int8Report, quantizeClassifier } from './int8.ts';
 import { type ImageType, onnxModel } from './onnx/index.ts';
 import { preprocessingFiles } from './preprocessing-files.ts';
 import { savedModel } from './saved-model.ts';
@@ -21,11 +23,15 @@ export interface ExportOptions {
   force?: boolean;
   /** Type of the images that ONNX takes, uint8 by default; the other formats take both. */
   images?: ImageType;
+  /** Rounds weights and activations of ONNX to 8 bits; needs the run's images and onnxruntime-node. Default: no. */
+  int8?: boolean | Int8Options;
 }
 
 /** What an export left. */
 export interface Exported extends Agreement {
   files: readonly { path: string; bytes: number }[];
+  /** What rounding to 8 bits did; the agreement is that of the model before. */
+  int8?: Int8Report;
 }
 
 const writers: Readonly<Record<Format, (classifier: Classifier, options: ExportOptions) => ExportedFile[]>> = {
@@ -38,19 +44,40 @@ const writers: Readonly<Record<Format, (classifier: Classifier, options: ExportO
  * Writes a trained classifier for other programs: its graph with normalisation and plugins, class names beside it. Before
  * anything is written, the graph is run on random images and compared with the run's own prediction.
  *
- * @throws {TailmixError} EXPORT_EXISTS, EXPORT_BACKEND, EXPORT_BATCH, EXPORT_OP, EXPORT_DIFFERS.
+ * @returns what was written; `float`: the model in float32, where what was written is of 8 bits
+ * @throws {TailmixError} EXPORT_EXISTS, EXPORT_BACKEND, EXPORT_BATCH, EXPORT_OP, EXPORT_DIFFERS, EXPORT_INT8, EXPORT_IMAGES.
  */
-export async function exportRun(run: TrainedRun, backend: Backend, options: ExportOptions): Promise<Exported> {
-  const { format, folder, force } = options;
+export async function exportRun(
+  run: TrainedRun,
+  backend: Backend,
+  options: ExportOptions & { allowOtherData?: boolean },
+): Promise<Exported & { float?: Uint8Array }> {
+  const { format, folder, force, images = 'uint8', int8 = false, allowOtherData = false } = options;
+  if (int8 && format !== 'onnx') throw int8Format(format);
   await expectFree(folder, force);
   const classifier = recordClassifier(run, backend);
   const { classes, imageShape, packShape, interpolation, about } = classifier;
-  const own = [...writers[format](classifier, options), ...(await preprocessingFiles(run))];
-  const record = { ...about, imageShape, packShape, interpolation, classes, files: own.map(({ path }) => path) };
+  const rounded = int8
+    ? await quantizeClassifier(run, classifier, images, { ...(int8 !== true && int8), allowOtherData })
+    : null;
+  const written = writers[format](classifier, options).map((file) =>
+    rounded && file.path === 'model.onnx' ? { ...file, content: rounded.model } : file,
+  );
+  const own = [...written, ...(await preprocessingFiles(run))];
+  const report = rounded && { int8: rounded.report };
+  const record = {
+    ...about,
+    imageShape,
+    packShape,
+    interpolation,
+    classes,
+    files: own.map(({ path }) => path),
+    ...report,
+  };
   const files = [...own, { path: RECORD, content: `${JSON.stringify(record, null, 2)}\n` }];
   const model = format === 'tfjs' ? await openTfjs(files, imageShape) : openGraph(classifier, backend);
   const checked = compareLogits(run, model);
   await writeFolder(folder, files, force);
   const sizes = files.map(({ path, content }) => ({ path, bytes: Buffer.byteLength(content) }));
-  return { files: sizes, ...checked };
+  return { files: sizes, ...checked, ...report, ...(rounded && { float: rounded.float }) };
 }

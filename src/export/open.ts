@@ -5,13 +5,13 @@ import { z } from 'zod';
 import type { Backend } from '../backend/load.ts';
 import { interpolations } from '../data/transforms/resample.ts';
 import { displayPath, messageOf, TailmixError } from '../errors.ts';
-import type { Network, NetworkOutputs } from '../trained/network.ts';
-import { sizeOf } from '../util/shape.ts';
+import type { Network } from '../trained/network.ts';
 import { openSavedModel, openTfjs } from './compare.ts';
-import { damagedExport, onnxRuntimeMissing, savedModelBackend } from './errors.ts';
+import { damagedExport, savedModelBackend } from './errors.ts';
 import { RECORD } from './files.ts';
 import { photoGeometry } from './geometry.ts';
 import type { Format } from './index.ts';
+import { openOnnx } from './onnx/runtime.ts';
 
 /** An exported classifier, as its files say. */
 export interface ExportAbout {
@@ -77,7 +77,7 @@ export async function openExport(
 ): Promise<Pick<Network, 'run' | 'dispose'>> {
   const path = join(folder, marks[format]);
   try {
-    if (format === 'onnx') return await openOnnx(path, imageShape);
+    if (format === 'onnx') return await openOnnx(path, path, imageShape);
     if (format === 'tfjs') return await openTfjs(await tfjsFiles(folder), imageShape);
     if (backend?.binding === undefined) throw savedModelBackend(displayPath(folder), backend?.name ?? 'none');
     return openSavedModel(await readFile(path), imageShape, backend.binding);
@@ -98,44 +98,6 @@ async function tfjsFiles(folder: string) {
   const paths = weightsManifest.flatMap((group) => group.paths);
   const shards = await Promise.all(paths.map(async (path) => ({ path, content: await readFile(join(folder, path)) })));
   return [{ path: marks.tfjs, content }, ...shards];
-}
-
-/** Installed by who uses it: not needed for anything else, and without types. */
-const ONNX_RUNTIME: string = 'onnxruntime-node';
-
-/** What is used of it. */
-interface OnnxRuntime {
-  InferenceSession: { create(path: string): Promise<OnnxSession> };
-  Tensor: new (type: 'uint8' | 'float32', data: Uint8Array | Float32Array, dims: readonly number[]) => unknown;
-}
-interface OnnxSession {
-  run(feeds: Record<string, unknown>): Promise<Record<keyof NetworkOutputs, { data: Float32Array }>>;
-  release?(): Promise<void>;
-}
-
-async function openOnnx(path: string, imageShape: readonly number[]): Promise<Pick<Network, 'run' | 'dispose'>> {
-  const runtime = (await import(ONNX_RUNTIME).catch((cause: unknown) => {
-    throw onnxRuntimeMissing(displayPath(path), messageOf(cause));
-  })) as unknown as OnnxRuntime & { default?: OnnxRuntime };
-  const { InferenceSession, Tensor } = runtime.default ?? runtime;
-  const session = await InferenceSession.create(path);
-  const outputsOf = async (type: 'uint8' | 'float32', images: Uint8Array, count: number): Promise<NetworkOutputs> => {
-    const values = type === 'uint8' ? images : Float32Array.from(images);
-    const { logits, features } = await session.run({ images: new Tensor(type, values, [count, ...imageShape]) });
-    return { logits: logits.data, features: features.data };
-  };
-  const black = new Uint8Array(sizeOf(imageShape));
-  const type = await outputsOf('uint8', black, 1).then(
-    () => 'uint8' as const,
-    async () => {
-      await outputsOf('float32', black, 1);
-      return 'float32' as const;
-    },
-  );
-  return {
-    run: (images, count) => outputsOf(type, images, count),
-    dispose: async () => session.release?.(),
-  };
 }
 
 async function readChecked<T>(folder: string, file: string, schema: z.ZodType<T>): Promise<T> {

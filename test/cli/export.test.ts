@@ -19,6 +19,18 @@ it('needs the native engine', async () => {
   `);
 });
 
+it('needs a format, which --int8 implies', async () => {
+  const { code, stderr } = await tailmix(await temporaryFolder(), 'export', 'runs/a');
+  expect({ code, stderr }).toMatchInlineSnapshot(`
+    {
+      "code": 2,
+      "stderr": "error: required option '--format <name>' not specified
+    (tailmix export --help describes its options, with an example)
+    ",
+    }
+  `);
+});
+
 describeNative('export', () => {
   it('writes the newest checkpoint with its class names', async () => {
     const folder = await temporaryFolder();
@@ -58,6 +70,11 @@ describeNative('export', () => {
     });
     expect(document.latency.one).toBeGreaterThan(0);
     expect(document.latency.thirtyTwo).toBeGreaterThan(0);
+    const int8 = JSON.parse((await exported('--calibration-images', '40', '--json')).stdout);
+    expect(int8).toMatchObject({ format: 'onnx', folder: join(folder, 'runs/a/export/onnx-int8') });
+    expect(int8.int8.calibration).toEqual({ split: 'train', images: 40 });
+    expect(int8.int8.bytes.int8).toBeLessThan(int8.int8.bytes.float32 / 3);
+    expect([int8.latency.runtime, int8.floatLatency.runtime]).toEqual(['onnxruntime-node', 'onnxruntime-node']);
     const bytes = async (path: string): Promise<number> => (await readFile(join(folder, 'web', path))).length;
     for (const file of document.files) expect(file.bytes).toBe(await bytes(file.path));
   });

@@ -68,9 +68,18 @@ export function addTrained(program: Command, finish: Finish): void {
     .description('write a checkpoint of a run for TensorFlow, TensorFlow.js or ONNX Runtime')
     .argument('<run>', 'its directory or its name')
     .addOption(
-      new Option('--format <name>', 'what to write').choices(['saved-model', 'tfjs', 'onnx']).makeOptionMandatory(),
+      new Option('--format <name>', 'what to write; onnx with --int8').choices(['saved-model', 'tfjs', 'onnx']),
     )
-    .option('--out <dir>', 'folder to write to (default: export/<format> in the run directory)')
+    .option('--int8', 'ONNX with weights and activations of 8 bits; says what that costs on the test set')
+    .addOption(
+      new Option('--calibration-images <n>', 'validation images that --int8 measures activations on (default: 256)')
+        .argParser(wholeNumber)
+        .implies({ int8: true }),
+    )
+    .option(
+      '--out <dir>',
+      'folder to write to (default: export/<format> in the run directory; with --int8 export/onnx-int8)',
+    )
     .option('--force', 'replace an export that is there')
     .addOption(
       new Option('--images <type>', 'what ONNX takes (default: uint8; the others take both)').choices([
@@ -85,8 +94,16 @@ export function addTrained(program: Command, finish: Finish): void {
     .addOption(otherDataOption())
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix export runs/digits-remix-20260131-093000 --format tfjs --out model'))
-    .action(async (run, options) => finish(await (await import('../export.ts')).exportCommand(run, options)));
+    .action(async (run, options, command: Command) => {
+      const format =
+        options.format ??
+        (options.int8 ? 'onnx' : command.error("error: required option '--format <name>' not specified", MISSING));
+      finish(await (await import('../export.ts')).exportCommand(run, { ...options, format }));
+    });
 }
+
+/** As commander says it of an option without which nothing works. */
+const MISSING = { code: 'commander.missingMandatoryOptionValue' };
 
 const splitOption = (): Option => new Option('--split <name>', 'split').choices(['test', 'validation']).default('test');
 

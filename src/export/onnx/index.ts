@@ -5,7 +5,7 @@ import { PORTS, resultsOf } from '../graph-nodes.ts';
 import { createBuilder } from './builder.ts';
 import { mappings } from './ops.ts';
 import { photoModel } from './photo.ts';
-import { type OnnxPort, onnxBytes } from './proto.ts';
+import { type OnnxModel, type OnnxPort, onnxBytes } from './proto.ts';
 
 /** What images an ONNX file takes: unlike the other formats it has one type. */
 export const imageTypes = ['uint8', 'float32'] as const;
@@ -14,15 +14,28 @@ export type ImageType = (typeof imageTypes)[number];
 /** Name of the unknown length. */
 const BATCH = 'batch';
 
+/** The classifier as `model.onnx`, with what makes its input of a photo. */
+export const onnxModel = (classifier: Classifier, images: ImageType): ExportedFile[] => [
+  { path: 'model.onnx', content: onnxBytes(onnxGraph(classifier, images)) },
+  ...photoModel(classifier, images),
+];
+
+/** An ONNX graph, and what its shapes say. */
+export interface OnnxGraph extends OnnxModel {
+  /** Results of products of two matrices. */
+  matrices: ReadonlySet<string>;
+}
+
 /**
- * The classifier as `model.onnx`. Images come in `[batch, height, width, channels]`; convolutions and what lies between
+ * The classifier as an ONNX graph. Images come in `[batch, height, width, channels]`; convolutions and what lies between
  * them work channels first, with kernels transposed here.
  *
  * @throws {TailmixError} EXPORT_OP naming an op that is not mapped.
  */
-export function onnxModel(classifier: Classifier, images: ImageType): ExportedFile[] {
+export function onnxGraph(classifier: Classifier, images: ImageType): OnnxGraph {
   const { recording, imageShape, packShape, classes, about } = classifier;
   const builder = createBuilder(recording);
+  const matrices = new Set<string>();
   for (const [node, recorded] of recording.nodes.entries()) {
     const from = { node, output: 0 };
     if (recorded.kind === 'input') builder.set(from, { name: PORTS.images, layout: 'tensorflow' });
@@ -32,10 +45,13 @@ export function onnxModel(classifier: Classifier, images: ImageType): ExportedFi
     if (recorded.inputs.some(({ output }) => output > 0)) {
       throw opNotMapped('ONNX', recorded.op, ' of a second output', recorded.owner);
     }
-    builder.set(from, mapping(recorded, builder));
+    const value = mapping(recorded, builder);
+    builder.set(from, value);
+    if (recorded.op === 'BatchMatMulV2' && builder.shapeOf(from).length === 2) matrices.add(value.name);
   }
   const results = resultsOf(classifier);
-  const model = {
+  return {
+    matrices,
     name: about.name,
     producer: { name: 'tailmix', version: about.tailmix },
     nodes: [
@@ -60,5 +76,4 @@ export function onnxModel(classifier: Classifier, images: ImageType): ExportedFi
       model: about.model,
     },
   };
-  return [{ path: 'model.onnx', content: onnxBytes(model) }, ...photoModel(classifier, images)];
 }

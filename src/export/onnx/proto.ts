@@ -8,7 +8,7 @@ const OPSET = 17;
 const IR_VERSION = 8;
 
 /** ONNX's numbers of types (`TensorProto.DataType`). */
-export const ONNX_TYPES = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
+export const ONNX_TYPES = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
 export type OnnxType = keyof typeof ONNX_TYPES;
 
 /** Attribute of an op: an integer, integers, a float. */
@@ -35,7 +35,8 @@ export interface OnnxTensor {
 export interface OnnxPort {
   name: string;
   type: OnnxType;
-  shape: readonly (number | string)[];
+  /** Default: not known. */
+  shape?: readonly (number | string)[];
 }
 
 /** What a file holds. */
@@ -94,6 +95,7 @@ const tensorProto = ({ name, type, shape, data }: OnnxTensor): Wire =>
 
 /** ValueInfoProto, a field of GraphProto. */
 function portProto(field: 11 | 12, { name, type, shape }: OnnxPort): Wire {
-  const dimensions = shape.map((length) => message(1, typeof length === 'number' ? int(1, length) : text(2, length)));
-  return message(field, text(1, name), message(2, message(1, int(1, ONNX_TYPES[type]), message(2, ...dimensions))));
+  const dimensions = shape?.map((length) => message(1, typeof length === 'number' ? int(1, length) : text(2, length)));
+  const known = dimensions ? [message(2, ...dimensions)] : [];
+  return message(field, text(1, name), message(2, message(1, int(1, ONNX_TYPES[type]), ...known)));
 }
