@@ -36,6 +36,7 @@ const SIZES: Partial<Record<ModelName, number>> = {
   resnet101: 224,
   'resnext50-32x4d': 224,
   'mobilenet-v2': 224,
+  'convnext-tiny': 224,
   'vit-tiny-16': 224,
   'vit-small-16': 224,
   'vit-base-16': 224,

@@ -1,3 +1,4 @@
+import { convNextTiny } from './convnext.ts';
 import { activationUnknown, imageTooSmall, patchesDoNotFit } from './errors.ts';
 import { mobileNetV2 } from './mobilenet.ts';
 import type { ModelName } from './model-names.ts';
@@ -23,6 +24,7 @@ const smallestImage: Readonly<Record<ModelName, number>> = {
   resnet101: 32,
   'resnext50-32x4d': 32,
   'mobilenet-v2': 32,
+  'convnext-tiny': 32,
   'vit-tiny-16': 16,
   'vit-small-16': 16,
   'vit-base-16': 16,
@@ -57,6 +59,8 @@ export function createModel(options: ModelOptions, task: Task): Model {
       return imageNetResNet(options.name, shared, task);
     case 'mobilenet-v2':
       return mobileNetV2(shared, task);
+    case 'convnext-tiny':
+      return convNextTiny(shared, task);
     case 'vit-tiny-16':
     case 'vit-small-16':
     case 'vit-base-16':

@@ -89,45 +89,40 @@ export function convolution(
         return stride === 1
           ? groupedConvolution(x, filter, { stride, pad: 'same' })
           : groupedConvolution(padded(x, size, stride), filter, { stride, pad: 'valid' });
-      if (size === 1 && stride > 1 && inputs % VECTOR !== 0) return sparse(x, stride).conv2d(filter, 1, 'same');
       return stride === 1 ? x.conv2d(filter, 1, 'same') : padded(x, size, stride).conv2d(filter, stride, 'valid');
     },
   };
 }
 
-/** Options of {@link depthwiseNorm}. */
-export interface DepthwiseOptions extends Required<Pick<ConvolutionOptions, 'initial' | 'stride'>> {
+/** Options of {@link depthwise}. */
+export interface DepthwiseOptions extends Required<Pick<ConvolutionOptions, 'initial' | 'size' | 'stride'>> {
   channels: number;
 }
 
-/**
- * 3×3 convolution of each channel by itself, padded as {@link convolution} pads, and batch norm. Kernel
- * `[3, 3, channels, 1]`.
- */
-export function depthwiseNorm(name: string, { channels, stride, initial }: DepthwiseOptions): Layer {
+/** Convolution of each channel by itself, padded as {@link convolution} pads. Kernel `[size, size, channels, 1]`. */
+export function depthwise(name: string, { channels, size, stride, initial }: DepthwiseOptions): Layer {
   const kernel = `${name}/kernel`;
-  const shape = [3, 3, channels, 1] as const;
-  const convolve: Layer = {
-    weights: [{ name: kernel, shape, kind: 'kernel', initial: initial(shape, { in: 9, out: 9 * channels }) }],
+  const shape = [size, size, channels, 1] as const;
+  const fans = { in: size * size, out: size * size * channels };
+  return {
+    weights: [{ name: kernel, shape, kind: 'kernel', initial: initial(shape, fans) }],
     apply(x, { weights }) {
       const filter = ofRank(weights[kernel], 4);
       const input = ofRank(x, 4);
       return stride === 1
         ? tf.depthwiseConv2d(input, filter, 1, 'same')
-        : tf.depthwiseConv2d(ofRank(padded(x, 3, stride), 4), filter, stride, 'valid');
+        : tf.depthwiseConv2d(ofRank(padded(x, size, stride), 4), filter, stride, 'valid');
     },
   };
-  return seam(sequence(convolve, norm(`${name}/norm`, channels)), { name, in: channels, out: channels });
 }
 
-/** Channels that oneDNN computes at a time with AVX2. */
-const VECTOR = 8;
-
-/**
- * Every second (third …) pixel: an average over one. With TensorFlow 2.21, whose oneDNN used AVX2, the gradient of a 1×1
- * filter with strides was wrong where the input channels were few and no multiple of 8.
- */
-const sparse = (x: tf.Tensor, stride: number): tf.Tensor => x.avgPool(1, stride, 'valid');
+/** 3×3 {@link depthwise} convolution and batch norm; a seam of that name. */
+export const depthwiseNorm = (name: string, options: Omit<DepthwiseOptions, 'size'>): Layer =>
+  seam(sequence(depthwise(name, { ...options, size: 3 }), norm(`${name}/norm`, options.channels)), {
+    name,
+    in: options.channels,
+    out: options.channels,
+  });
 
 /**
  * Zeros on all four sides, without those that no window reaches. A step of its own: TensorFlow's fast kernels refuse

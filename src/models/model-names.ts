@@ -9,6 +9,7 @@ export const modelNames = [
   'resnet101',
   'resnext50-32x4d',
   'mobilenet-v2',
+  'convnext-tiny',
   'vit-tiny-16',
   'vit-small-16',
   'vit-base-16',

@@ -10,6 +10,8 @@ export interface NetworkOptions {
   stages: readonly Layer[];
   /** Channels of the last stage: with global average pooling the length of the feature vector. */
   channels: number;
+  /** Between the average and the classifier. Default: nothing. */
+  last?: Layer;
   head: Omit<ClassifierOptions, 'inputs' | 'classes'>;
   classes: number;
 }
@@ -25,11 +27,11 @@ export const blocks = (
  * A convolutional network: stages, global average pooling, classifier.
  * Features can be mixed at `input`, after each stage (`stage1`, …), and at `pool`, the features themselves.
  */
-export function network({ name, stages, channels, head: headOptions, classes }: NetworkOptions): Model {
+export function network({ name, stages, channels, last, head: headOptions, classes }: NetworkOptions): Model {
   const head = classifier({ ...headOptions, inputs: channels, classes });
   return {
     name,
-    weights: [...stages.flatMap(({ weights }) => weights), ...head.weights],
+    weights: [...stages.flatMap(({ weights }) => weights), ...(last?.weights ?? []), ...head.weights],
     seams: stages.flatMap(({ seams = [] }) => seams),
     stages: ['input', ...stages.map((_, i) => `stage${i + 1}`), 'pool'],
     featureSize: channels,
@@ -37,8 +39,8 @@ export function network({ name, stages, channels, head: headOptions, classes }: 
     forward(weights, images, pass) {
       const flow = startFlow(weights, pass);
       const input = pass.atStage('input', images);
-      const last = stages.reduce((x, stage, i) => pass.atStage(`stage${i + 1}`, stage.apply(x, flow)), input);
-      const features = pass.atStage('pool', globalAverage(last));
+      const map = stages.reduce((x, stage, i) => pass.atStage(`stage${i + 1}`, stage.apply(x, flow)), input);
+      const features = pass.atStage('pool', last ? last.apply(globalAverage(map), flow) : globalAverage(map));
       return { logits: head.apply(features, weights), features, statistics: flow.statistics };
     },
   };

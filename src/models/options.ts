@@ -212,6 +212,7 @@ const networks = [
   published('resnet101', 64, 'ResNet-101 for ImageNet-sized images, torchvision’s and timm’s, 44.5 M parameters.'),
   resNext,
   mobileNet,
+  published('convnext-tiny', 96, 'ConvNeXt-T for ImageNet-sized images, timm’s and torchvision’s, 28.6 M parameters.'),
   visionTransformer('vit-tiny-16', 'ViT-Ti/16 (Vision Transformer, patches of 16×16 pixels), 5.7 M parameters.'),
   visionTransformer('vit-small-16', 'ViT-S/16 (Vision Transformer, patches of 16×16 pixels), 22.1 M parameters.'),
   visionTransformer('vit-base-16', 'ViT-B/16 (Vision Transformer, patches of 16×16 pixels), 86.6 M parameters.'),

@@ -86,7 +86,7 @@ describe('${env:NAME}', () => {
         expected a whole number 0 or more, got "\${env:TAILMIX_TEST_TOKEN}".
 
       model.name
-        expected one of resnet32, resnet18-cifar, resnet34-cifar, resnet18, resnet34, resnet50, resnet101, resnext50-32x4d, mobilenet-v2, vit-tiny-16, vit-small-16, vit-base-16, vit-small-14, vit-base-14, small-cnn, mlp, layers-model, graph-model, got "\${env:TAILMIX_TEST_TOKEN}".
+        expected one of resnet32, resnet18-cifar, resnet34-cifar, resnet18, resnet34, resnet50, resnet101, resnext50-32x4d, mobilenet-v2, convnext-tiny, vit-tiny-16, vit-small-16, vit-base-16, vit-small-14, vit-base-14, small-cnn, mlp, layers-model, graph-model, got "\${env:TAILMIX_TEST_TOKEN}".
 
       plugins[0].token
         expected a longer token than \${env:TAILMIX_TEST_TOKEN}, got "\${env:TAILMIX_TEST_TOKEN}".

@@ -46,7 +46,7 @@ plugins:
         expected a number 0 or more and below 1, got 1.5.
 
       base.yaml:2  model.name
-        expected one of resnet32, resnet18-cifar, resnet34-cifar, resnet18, resnet34, resnet50, resnet101, resnext50-32x4d, mobilenet-v2, vit-tiny-16, vit-small-16, vit-base-16, vit-small-14, vit-base-14, small-cnn, mlp, layers-model, graph-model, got "small-cn". Did you mean "small-cnn"?
+        expected one of resnet32, resnet18-cifar, resnet34-cifar, resnet18, resnet34, resnet50, resnet101, resnext50-32x4d, mobilenet-v2, convnext-tiny, vit-tiny-16, vit-small-16, vit-base-16, vit-small-14, vit-base-14, small-cnn, mlp, layers-model, graph-model, got "small-cn". Did you mean "small-cnn"?
 
       base.yaml:4  train.epochs
         expected a whole number above 0, got "many".
@@ -75,7 +75,7 @@ plugins:
         is required: a map with name, options, root, profile, ratio, mu, subsetSeed, split, augment, mean, std, imageSize, packSize, exif, workers, onCorrupt.
 
       run.yaml  model
-        is required: a map whose name is one of resnet32, resnet18-cifar, resnet34-cifar, resnet18, resnet34, resnet50, resnet101, resnext50-32x4d, mobilenet-v2, vit-tiny-16, vit-small-16, vit-base-16, vit-small-14, vit-base-14, small-cnn, mlp, layers-model, graph-model."
+        is required: a map whose name is one of resnet32, resnet18-cifar, resnet34-cifar, resnet18, resnet34, resnet50, resnet101, resnext50-32x4d, mobilenet-v2, convnext-tiny, vit-tiny-16, vit-small-16, vit-base-16, vit-small-14, vit-base-14, small-cnn, mlp, layers-model, graph-model."
     `);
   });
 

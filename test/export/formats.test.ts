@@ -34,6 +34,7 @@ const cases: Record<string, Parameters<typeof trainedRun>[0]> = {
   'resnext50-32x4d': { model: { name: 'resnext50-32x4d', width: 4 }, shape: [33, 32, 3] },
   'mobilenet-v2': { model: { name: 'mobilenet-v2', width: 0.1 }, shape: [32, 33, 3] },
   'vit-tiny-16': { model: { name: 'vit-tiny-16', width: 24, depth: 2, registers: 1 }, shape: [32, 48, 3] },
+  'convnext-tiny': { model: { name: 'convnext-tiny', width: 4, head: 'cosine' }, shape: [34, 32, 3] },
 };
 const names = Object.keys(cases);
 

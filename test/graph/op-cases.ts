@@ -83,6 +83,8 @@ export const cases: Record<string, Case> = {
       x,
       tf.ones([2, 2, 3, 1]),
     ]),
+  'filter gradient of a strided 1×1 convolution': ({ x }) =>
+    tf.grad((k) => tf.conv2d(x, k as tf.Tensor4D, 2, 'valid').square())(tf.linspace(-1, 1, 12).reshape([1, 1, 3, 4])),
   'grouped convolution and its gradients': ({ x }) => {
     const filter = tf.linspace(-1, 1, 3 * 3 * 6).reshape([3, 3, 1, 6]);
     const convolve = (a: tf.Tensor, k: tf.Tensor) => groupedConvolution(a, k, { stride: 1, pad: 'same' });

@@ -128,7 +128,7 @@ describe('model.weights', () => {
       "model.weights: …expected the weights of resnet18 as it is here.
         missing: conv1.weight [64, 3, 7, 7], bn1.weight [64], bn1.bias [64] and 97 more
         left over: a [2], b []
-        The nearest known network is vit-tiny-16 (49 of 201 names), and this variant of it is not supported. Weights of resnet18, resnet34, resnet50, resnet101, resnext50-32x4d, mobilenet-v2, vit-tiny-16, vit-small-16, vit-base-16, vit-small-14 and vit-base-14 can be read, as torchvision and timm publish them."
+        The nearest known network is vit-tiny-16 (49 of 201 names), and this variant of it is not supported. Weights of resnet18, resnet34, resnet50, resnet101, resnext50-32x4d, mobilenet-v2, convnext-tiny, vit-tiny-16, vit-small-16, vit-base-16, vit-small-14 and vit-base-14 can be read, as torchvision and timm publish them."
     `);
   });
 
@@ -142,7 +142,7 @@ describe('model.weights', () => {
       return (await messageOfError(() => describePublished({ name, file: path }, model))).split('\n').at(-1)!;
     };
     const known =
-      'Weights of resnet18, resnet34, resnet50, resnet101, resnext50-32x4d, mobilenet-v2, vit-tiny-16, vit-small-16, vit-base-16, vit-small-14 and vit-base-14 can be read, as torchvision and timm publish them.';
+      'Weights of resnet18, resnet34, resnet50, resnet101, resnext50-32x4d, mobilenet-v2, convnext-tiny, vit-tiny-16, vit-small-16, vit-base-16, vit-small-14 and vit-base-14 can be read, as torchvision and timm publish them.';
     const squeezed = await cure('resnet18', (arrays) => arrays.set('layer1.0.se.fc1.weight', info([4, 64, 1, 1])));
     expect(squeezed).toBe(
       `  The nearest known network is resnet18 (100 of 101 names), and this variant of it is not supported. ${known}`,

@@ -13,7 +13,7 @@ import { messageOfError } from '../support/message.ts';
 import { squares } from '../support/squares.ts';
 import { type Description, distanceTo, noise } from './reference.ts';
 
-/** test/models/published/expected.json, written by test/reference/published.py. */
+/** Of test/models/published: expected.json and convnext.json, written by test/reference/published.py and published-convnext.py. */
 interface Expected {
   classes: number;
   batch: number;
@@ -28,7 +28,9 @@ interface Expected {
 }
 
 const folder = 'test/models/published';
-const { classes, batch, imageShape, models } = JSON.parse(readFileSync(`${folder}/expected.json`, 'utf8')) as Expected;
+const read = (file: string): Expected => JSON.parse(readFileSync(`${folder}/${file}`, 'utf8')) as Expected;
+const { classes, batch, imageShape, models: networks } = read('expected.json');
+const models = [...networks, ...read('convnext.json').models];
 type Case = Expected['models'][number];
 const cases = models.map((one) => [`${one.options.name} from ${one.file}`, one] as const);
 

@@ -1,5 +1,6 @@
 import { mobileStages } from '../mobilenet.ts';
 import type { ModelName } from '../model-names.ts';
+import { convNextDialects } from './convnext.ts';
 import { type Dialect, layerNames } from './names.ts';
 import { visionTransformerDialects } from './vit.ts';
 
@@ -11,6 +12,7 @@ export const publishedNames = [
   'resnet101',
   'resnext50-32x4d',
   'mobilenet-v2',
+  'convnext-tiny',
   'vit-tiny-16',
   'vit-small-16',
   'vit-base-16',
@@ -70,6 +72,7 @@ export const dialects: Readonly<Record<PublishedName, readonly Dialect[]>> = {
   resnet101: [resnet],
   'resnext50-32x4d': [resnet],
   'mobilenet-v2': [torchvisionMobile, timmMobile],
+  'convnext-tiny': convNextDialects,
   'vit-tiny-16': visionTransformerDialects,
   'vit-small-16': visionTransformerDialects,
   'vit-base-16': visionTransformerDialects,
