@@ -122,7 +122,7 @@ describe('completion', () => {
         .filter((line) => line !== '')
         .map((line) => line.split('\t')[0]);
     expect(await words('model.d', 'plan')).toEqual(['model.depth=']);
-    expect(await words('model.depth=', 'plan')).toEqual(['model.depth=2']);
+    expect(await words('model.depth=', 'plan', 'my.yaml')).toEqual(['model.depth=2']);
     expect(await words('model.d', 'plan', 'my.yaml', '--set', 'model.name=resnet32')).toEqual([]);
     expect(await words('plugins.', 'plan', 'my.yaml')).toEqual(
       ['checkpoint', 'mixup', 'mlflow', 'progress', 'remix', 'tracking'].map((name) => `plugins.${name}.`),
@@ -132,7 +132,7 @@ describe('completion', () => {
       'plugins.remix.tau=',
       'plugins.remix.enabled=',
     ]);
-    expect(await words('train.optimizer.n', 'plan')).toEqual(['train.optimizer.name=', 'train.optimizer.nesterov=']);
+    expect(await words('train.optimizer.ne', 'plan')).toEqual(['train.optimizer.nesterov=']);
     expect(await words('train.optimizer.name=')).toEqual(['train.optimizer.name=sgd', 'train.optimizer.name=adamw']);
     expect(await words('train.optimizer.be', 'plan', '--set', 'train.optimizer.name=adamw')).toEqual([
       'train.optimizer.beta1=',
