@@ -1,3 +1,4 @@
+import type { FeatureSource } from './data/features.ts';
 import type { DataIdentity, OtherData } from './data/identity.ts';
 import type { TransformOptions } from './data/transforms/options.ts';
 import type { Interpolation } from './data/transforms/resample.ts';
@@ -25,6 +26,8 @@ export interface RunInfo {
   packShape?: readonly [number, number, number];
   /** How images of other sizes are scaled. Default: `bilinear`. */
   interpolation?: Interpolation;
+  /** Of a run on features instead of images: what they were computed from. `imageShape` is then `[1, 1, D]`. */
+  features?: FeatureSource;
   /** Per channel, of pixel values scaled to 0…1: what images are normalised by. */
   mean: readonly number[];
   std: readonly number[];

@@ -17,14 +17,14 @@ export const resumeChanged = (directory: string, saved: string, now: string): Ta
       '  Leave out --set of what decides results and undo changes of plugin files, or start a new run.',
   );
 
-/** `tailmix compare` of a config whose phases have plugins of their own. */
-export const comparePhases = (): TailmixError =>
+/** `tailmix compare` or `probe` of a config whose phases have plugins of their own. */
+export const comparePhases = (command: 'compare' | 'probe'): TailmixError =>
   config(
     'COMPARE_PHASES',
-    'compare: expected a config of one phase, whose remedy it can replace; this one has `phases`. Compare such configs with a sweep (docs/config.md).',
+    `${command}: expected a config of one phase, whose remedy it can replace; this one has \`phases\`. Compare such configs with a sweep (docs/config.md).`,
   );
 
-/** `tailmix compare` without images to choose by. */
+/** `tailmix compare` or `probe` without images to choose by. */
 export const compareNoValidation = (configs: string): TailmixError =>
   config(
     'COMPARE_NO_VALIDATION',

@@ -10,11 +10,18 @@ import { progressStream } from './output.ts';
 const LARGE = 1e8;
 
 /** How large a packed file will be, before it is made. */
-export const packingText = ({ split, total, bytes, fileBytes = bytes }: Parameters<ReadProgress>[0]): string => {
+export const packingText = ({
+  split,
+  total,
+  bytes,
+  fileBytes = bytes,
+  backbone,
+}: Parameters<ReadProgress>[0]): string => {
   const images = `${grouped(total)} ${total === 1 ? 'image' : 'images'}`;
   const instead =
     bytes >= LARGE && 2 * fileBytes < bytes ? ` (data.pack: files needs ${fileSize(fileBytes)}, and is slower)` : '';
-  return `packing ${displayPath(split)}: ${images}, ${fileSize(bytes)} in the cache folder${instead}`;
+  const work = backbone === undefined ? 'packing' : `features of ${backbone},`;
+  return `${work} ${displayPath(split)}: ${images}, ${fileSize(bytes)} in the cache folder${instead}`;
 };
 
 /** Callbacks that show work in stages on standard error. */

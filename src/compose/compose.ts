@@ -10,6 +10,8 @@ import {
 } from '../plugin.ts';
 import { randomStream } from '../random.ts';
 import type { RunInfo } from '../run.ts';
+import { MIX } from '../step/batch.ts';
+import { isBox } from '../step/inputs.ts';
 import type { InputSpec } from '../step/types.ts';
 import { onlyKnown } from '../util/names.ts';
 import { bareCosines, conflicting } from './advice.ts';
@@ -21,7 +23,15 @@ import {
   declaredState,
   declaredVariants,
 } from './declared.ts';
-import { capabilityMissing, capabilityTaken, headMismatch, hookUnknown, pluginTwice, variantTwice } from './errors.ts';
+import {
+  capabilityMissing,
+  capabilityTaken,
+  headMismatch,
+  hookUnknown,
+  pixelsNeeded,
+  pluginTwice,
+  variantTwice,
+} from './errors.ts';
 import { guardHooks } from './guard.ts';
 import { checkHeld } from './held.ts';
 import { adoptTaps, type Spanning } from './span.ts';
@@ -98,8 +108,9 @@ export function compose(
     if (state) composition.states[name] = state;
     return { name, hooks: own, inputs, variants };
   };
-  for (const plugin of plugins) {
+  for (const [position, plugin] of plugins.entries()) {
     const { name, inputs, variants } = apply(plugin, hooks);
+    if (info.features && variants[MIX]?.some(isBox)) throw pixelsNeeded(name, position);
     Object.assign(composition.inputs, inputs);
     for (const [variant, values] of Object.entries(variants)) {
       if (composition.variants[variant]) throw variantTwice(variant, name);

@@ -138,6 +138,13 @@ export function noSteps(
   );
 }
 
+/** A plugin that changes pixels, in a run whose rows are features. */
+export const pixelsNeeded = (plugin: string, position: number): TailmixError =>
+  new TailmixError(
+    `plugins[${position}] (${plugin}) works on pixels, and with data.features the rows are features.\n  Remove it, or data.features.`,
+    { code: 'FEATURES_PIXELS', kind: 'config', plugin },
+  );
+
 /** A part of a definition that is called at once returned a Promise. */
 export const declaredLater = (plugin: string, part: string): TailmixError =>
   new TailmixError(

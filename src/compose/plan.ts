@@ -1,3 +1,4 @@
+import type { FeatureSource } from '../data/features.ts';
 import type { TransformOptions } from '../data/transforms/options.ts';
 import type { CountSummary } from '../data/types.ts';
 import { heldBy } from '../plugin.ts';
@@ -74,9 +75,14 @@ function describeData(info: RunInfo, unread: CountSummary | null): string[] {
         : formatCounts(classCounts),
     ),
     line('augment', info.augment.map(formatTransform).join(', ') || 'none'),
+    ...(info.features ? [line('features', describeFeatures(info, info.features))] : []),
     ...(info.dataNotes ?? []).map((note) => line('images', note)),
   ];
 }
+
+/** `1280 of mobilenet-v2, computed once of images of 128 × 128`. */
+const describeFeatures = ({ featureSize }: RunInfo, { backbone, images }: FeatureSource): string =>
+  `${featureSize} of ${backbone}, computed once of images of ${images.shape.slice(0, 2).join(' × ')}`;
 
 /** `pad-crop (padding 4)`. */
 const formatTransform = ({ name, ...options }: TransformOptions): string => {

@@ -61,7 +61,7 @@ export function describeData<Name>(
     ...data,
     ...(profile !== 'none' && { ratio }),
     ...(profile === 'step' && { mu }),
-    augment: data.augment ?? [...dataset.augment],
+    augment: data.augment ?? (data.features ? [] : [...dataset.augment]),
     ...(Object.keys(options).length > 0 && { options }),
     name,
   };

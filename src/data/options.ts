@@ -158,6 +158,12 @@ const section = z.strictObject({
     .describe(
       'Whether images are turned as their EXIF orientation says, as browsers do, or taken as stored, as torchvision does. Default: `honour`.',
     ),
+  features: z
+    .boolean()
+    .optional()
+    .describe(
+      'Train the classifier alone, on features that the network computes once for each image, without augmentation. Default: false.',
+    ),
   workers: z.int().min(0).max(64).default(1).describe('Threads that load and augment images; 0 loads in the main one.'),
   onCorrupt: z
     .enum(['error', 'skip'])

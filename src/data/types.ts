@@ -1,3 +1,4 @@
+import type { FeatureSource } from './features.ts';
 import type { PackForm, ProfileName } from './options.ts';
 import type { Exif, Resize } from './packed/decode.ts';
 import type { Shape } from './transforms/augment.ts';
@@ -18,6 +19,8 @@ export interface ImageInfo {
   /** Per channel, of pixel values scaled to 0…1. */
   mean: readonly number[];
   std: readonly number[];
+  /** Of rows of features instead of images: `shape` is then `[1, 1, D]` of float32, without `mean` and `std`. */
+  features?: FeatureSource;
   /** What a reader must know of the splits, where the data themselves decided it; a plan says it. Default: nothing. */
   notes?: readonly string[];
 }
@@ -103,6 +106,8 @@ export interface Split {
   groups?: readonly (string | null)[];
   /** Files that were left out (`onCorrupt: skip`). */
   unreadable?: readonly Unreadable[];
+  /** Of a packed split: SHA-256 of all its images as they are stored, hex, and what it was packed from. */
+  packed?: { imagesSha256: string; source?: { dataset: string; folder: string } };
 }
 
 /** A file that could not be read as an image of the set. */
@@ -164,6 +169,8 @@ export type ReadProgress = (progress: {
   total: number;
   bytes: number;
   fileBytes?: number;
+  /** Where features are computed: the network. Default: images are decoded. */
+  backbone?: string;
 }) => void;
 
 /** What a data set is given when its images are read. */

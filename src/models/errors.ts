@@ -60,6 +60,20 @@ export const resetWithoutInit = (reset: readonly string[]): TailmixError =>
     { code: 'RESET_WITHOUT_INIT', kind: 'config', path: 'model.reset' },
   );
 
+/** A model whose classifier cannot be trained by itself. */
+export const headUnknown = (model: string): TailmixError =>
+  new TailmixError(
+    `data.features: expected a model whose classifier is linear or cosine, with the weights classifier/kernel [features, classes] and maybe classifier/bias; that of "${model}" is another. Leave data.features out.`,
+    { code: 'FEATURES_HEAD', kind: 'config', path: 'data.features' },
+  );
+
+/** `model.reset` of what features are computed with. */
+export const backboneEntry = (entry: string): TailmixError =>
+  new TailmixError(
+    `model.reset: expected \`classifier\` with data.features, whose rows are computed by the backbone as it begins; got ${entry}. Remove it, or leave data.features out.`,
+    { code: 'FEATURES_BACKBONE', kind: 'config', path: 'model.reset' },
+  );
+
 /** A weight that two models do not share; null where one has none of that name. */
 export interface WeightDifference {
   name: string;

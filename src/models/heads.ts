@@ -23,8 +23,10 @@ export interface ClassifierOptions {
   initial?: (shape: readonly number[], fanIn: number) => Initializer;
 }
 
-const KERNEL = 'classifier/kernel';
-const BIAS = 'classifier/bias';
+/** `[D, C]`. */
+export const KERNEL = 'classifier/kernel';
+/** `[C]`. */
+export const BIAS = 'classifier/bias';
 
 /**
  * The classifier: `x·W + b`, or `scale·cos(x, w_c)` for each class c without bias (LDAM's normalised linear layer).

@@ -36,6 +36,10 @@ export function selectWeights({ base, model }: ExtendedModel, wanted: readonly s
   );
 }
 
+/** Whether an entry of an option such as `model.freeze` names weights of a model before its classifier. */
+export const namesBackbone = ({ weights }: Model, entry: string): boolean =>
+  entry === BACKBONE || weights.some(({ name }) => !begins(name, CLASSIFIER) && begins(name, entry));
+
 const firstParts = (names: readonly string[]): string[] => [...new Set(names.map((name) => name.split('/')[0]!))];
 
 /**
@@ -114,7 +118,7 @@ export function checkStart(
   const own = new Set(base.weights.map(({ name }) => name));
   const shapeOf = (name: string) => (Object.hasOwn(shapes, name) ? shapes[name] : undefined);
   const taken = model.weights.filter(({ name }) => !drawn.has(name) && (own.has(name) || shapeOf(name) !== undefined));
-  const known = new Set(model.weights.map(({ name }) => name));
+  const known = new Set([...own, ...model.weights.map(({ name }) => name)]);
   const differences: WeightDifference[] = [
     ...taken
       .filter(({ name, shape }) => shapeOf(name)?.join() !== shape.join())

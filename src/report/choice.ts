@@ -29,25 +29,28 @@ export interface Choice {
 
 /**
  * Chooses by balanced accuracy on validation; of equal ones the faster. Null where a method has no validation figures,
- * where plain training is missing, and where the methods have not the same seeds.
+ * where the baseline is missing, and where the methods have not the same seeds.
+ *
+ * @param baseline - label of the first method. Default: that of plain training.
  */
-export function chooseMethod(comparison: Comparison): Choice | null {
+export function chooseMethod(comparison: Comparison, baseline?: string): Choice | null {
   const { methods, classCounts } = comparison;
   const [plain] = methods;
-  if (!isPlain(plain!.label) || methods.some(({ seeds }) => String(seeds) !== String(plain!.seeds))) return null;
+  const isBaseline = baseline === undefined ? isPlain(plain!.label) : plain!.label === baseline;
+  if (!isBaseline || methods.some(({ seeds }) => String(seeds) !== String(plain!.seeds))) return null;
   const choosable = methods.map(choosableOf);
   if (choosable.some((method) => method === null)) return null;
   const sorted = (choosable as Choosable[]).toSorted(
     (a, b) => b.validation.mean - a.validation.mean || a.seconds - b.seconds,
   );
   const [best] = sorted as [Choosable];
-  const baseline = choosable[0]!;
+  const against = choosable[0]!;
   const evaluated = bestEpochs(methods.find(({ label }) => label === best.method)!)[0]!;
   return {
     methods: sorted,
     chosen: best.method,
-    against: baseline.method,
-    gain: best.validation.mean - baseline.validation.mean,
+    against: against.method,
+    gain: best.validation.mean - against.validation.mean,
     doubt: Math.hypot(
       doubtOf(evaluated.perClass, evaluated.count, classCounts),
       (best.validation.sd ?? 0) / Math.sqrt(best.validation.n),

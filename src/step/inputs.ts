@@ -7,9 +7,13 @@ import type { StepOptions } from './options.ts';
 import type { Batch, InputSpec, StepContext, Targets } from './types.ts';
 
 /** Inputs of every training step, by the variant it has. What plugins declare is added to these. */
-export function trainInputs(imageShape: readonly number[], mix: string | undefined): Record<string, InputSpec> {
+export function trainInputs(
+  imageShape: readonly number[],
+  mix: string | undefined,
+  dtype: 'uint8' | 'float32' = 'uint8',
+): Record<string, InputSpec> {
   const inputs: Record<string, InputSpec> = {
-    images: { shape: ['pool', ...imageShape], dtype: 'uint8' },
+    images: { shape: ['pool', ...imageShape], dtype },
     labels: { shape: ['batch'], dtype: 'int32' },
     weight: { shape: ['batch'], dtype: 'float32' },
     normalizer: { shape: [], dtype: 'float32' },
@@ -51,8 +55,8 @@ export const mixStage = (mix: string): string => mix.replace(/:box$/, '');
 export interface StepData {
   batch: Batch;
   targets: Targets;
-  /** `[pool, height, width, channels]`. */
-  images: Uint8Array;
+  /** `[pool, height, width, channels]`; float32 for features. */
+  images: Uint8Array | Float32Array;
   imageShape: readonly number[];
   /** `[C]`. */
   classWeights: Float64Array;

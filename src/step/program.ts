@@ -29,6 +29,8 @@ export interface StepPlugins {
 export interface ProgramOptions {
   seed: number;
   imageShape: readonly [number, number, number];
+  /** Rows are features, float32, and not normalised. Default: pixels. */
+  isFeatures?: boolean;
   /** Per channel, of pixel values scaled to 0…1. */
   mean: readonly number[];
   std: readonly number[];
@@ -86,7 +88,8 @@ export function createStepProgram(
     slots: watched('slot', pick(state, Object.keys(slots))),
   });
   const fixed = options.fixed ?? new Set();
-  const normalise = (images: tf.Tensor): tf.Tensor => normaliseImages(images, options);
+  const dtype = options.isFeatures ? 'float32' : 'uint8';
+  const normalise = (images: tf.Tensor): tf.Tensor => (options.isFeatures ? images : normaliseImages(images, options));
   const inputNames = new Set([...Object.keys(inputs), ...coreInputs(model, options)]);
   /** A name that no step has cannot be read; one that other steps have is undefined. */
   const readable = (given: NamedTensors): NamedTensors =>
@@ -133,7 +136,7 @@ export function createStepProgram(
           Object.entries({
             ...inputs,
             ...modelInputs(model),
-            ...trainInputs(options.imageShape, chosen[MIX]),
+            ...trainInputs(options.imageShape, chosen[MIX], dtype),
           }).map(([name, spec]) => [name, { shape: resolveShape(spec, size, size * pools), dtype: spec.dtype }]),
         ),
       }),
@@ -142,7 +145,7 @@ export function createStepProgram(
   const predictSignature: Signature = {
     call: 'predict',
     variants: {},
-    inputs: { images: { shape: [options.evaluateBatchSize, ...options.imageShape], dtype: 'uint8' } },
+    inputs: { images: { shape: [options.evaluateBatchSize, ...options.imageShape], dtype } },
   };
   return {
     functions: { train, predict },

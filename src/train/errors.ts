@@ -110,6 +110,27 @@ export const batchWithoutWeight = (
 
 const namesOf = (plugins: readonly string[]): string => plugins.map((plugin) => `[${plugin}]`).join(', ');
 
+/** A network whose features are no numbers. */
+export const featuresNotFinite = (image: string, model: string, got: number): TailmixError =>
+  new TailmixError(
+    `data.features: expected finite features of ${image}, got ${got} from ${model}. Check its weights, and data.mean and data.std.`,
+    { code: 'FEATURES_NOT_FINITE' },
+  );
+
+/** Transforms of images that a run on features never sees. */
+export const featuresAugment = (names: readonly string[]): TailmixError =>
+  new TailmixError(
+    `data.augment: expected none with data.features, whose rows are computed once from whole images; got ${names.join(', ')}. Remove data.augment, or data.features.`,
+    { code: 'FEATURES_AUGMENT', kind: 'config', path: 'data.augment' },
+  );
+
+/** Batch norms of a backbone that computes features once. */
+export const featuresNorm = (): TailmixError =>
+  new TailmixError(
+    'model.frozenNorm: expected `running` with data.features, whose rows are computed one by one; got `batch`. Remove it, or data.features.',
+    { code: 'FEATURES_NORM', kind: 'config', path: 'model.frozenNorm' },
+  );
+
 /** A snapshot of another model or optimizer. */
 export const snapshotMismatch = (
   name: string,

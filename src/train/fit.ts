@@ -1,5 +1,6 @@
 import type { Backend } from '../backend/load.ts';
 import type { Composition } from '../compose/types.ts';
+import { rowShape, rowValues } from '../data/features.ts';
 import { createLoader } from '../data/loader/loader.ts';
 import type { LoadedRows, Loader } from '../data/types.ts';
 import type { RunInfo } from '../run.ts';
@@ -38,7 +39,7 @@ export async function openFit(preparation: Preparation, composition: Composition
   const { train: trainSettings, evaluate: evaluateSettings } = settings;
   const batchSizes = batchSizesOf(info, trainSettings);
   const loading = {
-    shape: info.imageShape,
+    shape: rowShape(data.info),
     augment: data.augment,
     mean: data.info.mean,
     seed: info.seed,
@@ -47,6 +48,7 @@ export async function openFit(preparation: Preparation, composition: Composition
   const making = {
     seed: info.seed,
     imageShape: info.imageShape,
+    isFeatures: info.features !== undefined,
     mean: data.info.mean,
     std: data.info.std,
     evaluateBatchSize: evaluationBatch(evaluateSettings, info, data.test.indices.length),
@@ -122,7 +124,7 @@ export function trainStep(
     ...trainFeeds({
       batch,
       targets,
-      images: rows.images,
+      images: rowValues(rows.images, info.features !== undefined),
       imageShape: info.imageShape,
       classWeights,
       learningRate,

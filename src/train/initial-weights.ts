@@ -74,7 +74,8 @@ function valuesFault(values: unknown, weights: Preparation['model']['weights']):
   return null;
 }
 
-const NO_UPDATE: Update = { slots: () => [], apply: () => ({ weights: {}, slots: {} }) };
+/** Of a program that trains nothing. */
+export const NO_UPDATE: Update = { slots: () => [], apply: () => ({ weights: {}, slots: {} }) };
 
 /** Features of all training images, in the order of the subset, without augmentation. */
 async function* featuresOf(

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { BackendChoice } from '../backend/load.ts';
 import { declaredTrained, extendModel } from '../compose/declared.ts';
 import type { Warning } from '../compose/types.ts';
+import { featureInfo } from '../data/features.ts';
 import type { DataIdentity } from '../data/identity.ts';
 import { describeData, hasCounts, loadData } from '../data/load-data.ts';
 import { type DataInput, type DataOptions, dataOptions, withPreprocessing } from '../data/options.ts';
@@ -9,6 +10,7 @@ import { longTailCounts, profileLabel, profileOf, unusedOf } from '../data/profi
 import { datasetName, datasetOf } from '../data/sets/registry.ts';
 import type { CountSummary, DataPlan, ImageInfo, LoadedData, ReadProgress } from '../data/types.ts';
 import { TailmixError } from '../errors.ts';
+import { headEntries, headModel } from '../models/features.ts';
 import { type ModelInput, openModel } from '../models/open.ts';
 import { preprocessingOf } from '../models/published/preprocessing.ts';
 import { type ExtendedModel, frozenWeights, startValues } from '../models/transfer.ts';
@@ -19,6 +21,7 @@ import { groupWeights, type WeightRules } from '../step/groups.ts';
 import type { Ownership } from '../tracking/ownership.ts';
 import { sizeOf } from '../util/shape.ts';
 import { cropsOfNothing, interruptedInReading } from './errors.ts';
+import { checkFeatures, featuresOf, wantsFeatures } from './features.ts';
 import { evaluateOptions, trainOptions } from './options.ts';
 import type { PhaseOptions } from './phases.ts';
 import { describeStart, initialValues, publishedStart } from './start.ts';
@@ -110,9 +113,10 @@ export async function prepare(options: TrainerOptions, given?: LoadedData): Prom
   const settings = resolveSettings(options);
   const data = given ?? (await readData(options));
   const { info: image, ...counts } = countsOf(data);
-  const { trained, ...described } = await describe(options, settings, await baseModel(options, image), image, counts);
+  const base = await baseModel(options, image);
+  const { trained, ...described } = await describe(options, settings, base, image, counts);
   const { models, info } = described;
-  const { initial, ...initialData } = await initialValues(options, models, info);
+  const { initial, ...initialData } = await initialValues(options, { base, model: models.model }, info);
   const start = { ...trained, initial };
   return {
     options,
@@ -138,12 +142,15 @@ export async function readData(options: TrainerOptions): Promise<LoadedData> {
     throwFailure(signal);
     if (signal?.aborted) throw interruptedInReading(signal.reason);
   };
-  const loaded = await loadData(await withPixels(options, data), {
-    onProgress(progress) {
-      goOn();
-      onDataProgress?.(progress);
-    },
-  });
+  const onProgress: ReadProgress = (progress) => {
+    goOn();
+    onDataProgress?.(progress);
+  };
+  if (wantsFeatures(options)) checkFeatures(options);
+  const images = await loadData(await withPixels(options, data), { onProgress });
+  const loaded = wantsFeatures(options)
+    ? await featuresOf({ ...options, onDataProgress: onProgress }, resolveSettings(options), images)
+    : images;
   goOn();
   return loaded;
 }
@@ -181,22 +188,24 @@ export interface Described {
 export async function describeRun(options: TrainerOptions): Promise<Described> {
   const settings = resolveSettings(options);
   const { data } = options;
+  if (wantsFeatures(options)) checkFeatures(options);
   const planned = isLoaded(data) ? null : await describeData(await withPixels(options, data));
   const { info: image, ...counts } = planned
     ? {
         info: planned.info,
-        augment: planned.augment,
+        augment: wantsFeatures(options) ? [] : planned.augment,
         classCounts: countsToCompose(planned),
         validationCount: planned.validationCount,
       }
     : countsOf(data as LoadedData);
   const unread = planned && !hasCounts(planned.classCounts) ? planned.classCounts : null;
   const base = await baseModel(options, image);
+  const rows = planned && wantsFeatures(options) ? featureInfo(image, base.name, base.featureSize) : image;
   return {
     settings,
     unread,
     warnings: dataWarnings(options),
-    ...(await describe(options, settings, base, image, counts, unread?.total)),
+    ...(await describe(options, settings, base, rows, counts, unread?.total)),
   };
 }
 
@@ -241,24 +250,27 @@ function resolveSettings({ name, method, seed = 0, train, evaluate, data }: Trai
   };
 }
 
-/** The run's model before plugins add to it. */
-const baseModel = ({ model, backend }: TrainerOptions, { classes, shape, mean, std }: ImageInfo): Promise<Model> =>
-  openModel(model, { classes: classes.length, imageShape: shape, mean, std }, backend);
+/** The run's model before plugins add to it; of a run on features the whole network. */
+const baseModel = ({ model, backend }: TrainerOptions, { classes, features, ...rows }: ImageInfo): Promise<Model> => {
+  const { shape, mean, std } = features?.images ?? rows;
+  return openModel(model, { classes: classes.length, imageShape: shape, mean, std }, backend);
+};
 
 async function describe(
   options: TrainerOptions,
   { name, seed, train, evaluate }: Settings,
-  base: Model,
+  whole: Model,
   image: LoadedData['info'],
   { classCounts, validationCount, augment }: Pick<RunInfo, 'classCounts' | 'validationCount' | 'augment'>,
   trainCount = classCounts.reduce((a, b) => a + b, 0),
 ): Promise<{ models: ExtendedModel; info: RunInfo; trained: Trained; rules: WeightRules }> {
-  const { classes, shape, packShape, interpolation, mean, std, notes } = image;
+  const { classes, shape, packShape, interpolation, mean, std, features, notes } = image;
   if (evaluate.crops === 'five' && String(packShape ?? shape) === String(shape)) throw cropsOfNothing(shape);
+  const base = features ? headModel(whole) : whole;
   const task: Task = { classes: classes.length, imageShape: shape };
   const model = (options.plugins ?? []).reduce((before, plugin) => extendModel(before, plugin, task), base);
   const models = { base, model };
-  const start = await describeStart(options, base);
+  const start = startOfRows(await describeStart(options, whole), whole, features !== undefined);
   const tuned = declaredTrained(options.plugins ?? [], base);
   const trained = frozenWeights(models, start, tuned);
   const { rules, notes: weightGroups } = groupWeights(train.optimizer, models, trained.frozen);
@@ -275,6 +287,7 @@ async function describe(
     imageShape: shape,
     ...(packShape && { packShape }),
     ...(interpolation && { interpolation }),
+    ...(features && { features }),
     mean,
     std,
     augment,
@@ -296,6 +309,13 @@ function countTuned({ weights }: Model, frozen: ReadonlySet<string>): NonNullabl
   const sizeOfAll = (specs: Model['weights']): number => specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const parameters = weights.filter(({ kind }) => kind !== 'statistic');
   return { trained: sizeOfAll(parameters.filter(({ name }) => !frozen.has(name))), all: sizeOfAll(parameters) };
+}
+
+/** Where the weights that a run trains begin: on features, those of the classifier. */
+function startOfRows(start: RunStart, whole: Model, isFeatures: boolean): RunStart {
+  if (!isFeatures) return start;
+  const { reset, freeze } = start;
+  return { ...start, reset: headEntries(whole, reset, 'reset'), freeze: headEntries(whole, freeze, 'freeze') };
 }
 
 /** @throws {TailmixError} that a signal was aborted with. */

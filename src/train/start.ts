@@ -30,7 +30,7 @@ export const publishedStart = ({ model, start }: Options): PublishedWeights | nu
 export async function initialValues(
   options: Options,
   models: ExtendedModel,
-  { classes, seed, start: { init: source, reset } }: RunInfo,
+  { classes, seed, start: { init: source, reset } }: Pick<RunInfo, 'classes' | 'seed' | 'start'>,
 ): Promise<{ initial: Record<string, Float32Array>; initialData?: DataIdentity }> {
   const { start, model, resume, allowOtherData } = options;
   if (resume || source === null || start?.from !== undefined) return { initial: {} };

@@ -25,6 +25,13 @@ export const countWrong = (option: string, got: unknown): TailmixError =>
 export const predictorDisposed = (): TailmixError =>
   new TailmixError('predict: the predictor is disposed. Load another one.', { code: 'PREDICTOR_DISPOSED' });
 
+/** What takes images, of a run that was trained on features of them. */
+export const trainedOnFeatures = (directory: string): TailmixError =>
+  new TailmixError(
+    `${directory}: expected a run on images; this one was trained on features (data.features), and holds the classifier alone. tailmix evaluate takes it; for predict and export train with model.freeze: [backbone] in place of data.features, which gives the same classifier.`,
+    { code: 'RUN_OF_FEATURES', kind: 'config' },
+  );
+
 /** `tailmix evaluate --split validation` of a run without a validation part. */
 export const noValidationSplit = (directory: string): TailmixError =>
   new TailmixError(

@@ -22,6 +22,7 @@ import { isSealBroken } from '../tracking/seal.ts';
 import { expectReadable } from '../tracking/written-by.ts';
 import { optionsAt } from '../train/phases.ts';
 import { type Preparation, prepare } from '../train/prepare.ts';
+import { trainedOnFeatures } from './errors.ts';
 
 /** A trained run, opened: its model and the weights of a checkpoint. */
 export interface TrainedRun extends Preparation {
@@ -63,6 +64,7 @@ export async function openRun(
   const isAsWritten = set.length + overrides.length === 0;
   expectSameConfig(configPath, isAsWritten ? config : await loadConfig(configPath, asWritten), snapshot);
   if (!snapshot.data) warnUncompared(displayPath(path));
+  if (config.options.data.features && !readImages) throw trainedOnFeatures(displayPath(directory));
   const options = { ...optionsAt(trainerOptions(config), snapshot.epoch), resume: snapshot };
   const described = readImages ? {} : await describedData(directory, snapshot, allowOtherData);
   const preparation = await prepare({ ...options, ...described });

@@ -1,46 +1,24 @@
-import { writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import process from 'node:process';
-import { stringify } from 'yaml';
-import { makeFolder } from '#make-folder';
+import { join } from 'node:path';
 import { checkEnvironment } from '../../backend/environment.ts';
 import { loadConfig } from '../../config/load.ts';
 import { trainerOptions } from '../../config/trainer-options.ts';
 import { displayPath } from '../../errors.ts';
-import { type Choice, choiceInWords, chooseMethod } from '../../report/choice.ts';
-import { compareRuns } from '../../report/compare.ts';
-import { resultsDocument } from '../../report/document.ts';
-import { fittingTable } from '../../report/fitting-table.ts';
-import { duration, withSpread } from '../../report/format.ts';
-import { type LeftOut, loadRuns } from '../../report/runs.ts';
-import { writeReport } from '../../report/write.ts';
-import type { RunOutcome } from '../../sweep/run.ts';
-import { own } from '../../tracking/ownership.ts';
 import { folderName } from '../../tracking/run-directory.ts';
 import { planRun } from '../../train/plan-run.ts';
-import { type ConfigFlags, checkPlace, context, knownPlugins, overridesOf } from '../context.ts';
+import { checkPlace, context, knownPlugins, overridesOf } from '../context.ts';
 import { compareNoValidation, comparePhases } from '../errors.ts';
-import { print, printJson, tell } from '../output.ts';
-import { runSweepFiles, type SweepCommandOptions } from '../sweep.ts';
+import { tell } from '../output.ts';
 import { candidatesFor } from './candidates.ts';
 import { methodConfigs } from './configs.ts';
+import { type MethodsOptions, runMethods } from './run-methods.ts';
 
-/** Options of `tailmix compare`. */
-export interface CompareOptions extends ConfigFlags, Pick<SweepCommandOptions, 'jobs' | 'out' | 'takeOver' | 'json'> {
-  /** Runs of each method. Default 1. */
-  seeds?: number;
-}
-
-/**
- * `tailmix compare`: plain training and three remedies that fit the tail, and which of them to use. It is a sweep, whose
- * files it writes: what is finished is not run again.
- */
-export async function compare(paths: readonly string[], options: CompareOptions): Promise<number> {
+/** `tailmix compare`: plain training and three remedies that fit the tail, and which of them to use. */
+export async function compare(paths: readonly string[], options: MethodsOptions): Promise<number> {
   checkEnvironment();
   checkPlace('--out', options.out);
-  const { set = [], seeds = 1, out, jobs, takeOver = false, json = false, ...flags } = options;
+  const { set = [], out, ...flags } = options;
   const config = await loadConfig(paths, { ...context, set, overrides: overridesOf(flags) });
-  if (config.phases !== null) throw comparePhases();
+  if (config.phases !== null) throw comparePhases('compare');
   const { info, unread, composition } = await planRun({ ...trainerOptions(config), known: await knownPlugins() });
   if (info.validationCount === 0) throw compareNoValidation(paths.map(displayPath).join(' '));
   const counts = unread ? [unread.largest, unread.smallest] : info.classCounts;
@@ -48,83 +26,5 @@ export async function compare(paths: readonly string[], options: CompareOptions)
   for (const { code, plugin, message } of composition.warnings) tell(`warning: ${code} [${plugin}] ${message}`);
   const { name, seed } = config.options;
   const folder = out ?? join('runs', `compare-${folderName(name)}`);
-  await makeFolder(join(folder, 'methods'));
-  const ownership = await own(folder, { takeOver });
-  try {
-    for (const method of methods)
-      await writeFile(join(folder, 'methods', `${method.file}.yaml`), stringify(method.config));
-    const file = join(folder, 'sweep.yaml');
-    const listed = methods.map((method) => `methods/${method.file}.yaml`);
-    const runs = Array.from({ length: seeds }, (_, i) => seed + i);
-    await writeFile(file, stringify({ name: folderName(basename(folder)), configs: listed, seeds: runs }));
-    tell(
-      `compares ${methods.map(({ method }) => method).join('; ')}; ${seeds === 1 ? 'one run' : `${seeds} runs`} each. If it is stopped, run the same command again to continue.`,
-    );
-    const sweep = {
-      out: folder,
-      takeOver,
-      json,
-      ...(jobs !== undefined && { jobs }),
-      ...(flags.backend !== undefined && { backend: flags.backend }),
-    };
-    return await runSweepFiles([file], sweep, (_, outcomes, to) => conclude(outcomes, to, { folder, json }), ownership);
-  } finally {
-    await ownership.release();
-  }
-}
-
-async function conclude(
-  outcomes: readonly RunOutcome[],
-  to: string,
-  { folder, json }: { folder: string; json: boolean },
-): Promise<void> {
-  const isDone = ({ status }: RunOutcome): boolean => status === 'finished' || status === 'skipped';
-  const comparison = compareRuns(await loadRuns(outcomes.filter(isDone).map(({ run }) => run.directory)), {});
-  const missing = outcomes
-    .filter((outcome) => !isDone(outcome))
-    .map(({ run, log }) => ({ run: run.label, directory: run.directory, log }));
-  const choice = missing.length > 0 ? null : chooseMethod(comparison);
-  const page = await writeReport(comparison, to, { choice });
-  if (json) return printJson({ ...resultsDocument(comparison), choice, missing, report: page });
-  if (choice) {
-    print(choiceTable(choice, process.stdout.columns ?? 100));
-    print(`\n${choiceInWords(choice).join('\n')}`);
-    const method = comparison.methods.find(({ label }) => label === choice.chosen)!;
-    const [run] = method.runs;
-    print(`Config: ${displayPath(join(folder, 'methods', `${run!.summary.name}.yaml`))}   its run: ${run!.path}`);
-  } else print(noChoice(missing, comparison.leftOut).join('\n'));
-  for (const warning of comparison.warnings) tell(`note: ${warning}`);
-  print(`Report: ${displayPath(page)}`);
-}
-
-interface MissingRun {
-  run: string;
-  directory: string;
-  log: string | null;
-}
-
-/** Why no method is chosen: the runs that are missing, and those that could not be read. */
-const noChoice = (missing: readonly MissingRun[], leftOut: readonly LeftOut[]): string[] => [
-  'No method is chosen: that takes plain training (ERM), and every run of each method.',
-  ...missing.map(({ run, directory, log }) =>
-    log === null ? `missing  ${run}: ${displayPath(directory)}` : `missing  ${run}: its log is ${displayPath(log)}`,
-  ),
-  ...leftOut.map(({ path, reason }) => `missing  ${path}: ${reason}`),
-  'Run the same command again to train what is missing.',
-];
-
-/** Methods with figures and costs, as many columns as fit. */
-function choiceTable({ methods, chosen }: Choice, width: number): string {
-  const columns = [
-    { head: 'method', cells: methods.map(({ method }) => (method === chosen ? `${method} *` : method)) },
-    { head: 'validation', cells: methods.map(({ validation }) => withSpread(validation, 1, { plusMinus: '±' })) },
-    { head: 'test', cells: methods.map(({ test }) => withSpread(test, 1, { plusMinus: '±' })) },
-    { head: 'time', cells: methods.map(({ seconds }) => duration(seconds)) },
-    { head: 'images/s', cells: methods.map(({ imagesPerSecond: n }) => (n === null ? '–' : String(Math.round(n)))) },
-  ];
-  return [
-    'Balanced accuracy in percent, of the epoch that is best on validation; time of a run.',
-    '',
-    ...fittingTable(columns, width),
-  ].join('\n');
+  return runMethods({ methods, folder, seed, announce: 'compares' }, options);
 }

@@ -65,7 +65,15 @@ async function readPacked(
   const left = new Set(skipped);
   const files = list.files.map((file) => file.path).filter((file) => !left.has(file));
   const unreadable = skipped.map((file, i) => ({ path: file, reason: file + metadata.reasons[i]! }));
-  return { name, labels, hashes, pixels: { ...pixels, shape: metadata.shape }, files, unreadable };
+  return {
+    name,
+    labels,
+    hashes,
+    pixels: { ...pixels, shape: metadata.shape },
+    files,
+    unreadable,
+    packed: describePackedSplit(metadata),
+  };
 
   async function pack(): Promise<Packed> {
     await markInUse(resolve(list.base));
@@ -84,6 +92,11 @@ async function readPacked(
     return made;
   }
 }
+
+const describePackedSplit = ({ imagesSha256, source }: Packed['metadata']): NonNullable<Split['packed']> => ({
+  imagesSha256,
+  ...(source && { source }),
+});
 
 /** Files of a list that its packed file lacks, as the list has their paths. */
 function leftOut({ base, files }: ImageList, { skipped }: Packed['metadata']): string[] {
@@ -106,7 +119,7 @@ function isMended(path: string, skipped: readonly string[]): boolean {
 }
 
 /** Keeps when a packed file was last used as its time of access, which many systems do not keep themselves. */
-async function touch(path: string): Promise<void> {
+export async function touch(path: string): Promise<void> {
   const found = statOf(path);
   // Of a cache that others own and we only read, nothing is kept.
   if (found) await utimes(path, new Date(), found.mtime).catch(() => {});

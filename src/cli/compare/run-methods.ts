@@ -1,0 +1,141 @@
+import { writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import process from 'node:process';
+import { stringify } from 'yaml';
+import { makeFolder } from '#make-folder';
+import { displayPath } from '../../errors.ts';
+import { type Choice, choiceInWords, chooseMethod } from '../../report/choice.ts';
+import { compareRuns } from '../../report/compare.ts';
+import { resultsDocument } from '../../report/document.ts';
+import { fittingTable } from '../../report/fitting-table.ts';
+import { duration, withSpread } from '../../report/format.ts';
+import { type LeftOut, loadRuns } from '../../report/runs.ts';
+import { writeReport } from '../../report/write.ts';
+import type { RunOutcome } from '../../sweep/run.ts';
+import { own } from '../../tracking/ownership.ts';
+import { folderName } from '../../tracking/run-directory.ts';
+import type { ConfigFlags } from '../context.ts';
+import { print, printJson, tell } from '../output.ts';
+import { runSweepFiles, type SweepCommandOptions } from '../sweep.ts';
+
+/** Options of commands that train several methods and choose one. */
+export interface MethodsOptions extends ConfigFlags, Pick<SweepCommandOptions, 'jobs' | 'out' | 'takeOver' | 'json'> {
+  /** Runs of each method. Default 1. */
+  seeds?: number;
+}
+
+/** A method as a config of its own. */
+export interface MethodConfig {
+  /** Label in tables. */
+  method: string;
+  /** Name of its config, without `.yaml`. */
+  file: string;
+  config: Record<string, unknown>;
+}
+
+/** What is trained, and where. */
+export interface Methods {
+  methods: readonly MethodConfig[];
+  /** Folder of the runs. */
+  folder: string;
+  /** First seed. */
+  seed: number;
+  /** Label of the method that the others are compared with; default: plain training. */
+  baseline?: string;
+  /** What is said before the first run. */
+  announce: string;
+}
+
+/**
+ * Trains methods as a sweep, whose files it writes, and says which to use by validation. What is finished is not run again.
+ *
+ * @returns the exit code
+ */
+export async function runMethods(
+  { methods, folder, seed, baseline, announce }: Methods,
+  { seeds = 1, jobs, takeOver = false, json = false, backend }: MethodsOptions,
+): Promise<number> {
+  await makeFolder(join(folder, 'methods'));
+  const ownership = await own(folder, { takeOver });
+  try {
+    for (const method of methods)
+      await writeFile(join(folder, 'methods', `${method.file}.yaml`), stringify(method.config));
+    const file = join(folder, 'sweep.yaml');
+    const listed = methods.map((method) => `methods/${method.file}.yaml`);
+    const runs = Array.from({ length: seeds }, (_, i) => seed + i);
+    await writeFile(file, stringify({ name: folderName(basename(folder)), configs: listed, seeds: runs }));
+    tell(
+      `${announce} ${methods.map(({ method }) => method).join('; ')}; ${seeds === 1 ? 'one run' : `${seeds} runs`} each. If it is stopped, run the same command again to continue.`,
+    );
+    const sweep = {
+      out: folder,
+      takeOver,
+      json,
+      ...(jobs !== undefined && { jobs }),
+      ...(backend !== undefined && { backend }),
+    };
+    const shown = { folder, json, baseline };
+    return await runSweepFiles([file], sweep, (_, outcomes, to) => conclude(outcomes, to, shown), ownership);
+  } finally {
+    await ownership.release();
+  }
+}
+
+async function conclude(
+  outcomes: readonly RunOutcome[],
+  to: string,
+  { folder, json, baseline }: { folder: string; json: boolean; baseline: string | undefined },
+): Promise<void> {
+  const isDone = ({ status }: RunOutcome): boolean => status === 'finished' || status === 'skipped';
+  const comparison = compareRuns(
+    await loadRuns(outcomes.filter(isDone).map(({ run }) => run.directory)),
+    baseline === undefined ? {} : { baseline },
+  );
+  const missing = outcomes
+    .filter((outcome) => !isDone(outcome))
+    .map(({ run, log }) => ({ run: run.label, directory: run.directory, log }));
+  const choice = missing.length > 0 ? null : chooseMethod(comparison, baseline);
+  const page = await writeReport(comparison, to, { choice });
+  if (json) return printJson({ ...resultsDocument(comparison), choice, missing, report: page });
+  if (choice) {
+    print(choiceTable(choice, process.stdout.columns ?? 100));
+    print(`\n${choiceInWords(choice).join('\n')}`);
+    const method = comparison.methods.find(({ label }) => label === choice.chosen)!;
+    const [run] = method.runs;
+    print(`Config: ${displayPath(join(folder, 'methods', `${run!.summary.name}.yaml`))}   its run: ${run!.path}`);
+  } else print(noChoice(baseline ?? 'plain training (ERM)', missing, comparison.leftOut).join('\n'));
+  for (const warning of comparison.warnings) tell(`note: ${warning}`);
+  print(`Report: ${displayPath(page)}`);
+}
+
+interface MissingRun {
+  run: string;
+  directory: string;
+  log: string | null;
+}
+
+/** Why no method is chosen: the runs that are missing, and those that could not be read. */
+const noChoice = (baseline: string, missing: readonly MissingRun[], leftOut: readonly LeftOut[]): string[] => [
+  `No method is chosen: that takes ${baseline}, and every run of each method.`,
+  ...missing.map(({ run, directory, log }) =>
+    log === null ? `missing  ${run}: ${displayPath(directory)}` : `missing  ${run}: its log is ${displayPath(log)}`,
+  ),
+  ...leftOut.map(({ path, reason }) => `missing  ${path}: ${reason}`),
+  'Run the same command again to train what is missing.',
+];
+
+/** Methods with figures and costs, as many columns as fit. */
+function choiceTable({ methods, chosen }: Choice, width: number): string {
+  const columns = [
+    { head: 'method', cells: methods.map(({ method }) => (method === chosen ? `${method} *` : method)) },
+    { head: 'validation', cells: methods.map(({ validation }) => withSpread(validation, 1, { plusMinus: '±' })) },
+    { head: 'test', cells: methods.map(({ test }) => withSpread(test, 1, { plusMinus: '±' })) },
+    { head: 'time', cells: methods.map(({ seconds }) => duration(seconds)) },
+    { head: 'images/s', cells: methods.map(({ imagesPerSecond: n }) => (n === null ? '–' : String(Math.round(n)))) },
+  ];
+  return [
+    'Balanced accuracy in percent, of the epoch that is best on validation; time of a run.',
+    '',
+    ...fittingTable(columns, width),
+  ].join('\n');
+}

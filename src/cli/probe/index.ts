@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+import { checkEnvironment } from '../../backend/environment.ts';
+import { loadConfig } from '../../config/load.ts';
+import { trainerOptions } from '../../config/trainer-options.ts';
+import { displayPath, TailmixError } from '../../errors.ts';
+import { folderName } from '../../tracking/run-directory.ts';
+import { meanSquare } from '../../train/features.ts';
+import { planRun } from '../../train/plan-run.ts';
+import { readData } from '../../train/prepare.ts';
+import { type MethodsOptions, runMethods } from '../compare/run-methods.ts';
+import { checkPlace, context, knownPlugins, overridesOf } from '../context.ts';
+import { compareNoValidation, comparePhases } from '../errors.ts';
+import { INTERRUPTED, watchInterrupts } from '../interrupt.ts';
+import { tell } from '../output.ts';
+import { stageProgress } from '../stage-progress.ts';
+import { BASELINE, type FeatureSet, headConfigs, networkOf } from './heads.ts';
+
+/** `tailmix probe`: classifiers on the features of a network that stays as it is, and which of them to use. */
+export async function probe(paths: readonly string[], options: MethodsOptions): Promise<number> {
+  checkEnvironment();
+  checkPlace('--out', options.out);
+  const { set = [], out, ...flags } = options;
+  const config = await loadConfig(paths, { ...context, set, overrides: overridesOf(flags) });
+  if (config.phases !== null) throw comparePhases('probe');
+  const { data, plugins: _, train: __, ...run } = trainerOptions(config);
+  const { augment: ___, ...images } = data as Exclude<typeof data, { train: unknown }>;
+  const model = config.model ?? (networkOf(config) as typeof run.model);
+  const { crops: ____, ...evaluate } = run.evaluate ?? {};
+  const wanted = { ...run, evaluate, model, data: { ...images, features: true } };
+  const { info, brief } = await planRun({ ...wanted, known: await knownPlugins() });
+  if (info.validationCount === 0) throw compareNoValidation(paths.map(displayPath).join(' '));
+  tell(brief);
+  const features = await featureSet({ ...wanted, train: { precision: config.options.train.precision } });
+  if (features === null) return INTERRUPTED;
+  const { name, seed } = config.options;
+  const folder = out ?? join('runs', `probe-${folderName(name)}`);
+  const methods = headConfigs(config, features);
+  return runMethods({ methods, folder, seed, baseline: BASELINE, announce: 'trains' }, options);
+}
+
+/** Computes the features that are not there yet; null where it was interrupted. */
+async function featureSet(run: Parameters<typeof readData>[0]): Promise<FeatureSet | null> {
+  const progress = stageProgress();
+  const interruption = watchInterrupts('what is computed of this split is lost; the same command goes on with it.');
+  try {
+    const { info, train } = await readData({
+      ...run,
+      signal: interruption.signal,
+      onDataProgress: progress.onRead,
+    });
+    return { classCounts: Array.from(train.classCounts), meanSquare: await meanSquare(info, train) };
+  } catch (error) {
+    if (error instanceof TailmixError && error.code === 'INTERRUPTED') return null;
+    throw error;
+  } finally {
+    progress.stop();
+    interruption.stop();
+  }
+}

@@ -1,0 +1,252 @@
+import { createHash } from 'node:crypto';
+import { type Backend, holdBackend } from '../backend/load.ts';
+import { featureInfo, rowShape, rowValues } from '../data/features.ts';
+import { contentsOf, HASH_BYTES } from '../data/identity.ts';
+import { openFiller } from '../data/loader/fill.ts';
+import { createLoader } from '../data/loader/loader.ts';
+import type { DataInput } from '../data/options.ts';
+import { type FeatureSubset, keepFeatures, openFeatures, packFeatures } from '../data/packed/pack-features.ts';
+import type { PackedRow } from '../data/packed/packed.ts';
+import type { ImageInfo, LoadedData, Loader, ReadProgress, Split, Subset } from '../data/types.ts';
+import { createHooks } from '../hooks.ts';
+import { isModelChoice } from '../models/definition.ts';
+import { headModel } from '../models/features.ts';
+import { openModel, startOf } from '../models/open.ts';
+import { type ModelSection, modelSection } from '../models/options.ts';
+import { publishedOf } from '../models/published/read.ts';
+import type { Forward, Model } from '../models/types.ts';
+import { randomStream } from '../random.ts';
+import { createEngine } from '../step/index.ts';
+import { createStepProgram } from '../step/program.ts';
+import { signatureFor } from '../step/signature.ts';
+import type { Engine } from '../step/types.ts';
+import { version } from '../version.ts';
+import { checksumWeights } from '../weights/checksum.ts';
+import { featuresAugment, featuresNorm, featuresNotFinite } from './errors.ts';
+import { evaluationBatch, logitsOf } from './evaluate.ts';
+import { NO_UPDATE } from './initial-weights.ts';
+import type { Settings, TrainerOptions } from './prepare.ts';
+import { describeStart, initialValues } from './start.ts';
+
+/** Goes up when the same network and images give other features. */
+const COMPUTING = 1;
+
+/** Whether a run trains on features. */
+export const wantsFeatures = ({ data }: Pick<TrainerOptions, 'data'>): boolean =>
+  !('train' in data) && data.features === true;
+
+/**
+ * Refuses what a run on features cannot have.
+ *
+ * @throws {TailmixError} FEATURES_AUGMENT, FEATURES_NORM
+ */
+export function checkFeatures({ data, model, start }: TrainerOptions): void {
+  const { augment = [] } = data as DataInput;
+  if (augment.length > 0) throw featuresAugment(augment.map(({ name }) => name));
+  if ((start?.frozenNorm ?? startOf(model).frozenNorm) === 'batch') throw featuresNorm();
+}
+
+/**
+ * The features of a run's images: what its network gives the classifier, with the weights that the run begins with. They are
+ * computed once and packed, each subset in a file of its own.
+ *
+ * @throws {TailmixError} FEATURES_HEAD, FEATURES_NOT_FINITE, and what opening model and weights throws.
+ */
+export async function featuresOf(
+  { resume: _, ...options }: TrainerOptions,
+  settings: Pick<Settings, 'seed' | 'train' | 'evaluate' | 'workers'>,
+  images: LoadedData,
+): Promise<LoadedData> {
+  const { backend, release } = await holdBackend(options.backend);
+  try {
+    const { info } = images;
+    const { classes, shape, mean, std } = info;
+    const base = await openModel(
+      options.model,
+      { classes: classes.length, imageShape: shape, mean, std },
+      options.backend,
+    );
+    headModel(base);
+    const values = once(() => backboneValues(options, base, { seed: settings.seed, classes }));
+    const model = await modelKey(options, values);
+    const rowInfo = featureInfo(info, base.name, base.featureSize);
+    const computer = once(async () => openComputer(base, await values(), { images, settings, backend }));
+    const featuresOfSubset = async (name: Split['name'], subset: Subset): Promise<Subset> => {
+      const rows: Omit<FeatureSubset, 'key'> = { name, info: rowInfo, subset };
+      const compute = async () => (await computer()).compute(name, subset, options.onDataProgress);
+      const pixels = pixelsOf(subset);
+      if (model === null || pixels === null) return keepFeatures(rows, await compute());
+      const { precision } = settings.train;
+      const { packShape = shape } = info;
+      const key = hashOf({
+        ...{ computing: COMPUTING, version, model, backend: backend.name, precision },
+        ...{ pixels, shape, packShape, mean, std },
+      });
+      return (await openFeatures({ ...rows, key })) ?? packFeatures({ ...rows, key }, await compute());
+    };
+    try {
+      return {
+        info: rowInfo,
+        train: await featuresOfSubset('train', images.train),
+        validation: images.validation && (await featuresOfSubset('validation', images.validation)),
+        test: await featuresOfSubset('test', images.test),
+        augment: [],
+        skipped: images.skipped,
+      };
+    } finally {
+      await computer.close((opened) => opened.close());
+    }
+  } finally {
+    release();
+  }
+}
+
+type Values = Record<string, Float32Array>;
+
+/** All weights before the classifier, by name, as the run begins with them. */
+async function backboneValues(
+  options: TrainerOptions,
+  base: Model,
+  { seed, classes }: { seed: number; classes: readonly string[] },
+): Promise<Values> {
+  const start = await describeStart(options, base);
+  const { initial } = await initialValues(options, { base, model: base }, { seed, classes, start });
+  return Object.fromEntries(
+    base.weights.map((weight) => [
+      weight.name,
+      initial[weight.name] ?? weight.initial(randomStream(seed, 'init', weight.name)),
+    ]),
+  );
+}
+
+/**
+ * What decides a network and its weights, but for the classifier; null where a part of it is code of the user's own, which may
+ * change.
+ */
+async function modelKey({ model, start }: TrainerOptions, values: () => Promise<Values>): Promise<unknown> {
+  if (typeof model === 'function' || isModelChoice(model) || 'forward' in model) return null;
+  const section = modelSection.parse(model);
+  const { head: _, bias: __, scale: ___, init, reset: ____, freeze: _____, frozenNorm: ______, ...own } = section;
+  const {
+    weights: _______,
+    path: ________,
+    ...network
+  } = own as Partial<ModelSection> & { path?: string; weights?: unknown };
+  const published = publishedOf(section);
+  const isPinned = start?.init === undefined && start?.from === undefined;
+  if (isPinned && published)
+    return { ...network, weights: published.sha256 ?? (await checksumWeights(published.file)) };
+  if (isPinned && typeof init === 'object' && init.sha256) return { ...network, weights: init.sha256 };
+  const hash = createHash('sha256');
+  for (const [name, array] of Object.entries(await values())) {
+    if (name.startsWith('classifier/')) continue;
+    hash.update(name).update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+  }
+  return { ...network, values: hash.digest('hex') };
+}
+
+const hashOf = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
+
+/**
+ * What decides the pixels of a subset: the images as they are stored, how such are decoded, and which of them. Null for a file
+ * that somebody else may change.
+ */
+function pixelsOf({ split: { packed, pixels }, hash }: Subset): unknown {
+  const { shape, encoded } = pixels;
+  const decoding = encoded && { ...encoded, path: undefined, starts: undefined, checksums: undefined };
+  const stored = { shape, rows: hash, decoding };
+  if (packed) return { ...stored, images: packed.imagesSha256 };
+  if (pixels.kind === 'file') return null;
+  return { ...stored, images: createHash('sha256').update(new Uint8Array(pixels.bytes)).digest('hex') };
+}
+
+/** A network that is ready to compute features. */
+interface Computer {
+  compute(name: Split['name'], subset: Subset, onProgress?: ReadProgress): AsyncGenerator<PackedRow>;
+  close(): Promise<void>;
+}
+
+async function openComputer(
+  base: Model,
+  values: Values,
+  {
+    images: { info },
+    settings: { train, evaluate, workers },
+    backend,
+  }: {
+    images: LoadedData;
+    settings: Pick<Settings, 'train' | 'evaluate' | 'workers'>;
+    backend: Backend;
+  },
+): Promise<Computer> {
+  const { shape: imageShape, mean, std } = info;
+  const evaluateBatchSize = evaluationBatch(evaluate, { imageShape, batchSize: 1 }, Number.POSITIVE_INFINITY);
+  const plugins = { hooks: createHooks(), inputs: {}, variants: {}, draws: {} };
+  // Features in the place of logits, which is all that is read.
+  const forward: Forward = (...given) => {
+    const outputs = base.forward(...given);
+    return { ...outputs, logits: outputs.features };
+  };
+  const program = createStepProgram({ ...base, forward }, plugins, {
+    ...{ seed: 0, imageShape, mean, std, batchSizes: [], evaluateBatchSize, initial: values },
+    optimizer: NO_UPDATE,
+  });
+  const { step, precision } = train;
+  const engine: Engine = await createEngine(program, backend, { step, precision });
+  const loader: Loader = createLoader({ shape: imageShape, augment: [], mean, seed: 0, workers });
+  const signature = signatureFor(program, 'predict', {});
+  return {
+    async *compute(name, subset, onProgress = () => {}) {
+      const { split, indices } = subset;
+      const bytes = indices.length * rowShape(featureInfo(info, base.name, base.featureSize))[2];
+      let done = 0;
+      const size = base.featureSize;
+      const contents = split.hashes ? [] : contentsOf(split, info);
+      for await (const rows of logitsOf(engine, signature, loader, subset, size)) {
+        for (const [i, label] of rows.labels.entries()) {
+          const row = rows.logits.slice(i * size, (i + 1) * size);
+          const path = split.files?.[rows.indices[i]!] ?? `${split.name} ${rows.indices[i]}`;
+          const odd = row.find((value) => !Number.isFinite(value));
+          if (odd !== undefined) throw featuresNotFinite(path, base.name, odd);
+          const hash = split.hashes
+            ? split.hashes.subarray(rows.indices[i]! * HASH_BYTES, (rows.indices[i]! + 1) * HASH_BYTES)
+            : Buffer.from(contents[rows.indices[i]!]!, 'hex');
+          yield { path, label, image: new Uint8Array(row.buffer), hash };
+        }
+        done += rows.labels.length;
+        onProgress({ split: name, done, total: indices.length, bytes, backbone: base.name });
+      }
+    },
+    async close() {
+      await loader.close();
+      engine.dispose();
+    },
+  };
+}
+
+/** Calls a function when it is first needed, and never again. */
+function once<T>(
+  make: () => Promise<T>,
+): (() => Promise<T>) & { close(end: (made: T) => Promise<void>): Promise<void> } {
+  let made: Promise<T> | null = null;
+  return Object.assign(() => (made ??= make()), {
+    close: async (end: (made: T) => Promise<void>) => {
+      if (made !== null) await made.then(end, () => {});
+    },
+  });
+}
+
+/** Rows that a mean is taken over at most. */
+const SAMPLE = 4096;
+
+/** Mean squared length of the rows of a subset, of at most 4096 of them, spread evenly. */
+export async function meanSquare(info: ImageInfo, { split, indices }: Subset): Promise<number> {
+  const shape = rowShape(info);
+  const count = Math.min(SAMPLE, indices.length);
+  const rows = Int32Array.from({ length: count }, (_, i) => indices[Math.floor((i * indices.length) / count)]!);
+  const bytes = new Uint8Array(count * shape[2]);
+  const filler = openFiller({ pixels: split.pixels, shape, transforms: [], seed: 0, epoch: 0 });
+  await filler.fill({ indices: rows, positions: rows }, bytes);
+  filler.close();
+  return (rowValues(bytes, true) as Float32Array).reduce((sum, value) => sum + value * value, 0) / count;
+}
