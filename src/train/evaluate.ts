@@ -1,3 +1,4 @@
+import { rowValues } from '../data/features.ts';
 import type { Loader, StepRows, Subset } from '../data/types.ts';
 import type { Signature } from '../graph/index.ts';
 import { createEvaluator } from '../metrics/evaluator.ts';
@@ -47,16 +48,18 @@ export async function* logitsOf(
   { split, indices }: Pick<Subset, 'split' | 'indices'>,
   classes: number,
 ): AsyncGenerator<LogitRows, void, undefined> {
-  const [batchSize = 0, ...imageShape] = signature.inputs.images!.shape;
-  const bytes = sizeOf(imageShape);
+  const { shape, dtype } = signature.inputs.images!;
+  const [batchSize = 0] = shape;
+  const isFeatures = dtype === 'float32';
+  const bytes = sizeOf(shape) * (isFeatures ? Float32Array.BYTES_PER_ELEMENT : 1);
   const { crops } = loader;
   const steps = inOrder(indices, batchSize).flatMap((rows) => cropsOf(rows, crops));
   let step = 0;
   let sum = null as Float32Array | null;
   for await (const rows of loader.load(split, steps, 0, false)) {
     const { images, labels } = rows;
-    const full = images.length === batchSize * bytes ? images : padded(images, batchSize * bytes);
-    const logits = engine.run(signature, { images: full }).logits as Float32Array;
+    const full = images.length === bytes ? images : padded(images, bytes);
+    const logits = engine.run(signature, { images: rowValues(full, isFeatures) }).logits as Float32Array;
     const before: Float32Array | null = sum;
     sum = before === null ? logits.slice() : before.map((value, i) => value + logits[i]!);
     const { indices: own } = steps[step++]!;
