@@ -145,20 +145,12 @@ describe('published Vision Transformers', () => {
       "model.weights: test/models/published/vit-tiny.safetensors: expected the weights of vit-tiny-16 as it is here.
         missing: blocks.0.ls1.gamma [24], blocks.0.ls2.gamma [24], blocks.1.ls1.gamma [24] and 1 more
         different: pos_embed (expected [1, 16, 24], got [1, 26, 24])
-<<<<<<< HEAD
-        The nearest known network is vit-tiny-16 (79 of 199 names), and this variant of it is not supported. Weights of resnet18, resnet34, resnet50, resnet101, resnext50-32x4d, mobilenet-v2, convnext-tiny, vit-tiny-16, vit-small-16, vit-base-16, vit-small-14 and vit-base-14 can be read, as torchvision and timm publish them."
-=======
         The nearest known network is vit-tiny-16 (79 of 199 names), and this variant of it is not supported."
->>>>>>> b742b49 (Messages follow new options and networks: the tests of the config's problems, and one that listed every network)
     `);
     expect(await contradicted({ depth: 1 })).toMatchInlineSnapshot(`
       "model.weights: test/models/published/vit-tiny.safetensors: expected the weights of vit-tiny-16 as it is here.
         left over: blocks.1.attn.proj.bias [24], blocks.1.attn.proj.weight [24, 24], blocks.1.attn.qkv.bias [72] and 9 more
-<<<<<<< HEAD
-        The nearest known network is vit-tiny-16 (79 of 199 names), and this variant of it is not supported. Weights of resnet18, resnet34, resnet50, resnet101, resnext50-32x4d, mobilenet-v2, convnext-tiny, vit-tiny-16, vit-small-16, vit-base-16, vit-small-14 and vit-base-14 can be read, as torchvision and timm publish them."
-=======
         The nearest known network is vit-tiny-16 (79 of 199 names), and this variant of it is not supported."
->>>>>>> b742b49 (Messages follow new options and networks: the tests of the config's problems, and one that listed every network)
     `);
   });
 });
