@@ -1,4 +1,4 @@
-import { batchNorm, gelu, groupedConvolution, layerNorm as normaliseRows, relu } from '../backend/kernels/index.ts';
+import { batchNorm, groupedConvolution, layerNorm as normaliseRows, relu } from '../backend/kernels/index.ts';
 import type { NamedTensors } from '../tf.ts';
 import { ofRank, tf } from '../tf.ts';
 import { constant, type Initializer, kaimingNormal } from './init.ts';
@@ -50,9 +50,6 @@ export const sequence = (...layers: readonly Layer[]): Layer => ({
 export const stateless = (apply: (x: tf.Tensor) => tf.Tensor): Layer => ({ weights: [], apply: (x) => apply(x) });
 
 export const rectify: Layer = stateless(relu);
-
-/** GELU by erf. */
-export const gaussian: Layer = stateless(gelu);
 
 /** Options of {@link convolution}. */
 export interface ConvolutionOptions {
