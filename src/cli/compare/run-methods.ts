@@ -87,10 +87,9 @@ async function conclude(
   { folder, json, baseline }: { folder: string; json: boolean; baseline: string | undefined },
 ): Promise<void> {
   const isDone = ({ status }: RunOutcome): boolean => status === 'finished' || status === 'skipped';
-  const comparison = compareRuns(
-    await loadRuns(outcomes.filter(isDone).map(({ run }) => run.directory)),
-    baseline === undefined ? {} : { baseline },
-  );
+  const loaded = await loadRuns(outcomes.filter(isDone).map(({ run }) => run.directory));
+  const isThere = loaded.runs.some(({ summary }) => summary.method === baseline);
+  const comparison = compareRuns(loaded, baseline !== undefined && isThere ? { baseline } : {});
   const missing = outcomes
     .filter((outcome) => !isDone(outcome))
     .map(({ run, log }) => ({ run: run.label, directory: run.directory, log }));
