@@ -191,7 +191,7 @@ describe('files that cannot be read', () => {
     await write({ 'run.yaml': '' });
     expect(await failure('run.yaml')).toMatchInlineSnapshot(`
       "run.yaml  data
-        is required: a map with name, options, root, profile, ratio, mu, subsetSeed, split, augment, mean, std, imageSize, packSize, exif, workers, onCorrupt.
+        is required: a map with name, options, root, profile, ratio, mu, subsetSeed, split, augment, mean, std, imageSize, packSize, cropFraction, interpolation, pack, exif, features, workers, onCorrupt.
 
       run.yaml  model
         is required: a map whose name is one of resnet32, resnet18-cifar, resnet34-cifar, resnet18, resnet34, resnet50, resnet101, resnext50-32x4d, mobilenet-v2, convnext-tiny, vit-tiny-16, vit-small-16, vit-base-16, vit-small-14, vit-base-14, small-cnn, mlp, layers-model, graph-model."

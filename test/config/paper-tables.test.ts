@@ -224,12 +224,16 @@ function configured({ plugins, options: { train, model } }: ResolvedConfig): unk
   };
 }
 
-it('every method and data set is part of a table', async () => {
+/** Recipes for published networks, which no table of the paper has: `configs.test.ts` loads them. */
+const isRecipe = (file: string): boolean => file.startsWith('methods/lift') || file.includes('-vit-');
+
+it('every method and data set is part of a table, but for the recipes of published networks', async () => {
   const used = (await allCells()).flatMap(({ files }) => files.map((file) => relative('configs', file)));
   const made = ['methods', 'data', 'inat2018'].flatMap((folder) =>
     readdirSync(join('configs', folder), { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.yaml'))
-      .map((file) => join(folder, file)),
+      .map((file) => join(folder, file))
+      .filter((file) => !isRecipe(file)),
   );
   expect([...new Set(used)].sort()).toEqual(made.sort());
 });

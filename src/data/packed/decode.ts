@@ -86,11 +86,13 @@ export async function* decodeFiles(
   }
 }
 
-/** Bytes of files together; those that are not there count nothing. */
+/** Bytes of files together; those that cannot be looked at count nothing, and are named when they are read. */
 async function bytesOf(files: readonly ImageFile[]): Promise<number> {
   let sum = 0;
   for (const [i, { path }] of files.entries()) {
-    sum += statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    try {
+      sum += statSync(path).size;
+    } catch {}
     if (i % 1000 === 999) await yieldToEventLoop();
   }
   return sum;
