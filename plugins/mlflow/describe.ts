@@ -89,12 +89,12 @@ const DIGEST = 8;
  * apart, and a run keeps one context for each.
  */
 export function datasetsOf({ info, subset, evaluated, config }: Run): DatasetInput[] {
-  const { dataset, classCounts, classes, imageShape } = info;
+  const { dataset, classCounts, classes, imageShape, features } = info;
   const source = JSON.stringify((isTree(config) && config.data) || { name: dataset });
   const tensor = (dtype: string, shape: readonly number[]): string =>
     JSON.stringify([{ type: 'tensor', 'tensor-spec': { dtype, shape: [-1, ...shape] } }]);
   const schema = JSON.stringify({
-    mlflow_tensorspec: { features: tensor('uint8', imageShape), targets: tensor('int32', []) },
+    mlflow_tensorspec: { features: tensor(features ? 'float32' : 'uint8', imageShape), targets: tensor('int32', []) },
   });
   const input = (split: string, hash: string, profile: Tree): DatasetInput => ({
     // The images of test are never thinned out.

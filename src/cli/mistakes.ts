@@ -59,6 +59,7 @@ export async function mistakes(
     'mistakes.csv': csv(list),
     'mistakes.json': `${JSON.stringify(document, null, 2)}\n`,
     ...(wrong.length > 0 &&
+      !run.info.features &&
       canShow(run.info.imageShape) && { 'mistakes.png': await sheet(run, subset, wrong, confusions) }),
   });
   if (json) printJson({ ...document, files });

@@ -29,7 +29,8 @@ export async function probe(paths: readonly string[], options: MethodsOptions): 
   const wanted = { ...run, evaluate, model, data: { ...images, features: true } };
   const { info, brief } = await planRun({ ...wanted, known: await knownPlugins() });
   if (info.validationCount === 0) throw compareNoValidation(paths.map(displayPath).join(' '));
-  tell(brief);
+  // What the classifiers are trained with is not the config's.
+  tell(brief.replaceAll(/\n(steps|plugins) .*/g, ''));
   const features = await featureSet({ ...wanted, train: { precision: config.options.train.precision } });
   if (features === null) return INTERRUPTED;
   const { name, seed } = config.options;
