@@ -26,15 +26,25 @@ const options = z.strictObject({
 
 /** `[rows, tokens, D]` with prompts `[1, n, D]` after the first token, the class token. */
 export function withPrompts(x: tf.Tensor, prompts: tf.Tensor): tf.Tensor {
-  const [rows, , width] = x.shape as [number, number, number];
-  const own = prompts.add(tf.zeros([rows, 1, 1]));
-  return tf.concat([x.slice([0, 0, 0], [rows, 1, width]), own, x.slice([0, 1, 0], [rows, -1, width])], 1);
+  const [, count, width] = prompts.shape as [number, number, number];
+  // Added to zeros instead of repeated, so that the recorded ops hold no number of rows.
+  const begin = tf.pad(x.slice([0, 0, 0], [-1, 1, width]), [
+    [0, 0],
+    [0, count],
+    [0, 0],
+  ]);
+  const own = tf.pad(prompts, [
+    [0, 0],
+    [1, 0],
+    [0, 0],
+  ]);
+  return tf.concat([begin.add(own), x.slice([0, 1, 0], [-1, -1, width])], 1);
 }
 
 /** Without the `count` tokens after the first. */
 export function withoutPrompts(x: tf.Tensor, count: number): tf.Tensor {
-  const [rows, , width] = x.shape as [number, number, number];
-  return tf.concat([x.slice([0, 0, 0], [rows, 1, width]), x.slice([0, 1 + count, 0], [rows, -1, width])], 1);
+  const width = x.shape[2]!;
+  return tf.concat([x.slice([0, 0, 0], [-1, 1, width]), x.slice([0, 1 + count, 0], [-1, -1, width])], 1);
 }
 
 /** Uniform in ±√(6 / (3P² + D)), of patches of P×P pixels with 3 channels. */

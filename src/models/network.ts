@@ -32,7 +32,7 @@ export function network({ name, stages, channels, last, head: headOptions, class
   return {
     name,
     weights: [...stages.flatMap(({ weights }) => weights), ...(last?.weights ?? []), ...head.weights],
-    seams: stages.flatMap(({ seams = [] }) => seams),
+    seams: [...stages, ...(last ? [last] : [])].flatMap(({ seams = [] }) => seams),
     stages: ['input', ...stages.map((_, i) => `stage${i + 1}`), 'pool'],
     featureSize: channels,
     head: head.kind,

@@ -30,7 +30,10 @@ const changing = (change: Change): Plugin =>
 describeNative('the recorded prediction', (use) => {
   const exported = async (plugins: readonly Plugin[], head: ModelHead['kind'] = 'linear') => {
     const folder = join(await temporaryFolder(), 'model');
-    const run = await trainedRun({ model: { name: 'small-cnn', width: 2, head }, plugins, shape: [8, 8, 3] });
+    const tunes = plugins.some(({ definition }) => definition.trains);
+    const run = tunes
+      ? await trainedRun({ model: { name: 'vit-tiny-16', width: 12, depth: 1, head }, plugins, shape: [32, 32, 3] })
+      : await trainedRun({ model: { name: 'small-cnn', width: 2, head }, plugins, shape: [8, 8, 3] });
     return exportRun(run, use(), { format: 'saved-model', folder });
   };
 

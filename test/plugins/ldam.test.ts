@@ -6,6 +6,7 @@ import { loadBackend } from '../../src/backend/load.ts';
 import { createModel, modelNames, modelOptions } from '../../src/models/index.ts';
 import type { ModelHead } from '../../src/models/types.ts';
 import { tf } from '../../src/tf.ts';
+import { sideOf } from '../models/small.ts';
 import { describeNative } from '../step/captured-support.ts';
 import { describeCosineHead } from '../support/cosine-head.ts';
 import { lossOf } from '../support/given-logits.ts';
@@ -98,7 +99,7 @@ describe('the loss', () => {
 
 describe('the head', () => {
   test.each(modelNames)('%s says what it has', (name) => {
-    const task = { classes: 3, imageShape: [32, 32, 3] } as const;
+    const task = { classes: 3, imageShape: [sideOf(name), sideOf(name), 3] } as const;
     const headOf = (options: object) => createModel(modelOptions.parse({ name, ...options }), task).head;
     expect(headOf({})).toEqual({ kind: 'linear', scale: 1 });
     expect(headOf({ head: 'cosine', scale: 16 })).toEqual(cosine(16));
