@@ -46,7 +46,7 @@ describeNative('export', () => {
 `,
     );
     expect(stdout).toMatch(
-      /^runs\/a\/export\/saved-model {2}saved-model\n {2}saved_model\.pb {6}\d+ kB\n {2}preprocess\.mjs {6}\d\.\d kB\n {2}preprocessing\.json {2}\d+ B\n {2}classes\.json {8}\d+ B\nepoch 2; logits/,
+      /^runs\/a\/export\/saved-model {2}saved-model\n {2}saved_model\.pb {6}\d+ kB\n {2}preprocess\.mjs {6}\d+ kB\n {2}preprocessing\.json {2}\d+ B\n {2}classes\.json {8}\d+ B\nepoch 2; logits/,
     );
     expect(stdout).toMatch(
       /\none image [\d.]+ ms, 32 images [\d.]+ ms \(median on this machine, TensorFlow of the native backend\)\n$/,
