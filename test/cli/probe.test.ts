@@ -61,7 +61,7 @@ test('each classifier is a run on features with the config’s images, network a
     batchSize: 256,
     reduction: 'mean',
     // Half of the squared weights against a sum over 1,256 images, and no decay of the bias, as scikit-learn has it.
-    optimizer: { name: 'sgd', learningRate: 0.02, weightDecay: 1 / 1256, noDecay: ['bias'] },
+    optimizer: { name: 'sgd', learningRate: 0.2, weightDecay: 1 / 1256, noDecay: ['bias'] },
   });
   expect(means.train.epochs).toBe(1);
   const [{ custom }] = balanced.plugins as [{ custom: number[] }];

@@ -88,7 +88,8 @@ export function headConfigs(config: ResolvedConfig, features: FeatureSet): Metho
     .map((entry) => (entry.use === 'checkpoint' ? { ...entry, every } : entry));
   const optimizer = {
     name: 'sgd',
-    learningRate: 1 / features.meanSquare,
+    // The loss bends by at most about 1/C of a row's squared length while classes are equally likely; SGD needs less than 2 over that.
+    learningRate: Math.min(10, features.classCounts.length) / features.meanSquare,
     momentum: 0.9,
     nesterov: true,
     weightDecay: 1 / rows,
