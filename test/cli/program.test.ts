@@ -11,6 +11,7 @@ describe('help', () => {
       'plan',
       'sweep',
       'compare',
+      'probe',
       'report',
       'evaluate',
       'mistakes',
