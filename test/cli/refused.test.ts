@@ -34,7 +34,7 @@ it.each([
   ['train', ['train', 'run.yaml'], `mkdir 'runs'). ${DENIED}`],
   ['train --out', ['train', 'run.yaml', '--out', 'out'], `mkdir 'FOLDER/out'). ${DENIED}`],
   ['sweep', ['sweep', 'sweep.yaml'], `mkdir 'FOLDER/runs'). ${DENIED}`],
-  ['init', ['init'], `open 'FOLDER/tailmix.config.yaml'). ${DENIED}`],
+  ['init', ['init'], `open 'FOLDER/.tailmix.config.yaml.PID.unfinished'). ${DENIED}`],
   ['init, a folder', ['init', 'new'], `mkdir 'FOLDER/new'). ${DENIED}`],
   [
     'train --out, a file',
@@ -64,7 +64,7 @@ it.each([
   await chmod(folder, 0o555);
   const { status, stderr } = run(folder, ...args);
   await chmod(folder, 0o755);
-  expect(stderr.replaceAll(folder, 'FOLDER')).toContain(message);
+  expect(stderr.replaceAll(folder, 'FOLDER').replace(/\d+(?=\.unfinished)/, 'PID')).toContain(message);
   expect(stderr).not.toContain('internal');
   expect(status).toBe(1);
 });

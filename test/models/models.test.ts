@@ -67,7 +67,7 @@ describe('options', () => {
       scale: 1,
     });
     expect(modelNames.map((name) => modelOptions.parse({ name }).width)).toEqual([
-      16, 64, 64, 64, 64, 64, 64, 1, 192, 384, 768, 384, 768, 16, 128,
+      16, 64, 64, 64, 64, 64, 64, 64, 1, 96, 192, 384, 768, 384, 768, 16, 128,
     ]);
   });
 
