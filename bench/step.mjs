@@ -68,7 +68,7 @@ async function measure({ name, model, batch: usual, size, precision, plain }) {
   const peers = [await open('tailmix', process.execPath, [here('tailmix-step.mjs'), ...shared])];
   peers.push(await open('pytorch eager', values.python, torch('eager')));
   if (!values['no-compile']) peers.push(await open('pytorch compile', values.python, torch('compile')));
-  if (plain)
+  if (plain && !values.cpu)
     peers.push(await open('plain tfjs-node', process.execPath, [here('plain-tfjs.mjs'), '--batch', String(batch)]));
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const peer of peers) {

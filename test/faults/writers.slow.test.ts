@@ -49,7 +49,7 @@ interface Command {
 
 const commands: Command[] = [
   { name: 'mlflow export', target: 'written', args: ['mlflow', 'export', 'run', '--mlruns', 'written'], every: 20 },
-  { name: 'report', target: 'page', args: ['report', 'run', '--out', 'page'], source: 'run', every: 8 },
+  { name: 'report', target: 'page', args: ['report', 'run', '--out', 'page'], source: 'run', every: 3 },
   ...['saved-model', 'tfjs', 'onnx'].map((format) => ({
     name: `export --format ${format}`,
     target: `exports/${format}`,
