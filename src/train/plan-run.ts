@@ -2,8 +2,9 @@ import { composeRun } from '../compose/compose-run.ts';
 import type { Composition } from '../compose/types.ts';
 import type { CountSummary } from '../data/types.ts';
 import type { RunInfo } from '../run.ts';
+import { describeRun } from './describe-run.ts';
 import { phasesOf } from './phases.ts';
-import { describeRun, type TrainerOptions } from './prepare.ts';
+import type { TrainerOptions } from './prepare.ts';
 
 /**
  * What would run, without TensorFlow and, for known data sets, without data. Where the class counts come with data that

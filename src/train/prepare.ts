@@ -1,30 +1,33 @@
 import type { z } from 'zod';
 import type { BackendChoice } from '../backend/load.ts';
-import { declaredTrained, extendModel } from '../compose/declared.ts';
 import type { Warning } from '../compose/types.ts';
-import { featureInfo } from '../data/features.ts';
 import type { DataIdentity } from '../data/identity.ts';
-import { describeData, hasCounts, loadData } from '../data/load-data.ts';
-import { type DataInput, type DataOptions, dataOptions, withPreprocessing } from '../data/options.ts';
-import { longTailCounts, profileLabel, profileOf, unusedOf } from '../data/profile.ts';
-import { datasetName, datasetOf } from '../data/sets/registry.ts';
-import type { CountSummary, DataPlan, ImageInfo, LoadedData, ReadProgress } from '../data/types.ts';
+import { loadData } from '../data/load-data.ts';
+import type { DataInput } from '../data/options.ts';
+import type { LoadedData, ReadProgress } from '../data/types.ts';
 import { TailmixError } from '../errors.ts';
-import { headEntries, headModel } from '../models/features.ts';
-import { type ModelInput, openModel } from '../models/open.ts';
-import { preprocessingOf } from '../models/published/preprocessing.ts';
-import { type ExtendedModel, frozenWeights, startValues } from '../models/transfer.ts';
-import type { Model, Task } from '../models/types.ts';
+import type { ModelInput } from '../models/open.ts';
+import { type ExtendedModel, startValues } from '../models/transfer.ts';
+import type { Model } from '../models/types.ts';
 import type { Plugin, PluginDefinition } from '../plugin.ts';
 import type { RunInfo, RunStart, Snapshot } from '../run.ts';
-import { groupWeights, type WeightRules } from '../step/groups.ts';
+import type { WeightRules } from '../step/groups.ts';
 import type { Ownership } from '../tracking/ownership.ts';
-import { sizeOf } from '../util/shape.ts';
-import { cropsOfNothing, interruptedInReading } from './errors.ts';
+import {
+  baseModel,
+  countsOf,
+  dataWarnings,
+  describe,
+  isLoaded,
+  resolveSettings,
+  type Trained,
+  withPixels,
+} from './describe-run.ts';
+import { interruptedInReading } from './errors.ts';
 import { checkFeatures, featuresOf, wantsFeatures } from './features.ts';
-import { evaluateOptions, trainOptions } from './options.ts';
+import type { evaluateOptions, trainOptions } from './options.ts';
 import type { PhaseOptions } from './phases.ts';
-import { describeStart, initialValues, publishedStart } from './start.ts';
+import { initialValues } from './start.ts';
 
 /** What a run is made of, as a programmer or a resolved config says it. */
 export interface TrainerOptions {
@@ -100,14 +103,6 @@ export interface Preparation {
   initialData?: DataIdentity;
 }
 
-/** Weights that are not trained, and statistics that stay. */
-interface Trained {
-  frozen: ReadonlySet<string>;
-  fixed: ReadonlySet<string>;
-}
-
-const isLoaded = (data: TrainerOptions['data']): data is LoadedData => 'train' in data;
-
 /** Reads the data, unless it is given, and makes the model, for a run that has one phase. */
 export async function prepare(options: TrainerOptions, given?: LoadedData): Promise<Preparation> {
   const settings = resolveSettings(options);
@@ -155,167 +150,12 @@ export async function readData(options: TrainerOptions): Promise<LoadedData> {
   return loaded;
 }
 
-/** The options of a run's data, with the preprocessing of the weights that it starts from where they leave it open. */
-async function withPixels(options: TrainerOptions, given: DataInput): Promise<DataOptions> {
-  const data = dataOptions.parse(given);
-  const published = publishedStart(options);
-  const found = published && (await preprocessingOf(published));
-  return found ? withPreprocessing(data, found) : data;
-}
-
 /** A preparation that starts from the weights of the phase before. */
 export function startedFrom(preparation: Preparation, snapshot: Snapshot): Preparation {
   const { info, models, start } = preparation;
   const { init, reset } = info.start;
   const initial = startValues(models, snapshot, { source: init!, reset, seed: info.seed });
   return { ...preparation, start: { ...start, initial } };
-}
-
-/** What a run, or a phase of one, would be, without its images. */
-export interface Described {
-  settings: Settings;
-  models: ExtendedModel;
-  info: RunInfo;
-  warnings: readonly Warning[];
-  unread: CountSummary | null;
-}
-
-/**
- * Describes a run that has one phase, without TensorFlow (but for a backbone, which is loaded) and, for known data sets,
- * without data. Where the class counts come with data that is not there, `unread` says what is known of them, and those
- * of `info` are a stand-in of the same range.
- */
-export async function describeRun(options: TrainerOptions): Promise<Described> {
-  const settings = resolveSettings(options);
-  const { data } = options;
-  if (wantsFeatures(options)) checkFeatures(options);
-  const planned = isLoaded(data) ? null : await describeData(await withPixels(options, data));
-  const { info: image, ...counts } = planned
-    ? {
-        info: planned.info,
-        augment: wantsFeatures(options) ? [] : planned.augment,
-        classCounts: countsToCompose(planned),
-        validationCount: planned.validationCount,
-      }
-    : countsOf(data as LoadedData);
-  const unread = planned && !hasCounts(planned.classCounts) ? planned.classCounts : null;
-  const base = await baseModel(options, image);
-  const rows = planned && wantsFeatures(options) ? featureInfo(image, base.name, base.featureSize) : image;
-  return {
-    settings,
-    unread,
-    warnings: dataWarnings(options),
-    ...(await describe(options, settings, base, rows, counts, unread?.total)),
-  };
-}
-
-/** Class counts, else numbers from the largest class to the smallest: enough to compose plugins, never to train. */
-function countsToCompose({ info, classCounts }: DataPlan): number[] {
-  if (hasCounts(classCounts)) return [...classCounts];
-  const { largest, smallest } = classCounts;
-  const profile = { profile: 'exp', ratio: largest / smallest, mu: 0 } as const;
-  return longTailCounts(largest, info.classes.length, profile);
-}
-
-const countsOf = ({ info, augment, train, validation }: LoadedData) => ({
-  info,
-  augment,
-  classCounts: Array.from(train.classCounts),
-  validationCount: validation?.indices.length ?? 0,
-});
-
-const labelOf = (data: DataOptions): string | null => profileLabel(profileOf(data, datasetOf(data).profile));
-
-/** What is written under `data` and has no effect. */
-const dataWarnings = ({ data }: TrainerOptions): Warning[] =>
-  isLoaded(data)
-    ? []
-    : unusedOf(data, datasetOf(data as DataOptions).profile).map((message) => ({
-        code: 'NO_EFFECT',
-        plugin: 'data',
-        message,
-      }));
-
-function resolveSettings({ name, method, seed = 0, train, evaluate, data }: TrainerOptions): Settings {
-  const named = name ?? (isLoaded(data) ? data.info.name : datasetName(data.name));
-  return {
-    name: named,
-    method: method ?? named,
-    seed,
-    subsetSeed: isLoaded(data) ? 0 : (data.subsetSeed ?? 0),
-    profile: isLoaded(data) ? null : labelOf(dataOptions.parse(data)),
-    workers: isLoaded(data) ? 1 : (data.workers ?? 1),
-    train: trainOptions.parse(train ?? {}),
-    evaluate: evaluateOptions.parse(evaluate ?? {}),
-  };
-}
-
-/** The run's model before plugins add to it; of a run on features the whole network. */
-const baseModel = ({ model, backend }: TrainerOptions, { classes, features, ...rows }: ImageInfo): Promise<Model> => {
-  const { shape, mean, std } = features?.images ?? rows;
-  return openModel(model, { classes: classes.length, imageShape: shape, mean, std }, backend);
-};
-
-async function describe(
-  options: TrainerOptions,
-  { name, seed, train, evaluate }: Settings,
-  whole: Model,
-  image: LoadedData['info'],
-  { classCounts, validationCount, augment }: Pick<RunInfo, 'classCounts' | 'validationCount' | 'augment'>,
-  trainCount = classCounts.reduce((a, b) => a + b, 0),
-): Promise<{ models: ExtendedModel; info: RunInfo; trained: Trained; rules: WeightRules }> {
-  const { classes, shape, packShape, interpolation, mean, std, features, notes } = image;
-  if (evaluate.crops === 'five' && String(packShape ?? shape) === String(shape)) throw cropsOfNothing(shape);
-  const base = features ? headModel(whole) : whole;
-  const task: Task = { classes: classes.length, imageShape: shape };
-  const model = (options.plugins ?? []).reduce((before, plugin) => extendModel(before, plugin, task), base);
-  const models = { base, model };
-  const start = startOfRows(await describeStart(options, whole), whole, features !== undefined);
-  const tuned = declaredTrained(options.plugins ?? [], base);
-  const trained = frozenWeights(models, start, tuned);
-  const { rules, notes: weightGroups } = groupWeights(train.optimizer, models, trained.frozen);
-  const steps = trainCount / train.batchSize;
-  const info: RunInfo = {
-    name,
-    seed,
-    dataset: image.name,
-    classes,
-    classCounts,
-    trainCount,
-    validationCount,
-    ...(notes && { dataNotes: notes }),
-    imageShape: shape,
-    ...(packShape && { packShape }),
-    ...(interpolation && { interpolation }),
-    ...(features && { features }),
-    mean,
-    std,
-    augment,
-    epochs: train.epochs,
-    batchSize: train.batchSize,
-    stepsPerEpoch: train.dropLast ? Math.floor(steps) : Math.ceil(steps),
-    modelStages: model.stages,
-    featureSize: model.featureSize,
-    head: model.head ?? null,
-    groups: evaluate.groups,
-    start,
-    ...(tuned && { tuned: countTuned(model, trained.frozen) }),
-    ...(weightGroups.length > 0 && { weightGroups }),
-  };
-  return { models, info, trained, rules };
-}
-
-function countTuned({ weights }: Model, frozen: ReadonlySet<string>): NonNullable<RunInfo['tuned']> {
-  const sizeOfAll = (specs: Model['weights']): number => specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  const parameters = weights.filter(({ kind }) => kind !== 'statistic');
-  return { trained: sizeOfAll(parameters.filter(({ name }) => !frozen.has(name))), all: sizeOfAll(parameters) };
-}
-
-/** Where the weights that a run trains begin: on features, those of the classifier. */
-function startOfRows(start: RunStart, whole: Model, isFeatures: boolean): RunStart {
-  if (!isFeatures) return start;
-  const { reset, freeze } = start;
-  return { ...start, reset: headEntries(whole, reset, 'reset'), freeze: headEntries(whole, freeze, 'freeze') };
 }
 
 /** @throws {TailmixError} that a signal was aborted with. */
