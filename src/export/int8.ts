@@ -3,10 +3,12 @@ import { createLoader } from '../data/loader/loader.ts';
 import type { Subset } from '../data/types.ts';
 import { createEvaluator } from '../metrics/evaluator.ts';
 import type { Evaluation } from '../metrics/types.ts';
+import { inOrder } from '../train/evaluate.ts';
 import type { Network } from '../trained/network.ts';
 import type { TrainedRun } from '../trained/open.ts';
 import { rowsOf } from '../trained/predict.ts';
 import { splitOf } from '../trained/split.ts';
+import { evenly } from '../util/evenly.ts';
 import type { Classifier } from './classifier.ts';
 import { int8Loses, int8NeedsImages } from './errors.ts';
 import { calibrate } from './onnx/calibrate.ts';
@@ -70,10 +72,7 @@ export async function quantizeClassifier(
   const plan = planQuantization(fused);
   const source = run.data.validation ?? run.data.train;
   const count = Math.min(calibrationImages, source.indices.length);
-  const spread = Int32Array.from(
-    { length: count },
-    (_, i) => source.indices[Math.floor((i * source.indices.length) / count)]!,
-  );
+  const spread = Int32Array.from(evenly(source.indices.length, count), (at) => source.indices[at]!);
   const ranges = await calibrate(fused, plan.tensors, batchesOf(run, { ...source, indices: spread }), runtime);
   const [float, model] = [onnxBytes(graph), onnxBytes(quantize(fused, plan, ranges))];
   const compared = await compare(run, test, float, model);
@@ -125,12 +124,8 @@ async function* batchesOf(
   { split, indices }: Subset,
 ): AsyncGenerator<{ images: Uint8Array; labels: Int32Array; count: number }> {
   const loader = createLoader({ shape: imageShape, augment: [], mean, seed: 0 });
-  const steps = Array.from({ length: Math.ceil(indices.length / BATCH) }, (_, step) => {
-    const rows = indices.slice(step * BATCH, (step + 1) * BATCH);
-    return { indices: rows, positions: rows };
-  });
   try {
-    for await (const { images, labels, release } of loader.load(split, steps, 0, false)) {
+    for await (const { images, labels, release } of loader.load(split, inOrder(indices, BATCH), 0, false)) {
       // A copy: onnxruntime takes no shared memory.
       yield { images: Uint8Array.from(images), labels, count: labels.length };
       release();

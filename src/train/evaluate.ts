@@ -55,18 +55,17 @@ export async function* logitsOf(
   const { crops } = loader;
   const steps = inOrder(indices, batchSize).flatMap((rows) => cropsOf(rows, crops));
   let step = 0;
-  let sum = null as Float32Array | null;
+  let sums = null as Float32Array | null;
   for await (const rows of loader.load(split, steps, 0, false)) {
     const { images, labels } = rows;
     const full = images.length === bytes ? images : padded(images, bytes);
     const logits = engine.run(signature, { images: rowValues(full, isFeatures) }).logits as Float32Array;
-    const before: Float32Array | null = sum;
-    sum = before === null ? logits.slice() : before.map((value, i) => value + logits[i]!);
+    if (crops > 1) sums = sums?.map((value, i) => value + logits[i]!) ?? logits.slice();
     const { indices: own } = steps[step++]!;
     if (step % crops === 0) {
-      const mean = crops === 1 ? sum : sum.map((value) => value / crops);
+      const mean = sums?.map((value) => value / crops) ?? logits;
       yield { logits: mean.subarray(0, labels.length * classes), labels, indices: own };
-      sum = null;
+      sums = null;
     }
     rows.release();
     await yieldToEventLoop();
@@ -88,7 +87,8 @@ export async function evaluate(
   return evaluator.result();
 }
 
-const inOrder = (indices: Int32Array, batchSize: number) =>
+/** Steps through rows of a split in their order, without augmentation. */
+export const inOrder = (indices: Int32Array, batchSize: number) =>
   Array.from({ length: Math.ceil(indices.length / batchSize) }, (_, step) => {
     const start = step * batchSize;
     const rows = indices.subarray(start, start + batchSize);

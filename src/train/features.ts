@@ -2,29 +2,25 @@ import { createHash } from 'node:crypto';
 import { type Backend, holdBackend } from '../backend/load.ts';
 import { featureInfo, rowShape, rowValues } from '../data/features.ts';
 import { contentsOf, HASH_BYTES } from '../data/identity.ts';
-import { openFiller } from '../data/loader/fill.ts';
-import { createLoader } from '../data/loader/loader.ts';
+import { readRows } from '../data/inspect/scan.ts';
 import type { DataInput } from '../data/options.ts';
 import { type FeatureSubset, keepFeatures, openFeatures, packFeatures } from '../data/packed/pack-features.ts';
 import type { PackedRow } from '../data/packed/packed.ts';
-import type { ImageInfo, LoadedData, Loader, ReadProgress, Split, Subset } from '../data/types.ts';
-import { createHooks } from '../hooks.ts';
+import type { ImageInfo, LoadedData, ReadProgress, Split, Subset } from '../data/types.ts';
 import { isModelChoice } from '../models/definition.ts';
 import { headModel } from '../models/features.ts';
 import { openModel, startOf } from '../models/open.ts';
-import { type ModelSection, modelSection } from '../models/options.ts';
+import { modelSection } from '../models/options.ts';
 import { publishedOf } from '../models/published/read.ts';
-import type { Forward, Model } from '../models/types.ts';
+import type { Model } from '../models/types.ts';
 import { randomStream } from '../random.ts';
-import { createEngine } from '../step/index.ts';
-import { createStepProgram } from '../step/program.ts';
-import { signatureFor } from '../step/signature.ts';
-import type { Engine } from '../step/types.ts';
+import { evenly } from '../util/evenly.ts';
+import { without } from '../util/without.ts';
 import { version } from '../version.ts';
 import { checksumWeights } from '../weights/checksum.ts';
 import { featuresAugment, featuresNorm, featuresNotFinite } from './errors.ts';
-import { evaluationBatch, logitsOf } from './evaluate.ts';
-import { NO_UPDATE } from './initial-weights.ts';
+import { evaluationBatch } from './evaluate.ts';
+import { openFeatureEngine } from './feature-engine.ts';
 import type { Settings, TrainerOptions } from './prepare.ts';
 import { describeStart, initialValues } from './start.ts';
 
@@ -126,12 +122,8 @@ async function backboneValues(
 async function modelKey({ model, start }: TrainerOptions, values: () => Promise<Values>): Promise<unknown> {
   if (typeof model === 'function' || isModelChoice(model) || 'forward' in model) return null;
   const section = modelSection.parse(model);
-  const { head: _, bias: __, scale: ___, init, reset: ____, freeze: _____, frozenNorm: ______, ...own } = section;
-  const {
-    weights: _______,
-    path: ________,
-    ...network
-  } = own as Partial<ModelSection> & { path?: string; weights?: unknown };
+  const { init } = section;
+  const network = without(section, ...OF_THE_RUN);
   const published = publishedOf(section);
   const isPinned = start?.init === undefined && start?.from === undefined;
   if (isPinned && published)
@@ -144,6 +136,9 @@ async function modelKey({ model, start }: TrainerOptions, values: () => Promise<
   }
   return { ...network, values: hash.digest('hex') };
 }
+
+/** What of a model is no part of the network that computes features; its weights are told by their content. */
+const OF_THE_RUN = ['head', 'bias', 'scale', 'init', 'reset', 'freeze', 'frozenNorm', 'weights', 'path'];
 
 const hashOf = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
 
@@ -180,31 +175,24 @@ async function openComputer(
   },
 ): Promise<Computer> {
   const { shape: imageShape, mean, std } = info;
+  const size = base.featureSize;
+  const bytesOfRow = rowShape(featureInfo(info, base.name, size))[2];
   const evaluateBatchSize = evaluationBatch(evaluate, { imageShape, batchSize: 1 }, Number.POSITIVE_INFINITY);
-  const plugins = { hooks: createHooks(), inputs: {}, variants: {}, draws: {} };
-  // Features in the place of logits, which is all that is read.
-  const forward: Forward = (...given) => {
-    const outputs = base.forward(...given);
-    return { ...outputs, logits: outputs.features };
-  };
-  const program = createStepProgram({ ...base, forward }, plugins, {
-    ...{ seed: 0, imageShape, mean, std, batchSizes: [], evaluateBatchSize, initial: values },
-    optimizer: NO_UPDATE,
+  const engine = await openFeatureEngine(base, {
+    program: { seed: 0, imageShape, mean, std, evaluateBatchSize, initial: values },
+    loader: { shape: imageShape, augment: [], mean, seed: 0, workers },
+    backend,
+    train,
   });
-  const { step, precision } = train;
-  const engine: Engine = await createEngine(program, backend, { step, precision });
-  const loader: Loader = createLoader({ shape: imageShape, augment: [], mean, seed: 0, workers });
-  const signature = signatureFor(program, 'predict', {});
   return {
     async *compute(name, subset, onProgress = () => {}) {
       const { split, indices } = subset;
-      const bytes = indices.length * rowShape(featureInfo(info, base.name, base.featureSize))[2];
+      const bytes = indices.length * bytesOfRow;
       let done = 0;
-      const size = base.featureSize;
       const contents = split.hashes ? [] : contentsOf(split, info);
-      for await (const rows of logitsOf(engine, signature, loader, subset, size)) {
+      for await (const rows of engine.featuresOf(subset)) {
         for (const [i, label] of rows.labels.entries()) {
-          const row = rows.logits.slice(i * size, (i + 1) * size);
+          const row = rows.features.slice(i * size, (i + 1) * size);
           const path = split.files?.[rows.indices[i]!] ?? `${split.name} ${rows.indices[i]}`;
           const odd = row.find((value) => !Number.isFinite(value));
           if (odd !== undefined) throw featuresNotFinite(path, base.name, odd);
@@ -217,10 +205,7 @@ async function openComputer(
         onProgress({ split: name, done, total: indices.length, bytes, backbone: base.name });
       }
     },
-    async close() {
-      await loader.close();
-      engine.dispose();
-    },
+    close: () => engine.close(),
   };
 }
 
@@ -242,11 +227,9 @@ const SAMPLE = 4096;
 /** Mean squared length of the rows of a subset, of at most 4096 of them, spread evenly. */
 export async function meanSquare(info: ImageInfo, { split, indices }: Subset): Promise<number> {
   const shape = rowShape(info);
-  const count = Math.min(SAMPLE, indices.length);
-  const rows = Int32Array.from({ length: count }, (_, i) => indices[Math.floor((i * indices.length) / count)]!);
-  const bytes = new Uint8Array(count * shape[2]);
-  const filler = openFiller({ pixels: split.pixels, shape, transforms: [], seed: 0, epoch: 0 });
-  await filler.fill({ indices: rows, positions: rows }, bytes);
-  filler.close();
-  return (rowValues(bytes, true) as Float32Array).reduce((sum, value) => sum + value * value, 0) / count;
+  const sample = evenly(indices.length, Math.min(SAMPLE, indices.length)).map((at) => indices[at]!);
+  const rows = await readRows(split, shape, sample);
+  const squares = (before: number, row: Uint8Array): number =>
+    (rowValues(row, true) as Float32Array).reduce((sum, value) => sum + value * value, before);
+  return rows.reduce(squares, 0) / sample.length;
 }

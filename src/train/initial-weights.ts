@@ -1,25 +1,13 @@
-import type { Backend } from '../backend/load.ts';
-import { createLoader, type LoaderOptions } from '../data/loader/loader.ts';
-import { createHooks } from '../hooks.ts';
 import type { FeatureRows } from '../long-tail/class-means.ts';
-import type { Forward } from '../models/types.ts';
 import type { InitialContext, Plugin } from '../plugin.ts';
 import { randomStream } from '../random.ts';
 import { pluginFailed, returnedWrong } from '../step/errors.ts';
-import { createEngine } from '../step/index.ts';
-import { createStepProgram, type ProgramOptions } from '../step/program.ts';
-import { signatureFor } from '../step/signature.ts';
-import type { Update } from '../step/types.ts';
 import { describeValue, type Fault, fieldsOf, initialFault } from '../util/fault.ts';
-import { logitsOf } from './evaluate.ts';
+import { type FeatureEngineOptions, openFeatureEngine } from './feature-engine.ts';
 import type { Preparation } from './prepare.ts';
 
 /** What the run's own step is made with. */
-export interface Making {
-  program: Omit<ProgramOptions, 'optimizer' | 'batchSizes'>;
-  loader: LoaderOptions;
-  backend: Backend;
-}
+type Making = Omit<FeatureEngineOptions, 'train'>;
 
 /**
  * Values that weights begin with, those that plugins compute included: once, where a phase begins. A resumed run has them
@@ -74,35 +62,15 @@ function valuesFault(values: unknown, weights: Preparation['model']['weights']):
   return null;
 }
 
-/** Of a program that trains nothing. */
-export const NO_UPDATE: Update = { slots: () => [], apply: () => ({ weights: {}, slots: {} }) };
-
 /** Features of all training images, in the order of the subset, without augmentation. */
 async function* featuresOf(
-  { model, info, data, settings }: Preparation,
-  { program: options, loader: loading, backend }: Making,
+  { model, data, settings: { train } }: Preparation,
+  making: Making,
 ): AsyncGenerator<FeatureRows, void, undefined> {
-  // Features in the place of logits, which is all that is read.
-  const forward: Forward = (...given) => {
-    const outputs = model.forward(...given);
-    return { ...outputs, logits: outputs.features };
-  };
-  const plugins = { hooks: createHooks(), inputs: {}, variants: {}, draws: {} };
-  const program = createStepProgram({ ...model, forward }, plugins, {
-    ...options,
-    batchSizes: [],
-    optimizer: NO_UPDATE,
-  });
-  const { step, precision } = settings.train;
-  const engine = await createEngine(program, backend, { step, precision });
-  const loader = createLoader(loading);
+  const engine = await openFeatureEngine(model, { ...making, train });
   try {
-    const signature = signatureFor(program, 'predict', {});
-    for await (const { logits, labels } of logitsOf(engine, signature, loader, data.train, info.featureSize)) {
-      yield { features: logits, labels };
-    }
+    for await (const { features, labels } of engine.featuresOf(data.train)) yield { features, labels };
   } finally {
-    await loader.close();
-    engine.dispose();
+    await engine.close();
   }
 }

@@ -1,4 +1,5 @@
 import type { ResolvedConfig } from '../../config/types.ts';
+import { without } from '../../util/without.ts';
 import type { MethodConfig } from '../compare/run-methods.ts';
 
 /** What the classifiers are trained on. */
@@ -77,8 +78,9 @@ function headsFor(features: FeatureSet, epochs: number): Head[] {
  * weights.
  */
 export function headConfigs(config: ResolvedConfig, features: FeatureSet): MethodConfig[] {
-  const { train, evaluate, plugins, method: _, name: __, data, model: ___, ...rest } = config.resolved as Tree;
-  const { augment: ____, ...images } = data as Tree;
+  const { train, evaluate, plugins, data, ...others } = config.resolved as Tree;
+  const rest = without(others, 'method', 'name', 'model');
+  const images = without(data as Tree, 'augment');
   const { precision, step } = train as Tree;
   const rows = features.classCounts.reduce((a, b) => a + b, 0);
   const epochs = Math.max(EPOCHS, Math.ceil(STEPS / Math.ceil(rows / BATCH)));
@@ -120,8 +122,7 @@ export function headConfigs(config: ResolvedConfig, features: FeatureSet): Metho
 
 /** The network of a config as it computes features: not how its classifier is made, nor which weights are trained. */
 export function networkOf({ resolved }: Pick<ResolvedConfig, 'resolved'>): Tree {
-  const { head: _, scale: __, freeze: ___, frozenNorm: ____, ...network } = resolved.model as Tree;
-  return network;
+  return without(resolved.model as Tree, 'head', 'scale', 'freeze', 'frozenNorm');
 }
 
 type Tree = Record<string, unknown>;

@@ -1,3 +1,4 @@
+import { evenly } from '../../util/evenly.ts';
 import type { DataOptions } from '../options.ts';
 import type { Shape } from '../transforms/augment.ts';
 import type { ImageInfo, ImageList } from '../types.ts';
@@ -89,8 +90,7 @@ export const decodeOptions = (
 
 /** Sizes of files of a list that can be read: at least one. */
 async function sampleShapes({ files }: ImageList, { exif = 'honour' }: SizeOptions): Promise<Shape[]> {
-  const count = Math.min(SAMPLE, files.length);
-  const sample = Array.from({ length: count }, (_, i) => files[Math.floor((i * files.length) / count)]!.path);
+  const sample = evenly(files.length, Math.min(SAMPLE, files.length)).map((at) => files[at]!.path);
   const read = async (path: string): Promise<Shape | null> =>
     imageShape(path, exif).catch((error: unknown) => {
       if (isBadImage(error)) return null;
