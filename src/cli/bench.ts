@@ -2,7 +2,7 @@ import { registry } from '../../plugins/index.ts';
 import type { BackendChoice } from '../backend/load.ts';
 import { benchLoader } from '../bench/loader.ts';
 import { benchStep } from '../bench/step.ts';
-import type { ModelName } from '../models/model-names.ts';
+import { isPublished, type ModelName } from '../models/model-names.ts';
 import type { TrainOptions } from '../train/options.ts';
 
 /** Options of `tailmix bench step`. */
@@ -29,25 +29,14 @@ export interface BenchLoaderCommandOptions {
   json?: boolean;
 }
 
-const SIZES: Partial<Record<ModelName, number>> = {
-  resnet18: 224,
-  resnet34: 224,
-  resnet50: 224,
-  resnet101: 224,
-  'resnext50-32x4d': 224,
-  'mobilenet-v2': 224,
-  'convnext-tiny': 224,
-  'vit-tiny-16': 224,
-  'vit-small-16': 224,
-  'vit-base-16': 224,
-  'vit-small-14': 224,
-  'vit-base-14': 224,
-};
-
 /** `tailmix bench step`: images per second of the bare training step with Mixup and Remix. */
 export async function benchStepCommand({ json, imageSize, ...options }: BenchStepCommandOptions): Promise<number> {
   const plugins = await Promise.all(['mixup', 'remix'].map(async (name) => (await registry[name]!()).default()));
-  const result = await benchStep({ ...options, plugins, imageSize: imageSize ?? SIZES[options.model] ?? 32 });
+  const result = await benchStep({
+    ...options,
+    plugins,
+    imageSize: imageSize ?? (isPublished(options.model) ? 224 : 32),
+  });
   print(result, json, [
     `${result.model}, batch ${result.batch}, ${result.precision}, ${result.stepMode} on ${result.backend}${result.tensorflow ? ` (TensorFlow ${result.tensorflow})` : ''}, ${result.threads} threads`,
     `training    ${Math.round(result.imagesPerSecond)} images/s (${result.rounds.map(Math.round).join(', ')})`,

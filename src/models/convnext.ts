@@ -1,6 +1,6 @@
 import { ofRank, type tf } from '../tf.ts';
 import { constant, type Initializer, normal } from './init.ts';
-import { depthwise, type Layer, layerNorm, sequence } from './layers.ts';
+import { depthwise, type Layer, layerNorm, residual, scale, sequence } from './layers.ts';
 import { blocks, type NetworkOptions, network } from './network.ts';
 import { seam } from './seams.ts';
 import { DEVIATION, mlp } from './transformer.ts';
@@ -63,15 +63,9 @@ function block(name: string, width: number): Layer {
     ),
     layerNorm(`${name}/norm`, width, EPSILON),
     mlp(`${name}/mlp`, { width, activation: 'gelu' }),
+    scale(`${name}/scale`, width, LAYER_SCALE),
   );
-  const gamma = `${name}/scale`;
-  const spec: WeightSpec = { name: gamma, shape: [width], kind: 'norm', initial: constant([width], LAYER_SCALE) };
-  const layer: Layer = {
-    ...branch,
-    weights: [...branch.weights, spec],
-    apply: (x, flow) => x.add(branch.apply(x, flow).mul(flow.weights[gamma]!)),
-  };
-  return seam(layer, { name, in: width, out: width });
+  return seam(residual(branch), { name, in: width, out: width });
 }
 
 /** A linear function of each square of `side` pixels, without overlap. Kernel `[side, side, in, out]`. */

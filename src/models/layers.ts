@@ -51,6 +51,18 @@ export const stateless = (apply: (x: tf.Tensor) => tf.Tensor): Layer => ({ weigh
 
 export const rectify: Layer = stateless(relu);
 
+/** The input is added to what the branch makes of it. */
+export const residual = (branch: Layer): Layer => ({
+  ...branch,
+  apply: (x, flow) => x.add(branch.apply(x, flow)),
+});
+
+/** Multiplies channels by a vector, `[width]`, whose values are equal at first. */
+export function scale(name: string, width: number, value: number): Layer {
+  const spec: WeightSpec = { name, shape: [width], kind: 'norm', initial: constant([width], value) };
+  return { weights: [spec], apply: (x, { weights }) => x.mul(weights[name]!) };
+}
+
 /** Options of {@link convolution}. */
 export interface ConvolutionOptions {
   in: number;

@@ -1,6 +1,6 @@
 import { tf } from '../tf.ts';
 import { kaimingNormal, uniform } from './init.ts';
-import { convolutionNorm, depthwiseNorm, type Layer, sequence, stateless } from './layers.ts';
+import { convolutionNorm, depthwiseNorm, type Layer, residual, sequence, stateless } from './layers.ts';
 import { blocks, type NetworkOptions, network } from './network.ts';
 import { seam } from './seams.ts';
 import type { Model, Task } from './types.ts';
@@ -38,8 +38,7 @@ function invertedResidual(name: string, options: { in: number; out: number; fact
     convolutionNorm(`${name}/project`, { in: hidden, out, size: 1, initial }),
   );
   const isResidual = stride === 1 && inputs === out;
-  const block: Layer = isResidual ? { ...branch, apply: (x, flow) => x.add(branch.apply(x, flow)) } : branch;
-  return seam(block, { name, in: inputs, out });
+  return seam(isResidual ? residual(branch) : branch, { name, in: inputs, out });
 }
 
 /**

@@ -1,8 +1,5 @@
-/** Networks that ship with tailmix. */
-export const modelNames = [
-  'resnet32',
-  'resnet18-cifar',
-  'resnet34-cifar',
+/** Networks whose weights others publish. */
+export const publishedNames = [
   'resnet18',
   'resnet34',
   'resnet50',
@@ -15,6 +12,18 @@ export const modelNames = [
   'vit-base-16',
   'vit-small-14',
   'vit-base-14',
+] as const;
+export type PublishedName = (typeof publishedNames)[number];
+
+export const isPublished = (name: string): name is PublishedName =>
+  (publishedNames as readonly string[]).includes(name);
+
+/** Networks that ship with tailmix. */
+export const modelNames = [
+  'resnet32',
+  'resnet18-cifar',
+  'resnet34-cifar',
+  ...publishedNames,
   'small-cnn',
   'mlp',
 ] as const;

@@ -1,9 +1,9 @@
 import { gelu } from '../backend/kernels/index.ts';
 import { tf } from '../tf.ts';
 import { constant, normal } from './init.ts';
-import { joined, type Layer, layerNorm, sequence, stateless } from './layers.ts';
+import { joined, type Layer, layerNorm, residual, scale, sequence, stateless } from './layers.ts';
 import { seam } from './seams.ts';
-import type { Seam, WeightSpec } from './types.ts';
+import type { Seam } from './types.ts';
 
 /** Activation between the two layers of a block's MLP: by erf, or OpenAI's `x·σ(1.702x)`. */
 export type Activation = 'gelu' | 'quick-gelu';
@@ -89,18 +89,6 @@ const joinHeads = (x: tf.Tensor): tf.Tensor => {
   return x.transpose([0, 2, 1, 3]).reshape([batch, tokens, heads * depth]);
 };
 
-/** Multiplies by a vector, `[width]`. */
-function scale(name: string, width: number): Layer {
-  const spec: WeightSpec = { name, shape: [width], kind: 'norm', initial: constant([width], LAYER_SCALE) };
-  return { weights: [spec], apply: (x, { weights }) => x.mul(weights[name]!) };
-}
-
-/** The input is added to what the branch makes of it. */
-const residual = (branch: Layer): Layer => ({
-  ...branch,
-  apply: (x, flow) => x.add(branch.apply(x, flow)),
-});
-
 /**
  * Attention, then an MLP, each with a layer norm before it and the input added after it (Dosovitskiy et al. 2021). Seams: the
  * block, both branches with their layer norm (`<name>/attention`, `<name>/mlp`), and each norm and linear layer.
@@ -114,7 +102,7 @@ export function transformerBlock(name: string, options: BlockOptions): Layer {
         sequence(
           layerNorm(`${name}/norm${index}`, width, epsilon),
           make(at, options),
-          ...(layerScale ? [scale(`${name}/scale${index}`, width)] : []),
+          ...(layerScale ? [scale(`${name}/scale${index}`, width, LAYER_SCALE)] : []),
         ),
         point(at),
       ),

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { createModel, modelOptions } from '../../src/models/index.ts';
-import { dialects, type PublishedName } from '../../src/models/published/families.ts';
+import type { PublishedName } from '../../src/models/model-names.ts';
+import { dialects } from '../../src/models/published/families.ts';
 import { matchWeights } from '../../src/models/published/match.ts';
 import { sizeOf } from '../../src/util/shape.ts';
 import { readReference } from './reference.ts';

@@ -35,17 +35,17 @@ interface Filter {
 
 const A = -0.5;
 
+/** Keys' cubic with a = −0.5, which Pillow has, and PyTorch with `antialias`. */
+export function cubic(distance: number): number {
+  const x = Math.abs(distance);
+  if (x < 1) return ((A + 2) * x - (A + 3)) * x * x + 1;
+  return x < 2 ? (((x - 5) * x + 8) * x - 4) * A : 0;
+}
+
 /** In Pillow's order of operations. */
 const filters: Readonly<Record<Interpolation, Filter>> = {
   bilinear: { reach: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
-  bicubic: {
-    reach: 2,
-    weight(distance) {
-      const x = Math.abs(distance);
-      if (x < 1) return ((A + 2) * x - (A + 3)) * x * x + 1;
-      return x < 2 ? (((x - 5) * x + 8) * x - 4) * A : 0;
-    },
-  },
+  bicubic: { reach: 2, weight: cubic },
 };
 
 /**

@@ -1,5 +1,5 @@
 import { displayPath, TailmixError } from '../../errors.ts';
-import { publishedNames } from './families.ts';
+import { publishedNames } from '../model-names.ts';
 import type { ArrayDifference } from './match.ts';
 
 const SHOWN = 3;

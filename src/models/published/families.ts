@@ -1,28 +1,8 @@
 import { mobileStages } from '../mobilenet.ts';
-import type { ModelName } from '../model-names.ts';
+import type { PublishedName } from '../model-names.ts';
 import { convNextDialects } from './convnext.ts';
 import { type Dialect, layerNames } from './names.ts';
 import { visionTransformerDialects } from './vit.ts';
-
-/** Networks whose weights others publish, and how their files name the arrays. */
-export const publishedNames = [
-  'resnet18',
-  'resnet34',
-  'resnet50',
-  'resnet101',
-  'resnext50-32x4d',
-  'mobilenet-v2',
-  'convnext-tiny',
-  'vit-tiny-16',
-  'vit-small-16',
-  'vit-base-16',
-  'vit-small-14',
-  'vit-base-14',
-] as const satisfies ModelName[];
-export type PublishedName = (typeof publishedNames)[number];
-
-export const isPublished = (name: string): name is PublishedName =>
-  (publishedNames as readonly string[]).includes(name);
 
 /** torchvision's names, which timm has too. */
 const resnet = layerNames('torchvision', (layer) => {

@@ -1,8 +1,9 @@
 import type { ArrayInfo } from '../../weights/types.ts';
 import { createModel, modelOptions } from '../index.ts';
+import { publishedNames } from '../model-names.ts';
 import { visionTransformers } from '../vit-forms.ts';
 import type { Nearest } from './errors.ts';
-import { dialects, publishedNames } from './families.ts';
+import { dialects } from './families.ts';
 import { type ArrayDifference, matchWeights } from './match.ts';
 import { formOf } from './vit.ts';
 

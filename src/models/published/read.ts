@@ -1,10 +1,11 @@
 import { displayPath } from '../../errors.ts';
 import { checksumWeights } from '../../weights/checksum.ts';
 import { openWeights, type WeightsFile } from '../../weights/index.ts';
+import { isPublished, type PublishedName } from '../model-names.ts';
 import type { ModelSection } from '../options.ts';
 import type { Model, WeightSpec } from '../types.ts';
 import { weightsChanged, weightsInvalid, weightsMismatch } from './errors.ts';
-import { dialects, isPublished, type PublishedName } from './families.ts';
+import { dialects } from './families.ts';
 import { type Match, matchWeights } from './match.ts';
 import { nearestNetwork } from './nearest.ts';
 

@@ -1,10 +1,4 @@
-/** Keys' cubic with a = −0.5, which Pillow has too, and PyTorch with `antialias`. */
-function cubic(distance: number): number {
-  const a = -0.5;
-  const x = Math.abs(distance);
-  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
-  return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
-}
+import { cubic } from '../../data/transforms/resample.ts';
 
 /** Where a new point's value comes from: the first old point, and the weight of that one and of those after it. */
 function tapsOf(from: number, to: number): { first: number; weights: number[] }[] {
