@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { nameOf } from '../config/entries.ts';
 import { type Found, namesBelow, optionsAt, pathOf, valuesOf } from '../config/option-tree.ts';
 import { parseSetting, stem } from '../config/overrides.ts';
@@ -102,10 +102,9 @@ function usedPlugins(config: unknown, path: Path): Set<string> | null {
 
 /** What the config files and settings on the command line say; of several files and of `extends`, all together. */
 async function configOf(before: readonly string[]): Promise<Tree> {
-  const [{ readLayers }, { findConfig }, { resolve }] = await Promise.all([
+  const [{ readLayers }, { findConfig }] = await Promise.all([
     import('../config/extends.ts'),
     import('../config/search.ts'),
-    import('node:path'),
   ]);
   const named = before.filter(isConfig).map((file) => resolve(file));
   const files = named.length > 0 ? named : [await findConfig().catch(() => '')];

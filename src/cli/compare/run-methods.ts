@@ -3,6 +3,9 @@ import { basename, join } from 'node:path';
 import process from 'node:process';
 import { stringify } from 'yaml';
 import { makeFolder } from '#make-folder';
+import { checkEnvironment } from '../../backend/environment.ts';
+import { loadConfig } from '../../config/load.ts';
+import type { ResolvedConfig } from '../../config/types.ts';
 import { displayPath } from '../../errors.ts';
 import { type Choice, choiceInWords, chooseMethod } from '../../report/choice.ts';
 import { compareRuns } from '../../report/compare.ts';
@@ -14,7 +17,8 @@ import { writeReport } from '../../report/write.ts';
 import type { RunOutcome } from '../../sweep/run.ts';
 import { own } from '../../tracking/ownership.ts';
 import { folderName } from '../../tracking/run-directory.ts';
-import type { ConfigFlags } from '../context.ts';
+import { type ConfigFlags, checkPlace, context, overridesOf } from '../context.ts';
+import { comparePhases } from '../errors.ts';
 import { print, printJson, tell } from '../output.ts';
 import { runSweepFiles, type SweepCommandOptions } from '../sweep.ts';
 
@@ -33,13 +37,32 @@ export interface MethodConfig {
   config: Record<string, unknown>;
 }
 
-/** What is trained, and where. */
+/** A command of this kind. */
+type MethodsCommand = 'compare' | 'probe';
+
+/**
+ * The config that methods are made of.
+ *
+ * @throws {TailmixError} COMPARE_PHASES, and what loading a config throws.
+ */
+export async function methodsConfig(
+  command: MethodsCommand,
+  paths: readonly string[],
+  { set = [], out, ...flags }: MethodsOptions,
+): Promise<ResolvedConfig> {
+  checkEnvironment();
+  checkPlace('--out', out);
+  const config = await loadConfig(paths, { ...context, set, overrides: overridesOf(flags) });
+  if (config.phases !== null) throw comparePhases(command);
+  return config;
+}
+
+/** What is trained. */
 export interface Methods {
+  command: MethodsCommand;
   methods: readonly MethodConfig[];
-  /** Folder of the runs. */
-  folder: string;
-  /** First seed. */
-  seed: number;
+  /** That they are made of: its name and seed. */
+  config: ResolvedConfig;
   /** Label of the method that the others are compared with; default: plain training. */
   baseline?: string;
   /** What is said before the first run. */
@@ -52,9 +75,11 @@ export interface Methods {
  * @returns the exit code
  */
 export async function runMethods(
-  { methods, folder, seed, baseline, announce }: Methods,
-  { seeds = 1, jobs, takeOver = false, json = false, backend }: MethodsOptions,
+  { command, methods, config, baseline, announce }: Methods,
+  { seeds = 1, out, jobs, takeOver = false, json = false, backend }: MethodsOptions,
 ): Promise<number> {
+  const { name, seed } = config.options;
+  const folder = out ?? join('runs', `${command}-${folderName(name)}`);
   await makeFolder(join(folder, 'methods'));
   const ownership = await own(folder, { takeOver });
   try {

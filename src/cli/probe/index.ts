@@ -1,15 +1,11 @@
-import { join } from 'node:path';
-import { checkEnvironment } from '../../backend/environment.ts';
-import { loadConfig } from '../../config/load.ts';
 import { trainerOptions } from '../../config/trainer-options.ts';
 import { displayPath, TailmixError } from '../../errors.ts';
-import { folderName } from '../../tracking/run-directory.ts';
 import { meanSquare } from '../../train/features.ts';
 import { planRun } from '../../train/plan-run.ts';
 import { readData } from '../../train/prepare.ts';
-import { type MethodsOptions, runMethods } from '../compare/run-methods.ts';
-import { checkPlace, context, knownPlugins, overridesOf } from '../context.ts';
-import { compareNoValidation, comparePhases } from '../errors.ts';
+import { type MethodsOptions, methodsConfig, runMethods } from '../compare/run-methods.ts';
+import { knownPlugins } from '../context.ts';
+import { compareNoValidation } from '../errors.ts';
 import { INTERRUPTED, watchInterrupts } from '../interrupt.ts';
 import { tell } from '../output.ts';
 import { stageProgress } from '../stage-progress.ts';
@@ -17,11 +13,7 @@ import { BASELINE, type FeatureSet, headConfigs, networkOf } from './heads.ts';
 
 /** `tailmix probe`: classifiers on the features of a network that stays as it is, and which of them to use. */
 export async function probe(paths: readonly string[], options: MethodsOptions): Promise<number> {
-  checkEnvironment();
-  checkPlace('--out', options.out);
-  const { set = [], out, ...flags } = options;
-  const config = await loadConfig(paths, { ...context, set, overrides: overridesOf(flags) });
-  if (config.phases !== null) throw comparePhases('probe');
+  const config = await methodsConfig('probe', paths, options);
   const { data, plugins: _, train: __, ...run } = trainerOptions(config);
   const { augment: ___, ...images } = data as Exclude<typeof data, { train: unknown }>;
   const model = config.model ?? (networkOf(config) as typeof run.model);
@@ -33,10 +25,8 @@ export async function probe(paths: readonly string[], options: MethodsOptions): 
   tell(brief.replaceAll(/\n(steps|plugins) .*/g, ''));
   const features = await featureSet({ ...wanted, train: { precision: config.options.train.precision } });
   if (features === null) return INTERRUPTED;
-  const { name, seed } = config.options;
-  const folder = out ?? join('runs', `probe-${folderName(name)}`);
   const methods = headConfigs(config, features);
-  return runMethods({ methods, folder, seed, baseline: BASELINE, announce: 'trains' }, options);
+  return runMethods({ command: 'probe', methods, config, baseline: BASELINE, announce: 'trains' }, options);
 }
 
 /** Computes the features that are not there yet; null where it was interrupted. */

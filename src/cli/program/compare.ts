@@ -10,23 +10,38 @@ import {
   wholeNumber,
 } from './options.ts';
 
-/** The command that compares remedies for the tail. */
+/** The commands that train several methods and choose one. */
 export function addCompare(program: Command, finish: Finish): void {
-  program
-    .command('compare')
-    .description('train a config with three remedies for its long tail and without any, and say which to use')
+  withMethods(
+    program
+      .command('compare')
+      .description('train a config with three remedies for its long tail and without any, and say which to use'),
+    'method',
+  ).action(async (configs, options) => finish(await (await import('../compare/index.ts')).compare(configs, options)));
+
+  withMethods(
+    program
+      .command('probe')
+      .description('compute features with a config’s network once, train classifiers on them, and say which to use'),
+    'classifier',
+  ).action(async (configs, options) => finish(await (await import('../probe/index.ts')).probe(configs, options)));
+}
+
+/** What such a command takes. */
+function withMethods(command: Command, method: string): Command {
+  const name = command.name();
+  return command
     .argument('[configs...]', 'config files, of which later ones win; without one, that of this folder')
     .addOption(setOption())
     .addOption(
-      new Option('--seeds <n>', 'runs of each method, with seeds of their own').argParser(wholeNumber).default(1),
+      new Option('--seeds <n>', `runs of each ${method}, with seeds of their own`).argParser(wholeNumber).default(1),
     )
     .option('--seed <n>', 'first seed')
     .option('--jobs <n>', 'runs at once', wholeNumber)
-    .option('--out <dir>', 'folder of the runs (default: runs/compare-<name>)')
+    .option('--out <dir>', `folder of the runs (default: runs/${name}-<name>)`)
     .addOption(takeOverOption())
     .addOption(dataRootOption())
     .addOption(backendOption())
     .addOption(jsonOption())
-    .addHelpText('after', example('tailmix compare', 'tailmix compare tailmix.config.yaml --seeds 3'))
-    .action(async (configs, options) => finish(await (await import('../compare/index.ts')).compare(configs, options)));
+    .addHelpText('after', example(`tailmix ${name}`, `tailmix ${name} tailmix.config.yaml --seeds 3`));
 }

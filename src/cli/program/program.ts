@@ -20,7 +20,6 @@ import {
   webFolder,
   wholeNumber,
 } from './options.ts';
-import { addProbe } from './probe.ts';
 import { addTrained } from './trained.ts';
 
 /**
@@ -93,7 +92,6 @@ export function createProgram(finish: Finish): Command {
     .action(async (files, options) => finish(await (await import('../sweep.ts')).sweep(files, options)));
 
   addCompare(program, finish);
-  addProbe(program, finish);
 
   program
     .command('report')

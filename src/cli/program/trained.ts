@@ -37,19 +37,16 @@ export function addTrained(program: Command, finish: Finish): void {
     .addHelpText('after', example('tailmix mistakes runs/photos-20260131-093000'))
     .action(async (run, options) => finish(await (await import('../mistakes.ts')).mistakes(run, options)));
 
-  program
-    .command('predict')
-    .description('classes of images, by a checkpoint of a run or by an export')
-    .argument('<run>', 'its directory or its name, or a folder that export wrote')
-    .argument('<images...>', 'image files, or folders of them')
-    .option('--recursive', 'images in sub-folders too')
-    .addOption(new Option('--top <k>', 'classes shown of each image').argParser(wholeNumber).default(3))
-    .addOption(checkpointOption())
-    .addOption(strictOption())
-    .addOption(setOption())
-    .addOption(backendOption())
-    .addOption(otherDataOption())
-    .addOption(jsonOption())
+  ofTheRun(
+    program
+      .command('predict')
+      .description('classes of images, by a checkpoint of a run or by an export')
+      .argument('<run>', 'its directory or its name, or a folder that export wrote')
+      .argument('<images...>', 'image files, or folders of them')
+      .option('--recursive', 'images in sub-folders too')
+      .addOption(new Option('--top <k>', 'classes shown of each image').argParser(wholeNumber).default(3)),
+    setOption(),
+  )
     .addOption(new Option('--jsonl', 'print a line of JSON for each image').conflicts('json'))
     .addOption(new Option('--csv', 'print a table, for spreadsheets').conflicts(['json', 'jsonl']))
     .addHelpText(
@@ -63,36 +60,33 @@ export function addTrained(program: Command, finish: Finish): void {
       finish(await (await import('../predict.ts')).predict(run, images, options)),
     );
 
-  program
-    .command('export')
-    .description('write a checkpoint of a run for TensorFlow, TensorFlow.js or ONNX Runtime')
-    .argument('<run>', 'its directory or its name')
-    .addOption(
-      new Option('--format <name>', 'what to write; onnx with --int8').choices(['saved-model', 'tfjs', 'onnx']),
-    )
-    .option('--int8', 'ONNX with weights and activations of 8 bits; says what that costs on the test set')
-    .addOption(
-      new Option('--calibration-images <n>', 'validation images that --int8 measures activations on (default: 256)')
-        .argParser(wholeNumber)
-        .implies({ int8: true }),
-    )
-    .option(
-      '--out <dir>',
-      'folder to write to (default: export/<format> in the run directory; with --int8 export/onnx-int8)',
-    )
-    .option('--force', 'replace an export that is there')
-    .addOption(
-      new Option('--images <type>', 'what ONNX takes (default: uint8; the others take both)').choices([
-        'uint8',
-        'float32',
-      ]),
-    )
-    .addOption(checkpointOption())
-    .addOption(strictOption())
-    .addOption(setOption())
-    .addOption(backendOption())
-    .addOption(otherDataOption())
-    .addOption(jsonOption())
+  ofTheRun(
+    program
+      .command('export')
+      .description('write a checkpoint of a run for TensorFlow, TensorFlow.js or ONNX Runtime')
+      .argument('<run>', 'its directory or its name')
+      .addOption(
+        new Option('--format <name>', 'what to write; onnx with --int8').choices(['saved-model', 'tfjs', 'onnx']),
+      )
+      .option('--int8', 'ONNX with weights and activations of 8 bits; says what that costs on the test set')
+      .addOption(
+        new Option('--calibration-images <n>', 'validation images that --int8 measures activations on (default: 256)')
+          .argParser(wholeNumber)
+          .implies({ int8: true }),
+      )
+      .option(
+        '--out <dir>',
+        'folder to write to (default: export/<format> in the run directory; with --int8 export/onnx-int8)',
+      )
+      .option('--force', 'replace an export that is there')
+      .addOption(
+        new Option('--images <type>', 'what ONNX takes (default: uint8; the others take both)').choices([
+          'uint8',
+          'float32',
+        ]),
+      ),
+    setOption(),
+  )
     .addHelpText('after', example('tailmix export runs/digits-remix-20260131-093000 --format tfjs --out model'))
     .action(async (run, options, command: Command) => {
       const format =
@@ -107,12 +101,15 @@ const MISSING = { code: 'commander.missingMandatoryOptionValue' };
 
 const splitOption = (): Option => new Option('--split <name>', 'split').choices(['test', 'validation']).default('test');
 
-/** Which checkpoint goes over which images, for commands that read the run's data set. */
-const onImagesOfTheRun = (command: Command): Command =>
+/** Which checkpoint of a run is used, and on what; `own` stands among these. */
+const ofTheRun = (command: Command, own: Option): Command =>
   command
     .addOption(checkpointOption())
     .addOption(strictOption())
-    .addOption(dataRootOption())
+    .addOption(own)
     .addOption(backendOption())
     .addOption(otherDataOption())
     .addOption(jsonOption());
+
+/** The same for commands that read the run's data set. */
+const onImagesOfTheRun = (command: Command): Command => ofTheRun(command, dataRootOption());
