@@ -60,9 +60,7 @@ export async function exportRun(
   const rounded = int8
     ? await quantizeClassifier(run, classifier, images, { ...(int8 !== true && int8), allowOtherData })
     : null;
-  const written = writers[format](classifier, options).map((file) =>
-    rounded && file.path === 'model.onnx' ? { ...file, content: rounded.model } : file,
-  );
+  const written = rounded ? onnxModel(classifier, images, rounded.model) : writers[format](classifier, options);
   const own = [...written, ...(await preprocessingFiles(run))];
   const report = rounded && { int8: rounded.report };
   const record = {

@@ -1,4 +1,5 @@
 import { bytesOf } from '../fold-constants.ts';
+import { floatsOf, usersOf } from './graph.ts';
 import type { OnnxGraph } from './index.ts';
 import type { OnnxNode, OnnxTensor } from './proto.ts';
 
@@ -9,17 +10,16 @@ import type { OnnxNode, OnnxTensor } from './proto.ts';
 export function foldBatchNorm(graph: OnnxGraph): OnnxGraph {
   const constants = new Map(graph.constants.map((constant) => [constant.name, constant]));
   const producers = new Map(graph.nodes.map((node) => [node.outputs[0]!, node]));
-  const uses = new Map<string, number>();
-  for (const name of graph.nodes.flatMap(({ inputs }) => inputs)) uses.set(name, (uses.get(name) ?? 0) + 1);
+  const users = usersOf(graph.nodes);
   const added: OnnxTensor[] = [];
   const folded = new Set<OnnxNode>();
-  const floats = (name: string): Float32Array => new Float32Array(bytesOf(constants.get(name)!.data).buffer);
+  const floats = (name: string): Float32Array => floatsOf(constants.get(name)!);
   const nodes = graph.nodes.map((norm) => {
     const convolution = producers.get(norm.inputs[0] ?? '');
     const isFolded =
       norm.op === 'BatchNormalization' &&
       convolution?.op === 'Conv' &&
-      uses.get(norm.inputs[0]!) === 1 &&
+      users.get(norm.inputs[0]!)!.length === 1 &&
       convolution.inputs.length === 2 &&
       [convolution.inputs[1]!, ...norm.inputs.slice(1)].every((name) => constants.has(name));
     if (!isFolded) return norm;

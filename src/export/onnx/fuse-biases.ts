@@ -1,3 +1,4 @@
+import { usersOf } from './graph.ts';
 import type { OnnxGraph } from './index.ts';
 import type { OnnxModel, OnnxNode, OnnxTensor } from './proto.ts';
 
@@ -33,11 +34,4 @@ export function fuseBiases({ matrices, ...model }: OnnxGraph): OnnxModel {
   });
   const used = new Set(nodes.flatMap(({ inputs }) => inputs));
   return { ...model, nodes, constants: [...model.constants, ...added].filter(({ name }) => used.has(name)) };
-}
-
-/** Nodes that take a tensor, by its name. */
-export function usersOf(nodes: readonly OnnxNode[]): Map<string, OnnxNode[]> {
-  const users = new Map<string, OnnxNode[]>();
-  for (const node of nodes) for (const name of node.inputs) users.set(name, [...(users.get(name) ?? []), node]);
-  return users;
 }

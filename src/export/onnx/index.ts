@@ -14,11 +14,16 @@ export type ImageType = (typeof imageTypes)[number];
 /** Name of the unknown length. */
 const BATCH = 'batch';
 
-/** The classifier as `model.onnx`, with what makes its input of a photo. */
-export const onnxModel = (classifier: Classifier, images: ImageType): ExportedFile[] => [
-  { path: 'model.onnx', content: onnxBytes(onnxGraph(classifier, images)) },
-  ...photoModel(classifier, images),
-];
+/**
+ * The classifier as `model.onnx`, with what makes its input of a photo.
+ *
+ * @param content - of `model.onnx`. Default: the graph in float32.
+ */
+export const onnxModel = (
+  classifier: Classifier,
+  images: ImageType,
+  content: Uint8Array = onnxBytes(onnxGraph(classifier, images)),
+): ExportedFile[] => [{ path: 'model.onnx', content }, ...photoModel(classifier, images)];
 
 /** An ONNX graph, and what its shapes say. */
 export interface OnnxGraph extends OnnxModel {

@@ -1,5 +1,5 @@
 import { bytesOf } from '../fold-constants.ts';
-import { usersOf } from './fuse-biases.ts';
+import { floatsOf, usersOf } from './graph.ts';
 import type { OnnxModel, OnnxNode, OnnxTensor, OnnxType } from './proto.ts';
 
 /** Least and largest value of a tensor. */
@@ -190,5 +190,3 @@ export function roundWeights(
     bias: bias ? Int32Array.from(bias, (value, channel) => Math.round(value / (inputScale * scales[channel]!))) : null,
   };
 }
-
-const floatsOf = ({ data }: OnnxTensor): Float32Array => new Float32Array(bytesOf(data).buffer);
