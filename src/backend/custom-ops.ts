@@ -69,21 +69,26 @@ const customOpsPath = (folder: string, { name }: Variant): string =>
  * Why tailmix's custom TensorFlow ops are not used with a native build, as a sentence, or `null` if they are. They are
  * faster, nothing depends on them: `TAILMIX_OPS=0` leaves them out, and `TAILMIX_OPS=avx2` uses no more than AVX2.
  */
-export function whyNotCustomOps(folder: string, machine: OpsMachine = {}): string | null {
-  return whyNever(machine) ?? (compiledFor(folder, machine) ? null : 'they are not compiled; run `tailmix setup`.');
-}
-
-/** The best variant of a machine that is compiled. */
-const compiledFor = (folder: string, machine: OpsMachine): Variant | undefined =>
-  variantsFor(machine).find((variant) => existsSync(customOpsPath(folder, variant)));
+export const whyNotCustomOps = (folder: string, machine: OpsMachine = {}): string | null =>
+  findCustomOps(folder, variantsFor(machine)).why;
 
 /** The kind of processor that the ops in use are compiled for, for example `avx2`; `null` if none are. */
 export const customOpsVariant = (folder: string): string | null =>
-  whyNever({}) === null ? (compiledFor(folder, {})?.name ?? null) : null;
+  findCustomOps(folder, variantsFor({})).variant?.name ?? null;
 
-function whyNever(machine: OpsMachine): string | null {
+type Found = { variant: Variant; why: null } | { variant: null; why: string };
+
+/** The best variant that is compiled, or why none is used. */
+function findCustomOps(folder: string, variants: readonly Variant[]): Found {
+  const never = whyNever(variants);
+  if (never !== null) return { variant: null, why: never };
+  const variant = variants.find((one) => existsSync(customOpsPath(folder, one)));
+  return variant ? { variant, why: null } : { variant: null, why: 'they are not compiled; run `tailmix setup`.' };
+}
+
+function whyNever(variants: readonly Variant[]): string | null {
   if (process.env.TAILMIX_OPS === '0') return 'TAILMIX_OPS=0 leaves them out.';
-  return variantsFor(machine).length > 0 ? null : 'they need a processor with AVX2 and FMA, or a 64-bit ARM.';
+  return variants.length > 0 ? null : 'they need a processor with AVX2 and FMA, or a 64-bit ARM.';
 }
 
 /**
@@ -97,33 +102,24 @@ export async function setUpCustomOps(
   machine: OpsMachine = {},
 ): Promise<string | null> {
   const { os = process.platform, arch = process.arch } = machine;
-  const never = whyNever(machine);
+  const variants = variantsFor(machine);
+  const never = whyNever(variants);
   if (never !== null) return never;
   const missing = VARIANTS.filter((v) => v.arch === arch && !existsSync(customOpsPath(folder, v)));
   if (missing.length === 0) return null;
   onStage("compiling tailmix's custom TensorFlow ops");
-  const runnable = arch === process.arch ? variantsFor(machine) : [];
+  const runnable = arch === process.arch ? variants : [];
   const work = await mkdtemp(join(folder, 'lib', 'ops-'));
   try {
     const compiler = await findCompiler();
+    const target = targetOf(os, arch) ?? ownTarget();
+    const libraries = [join(folder, 'lib', target.libraries.framework)];
+    const rpath = `-Wl,-rpath,${target.origin},-rpath,${target.origin}/..`;
     const failures = await Promise.allSettled(
       missing.map(async (variant) => {
         const module = join(work, `${variant.name}.node`);
-        const target = targetOf(os, arch) ?? ownTarget();
-        const sources = [
-          ...FLAGS,
-          ...variant.flags,
-          join(SOURCES, 'ops.cc'),
-          `-Wl,-rpath,${target.origin},-rpath,${target.origin}/..`,
-        ];
-        await compileModule(
-          'its custom ops',
-          compiler,
-          sources,
-          module,
-          [join(folder, 'lib', target.libraries.framework)],
-          target,
-        );
+        const sources = [...FLAGS, ...variant.flags, join(SOURCES, 'ops.cc'), rpath];
+        await compileModule('its custom ops', compiler, sources, module, libraries, target);
         if (runnable.includes(variant)) {
           await tryToRun(`require(${JSON.stringify(bindingPath(folder))}); require(${JSON.stringify(module)})`);
         }
@@ -131,7 +127,7 @@ export async function setUpCustomOps(
       }),
     );
     const failure = failures.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
-    if (failure !== undefined && !compiledFor(folder, machine)) throw failure.reason;
+    if (failure !== undefined && findCustomOps(folder, variants).variant === null) throw failure.reason;
     return null;
   } catch (error) {
     return messageOf(error);
@@ -142,10 +138,10 @@ export async function setUpCustomOps(
 
 /** Loads the ops into a build that is loaded. Returns why not, or `null`. */
 export function loadCustomOps(folder: string): string | null {
-  const why = whyNotCustomOps(folder);
-  if (why !== null) return why;
+  const { variant, why } = findCustomOps(folder, variantsFor({}));
+  if (variant === null) return why;
   try {
-    createRequire(import.meta.url)(customOpsPath(folder, compiledFor(folder, {})!));
+    createRequire(import.meta.url)(customOpsPath(folder, variant));
     return null;
   } catch (error) {
     return messageOf(error);

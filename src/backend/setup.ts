@@ -59,19 +59,19 @@ export interface SetupResult {
  */
 export async function setUpNative(options: SetupOptions = {}): Promise<SetupResult> {
   const { name = 'native', from, force = false, root = cacheRoot(), onStage = () => {} } = options;
-  const { platform = currentPlatform() } = options;
-  const why = whyUnsupported(platform, name);
-  if (why !== null) throw unsupported(why);
-  const target = targetOf(platform.os, platform.arch)!;
-  const folder = nativeFolder(name, root, platform);
+  const machine = options.platform ?? { os: process.platform, arch: process.arch };
+  const target = targetOf(machine.os, machine.arch);
+  const folder = nativeFolder(name, root, machine);
   const ready = (): SetupResult | null => {
-    const stamp = readStamp(folder, target);
-    return stamp === null ? null : { folder, changed: false, stamp };
+    const stamp = target && readStamp(folder, target);
+    return stamp && { folder, changed: false, stamp };
   };
   const done = force ? null : ready();
   if (done !== null) return done;
 
-  const made: Making = { name, target, folder, project: target.wheels[name]! };
+  const why = whyUnsupported(options.platform ?? currentPlatform(), name);
+  if (why !== null) throw unsupported(why);
+  const made: Making = { name, target: target!, folder, project: target!.wheels[name]! };
   const given = from === undefined ? null : await givenWheel(resolve(from), made);
   const compiler = await findCompiler(options.env);
   try {
