@@ -1,17 +1,17 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Model, Pass, WeightSpec } from '../../src/models/types.ts';
+import type { Model, WeightSpec } from '../../src/models/types.ts';
 import { groupWeights } from '../../src/step/groups.ts';
 import { createOptimizer } from '../../src/step/optimizers.ts';
 import { type OptimizerOptions, optimizerOptions } from '../../src/step/options.ts';
-import { type NamedTensors, tf } from '../../src/tf.ts';
 import { planRun } from '../../src/train/plan-run.ts';
 import { createTrainer } from '../../src/train/trainer.ts';
 import { sizeOf } from '../../src/util/shape.ts';
 import { describeBackends } from '../backend/kernels/support.ts';
-import { noise, readReference } from '../models/reference.ts';
+import { readReference } from '../models/reference.ts';
 import { messageOfError } from '../support/message.ts';
 import { squares } from '../support/squares.ts';
 import { describeNative } from './captured-support.ts';
+import { weightsAfter } from './optimizer-support.ts';
 
 interface References {
   steps: number;
@@ -34,35 +34,13 @@ const parse = (options: object): OptimizerOptions => optimizerOptions.parse({ na
 const group = (options: object, frozen: readonly string[] = []) =>
   groupWeights(parse(options), models, new Set(frozen));
 
-const tensor = (key: string, shape: number[]): tf.Tensor => tf.tensor(noise(key, sizeOf(shape)), shape);
-
-const pass = (rate: number): Pass => ({
-  training: true,
-  inputs: { learningRate: tf.scalar(rate) },
-  variants: {},
-  atStage: (_, features) => features,
-});
-
 describeBackends('ten steps as in the parameter groups of torch.optim', (use) => {
   beforeAll(use);
 
   test.each(cases.map((one) => [`${one.case}: ${JSON.stringify(one.options)}`, one] as const))('%s', (_, one) => {
     const options = parse(one.options);
     const optimizer = createOptimizer(options, groupWeights(options, models, new Set()).rules);
-    let weights: NamedTensors = Object.fromEntries(
-      Object.entries(shapes).map(([name, shape]) => [name, tensor(name, shape)]),
-    );
-    let slots: NamedTensors = Object.fromEntries(
-      optimizer.slots(specs, specs).map(({ name, shape, initial }) => [name, tf.tensor(initial({}), [...shape])]),
-    );
-    for (let step = 1; step <= steps; step++) {
-      const gradients = Object.fromEntries(
-        Object.entries(shapes).map(([name, shape]) => [name, tensor(`gradient${step}/${name}`, shape)]),
-      );
-      const next = optimizer.apply(weights, slots, gradients, pass(options.learningRate * 0.9 ** (step - 1)));
-      weights = { ...weights, ...next.weights };
-      slots = { ...slots, ...next.slots };
-    }
+    const weights = weightsAfter(optimizer, specs, { steps, learningRate: options.learningRate });
     for (const [name, values] of Object.entries(one.weights)) {
       weights[name]!.dataSync().forEach((value, i) => {
         expect(Math.abs(value - values[i]!), name).toBeLessThan(2e-6);

@@ -1,12 +1,11 @@
 import { beforeAll, expect, test } from 'vitest';
-import type { Pass, WeightSpec } from '../../src/models/types.ts';
+import type { WeightSpec } from '../../src/models/types.ts';
 import { createOptimizer } from '../../src/step/optimizers.ts';
 import { optimizerOptions } from '../../src/step/options.ts';
-import type { NamedTensors } from '../../src/tf.ts';
 import { tf } from '../../src/tf.ts';
-import { sizeOf } from '../../src/util/shape.ts';
 import { describeBackends } from '../backend/kernels/support.ts';
-import { noise, readReference } from '../models/reference.ts';
+import { readReference } from '../models/reference.ts';
+import { passAt, weightsAfter } from './optimizer-support.ts';
 
 interface OptimizerReferences {
   steps: number;
@@ -16,15 +15,6 @@ interface OptimizerReferences {
 }
 
 const { steps, learningRate, shapes, cases } = readReference<OptimizerReferences>('optimizers.json');
-
-const tensor = (key: string, shape: number[]): tf.Tensor => tf.tensor(noise(key, sizeOf(shape)), shape);
-
-const pass = (rate: number): Pass => ({
-  training: true,
-  inputs: { learningRate: tf.scalar(rate) },
-  variants: {},
-  atStage: (_, features) => features,
-});
 
 const specs: WeightSpec[] = Object.entries(shapes).map(([name, shape]) => ({
   name,
@@ -40,21 +30,7 @@ describeBackends('ten steps as in torch.optim', (use) => {
     '%s',
     (_, { options, weights: expected }) => {
       const optimizer = createOptimizer(optimizerOptions.parse(options));
-      let weights: NamedTensors = Object.fromEntries(
-        Object.entries(shapes).map(([name, shape]) => [name, tensor(name, shape)]),
-      );
-      let slots: NamedTensors = Object.fromEntries(
-        optimizer.slots(specs, specs).map(({ name, shape, initial }) => [name, tf.tensor(initial({}), [...shape])]),
-      );
-      for (let step = 1; step <= steps; step++) {
-        const gradients = Object.fromEntries(
-          Object.entries(shapes).map(([name, shape]) => [name, tensor(`gradient${step}/${name}`, shape)]),
-        );
-        const next = optimizer.apply(weights, slots, gradients, pass(learningRate * 0.9 ** (step - 1)));
-        expect(Object.keys(next.slots).sort()).toEqual(Object.keys(slots).sort());
-        weights = { ...weights, ...next.weights };
-        slots = { ...slots, ...next.slots };
-      }
+      const weights = weightsAfter(optimizer, specs, { steps, learningRate });
       for (const [name, values] of Object.entries(expected)) {
         weights[name]!.dataSync().forEach((value, i) => {
           expect(Math.abs(value - values[i]!)).toBeLessThan(2e-6);
@@ -74,7 +50,7 @@ describeBackends('ten steps as in torch.optim', (use) => {
     const optimizer = createOptimizer(optimizerOptions.parse({ name: 'sgd', momentum: 0.9 }));
     const slots = { 'momentum/a': tf.ones([3, 4]), 'momentum/b': tf.zeros([5]) };
     const weights = { a: tf.ones([3, 4]), b: tf.ones([5]) };
-    const next = optimizer.apply(weights, slots, { b: tf.ones([5]) }, pass(0.1));
+    const next = optimizer.apply(weights, slots, { b: tf.ones([5]) }, passAt(0.1));
     expect(Object.keys(next.weights)).toEqual(['b']);
     expect(Object.keys(next.slots)).toEqual(['momentum/b']);
   });
