@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { internal, messageOf } from '../../errors.ts';
 import { imageChanged, readFailed, shortRead } from '../errors.ts';
-import { decodePackedFile } from '../packed/decode.ts';
+import { decodePackedFile, IN_FLIGHT } from '../packed/decode.ts';
 import { type Crops, openAugment, type Shape } from '../transforms/augment.ts';
 import type { TransformOptions } from '../transforms/options.ts';
 import type { EncodedImages, PixelSource, StepRows } from '../types.ts';
@@ -80,9 +80,6 @@ export function openFiller({ pixels, shape, transforms, mean, crops, seed, epoch
     close: () => closeSync(file),
   };
 }
-
-/** Files being decoded at once: libuv's pool has four threads. */
-const IN_FLIGHT = 16;
 
 /** Content of the files that a source holds. */
 function openFiles(

@@ -15,7 +15,7 @@ import { type BadImage, checkMark, readImageFile } from './image-file.ts';
 import type { PackedRow } from './packed.ts';
 
 /** Files being decoded at once; libuv's pool has four threads. */
-const IN_FLIGHT = 16;
+export const IN_FLIGHT = 16;
 
 /** Most pixels of an image that is scaled down: that of the largest cameras. Decoding may take six bytes for each. */
 const PIXELS = 2 ** 27;

@@ -1,11 +1,10 @@
-import { join } from 'node:path';
 import { markInUse } from '../../backend/in-use.ts';
 import { rowShape } from '../features.ts';
 import { packedRoot } from '../root.ts';
 import type { ImageInfo, Split, Subset } from '../types.ts';
 import { cacheUnwritable } from './errors.ts';
 import { touch } from './pack-images.ts';
-import { openPacked, type PackedRow, writePacked } from './packed.ts';
+import { openPacked, type PackedRow, packedPath, writePacked } from './packed.ts';
 
 /** Rows of features of one subset, as they are packed. */
 export interface FeatureSubset {
@@ -25,7 +24,7 @@ export interface FeatureSubset {
  * @returns null where there is no whole one.
  */
 export async function openFeatures({ key, name, subset }: FeatureSubset, cache = packedRoot()): Promise<Subset | null> {
-  const path = pathOf(cache, { name, key });
+  const path = packedPath(cache, name, key);
   await markInUse(path);
   const packed = await openPacked(path, key);
   if (packed === null) return null;
@@ -40,8 +39,8 @@ export async function packFeatures(
   computed: AsyncIterable<PackedRow>,
   cache = packedRoot(),
 ): Promise<Subset> {
-  const { key, info, subset } = rows;
-  const path = pathOf(cache, rows);
+  const { key, name, info, subset } = rows;
+  const path = packedPath(cache, name, key);
   const source = subset.split.packed?.source;
   await writePacked(path, { key, shape: rowShape(info), ...(source && { source }) }, computed);
   const made = await openFeatures(rows, cache);
@@ -66,9 +65,6 @@ export async function keepFeatures(
   const pixels = { kind: 'memory', bytes, shape } as const;
   return asSubset(subset, { name, labels: Int32Array.from(labels), hashes: Buffer.concat(hashes), pixels });
 }
-
-const pathOf = (cache: string, { name, key }: Pick<FeatureSubset, 'name' | 'key'>): string =>
-  join(cache, `${name}-${key.slice(0, 16)}.pack`);
 
 /** Rows in the order of the images, which keep their files and their hash. */
 function asSubset(images: Subset, rows: Pick<Split, 'name' | 'labels' | 'hashes' | 'pixels'>): Subset {

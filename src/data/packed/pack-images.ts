@@ -1,12 +1,12 @@
 import { rm, utimes } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { markInUse } from '../../backend/in-use.ts';
 import type { PackForm } from '../options.ts';
 import { fingerprint, statOf } from '../sets/class-folders.ts';
 import type { ImageList, ReadContext, Split } from '../types.ts';
 import { type DecodeOptions, decodeFiles, decoderVersion } from './decode.ts';
 import { cacheUnwritable, filesChanged, nothingReadable } from './errors.ts';
-import { openPacked, type Packed, type PackedRow, writePacked } from './packed.ts';
+import { openPacked, type Packed, type PackedRow, packedPath, writePacked } from './packed.ts';
 
 /** Opens a split in class folders; a file that changes, comes or goes makes its packed file anew. */
 export const readClassFolders = (
@@ -54,7 +54,7 @@ async function readPacked(
 ): Promise<Split> {
   const keyNow = (): Promise<string> => keyOf(list, origin, options, form);
   const key = await keyNow();
-  const path = join(cache, `${name}-${key.slice(0, 16)}.pack`);
+  const path = packedPath(cache, name, key);
   await markInUse(path);
   const found = fresh ? null : await openPacked(path, key);
   const packed = found === null || isMended(path, leftOut(list, found.metadata)) ? await pack() : found;

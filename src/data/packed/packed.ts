@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { HASH_BYTES, hashImage } from '../identity.ts';
 import type { Shape } from '../transforms/augment.ts';
-import type { EncodedImages, PixelSource } from '../types.ts';
+import type { EncodedImages, PixelSource, Split } from '../types.ts';
 import { writeAtomically } from './atomic.ts';
 
 /*
@@ -156,6 +157,10 @@ export async function writePacked(
     await file.write(Buffer.concat([tail, footer]));
   });
 }
+
+/** Where a split is packed whose content a key decides. */
+export const packedPath = (cache: string, name: Split['name'], key: string): string =>
+  join(cache, `${name}-${key.slice(0, 16)}.pack`);
 
 /**
  * Opens a packed file.
