@@ -17,6 +17,14 @@ export const resumeChanged = (directory: string, saved: string, now: string): Ta
       '  Leave out --set of what decides results and undo changes of plugin files, or start a new run.',
   );
 
+/** A finished run whose checkpoints are gone, which would be trained anew. */
+export const resumeFinished = (directory: string, lastEpoch: number): TailmixError =>
+  config(
+    'RESUME_FINISHED',
+    `${directory}: expected a checkpoint, or a run that is not finished; this one is finished (epoch ${lastEpoch}) and has no checkpoint. It would train from its beginning and replace its results.\n` +
+      `  Put its checkpoints back into ${directory}/checkpoints, or train it again in another folder: tailmix train ${directory}/config.yaml --out FOLDER`,
+  );
+
 /** `tailmix compare` or `probe` of a config whose phases have plugins of their own. */
 export const comparePhases = (command: 'compare' | 'probe'): TailmixError =>
   config(

@@ -15,13 +15,20 @@ import type { RunSummary } from '../metrics/types.ts';
 import { findLatest } from '../tracking/checkpoint.ts';
 import { type Ownership, own } from '../tracking/ownership.ts';
 import { PROGRESS_VARIABLE } from '../tracking/progress-message.ts';
-import { claimRunDirectory, createRunDirectory, findRun, runFiles } from '../tracking/run-directory.ts';
+import {
+  claimRunDirectory,
+  createRunDirectory,
+  findRun,
+  readEpochs,
+  readSummary,
+  runFiles,
+} from '../tracking/run-directory.ts';
 import { writeFileAtomic } from '../tracking/write-file.ts';
 import { expectReadable } from '../tracking/written-by.ts';
 import { planRun } from '../train/plan-run.ts';
 import type { TrainerOptions } from '../train/prepare.ts';
 import { type ConfigFlags, checkPlace, context, knownPlugins, overridesOf } from './context.ts';
-import { resumeChanged, resumeWith } from './errors.ts';
+import { resumeChanged, resumeFinished, resumeWith } from './errors.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
 import { commandLine, tellNext } from './next.ts';
 import { print, printJson, tell, tellPassedOver } from './output.ts';
@@ -178,12 +185,31 @@ async function openResumed(
     tellPassedOver(latest?.damaged ?? []);
     const begunWith = latest ? latest.snapshot.configHash : (await loadConfig(path, context)).hash;
     if (begunWith !== config.hash) throw resumeChanged(displayPath(directory), begunWith, config.hash);
-    if (!latest) tell('there is no checkpoint yet: the run starts from its beginning');
+    if (!latest) tell(await fromItsBeginning(directory));
     return { config, ownership, resume: latest && { resume: latest.snapshot } };
   } catch (error) {
     await ownership.release();
     throw error;
   }
+}
+
+/**
+ * What is said of a run without a checkpoint.
+ *
+ * @throws {TailmixError} RESUME_FINISHED for a finished one, whose results would be replaced.
+ */
+async function fromItsBeginning(directory: string): Promise<string> {
+  const isDamaged = (error: unknown): null => {
+    if (error instanceof TailmixError && error.code === 'RUN_DAMAGED') return null;
+    throw error;
+  };
+  const summary = await readSummary(directory).catch(isDamaged);
+  if (summary?.status === 'finished') throw resumeFinished(displayPath(directory), summary.lastEpoch);
+  const epochs = await readEpochs(directory).catch(isDamaged);
+  const begins = 'there is no checkpoint: the run starts from its beginning';
+  if (epochs?.length === 0) return begins;
+  const holds = epochs === null ? 'is damaged' : `has ${epochs.length} ${epochs.length === 1 ? 'epoch' : 'epochs'}`;
+  return `${begins}, and replaces ${runFiles.metrics}, which ${holds}`;
 }
 
 function describeSummary(summary: RunSummary, directory: string): string {

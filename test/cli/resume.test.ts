@@ -152,7 +152,40 @@ it('a run killed before its first checkpoint is started from its beginning', asy
   });
 
   const resumed = await tailmix(folder, 'train', '--resume', 'killed');
-  expect(resumed.stderr).toContain('there is no checkpoint yet: the run starts from its beginning');
+  expect(resumed.stderr).toContain('there is no checkpoint: the run starts from its beginning\n');
   expect(resumed.code).toBe(0);
   expect(timeless(await metricsOf(run))).toEqual(timeless(metrics));
+});
+
+describe('a run whose checkpoints are gone', () => {
+  it('is not trained again where it is finished', async () => {
+    const run = await copyOf('gone');
+    await rm(join(run, 'checkpoints'), { recursive: true });
+    const { code, stderr } = await tailmix(folder, 'train', '--resume', 'gone');
+    expect({ code, stderr }).toMatchInlineSnapshot(`
+      {
+        "code": 2,
+        "stderr": "gone: expected a checkpoint, or a run that is not finished; this one is finished (epoch 3) and has no checkpoint. It would train from its beginning and replace its results.
+        Put its checkpoints back into gone/checkpoints, or train it again in another folder: tailmix train gone/config.yaml --out FOLDER
+      ",
+      }
+    `);
+    expect(await metricsOf(run)).toBe(metrics);
+  });
+
+  it.each([
+    ['cut short', () => metrics.split('\n').slice(0, 2).join('\n').concat('\n'), 'has 2 epochs'],
+    ['cut and torn', () => metrics.replace('"epoch":2,', '"epoch":'), 'is damaged'],
+  ])('says what it replaces where it is %s', async (what, left, holds) => {
+    const run = await copyOf(what);
+    for (const name of ['checkpoints', 'summary.json', 'mlflow'])
+      await rm(join(run, name), { recursive: true, force: true });
+    await writeFile(join(run, 'metrics.jsonl'), left());
+    const { code, stderr } = await tailmix(folder, 'train', '--resume', what);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain(
+      `there is no checkpoint: the run starts from its beginning, and replaces metrics.jsonl, which ${holds}\n`,
+    );
+    expect(timeless(await metricsOf(run))).toEqual(timeless(metrics));
+  });
 });

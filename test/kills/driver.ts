@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -32,6 +32,9 @@ export interface KillOptions {
   from?: number;
 }
 
+/** A run is killed up to so many times before it is left to end. */
+const MOST_KILLS = 8;
+
 /** Kills runs of a setting until it has killed `kills` times; each run is resumed until it ends. */
 export async function* killRuns(
   folder: string,
@@ -44,6 +47,8 @@ export async function* killRuns(
   await writeFile(join(folder, 'run.yaml'), `name: ${name}\n${setting.yaml}`);
   if (setting.yaml.includes('root: images') && !existsSync(join(folder, 'images')))
     await makeImages(join(folder, 'images'));
+  // Brings the build up to date; the runs take it as it is.
+  spawnSync(process.execPath, [launcher, '--version'], { stdio: 'inherit' });
   const began = performance.now();
   await finish(folder, setting, 'whole', false);
   const whole = await leftBy(join(folder, 'whole'));
@@ -70,7 +75,7 @@ async function killedRun(
   const directory = join(folder, 'killed');
   await rm(directory, { recursive: true, force: true });
   const kills: Moment[] = [];
-  for (let left = 1 + random.integer(4); left > 0; left--) {
+  for (let left = 1 + random.integer(MOST_KILLS); left > 0; left--) {
     const moment = moments[random.integer(moments.length)]!;
     const child = start(folder, setting, 'killed', existsSync(directory));
     const ended = endOf(child);
@@ -129,14 +134,17 @@ async function finish(folder: string, setting: KillSetting, out: string, isResum
   if (code !== 0) throw new Error(`${out} of ${folder} ended with ${code}:\n${said}`);
 }
 
+const launcher = resolve('bin/tailmix.mjs');
+
 /** A run that is recorded for a server where nobody listens, so that its spool has every point. */
 function start(folder: string, { backend }: KillSetting, out: string, isResumed: boolean): ChildProcess {
   const sending = ['plugins.mlflow.every=1', 'plugins.mlflow.patience=0'].flatMap((value) => ['--set', value]);
   const what = isResumed ? ['--resume', out] : ['run.yaml', '--out', out, ...sending];
-  return spawn(process.execPath, [resolve('bin/tailmix.mjs'), 'train', ...what], {
+  return spawn(process.execPath, [launcher, 'train', ...what], {
     cwd: folder,
     env: {
       ...process.env,
+      TAILMIX_PREPARED: resolve('.'),
       TAILMIX_BACKEND: backend ?? 'auto',
       MLFLOW_TRACKING_URI: 'http://127.0.0.1:1',
     },

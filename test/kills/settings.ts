@@ -4,36 +4,55 @@ export interface KillSetting {
   backend?: 'wasm';
 }
 
-const digits = (model: string, train: string, rest: string): string => `data: { name: digits, workers: 0 }
+const config = (data: string, model: string, train: string, rest: string): string => `data: { ${data} }
 model: ${model}
 train: { ${train} }
 ${rest}
 `;
 
 const mlp = '{ name: mlp, width: 16 }';
+const blobs = 'name: blobs, ratio: 4, options: { samples: 200 }, workers: 0';
+/** Images that the driver makes: their packed file is read in a moment, where `digits` takes half a second to parse. */
+const images = 'name: image-folder, root: images, imageSize: 32, workers: 0';
 const plugins = (...entries: string[]): string => `plugins:\n${entries.map((entry) => `  - ${entry}`).join('\n')}`;
-const onMlp = (...entries: string[]): KillSetting => ({ yaml: digits(mlp, 'epochs: 4', plugins(...entries)) });
-const onCnn = (train: string, ...entries: string[]): KillSetting => ({
-  yaml: digits('{ name: small-cnn }', train, plugins(...entries)),
+const onBlobs = (...entries: string[]): KillSetting => ({
+  yaml: config(blobs, mlp, 'epochs: 6, batchSize: 32', plugins(...entries)),
 });
+const onImages = (model: string, train: string, ...entries: string[]): KillSetting => ({
+  yaml: config(images, model, `batchSize: 32, ${train}`, plugins(...entries)),
+});
+const cnn = '{ name: small-cnn }';
 
 /** Settings by name; each has state of its own that a resume must bring back. */
 export const settings: Readonly<Record<string, KillSetting>> = {
-  plain: onMlp('{ use: lr-schedule, warmup: 0.2, milestones: [0.6] }'),
-  'remix-drw': onMlp('{ use: mixup }', '{ use: remix }', '{ use: drw, deferUntil: 3 }'),
-  drs: onMlp('{ use: drs, deferUntil: 3 }'),
-  ema: onMlp('{ use: mixup }', '{ use: ema, decay: 0.9 }'),
-  sam: onMlp('{ use: sam }'),
-  accumulation: onMlp('{ use: cutmix }', '{ use: grad-accumulation, steps: 3 }'),
-  choose: onMlp('{ use: choose, of: [{ use: mixup, weight: 2 }, { use: cutmix }] }'),
-  cmo: onMlp('{ use: cmo, skipFirst: 1, skipLast: 1 }'),
+  plain: {
+    yaml: config(
+      'name: digits, workers: 0',
+      mlp,
+      'epochs: 4',
+      plugins('{ use: lr-schedule, warmup: 0.2, milestones: [0.6] }'),
+    ),
+  },
+  'remix-drw': onBlobs('{ use: mixup }', '{ use: remix }', '{ use: drw, deferUntil: 3 }'),
+  drs: onBlobs('{ use: drs, deferUntil: 3 }'),
+  ema: onBlobs('{ use: mixup }', '{ use: ema, decay: 0.9 }'),
+  sam: onBlobs('{ use: sam }'),
+  accumulation: onImages(mlp, 'epochs: 6', '{ use: cutmix }', '{ use: grad-accumulation, steps: 3 }'),
+  choose: onImages(mlp, 'epochs: 6', '{ use: choose, of: [{ use: mixup, weight: 2 }, { use: cutmix }] }'),
+  cmo: onImages(mlp, 'epochs: 6', '{ use: cmo, skipFirst: 1, skipLast: 1 }'),
   adamw: {
-    yaml: digits(mlp, 'epochs: 4, optimizer: { name: adamw, learningRate: 0.001 }', plugins('{ use: balanced-mixup }')),
+    yaml: config(
+      blobs,
+      mlp,
+      'epochs: 6, batchSize: 32, optimizer: { name: adamw, learningRate: 0.001 }',
+      plugins('{ use: balanced-mixup }'),
+    ),
   },
   'two-stage': {
-    yaml: digits(
+    yaml: config(
+      blobs,
       mlp,
-      'epochs: 2',
+      'epochs: 3, batchSize: 32',
       `phases:
   - name: erm
   - name: crt
@@ -41,31 +60,36 @@ export const settings: Readonly<Record<string, KillSetting>> = {
     plugins: [{ use: resample, weights: class-uniform }]`,
     ),
   },
-  bbn: onCnn('epochs: 3', '{ use: bbn }'),
-  manifold: onCnn('epochs: 3', '{ use: manifold-mixup }', '{ use: remix }'),
+  bbn: onImages(cnn, 'epochs: 4', '{ use: bbn }'),
+  manifold: onImages(cnn, 'epochs: 4', '{ use: manifold-mixup }', '{ use: remix }'),
   'early-stopping': {
-    yaml: `data: { name: digits, workers: 0, split: { validation: 0.2 } }
-model: ${mlp}
-train: { epochs: 5 }
-plugins: [{ use: early-stopping, patience: 2, metric: loss }, { use: checkpoint, every: 1, keep: 1 }]
-`,
+    yaml: config(
+      `${blobs}, split: { validation: 0.2 }`,
+      mlp,
+      'epochs: 7, batchSize: 32',
+      plugins('{ use: early-stopping, patience: 2, metric: loss }', '{ use: checkpoint, every: 1, keep: 1 }'),
+    ),
   },
-  bf16: onCnn('epochs: 3, precision: bf16', '{ use: mixup }'),
-  eager: { yaml: digits(mlp, 'epochs: 4, step: eager', plugins('{ use: mixup }', '{ use: remix }')) },
+  bf16: onImages(cnn, 'epochs: 4, precision: bf16', '{ use: mixup }'),
+  eager: {
+    yaml: config(blobs, mlp, 'epochs: 6, batchSize: 32, step: eager', plugins('{ use: mixup }', '{ use: remix }')),
+  },
   workers: {
-    yaml: `data: { name: digits, workers: 3, augment: [{ name: pad-crop, padding: 2 }] }
-model: ${mlp}
-train: { epochs: 4 }
-plugins: [{ use: mixup }]
-`,
+    yaml: config(
+      `${images.replace('workers: 0', 'workers: 3')}, augment: [{ name: pad-crop, padding: 2 }]`,
+      mlp,
+      'epochs: 6, batchSize: 32',
+      plugins('{ use: mixup }'),
+    ),
   },
-  wasm: { yaml: digits(mlp, 'epochs: 4', plugins('{ use: mixup }', '{ use: ema, decay: 0.9 }')), backend: 'wasm' },
-  // A ResNet-32 of full size on the images of a folder that the driver makes.
+  wasm: { ...onBlobs('{ use: mixup }', '{ use: ema, decay: 0.9 }'), backend: 'wasm' },
+  // A ResNet-32 of full size.
   resnet32: {
-    yaml: `data: { name: image-folder, root: images, imageSize: 32, workers: 2, augment: [{ name: pad-crop }, { name: flip }] }
-model: { name: resnet32 }
-train: { epochs: 3, batchSize: 32 }
-plugins: [{ use: mixup }, { use: remix }, { use: drw, deferUntil: 3 }]
-`,
+    yaml: config(
+      `${images.replace('workers: 0', 'workers: 2')}, augment: [{ name: pad-crop }, { name: flip }]`,
+      '{ name: resnet32 }',
+      'epochs: 3, batchSize: 32',
+      plugins('{ use: mixup }', '{ use: remix }', '{ use: drw, deferUntil: 3 }'),
+    ),
   },
 };
