@@ -98,6 +98,8 @@ export interface Snapshot {
   configHash: string;
   /** What it was trained on; checkpoints of earlier versions have none. */
   data?: SnapshotData;
+  /** The version of tailmix that made it; checkpoints of earlier versions have none. */
+  tailmix?: string;
 }
 
 /** What a run was trained on, and what its weights have seen that differs from it. */

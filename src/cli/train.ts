@@ -24,9 +24,10 @@ import {
   runFiles,
 } from '../tracking/run-directory.ts';
 import { writeFileAtomic } from '../tracking/write-file.ts';
-import { expectReadable } from '../tracking/written-by.ts';
+import { expectReadable, readWritten } from '../tracking/written-by.ts';
 import { planRun } from '../train/plan-run.ts';
 import type { TrainerOptions } from '../train/prepare.ts';
+import { expectSameConfig } from '../trained/same-config.ts';
 import { type ConfigFlags, checkPlace, context, knownPlugins, overridesOf } from './context.ts';
 import { resumeChanged, resumeFinished, resumeWith } from './errors.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
@@ -180,11 +181,15 @@ async function openResumed(
   try {
     await expectReadable(directory);
     const path = join(directory, runFiles.config);
+    const written = await readWritten(directory, () => loadConfig(path, context));
     const config = await loadConfig(path, { ...context, set, overrides: overridesOf(flags) });
-    const latest = await findLatest(directory);
+    const latest = await readWritten(directory, () => findLatest(directory));
     tellPassedOver(latest?.damaged ?? []);
-    const begunWith = latest ? latest.snapshot.configHash : (await loadConfig(path, context)).hash;
-    if (begunWith !== config.hash) throw resumeChanged(displayPath(directory), begunWith, config.hash);
+    const configHash = latest ? latest.snapshot.configHash : written.hash;
+    if (configHash !== config.hash) {
+      await expectSameConfig(path, written, { configHash });
+      throw resumeChanged(displayPath(directory), configHash, config.hash);
+    }
     if (!latest) tell(await fromItsBeginning(directory));
     return { config, ownership, resume: latest && { resume: latest.snapshot } };
   } catch (error) {

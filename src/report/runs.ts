@@ -6,6 +6,8 @@ import { messageOf } from '../errors.ts';
 import type { Evaluation, RunSummary } from '../metrics/types.ts';
 import { isSetAside, runFiles } from '../tracking/run-directory.ts';
 import { beginsAs, isSealBroken } from '../tracking/seal.ts';
+import { otherWriter } from '../tracking/written-by.ts';
+import { version } from '../version.ts';
 import { noPaths, reportPathIsFile, reportPathMissing, reportUnreadable } from './errors.ts';
 import { type EpochPoint, epochPoint, sealedSummary } from './schema.ts';
 
@@ -106,7 +108,12 @@ async function readRun(directory: string, path: string): Promise<LoadedRun | str
     return `unfinished: no summary.json, ${until ? `metrics.jsonl ends with epoch ${until}` : 'no finished epoch'}`;
   }
   const parsed = parseAs(sealedSummary, summaryText);
-  if ('problem' in parsed) return `summary.json is damaged: ${parsed.problem}`;
+  if ('problem' in parsed) {
+    const writer = parsed.isWhole ? await otherWriter(directory) : null;
+    return writer === null
+      ? `summary.json is damaged: ${parsed.problem}`
+      : `tailmix ${writer} wrote it, and tailmix ${version} cannot read its summary.json: ${parsed.problem}`;
+  }
   const { last, files = {}, ...rest } = parsed.value;
   if (rest.status === 'failed') return `failed: ${rest.reason ?? 'no reason given'}`;
   if (!last) return `${rest.status} without an evaluation on the test set`;
@@ -157,16 +164,17 @@ const readText = (path: string): Promise<{ text: string | null; problem: string 
 
 const firstLine = (error: unknown): string => messageOf(error).split('\n')[0]!;
 
-function parseAs<T>(schema: z.ZodType<T>, text: string): { value: T } | { problem: string } {
+/** A file's content; `isWhole` where it is what was written, and not what the schema says. */
+function parseAs<T>(schema: z.ZodType<T>, text: string): { value: T } | { problem: string; isWhole: boolean } {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (error) {
-    return { problem: `not JSON (${firstLine(error)})` };
+    return { problem: `not JSON (${firstLine(error)})`, isWhole: false };
   }
-  if (isSealBroken(json)) return { problem: 'its checksum differs' };
+  if (isSealBroken(json)) return { problem: 'its checksum differs', isWhole: false };
   const result = schema.safeParse(json);
   if (result.success) return { value: result.data };
   const issue = result.error.issues[0]!;
-  return { problem: `${issue.path.join('.') || 'content'}: ${issue.message}` };
+  return { problem: `${issue.path.join('.') || 'content'}: ${issue.message}`, isWhole: true };
 }

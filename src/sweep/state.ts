@@ -4,6 +4,7 @@ import type { ConfigContext } from '../config/resolve.ts';
 import { TailmixError } from '../errors.ts';
 import { findLatest } from '../tracking/checkpoint.ts';
 import { isRun, marksOfRun, readSummary, runFiles } from '../tracking/run-directory.ts';
+import { otherWriter, readWritten } from '../tracking/written-by.ts';
 import type { PlannedRun } from './expand.ts';
 
 /** What is there of a run. */
@@ -25,12 +26,18 @@ export async function stateOf({ directory, hash }: PlannedRun, context: ConfigCo
   // A summary that cannot be read is written again by the resumed run.
   const summary = await damagedAs(readSummary(directory), () => null);
   if (summary?.status === 'finished' && summary.configHash === hash) return { kind: 'finished' };
-  const config = await damagedAs(loadConfig(join(directory, runFiles.config), context), ({ message }) => message);
+  const path = join(directory, runFiles.config);
+  const config = await damagedAs(
+    readWritten(directory, () => loadConfig(path, context)),
+    ({ message }) => message,
+  );
   if (typeof config === 'string') return foreign(config);
-  if (config.hash !== hash) return foreign(`its ${runFiles.config} is of other settings`);
+  const writer = await otherWriter(directory);
+  const of = `of other settings${writer === null ? '' : `, and tailmix ${writer} wrote it`}`;
+  if (config.hash !== hash) return foreign(`its ${runFiles.config} is ${of}`);
   const latest = await damagedAs(findLatest(directory), ({ message }) => message);
   if (typeof latest === 'string') return foreign(latest);
-  if (latest && latest.snapshot.configHash !== hash) return foreign('its checkpoints are of other settings');
+  if (latest && latest.snapshot.configHash !== hash) return foreign(`its checkpoints are ${of}`);
   return { kind: 'unfinished' };
 }
 

@@ -52,6 +52,7 @@ export async function writeCheckpoint(path: string, snapshot: Snapshot): Promise
     ...(snapshot.rollbacks && { rollbacks: JSON.stringify(snapshot.rollbacks) }),
     seconds: String(snapshot.seconds),
     ...(snapshot.data && { data: JSON.stringify(snapshot.data) }),
+    ...(snapshot.tailmix && { tailmix: snapshot.tailmix }),
   };
   const sha256 = checksum({ tensors: snapshot.state, metadata });
   await makeInRun(dirname(path)).catch((cause) => {

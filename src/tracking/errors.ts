@@ -164,13 +164,33 @@ export const changedRunFile = (path: string): TailmixError =>
     `${path}: expected what the run wrote; its checksum differs. The file was changed or damaged. Restore it, or resume the run, which writes it again.`,
   );
 
-/** Settings that are not those of a checkpoint. */
-export const configDiffers = (path: string, trained: string, found: string): TailmixError =>
+/**
+ * Settings that are not those of a checkpoint.
+ *
+ * @param other - settings that this version reads otherwise than they are written
+ */
+export const configDiffers = (path: string, trained: string, found: string, other: readonly string[]): TailmixError =>
   new TailmixError(
-    `${path}: expected the settings that the checkpoint was trained with (hash ${trained.slice(0, 8)}), got others (hash ${found.slice(0, 8)}).\n` +
-      '  The file, or the file of a plugin that it names, was changed or damaged: restore it.',
+    `${path}: expected the settings that the checkpoint was trained with (hash ${trained.slice(0, 8)}), got others (hash ${found.slice(0, 8)}).\n${
+      other.length > 0
+        ? `  ${listed(other)} ${are(other)} not in the file as this tailmix resolves ${them(other)}: another version wrote the run, or the file was changed.`
+        : '  The file, or the file of a plugin that it names, was changed or damaged: restore it.'
+    }`,
     { code: 'CONFIG_DIFFERS', kind: 'config' },
   );
+
+/** Why the settings of a run are not those of another version. */
+export const resolvedOtherwise = (trained: string, found: string, other: readonly string[]): string =>
+  other.length > 0
+    ? `${listed(other)} ${are(other)} not in config.yaml as this version resolves ${them(other)} (hash ${trained.slice(0, 8)} became ${found.slice(0, 8)})`
+    : `its settings have another hash (${found.slice(0, 8)}, trained with ${trained.slice(0, 8)}), or config.yaml was changed`;
+
+const are = ({ length }: readonly string[]): string => (length === 1 ? 'is' : 'are');
+const them = ({ length }: readonly string[]): string => (length === 1 ? 'it' : 'them');
+
+/** The first few of some names. */
+const listed = (names: readonly string[], most = 4): string =>
+  names.length > most ? `${names.slice(0, most).join(', ')} and ${names.length - most} more` : names.join(', ');
 
 const RESTORE = 'Restore it, or remove it and resume the run, which writes it again.';
 
@@ -210,4 +230,13 @@ export const runIsNewer = (directory: string, writer: string, own: string): Tail
   new TailmixError(
     `${directory}: expected a run of tailmix ${own} or earlier; tailmix ${writer} wrote it. Update tailmix.`,
     { code: 'RUN_NEWER', kind: 'config' },
+  );
+
+/** A run of another version, which this one does not read as it was written. */
+export const runOfOtherVersion = (directory: string, writer: string, own: string, reason: string): TailmixError =>
+  new TailmixError(
+    `${directory}: expected a run that tailmix ${own} reads as it was written; tailmix ${writer} wrote it, and here\n` +
+      `  ${reason.replace(/\.$/, '')}.\n` +
+      `  Use it with tailmix ${writer} (npx tailmix@${writer} …), or train it again: docs/upgrading.md.`,
+    { code: 'RUN_OTHER_VERSION', kind: 'config' },
   );

@@ -1,5 +1,6 @@
 import { TailmixError } from '../errors.ts';
 import type { StepContext } from '../step/types.ts';
+import { version } from '../version.ts';
 
 /**
  * The loss became NaN or infinite: when, at which rate, and which weight is the largest by then; in the first step,
@@ -131,14 +132,19 @@ export const featuresNorm = (): TailmixError =>
     { code: 'FEATURES_NORM', kind: 'config', path: 'model.frozenNorm' },
   );
 
-/** A snapshot of another model or optimizer. */
+/** A snapshot of another model or optimizer, or of a version of tailmix that has other ones. */
 export const snapshotMismatch = (
   name: string,
   expected: readonly number[] | undefined,
   got: readonly number[] | undefined,
+  writer = version,
 ): TailmixError =>
   new TailmixError(
-    `resume: ${name}: expected ${expected ? `shape [${expected.join(', ')}]` : 'no such state'}, got ${got ? `shape [${got.join(', ')}]` : 'nothing'}.\n  The checkpoint is of another model, optimizer or plugin list: resume with the config that the run began with.`,
+    `resume: ${name}: expected ${expected ? `shape [${expected.join(', ')}]` : 'no such state'}, got ${got ? `shape [${got.join(', ')}]` : 'nothing'}.\n${
+      writer === version
+        ? '  The checkpoint is of another model, optimizer or plugin list: resume with the config that the run began with.'
+        : `  tailmix ${writer} wrote the checkpoint, and this is tailmix ${version}: use it with that version (npx tailmix@${writer} …), or train again (docs/upgrading.md).`
+    }`,
     { code: 'SNAPSHOT_MISMATCH', kind: 'config' },
   );
 

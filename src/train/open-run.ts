@@ -131,6 +131,7 @@ function snapshotOf(parts: RunParts, { fit, epochs, rollbacks }: Progress): Snap
     seconds: secondsOf(parts),
     configHash: parts.options.config?.hash ?? '',
     data: parts.seen,
+    tailmix: version,
   };
 }
 
@@ -175,17 +176,17 @@ const evaluatedOn = ({ hash, indices }: Subset) => ({ hash, count: indices.lengt
  * @throws {TailmixError} SNAPSHOT_MISMATCH when it is of another model, optimizer or plugin list.
  */
 export function restore(
-  { state, plugins }: Snapshot,
+  { state, plugins, tailmix }: Snapshot,
   composition: Pick<Composition, 'states'>,
   program: GraphProgram,
   engine: Pick<Engine, 'write'>,
 ): void {
   for (const [name, { shape }] of Object.entries(program.state)) {
     const saved = Object.hasOwn(state, name) ? state[name] : undefined;
-    if (saved?.shape.join() !== shape.join()) throw snapshotMismatch(name, shape, saved?.shape);
+    if (saved?.shape.join() !== shape.join()) throw snapshotMismatch(name, shape, saved?.shape, tailmix);
   }
   for (const name of Object.keys(state))
-    if (!Object.hasOwn(program.state, name)) throw snapshotMismatch(name, undefined, state[name]!.shape);
+    if (!Object.hasOwn(program.state, name)) throw snapshotMismatch(name, undefined, state[name]!.shape, tailmix);
   engine.write(mapValues(state, ({ values }) => values));
   loadStates({ plugins }, composition);
 }

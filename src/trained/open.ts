@@ -5,7 +5,6 @@ import { compose } from '../compose/compose.ts';
 import type { Composition } from '../compose/types.ts';
 import { type LoadContext, loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
-import type { ResolvedConfig } from '../config/types.ts';
 import { type DataIdentity, expectSameData, warnUncompared } from '../data/identity.ts';
 import type { Exif } from '../data/packed/decode.ts';
 import { interpolations } from '../data/transforms/resample.ts';
@@ -16,13 +15,14 @@ import type { Snapshot } from '../run.ts';
 import { createOptimizer } from '../step/optimizers.ts';
 import { createStepProgram } from '../step/program.ts';
 import { type CheckpointChoice, chooseCheckpoint } from '../tracking/choose-checkpoint.ts';
-import { changedRunFile, configDiffers, damagedRunFile, unreadableRunFile } from '../tracking/errors.ts';
+import { changedRunFile, damagedRunFile, unreadableRunFile } from '../tracking/errors.ts';
 import { findRun, runFiles } from '../tracking/run-directory.ts';
 import { isSealBroken } from '../tracking/seal.ts';
-import { expectReadable } from '../tracking/written-by.ts';
+import { expectReadable, otherVersion, readWritten } from '../tracking/written-by.ts';
 import { optionsAt } from '../train/phases.ts';
 import { type Preparation, prepare } from '../train/prepare.ts';
 import { trainedOnFeatures } from './errors.ts';
+import { expectSameConfig } from './same-config.ts';
 
 /** A trained run, opened: its model and the weights of a checkpoint. */
 export interface TrainedRun extends Preparation {
@@ -49,7 +49,7 @@ export interface OpenOptions extends LoadContext, CheckpointChoice {
  * Opens a checkpoint of a run, by default the newest that can be read.
  *
  * @param wanted - as `findRun`.
- * @throws {TailmixError} RUN_NEWER, OTHER_DATA, CONFIG_DIFFERS, RUN_MISSING, RUN_DAMAGED, and what `chooseCheckpoint` and `loadConfig` throw.
+ * @throws {TailmixError} RUN_NEWER, RUN_OTHER_VERSION, OTHER_DATA, CONFIG_DIFFERS, RUN_MISSING, RUN_DAMAGED, and what `chooseCheckpoint` and `loadConfig` throw.
  */
 export async function openRun(
   wanted: string,
@@ -58,11 +58,15 @@ export async function openRun(
   const directory = await findRun(wanted);
   await expectReadable(directory);
   const configPath = join(directory, runFiles.config);
-  const config = await loadConfig(configPath, context);
-  const { snapshot, path, damaged } = await chooseCheckpoint(directory, { checkpoint, strict });
   const { set = [], overrides = [], ...asWritten } = context;
-  const isAsWritten = set.length + overrides.length === 0;
-  expectSameConfig(configPath, isAsWritten ? config : await loadConfig(configPath, asWritten), snapshot);
+  const { written, chosen } = await readWritten(directory, async () => {
+    const written = await loadConfig(configPath, asWritten);
+    const chosen = await chooseCheckpoint(directory, { checkpoint, strict });
+    return { written, chosen };
+  });
+  const { snapshot, path, damaged } = chosen;
+  await expectSameConfig(configPath, written, snapshot);
+  const config = set.length + overrides.length === 0 ? written : await loadConfig(configPath, context);
   if (!snapshot.data) warnUncompared(displayPath(path));
   if (config.options.data.features && !readImages) throw trainedOnFeatures(displayPath(directory));
   const options = { ...optionsAt(trainerOptions(config), snapshot.epoch), resume: snapshot };
@@ -71,19 +75,6 @@ export async function openRun(
   const composition = compose(options.plugins ?? [], preparation.info);
   const { exif = 'honour' } = config.options.data;
   return { ...preparation, directory, checkpoint: path, snapshot, damaged, composition, exif };
-}
-
-/**
- * Checks that a run's config, without settings that are given in addition, is the one that a checkpoint was trained with.
- *
- * @throws {TailmixError} CONFIG_DIFFERS
- */
-function expectSameConfig(
-  path: string,
-  { hash }: Pick<ResolvedConfig, 'hash'>,
-  { configHash }: Pick<Snapshot, 'configHash'>,
-): void {
-  if (configHash !== '' && hash !== configHash) throw configDiffers(displayPath(path), configHash, hash);
 }
 
 /** A run's `predict` for batches of a size, and the state that it had in training. */
@@ -136,7 +127,13 @@ async function describedData(
   const path = join(directory, runFiles.subset);
   const found = await readJson(path);
   const parsed = subsetFile.safeParse(found);
-  if (!parsed.success) throw damagedRunFile(displayPath(path), `${parsed.error.issues[0]!.path.join('.')} of the file`);
+  if (!parsed.success) {
+    const field = parsed.error.issues[0]!.path.join('.');
+    const other = isSealBroken(found)
+      ? null
+      : await otherVersion(directory, `${field} in ${runFiles.subset} is of another form`);
+    throw other ?? damagedRunFile(displayPath(path), `${field} of the file`);
+  }
   const {
     dataset,
     hash,
