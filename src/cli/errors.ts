@@ -32,6 +32,13 @@ export const comparePhases = (command: 'compare' | 'probe'): TailmixError =>
     `${command}: expected a config of one phase, whose remedy it can replace; this one has \`phases\`. Compare such configs with a sweep (docs/config.md).`,
   );
 
+/** A file of the user's own where `tailmix compare` or `probe` would write. */
+export const compareTaken = (command: 'compare' | 'probe', file: string): TailmixError =>
+  config(
+    'COMPARE_TAKEN',
+    `${displayPath(file)}: expected no file, or one that tailmix compare or probe has made; this is another. Choose another folder with --out, as ${command} does not write over it.`,
+  );
+
 /** `tailmix compare` or `probe` without images to choose by. */
 export const compareNoValidation = (configs: string): TailmixError =>
   config(

@@ -1,20 +1,26 @@
 import { createHash } from 'node:crypto';
 import { readFile, realpath, stat } from 'node:fs/promises';
-import { dirname, extname, join, relative, resolve } from 'node:path';
+import { dirname, extname, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-/** Endings that an import may leave out, and those that `./x.js` may mean in TypeScript. */
-const ENDINGS = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs', '.json'];
-
-/** A relative module in `from '…'`, `import '…'`, `import('…')` or `require('…')`. One in a comment does no harm. */
-const IMPORT = /(?:\bfrom|\bimport|\brequire)\s*\(?\s*(['"`])(\.{1,2}\/[^'"`\n]+)\1/g;
+/** Endings of modules. */
+const ENDINGS = new Set(['.ts', '.mts', '.cts', '.tsx', '.js', '.mjs', '.cjs', '.jsx', '.json']);
 
 /**
- * SHA-256, hex, of a module of the user's own and of the files that it imports by relative paths, and those in turn: of a
- * file without such imports that of the file. Where the files are does not matter, only where they are from the module.
+ * A text that can name a module by where it lies: after `from` or `import`, in `import()`, `require()` of any name, or
+ * `new URL()`. One that names none, or is in a comment, does no harm.
+ */
+const PLACE = /(['"`])((?:\.{1,2}\/|\/|file:\/\/|#)[^'"`\n]+)\1/g;
+
+/**
+ * SHA-256, hex, of a module of the user's own and of the files that it names by where they lie, and those in turn: of a
+ * file that names none that of the file. Where the files are does not matter, only where they are from the module. A path
+ * that is put together as the module runs is not seen.
  *
  * @param file - absolute
  */
 export async function hashModule(file: string): Promise<string> {
+  const { createJiti } = await import('jiti');
   const hashes = new Map<string, string>();
   const own = await realpath(file);
   const visit = async (path: string): Promise<void> => {
@@ -22,9 +28,11 @@ export async function hashModule(file: string): Promise<string> {
     const bytes = await readFile(path);
     hashes.set(path, sha256(bytes));
     if (extname(path) === '.json') return;
-    for (const [, , specifier] of bytes.toString('utf8').matchAll(IMPORT)) {
-      const imported = await findModule(resolve(dirname(path), specifier!));
-      if (imported !== null) await visit(imported);
+    const jiti = createJiti(path);
+    for (const [, , place] of bytes.toString('utf8').matchAll(PLACE)) {
+      const found = jiti.esmResolve(place!, { try: true });
+      const named = found?.startsWith('file:') ? await moduleAt(fileURLToPath(found)) : null;
+      if (named !== null) await visit(named);
     }
   };
   await visit(own);
@@ -38,17 +46,10 @@ const placeOf = (path: string, own: string): string => relative(dirname(own), pa
 
 const sha256 = (data: Buffer | string): string => createHash('sha256').update(data).digest('hex');
 
-/** The file that an import names; null where there is none, which the import itself tells. */
-async function findModule(path: string): Promise<string | null> {
-  const ending = extname(path);
-  const stems = ENDINGS.includes(ending) ? [path.slice(0, -ending.length)] : [];
-  const candidates = [
-    path,
-    ...[path, ...stems, join(path, 'index')].flatMap((stem) => ENDINGS.map((end) => `${stem}${end}`)),
-  ];
-  for (const candidate of candidates) {
-    const found = await stat(candidate).catch(() => null);
-    if (found?.isFile()) return realpath(candidate);
-  }
-  return null;
+/** Null for what is no module, as a folder or a table; installed packages are not the user's own. */
+async function moduleAt(path: string): Promise<string | null> {
+  if (!ENDINGS.has(extname(path))) return null;
+  const real = await realpath(path).catch(() => null);
+  if (real === null || real.includes('/node_modules/') || real.includes('\\node_modules\\')) return null;
+  return (await stat(real)).isFile() ? real : null;
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import process from 'node:process';
 import { PROGRESS_VARIABLE, type ProgressMessage } from '../tracking/progress-message.ts';
+import { childKilled } from './errors.ts';
 import type { PlannedRun } from './expand.ts';
 
 /** How a run is started in a process of its own. */
@@ -51,8 +52,9 @@ export function trainInChild(
     });
     child.on('message', (message) => onProgress(message as ProgressMessage));
     child.on('error', reject);
-    child.on('close', (exitCode) => {
+    child.on('close', (exitCode, killedBy) => {
       signal.removeEventListener('abort', end);
+      if (killedBy !== null) errors += `\n${childKilled(killedBy)}`;
       resolve({ exitCode, errors: errors.trim() });
     });
   });

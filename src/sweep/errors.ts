@@ -81,3 +81,7 @@ export const seedSet = (seed: number, seeds: readonly number[]): TailmixError =>
       message: `expected the seed to come from \`seeds\` (${seeds.join(', ')}), got ${seed} for every run from --set. List it under \`seeds\`.`,
     },
   ]);
+
+/** What ended a run that could not say it. */
+export const childKilled = (signal: NodeJS.Signals): string =>
+  `the process of the run was ended by ${signal}${signal === 'SIGKILL' ? ', as the system does when memory runs out (then fewer --jobs, or a smaller batch, help)' : ''}; the same command continues it.`;

@@ -1,4 +1,5 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import type { ConfigContext } from '../config/resolve.ts';
 import { displayPath, messageOf } from '../errors.ts';
 import { untilFree } from '../tracking/ownership.ts';
@@ -80,12 +81,16 @@ async function runOne(run: PlannedRun, { config, takeOver, display, ...child }: 
   }
 }
 
+const LOG_HEAD = '# What a run of a sweep said when it failed. The next sweep replaces this file.\n';
+
 /** Keeps what a failed run said in a file beside its directory; one that has not failed has no such file. */
 async function keepErrors(directory: string, errors: string): Promise<string | null> {
   const log = `${directory}.log`;
   try {
+    // A user's own file of that name stays as it is.
+    if (existsSync(log) && !(await readFile(log, 'utf8')).startsWith(LOG_HEAD)) return null;
     if (errors === '') await rm(log, { force: true });
-    else await writeFile(log, `${errors}\n`);
+    else await writeFile(log, `${LOG_HEAD}${errors}\n`);
     return errors === '' ? null : log;
   } catch {
     return null;

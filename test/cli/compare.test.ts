@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, test, vi } from 'vitest';
 import { parse } from 'yaml';
@@ -28,6 +28,20 @@ async function folderWith(text: string): Promise<string> {
   await writeFile(join(folder, 'tailmix.config.yaml'), text);
   return folder;
 }
+
+it.each(['sweep.yaml', 'methods/erm.yaml'])('writes over no file that it did not make: %s', async (name) => {
+  const folder = await folderWith(config);
+  const file = join(folder, 'mine', name);
+  await mkdir(join(folder, 'mine/methods'), { recursive: true });
+  await writeFile(file, 'name: mine\n');
+  const { code, stderr } = await tailmix(folder, 'compare', '--out', 'mine');
+  expect([code, stderr.split('\n').at(-2)]).toEqual([
+    2,
+    `mine/${name}: expected no file, or one that tailmix compare or probe has made; this is another. Choose another folder with --out, as compare does not write over it.`,
+  ]);
+  expect(await readFile(file, 'utf8')).toBe('name: mine\n');
+  expect(await readdir(join(folder, 'mine'), { recursive: true })).not.toContain('methods/balanced-softmax.yaml');
+});
 
 it('trains ERM and three remedies, says which to use, and trains nothing twice', async () => {
   const folder = await folderWith(config);

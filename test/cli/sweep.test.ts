@@ -78,6 +78,13 @@ it('goes on after a run that fails, and says which at the end', async () => {
   ]);
   expect(await readFile(join(folder, outcomes[0]!.log!), 'utf8')).toMatch(/expected a finite loss/);
   expect(stderr).toMatch(/failed {2}diverges seed 0: .*expected a finite loss.*\.log\)/);
+
+  // A file of the user's own that has the name of a log.
+  const notes = join(folder, outcomes[0]!.log!);
+  await writeFile(notes, 'my notes');
+  const again = await tailmix(folder, 'sweep', 'sweep.yaml', '--json');
+  expect(JSON.parse(again.stdout)).toMatchObject([{ status: 'failed', log: null }, { status: 'skipped' }]);
+  expect(await readFile(notes, 'utf8')).toBe('my notes');
 });
 
 it('refuses what a run would refuse when it begins, before the first run, and trains nothing', async () => {

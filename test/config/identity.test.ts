@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { canonicalJson } from '../../src/config/identity.ts';
@@ -93,6 +94,31 @@ describe('hash of a config', () => {
     expect(await hash()).toBe(first);
     await write(Object.fromEntries(Object.entries(chain).map(([file, text]) => [`moved/${file}`, text])));
     expect((await loadConfig('moved/run.yaml', context)).hash).toBe(first);
+  });
+
+  it.each([
+    ['with a query', "import { a } from './b.ts?x=1';"],
+    ['behind a comment', "import { a } from /* why */ './b.ts';"],
+    ['by a file URL', () => `import { a } from '${pathToFileURL(resolve('b.ts'))}';`],
+    ['by an absolute path', () => `import { a } from '${resolve('b.ts')}';`],
+    ['by a name of package.json', "import { a } from '#b';"],
+    ['without its ending', "import { a } from './x';"],
+    ['as a folder with a package.json', "import { a } from './folder';"],
+    ['by a require of another name', "const need = createRequire(import.meta.url); need('./b.ts');"],
+    ['as a worker', "new Worker(new URL('./b.ts', import.meta.url));"],
+  ])('changes with a module that is named %s', async (_, imports) => {
+    const helper = 'export const a = 1;';
+    await write({
+      'package.json': '{ "imports": { "#b": "./b.ts" } }',
+      'b.ts': helper,
+      'x.tsx': helper,
+      'folder/package.json': '{ "main": "lib/main.js" }',
+      'folder/lib/main.js': helper,
+      'own.ts': typeof imports === 'string' ? imports : imports(),
+    });
+    const first = await hashModule(resolve('own.ts'));
+    for (const file of ['b.ts', 'x.tsx', 'folder/lib/main.js']) await writeFile(file, 'export const a = 2;');
+    expect(await hashModule(resolve('own.ts'))).not.toBe(first);
   });
 
   it('of a plugin file without imports is that of the file alone', async () => {

@@ -17,12 +17,15 @@ train: { epochs: 1, batchSize: 8, step: eager }
 
 const shim = compileShim('no disk fails under what commands write');
 
-/** Texts of the files of a folder by name, without what depends on the clock, the file of faults, and who uses a cache. */
+/** What has a line for each start in it: who uses a cache, and the spool of a sweep. */
+const isOfStarts = (name: string): boolean => /^(in-use|mlflow)\//.test(name);
+
+/** Texts of the files of a folder by name, without what depends on the clock or the starts, and the file of faults. */
 async function contentsOf(folder: string): Promise<Record<string, string>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
   const texts = files
-    .filter((file) => file !== join(folder, 'faults') && !file.startsWith(join(folder, 'in-use/')))
+    .filter((file) => file !== join(folder, 'faults') && !isOfStarts(file.slice(folder.length + 1)))
     .sort()
     .map(async (file) => [file.slice(folder.length + 1), timeless(await readFile(file, 'latin1'))] as const);
   return Object.fromEntries(await Promise.all(texts));
@@ -39,6 +42,8 @@ interface Command {
   target: string;
   /** Whose calls fail; default: the target. */
   place?: string;
+  /** What of the target is deleted before each try. Default: all. */
+  made?: string;
   /** What it reads; default: nothing that is tried. */
   source?: string;
   /** Where it runs, and with what. Default: `wasm`. */
@@ -67,6 +72,23 @@ const commands: Command[] = [
     every: 1,
   },
   { name: 'mistakes', target: 'wrong', args: ['mistakes', 'run', '--out', 'wrong'], source: 'run', every: 4 },
+  // Their runs are finished: what is left are their own files.
+  {
+    name: 'compare',
+    target: 'compared',
+    made: 'compared/report',
+    args: ['compare', 'compared.yaml', '--out', 'compared'],
+    source: 'compared',
+    every: 15,
+  },
+  {
+    name: 'sweep',
+    target: 'swept',
+    made: 'swept/report',
+    args: ['sweep', 'sweep.yaml', '--out', 'swept', '--report'],
+    source: 'swept',
+    every: 15,
+  },
   { name: 'init of a project', target: 'project', args: ['init', 'project'], every: 1 },
   { name: 'init of photos', target: 'inside', args: ['init', '../photos', '--yes'], where: 'inside', every: 1 },
 ];
@@ -85,6 +107,8 @@ describe.skipIf(shim === null)('a disk that fails at each call of a command in t
   beforeAll(async () => {
     await writeFile(at('run.yaml'), config);
     await writeFile(at('photos.yaml'), photosConfig);
+    await writeFile(at('sweep.yaml'), 'name: swept\nconfigs: [run.yaml]\nseeds: [0, 1]\n');
+    await writeFile(at('compared.yaml'), config.replace('workers:', 'split: { validation: 0.3 }, workers:'));
     await writeTree(folder(), { photos: { bee: 12, wasp: 4 } }, [12, 12]);
     for (const name of ['inside', 'exports']) await mkdir(at(name));
     processes = {
@@ -100,11 +124,11 @@ describe.skipIf(shim === null)('a disk that fails at each call of a command in t
 
   test.each(commands)(
     '$name: one message, nothing half written that is taken for whole, and a second try works',
-    async ({ name, args, target, place = target, source, where = 'wasm', every: few }) => {
+    async ({ name, args, target, place = target, made = target, source, where = 'wasm', every: few }) => {
       const faulty = processes[where];
       const fresh = async (): Promise<void> => {
         if (where === 'inside') await rm(at(`${target}/tailmix.config.yaml`), { force: true });
-        else await rm(at(target), { recursive: true, force: true });
+        else await rm(at(made), { recursive: true, force: true });
       };
       await fresh();
       const first = await faulty.run(args);

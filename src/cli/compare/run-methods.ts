@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import process from 'node:process';
 import { stringify } from 'yaml';
@@ -17,8 +18,9 @@ import { writeReport } from '../../report/write.ts';
 import type { RunOutcome } from '../../sweep/run.ts';
 import { own } from '../../tracking/ownership.ts';
 import { folderName } from '../../tracking/run-directory.ts';
+import { writeFileAtomic } from '../../tracking/write-file.ts';
 import { type ConfigFlags, checkPlace, context, overridesOf } from '../context.ts';
-import { comparePhases } from '../errors.ts';
+import { comparePhases, compareTaken } from '../errors.ts';
 import { print, printJson, tell } from '../output.ts';
 import { runSweepFiles, type SweepCommandOptions } from '../sweep.ts';
 
@@ -83,12 +85,13 @@ export async function runMethods(
   await makeFolder(join(folder, 'methods'));
   const ownership = await own(folder, { takeOver });
   try {
-    for (const method of methods)
-      await writeFile(join(folder, 'methods', `${method.file}.yaml`), stringify(method.config));
-    const file = join(folder, 'sweep.yaml');
     const listed = methods.map((method) => `methods/${method.file}.yaml`);
     const runs = Array.from({ length: seeds }, (_, i) => seed + i);
-    await writeFile(file, stringify({ name: folderName(basename(folder)), configs: listed, seeds: runs }));
+    const file = join(folder, 'sweep.yaml');
+    await writeOwn(command, {
+      ...Object.fromEntries(methods.map(({ config }, i) => [join(folder, listed[i]!), config])),
+      [file]: { name: folderName(basename(folder)), configs: listed, seeds: runs },
+    });
     tell(
       `${announce} ${methods.map(({ method }) => method).join('; ')}; ${seeds === 1 ? 'one run' : `${seeds} runs`} each. If it is stopped, run the same command again to continue.`,
     );
@@ -105,6 +108,20 @@ export async function runMethods(
     await ownership.release();
   }
 }
+
+/**
+ * Writes configs that the command makes, also over those of the last time.
+ *
+ * @throws {TailmixError} COMPARE_TAKEN where another file is in the place of one, WRITE_FAILED.
+ */
+async function writeOwn(command: MethodsCommand, configs: Record<string, unknown>): Promise<void> {
+  for (const file of Object.keys(configs))
+    if (existsSync(file) && !(await readFile(file, 'utf8')).startsWith(HEAD)) throw compareTaken(command, file);
+  for (const [file, config] of Object.entries(configs))
+    await writeFileAtomic(file, `${HEAD}, which writes it anew each time.\n${stringify(config)}`);
+}
+
+const HEAD = '# Made by tailmix compare or probe';
 
 async function conclude(
   outcomes: readonly RunOutcome[],
