@@ -15,6 +15,7 @@ const imageInfo = z.object({
   classes: z.array(z.string()).min(1),
   shape,
   packShape: shape.optional(),
+  keptShape: shape.optional(),
   interpolation: z.enum(interpolations).optional(),
   mean: z.array(z.number()),
   std: z.array(z.number().positive()),
@@ -29,15 +30,20 @@ const datasetInfo = imageInfo.extend({
   validationCount: count.optional(),
 });
 
+const kept = {
+  shape: shape.optional(),
+  scale: z.object({ shape, interpolation: z.enum(interpolations) }).optional(),
+};
+
 const split = z.object({
   labels: z.instanceof(Int32Array),
   pixels: z.union([
-    z.object({ kind: z.literal('memory'), bytes: z.instanceof(SharedArrayBuffer), shape: shape.optional() }),
+    z.object({ kind: z.literal('memory'), bytes: z.instanceof(SharedArrayBuffer), ...kept }),
     z.object({
       kind: z.literal('file'),
       path: z.string(),
       offset: count,
-      shape: shape.optional(),
+      ...kept,
       checksums: z.instanceof(Uint32Array).optional(),
     }),
   ]),

@@ -121,9 +121,10 @@ function planUnread(info: DatasetInfo, summary: CountSummary, options: DataOptio
 }
 
 /** Transforms of training images; they, and none in evaluation, must end at the shape that the model takes. */
-function augmentOf({ shape, packShape = shape }: ImageInfo, options: DataOptions): DataPlan['augment'] {
+function augmentOf({ shape, packShape = shape, keptShape }: ImageInfo, options: DataOptions): DataPlan['augment'] {
   const { augment = datasetOf(options).augment } = options;
-  for (const transforms of [augment, []]) shapesAfter(transforms, packShape, shape);
+  for (const transforms of [augment, []])
+    shapesAfter(transforms, keptShape ?? packShape, shape, keptShape !== undefined);
   return augment;
 }
 

@@ -124,13 +124,13 @@ const section = z.strictObject({
     .union([z.int().positive(), z.tuple([z.int().positive(), z.int().positive()])])
     .optional()
     .describe(
-      'image-folder, manifest and inat2018: side in pixels, or [height, width], that images are scaled and centre-cropped to when packed. Default: packSize, else the size of the images if they all have one of at most 256, else a square of at most 224 by their sizes; for inat2018 224.',
+      'Side in pixels, or [height, width], that images are scaled and centre-cropped to: of image-folder, manifest and inat2018 when they are packed, of cifar10, cifar100 and cinic10 whenever they are read. Default: packSize, else the size of the images if they all have one of at most 256, else a square of at most 224 by their sizes; for inat2018 224.',
     ),
   packSize: z
     .union([z.int().positive(), z.tuple([z.int().positive(), z.int().positive()])])
     .optional()
     .describe(
-      'image-folder, manifest and inat2018: size at which images are packed, for transforms that cut imageSize out of it; evaluation takes the centre. Default: imageSize; for inat2018 256 where neither is given.',
+      'Size at which images are packed, for transforms that cut imageSize out of it; evaluation takes the centre. Of cifar10, cifar100 and cinic10, size that images are scaled to after their transforms. Default: imageSize; for inat2018 256 where neither is given.',
     ),
   cropFraction: z
     .number()
@@ -138,14 +138,12 @@ const section = z.strictObject({
     .max(1)
     .optional()
     .describe(
-      'image-folder, manifest and inat2018: imageSize over packSize (timm’s crop_pct), in place of packSize: images are packed at ⌊imageSize / cropFraction⌋, evaluation takes the centre.',
+      'imageSize over packSize (timm’s crop_pct), in place of packSize: images are packed at ⌊imageSize / cropFraction⌋, evaluation takes the centre.',
     ),
   interpolation: z
     .enum(interpolations)
     .optional()
-    .describe(
-      'image-folder, manifest and inat2018: filter that images are scaled with, as Pillow does. Default: `bilinear`.',
-    ),
+    .describe('Filter that images are scaled with, as Pillow does. Default: `bilinear`.'),
   pack: z
     .enum(packForms)
     .optional()
@@ -188,7 +186,14 @@ export type DataInput = z.input<typeof dataOptions>;
 /** How images are prepared, where a data set leaves it open. */
 type Preprocessing = Required<Pick<DataOptions, 'mean' | 'std' | 'imageSize' | 'cropFraction' | 'interpolation'>>;
 
-const SCALED: readonly unknown[] = ['inat2018', 'image-folder', 'manifest'] satisfies DatasetName[];
+const SCALED: readonly unknown[] = [
+  'cifar10',
+  'cifar100',
+  'cinic10',
+  'inat2018',
+  'image-folder',
+  'manifest',
+] satisfies DatasetName[];
 const NOT_RGB: readonly unknown[] = ['digits', 'blobs', 'moons', 'circles'] satisfies DatasetName[];
 
 /** Options with the preprocessing of published weights where they say nothing else. */

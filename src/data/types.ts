@@ -1,7 +1,7 @@
 import type { FeatureSource } from './features.ts';
 import type { PackForm, ProfileName } from './options.ts';
 import type { Exif, Resize } from './packed/decode.ts';
-import type { Shape } from './transforms/augment.ts';
+import type { Scale, Shape } from './transforms/augment.ts';
 import type { TransformOptions } from './transforms/options.ts';
 import type { Interpolation } from './transforms/resample.ts';
 
@@ -14,6 +14,8 @@ export interface ImageInfo {
   shape: readonly [number, number, number];
   /** The same of what is packed, where transforms cut `shape` out of it. */
   packShape?: readonly [number, number, number];
+  /** The same of what is kept, where images are scaled to `packShape` (or `shape`) whenever they are read. */
+  keptShape?: readonly [number, number, number];
   /** How photos of other sizes are scaled to that. Default: `bilinear`. */
   interpolation?: Interpolation;
   /** Per channel, of pixel values scaled to 0…1. */
@@ -65,6 +67,8 @@ export interface DataPlan {
 export type PixelSource = {
   /** Of each image; default: the shape that the model takes. A larger one has its centre cut out. */
   shape?: Shape;
+  /** How an image is scaled, after its transforms, where it does not have the shape that the model takes. Default: it is not. */
+  scale?: Scale;
   /** How rows are made where the source holds encoded files. Default: it holds pixels. */
   encoded?: EncodedImages;
 } & (

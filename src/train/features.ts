@@ -147,9 +147,9 @@ const hashOf = (value: unknown): string => createHash('sha256').update(JSON.stri
  * that somebody else may change.
  */
 function pixelsOf({ split: { packed, pixels }, hash }: Subset): unknown {
-  const { shape, encoded } = pixels;
+  const { shape, scale, encoded } = pixels;
   const decoding = encoded && { ...encoded, path: undefined, starts: undefined, checksums: undefined };
-  const stored = { shape, rows: hash, decoding };
+  const stored = { shape, scale, rows: hash, decoding };
   if (packed) return { ...stored, images: packed.imagesSha256 };
   if (pixels.kind === 'file') return null;
   return { ...stored, images: createHash('sha256').update(new Uint8Array(pixels.bytes)).digest('hex') };

@@ -33,8 +33,15 @@ export interface Fit extends Preparation {
 /**
  * Builds the step and opens everything a phase needs, from its beginning or from `options.resume`. Close the loader and
  * dispose the engine afterwards.
+ *
+ * @param epochs - of the whole run. Default: of the phase.
  */
-export async function openFit(preparation: Preparation, composition: Composition, backend: Backend): Promise<Fit> {
+export async function openFit(
+  preparation: Preparation,
+  composition: Composition,
+  backend: Backend,
+  epochs = preparation.info.epochs,
+): Promise<Fit> {
   const { settings, data, model, info, rules } = preparation;
   const { train: trainSettings, evaluate: evaluateSettings } = settings;
   const batchSizes = batchSizesOf(info, trainSettings);
@@ -43,6 +50,7 @@ export async function openFit(preparation: Preparation, composition: Composition
     augment: data.augment,
     mean: data.info.mean,
     seed: info.seed,
+    epochs,
     workers: settings.workers,
   };
   const making = {

@@ -106,7 +106,7 @@ async function trainPhases(phases: readonly PreparedPhase[], parts: RunParts): P
  * @param session - null before the first phase
  */
 async function openPhase(phase: PreparedPhase, parts: RunParts, session: Session | null): Promise<Session> {
-  const opening = openFit(phase, phase.composition, parts.backend);
+  const opening = openFit(phase, phase.composition, parts.backend, parts.info.epochs);
   if (session === null) {
     const progress = beginProgress(await opening, parts);
     return { parts, progress, run: createRun(parts, progress) };

@@ -193,26 +193,6 @@ describe('recipes', () => {
     });
   });
 
-  it.each([
-    ['linear-probe', /^frozen {18}backbone/m],
-    ['full', /^steps {19}10 epochs × \d+ steps of 128$/m],
-    ['lift', /^trained {17}\d+ of \d+ parameters; the rest of the backbone is frozen$/m],
-  ])('lift/%s plans on photos and iNaturalist, with both networks', async (method, line) => {
-    for (const data of ['folder-vit-base-16', 'folder-vit-tiny-16', 'inat2018-vit-base-16', 'inat2018-vit-tiny-16']) {
-      const files = [`configs/methods/lift/${method}.yaml`, `configs/data/${data}.yaml`];
-      const { plugins, options } = await loadConfig(files, { ...context, set: ['data.root=no-data'] });
-      expect(options.model).toMatchObject({ head: 'cosine', scale: 25 });
-      expect(options.train).toMatchObject({ epochs: 10, batchSize: 128 });
-      expect(plugins.map(({ definition }) => definition.name)).toContain('class-mean-head');
-      if (!data.startsWith('inat')) continue;
-      const { plan, composition } = await planRun(
-        trainerOptions(await loadConfig(files, { ...context, set: ['data.root=no-data'] })),
-      );
-      expect(plan).toMatch(line);
-      expect(composition.warnings.map(({ plugin }) => plugin)).toEqual(['class-mean-head']);
-    }
-  });
-
   it('bot-400: warm-up over 5, the rate falls in epochs 320 and 360', async () => {
     expect(await moments('configs/base/bot-400.yaml')).toEqual({
       epochs: 400,

@@ -18,7 +18,10 @@ export interface FillOptions {
   /** What is cut out of an image that is larger after its transforms. */
   crops?: Crops | undefined;
   seed: number;
+  /** Of the run, counts from 1. */
   epoch: number;
+  /** Epochs of the run: some transforms change with its course. Default: 1. */
+  epochs?: number | undefined;
 }
 
 /** Writes the rows of a step, one image after the other; files that must be decoded several at once. */
@@ -28,11 +31,17 @@ export interface Filler {
 }
 
 /** Opens the images of a split for one epoch. Runs in a worker thread or in the main one, with equal bytes. */
-export function openFiller({ pixels, shape, transforms, mean, crops, seed, epoch }: FillOptions): Filler {
+export function openFiller({ pixels, shape, transforms, mean, crops, seed, epoch, epochs }: FillOptions): Filler {
   const stored = pixels.shape ?? shape;
   const bytes = stored[0] * stored[1] * stored[2];
   const bytesOut = shape[0] * shape[1] * shape[2];
-  const augment = openAugment(transforms, stored, seed, epoch, { target: shape, mean, crops });
+  const augment = openAugment(transforms, stored, seed, epoch, {
+    target: shape,
+    mean,
+    crops,
+    scale: pixels.scale,
+    epochs,
+  });
   if (pixels.encoded) {
     const { encoded } = pixels;
     const { read, close } = openFiles(pixels, encoded);

@@ -18,6 +18,8 @@ export interface LoaderOptions {
   crops?: Crops | undefined;
   /** Seed of the run; augmentation is a function of (seed, epoch, position, image). */
   seed: number;
+  /** Epochs of the run, by which some transforms change. Default: 1. */
+  epochs?: number | undefined;
   /** Threads; 0 loads in the main one. Default 1. */
   workers?: number;
   /** Steps kept ready ahead of the consumer. Default: two per worker, at least 4. */
@@ -35,7 +37,7 @@ export function createLoader(options: LoaderOptions): Loader {
   return workers === 0 ? createMainThreadLoader(options) : createThreadedLoader(options, workers);
 }
 
-function createMainThreadLoader({ shape, augment, mean, crops = 'centre', seed }: LoaderOptions): Loader {
+function createMainThreadLoader({ shape, augment, mean, crops = 'centre', seed, epochs }: LoaderOptions): Loader {
   const bytes = shape[0] * shape[1] * shape[2];
   let waitMs = 0;
   return {
@@ -51,6 +53,7 @@ function createMainThreadLoader({ shape, augment, mean, crops = 'centre', seed }
         mean,
         seed,
         epoch,
+        epochs,
       });
       try {
         for (const step of steps) {
@@ -69,7 +72,7 @@ function createMainThreadLoader({ shape, augment, mean, crops = 'centre', seed }
 }
 
 function createThreadedLoader(
-  { shape, augment, mean, crops = 'centre', seed, prefetch, program }: LoaderOptions,
+  { shape, augment, mean, crops = 'centre', seed, epochs, prefetch, program }: LoaderOptions,
   workers: number,
 ): Loader {
   const bytes = shape[0] * shape[1] * shape[2];
@@ -101,6 +104,7 @@ function createThreadedLoader(
       slotBytes,
       seed,
       epoch,
+      epochs,
       shape,
       pixels: split.pixels,
       ...(augmented ? { transforms: augment } : { transforms: [], crops }),

@@ -12,6 +12,7 @@ import type { DatasetInfo } from '../types.ts';
 import { readCifarFiles } from './cifar-binary.ts';
 import { type ClassFolders, folderExists, listClassFolders } from './class-folders.ts';
 import { heldOut } from './held-out.ts';
+import { scaledWhenRead } from './scaled.ts';
 
 const info: DatasetInfo = {
   name: 'cifar10',
@@ -51,14 +52,15 @@ export const cifar10 = defineDataset({
   ],
   describe(data) {
     const place = find(data);
-    if (place?.kind !== 'folders') return info;
+    const found = infoOf(place?.kind === 'folders' ? place.notes : [], data);
+    if (place?.kind !== 'folders') return found;
     const fullCounts = countLabels(
       place.train.files.map(({ label }) => label),
       info.classes.length,
     );
     const { validation, test } = place;
     return {
-      ...infoOf(place.notes),
+      ...found,
       fullCounts,
       testCount: test?.files.length ?? 0,
       ...(validation && { validationCount: validation.files.length }),
@@ -66,27 +68,32 @@ export const cifar10 = defineDataset({
   },
   async read(data, context) {
     const { root, exif = 'honour', onCorrupt } = data;
+    const { scaled } = scaledWhenRead(info.shape, data);
     const place = find(data);
     if (place === null) throw datasetMissing('cifar10', dataRoot(root), layouts);
     if (place.kind === 'binary') {
       return {
-        info: { ...info, classes: await readClassNames(place.folder) },
-        train: await readCifarFiles('train', place.folder, trainFiles, layout),
-        test: await readCifarFiles('test', place.folder, testFiles, layout),
+        info: { ...infoOf([], data), classes: await readClassNames(place.folder) },
+        train: scaled(await readCifarFiles('train', place.folder, trainFiles, layout)),
+        test: scaled(await readCifarFiles('test', place.folder, testFiles, layout)),
       };
     }
     const decode = { shape: info.shape, resize: null, exif, onCorrupt };
     const { validation, test } = place;
     return {
-      info: infoOf(place.notes),
-      train: await readClassFolders('train', place.train, decode, context),
-      ...(validation && { validation: await readClassFolders('validation', validation, decode, context) }),
-      ...(test && { test: await readClassFolders('test', test, decode, context) }),
+      info: infoOf(place.notes, data),
+      train: scaled(await readClassFolders('train', place.train, decode, context)),
+      ...(validation && { validation: scaled(await readClassFolders('validation', validation, decode, context)) }),
+      ...(test && { test: scaled(await readClassFolders('test', test, decode, context)) }),
     };
   },
 });
 
-const infoOf = (notes: readonly string[]): DatasetInfo => (notes.length > 0 ? { ...info, notes } : info);
+function infoOf(own: readonly string[], data: Partial<DataOptions>): DatasetInfo {
+  const { notes = [], ...sizes } = scaledWhenRead(info.shape, data).sizes;
+  const all = [...own, ...notes];
+  return { ...info, ...sizes, ...(all.length > 0 && { notes: all }) };
+}
 
 const layouts = ['cifar-10-batches-bin/data_batch_1.bin', 'train/<class>/<image>'];
 

@@ -6,6 +6,7 @@ import { datasetMissing } from '../errors.ts';
 import { dataRoot } from '../root.ts';
 import type { DatasetInfo } from '../types.ts';
 import { readCifarFiles } from './cifar-binary.ts';
+import { scaledWhenRead } from './scaled.ts';
 
 const fine = `
 apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle
@@ -39,10 +40,12 @@ const kinds: Readonly<Record<Labels, { labelAt: number; classes: readonly string
   fine: { labelAt: 1, classes: fine },
 };
 
+const SHAPE = [32, 32, 3] as const;
+
 const infoOf = ({ classes }: { classes: readonly string[] }): DatasetInfo => ({
   name: 'cifar100',
   classes,
-  shape: [32, 32, 3],
+  shape: SHAPE,
   mean: [0.4914, 0.4822, 0.4465],
   std: [0.2023, 0.1994, 0.201],
   fullCounts: classes.map(() => 50_000 / classes.length),
@@ -61,16 +64,21 @@ export const cifar100 = defineDataset({
     { name: 'pad-crop', padding: 4 },
     { name: 'flip', probability: 0.5 },
   ],
-  describe: ({ options: { labels } }) => infoOf(kinds[labels]),
-  async read({ root, options: { labels } }) {
+  describe: (data) => ({ ...infoOf(kinds[data.options.labels]), ...scaledWhenRead(SHAPE, data).sizes }),
+  async read(data) {
+    const {
+      root,
+      options: { labels },
+    } = data;
     const folder = find(dataRoot(root));
     if (folder === null) throw datasetMissing('cifar100', dataRoot(root), layouts);
     const { labelAt, classes } = kinds[labels];
     const layout = { labelBytes: 2, labelAt, classCount: classes.length };
+    const { sizes, scaled } = scaledWhenRead(SHAPE, data);
     return {
-      info: infoOf(kinds[labels]),
-      train: await readCifarFiles('train', folder, ['train.bin'], { ...layout, recordsPerFile: 50_000 }),
-      test: await readCifarFiles('test', folder, ['test.bin'], { ...layout, recordsPerFile: 10_000 }),
+      info: { ...infoOf(kinds[labels]), ...sizes },
+      train: scaled(await readCifarFiles('train', folder, ['train.bin'], { ...layout, recordsPerFile: 50_000 })),
+      test: scaled(await readCifarFiles('test', folder, ['test.bin'], { ...layout, recordsPerFile: 10_000 })),
     };
   },
 });

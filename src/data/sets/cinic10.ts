@@ -6,6 +6,7 @@ import { dataRoot } from '../root.ts';
 import { countLabels } from '../subset.ts';
 import type { DatasetInfo } from '../types.ts';
 import { type ClassFolders, folderExists, listClassFolders } from './class-folders.ts';
+import { scaledWhenRead } from './scaled.ts';
 
 const info: DatasetInfo = {
   name: 'cinic10',
@@ -28,22 +29,25 @@ export const cinic10 = defineDataset({
     { name: 'pad-crop', padding: 4 },
     { name: 'flip', probability: 0.5 },
   ],
-  describe({ root }) {
-    const place = find(dataRoot(root));
-    if (place === null) return info;
+  describe(data) {
+    const place = find(dataRoot(data.root));
+    const { sizes } = scaledWhenRead(info.shape, data);
+    if (place === null) return { ...info, ...sizes };
     const fullCounts = countLabels(
       place.train.files.map(({ label }) => label),
       info.classes.length,
     );
-    return { ...info, fullCounts, testCount: place.valid.files.length };
+    return { ...info, ...sizes, fullCounts, testCount: place.valid.files.length };
   },
-  async read({ root, exif = 'honour', onCorrupt }, context) {
+  async read(data, context) {
+    const { root, exif = 'honour', onCorrupt } = data;
     const place = find(dataRoot(root));
     if (place === null) throw datasetMissing('cinic10', dataRoot(root), layouts);
     const decode = { shape: info.shape, resize: null, exif, onCorrupt };
-    const train = await readClassFolders('train', place.train, decode, context);
-    const test = await readClassFolders('test', place.valid, decode, context);
-    return { info, train, test };
+    const { sizes, scaled } = scaledWhenRead(info.shape, data);
+    const train = scaled(await readClassFolders('train', place.train, decode, context));
+    const test = scaled(await readClassFolders('test', place.valid, decode, context));
+    return { info: { ...info, ...sizes }, train, test };
   },
 });
 

@@ -2,9 +2,9 @@ import { randomField } from '../../random.ts';
 import { transformChannels, transformSize } from '../errors.ts';
 import { colourPass } from './colour-transforms.ts';
 import { copyImage, cover, cropWindow, mirror, padCrop } from './geometry.ts';
-import type { TransformOptions } from './options.ts';
-import { centreOf } from './photo.ts';
-import { type Box, openResample } from './resample.ts';
+import type { growths, TransformOptions } from './options.ts';
+import { centreOf, placeWindow } from './photo.ts';
+import { type Box, type Interpolation, openResample } from './resample.ts';
 
 /** `[height, width, channels]`. */
 export type Shape = readonly [number, number, number];
@@ -23,6 +23,17 @@ interface AugmentOptions {
   mean?: readonly number[] | undefined;
   /** What is cut out of an image that is larger in the end: its centre, or by the position one of five crops. Default: `centre`. */
   crops?: Crops | undefined;
+  /** How an image is scaled that has another size after its transforms. Default: its centre is cut out. */
+  scale?: Scale | undefined;
+  /** Epochs of the run. Default: 1. */
+  epochs?: number | undefined;
+}
+
+/** How images are scaled whenever they are read, before the model's part of them is cut out. */
+export interface Scale {
+  /** That they are scaled to cover. */
+  shape: Shape;
+  interpolation: Interpolation;
 }
 
 /** What evaluation cuts out of an image: `five` is the corners and the centre. */
@@ -35,28 +46,35 @@ export const cropCounts: Readonly<Record<Crops, number>> = { centre: 1, five: 5 
 const NEEDS_RGB: ReadonlySet<string> = new Set(['color-jitter', 'pca-lighting', 'rand-augment']);
 
 /**
- * The shape after each transform of a list; what does not become `target` so has its centre cut out at the end.
+ * The shape after each transform of a list; what does not become `target` so is scaled at the end, or has its centre cut out.
  *
+ * @param isScaled - whether images are scaled after their transforms
  * @throws {TailmixError} DATA_AUGMENT where the result is smaller than `target`, or a transform needs other channels
  */
-export function shapesAfter(transforms: readonly TransformOptions[], shape: Shape, target: Shape): Shape[] {
+export function shapesAfter(
+  transforms: readonly TransformOptions[],
+  shape: Shape,
+  target: Shape,
+  isScaled = false,
+): Shape[] {
   let now = shape;
   const shapes = transforms.map((options) => {
     if (NEEDS_RGB.has(options.name) && shape[2] !== 3) throw transformChannels(options.name, shape[2]);
     if (options.name === 'resize') {
       const [height, width] = typeof options.size === 'number' ? [options.size, options.size] : options.size;
       now = [height, width, shape[2]];
-    } else if (options.name === 'pad-crop' || options.name === 'random-resized-crop') now = target;
+    } else if (options.name === 'random-resized-crop' || (options.name === 'pad-crop' && !isScaled)) now = target;
     return now;
   });
-  if (now[0] < target[0] || now[1] < target[1]) throw transformSize(now, target);
+  if (!isScaled && (now[0] < target[0] || now[1] < target[1])) throw transformSize(now, target);
   return shapes;
 }
 
 /**
  * The transforms of an epoch as one function. What it does to an image depends on (seed, epoch, position, image) alone;
  * each transform draws from a field of its own name, so that adding one shifts no other's draws. An image that is larger
- * than the target in the end has its centre cut out: without transforms, that of evaluation.
+ * than the target in the end has its centre cut out: without transforms, that of evaluation. With `scale`, one of another size
+ * is scaled first, as it is for evaluation.
  *
  * @param shape - of every image that goes in
  */
@@ -65,18 +83,23 @@ export function openAugment(
   shape: Shape,
   seed: number,
   epoch: number,
-  { target: final = shape, mean = [], crops = 'centre' }: AugmentOptions = {},
+  { target: final = shape, mean = [], crops = 'centre', scale, epochs = 1 }: AugmentOptions = {},
 ): Augment {
   const used = new Map<string, number>();
-  const shapes = shapesAfter(transforms, shape, final);
+  const shapes = [...shapesAfter(transforms, shape, final, scale !== undefined)];
+  const time = epochs > 1 ? Math.min(1, (epoch - 1) / (epochs - 1)) : 0;
   const passes = transforms.map((options, i) => {
     const occurrence = used.get(options.name) ?? 0;
     used.set(options.name, occurrence + 1);
     const random = randomField(seed, 'augment', options.name, occurrence, epoch);
-    return openTransform(options, shapes[i - 1] ?? shape, shapes[i]!, random, mean);
+    return openTransform(atTime(options, time), shapes[i - 1] ?? shape, shapes[i]!, random, mean);
   });
+  if (scale && !isSame(shapes.at(-1) ?? shape, final)) {
+    passes.push(scalePass(shapes.at(-1) ?? shape, final, scale));
+    shapes.push(scale.shape);
+  }
   const end = shapes.at(-1) ?? shape;
-  if (bytesOf(end) !== bytesOf(final) || end[0] !== final[0]) passes.push(finalCrop(end, final, crops));
+  if (!isSame(end, final)) passes.push(finalCrop(end, final, crops));
   if (passes.length === 0) return (source, from, target, to) => copyImage(source, from, target, to, bytesOf(shape));
   const last = passes.pop()!;
   const room = Math.max(...[shape, ...shapes].map(bytesOf));
@@ -95,6 +118,35 @@ export function openAugment(
 }
 
 const bytesOf = ([height, width, channels]: Shape): number => height * width * channels;
+
+const isSame = (a: Shape, b: Shape): boolean => a.every((side, i) => side === b[i]);
+
+/** Curves of LIFT+, from 0 to 1. */
+const curves = {
+  linear: (t: number): number => t,
+  convex: (t: number): number => 1 - Math.sqrt(1 - t ** 2),
+  concave: (t: number): number => Math.sqrt(1 - (1 - t) ** 2),
+} satisfies Record<(typeof growths)[number], unknown>;
+
+/**
+ * Options as they are at a time of the run.
+ *
+ * @param time - from 0 in the first epoch to 1 in the last
+ */
+function atTime(options: TransformOptions, time: number): TransformOptions {
+  if (options.name !== 'random-resized-crop' || options.growth === undefined) return options;
+  const [low, high] = options.scale;
+  return { ...options, scale: [low + curves[options.growth](time) * (high - low), high] };
+}
+
+/** The whole image, scaled to cover a shape, whose centre is the image's. */
+function scalePass(shape: Shape, final: Shape, { shape: cover, interpolation }: Scale): Augment {
+  const { scaled, top, left } = placeWindow([shape[0], shape[1]], [cover[0], cover[1]], [final[0], final[1]]);
+  const window = { top, left, height: cover[0], width: cover[1] };
+  const resample = openResample(shape, [...scaled, shape[2]], { interpolation, window });
+  const box = { top: 0, left: 0, height: shape[0], width: shape[1] };
+  return (source, from, target, to) => resample(source, from, box, target, to);
+}
 
 /** The centre; or in torchvision's order top left, top right, bottom left, bottom right, centre. */
 function finalCrop(shape: Shape, [height, width]: Shape, crops: Crops): Augment {
@@ -134,12 +186,12 @@ function openTransform(
       };
     }
     case 'resize': {
-      const resample = openResample(shape, after);
+      const resample = openResample(shape, after, { interpolation: options.interpolation });
       const box = { top: 0, left: 0, height: shape[0], width: shape[1] };
       return (source, from, target, to) => resample(source, from, box, target, to);
     }
     case 'random-resized-crop': {
-      const resample = openResample(shape, after);
+      const resample = openResample(shape, after, { interpolation: options.interpolation });
       return (source, from, target, to, position) =>
         resample(
           source,

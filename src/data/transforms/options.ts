@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { interpolations } from './resample.ts';
 
 const chance = (value: number, description: string) => z.number().min(0).max(1).default(value).describe(description);
 const strength = (value: number, description: string) => z.number().min(0).default(value).describe(description);
@@ -9,12 +10,22 @@ const range = (low: number, high: number, description: string) =>
     .default([low, high])
     .describe(description);
 
+const interpolation = z
+  .enum(interpolations)
+  .optional()
+  .describe('Filter that it is scaled with, as Pillow does. Default: `bilinear`.');
+
+/** How the smallest share of `random-resized-crop` rises to the largest one. */
+export const growths = ['linear', 'convex', 'concave'] as const;
+
 const padCrop = z
   .strictObject({
     name: z.literal('pad-crop'),
     padding: z.int().min(0).default(4).describe('Pixels of zeros on each side before the crop.'),
   })
-  .describe('Pads with zeros on all sides and cuts a window of the size that the model takes at a random place.');
+  .describe(
+    'Pads with zeros on all sides and cuts a window of the size that the model takes, or of an image that is scaled after its transforms of its own size, at a random place.',
+  );
 
 const flip = z
   .strictObject({
@@ -29,6 +40,7 @@ const resize = z
     size: z
       .union([z.int().positive(), z.tuple([z.int().positive(), z.int().positive()])])
       .describe('Side in pixels, or [height, width].'),
+    interpolation,
   })
   .describe('Scales to a size, whatever the ratio of the sides.');
 
@@ -37,6 +49,13 @@ const randomResizedCrop = z
     name: z.literal('random-resized-crop'),
     scale: range(0.08, 1, 'Smallest and largest share of the area that is cut out.'),
     ratio: range(3 / 4, 4 / 3, 'Smallest and largest width over height of what is cut out.'),
+    growth: z
+      .enum(growths)
+      .optional()
+      .describe(
+        'How the smallest share rises to the largest one from the first epoch of the run to the last (LIFT+ has `convex`): by t (`linear`), 1 − √(1 − t²) (`convex`) or √(1 − (1 − t)²) (`concave`), with t from 0 to 1. Default: it stays.',
+      ),
+    interpolation,
   })
   .describe('Cuts out a random part and scales it to the size that the model takes (Szegedy et al. 2015).');
 
