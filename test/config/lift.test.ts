@@ -22,8 +22,8 @@ async function standIn(folder: string, from: string): Promise<string> {
   for (const [name, shape] of Object.entries(arrays)) {
     for (let i = 0; i < (name.startsWith('blocks.0.') ? blocks : 1); i++) {
       const begin = end;
-      end += 4 * sizeOf(shape);
-      header[name.replace('blocks.0.', `blocks.${i}.`)] = { dtype: 'F32', shape, data_offsets: [begin, end] };
+      end += 2 * sizeOf(shape);
+      header[name.replace('blocks.0.', `blocks.${i}.`)] = { dtype: 'F16', shape, data_offsets: [begin, end] };
     }
   }
   const text = Buffer.from(JSON.stringify(header));
