@@ -58,7 +58,7 @@ test('over phases the epochs of the whole run count, and a resumed run has the s
       plugins: [plugin],
       ...options,
     }).run();
-    return { losses: epochs.map(({ trainLoss }) => trainLoss), snapshots };
+    return { losses: epochs.map(({ train }) => train.loss), snapshots };
   };
   const whole = await run({});
   const halves = await run({
@@ -68,6 +68,9 @@ test('over phases the epochs of the whole run count, and a resumed run has the s
     ],
   });
   expect(halves.losses).toEqual(whole.losses);
+  const other = await run({ data: { ...squares(), augment: [crop({})] } });
+  expect(other.losses[0]).toBe(whole.losses[0]);
+  expect(other.losses[3]).not.toBe(whole.losses[3]);
   const resumed = await run({ resume: whole.snapshots[1] as Snapshot });
   expect(resumed.losses).toEqual(whole.losses);
 });
