@@ -56,7 +56,7 @@ export {
 } from './plugin.ts';
 export { type Random, randomStream } from './random.ts';
 export { writeRunReport } from './report/index.ts';
-export type { CheckpointInfo, Run, RunInfo, RunWeight, Snapshot } from './run.ts';
+export type { CheckpointInfo, Run, RunInfo, RunWeight, Snapshot, SnapshotBackbone } from './run.ts';
 export { emptyInput } from './step/batch.ts';
 export { globalNorm } from './step/global-norm.ts';
 export { stopGradient } from './step/stop-gradient.ts';

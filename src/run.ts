@@ -76,6 +76,25 @@ export interface RunStart {
   frozenNorm: 'batch' | 'running';
 }
 
+/** Weights that a file of published ones has, bit for bit: a checkpoint names it in their place. */
+export interface SnapshotBackbone {
+  /** Network, as `model.name`. */
+  name: string;
+  /** The file as the config names it, and its absolute path when the run began. */
+  file: string;
+  path: string;
+  /** Of the file. */
+  sha256: string;
+  /** Names of the weights. */
+  weights: readonly string[];
+  /** SHA-256 of their names, shapes and values. */
+  values: string;
+  /** What the network was made with: options of the model, number of classes, `[height, width, channels]`. JSON. */
+  model: Readonly<Record<string, unknown>>;
+  classes: number;
+  imageShape: readonly [number, number, number];
+}
+
 /** Everything a run can be resumed from. */
 export interface Snapshot {
   /** Last finished epoch. */
@@ -86,6 +105,8 @@ export interface Snapshot {
   state: Record<string, { shape: readonly number[]; values: Float32Array }>;
   /** Names in `state` that are the model's weights and statistics; the others are the optimizer's. */
   weights: readonly string[];
+  /** Weights of `state` that are never trained and that a published file has; only if there are any. */
+  backbone?: SnapshotBackbone;
   /** What each plugin's `state.save()` returned, by plugin name. JSON. */
   plugins: Record<string, unknown>;
   /** Metrics of every epoch so far, without confusion matrices. */

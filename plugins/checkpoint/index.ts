@@ -25,6 +25,12 @@ const options = z.strictObject({
     .enum(['accuracy', 'balancedAccuracy'])
     .default('balancedAccuracy')
     .describe('What the best epoch is best in.'),
+  full: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Write all weights. Otherwise those that are never trained and come from `model.weights` are left out: their file is named, and copied into the cache.',
+    ),
 });
 
 /**
@@ -62,7 +68,7 @@ export default definePlugin({
   name,
   options,
   spans: 'run',
-  apply({ hooks, info: { validationCount } }, { every, keep, best: split, metric }) {
+  apply({ hooks, info: { validationCount } }, { every, keep, best: split, metric, full }) {
     if (split === 'validation' && validationCount === 0) throw noValidation();
     // After tracking: a run killed between the two repeats an epoch that was recorded, and none goes missing.
     const stage = Order.Checkpoint;
@@ -71,7 +77,7 @@ export default definePlugin({
 
     const write = async (path: string, run: Run): Promise<void> => {
       const snapshot = run.snapshot();
-      await writeCheckpoint(path, snapshot);
+      await writeCheckpoint(path, snapshot, { full });
       await hooks.onCheckpoint.promise({ path, epoch: snapshot.epoch, step: snapshot.step }, run);
     };
     const isBest = (evaluation: Evaluation | null): boolean => {

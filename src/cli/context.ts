@@ -12,22 +12,26 @@ export interface ConfigFlags {
   name?: string;
   backend?: string;
   dataRoot?: string;
+  full?: boolean;
 }
 
 /** The plugins that the command line knows. */
 export const context: Required<ConfigContext> = { registry, defaults };
 
 /** Flags as overrides that messages name by their flag. */
-export function overridesOf({ seed, name, backend, dataRoot }: ConfigFlags): Override[] {
+export function overridesOf({ seed, name, backend, dataRoot, full }: ConfigFlags): Override[] {
   const flags: [flag: string, path: string[], value: unknown][] = [
     ['--seed', ['seed'], seed === undefined || Number.isNaN(Number(seed)) ? seed : Number(seed)],
     ['--name', ['name'], name],
     ['--backend', ['backend'], backend],
     ['--data-root', ['data', 'root'], dataRoot],
   ];
-  return flags
-    .filter(([, , value]) => value !== undefined)
-    .map(([flag, path, value]) => ({ label: `${flag} ${value}`, path, value }));
+  return [
+    ...flags
+      .filter(([, , value]) => value !== undefined)
+      .map(([flag, path, value]) => ({ label: `${flag} ${value}`, path, value })),
+    ...(full ? [{ label: '--full', path: ['plugins', 'checkpoint', 'full'], value: true }] : []),
+  ];
 }
 
 /** Definitions of all built-in plugins, to be named in messages. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { EpochMetrics, Rollback } from '../metrics/types.ts';
-import type { Snapshot, SnapshotData } from '../run.ts';
+import type { Snapshot, SnapshotBackbone, SnapshotData } from '../run.ts';
 
 /** JSON in a text, as a schema says. Its keys keep their order: a resumed run writes `metrics.jsonl` again, to the byte. */
 const json = <T>(schema: z.ZodType<T>) =>
@@ -44,6 +44,21 @@ const data = identity.extend({
   otherData: z.array(z.looseObject({ by: z.enum(['resume', 'init']), data: identity })).exactOptional(),
 });
 
+const sha256 = z.string().regex(/^[\da-f]{64}$/);
+const size = z.int().positive();
+
+const backbone = z.looseObject({
+  name: z.string(),
+  file: z.string(),
+  path: z.string(),
+  sha256,
+  weights: z.array(z.string()),
+  values: sha256,
+  model: z.looseObject({}),
+  classes: size,
+  imageShape: z.tuple([size, size, size]),
+});
+
 const rollback = z.looseObject({ epoch: count, to: count, factor: z.number().positive(), reason: z.string() });
 
 /**
@@ -56,6 +71,7 @@ export const checkpointMetadata = z
     step: z.coerce.number().int().min(0),
     configHash: z.string(),
     weights: json(z.array(z.string())),
+    backbone: json(backbone as z.ZodType<SnapshotBackbone>).exactOptional(),
     plugins: json(z.custom<Snapshot['plugins']>((value) => typeof value === 'object' && value !== null)),
     history: json(z.array(epoch) as z.ZodType<unknown> as z.ZodType<EpochMetrics[]>),
     rollbacks: json(z.array(rollback) as z.ZodType<Rollback[]>).exactOptional(),

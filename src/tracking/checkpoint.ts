@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import process from 'node:process';
 import { displayValue, TailmixError } from '../errors.ts';
-import type { Snapshot } from '../run.ts';
+import type { Snapshot, SnapshotBackbone } from '../run.ts';
 import { mapValues } from '../util/map-values.ts';
+import { without } from '../util/without.ts';
+import { keepBackbone, withBackbone } from './backbone.ts';
 import { checkpointMetadata } from './checkpoint-metadata.ts';
 import {
   allCheckpointsDamaged,
@@ -33,20 +36,28 @@ export const bestCheckpointPath = (runDirectory: string, split: 'validation' | '
 /**
  * Writes a snapshot as a safetensors file: the state as F32 arrays; all else as metadata (text, plugin states and
  * history as JSON), with a SHA-256 over the whole. Atomic and durable; the folder is made where it is missing,
- * those above it are not.
+ * those above it are not. Weights of a backbone are left out, and its file is copied into the cache.
  *
+ * @param options - `full`: writes all weights
  * @throws {TailmixError} STATE_NOT_FINITE for a state that nothing could be resumed from, WRITE_FAILED; the file that was
  *   there is as it was.
  */
-export async function writeCheckpoint(path: string, snapshot: Snapshot): Promise<void> {
+export async function writeCheckpoint(
+  path: string,
+  snapshot: Snapshot,
+  { full = false }: { full?: boolean } = {},
+): Promise<void> {
   const bad = Object.entries(snapshot.state).find(([, { values }]) => !values.every(Number.isFinite));
   if (bad) throw stateNotFinite(path, snapshot.epoch, bad[0], bad[1].values);
+  const backbone = full ? undefined : await backboneToName(path, snapshot);
+  const tensors = without(snapshot.state, ...(backbone?.weights ?? [])) as Snapshot['state'];
   const metadata = {
     format: FORMAT,
     epoch: String(snapshot.epoch),
     step: String(snapshot.step),
     configHash: snapshot.configHash,
     weights: JSON.stringify(snapshot.weights),
+    ...(backbone && { backbone: JSON.stringify(backbone) }),
     plugins: JSON.stringify(snapshot.plugins),
     history: JSON.stringify(snapshot.history),
     ...(snapshot.rollbacks && { rollbacks: JSON.stringify(snapshot.rollbacks) }),
@@ -54,17 +65,28 @@ export async function writeCheckpoint(path: string, snapshot: Snapshot): Promise
     ...(snapshot.data && { data: JSON.stringify(snapshot.data) }),
     ...(snapshot.tailmix && { tailmix: snapshot.tailmix }),
   };
-  const sha256 = checksum({ tensors: snapshot.state, metadata });
+  const sha256 = checksum({ tensors, metadata });
   await makeInRun(dirname(path)).catch((cause) => {
     throw writeFailed(path, cause);
   });
-  await writeFileAtomic(path, encodeSafetensors({ tensors: snapshot.state, metadata: { ...metadata, sha256 } }));
+  await writeFileAtomic(path, encodeSafetensors({ tensors, metadata: { ...metadata, sha256 } }));
+}
+
+/** The backbone whose weights a checkpoint leaves out; nothing where its file is gone. */
+async function backboneToName(path: string, { backbone }: Snapshot): Promise<SnapshotBackbone | undefined> {
+  if (backbone === undefined || (await keepBackbone(backbone))) return backbone;
+  process.emitWarning(
+    `${path}: ${backbone.path} is no longer the file that the run began with, so all weights are written. Put it back for smaller checkpoints.`,
+    { type: 'TailmixWarning', code: 'BACKBONE_GONE' },
+  );
+  return undefined;
 }
 
 /**
- * Reads what {@link writeCheckpoint} wrote.
+ * Reads what {@link writeCheckpoint} wrote, with the weights of its backbone.
  *
- * @throws {TailmixError} CHECKPOINT_DAMAGED when the file is cut short or altered, CHECKPOINT_FOREIGN when it is none.
+ * @throws {TailmixError} CHECKPOINT_DAMAGED when the file is cut short or altered, CHECKPOINT_FOREIGN when it is none,
+ *   CHECKPOINT_BACKBONE when the file of its backbone is not to be found.
  */
 export async function readCheckpoint(path: string): Promise<Snapshot> {
   const { tensors, metadata } = decodeSafetensors(await readWhole(path), path);
@@ -76,9 +98,10 @@ export async function readCheckpoint(path: string): Promise<Snapshot> {
   if (!parsed.success) {
     throw notACheckpoint(path, `its metadata is not that of one (${parsed.error.issues[0]!.path.join('.')})`);
   }
-  const absent = parsed.data.weights.find((name) => !Object.hasOwn(state, name));
+  const elsewhere = new Set(parsed.data.backbone?.weights);
+  const absent = parsed.data.weights.find((name) => !Object.hasOwn(state, name) && !elsewhere.has(name));
   if (absent !== undefined) throw notACheckpoint(path, `it has no values of its weight ${displayValue(absent)}`);
-  return { ...parsed.data, state };
+  return withBackbone(path, { ...parsed.data, state });
 }
 
 /** What {@link readLatest} found. */
@@ -104,7 +127,7 @@ export async function readLatest(runDirectory: string): Promise<LatestCheckpoint
  * As {@link readLatest}, and null for a run that has no checkpoint.
  *
  * @throws {TailmixError} CHECKPOINT_DAMAGED when each is damaged, CHECKPOINT_UNREADABLE when the system refuses to read
- *   one: it may be whole.
+ *   one, CHECKPOINT_BACKBONE when the file of its backbone is not to be found: it may be whole.
  */
 export async function findLatest(runDirectory: string): Promise<LatestCheckpoint | null> {
   const epochs = await checkpointEpochs(runDirectory);
@@ -115,12 +138,15 @@ export async function findLatest(runDirectory: string): Promise<LatestCheckpoint
     try {
       return { path, snapshot: await readCheckpoint(path), damaged };
     } catch (error) {
-      if (!(error instanceof TailmixError) || error.code === 'CHECKPOINT_UNREADABLE') throw error;
+      if (!(error instanceof TailmixError) || PASSING.has(error.code)) throw error;
       damaged.push(error);
     }
   }
   throw allCheckpointsDamaged(runDirectory, damaged);
 }
+
+/** What says nothing of the checkpoint itself. */
+const PASSING: ReadonlySet<string> = new Set(['CHECKPOINT_UNREADABLE', 'CHECKPOINT_BACKBONE']);
 
 /** Epochs of which a run keeps a checkpoint, rising. */
 export async function checkpointEpochs(runDirectory: string): Promise<number[]> {

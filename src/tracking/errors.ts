@@ -1,5 +1,7 @@
 import { hostname } from 'node:os';
-import { messageOf, systemCure, TailmixError } from '../errors.ts';
+import { basename } from 'node:path';
+import { displayPath, messageOf, systemCure, TailmixError } from '../errors.ts';
+import type { SnapshotBackbone } from '../run.ts';
 import type { Whereabouts } from '../util/process-identity.ts';
 import type { Found } from './ownership.ts';
 
@@ -15,6 +17,28 @@ export const notACheckpoint = (path: string, missing: string): TailmixError =>
   run(
     'CHECKPOINT_FOREIGN',
     `${path}: expected a tailmix checkpoint; ${missing}. Point at a file that tailmix wrote below checkpoints/.`,
+  );
+
+const shortOf = (sha256: string): string => `${sha256.slice(0, 12)}…`;
+
+/** A checkpoint whose backbone's file is nowhere. */
+export const backboneMissing = (
+  path: string,
+  { name, file, path: place, sha256, weights }: SnapshotBackbone,
+  { others, own }: { others: readonly string[]; own: string },
+): TailmixError =>
+  run(
+    'CHECKPOINT_BACKBONE',
+    `${path}: expected the file of its backbone, ${name} with SHA-256 ${shortOf(sha256)}, which has ${weights.length} of its weights; ` +
+      `${others.length > 0 ? `got another file at ${others.map(displayPath).join(' and ')}` : `it is neither in the cache nor at ${displayPath(place)}`}.\n` +
+      `  Put ${basename(file)} back there, or into ${displayPath(own)}. Runs with checkpoint.full (train --full) need no such file.`,
+  );
+
+/** A file of a backbone that is read into other values than those a run had. */
+export const backboneDiffers = (path: string, { name, weights }: SnapshotBackbone, file: string): TailmixError =>
+  run(
+    'CHECKPOINT_BACKBONE',
+    `${path}: expected the ${weights.length} weights of ${name} that the run had; ${displayPath(file)} has its checksum, and is read into others here. Use the version of tailmix that wrote the checkpoint.`,
   );
 
 /** A checkpoint that cannot be opened. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import process from 'node:process';
 import { displayPath, TailmixError } from '../errors.ts';
@@ -7,6 +6,7 @@ import type { ModelSection } from '../models/options.ts';
 import type { Snapshot } from '../run.ts';
 import { readCheckpoint, readLatest } from './checkpoint.ts';
 import { findRun } from './run-directory.ts';
+import { checksumOf } from './weights-checksum.ts';
 
 /** `model.init` as it is logged: a checkpoint file and the checksum of the weights in it. */
 export interface PinnedInit {
@@ -31,7 +31,7 @@ export async function pinInit(init: Init): Promise<PinnedInit> {
   const { run, sha256 } = runOfInit(init);
   if (sha256 !== undefined) return { run, sha256 };
   const { path, snapshot } = await readSource(run);
-  return { run: displayPath(path), sha256: checksum(snapshot) };
+  return { run: displayPath(path), sha256: checksumOf(snapshot.state, snapshot.weights) };
 }
 
 /**
@@ -42,7 +42,7 @@ export async function pinInit(init: Init): Promise<PinnedInit> {
 export async function readInit(init: Init): Promise<Snapshot> {
   const { run, sha256 } = runOfInit(init);
   const { snapshot } = await readSource(run);
-  const found = checksum(snapshot);
+  const found = checksumOf(snapshot.state, snapshot.weights);
   if (sha256 !== undefined && sha256 !== found) throw initChanged(run, sha256, found);
   return snapshot;
 }
@@ -60,15 +60,4 @@ async function readSource(run: string): Promise<{ path: string; snapshot: Snapsh
   } catch (error) {
     throw error instanceof TailmixError && error.code.endsWith('_MISSING') ? initMissing(error.message) : error;
   }
-}
-
-/** SHA-256, hex, over names, shapes and values of the weights and statistics. */
-function checksum({ state, weights }: Snapshot): string {
-  const hash = createHash('sha256');
-  for (const name of weights) {
-    const { shape, values } = state[name]!;
-    hash.update(JSON.stringify([name, shape]));
-    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-  }
-  return hash.digest('hex');
 }

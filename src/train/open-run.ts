@@ -9,6 +9,7 @@ import type { PhaseRun, Run, RunInfo, Snapshot, SnapshotData } from '../run.ts';
 import type { Engine } from '../step/types.ts';
 import { mapValues } from '../util/map-values.ts';
 import { version } from '../version.ts';
+import type { BackboneOf } from './backbone.ts';
 import { snapshotMismatch } from './errors.ts';
 import type { Fit } from './fit.ts';
 import type { Preparation } from './prepare.ts';
@@ -20,6 +21,7 @@ export interface RunParts extends Pick<Preparation, 'options' | 'settings' | 'da
   /** What it is trained on, and what its weights have seen. */
   seen: SnapshotData;
   plan: string;
+  backboneOf: BackboneOf;
   backend: Backend;
   /** Plugins that span the phases; null where there is one. */
   spanning: Composition | null;
@@ -120,11 +122,14 @@ const secondsOf = ({ options, started }: RunParts): number =>
 function snapshotOf(parts: RunParts, { fit, epochs, rollbacks }: Progress): Snapshot {
   const { engine, program, model, composition } = fit;
   const last = epochs.at(-1);
+  const state = mapValues(engine.read(), (values, name) => ({ shape: program.state[name]!.shape, values }));
+  const backbone = parts.backboneOf(state);
   return {
     epoch: last?.epoch ?? 0,
     step: last?.step ?? 0,
-    state: mapValues(engine.read(), (values, name) => ({ shape: program.state[name]!.shape, values })),
+    state,
     weights: model.weights.map(({ name }) => name),
+    ...(backbone && { backbone }),
     plugins: mapValues({ ...composition.states, ...parts.spanning?.states }, (state) => state.save()),
     history: epochs.map((metrics) => ({ ...metrics, test: metrics.test && withoutConfusion(metrics.test) })),
     ...(rollbacks.length > 0 && { rollbacks: [...rollbacks] }),

@@ -13,6 +13,7 @@ import type { Plugin, PluginDefinition } from '../plugin.ts';
 import type { RunInfo, RunStart, Snapshot } from '../run.ts';
 import type { WeightRules } from '../step/groups.ts';
 import type { Ownership } from '../tracking/ownership.ts';
+import type { FromFile } from './backbone.ts';
 import {
   baseModel,
   countsOf,
@@ -99,6 +100,8 @@ export interface Preparation {
   start: { initial: Record<string, Float32Array> } & Trained;
   /** Of weights whose learning rate or weight decay is not the optimizer's. */
   rules: WeightRules;
+  /** Weights that the run begins with as a file of published ones has them. */
+  fromFile?: FromFile;
   /** What `model.init` was trained on, where its classes are others and its classifier is kept all the same. */
   initialData?: DataIdentity;
 }
@@ -111,7 +114,7 @@ export async function prepare(options: TrainerOptions, given?: LoadedData): Prom
   const base = await baseModel(options, image);
   const { trained, ...described } = await describe(options, settings, base, image, counts);
   const { models, info } = described;
-  const { initial, ...initialData } = await initialValues(options, { base, model: models.model }, info);
+  const { initial, ...begun } = await initialValues(options, { base, model: models.model }, info);
   const start = { ...trained, initial };
   return {
     options,
@@ -121,7 +124,7 @@ export async function prepare(options: TrainerOptions, given?: LoadedData): Prom
     ...described,
     warnings: dataWarnings(options),
     start,
-    ...initialData,
+    ...begun,
   };
 }
 

@@ -14,6 +14,7 @@ import { drawnAnew, type ExtendedModel, startValues } from '../models/transfer.t
 import type { Model } from '../models/types.ts';
 import type { RunInfo, RunStart } from '../run.ts';
 import { readInit, runOfInit } from '../tracking/pinned-init.ts';
+import type { FromFile } from './backbone.ts';
 import type { TrainerOptions } from './prepare.ts';
 
 type Options = Pick<TrainerOptions, 'start' | 'model' | 'resume' | 'allowOtherData'>;
@@ -21,6 +22,15 @@ type Options = Pick<TrainerOptions, 'start' | 'model' | 'resume' | 'allowOtherDa
 /** The file of published weights that a run starts from; null where it starts elsewhere. */
 export const publishedStart = ({ model, start }: Options): PublishedWeights | null =>
   start?.from !== undefined || start?.init !== undefined ? null : publishedOf(startOf(model));
+
+/** What weights begin with. */
+interface InitialValues {
+  initial: Record<string, Float32Array>;
+  /** Those of them that a file of published weights has. */
+  fromFile?: FromFile;
+  /** What `model.init` was trained on, where its classes are others and its classifier is kept all the same. */
+  initialData?: DataIdentity;
+}
 
 /**
  * Values that the weights begin with where they are not drawn; a resumed run has them all.
@@ -31,29 +41,38 @@ export async function initialValues(
   options: Options,
   models: ExtendedModel,
   { classes, seed, start: { init: source, reset } }: Pick<RunInfo, 'classes' | 'seed' | 'start'>,
-): Promise<{ initial: Record<string, Float32Array>; initialData?: DataIdentity }> {
+): Promise<InitialValues> {
   const { start, model, resume, allowOtherData } = options;
   if (resume || source === null || start?.from !== undefined) return { initial: {} };
   const published = publishedStart(options);
-  if (published) return { initial: await publishedValues(published, models, { reset, seed }) };
+  if (published) {
+    const { taken, anew } = await publishedValues(published, models, { reset, seed });
+    return { initial: { ...taken, ...anew }, fromFile: { source: published, weights: Object.keys(taken) } };
+  }
   const snapshot = start?.init ?? (await readInit(startOf(model).init ?? source));
   const initial = startValues(models, snapshot, { source, reset, seed });
-  const { data } = snapshot;
-  if (data === undefined || reset.includes('classifier')) return { initial };
+  const { data, backbone, state } = snapshot;
+  // What is drawn anew is no array of the snapshot's.
+  const isTaken = (name: string): boolean => initial[name] === state[name]!.values;
+  const begun = {
+    initial,
+    ...(backbone && { fromFile: { source: backbone, weights: backbone.weights.filter(isTaken) } }),
+  };
+  if (data === undefined || reset.includes('classifier')) return begun;
   const other = { ...data, classes };
   if (!allowOtherData) expectSameData(`model.init ${source}`, data, other, ['classes']);
-  return { initial, ...(differingParts(data, other).length > 0 && { initialData: data }) };
+  return { ...begun, ...(differingParts(data, other).length > 0 && { initialData: data }) };
 }
 
 async function publishedValues(
   published: PublishedWeights,
   models: ExtendedModel,
   { reset, seed }: { reset: readonly string[]; seed: number },
-): Promise<Record<string, Float32Array>> {
+): Promise<Record<'taken' | 'anew', Record<string, Float32Array>>> {
   const anew = drawnAnew(models, { reset, seed });
   const known = new Set(models.model.weights.map(({ name }) => name));
   const taken = await readPublished(published, models.base, (name) => known.has(name) && !Object.hasOwn(anew, name));
-  return { ...taken, ...anew };
+  return { taken, anew };
 }
 
 /**

@@ -10,6 +10,7 @@ import { own as ownDirectory } from '../tracking/ownership.ts';
 import { yieldToEventLoop } from '../util/event-loop.ts';
 import { mapValues } from '../util/map-values.ts';
 import { callAll, reportFailure } from '../util/observers.ts';
+import { backboneOf } from './backbone.ts';
 import { createMeter, planEpoch } from './epoch.ts';
 import { evaluate } from './evaluate.ts';
 import { openFit, trainStep } from './fit.ts';
@@ -73,6 +74,7 @@ async function train(options: TrainerOptions): Promise<RunResult> {
       data,
       seen,
       ...composed,
+      backboneOf: await backboneOf(options, prepared),
       backend,
       started: performance.now(),
     });

@@ -48,6 +48,8 @@ async function setUp() {
     'downloads/half.part': 'x'.repeat(2000),
     'data/cifar10/batches.meta.txt': 'airplane',
     'data/photos/mine.jpg': 'mine',
+    [`weights/${'a'.repeat(64)}/vit.safetensors`]: 'a copy',
+    'weights/mine.safetensors': 'mine',
     'notes.txt': 'mine too',
   });
   const packs = (): string[] => readdirSync(join(cache, 'packed')).sort();
@@ -89,6 +91,8 @@ describe('tailmix cache ls', () => {
       downloads: 'downloads',
       'data/cifar10': 'downloads',
       'data/photos': 'other',
+      [`weights/${'a'.repeat(64)}`]: 'weights',
+      'weights/mine.safetensors': 'other',
       'notes.txt': 'other',
     });
     await rm(join(folder, 'photos'), { recursive: true });
@@ -150,6 +154,7 @@ describe('tailmix cache clean', () => {
       'downloads',
       'native-tf0.0.0-tfjs0.0.0-linux-x64',
       'native-tf1.0.0',
+      `weights/${'a'.repeat(64)}`,
     ]);
     expect(kept).toMatchObject([{ name, why: 'lies outside of the cache folder' }]);
     expect(readdirSync(elsewhere)).toEqual([name]);

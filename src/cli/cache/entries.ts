@@ -9,7 +9,7 @@ import { bytesOf } from '../../util/bytes-of.ts';
 import { isIn } from '../../util/is-in.ts';
 
 /** What the cache folder holds: `other` was not put there by tailmix, and is never removed. */
-export type Kind = 'packed' | 'backend' | 'downloads' | 'python' | 'tests' | 'other';
+export type Kind = 'packed' | 'weights' | 'backend' | 'downloads' | 'python' | 'tests' | 'other';
 
 /** Images of one split, packed. */
 export interface PackedEntry extends PackedSource {
@@ -44,6 +44,8 @@ const PACK = /^(train|validation|test)-[\da-f]{16}\.pack$/;
 /** A packed file that is being written, was left by a killed process, or was about to be removed. */
 const PART = /^(train|validation|test)-[\da-f]{16}\.pack\.[\da-f-]{36}\.(tmp|removing)$/;
 
+const WEIGHTS = /^[\da-f]{64}(\.[\da-f-]{36}\.(tmp|removing))?$/;
+
 /** Behind the name of what is being removed, or of what an interrupted removal left. */
 export const ASIDE = /\.[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\.removing$/;
 
@@ -57,12 +59,13 @@ export async function cacheEntries(root: string): Promise<CacheEntry[]> {
   const data = (await list(join(root, 'data')))
     .filter((name) => !name.startsWith(PREPARATION_LOCK))
     .map((name) => entry(isDownload(name.replace(ASIDE, '')) ? 'downloads' : 'other', ['data', name]));
+  const weights = (await list(join(root, 'weights'))).map((name) => weightsEntry(root, name, entry));
   const rest = names
-    .filter((name) => !['packed', 'data', 'in-use'].includes(name) && !name.startsWith('setup.lock'))
+    .filter((name) => !['packed', 'data', 'weights', 'in-use'].includes(name) && !name.startsWith('setup.lock'))
     .map((name) => entry(kindOf(name.replace(ASIDE, '')), [name]));
   const packs = await Promise.all(packed);
   packs.sort((a, b) => Number(b.lastUsed ?? 0) - Number(a.lastUsed ?? 0));
-  return [...packs, ...(await Promise.all([...rest, ...data]))];
+  return [...packs, ...(await Promise.all([...weights, ...rest, ...data]))];
 }
 
 const list = async (folder: string): Promise<string[]> => (await readdir(folder).catch(() => [])).sort();
@@ -91,6 +94,17 @@ async function packedEntry(
   // Of a file that is being written the time of writing is the last use.
   const lastUsed = PACK.test(name) ? found.atime : found.mtime;
   return entry('packed', ['packed', name], { name, lastUsed, packed: packed ?? null });
+}
+
+/** Files of weights that checkpoints name by their SHA-256, and copies that were begun. */
+async function weightsEntry(
+  root: string,
+  name: string,
+  entry: (kind: Kind, parts: string[], details?: Partial<CacheEntry>) => Promise<CacheEntry>,
+): Promise<CacheEntry> {
+  if (!WEIGHTS.test(name)) return entry('other', ['weights', name]);
+  const lastUsed = name.endsWith('.tmp') ? (await lstat(join(root, 'weights', name))).mtime : null;
+  return entry('weights', ['weights', name], { lastUsed });
 }
 
 async function describe(

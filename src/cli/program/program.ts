@@ -43,6 +43,7 @@ export function createProgram(finish: Finish): Command {
     .option('--seed <n>', 'seed of the run')
     .option('--name <name>', 'name of the run')
     .option('--out <dir>', 'run directory (default: runs/<name>-<time>)')
+    .option('--full', 'write all weights into checkpoints, also those of a frozen backbone')
     .option('--plan', 'show the hooks and their taps, as tailmix plan does')
     .option('--resume <run>', 'continue a run: its directory or its name')
     .addOption(takeOverOption())
