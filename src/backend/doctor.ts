@@ -3,6 +3,7 @@ import { npmCommand } from '#npm';
 import { messageOf } from '../errors.ts';
 import { version } from '../version.ts';
 import { cpuFeatures, isBfloat16Native } from './cpu.ts';
+import { gpuFindings } from './doctor-gpu.ts';
 import { cacheFinding, compilerFinding, customOpsFinding, nativeFindings } from './doctor-setup.ts';
 import type { Finding } from './finding.ts';
 import { loadBackend } from './load.ts';
@@ -34,6 +35,7 @@ export async function diagnose(): Promise<Diagnosis> {
     ...(backend?.name.startsWith('native') ? [await oneDnnFinding(backend.name as NativeName)] : []),
     ...(backend?.name === 'native' ? [customOpsFinding(nativeFolder('native'))] : []),
     ...nativeFindings(),
+    ...(await gpuFindings(nativeFolder('native-gpu'))),
     await compilerFinding(),
     await cacheFinding(),
   ];

@@ -126,3 +126,10 @@ export const wheelDamaged = (wheel: string, reason: string): TailmixError =>
 /** The wheel lacks a library. */
 export const wheelWithout = (wheel: string, member: string): TailmixError =>
   setUpProblem('WHEEL_WITHOUT', `${wheel} holds no ${member}; it is not a TensorFlow wheel that tailmix knows.`);
+
+/** TensorFlow's wheel does not say which packages of NVIDIA it needs. */
+export const cudaNotNamed = (wheel: string): TailmixError =>
+  setUpProblem(
+    'WHEEL_WITHOUT',
+    `${wheel} names no packages of CUDA (its extra \`and-cuda\`); it is not TensorFlow's wheel for GPUs.`,
+  );

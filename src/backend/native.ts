@@ -66,12 +66,13 @@ function restoreRemovedUtil(): void {
 
 /**
  * Settings that TensorFlow reads once, when its library is loaded. Left alone, TensorFlow uses oneDNN only on CPUs with
- * AVX-512 VNNI, AVX-VNNI or AMX; on AVX2 its convolutions are faster with it too.
+ * AVX-512 VNNI, AVX-VNNI or AMX; on AVX2 its convolutions are faster with it too. On a GPU, TensorFlow takes nearly all of its memory at once.
  */
-function prepareEnvironment(threads: number): void {
+function prepareEnvironment(name: NativeName, threads: number): void {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
   process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
   process.env.TF_NUM_INTRAOP_THREADS = String(threads);
+  if (name === 'native-gpu') process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
 }
 
 let loaded: (NativeBuild & { require: NodeJS.Require }) | null = null;
@@ -99,7 +100,7 @@ export function loadNative(name: NativeName, folder: string = nativeFolder(name)
   if (loaded?.folder === folder) return loaded;
   if (loaded !== null) throw internal(`${loaded.folder} is loaded, so that ${folder} cannot be`);
   const threads = wantedThreads();
-  prepareEnvironment(threads);
+  prepareEnvironment(name, threads);
   restoreRemovedUtil();
   if (process.env.TF_CPP_MIN_LOG_LEVEL !== '0') ownRequire(quietLoaderPath(folder));
   const binding = ownRequire(bindingPath(folder)) as TensorFlowBinding;

@@ -7,6 +7,7 @@ import { makeFolder } from '#make-folder';
 import type { OnBytes } from '../download/download.ts';
 import { TailmixError } from '../errors.ts';
 import { type Compiler, compileBinding, findCompiler, tryBinding } from './compile.ts';
+import { installCuda, type Requirement } from './cuda.ts';
 import { cacheUnusable, diskFull, fromNotUsable, unsupported, wrongVersion } from './errors.ts';
 import { readIndexSettings } from './index-settings.ts';
 import { installPackages, npmPackages } from './npm-packages.ts';
@@ -14,12 +15,12 @@ import { cacheRoot, NATIVE_PACKAGES, type NativeName, nativeFolder, TENSORFLOW_V
 import { currentPlatform, type Platform, whyUnsupported } from './platform.ts';
 import { readStamp, type Stamp, writeStamp } from './stamp.ts';
 import { type Target, targetOf } from './target.ts';
-import { unpackWheel } from './wheel.ts';
-import { isWheelFor } from './wheel-layout.ts';
+import { unpackMembers } from './wheel.ts';
+import { findWheel, tensorflowLayout } from './wheel-layout.ts';
 import { obtainWheel, type Wheel } from './wheel-source.ts';
 
-/** Room that a set-up needs at most, in MB (10⁶ bytes): the wheel, what is unpacked from it, and the packages. */
-const NEEDED_MB: Record<NativeName, number> = { native: 1200, 'native-gpu': 1900 };
+/** Room that a set-up needs at most, in MB (10⁶ bytes): the wheels, what is unpacked from them, and the packages. */
+const NEEDED_MB: Record<NativeName, number> = { native: 1200, 'native-gpu': 11_000 };
 
 /** What to install, and how to tell about it. */
 export interface SetupOptions {
@@ -51,8 +52,8 @@ export interface SetupResult {
 }
 
 /**
- * Installs a native build into the cache: TensorFlow's C library from its wheel, tfjs-node from npm, and the binding
- * between them, compiled here. Does nothing if it is there. Built aside and moved in place at the end, so that a set-up
+ * Installs a native build into the cache: TensorFlow's C library from its wheel, CUDA from NVIDIA's for the GPU build,
+ * tfjs-node from npm, and the binding between them, compiled here. Does nothing if it is there. Built aside and moved in place at the end, so that a set-up
  * that is killed leaves nothing half valid; two at once wait for each other.
  *
  * @throws {TailmixError} with what is missing and its cure
@@ -111,29 +112,28 @@ async function install(
     onStage('fetching tfjs-node');
     await installPackages(npmPackages(name), work, given && dirname(given.path), env);
     onStage(given ? `using ${given.path}` : `fetching TensorFlow ${TENSORFLOW_VERSION}`);
-    const wheel =
-      given ??
-      (await obtainWheel({
-        project,
-        target,
-        version: TENSORFLOW_VERSION,
-        folder: join(root, 'downloads'),
-        settings: readIndexSettings(env),
-        env,
-        onBytes,
-      }));
+    const settings = readIndexSettings(env);
+    const request = { target, folder: join(root, 'downloads'), env, onBytes };
+    const wheel = given ?? (await obtainWheel({ ...request, settings, project, version: TENSORFLOW_VERSION }));
     onStage('unpacking TensorFlow');
-    await unpackWheel(wheel.path, work, target, onBytes);
+    await unpackMembers(wheel.path, work, tensorflowLayout(target), onBytes);
+    // Wheels beside a given one are taken before those of an index.
+    const findLinks = [...(given ? [dirname(given.path)] : []), ...settings.findLinks];
+    const obtain = ({ project, specifier }: Requirement): Promise<Wheel> =>
+      obtainWheel({ ...request, settings: { ...settings, findLinks }, project, version: specifier });
+    const cuda = name === 'native-gpu' ? await installCuda(wheel.path, work, obtain, onStage) : [];
     onStage('compiling the binding');
     const tensorflow = await build(compiler, work, NATIVE_PACKAGES[name], target);
     if (tensorflow !== TENSORFLOW_VERSION) throw wrongVersion(TENSORFLOW_VERSION, tensorflow);
     for (const spare of ['include', 'tarballs', join('node_modules', 'node-api-headers')]) {
       await rm(join(work, spare), { recursive: true, force: true });
     }
-    const stamp = writeStamp(work, { tensorflow, compiler: compiler.join(' '), wheel: basename(wheel.path) }, target);
+    const made = { tensorflow, compiler: compiler.join(' '), wheel: basename(wheel.path) };
+    const stamp = writeStamp(work, { ...made, cuda: cuda.map(({ path }) => basename(path)) }, target);
     if (existsSync(folder)) await rename(folder, `${folder}.old-${process.pid}`);
     await rename(work, folder);
-    if (wheel.downloaded) await rm(join(root, 'downloads'), { recursive: true, force: true });
+    if ([wheel, ...cuda].some(({ downloaded }) => downloaded))
+      await rm(join(root, 'downloads'), { recursive: true, force: true });
     return { folder, changed: true, stamp };
   } finally {
     await removeLeftovers(root);
@@ -154,10 +154,9 @@ async function removeLeftovers(root: string): Promise<void> {
 
 async function givenWheel(path: string, { project, target }: Making): Promise<Wheel> {
   const found = await stat(path).catch(() => null);
-  const isWheel = (file: string): boolean => isWheelFor(file, project, TENSORFLOW_VERSION, target);
-  const file = found?.isDirectory() ? (await readdir(path)).sort().find(isWheel) : basename(path);
-  if (found === null || file === undefined || !isWheel(file))
-    throw fromNotUsable(path, project, TENSORFLOW_VERSION, target.label);
+  const files = found?.isDirectory() ? await readdir(path) : [basename(path)];
+  const file = findWheel(files, String, { project, version: TENSORFLOW_VERSION, target });
+  if (found === null || file === undefined) throw fromNotUsable(path, project, TENSORFLOW_VERSION, target.label);
   return { path: found.isDirectory() ? join(path, file) : path, downloaded: false };
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { cudaLibraries } from './cuda-libraries.ts';
 import { bindingPath, quietLoaderPath, stampPath, TFJS_NODE_VERSION } from './paths.ts';
 import { ownTarget, type Target } from './target.ts';
 
@@ -14,6 +15,8 @@ export interface Stamp {
   compiler: string;
   /** File name of the wheel. */
   wheel: string;
+  /** File names of the wheels of CUDA, for a GPU build. */
+  cuda: string[];
   /** ISO 8601. */
   createdAt: string;
   /** Bytes of each file that is loaded. */
@@ -25,7 +28,8 @@ export function readStamp(folder: string, target: Target = ownTarget()): Stamp |
   try {
     const stamp = JSON.parse(readFileSync(stampPath(folder), 'utf8')) as Stamp;
     const sizes = fileSizes(folder, target);
-    return Object.entries(sizes).every(([file, size]) => stamp.sizes[file] === size) ? stamp : null;
+    const files = new Set([...Object.keys(stamp.sizes), ...Object.keys(sizes)]);
+    return [...files].every((file) => stamp.sizes[file] === sizes[file]) ? stamp : null;
   } catch {
     return null;
   }
@@ -34,7 +38,7 @@ export function readStamp(folder: string, target: Target = ownTarget()): Stamp |
 /** Declares the build in `folder` complete. */
 export function writeStamp(
   folder: string,
-  made: Pick<Stamp, 'tensorflow' | 'compiler' | 'wheel'>,
+  made: Pick<Stamp, 'tensorflow' | 'compiler' | 'wheel' | 'cuda'>,
   target: Target = ownTarget(),
 ): Stamp {
   const stamp: Stamp = {
@@ -53,6 +57,7 @@ function fileSizes(folder: string, { libraries }: Target): Record<string, number
     ...Object.values(libraries).map((library) => join(folder, 'lib', library)),
     bindingPath(folder),
     quietLoaderPath(folder),
+    ...cudaLibraries(folder).map((library) => join(folder, library)),
   ];
   return Object.fromEntries(files.map((file) => [file.slice(folder.length + 1), statSync(file).size]));
 }

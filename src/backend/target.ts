@@ -9,8 +9,8 @@ export interface Target {
   wheels: Record<NativeName, string | null>;
   /** Whether a wheel's platform tag is for this kind of machine. */
   tag: RegExp;
-  /** What pip's `--platform` calls it. */
-  pipPlatform: string;
+  /** What pip's `--platform` calls it, TensorFlow's own first; NVIDIA's wheels are for older systems too. */
+  pipPlatforms: readonly string[];
   /** Files of TensorFlow's C library, in the wheel's folder `tensorflow/`; they find each other in one folder. */
   libraries: { main: string; framework: string };
   /** Flags that make a C++ compiler build a module which Node loads. */
@@ -25,7 +25,7 @@ const linux = (label: string, machine: string, wheels: Target['wheels']): Target
   label,
   wheels,
   tag: new RegExp(`linux.*${machine}`),
-  pipPlatform: `manylinux_2_27_${machine}`,
+  pipPlatforms: ['manylinux_2_27', 'manylinux2014'].map((system) => `${system}_${machine}`),
   libraries: { main: 'libtensorflow_cc.so.2', framework: 'libtensorflow_framework.so.2' },
   moduleFlags: ['-fPIC', '-shared'],
   origin: '$ORIGIN',
@@ -40,7 +40,7 @@ const TARGETS: Readonly<Record<string, Target>> = {
     label: 'macOS on arm64',
     wheels: { native: 'tensorflow', 'native-gpu': null },
     tag: /^macosx_.*arm64/,
-    pipPlatform: 'macosx_12_0_arm64',
+    pipPlatforms: ['macosx_12_0_arm64'],
     libraries: { main: 'libtensorflow_cc.2.dylib', framework: 'libtensorflow_framework.2.dylib' },
     // Node-API's functions are in the process that loads the module.
     moduleFlags: ['-fPIC', '-bundle', '-undefined', 'dynamic_lookup'],

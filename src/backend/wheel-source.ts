@@ -10,13 +10,14 @@ import type { IndexSettings } from './index-settings.ts';
 import { findCommand, lastLines, runCommand } from './run-command.ts';
 import { type IndexFile, listPage, listProject } from './simple-index.ts';
 import type { Target } from './target.ts';
-import { isWheelFor } from './wheel-layout.ts';
+import { findWheel } from './wheel-layout.ts';
 
 /** Which wheel is wanted, and where it may come from. */
 export interface WheelRequest {
   target: Target;
   /** Name of the Python project, for example `tensorflow-cpu`. */
   project: string;
+  /** A version, or a specifier of versions such as `<13.0,>=12.5`, of which the newest is taken. */
   version: string;
   /** Folder that downloads go to. */
   folder: string;
@@ -65,17 +66,15 @@ async function fromLink(link: string, request: WheelRequest): Promise<Wheel> {
   if (/^https?:/.test(link)) return fromFiles(await patiently(() => listPage(link)), request);
   const path = link.startsWith('file:') ? fileURLToPath(link) : link;
   const isFolder = (await stat(path)).isDirectory();
-  const files = isFolder ? (await readdir(path)).sort().map((name) => join(path, name)) : [path];
-  const wheel = files.find((file) => isWheelFor(basename(file), request.project, request.version, request.target));
+  const files = isFolder ? (await readdir(path)).map((name) => join(path, name)) : [path];
+  const wheel = findWheel(files, (file) => basename(file), request);
   if (wheel === undefined) throw noSuchWheel(request.project, request.version, request.target.label);
   return { path: wheel, downloaded: false };
 }
 
 async function fromFiles(files: IndexFile[], request: WheelRequest): Promise<Wheel> {
   const { project, version, target, folder, onBytes, patience } = request;
-  const [file] = files
-    .filter(({ filename }) => isWheelFor(filename, project, version, target))
-    .sort((a, b) => (a.filename < b.filename ? -1 : 1));
+  const file = findWheel(files, ({ filename }) => filename, request);
   if (file === undefined) throw noSuchWheel(project, version, target.label);
   const path = join(folder, basename(file.filename));
   await download(file, path, onBytes, patience);
@@ -85,14 +84,24 @@ async function fromFiles(files: IndexFile[], request: WheelRequest): Promise<Whe
 async function fromPip({ project, version, target, folder, env }: WheelRequest): Promise<Wheel> {
   const python = await findCommand(['python3', 'python'], env);
   if (python === null) throw noPip();
-  const machine = `--platform ${target.pipPlatform} --implementation cp --python-version 3.12 --abi cp312`;
+  const platforms = target.pipPlatforms.map((platform) => `--platform ${platform}`).join(' ');
+  const machine = `${platforms} --implementation cp --python-version 3.12 --abi cp312`;
   const patience = '--retries 1 --quiet --disable-pip-version-check --no-cache-dir';
   const options = `--no-deps --only-binary=:all: ${machine} ${patience}`.split(' ');
   const { code, stderr } = await runCommand(
-    [python, '-m', 'pip', 'download', ...options, '--dest', folder, `${project}==${version}`],
+    [
+      python,
+      '-m',
+      'pip',
+      'download',
+      ...options,
+      '--dest',
+      folder,
+      `${project}${/^\d/.test(version) ? '==' : ''}${version}`,
+    ],
     env === undefined ? {} : { env },
   );
-  const wheel = (await readdir(folder).catch(() => [])).find((name) => isWheelFor(name, project, version, target));
+  const wheel = findWheel(await readdir(folder).catch(() => []), (name) => name, { project, version, target });
   if (code !== 0 || wheel === undefined) throw pipFailed(lastLines(stderr));
   return { path: join(folder, wheel), downloaded: true };
 }

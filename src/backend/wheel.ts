@@ -1,6 +1,7 @@
 import { createWriteStream } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { Transform } from 'node:stream';
+import { basename, dirname, join } from 'node:path';
+import { type Readable, Transform } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import type { Entry } from 'yauzl';
@@ -9,42 +10,74 @@ import type { OnBytes } from '../download/download.ts';
 import { messageOf, TailmixError } from '../errors.ts';
 import { openZip } from '../util/zip.ts';
 import { wheelDamaged, wheelWithout } from './errors.ts';
-import type { Target } from './target.ts';
-import { destinationOf } from './wheel-layout.ts';
+import type { Layout } from './wheel-layout.ts';
 
 /**
- * Unpacks TensorFlow's C library and the headers of its C API from a wheel (a zip file) into `folder`.
+ * Unpacks members of a wheel (a zip file) into `folder`, each checked by its CRC-32.
  *
- * @throws {TailmixError} WHEEL_DAMAGED, or WHEEL_WITHOUT if a library is not in it
+ * @throws {TailmixError} WHEEL_DAMAGED, or WHEEL_WITHOUT if a required member is not in it
  */
-export async function unpackWheel(
+export async function unpackMembers(
   wheel: string,
   folder: string,
-  target: Target,
+  { destinationOf, required }: Layout,
   onBytes: OnBytes = () => {},
+): Promise<void> {
+  await withEntries(wheel, async (entries, open) => {
+    const wanted = entries.flatMap((entry): [Entry, string][] => {
+      const destination = destinationOf(entry.fileName);
+      return destination === null ? [] : [[entry, destination]];
+    });
+    for (const member of required) {
+      if (!wanted.some(([{ fileName }]) => fileName === member)) throw wheelWithout(wheel, member);
+    }
+    const total = wanted.reduce((sum, [{ uncompressedSize }]) => sum + uncompressedSize, 0);
+    let done = 0;
+    for (const [entry, destination] of wanted) {
+      const path = join(folder, destination);
+      await makeFolder(dirname(path));
+      const check = checksum(entry, (bytes) => {
+        done += bytes;
+        onBytes(done, total);
+      });
+      const mode = basename(dirname(path)) === 'bin' ? 0o777 : 0o666;
+      await pipeline(await open(entry), check, createWriteStream(path, { mode }));
+    }
+  });
+}
+
+/**
+ * The text of a wheel's first member whose name matches.
+ *
+ * @throws {TailmixError} WHEEL_DAMAGED, or WHEEL_WITHOUT if there is none
+ */
+export async function readMember(wheel: string, name: RegExp): Promise<string> {
+  let content = '';
+  await withEntries(wheel, async (entries, open) => {
+    const entry = entries.find(({ fileName }) => name.test(fileName));
+    if (entry === undefined) throw wheelWithout(wheel, 'METADATA');
+    await pipeline(
+      await open(entry),
+      checksum(entry, () => {}),
+      async (bytes: AsyncIterable<Buffer>) => {
+        content = await text(bytes);
+      },
+    );
+  });
+  return content;
+}
+
+/** Opens a wheel, and tells a fault of the file from one of the system. */
+async function withEntries(
+  wheel: string,
+  work: (entries: Entry[], open: (entry: Entry) => Promise<Readable>) => Promise<void>,
 ): Promise<void> {
   try {
     const zip = await openZip(wheel);
     try {
-      const wanted: [Entry, string][] = [];
-      for await (const entry of zip.eachEntry()) {
-        const destination = destinationOf(entry.fileName, target);
-        if (destination !== null) wanted.push([entry, destination]);
-      }
-      for (const library of Object.values(target.libraries)) {
-        if (!wanted.some(([, to]) => to === join('lib', library))) throw wheelWithout(wheel, `tensorflow/${library}`);
-      }
-      const total = wanted.reduce((sum, [{ uncompressedSize }]) => sum + uncompressedSize, 0);
-      let done = 0;
-      for (const [entry, destination] of wanted) {
-        const path = join(folder, destination);
-        await makeFolder(dirname(path));
-        const check = checksum(entry, (bytes) => {
-          done += bytes;
-          onBytes(done, total);
-        });
-        await pipeline(await zip.openReadStreamPromise(entry), check, createWriteStream(path));
-      }
+      const entries: Entry[] = [];
+      for await (const entry of zip.eachEntry()) entries.push(entry);
+      await work(entries, (entry) => zip.openReadStreamPromise(entry));
     } finally {
       zip.close();
     }

@@ -53,7 +53,9 @@ async function attempt(name: NativeName, options: SetupCommandOptions): Promise<
   const asked = Boolean(options.gpu || options.from || options.force);
   if (process.env.TAILMIX_BACKEND === 'wasm' && !asked) return withoutNative('TAILMIX_BACKEND asks for WASM.', 0);
   if (options.gpu) {
-    process.stderr.write('The GPU build is written for CUDA on Linux and was not tested: no GPU was available.\n');
+    process.stderr.write(
+      'The GPU build and CUDA are about 9 GB. Training on a GPU was not tested: no GPU was available.\n',
+    );
   }
   const progress = stageProgress();
   try {

@@ -2,13 +2,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { targetOf } from '../../src/backend/target.ts';
-import { unpackWheel } from '../../src/backend/wheel.ts';
-import { destinationOf, isWheelFor } from '../../src/backend/wheel-layout.ts';
+import { unpackMembers } from '../../src/backend/wheel.ts';
+import { destinationOf, findWheel, tensorflowLayout } from '../../src/backend/wheel-layout.ts';
 import { messageOfError } from '../support/message.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { zipOf } from '../support/zip.ts';
 
 const target = targetOf('linux', 'x64')!;
+const layout = tensorflowLayout(target);
 
 const members = {
   'tensorflow/libtensorflow_cc.so.2': Buffer.alloc(200_000, 'cc'),
@@ -27,7 +28,7 @@ async function wheelWith(bytes: Buffer): Promise<{ wheel: string; folder: string
 test('libraries and headers are unpacked, nothing else', async () => {
   const { wheel, folder } = await wheelWith(zipOf(members));
   let done = 0;
-  await unpackWheel(wheel, folder, target, (bytes, total) => {
+  await unpackMembers(wheel, folder, layout, (bytes, total) => {
     done = bytes / total!;
   });
   expect(readFileSync(join(folder, 'lib/libtensorflow_cc.so.2')).equals(Buffer.alloc(200_000, 'cc'))).toBe(true);
@@ -49,20 +50,20 @@ test('members that would leave the folder, or are not wanted, have no destinatio
 test('a wheel that is cut short, altered, or another package is told', async () => {
   const whole = zipOf(members);
   const cut = await wheelWith(whole.subarray(0, whole.length / 2));
-  expect(await messageOfError(() => unpackWheel(cut.wheel, cut.folder, target), cut.folder)).toMatchInlineSnapshot(
+  expect(await messageOfError(() => unpackMembers(cut.wheel, cut.folder, layout), cut.folder)).toMatchInlineSnapshot(
     `"…/x.whl is damaged (End of central directory record signature not found. Either not a zip file, or file is truncated.); delete it and run \`tailmix setup\` again."`,
   );
   const altered = Buffer.from(zipOf({ ...members, 'tensorflow/libtensorflow_framework.so.2': 'framework' }));
   altered.writeUInt32LE(1, altered.indexOf('PK\x01\x02') + 16);
   const wrong = await wheelWith(altered);
   expect(
-    await messageOfError(() => unpackWheel(wrong.wheel, wrong.folder, target), wrong.folder),
+    await messageOfError(() => unpackMembers(wrong.wheel, wrong.folder, layout), wrong.folder),
   ).toMatchInlineSnapshot(
     `"…/x.whl is damaged (the checksum of tensorflow/libtensorflow_cc.so.2 is wrong); delete it and run \`tailmix setup\` again."`,
   );
   const other = await wheelWith(zipOf({ 'numpy/x.py': 'x' }));
   expect(
-    await messageOfError(() => unpackWheel(other.wheel, other.folder, target), other.folder),
+    await messageOfError(() => unpackMembers(other.wheel, other.folder, layout), other.folder),
   ).toMatchInlineSnapshot(
     `"…/x.whl holds no tensorflow/libtensorflow_cc.so.2; it is not a TensorFlow wheel that tailmix knows."`,
   );
@@ -77,5 +78,6 @@ test.each([
   ['tensorflow-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl', false],
   ['tensorflow_cpu-2.21.0.tar.gz', false],
 ])('%s is the wheel: %s', (filename, expected) => {
-  expect(isWheelFor(filename, 'tensorflow-cpu', '2.21.0', target)).toBe(expected);
+  const wanted = { project: 'tensorflow-cpu', version: '2.21.0', target };
+  expect(findWheel([filename], String, wanted)).toBe(expected ? filename : undefined);
 });
