@@ -25,7 +25,7 @@ const linux = (label: string, machine: string, wheels: Target['wheels']): Target
   label,
   wheels,
   tag: new RegExp(`linux.*${machine}`),
-  pipPlatforms: ['manylinux_2_27', 'manylinux2014'].map((system) => `${system}_${machine}`),
+  pipPlatforms: ['manylinux_2_27', 'manylinux_2_25', 'manylinux2014'].map((system) => `${system}_${machine}`),
   libraries: { main: 'libtensorflow_cc.so.2', framework: 'libtensorflow_framework.so.2' },
   moduleFlags: ['-fPIC', '-shared'],
   origin: '$ORIGIN',
