@@ -2,6 +2,7 @@ export { z } from 'zod';
 export { layerNorm, oneHot, relu, softmaxCrossEntropy } from './backend/kernels/index.ts';
 export { type Backend, type BackendChoice, type BackendName, loadBackend } from './backend/load.ts';
 export { createTrainer } from './config/checked-trainer.ts';
+export { defineConfig } from './config/define-config.ts';
 export { type LoadContext, loadConfig } from './config/load.ts';
 export { type ConfigContext, resolveConfig } from './config/resolve.ts';
 export type { RunInput } from './config/schema.ts';

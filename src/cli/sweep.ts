@@ -10,6 +10,7 @@ import { readSweep } from '../sweep/read.ts';
 import { type RunOutcome, runSweep } from '../sweep/run.ts';
 import { sweepDisplay } from '../sweep/show.ts';
 import { type SweepTracking, trackSweep } from '../sweep/tracking.ts';
+import type { Variations } from '../sweep/variations.ts';
 import { type Ownership, own } from '../tracking/ownership.ts';
 import { checkPlace, context, knownPlugins, overridesOf } from './context.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
@@ -17,7 +18,7 @@ import { print, printJson, progressStream, tell } from './output.ts';
 import { launcher } from './package-root.ts';
 
 /** Options of `tailmix sweep`. */
-export interface SweepCommandOptions {
+export interface SweepCommandOptions extends Variations {
   set?: string[];
   /** Patterns of the runs that are wanted. */
   only?: string[];
@@ -53,7 +54,7 @@ export async function runSweepFiles(
 ): Promise<number> {
   const { set = [], only, out: wanted = null, takeOver = false } = options;
   const backend = backendOf(options.backend);
-  const read = await readSweep(paths, context.registry);
+  const read = await readSweep(paths, context.registry, options);
   const { runs, out } = await expandSweep(read, { set, only, backend, out: wanted }, context);
   const jobs = options.jobs ?? read.options.jobs ?? (backend === 'wasm' ? availableParallelism() : 1);
   const overrides = overridesOf({

@@ -34,8 +34,15 @@ const few = (names: ReadonlySet<string>): string => {
 /** A sweep was expected, and the config of a run came. */
 export const sweepIsRun = (path: string): TailmixError =>
   new TailmixError(
-    `${path}: expected a sweep, which lists \`configs\`, or \`methods\` and \`data\`; got the config of a run. Start it with \`tailmix train ${path}\`.`,
+    `${path}: expected a sweep, which lists \`configs\`, or \`methods\` and \`data\`; got the config of a run. Start it with \`tailmix train ${path}\`, or vary it: --grid train.optimizer.learningRate=0.05,0.1 or --seeds 0,1,2.`,
     { code: 'SWEEP_IS_RUN', kind: 'config' },
+  );
+
+/** `--grid` that is no path with values. */
+export const gridSyntax = (text: string, what: string): TailmixError =>
+  new TailmixError(
+    `--grid ${text}: expected PATH=VALUE,VALUE, for example train.optimizer.learningRate=0.05,0.1; ${what}.`,
+    { code: 'SWEEP_GRID', kind: 'config' },
   );
 
 /** `--only` with patterns that no run fits. */

@@ -3,12 +3,14 @@ import { configInvalid } from '../config/errors.ts';
 import { check, type Finding } from '../config/issues.ts';
 import { filesOf, joinedName, type Origins, originsOf } from '../config/layers.ts';
 import { type Layer, readLayer } from '../config/read-layer.ts';
-import { sweepOptions } from '../config/sweep-schema.ts';
+import { findConfig } from '../config/search.ts';
+import { isSweep, sweepOptions } from '../config/sweep-schema.ts';
 import { formatPath, isMap, mergeTrees, parsePath, type Tree } from '../config/tree.ts';
 import type { PluginRegistry } from '../config/types.ts';
 import { displayPath } from '../errors.ts';
 import { type Cell, cellsOf, repeatedCells } from './cells.ts';
 import { sweepIsRun } from './errors.ts';
+import { type Variations, variedBy } from './variations.ts';
 
 /** A sweep as its files say it. */
 export interface Sweep {
@@ -22,16 +24,27 @@ export interface Sweep {
 /**
  * Reads and checks a sweep.
  *
- * @param paths - sweep files: layers, of which later ones win.
- * @throws {TailmixError} CONFIG_INVALID with everything that is wrong; SWEEP_IS_RUN for the config of a run.
+ * @param paths - sweep files: layers, of which later ones win. With variations also the config files of one run; without
+ *   any the config that is found from the working directory up.
+ * @param variations - put over the grid and the seeds of the files
+ * @throws {TailmixError} CONFIG_INVALID with everything that is wrong; SWEEP_IS_RUN for the config of a run, SWEEP_GRID.
  */
-export async function readSweep(paths: readonly string[], registry: PluginRegistry): Promise<Sweep> {
-  const files = filesOf(paths);
+export async function readSweep(
+  paths: readonly string[],
+  registry: PluginRegistry,
+  variations: Variations = {},
+): Promise<Sweep> {
+  const varied = variedBy(variations);
+  const files = paths.length > 0 ? filesOf(paths) : [await findConfig()];
   const layers: Layer[] = await Promise.all(files.map((file) => readLayer(file, registry)));
-  const run = layers.find(({ tree: own }) => ['extends', 'model', 'train', 'plugins'].some((key) => key in own));
-  if (run) throw sweepIsRun(displayPath(run.file));
-  const tree = layers.reduce<Tree>((base, layer) => merge(base, layer.tree), {});
-  const origins = originsOf(layers);
+  const runs = layers.filter(({ tree: own }) => isRunConfig(own));
+  if (runs[0] && (varied === null || layers.some(({ tree: own }) => isSweep(own))))
+    throw sweepIsRun(displayPath(runs[0].file));
+  const base = runs[0]
+    ? { configs: [files], ...namedAs(layers) }
+    : layers.reduce<Tree>((before, layer) => merge(before, layer.tree), {});
+  const tree = varied ? mergeTrees(base, varied.tree) : base;
+  const origins = originsOf(layers, varied?.labels);
   const { value, findings } = check({ schema: sweepOptions, value: tree, written: tree, owner: 'a sweep' });
   const cells = value ? cellsOf(value, origins) : [];
   const all = [
@@ -46,6 +59,15 @@ export async function readSweep(paths: readonly string[], registry: PluginRegist
     );
   }
   return { name: value.name ?? joinedName(files), options: value, cells, origins };
+}
+
+const isRunConfig = (tree: Tree): boolean =>
+  ['extends', 'model', 'train', 'plugins'].some((key) => key in tree) || isMap(tree.data);
+
+/** The name that the files of a run give it, where a sweep may have it. */
+function namedAs(layers: readonly Layer[]): { name?: string } {
+  const name = layers.findLast(({ tree }) => typeof tree.name === 'string')?.tree.name;
+  return sweepOptions.shape.name.safeParse(name).success && name !== undefined ? { name: name as string } : {};
 }
 
 /** As layers of configs, but that null in `set` is a value: it takes an option back to its default. */

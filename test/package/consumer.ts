@@ -1,5 +1,5 @@
 // What a user's program may and may not write, checked by each version of TypeScript that is supported.
-import { createTrainer, definePlugin, loadConfig, type RunInput, TailmixError, tf, z } from 'tailmix';
+import { createTrainer, defineConfig, definePlugin, loadConfig, type RunInput, TailmixError, tf, z } from 'tailmix';
 import * as graph from 'tailmix/graph';
 import * as mlflow from 'tailmix/mlflow';
 import { defaults, registry } from 'tailmix/plugins';
@@ -26,6 +26,14 @@ export const config = {
   train: { optimizer: { name: 'adamw', learningRate: 0.001 } },
   plugins: [mixup(), { use: 'remix', kappa: 3 }],
 } satisfies RunInput;
+
+export const defined = defineConfig({
+  data: { name: 'digits' },
+  model: { name: 'small-cnn' },
+  train: { epochs: 2 },
+  plugins: [mixup(), { use: 'remix', kappa: 3 }],
+});
+same<typeof defined.train.epochs, number>(true);
 
 export const own = definePlugin({
   name: 'own',
@@ -56,6 +64,8 @@ export const rooms = [graph, mlflow, tracking];
 
 // @ts-expect-error the option is called epochs
 createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, train: { epoch: 2 } });
+// @ts-expect-error the option is called epochs
+defineConfig({ data: { name: 'digits' }, model: { name: 'mlp' }, train: { epoch: 2 } });
 // @ts-expect-error the batch size is a number
 createTrainer({ data: { name: 'digits' }, model: { name: 'mlp' }, train: { batchSize: '64' } });
 // @ts-expect-error kappa is a number

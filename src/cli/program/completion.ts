@@ -21,6 +21,7 @@ const ARGUMENTS: Readonly<Record<string, Completes>> = {
 
 const OPTIONS: Readonly<Record<string, Completes>> = {
   '--set': 'setting',
+  '--grid': 'setting',
   '--resume': 'run',
   '--checkpoint': 'checkpoint',
   '--out': 'folder',

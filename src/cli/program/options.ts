@@ -10,6 +10,13 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** `0,1,2`. */
+export function seedList(text: string): number[] {
+  if (!/^\d+(,\d+)*$/.test(text))
+    throw new InvalidArgumentError('Expected whole numbers with commas between them: 0,1,2.');
+  return text.split(',').map(Number);
+}
+
 /** A regular expression, as text. */
 export function pattern(text: string): string {
   try {

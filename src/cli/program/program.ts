@@ -15,6 +15,7 @@ import {
   jsonOption,
   otherDataOption,
   pattern,
+  seedList,
   setOption,
   takeOverOption,
   webFolder,
@@ -71,8 +72,14 @@ export function createProgram(finish: Finish): Command {
   program
     .command('sweep')
     .description('train a grid of configs, settings and seeds; continues where it stopped')
-    .argument('<sweeps...>', 'sweep file; of several, later ones win')
+    .argument('[sweeps...]', 'sweep file, or with --grid or --seeds the config of a run; of several, later ones win')
     .addOption(setOption())
+    .addOption(
+      new Option('--grid <path=values>', 'vary a setting: train.epochs=5,10; of several, every combination').argParser(
+        collect,
+      ),
+    )
+    .option('--seeds <numbers>', 'seeds of each run: 0,1,2', seedList)
     .addOption(
       new Option('--only <pattern>', 'run a part: runs whose name fits, * for any text; repeatable').argParser(collect),
     )
@@ -87,6 +94,7 @@ export function createProgram(finish: Finish): Command {
       'after',
       example(
         'tailmix sweep configs/sweeps/digits.yaml --report',
+        'tailmix sweep run.yaml --grid train.optimizer.learningRate=0.05,0.1 --seeds 0,1,2 --report',
         "tailmix sweep configs/paper/table-1.yaml --only 'remix-drw-*' --data-root ~/data",
       ),
     )
