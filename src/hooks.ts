@@ -175,7 +175,7 @@ export function createHooks() {
      * ```ts
      * hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch, step }) => ({
      *   ...batch,
-     *   pair: random(epoch, step).permutation(batch.size),
+     *   pair: partners(batch, random(epoch, step)),
      *   lambda: batch.lambda.map(() => 0.7),
      * }));
      * ```

@@ -58,7 +58,7 @@ export {
 export { type Random, randomStream } from './random.ts';
 export { writeRunReport } from './report/index.ts';
 export type { CheckpointInfo, Run, RunInfo, RunWeight, Snapshot, SnapshotBackbone } from './run.ts';
-export { emptyInput } from './step/batch.ts';
+export { emptyInput, partners, sharesOf } from './step/batch.ts';
 export { globalNorm } from './step/global-norm.ts';
 export { stopGradient } from './step/stop-gradient.ts';
 export type {

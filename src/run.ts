@@ -36,6 +36,8 @@ export interface RunInfo {
   epochs: number;
   batchSize: number;
   stepsPerEpoch: number;
+  /** Parts that each batch is trained in. Default: 1. */
+  replicas?: number;
   /** Stages of the model between which features can be mixed; the first is `input`. */
   modelStages: readonly string[];
   featureSize: number;

@@ -9,14 +9,14 @@ import {
 } from 'tailmix';
 
 /** Where the second branch keeps what it has of its own. */
-const PREFIX = 'bbn/';
+export const NAME = 'bbn';
+const PREFIX = `${NAME}/`;
 const CLASSIFIER = 'classifier/';
 const KERNEL = `${CLASSIFIER}kernel`;
 const BIAS = `${CLASSIFIER}bias`;
 
-/** Inputs of a training step, as the plugin declares them. */
+/** Input of a training step, as the plugin declares it. */
 export const ALPHA = 'alpha';
-export const ROWS = 'rows';
 
 /**
  * How the names of the last block's weights begin, `stage3/block5/`; for a network without blocks, those of its last
@@ -79,13 +79,14 @@ export function twoBranches(model: Model): Model {
         return joined(model.forward(all, images, pass), model.forward(second(all), images, pass), 0.5, all);
       }
       const alpha = pass.inputs[PREFIX + ALPHA];
-      const rows = pass.inputs[PREFIX + ROWS];
-      const usual = images.slice([0, 0, 0, 0], [pass.inputs.labels!.shape[0]!, ...images.shape.slice(1)] as [number]);
-      const conventional = model.forward(all, usual, pass);
+      const { start, size } = pass.draws![NAME]!;
+      const rowsFrom = (row: number): tf.Tensor =>
+        images.slice([row, 0, 0, 0], [size, ...images.shape.slice(1)] as [number]);
+      const conventional = model.forward(all, rowsFrom(0), pass);
       // The shared batch norms see one batch after the other, and average over both.
       const averaged = Object.entries(conventional.statistics).map(([name, value]) => [name, stopGradient(value)]);
       const after = { ...all, ...Object.fromEntries(averaged) };
-      const rebalancing = model.forward(second(after), tf.gather(images, rows!), secondPass(pass));
+      const rebalancing = model.forward(second(after), rowsFrom(start), secondPass(pass));
       return joined(conventional, rebalancing, alpha!, all);
     },
   };

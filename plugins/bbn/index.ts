@@ -1,8 +1,6 @@
 import { definePlugin, imageWeights, Order, samplingRules, z } from 'tailmix';
 import { requireClassifier } from 'tailmix/plugins/tau-norm';
-import { ALPHA, ROWS, twoBranches } from './branches.ts';
-
-const name = 'bbn';
+import { ALPHA, NAME as name, twoBranches } from './branches.ts';
 
 const options = z.strictObject({
   weights: z
@@ -71,7 +69,7 @@ export default definePlugin({
   provides: ['mix', 'head'],
   head: 'linear',
   corrects: () => 'class prior',
-  inputs: () => ({ [ALPHA]: { shape: [], dtype: 'float32' }, [ROWS]: { shape: ['batch'], dtype: 'int32' } }),
+  inputs: () => ({ [ALPHA]: { shape: [], dtype: 'float32' } }),
   // No stage of the model: its branches mix by themselves.
   variants: () => ({ mix: [name] }),
   draw:
@@ -85,12 +83,11 @@ export default definePlugin({
       const { start } = batch.draws[name]!;
       const pair = Int32Array.from({ length: size }, (_, i) => start + i);
       const alpha = Math.fround(branchWeight(epoch, epochs, options));
-      const inputs = { [`${name}/${ALPHA}`]: Float32Array.of(alpha), [`${name}/${ROWS}`]: pair };
       return {
         ...batch,
         pair,
         lambda: new Float32Array(size).fill(alpha),
-        inputs: { ...batch.inputs, ...inputs },
+        inputs: { ...batch.inputs, [`${name}/${ALPHA}`]: Float32Array.of(alpha) },
       };
     });
   },

@@ -1,4 +1,4 @@
-import { type Batch, type Box, definePlugin, Order, type Random, z } from 'tailmix';
+import { type Batch, type Box, definePlugin, Order, partners, type Random, z } from 'tailmix';
 import { mixupLambda } from 'tailmix/plugins/mixup';
 
 const name = 'cutmix';
@@ -39,20 +39,19 @@ export const keptShare = ({ top, bottom, left, right }: Box, height: number, wid
  * Partners, patch and weights of a batch: each image gets the patch of its partner at the same place, and λ is exactly
  * the share that it keeps. The coin for `probability` is drawn first, the partners next.
  *
- * @param size - B
  * @param imageShape - `[height, width, …]`
  * @returns what changes in the batch: nothing when the coin says so; else `pair` `[B]`, `lambda` `[B]`, one `box` for all
  */
 export function cutmixBatch(
-  size: number,
+  batch: Pick<Batch, 'size' | 'replicas'>,
   [height, width]: readonly [height: number, width: number, ...rest: number[]],
   { alpha, probability }: z.output<typeof options>,
   random: Random,
 ): Partial<Pick<Batch, 'pair' | 'lambda' | 'box'>> {
   if (random.uniform() >= probability) return {};
-  const pair = random.permutation(size);
+  const pair = partners(batch, random);
   const box = randomBox(height, width, mixupLambda(alpha, random), random);
-  return { pair, box, lambda: new Float32Array(size).fill(keptShare(box, height, width)) };
+  return { pair, box, lambda: new Float32Array(batch.size).fill(keptShare(box, height, width)) };
 }
 
 /**
@@ -82,7 +81,7 @@ export default definePlugin({
   apply({ hooks, random, info: { imageShape } }, options) {
     hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch, step }) => ({
       ...batch,
-      ...cutmixBatch(batch.size, imageShape, options, random(epoch, step)),
+      ...cutmixBatch(batch, imageShape, options, random(epoch, step)),
     }));
   },
 });

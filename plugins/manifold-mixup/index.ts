@@ -58,7 +58,7 @@ export default definePlugin({
     hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch, step }) => {
       const stream = random(epoch, step);
       const mix = eligible[stream.integer(eligible.length)]!;
-      const mixed = mixupBatch(batch.size, options, stream);
+      const mixed = mixupBatch(batch, options, stream);
       return { ...batch, ...mixed, variants: { ...batch.variants, mix } };
     });
   },

@@ -1,4 +1,4 @@
-import { definePlugin, Order, type Random, z } from 'tailmix';
+import { type Batch, definePlugin, Order, partners, type Random, z } from 'tailmix';
 
 const name = 'mixup';
 
@@ -14,16 +14,16 @@ export const mixupLambda = (alpha: number, random: Random): number => (alpha > 0
  * Partners and weights of a batch: x̃ᵢ = λᵢ xᵢ + (1 − λᵢ) x_pair(i).
  * The partners are a random permutation, drawn first, so that they do not depend on `alpha` or `lambda`.
  *
- * @param size - B
- * @returns `pair` `[B]`, a permutation of 0…B−1 (a sample may be its own partner); `lambda` `[B]`
+ * @returns `pair` `[B]`, a permutation of 0…B−1 (a sample may be its own partner), or of each replica's rows; `lambda`
+ *   `[B]`
  */
 export function mixupBatch(
-  size: number,
+  batch: Pick<Batch, 'size' | 'replicas'>,
   { alpha, lambda: per }: z.output<typeof options>,
   random: Random,
 ): { pair: Int32Array; lambda: Float32Array } {
-  const pair = random.permutation(size);
-  const lambda = new Float32Array(size);
+  const pair = partners(batch, random);
+  const lambda = new Float32Array(batch.size);
   if (per === 'sample') return { pair, lambda: lambda.map(() => mixupLambda(alpha, random)) };
   return { pair, lambda: lambda.fill(mixupLambda(alpha, random)) };
 }
@@ -52,7 +52,7 @@ export default definePlugin({
   apply({ hooks, random }, options) {
     hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch, step }) => ({
       ...batch,
-      ...mixupBatch(batch.size, options, random(epoch, step)),
+      ...mixupBatch(batch, options, random(epoch, step)),
     }));
   },
 });

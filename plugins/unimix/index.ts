@@ -1,4 +1,4 @@
-import { definePlugin, Order, type Random, z } from 'tailmix';
+import { type Batch, definePlugin, Order, type Random, sharesOf, z } from 'tailmix';
 
 const name = 'unimix';
 
@@ -38,19 +38,22 @@ export function drawWithReplacement(size: number, weights: Float64Array, random:
 /**
  * Partners and weights of a batch.
  *
- * @param labels - `[B]`
  * @param classCounts - `[C]`, of the training set
- * @returns `pair` `[B]`, drawn with replacement from the batch in proportion to n^τ; `lambda` `[B]`, one per sample
+ * @returns `pair` `[B]`, drawn with replacement from the batch (or each replica's rows) in proportion to n^τ; `lambda` `[B]`, one per sample
  */
 export function unimixBatch(
-  labels: Int32Array,
+  batch: Pick<Batch, 'size' | 'replicas' | 'labels'>,
   classCounts: readonly number[],
   { alpha, tau }: z.output<typeof options>,
   random: Random,
 ): { pair: Int32Array; lambda: Float32Array } {
-  const count = (row: number): number => classCounts[labels[row]!]!;
-  const weights = Float64Array.from(labels, (_, row) => count(row) ** tau);
-  const pair = drawWithReplacement(labels.length, weights, random);
+  const count = (row: number): number => classCounts[batch.labels[row]!]!;
+  const weights = Float64Array.from({ length: batch.size }, (_, row) => count(row) ** tau);
+  const pair = Int32Array.from(
+    sharesOf(batch).flatMap(({ start, size }) =>
+      Array.from(drawWithReplacement(size, weights.subarray(start, start + size), random), (row) => start + row),
+    ),
+  );
   const lambda = Float32Array.from(pair, (j, i) => unimixLambda(random.beta(alpha, alpha), count(i), count(j)));
   return { pair, lambda };
 }
@@ -81,7 +84,7 @@ export default definePlugin({
   apply({ hooks, random, info: { classCounts } }, options) {
     hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch, step }) => ({
       ...batch,
-      ...unimixBatch(batch.labels.subarray(0, batch.size), classCounts, options, random(epoch, step)),
+      ...unimixBatch(batch, classCounts, options, random(epoch, step)),
     }));
   },
 });

@@ -3,7 +3,7 @@ import { checkStart, type ExtendedModel } from '../models/transfer.ts';
 import type { Plugin, PluginDefinition } from '../plugin.ts';
 import type { PhaseInfo, RunInfo } from '../run.ts';
 import { compose } from './compose.ts';
-import { noSteps } from './errors.ts';
+import { noSteps, unevenReplicas } from './errors.ts';
 import { formatBrief, formatPhases, formatPlan } from './plan.ts';
 import { checkSpanning, type Place, spansRun } from './span.ts';
 import type { Composition, Warning } from './types.ts';
@@ -45,7 +45,7 @@ export interface ComposedRun<Part> {
  * known before the first one is trained.
  *
  * @param parts - each phase, described or prepared.
- * @throws {TailmixError} what `compose` throws, NO_STEPS, SPANS_PHASES, MODEL_WEIGHTS, INIT_MISMATCH.
+ * @throws {TailmixError} what `compose` throws, NO_STEPS, REPLICAS_UNEVEN, SPANS_PHASES, MODEL_WEIGHTS, INIT_MISMATCH.
  */
 export function composeRun<Part extends PhasePart>(
   { plugins = [], known }: { plugins?: readonly Plugin[]; known?: readonly PluginDefinition[] },
@@ -55,6 +55,7 @@ export function composeRun<Part extends PhasePart>(
   const [first] = parts as readonly [Part];
   for (const { info, phase } of parts) {
     if (info.stepsPerEpoch === 0) throw noSteps(info, phase);
+    checkReplicas(info, phase);
   }
   const warned = (composition: Composition): Composition => ({
     ...composition,
@@ -92,4 +93,13 @@ export function composeRun<Part extends PhasePart>(
 function checkFollows({ models, info }: { models: ExtendedModel; info: RunInfo }, before: { models: ExtendedModel }) {
   const shapes = Object.fromEntries(before.models.model.weights.map(({ name, shape }) => [name, shape]));
   checkStart(models, shapes, { source: info.start.init!, reset: info.start.reset });
+}
+
+/** @throws {TailmixError} REPLICAS_UNEVEN */
+function checkReplicas(info: RunInfo, phase: PhasePart['phase']): void {
+  const { replicas = 1, batchSize, trainCount, stepsPerEpoch } = info;
+  const last = trainCount % batchSize;
+  const hasLast = stepsPerEpoch * batchSize > trainCount;
+  if (batchSize % replicas > 0) throw unevenReplicas(info, null, phase);
+  if (hasLast && last % replicas > 0) throw unevenReplicas(info, last, phase);
 }

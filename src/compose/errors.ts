@@ -138,6 +138,27 @@ export function noSteps(
   );
 }
 
+/** A batch that replicas cannot share. */
+export function unevenReplicas(
+  { replicas = 1, batchSize }: Pick<RunInfo, 'replicas' | 'batchSize'>,
+  last: number | null,
+  phase: Pick<PhaseInfo, 'name' | 'number'> | null,
+): TailmixError {
+  const of = phase === null ? '' : ` (phase ${phase.name})`;
+  const [expected, cure] =
+    last === null
+      ? [`a divisor of train.batchSize${of}, which is ${batchSize}`, 'Change one of the two.']
+      : [
+          `a divisor of the last batch of an epoch${of} too, which has ${last} images`,
+          'Set train.dropLast: true, or change train.batchSize.',
+        ];
+  return new TailmixError(`train.replicas: expected ${expected}; got ${replicas}.\n  ${cure}`, {
+    code: 'REPLICAS_UNEVEN',
+    kind: 'config',
+    path: 'train.replicas',
+  });
+}
+
 /** A plugin that changes pixels, in a run whose rows are features. */
 export const pixelsNeeded = (plugin: string, position: number): TailmixError =>
   new TailmixError(

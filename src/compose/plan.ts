@@ -97,8 +97,11 @@ const phaseTitle = ({ phase }: RunInfo, count: number): string[] => [
   line(`phase ${phase!.number} of ${count}`, phase!.name),
 ];
 
-const stepsLine = ({ epochs, stepsPerEpoch, batchSize }: RunInfo): string =>
-  line('steps', `${epochs} epochs × ${stepsPerEpoch} steps of ${batchSize}`);
+const stepsLine = ({ epochs, stepsPerEpoch, batchSize, replicas = 1 }: RunInfo): string =>
+  line(
+    'steps',
+    `${epochs} epochs × ${stepsPerEpoch} steps of ${batchSize}${replicas > 1 ? ` in ${replicas} replicas of ${batchSize / replicas}` : ''}`,
+  );
 
 const warningLine = ({ code, plugin, message }: Warning): string => line('warning', `${code} [${plugin}] ${message}`);
 

@@ -1,17 +1,20 @@
 import type { HostArray } from '../graph/index.ts';
+import type { Random } from '../random.ts';
+import { concatenate } from '../util/concatenate.ts';
 import { sizeOf } from '../util/shape.ts';
 import type { Batch, InputSpec, Targets } from './types.ts';
 
 /** Variants that core knows: `input`, a later stage, or `input:box` (CutMix). Declared by whoever provides `mix`. */
 export const MIX = 'mix';
 
-/** An unmixed batch: every row its own partner, lambda 1. */
+/** An unmixed batch: every row its own partner, lambda 1. One replica, where nothing is said of them. */
 export function createBatch(
-  rows: Pick<Batch, 'size' | 'indices' | 'labels' | 'draws'>,
+  { replicas = 1, ...rows }: Pick<Batch, 'size' | 'indices' | 'labels' | 'draws'> & { replicas?: number | undefined },
   variants: Readonly<Record<string, readonly string[]>>,
 ): Batch {
   return {
     ...rows,
+    replicas,
     poolSize: rows.indices.length,
     pair: Int32Array.from({ length: rows.size }, (_, i) => i),
     lambda: new Float32Array(rows.size).fill(1),
@@ -20,6 +23,22 @@ export function createBatch(
     inputs: {},
   };
 }
+
+/** The rows of each replica, as 0…B−1: those of the r-th begin at r·B/R. */
+export const sharesOf = ({ size, replicas }: Pick<Batch, 'size' | 'replicas'>): { start: number; size: number }[] =>
+  Array.from({ length: replicas }, (_, replica) => ({ start: (replica * size) / replicas, size: size / replicas }));
+
+/**
+ * Partners to mix with, at random: a permutation of the batch's rows. With `train.replicas` it is one of each replica's
+ * rows, for a replica computes with its own rows alone.
+ *
+ * @returns `[B]`; a row may be its own partner
+ */
+export const partners = (batch: Pick<Batch, 'size' | 'replicas'>, random: Random): Int32Array =>
+  concatenate(
+    Int32Array,
+    sharesOf(batch).map(({ start, size }) => random.permutation(size).map((row) => start + row)),
+  );
 
 /** Targets before any label rule: the labels of both partners, weighed as their images are. */
 export function createTargets({ size, labels, pair, lambda }: Batch): Targets {

@@ -71,7 +71,7 @@ export function drawWeightsFault(
 }
 
 /** What core has filled in, and no tap may change. */
-const FIXED_OF_BATCH = ['size', 'poolSize', 'indices', 'labels', 'draws'] as const;
+const FIXED_OF_BATCH = ['size', 'replicas', 'poolSize', 'indices', 'labels', 'draws'] as const;
 
 function batchFault(value: unknown, given: Batch, { info, variants, inputs }: Decided, where: Where): Fault | null {
   const fields = fieldsOf(value);
@@ -87,6 +87,7 @@ function batchFault(value: unknown, given: Batch, { info, variants, inputs }: De
       range: `in 0…${poolSize - 1}, a row of the pool`,
       isRight: (row) => row >= 0 && row < poolSize,
     }) ??
+    strayFault(fields.pair as Int32Array, given) ??
     numbersFault(fields.lambda, {
       part: 'lambda',
       type: Float32Array,
@@ -98,6 +99,19 @@ function batchFault(value: unknown, given: Batch, { info, variants, inputs }: De
     variantsFault(fields.variants, variants) ??
     inputNamesFault(fields.inputs, inputs)
   );
+}
+
+/** A partner that another replica has. */
+function strayFault(pair: Int32Array, { size, replicas }: Batch): Fault | null {
+  const replicaOf = (row: number): number => Math.floor(((row % size) * replicas) / size);
+  const stray = pair.findIndex((row, i) => replicaOf(row) !== replicaOf(i));
+  if (stray < 0) return null;
+  return {
+    part: `pair[${stray}]`,
+    expected: `a row of replica ${replicaOf(stray)} (train.replicas is ${replicas})`,
+    got: `row ${pair[stray]}, of replica ${replicaOf(pair[stray]!)}`,
+    cure: 'Draw partners with partners(batch, random), or within each of sharesOf(batch).',
+  };
 }
 
 function targetsFault(value: unknown, given: Targets, classes: number, where: Where): Fault | null {

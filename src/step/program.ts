@@ -12,6 +12,7 @@ import { inputUnknown } from './errors.ts';
 import { BOX_MIX, modelInputs, trainInputs } from './inputs.ts';
 import { watched } from './misses.ts';
 import { mixAt } from './mix.ts';
+import { inputsOf, meanOfParts, type TrainedPart } from './replicas.ts';
 import type { InputSpec, Update } from './types.ts';
 
 /** What plugins, put together, bring to a step. */
@@ -38,6 +39,8 @@ export interface ProgramOptions {
   batchSizes: readonly number[];
   evaluateBatchSize: number;
   optimizer: Update;
+  /** R, parts that each batch is trained in; it divides all batch sizes. Default 1. */
+  replicas?: number;
   /** Values to start with, in the place of drawn ones, by weight name. */
   initial?: Readonly<Record<string, Float32Array>>;
   /** Weights that are not trained. Statistics never are. */
@@ -95,23 +98,48 @@ export function createStepProgram(
   const readable = (given: NamedTensors): NamedTensors =>
     onlyKnown(given, (name) => inputUnknown(name, [...inputNames]), inputNames);
 
-  const train: GraphFunction = (state, feeds, signatureVariants) => {
-    const before = split(state);
-    const pass: Pass = {
+  const { replicas = 1 } = options;
+  const specsOf = (mix: string | undefined): Record<string, InputSpec> => ({
+    ...inputs,
+    ...modelInputs(model),
+    ...trainInputs(options.imageShape, mix, dtype),
+  });
+  const passOf = (feeds: NamedTensors, chosen: Readonly<Record<string, string>>): Pass => {
+    const size = feeds.labels!.shape[0]!;
+    return {
       training: true,
       inputs: readable({ ...feeds, images: normalise(feeds.images!) }),
-      variants: signatureVariants,
-      atStage: (stage, features) => mixAt(stage, features, signatureVariants[MIX], feeds),
+      draws: Object.fromEntries(Object.keys(draws).map((plugin, k) => [plugin, { start: size * (k + 1), size }])),
+      variants: chosen,
+      atStage: (stage, features) => mixAt(stage, features, chosen[MIX], feeds),
       fixed,
     };
-    const { loss, penalties, outputs, gradients } = definition.gradients(before.weights, pass);
+  };
+  const trainPart = (weights: NamedTensors, pass: Pass): TrainedPart => {
+    const { loss, penalties, outputs, gradients } = definition.gradients(weights, pass);
     const statistics = without(outputs.statistics, fixed);
+    return { loss, penalties, gradients, statistics, predictions: outputs.logits.argMax(1) };
+  };
+  const trainParts = (weights: NamedTensors, feeds: NamedTensors, chosen: Pass['variants']): TrainedPart => {
+    const specs = specsOf(chosen[MIX]);
+    return meanOfParts(
+      Array.from({ length: replicas }, (_, replica) =>
+        trainPart(weights, passOf(inputsOf(replica, replicas, feeds, specs), chosen)),
+      ),
+    );
+  };
+
+  const train: GraphFunction = (state, feeds, signatureVariants) => {
+    const before = split(state);
+    const pass = passOf(feeds, signatureVariants);
+    const { loss, penalties, statistics, gradients, predictions } =
+      replicas === 1 ? trainPart(before.weights, pass) : trainParts(before.weights, feeds, signatureVariants);
     const after = definition.update.apply({ ...before.weights, ...statistics }, before.slots, gradients, pass);
     return {
       state: { ...statistics, ...after.weights, ...after.slots },
       outputs: {
         loss,
-        predictions: outputs.logits.argMax(1),
+        predictions,
         gradientSums: tf.stack([...trained].map((name) => gradients[name]?.sum() ?? tf.scalar(0))),
         ...prefixed('penalty/', penalties),
       },
@@ -133,11 +161,10 @@ export function createStepProgram(
         call: 'train',
         variants: chosen,
         inputs: Object.fromEntries(
-          Object.entries({
-            ...inputs,
-            ...modelInputs(model),
-            ...trainInputs(options.imageShape, chosen[MIX], dtype),
-          }).map(([name, spec]) => [name, { shape: resolveShape(spec, size, size * pools), dtype: spec.dtype }]),
+          Object.entries(specsOf(chosen[MIX])).map(([name, spec]) => [
+            name,
+            { shape: resolveShape(spec, size, size * pools), dtype: spec.dtype },
+          ]),
         ),
       }),
     ),

@@ -111,6 +111,8 @@ export interface Box {
 export interface Batch {
   /** B, rows that are trained. */
   readonly size: number;
+  /** R, by which B can be divided: row i is of replica ⌊i·R/B⌋, which mixes its own rows, and those of draws alone. */
+  readonly replicas: number;
   /** Rows loaded: B plus every extra draw. */
   readonly poolSize: number;
   /** `[pool]`, rows of the training split. */

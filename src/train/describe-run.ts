@@ -156,6 +156,7 @@ export async function describe(
     augment,
     epochs: train.epochs,
     batchSize: train.batchSize,
+    ...(train.replicas && { replicas: train.replicas }),
     stepsPerEpoch: train.dropLast ? Math.floor(steps) : Math.ceil(steps),
     modelStages: model.stages,
     featureSize: model.featureSize,

@@ -73,6 +73,7 @@ export async function openFit(
     ...start,
     batchSizes,
     optimizer: createOptimizer(trainSettings.optimizer, rules),
+    ...(info.replicas && { replicas: info.replicas }),
   });
   const putBack = keepStates(composition);
   const engine = await createEngine(program, backend, {
@@ -124,7 +125,8 @@ export function trainStep(
   const { hooks, variants, inputs } = composition;
   const { size, indices, draws } = planned;
   const learningRate = rateFactor * hooks.computeLearningRate.call(settings.train.optimizer.learningRate, ctx);
-  const batch = hooks.onBatch.call(createBatch({ size, indices, labels: rows.labels, draws }, variants), ctx);
+  const created = createBatch({ size, replicas: info.replicas, indices, labels: rows.labels, draws }, variants);
+  const batch = hooks.onBatch.call(created, ctx);
   checkInputs(batch, inputs);
   const targets = hooks.computeTargets.call(createTargets(batch), ctx);
   const feeds = {

@@ -6,6 +6,13 @@ import { stepOptions } from '../step/options.ts';
 export const trainOptions = z.strictObject({
   epochs: z.int().positive().default(200).describe('Passes over the training set.'),
   batchSize: z.int().positive().default(128).describe('Images per step.'),
+  replicas: z
+    .int()
+    .positive()
+    .optional()
+    .describe(
+      'Parts that each batch is trained in, as if on so many machines: each mixes and batch-normalises its own images; gradients, statistics and losses are averaged. It divides the batch size. Default: 1.',
+    ),
   dropLast: z.boolean().default(false).describe('Leave out a last batch that is not full.'),
   onNaN: z
     .union([

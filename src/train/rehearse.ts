@@ -52,7 +52,7 @@ function rehearse(
   info: RunInfo,
   { recording, size, count }: { recording: 1 | 2; size: number; count: number },
 ): Batch {
-  const { epochs, stepsPerEpoch, trainCount, classes } = info;
+  const { epochs, stepsPerEpoch, trainCount, classes, replicas } = info;
   const isFirst = recording === 1;
   const epoch = isFirst ? 1 : ROUND_EPOCH * (Math.floor(epochs / ROUND_EPOCH) + 1 + count);
   const stepInEpoch = isFirst ? 1 + (count % Math.max(1, stepsPerEpoch - 1)) : Math.max(1, stepsPerEpoch);
@@ -68,7 +68,7 @@ function rehearse(
   const indices = Int32Array.from({ length: size * (1 + names.length) }, (_, i) => (i * 7919 + recording) % trainCount);
   const labels = indices.map((_, i) => (i * 7919 + recording) % classes.length);
   const ranges = Object.fromEntries(names.map((name, k) => [name, { start: size * (k + 1), size }]));
-  const batch = hooks.onBatch.call(createBatch({ size, indices, labels, draws: ranges }, variants), ctx);
+  const batch = hooks.onBatch.call(createBatch({ size, replicas, indices, labels, draws: ranges }, variants), ctx);
   hooks.computeTargets.call(createTargets(batch), ctx);
   return batch;
 }

@@ -40,7 +40,6 @@ test('pairs every image with one of the second draw, which favours classes as 1/
   const composition = compose([bbn()], infoWithCounts([300, 100, 20], { epochs: 4 }));
   const { batch, targets } = mixBatch(composition, Int32Array.from([0, 1, 2, 0, 2, 1]), at(3));
   expect(batch.pair).toEqual(Int32Array.from([3, 4, 5]));
-  expect(batch.inputs['bbn/rows']).toEqual(batch.pair);
   expect([...batch.lambda, ...targets.labelWeight]).toEqual(new Array(6).fill(0.75));
   expect([...targets.pairLabels]).toEqual([0, 2, 1]);
   const drawn = composition.draws.bbn!(1).map((weight, c) => weight * [300, 100, 20][c]!);
@@ -61,7 +60,7 @@ test('Remix sees the image of the second draw as partner, and eq. 10 its own α'
 test('takes its rows from its own draw, wherever in the pool that is', () => {
   const composition = compose([otherDraw, bbn()], infoWithCounts([300, 100, 20]));
   const { batch } = mixBatch(composition, Int32Array.from([0, 1, 2, 1, 1, 1, 0, 2, 2]), at(1));
-  expect([...batch.pair, ...batch.inputs['bbn/rows']!]).toEqual([6, 7, 8, 6, 7, 8]);
+  expect([...batch.pair]).toEqual([6, 7, 8]);
 });
 
 test.each([
@@ -128,8 +127,9 @@ test('a branch keeps the statistics that are fixed under its own names', () => {
   const train = (fixed?: readonly string[]) => {
     seen.length = 0;
     tf.tidy(() => {
-      const inputs = { labels: tf.zeros([1]), 'bbn/alpha': tf.scalar(0.5), 'bbn/rows': tf.tensor1d([1], 'int32') };
-      const pass = { training: true, inputs, variants: {}, atStage: (_: string, x: tf.Tensor) => x };
+      const inputs = { labels: tf.zeros([1]), 'bbn/alpha': tf.scalar(0.5) };
+      const draws = { bbn: { start: 1, size: 1 } };
+      const pass = { training: true, inputs, draws, variants: {}, atStage: (_: string, x: tf.Tensor) => x };
       twoBranches(spied).forward({}, tf.zeros([2, 1, 1, 1]), fixed ? { ...pass, fixed: new Set(fixed) } : pass);
     });
     return seen;

@@ -64,7 +64,12 @@ describe('cutmixBatch', () => {
         fc.integer(),
         (height, width, alpha, key) => {
           const random = randomStream(key);
-          const { box, lambda, pair } = cutmixBatch(5, [height, width, 3], { alpha, probability: 1 }, random);
+          const { box, lambda, pair } = cutmixBatch(
+            { size: 5, replicas: 1 },
+            [height, width, 3],
+            { alpha, probability: 1 },
+            random,
+          );
           let kept = 0;
           for (let y = 0; y < height; y++) {
             for (let x = 0; x < width; x++) {
@@ -82,7 +87,9 @@ describe('cutmixBatch', () => {
   });
 
   test('partners do not depend on alpha', () => {
-    const pairs = [0, 0.2, 1].map((alpha) => cutmixBatch(32, [8, 8], { alpha, probability: 1 }, randomStream(1)).pair);
+    const pairs = [0, 0.2, 1].map(
+      (alpha) => cutmixBatch({ size: 32, replicas: 1 }, [8, 8], { alpha, probability: 1 }, randomStream(1)).pair,
+    );
     expect(pairs[1]).toEqual(pairs[0]);
     expect(pairs[2]).toEqual(pairs[0]);
   });
@@ -112,7 +119,7 @@ describe('the plugin', () => {
 
   test('a share of 0 mixes no batch, whatever is drawn', () => {
     const lowest = { ...randomStream('any'), uniform: () => 0 };
-    expect(cutmixBatch(2, [8, 8], { alpha: 1, probability: 0 }, lowest)).toEqual({});
+    expect(cutmixBatch({ size: 2, replicas: 1 }, [8, 8], { alpha: 1, probability: 0 }, lowest)).toEqual({});
   });
 
   test('a label rule has nothing to do where nothing is pasted, and only there', () => {

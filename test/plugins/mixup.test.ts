@@ -35,7 +35,7 @@ describe('mixupBatch', () => {
         fc.constantFrom('batch' as const, 'sample' as const),
         fc.integer(),
         (size, alpha, lambda, key) => {
-          const drawn = mixupBatch(size, { alpha, lambda }, randomStream(key));
+          const drawn = mixupBatch({ size, replicas: 1 }, { alpha, lambda }, randomStream(key));
           expect(Array.from(drawn.pair).sort((a, b) => a - b)).toEqual(Array.from({ length: size }, (_, i) => i));
           for (const weight of drawn.lambda) expect(weight >= 0 && weight <= 1).toBe(true);
           if (lambda === 'batch') expect(new Set(drawn.lambda).size).toBe(1);
@@ -49,7 +49,7 @@ describe('mixupBatch', () => {
       { alpha: 1, lambda: 'batch' as const },
       { alpha: 0.2, lambda: 'sample' as const },
       { alpha: 0, lambda: 'batch' as const },
-    ].map((options) => mixupBatch(32, options, randomStream('same')).pair);
+    ].map((options) => mixupBatch({ size: 32, replicas: 1 }, options, randomStream('same')).pair);
     expect(pairs[1]).toEqual(pairs[0]);
     expect(pairs[2]).toEqual(pairs[0]);
   });

@@ -141,22 +141,40 @@ def effective_numbers():
     return weights / weights.sum() * CLASSES
 
 
-def mixer(case, step, lam, dtype):
+def mixer(case, step, pair, lam, dtype):
     where = step["stage"] if case["stage"] == "drawn" else case["stage"]
 
     def mix(stage, h):
         if stage != where:
             return h
-        other = h[step["pair"]]
+        other = h[pair]
         if case["box"]:
             box = step["box"]
             x = h.clone()
             x[:, :, box["top"] : box["bottom"], box["left"] : box["right"]] = other[:, :, box["top"] : box["bottom"], box["left"] : box["right"]]
             return x
-        share = torch.tensor(lam, dtype=dtype).reshape(B, *[1] * (h.dim() - 1))
+        share = torch.tensor(lam, dtype=dtype).reshape(len(lam), *[1] * (h.dim() - 1))
         return share * h + (1 - share) * other
 
     return mix
+
+
+def forward_replicas(net, x, case, step, pair, pixels, dtype, wrong):
+    """Each replica normalises and mixes its own rows, from the same running statistics; these are averaged afterwards."""
+    share = B if wrong == "batch norm over all replicas" else B // case["replicas"]
+    before = [buffer.clone() for buffer in net.buffers()]
+    after, logits = [], []
+    for first in range(0, B, share):
+        for buffer, value in zip(net.buffers(), before):
+            buffer.data.copy_(value)
+        local = [row - first for row in pair[first : first + share]]
+        mix = mixer(case, step, local, pixels[first : first + share], dtype)
+        logits.append(forward(net, x[first : first + share], mix))
+        after.append([buffer.clone() for buffer in net.buffers()])
+    for buffer, *values in zip(net.buffers(), *after):
+        mean = torch.stack(values).to(torch.float64).mean(0)
+        buffer.data.copy_(values[-1] if wrong == "statistics of the last replica" else mean)
+    return torch.cat(logits)
 
 
 def train(case, dtype, wrong=None):
@@ -183,7 +201,9 @@ def train(case, dtype, wrong=None):
     for s, step in enumerate(steps):
         rows = [(s * B + i) % N for i in range(B)]
         own = [labels[row] for row in rows]
-        pair = step["pair"] if case["stage"] else list(range(B))
+        share = B // case["replicas"]
+        # A replica mixes its own rows.
+        pair = [i - i % share + step["pair"][i] % share if case["stage"] else i for i in range(B)]
         other = [own[i] for i in pair]
         lam = [1.0] * B
         if case["box"]:
@@ -204,7 +224,7 @@ def train(case, dtype, wrong=None):
         w_other = torch.tensor([(1 - share) * class_weights[y] for share, y in zip(label_weight, other)], dtype=dtype)
 
         net.train()
-        logits = forward(net, prepare(rows), mixer(case, step, pixels, dtype))
+        logits = forward_replicas(net, prepare(rows), case, step, pair, pixels, dtype, wrong)
         own, other = torch.tensor(own), torch.tensor(other)
         first = cross_entropy(logits, own, own)
         second = cross_entropy(logits, other, own if wrong == "margin of the first label on both" else other)
@@ -257,8 +277,8 @@ def described(run, step, names=None):
     }
 
 
-def case(name, plugins, stage=None, box=False, lam="batch", remix=False, ldam=False, deferUntil=None, reduction="weighted-mean", wrong=()):
-    example = {"name": name, "plugins": plugins, "stage": stage, "box": box, "lambda": lam, "remix": remix, "ldam": ldam, "deferUntil": deferUntil, "reduction": reduction}
+def case(name, plugins, stage=None, box=False, lam="batch", remix=False, ldam=False, deferUntil=None, reduction="weighted-mean", replicas=1, wrong=()):
+    example = {"replicas": replicas, "name": name, "plugins": plugins, "stage": stage, "box": box, "lambda": lam, "remix": remix, "ldam": ldam, "deferUntil": deferUntil, "reduction": reduction}
     exact = train(example, torch.float64)
     single = train(example, torch.float32)
     floor = {}
@@ -278,7 +298,7 @@ def case(name, plugins, stage=None, box=False, lam="batch", remix=False, ldam=Fa
         print(f"  wrong: {mistake}: tensor {each[worst[-1]]:.2g} {worst[-1]}, change {total:.2g}, loss {abs(other['losses'][-1] / exact['losses'][-1] - 1):.2g}", flush=True)
         mistakes.append({"what": mistake, "change": described(other, STEPS, worst)})
     return {
-        **{key: value for key, value in example.items() if key in ("name", "plugins", "stage", "box", "lambda", "deferUntil", "reduction")},
+        **{key: value for key, value in example.items() if key in ("name", "plugins", "stage", "box", "lambda", "deferUntil", "reduction") or (key == "replicas" and value > 1)},
         "float32": {step: {key: float(f"{value:.2g}") for key, value in values.items()} for step, values in floor.items()},
         "losses": exact["losses"],
         "logits": rounded(describe("logits", exact["logits"].numpy())),
@@ -302,6 +322,8 @@ if __name__ == "__main__":
         partial(case, "Remix-MM, a stage each", ["manifold-mixup", "remix"], "drawn", remix=True),
         partial(case, "LDAM", ["ldam"], ldam=True),
         partial(case, "Remix-LDAM-DRW", ["mixup", "remix", "ldam", "drw"], "input", remix=True, ldam=True, deferUntil=1, wrong=["margin of the first label on both"]),
+        partial(case, "Remix-DRW, 2 replicas", ["mixup", "remix", "drw"], "input", remix=True, deferUntil=1, replicas=2, wrong=["batch norm over all replicas", "statistics of the last replica"]),
+        partial(case, "Remix-CM, 4 replicas", ["cutmix", "remix"], "input", box=True, remix=True, replicas=4, wrong=["batch norm over all replicas", "statistics of the last replica"]),
     ]
     with multiprocessing.Pool(4) as pool:
         cases = list(pool.imap(operator.call, work))

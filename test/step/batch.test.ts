@@ -21,6 +21,7 @@ const batch = (changes: Partial<Batch> = {}): Batch => ({
 test('a batch begins unmixed: each row its own partner, the first of each variant', () => {
   expect(batch()).toEqual({
     size: 3,
+    replicas: 1,
     poolSize: 6,
     indices: Int32Array.of(50, 51, 52, 60, 61, 62),
     labels: Int32Array.of(0, 1, 2, 3, 4, 5),

@@ -39,6 +39,7 @@ interface Reference {
     lambda: 'batch' | 'sample';
     deferUntil: number | null;
     reduction: 'mean' | 'weighted-mean';
+    replicas?: number;
     /** How far PyTorch's float32 is from its float64, after 1 and 10 steps. */
     float32: Record<string, Apart & { moved: number }>;
     losses: number[];
@@ -99,7 +100,7 @@ const data: LoadedData = {
 };
 
 /** Puts the script's pair, lambda, box and stage in the place of those that were drawn. */
-const given = ({ stage, box, lambda }: Case): Plugin =>
+const given = ({ stage, box, lambda, replicas = 1 }: Case): Plugin =>
   definePlugin({
     name: 'given',
     options: zod.strictObject({}),
@@ -110,7 +111,7 @@ const given = ({ stage, box, lambda }: Case): Plugin =>
         const share = box ? keptShare(step.box, height, width) : step.lambda;
         return {
           ...drawn,
-          pair: Int32Array.from(step.pair),
+          pair: Int32Array.from(step.pair, (row, i) => i - (i % (batch / replicas)) + (row % (batch / replicas))),
           lambda: lambda === 'sample' ? Float32Array.from(step.lambdas) : new Float32Array(batch).fill(share),
           box: box ? step.box : null,
           variants: { mix: box ? `${stage}:box` : stage === 'drawn' ? step.stage : stage },
@@ -148,7 +149,14 @@ async function train(example: Case, backend: Backend, step: 'eager' | 'captured'
     data,
     model: { name: 'resnet32', head: example.plugins.includes('ldam') ? 'cosine' : 'linear' },
     plugins,
-    train: { epochs: 2, batchSize: batch, step, reduction: example.reduction, optimizer: reference.optimizer },
+    train: {
+      epochs: 2,
+      batchSize: batch,
+      step,
+      reduction: example.reduction,
+      replicas: example.replicas,
+      optimizer: reference.optimizer,
+    },
   });
   const { info, model } = preparation;
   const composition = compose([...plugins, given(example)], info);
@@ -242,7 +250,7 @@ describeNative('ResNet-32 after 1 and 10 steps as in PyTorch (test/reference/tra
     }
   });
 
-  test.each(['Remix-DRW', 'Remix-LDAM-DRW'])('eager: %s', async (name) => {
+  test.each(['Remix-DRW', 'Remix-LDAM-DRW', 'Remix-CM, 4 replicas'])('eager: %s', async (name) => {
     const trained = await train(named(name), use(), 'eager');
     for (const step of [1, steps.length]) expectSame(trained, named(name), step);
   });

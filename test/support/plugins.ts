@@ -34,11 +34,12 @@ export function mixBatch(
   { hooks, variants, draws }: Pick<Composition, 'hooks' | 'variants' | 'draws'>,
   labels: Int32Array,
   ctx: StepContext,
+  replicas = 1,
 ): { batch: Batch; targets: Targets } {
   const names = Object.keys(draws);
   const size = labels.length / (1 + names.length);
   const ranges = Object.fromEntries(names.map((name, k) => [name, { start: size * (k + 1), size }]));
-  const rows = { size, indices: labels.map((_, i) => i), labels, draws: ranges };
+  const rows = { size, replicas, indices: labels.map((_, i) => i), labels, draws: ranges };
   const batch = hooks.onBatch.call(createBatch(rows, variants), ctx);
   return { batch, targets: hooks.computeTargets.call(createTargets(batch), ctx) };
 }

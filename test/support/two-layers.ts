@@ -1,4 +1,5 @@
 import { compose } from '../../src/compose/compose.ts';
+import { extendModel } from '../../src/compose/declared.ts';
 import type { HostArray, Signature } from '../../src/graph/types.ts';
 import type { Model } from '../../src/models/types.ts';
 import type { Plugin } from '../../src/plugin.ts';
@@ -47,27 +48,37 @@ const twoLayers = (centred: boolean): Model => ({
 /** Its step with plugins, and what an epoch of `steps` steps is fed; the last has `lastSize` images. */
 export function twoLayerSteps(
   plugins: readonly Plugin[],
-  { centred = true, reduction = 'weighted-mean' as 'weighted-mean' | 'mean', steps = 4, lastSize = SIZE } = {},
+  {
+    centred = true,
+    reduction = 'weighted-mean' as 'weighted-mean' | 'mean',
+    steps = 4,
+    lastSize = SIZE,
+    replicas = 1,
+  } = {},
 ) {
   const composition = compose(plugins, infoWithCounts([10, 6, 4], { stepsPerEpoch: steps, epochs: 4, featureSize: 5 }));
-  const program = createStepProgram(twoLayers(centred), composition, {
+  const task = { classes: 3, imageShape: IMAGE };
+  const model = plugins.reduce<Model>((before, plugin) => extendModel(before, plugin, task), twoLayers(centred));
+  const program = createStepProgram(model, composition, {
     seed: 0,
     imageShape: IMAGE,
     mean: [0, 0, 0],
     std: [1, 1, 1],
     batchSizes: [...new Set([SIZE, lastSize])],
     evaluateBatchSize: SIZE,
+    replicas,
     optimizer: createOptimizer({ name: 'sgd', learningRate: 0.1, momentum: 0.9, nesterov: false, weightDecay: 0.01 }),
   });
   const calls = Array.from({ length: steps }, (_, i): [Signature, Record<string, HostArray>] => {
     const step = i + 1;
     const size = step === steps ? lastSize : SIZE;
-    const labels = Int32Array.from({ length: size }, (_, j) => (j + 2 * j * step) % 3);
-    const { batch, targets } = mixBatch(composition, labels, at(1, step, step));
+    const pool = size * (1 + Object.keys(composition.draws).length);
+    const labels = Int32Array.from({ length: pool }, (_, j) => (j + 2 * j * step) % 3);
+    const { batch, targets } = mixBatch(composition, labels, at(1, step, step), replicas);
     const feeds = trainFeeds({
       batch,
       targets,
-      images: pixels(step, size),
+      images: pixels(step, pool),
       imageShape: IMAGE,
       classWeights: Float64Array.of(0.5, 1, 2),
       learningRate: 0.1,

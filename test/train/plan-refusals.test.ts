@@ -77,3 +77,33 @@ describe('options of the long tail that its profile does not use', () => {
     }
   });
 });
+
+describe('replicas', () => {
+  const plan = (train: NonNullable<TrainerOptions['train']>) => planRun(options({ train }));
+
+  test('share each batch of an epoch, as the plan says', async () => {
+    const { brief, info } = await plan({ batchSize: 128, dropLast: true, replicas: 4 });
+    expect(brief).toContain('200 epochs × 15 steps of 128 in 4 replicas of 32');
+    expect(info.replicas).toBe(4);
+    expect((await plan({ batchSize: 5, replicas: 5 })).brief).toContain('397 steps of 5 in 5 replicas of 1');
+    expect((await plan({ replicas: 1 })).brief).toContain('200 epochs × 16 steps of 128\n');
+  });
+
+  test('that cannot share a batch are refused', async () => {
+    expect(await messageOfError(() => plan({ replicas: 3 }))).toMatchInlineSnapshot(`
+      "train.replicas: expected a divisor of train.batchSize, which is 128; got 3.
+        Change one of the two."
+    `);
+    expect(await messageOfError(() => plan({ batchSize: 128, replicas: 4 }))).toMatchInlineSnapshot(`
+      "train.replicas: expected a divisor of the last batch of an epoch too, which has 65 images; got 4.
+        Set train.dropLast: true, or change train.batchSize."
+    `);
+    const phases = [{ name: 'erm' }, { name: 'crt', train: { batchSize: 9, dropLast: true } }];
+    expect(
+      await messageOfError(() => planRun(options({ train: { replicas: 5, batchSize: 5 }, phases }))),
+    ).toMatchInlineSnapshot(`
+      "train.replicas: expected a divisor of train.batchSize (phase crt), which is 9; got 5.
+        Change one of the two."
+    `);
+  });
+});

@@ -1,0 +1,143 @@
+import { MODEL_SEED } from '../models/dropout.ts';
+import type { NamedTensors } from '../tf.ts';
+import { tf } from '../tf.ts';
+import { mapValues } from '../util/map-values.ts';
+import type { Backward, InputSpec } from './types.ts';
+
+/** Floats that are summed at a time, 8 MiB: above 4 MiB a part, TensorFlow's ring cuts parts once more. */
+const BUCKET = 2 ** 21;
+
+/** A ring's parts are a multiple of this many floats. */
+const ALIGNED = 16;
+
+/**
+ * What one of R replicas of a step is fed: its B/R trained rows, and those rows of each extra draw, of every input that
+ * has rows; R-th parts of the normalizer, so that the mean of the replicas' losses is the loss of the batch; a seed of
+ * its own for the model. Other inputs are the same for all.
+ *
+ * @param replica - 0…R−1
+ */
+export function inputsOf(
+  replica: number,
+  replicas: number,
+  feeds: NamedTensors,
+  specs: Readonly<Record<string, InputSpec>>,
+): NamedTensors {
+  const size = feeds.labels!.shape[0]!;
+  const own: NamedTensors = {};
+  for (const [name, tensor] of Object.entries(feeds)) {
+    const shape = specs[name]?.shape ?? [];
+    own[name] = shape.reduce<tf.Tensor>(
+      (rest, length, axis) => (typeof length === 'number' ? rest : rowsOf(rest, axis, { replica, replicas, size })),
+      tensor,
+    );
+  }
+  own.normalizer = feeds.normalizer!.div(replicas);
+  const seed = feeds[MODEL_SEED];
+  if (seed) own[MODEL_SEED] = seed.add(tf.tensor1d([replica, 0], 'int32'));
+  return own;
+}
+
+/** A replica's rows of a batch, and of the draws that follow it, along an axis. */
+function rowsOf(
+  tensor: tf.Tensor,
+  axis: number,
+  { replica, replicas, size }: { replica: number; replicas: number; size: number },
+): tf.Tensor {
+  const share = size / replicas;
+  const lengths = tensor.shape.map((length, i) => (i === axis ? share : length));
+  const parts = Array.from({ length: tensor.shape[axis]! / size }, (_, pool) =>
+    tensor.slice(
+      lengths.map((_, i) => (i === axis ? pool * size + replica * share : 0)),
+      lengths,
+    ),
+  );
+  return parts.length === 1 ? parts[0]! : tf.concat(parts, axis);
+}
+
+/** What training on a batch, or on a replica's share of it, gives. */
+export interface TrainedPart extends Omit<Backward, 'outputs'> {
+  /** Next value of each statistic that is carried forward. */
+  statistics: NamedTensors;
+  /** `[rows]`. */
+  predictions: tf.Tensor;
+}
+
+const MEANS = ['gradients', 'statistics', 'penalties'] as const;
+
+/** What the batch gives whose parts these are: means, and the predictions behind one another. */
+export function meanOfParts(parts: readonly TrainedPart[]): TrainedPart {
+  const means = meanOf(
+    parts.map((part) => ({
+      ...Object.assign({}, ...MEANS.map((group) => prefixed(group, part[group]))),
+      loss: part.loss,
+    })),
+  );
+  const group = (name: (typeof MEANS)[number]): NamedTensors =>
+    mapValues(parts[0]![name], (_, key) => means[`${name}/${key}`]!);
+  return {
+    gradients: group('gradients'),
+    statistics: group('statistics'),
+    penalties: group('penalties'),
+    loss: means.loss!,
+    predictions: tf.concat(
+      parts.map(({ predictions }) => predictions),
+      0,
+    ),
+  };
+}
+
+const prefixed = (group: string, tensors: NamedTensors): NamedTensors =>
+  Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [`${group}/${name}`, tensor]));
+
+/**
+ * The mean of what replicas computed, each tensor of the first by name. All are laid end to end and summed in the order
+ * in which TensorFlow's ring sums them among processes (see {@link ringParts}): one process gives the same bits as many.
+ */
+export function meanOf(replicas: readonly NamedTensors[]): NamedTensors {
+  const first = replicas[0]!;
+  const names = Object.keys(first);
+  const sizes = names.map((name) => first[name]!.size);
+  const flat = replicas.map((tensors) =>
+    tf.concat(
+      names.map((name) => tensors[name]!.reshape([-1])),
+      0,
+    ),
+  );
+  const parts = ringParts(
+    sizes.reduce((sum, size) => sum + size, 0),
+    replicas.length,
+  );
+  const cut = flat.map((values) =>
+    tf.split(
+      values,
+      parts.map(({ length }) => length),
+    ),
+  );
+  const sums = parts.map(({ order }, part) =>
+    order.map((replica) => cut[replica]![part]!).reduce((sum, values) => sum.add(values)),
+  );
+  const means = tf.split(tf.concat(sums, 0).div(replicas.length), sizes);
+  return Object.fromEntries(names.map((name, i) => [name, means[i]!.reshape(first[name]!.shape)]));
+}
+
+/**
+ * How a ring all-reduce of R ranks cuts a buffer, and in which order it adds the ranks' values in each part: part c of a
+ * bucket, of ⌈length / R⌉ floats rounded up to the next multiple of 16 (never itself), begins with rank c and goes on around the ring (TensorFlow 2.21,
+ * `ring_reducer.cc` and `CollectiveAdapter`).
+ *
+ * @param length - floats
+ * @returns parts in order, none empty
+ */
+export function ringParts(length: number, ranks: number): { length: number; order: number[] }[] {
+  const parts: { length: number; order: number[] }[] = [];
+  for (let start = 0; start < length; start += BUCKET) {
+    const bucket = Math.min(BUCKET, length - start);
+    const part = (Math.floor(Math.ceil(bucket / ranks) / ALIGNED) + 1) * ALIGNED;
+    for (let rank = 0; rank * part < bucket; rank++) {
+      const order = Array.from({ length: ranks }, (_, i) => (rank + i) % ranks);
+      parts.push({ length: Math.min(part, bucket - rank * part), order });
+    }
+  }
+  return parts;
+}
