@@ -1,5 +1,5 @@
 // Compiles src/ and plugins/ into dist/. The description of each option in a zod schema also becomes its doc comment in the
-// declarations, so that editors show it.   node build.mjs [OUT]
+// declarations, so that editors show it. TensorFlow.js becomes one bundle, dist/tfjs.   node build.mjs [OUT]
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -7,14 +7,17 @@ import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import { STATE, sourceState } from './bin/checkout.mjs';
+import { bundleTensorflowJs } from './tfjs/bundle.mjs';
 
 const out = resolve(process.argv[2] ?? 'dist');
 const tsc = [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json', '--outDir', out];
 const state = sourceState('.');
 const { status } = spawnSync(process.execPath, tsc, { stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
+await bundleTensorflowJs(out);
 
 for (const name of readdirSync(out, { recursive: true, encoding: 'utf8' })) {
+  if (name.startsWith('tfjs')) continue;
   const file = join(out, name);
   if (/\.js$|\.d\.ts$/.test(name) && !existsSync(name) && !existsSync(name.replace(/\.js$|\.d\.ts$/, '.ts')))
     rmSync(file);

@@ -5,6 +5,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { pathToFileURL } from 'node:url';
 import { withLock } from './lock.mjs';
 import { npmCommand } from './npm.mjs';
 
@@ -38,6 +39,8 @@ async function prepare(root) {
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     const emitOnly = ['--noCheck', '--noResolve', '--declaration', 'false'];
     await run(root, [process.execPath, tsc, '-p', 'tsconfig.build.json', ...emitOnly, '--outDir', built], 'tsc failed');
+    const { bundleTensorflowJs } = await import(pathToFileURL(join(root, 'tfjs', 'bundle.mjs')).href);
+    await bundleTensorflowJs(built, { types: false });
     writeFileSync(join(built, STATE), state);
     rmSync(join(root, 'dist'), { recursive: true, force: true });
     renameSync(built, join(root, 'dist'));
@@ -84,7 +87,8 @@ export function sourceState(root) {
     count += 1;
     if (found.isDirectory()) for (const name of readdirSync(path)) look(join(path, name));
   };
-  for (const name of ['src', 'plugins', 'package.json', 'tsconfig.json', 'tsconfig.build.json']) look(join(root, name));
+  for (const name of ['src', 'plugins', 'tfjs', 'package.json', 'tsconfig.json', 'tsconfig.build.json'])
+    look(join(root, name));
   return `${count} files, newest ${newest}\n`;
 }
 

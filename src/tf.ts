@@ -2,7 +2,7 @@
  * The running TensorFlow.js: one copy for tailmix, its plugins and the native binding.
  * A backend is chosen by `loadBackend` before the first tensor is made.
  */
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '#tfjs';
 import { rankDiffers } from './errors.ts';
 
 export { tf };

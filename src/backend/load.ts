@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module';
-import { dirname, join, sep } from 'node:path';
 import process from 'node:process';
 import { messageOf, TailmixError } from '../errors.ts';
 import { tf } from '../tf.ts';
@@ -66,7 +64,8 @@ export async function holdBackend(prefer: BackendChoice = 'auto'): Promise<{ bac
   };
   try {
     await withoutHandlers(async () => {
-      await tf.setBackend(backend.name === 'wasm' ? 'wasm' : 'tensorflow');
+      const starts = await tf.setBackend(backend.name === 'wasm' ? 'wasm' : 'tensorflow');
+      if (!starts) throw backendUnavailable(backend.name, 'it does not start', 'TensorFlow.js says why above.');
       await tf.ready();
     });
     supplyKernels();
@@ -133,8 +132,6 @@ async function loadNativeByName(name: NativeName, reason: string): Promise<Backe
 }
 
 async function loadWasm(reason: string): Promise<Backend> {
-  const wasm = await import('@tensorflow/tfjs-backend-wasm');
-  const main = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
-  wasm.setWasmPaths(join(dirname(main), sep));
+  await import('#tfjs-wasm');
   return { name: 'wasm', tensorflow: null, threads: 1, reason };
 }

@@ -23,7 +23,7 @@ export interface NativeBuild {
   withoutCustomOps: string | null;
 }
 
-type Resolve = (request: string, parent: { filename?: string | null } | undefined, ...rest: unknown[]) => string;
+type Load = (request: string, parent: { filename?: string | null } | undefined, ...rest: unknown[]) => unknown;
 
 const ownRequire = createRequire(import.meta.url);
 
@@ -42,19 +42,25 @@ export function whyNotNative(name: NativeName, folder: string = nativeFolder(nam
 }
 
 /**
- * Makes `require('@tensorflow/tfjs…')` from files under `folder` resolve to the copy that tailmix imports, so that
- * one tensor engine serves both. Everything else resolves as before.
+ * Makes `require('@tensorflow/tfjs')` from files under `folder` give the copy that tailmix imports, so that one tensor engine
+ * serves both. Everything else loads as before.
  */
 function shareTensorflowJs(folder: string): void {
-  const loader = Module as unknown as { _resolveFilename: Resolve };
-  const original = loader._resolveFilename;
+  const loader = Module as unknown as { _load: Load };
+  const original = loader._load;
   const inside = realpathSync(folder) + sep;
-  loader._resolveFilename = function resolveShared(request, parent, ...rest) {
-    if (/^@tensorflow\/tfjs(-core)?(\/|$)/.test(request) && parent?.filename?.startsWith(inside)) {
-      return ownRequire.resolve(request);
-    }
+  const shared = { ...tf, KernelBackend: callable(tf.KernelBackend) };
+  loader._load = function loadShared(request, parent, ...rest) {
+    if (/^@tensorflow\/tfjs(-core)?$/.test(request) && parent?.filename?.startsWith(inside)) return shared;
     return original.call(this, request, parent, ...rest);
   };
+}
+
+/** A class without state that ES5 code can extend, as tfjs-node does: there a class is called as a function. */
+function callable({ prototype }: { prototype: object }): () => void {
+  const construct = function construct() {} as () => void;
+  construct.prototype = prototype;
+  return construct;
 }
 
 /** tfjs-node calls two functions of `node:util` of which Node 22 warns (DEP0051, DEP0044), and which Node 23 removed. */

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { availableParallelism, freemem, machine, release, totalmem, type } from 'node:os';
 import process from 'node:process';
+import { tf } from '../tf.ts';
 import { version } from '../version.ts';
 
 /** What a bug report needs to know of the place that tailmix runs in. */
@@ -12,7 +13,7 @@ export interface Surroundings {
   environment: Readonly<Record<string, string>>;
 }
 
-const PACKAGES = ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm', 'onnxruntime-node', 'sharp', 'tapable', 'zod'];
+const PACKAGES = ['onnxruntime-node', 'sharp', 'tapable', 'zod'];
 
 const HEEDED =
   /^(TAILMIX_\w+|TF_\w+|OMP_\w+|NODE_OPTIONS|XDG_CACHE_HOME|CXX|LD_LIBRARY_PATH|CUDA_VISIBLE_DEVICES|CI|TMPDIR|UV_THREADPOOL_SIZE)$/;
@@ -22,7 +23,14 @@ export function surroundings(env: NodeJS.ProcessEnv = process.env): Surroundings
   const { node, v8, uv } = process.versions;
   const packages = PACKAGES.map((name) => [name, versionOf(name)] as const);
   return {
-    versions: { tailmix: version, node, v8: v8 ?? null, uv: uv ?? null, ...Object.fromEntries(packages) },
+    versions: {
+      tailmix: version,
+      node,
+      v8: v8 ?? null,
+      uv: uv ?? null,
+      '@tensorflow/tfjs': tf.version_core,
+      ...Object.fromEntries(packages),
+    },
     machine: {
       system: `${type()} ${release()} ${machine()}`,
       cores: availableParallelism(),

