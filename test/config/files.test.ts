@@ -37,15 +37,16 @@ describe('formats', () => {
   it('lets a TypeScript config have types, imports and plugins made by a call', async () => {
     await write({
       'epochs.ts': 'export const epochs: number = 7;\n',
-      'run.ts': `import type { RunInput } from 'tailmix';
+      'run.ts': `import { defineConfig, type RunInput } from 'tailmix';
 import mixup from 'tailmix/plugins/mixup';
 import { epochs } from './epochs.ts';
-export default {
+const train: RunInput['train'] = { epochs };
+export default defineConfig({
   data: { name: 'digits' },
   model: { name: 'small-cnn' },
-  train: { epochs },
+  train,
   plugins: [mixup({ alpha: 0.4 }), { use: 'remix', kappa: Infinity }],
-} satisfies RunInput;
+});
 `,
     });
     const { options, plugins, resolved } = await loadConfig('run.ts', context);
