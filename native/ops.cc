@@ -8,12 +8,15 @@
 //   TailmixSgd                   a weight's update: momentum and weight decay; what it gives outlives the step
 //   TailmixLastingCopy           a copy that does so too
 //
+// and those of row_ops.h.
+//
 // Link against libtensorflow_framework.
 #include <tuple>
 
 #include "batch_norm.h"
 #include "convolution.h"
 #include "op.h"
+#include "row_ops.h"
 #include "sgd.h"
 #if defined(__AVX512F__)
 #include "filter_gradient.h"
@@ -220,10 +223,6 @@ void* constructSgd(TF_OpKernelConstruction* from) {
   });
 }
 
-void* constructPlain(TF_OpKernelConstruction* from) {
-  return construct(from, [](Options&, TF_Status*) {});
-}
-
 void registerOps() {
   define("TailmixBatchNorm",
          {"T: {float, bfloat16}", "residuals: int >= 0 = 0", "relu: bool = false", "epsilon: float", "momentum: float"},
@@ -261,6 +260,7 @@ void registerOps() {
   implement("TailmixLastingCopy", TF_FLOAT, constructPlain, lastingCopy);
   implement("TailmixSgd", TF_FLOAT, constructSgd, sgd<Float>);
   implement("TailmixSgd", TF_BFLOAT16, constructSgd, sgd<Bfloat16>);
+  registerRowOps();
 }
 
 }  // namespace

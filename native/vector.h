@@ -17,7 +17,9 @@ constexpr int64_t LANES = 16;
 #define INLINE static inline __attribute__((always_inline))
 
 // `addMul` is a + b · c and `subMul` a − b · c, rounded once. `larger` is the second operand where one is NaN.
-// `wherePositive` is `value` where `sign` > 0, and 0 elsewhere.
+// `smaller` likewise. `wherePositive` is `value` where `sign` > 0, and 0 elsewhere. `powerOfTwo` is 2ⁿ of MAGIC + n, n ≥ −126.
+constexpr float MAGIC = 12582912;  // 1.5 · 2²³: what is added to it is rounded to an integer.
+
 #if defined(__AVX512F__)
 
 using Vector = __m512;
@@ -34,6 +36,12 @@ INLINE Vector mul(Vector a, Vector b) { return _mm512_mul_ps(a, b); }
 INLINE Vector addMul(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(b, c, a); }
 INLINE Vector subMul(Vector a, Vector b, Vector c) { return _mm512_fnmadd_ps(b, c, a); }
 INLINE Vector larger(Vector a, Vector b) { return _mm512_max_ps(a, b); }
+INLINE Vector smaller(Vector a, Vector b) { return _mm512_min_ps(a, b); }
+INLINE Vector div(Vector a, Vector b) { return _mm512_div_ps(a, b); }
+INLINE Vector powerOfTwo(Vector sum) {
+  __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(sum), 23);
+  return _mm512_castsi512_ps(_mm512_add_epi32(exponent, _mm512_set1_epi32(127 << 23)));
+}
 INLINE Vector wherePositive(Vector sign, Vector value) {
   return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(sign, zero(), _CMP_GT_OQ), value);
 }
@@ -67,6 +75,12 @@ INLINE Vector mul(Vector a, Vector b) { return _mm256_mul_ps(a, b); }
 INLINE Vector addMul(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(b, c, a); }
 INLINE Vector subMul(Vector a, Vector b, Vector c) { return _mm256_fnmadd_ps(b, c, a); }
 INLINE Vector larger(Vector a, Vector b) { return _mm256_max_ps(a, b); }
+INLINE Vector smaller(Vector a, Vector b) { return _mm256_min_ps(a, b); }
+INLINE Vector div(Vector a, Vector b) { return _mm256_div_ps(a, b); }
+INLINE Vector powerOfTwo(Vector sum) {
+  __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(sum), 23);
+  return _mm256_castsi256_ps(_mm256_add_epi32(exponent, _mm256_set1_epi32(127 << 23)));
+}
 INLINE Vector wherePositive(Vector sign, Vector value) {
   return _mm256_and_ps(_mm256_cmp_ps(sign, zero(), _CMP_GT_OQ), value);
 }
@@ -101,6 +115,12 @@ INLINE Vector mul(Vector a, Vector b) { return vmulq_f32(a, b); }
 INLINE Vector addMul(Vector a, Vector b, Vector c) { return vfmaq_f32(a, b, c); }
 INLINE Vector subMul(Vector a, Vector b, Vector c) { return vfmsq_f32(a, b, c); }
 INLINE Vector larger(Vector a, Vector b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+INLINE Vector smaller(Vector a, Vector b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+INLINE Vector div(Vector a, Vector b) { return vdivq_f32(a, b); }
+INLINE Vector powerOfTwo(Vector sum) {
+  uint32x4_t exponent = vshlq_n_u32(vreinterpretq_u32_f32(sum), 23);
+  return vreinterpretq_f32_u32(vaddq_u32(exponent, vdupq_n_u32(127 << 23)));
+}
 INLINE Vector wherePositive(Vector sign, Vector value) { return vbslq_f32(vcgtq_f32(sign, zero()), value, zero()); }
 INLINE Vector widen(const uint16_t* from) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(from), 16)); }
 INLINE void narrow(uint16_t* to, Vector value) {

@@ -1,3 +1,4 @@
+import { withStandardOps } from '../backend/kernels/index.ts';
 import type { Backend } from '../backend/load.ts';
 import type { Interpolation } from '../data/transforms/resample.ts';
 import {
@@ -58,7 +59,7 @@ export function recordClassifier(run: TrainedRun, { binding, name }: Backend): C
     const values: Record<string, Float32Array> = {};
     restore(snapshot, composition, program, { write: (state) => Object.assign(values, state) });
     const classify: GraphFunction = (state, feeds, variants) => {
-      const { logits, features } = program.functions.predict!(state, feeds, variants).outputs;
+      const { logits, features } = withStandardOps(() => program.functions.predict!(state, feeds, variants).outputs);
       return { state: {}, outputs: { logits: logits!, probabilities: tf.softmax(logits!), features: features! } };
     };
     const recorded = dropUnused(

@@ -44,6 +44,12 @@ TailmixConv2D T,T,biases*#,residuals*T T,biases,residuals,relu
 TailmixConv2DBackpropInput T,T T
 TailmixConv2DBackpropFilter T,T T,size,stride
 TailmixSgd #,#,T,# T,momentum,decay,nesterov
+TailmixLayerNorm T,T,T T,epsilon
+TailmixLayerNormGrad T,T,T,T,T T
+TailmixLayerNormSums T,T,T,T T
+TailmixGelu T T
+TailmixGeluGrad T,T T
+TailmixSoftmaxGrad T,T T
 `;
 
 const parsed = new Map<string, OpEntry>();

@@ -73,6 +73,15 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
     return [{ shape: [side, side, x!.shape[3]!, dy!.shape[3]!], dtype: DT.float32 }];
   },
   TailmixSgd: ([weight]) => [weight!, weight!].map(({ shape, dtype }) => ({ shape, dtype })),
+  TailmixLayerNorm: ([x]) => {
+    const rows = x!.shape.slice(0, -1);
+    return vectors(x!, x!.shape, rows, rows);
+  },
+  TailmixLayerNormGrad: like(1),
+  TailmixLayerNormSums: ([, x]) => vectors(x!, x!.shape.slice(-1), x!.shape.slice(-1)),
+  TailmixGelu: like(0),
+  TailmixGeluGrad: like(1),
+  TailmixSoftmaxGrad: like(1),
   Relu: like(0),
   ReluGrad: like(0),
   MaxPoolGrad: like(0),

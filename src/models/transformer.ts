@@ -1,4 +1,4 @@
-import { gelu } from '../backend/kernels/index.ts';
+import { gelu, softmax } from '../backend/kernels/index.ts';
 import { tf } from '../tf.ts';
 import { constant, normal } from './init.ts';
 import { joined, type Layer, layerNorm, residual, scale, sequence, stateless } from './layers.ts';
@@ -76,7 +76,7 @@ export function attention(name: string, { width, heads }: Pick<BlockOptions, 'wi
 /** `softmax(q·kᵀ/√d)·v`, all of `[batch, heads, tokens, d]`. */
 export function attend(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor): tf.Tensor {
   const scores = tf.matMul(q.mul(1 / Math.sqrt(q.shape[3]!)), k, false, true);
-  return tf.matMul(tf.softmax(scores), v);
+  return tf.matMul(softmax(scores), v);
 }
 
 /** `[batch, tokens, width]` → `[batch, heads, tokens, width / heads]` */

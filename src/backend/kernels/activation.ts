@@ -9,9 +9,22 @@ export const addRelu = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => rectifiedSum(a
 
 /**
  * `x·Φ(x)`, Φ being the normal distribution function, by erf and not by its tanh approximation (Hendrycks and Gimpel
- * 2016). Its gradient `Φ(x) + x·φ(x)` keeps x alone.
+ * 2016). Its gradient `Φ(x) + x·φ(x)` keeps x alone. One op each way on the native backend where tailmix's custom op runs.
  */
-export const gelu = (x: tf.Tensor): tf.Tensor => gaussian(x);
+export const gelu = (x: tf.Tensor): tf.Tensor =>
+  hasKernel('TailmixGelu') ? runKernel('TailmixGelu', { x })[0]! : composedGelu(x);
+
+/** Gradient of tailmix's custom op. */
+export const geluGradient: tf.GradConfig = {
+  kernelName: 'TailmixGelu',
+  inputsToSave: ['x'],
+  gradFunc: (dys, saved) => ({
+    x: () => runKernel('TailmixGeluGrad', { dy: [dys].flat()[0]!, x: saved[0] as tf.Tensor })[0]!,
+  }),
+};
+
+/** {@link gelu} from tfjs's own ops, on any backend. */
+export const composedGelu = (x: tf.Tensor): tf.Tensor => gaussian(x);
 
 const gaussian = customGradient(([x], save) => {
   save([x!]);

@@ -81,6 +81,23 @@ export function supplyCustomOps(): void {
       3,
     ),
   );
+  supply<{ epsilon: number }>('TailmixLayerNorm', ({ x, scale, shift }, backend, { epsilon }) =>
+    backend.executeMultipleOutputs(
+      'TailmixLayerNorm',
+      [float(backend, 'T'), attribute(backend, 'epsilon', 'FLOAT', epsilon)],
+      [x!, scale!, shift!],
+      3,
+    ),
+  );
+  supply('TailmixLayerNormGrad', ({ dy, x, scale, mean, inverse }, backend) =>
+    one(backend, 'TailmixLayerNormGrad', [dy!, x!, scale!, mean!, inverse!]),
+  );
+  supply('TailmixLayerNormSums', ({ dy, x, mean, inverse }, backend) =>
+    backend.executeMultipleOutputs('TailmixLayerNormSums', [float(backend, 'T')], [dy!, x!, mean!, inverse!], 2),
+  );
+  supply('TailmixGelu', ({ x }, backend) => one(backend, 'TailmixGelu', [x!]));
+  supply('TailmixGeluGrad', ({ dy, x }, backend) => one(backend, 'TailmixGeluGrad', [dy!, x!]));
+  supply('TailmixSoftmaxGrad', ({ dy, y }, backend) => one(backend, 'TailmixSoftmaxGrad', [dy!, y!]));
   supply<Convolution>(
     'Conv2D',
     ({ x, filter }, backend) =>

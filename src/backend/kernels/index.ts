@@ -1,6 +1,8 @@
 import { tf } from '../../tf.ts';
+import { geluGradient } from './activation.ts';
 import { batchNormGradients } from './batch-norm.ts';
 import { groupedConvolutionGradient } from './grouped-convolution.ts';
+import { layerNormGradient } from './layer-norm.ts';
 import { supplyNativeKernels } from './native.ts';
 import { supplyWasmKernels } from './wasm.ts';
 
@@ -12,8 +14,9 @@ export { layerNorm } from './layer-norm.ts';
 export { oneHot } from './one-hot.ts';
 export { globalAverage } from './pooling.ts';
 export { statelessUniform } from './random.ts';
-export { customGradient } from './registry.ts';
+export { customGradient, withStandardOps } from './registry.ts';
 export { decayed, sgdStep } from './sgd.ts';
+export { softmax } from './softmax.ts';
 
 const supply: Readonly<Record<string, () => void>> = { tensorflow: supplyNativeKernels, wasm: supplyWasmKernels };
 
@@ -27,7 +30,8 @@ export function supplyKernels(): void {
   const name = tf.getBackend();
   if (supplied.has(name)) return;
   if (supplied.size === 0)
-    for (const gradient of [...batchNormGradients, groupedConvolutionGradient]) tf.registerGradient(gradient);
+    for (const gradient of [...batchNormGradients, groupedConvolutionGradient, layerNormGradient, geluGradient])
+      tf.registerGradient(gradient);
   supply[name]?.();
   supplied.add(name);
 }

@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
+import { composedGelu } from '../../../src/backend/kernels/activation.ts';
 import { batchNorm, composedBatchNorm } from '../../../src/backend/kernels/batch-norm.ts';
 import { composedCrossEntropy } from '../../../src/backend/kernels/cross-entropy.ts';
 import {
@@ -8,8 +9,11 @@ import {
   groupedConvolution,
   layerNorm,
   relu,
+  softmax,
   softmaxCrossEntropy,
+  withStandardOps,
 } from '../../../src/backend/kernels/index.ts';
+import { composedLayerNorm } from '../../../src/backend/kernels/layer-norm.ts';
 import { hasCustomOps } from '../../../src/backend/native.ts';
 import { ofRank, tf } from '../../../src/tf.ts';
 import { describeBackends, differencesOf, gradientsOf, normals, relativeDistance } from './support.ts';
@@ -46,6 +50,55 @@ describeBackends('kernels', (use) => {
       (a, b) => addRelu(a, b).add(a.mul(b)),
       (a, b) => tf.relu(tf.add(a, b)).add(a.mul(b)),
       [a, b],
+    );
+  });
+
+  test('gelu as a custom op: any number of values, large ones, NaN', () => {
+    for (const size of [1, 7, 8, 37]) expectGradients(gelu, composedGelu, [normals([size], `x${size}`)]);
+    const wide = tf.linspace(-12, 12, 2401);
+    expect(relativeDistance(gelu(wide), composedGelu(wide))).toBeLessThan(1e-6);
+    const [own, composed] = [gelu, composedGelu].map((f) => gradientsOf(f, [wide])[0]!);
+    expect(relativeDistance(own!, composed!)).toBeLessThan(1e-6);
+    const odd = gelu(tf.tensor1d([Number.NaN, 1e30, -1e30])).dataSync();
+    expect([...odd].map(Math.abs)).toEqual([Number.NaN, Math.fround(1e30), 0]);
+  });
+
+  test('layer norm of channels in sixteens', () => {
+    const inputs = [normals([2, 3, 32], 'x'), normals([32], 'scale'), normals([32], 'shift')];
+    expectGradients(
+      (x, scale, shift) => layerNorm(x!, scale!, shift!, 1e-5),
+      (x, scale, shift) => composedLayerNorm(x!, scale!, shift!, 1e-5),
+      inputs,
+    );
+  });
+
+  test('layer norm of many rows, shared among threads, far from zero', () => {
+    const [scale, shift] = [normals([48], 'scale'), normals([48], 'shift')];
+    const x = normals([1300, 48], 'x').mul(3).add(100);
+    const of = (f: typeof layerNorm): tf.Tensor[] => {
+      const norm = (x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor): tf.Tensor => f(x, scale, shift, 1e-6);
+      return [norm(x, scale, shift), ...gradientsOf(norm as Function, [x, scale, shift])];
+    };
+    const [own, composed] = [of(layerNorm), of(composedLayerNorm)];
+    for (const [i, value] of own.entries()) expect(relativeDistance(value, composed[i]!)).toBeLessThan(1e-5);
+  });
+
+  test('softmax, rows of any width', () => {
+    for (const width of [1, 8, 19]) {
+      const x = normals([2, 3, width], `x${width}`);
+      if (width > 1) expectGradients(softmax, (x) => tf.softmax(x!), [x]);
+      else expect([...gradientsOf(softmax, [x])[0]!.dataSync()].every((value) => Math.abs(value) === 0)).toBe(true);
+    }
+  });
+
+  test('without custom ops where standard ones are asked for', async () => {
+    const x = normals([4, 16], 'x');
+    const block = (): tf.Tensor => softmax(gelu(layerNorm(x, tf.ones([16]), tf.zeros([16]), 1e-6)));
+    const customOps = async (run: () => tf.Tensor): Promise<string[]> =>
+      (await tf.profile(run)).kernelNames.filter((name) => name.startsWith('Tailmix')).sort();
+    expect(await customOps(() => withStandardOps(block))).toEqual([]);
+    expect(await customOps(block)).toEqual(
+      hasCustomOps() && tf.getBackend() === 'tensorflow' ? ['TailmixGelu', 'TailmixLayerNorm'] : [],
     );
   });
 
