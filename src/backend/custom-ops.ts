@@ -73,8 +73,8 @@ export const whyNotCustomOps = (folder: string, machine: OpsMachine = {}): strin
   findCustomOps(folder, variantsFor(machine)).why;
 
 /** The kind of processor that the ops in use are compiled for, for example `avx2`; `null` if none are. */
-export const customOpsVariant = (folder: string): string | null =>
-  findCustomOps(folder, variantsFor({})).variant?.name ?? null;
+export const customOpsVariant = (folder: string, machine: OpsMachine = {}): string | null =>
+  findCustomOps(folder, variantsFor(machine)).variant?.name ?? null;
 
 type Found = { variant: Variant; why: null } | { variant: null; why: string };
 

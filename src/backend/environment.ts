@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import process from 'node:process';
-import { badThreads, unknownBackend } from './errors.ts';
+import { badThreads, unknownBackend, unknownOps } from './errors.ts';
 
 /** What may be asked for: an engine, or the best that is set up. */
 export const backendChoices: ReadonlySet<string> = new Set(['auto', 'native', 'native-gpu', 'wasm']);
@@ -18,13 +18,17 @@ export function wantedThreads(env: NodeJS.ProcessEnv = process.env): number {
   return Number(asked);
 }
 
+/** What `TAILMIX_OPS` may be: without custom ops, or with those for no more than an instruction set. */
+const opsChoices = ['0', 'avx2', 'avx512', 'neon'];
+
 /**
  * Checks what the environment says of engines, which is passed over where it does not matter and must not be then.
  *
- * @throws {TailmixError} THREADS, BACKEND_UNKNOWN
+ * @throws {TailmixError} THREADS, BACKEND_UNKNOWN, OPS_UNKNOWN
  */
 export function checkEnvironment(env: NodeJS.ProcessEnv = process.env): void {
   wantedThreads(env);
-  const { TAILMIX_BACKEND: backend } = env;
+  const { TAILMIX_BACKEND: backend, TAILMIX_OPS: ops } = env;
   if (backend && !backendChoices.has(backend)) throw unknownBackend('TAILMIX_BACKEND', backend);
+  if (ops && !opsChoices.includes(ops)) throw unknownOps(ops);
 }

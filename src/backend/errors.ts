@@ -21,6 +21,14 @@ export const badThreads = (got: string): TailmixError =>
     },
   );
 
+/** `TAILMIX_OPS` names no instruction set that custom ops are compiled for. */
+export const unknownOps = (got: string): TailmixError =>
+  new TailmixError(`TAILMIX_OPS: expected 0, avx2, avx512 or neon, got ${JSON.stringify(got)}.`, {
+    code: 'OPS_UNKNOWN',
+    kind: 'config',
+    path: 'TAILMIX_OPS',
+  });
+
 /** A native backend was asked for by name and cannot be loaded. */
 export const backendUnavailable = (name: string, why: string, cause?: unknown): TailmixError =>
   new TailmixError(`Backend ${name} was requested and is not available: ${why}`, {

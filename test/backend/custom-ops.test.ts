@@ -2,8 +2,10 @@ import { readdirSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
-import { cpuFeatures } from '../../src/backend/cpu.ts';
-import { setUpCustomOps, whyNotCustomOps } from '../../src/backend/custom-ops.ts';
+import { type CpuFeatures, cpuFeatures } from '../../src/backend/cpu.ts';
+import { customOpsVariant, setUpCustomOps, whyNotCustomOps } from '../../src/backend/custom-ops.ts';
+import { whyNotNative } from '../../src/backend/native.ts';
+import { nativeFolder } from '../../src/backend/paths.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const features = cpuFeatures('flags\t: avx avx2 fma avx512f avx512bw avx512cd avx512dq avx512vl\n')!;
@@ -39,3 +41,26 @@ test('a compiler that fails leaves nothing behind, and training goes on without'
   );
   expect(readdirSync(join(folder, 'lib'))).toEqual([]);
 });
+
+const folder = nativeFolder('native');
+const absent = whyNotNative('native') ?? (process.arch === 'x64' ? whyNotCustomOps(folder) : 'this is no x86-64');
+if (absent !== null) console.warn(`SKIPPED: which custom ops are used, ${absent}`);
+
+test.skipIf(absent !== null)(
+  'one cache serves every processor: each machine uses the best that it runs, or less if told so',
+  () => {
+    const on = (cpu: CpuFeatures | null) => customOpsVariant(folder, { cpu });
+    const avx2 = { ...features, avx512: false };
+    expect([on(features), on(avx2), on({ ...avx2, avx2: false }), on(null)]).toEqual(['avx512', 'avx2', null, null]);
+    expect(customOpsVariant(folder)).toBe(cpuFeatures()!.avx512 ? 'avx512' : 'avx2');
+    for (const [told, used] of [
+      ['avx2', ['avx2', 'avx2']],
+      ['avx512', ['avx512', 'avx2']],
+      ['0', [null, null]],
+      ['', ['avx512', 'avx2']],
+    ] as const) {
+      vi.stubEnv('TAILMIX_OPS', told);
+      expect([on(features), on(avx2)], told).toEqual(used);
+    }
+  },
+);

@@ -65,6 +65,13 @@ test.each(['auto', 'native', 'wasm'] as const)('threads that are no number are r
   );
 });
 
+test.each(['auto', 'wasm'] as const)('an unknown TAILMIX_OPS is refused by %s', async (backend) => {
+  vi.stubEnv('TAILMIX_OPS', 'avx-512');
+  expect(await messageOfError(() => loadBackend(backend))).toBe(
+    'TAILMIX_OPS: expected 0, avx2, avx512 or neon, got "avx-512".',
+  );
+});
+
 test('a plan refuses what the environment says wrong, before anything is read', async () => {
   vi.stubEnv('TAILMIX_THREADS', 'abc');
   for (const command of [plan, train, sweep]) {
