@@ -20,7 +20,7 @@ import { findWheel, tensorflowLayout } from './wheel-layout.ts';
 import { obtainWheel, type Wheel } from './wheel-source.ts';
 
 /** Room that a set-up needs at most, in MB (10⁶ bytes): the wheels, what is unpacked from them, and the packages. */
-const NEEDED_MB: Record<NativeName, number> = { native: 1200, 'native-gpu': 11_000 };
+const NEEDED_MB: Record<NativeName, number> = { native: 1200, 'native-gpu': 9500 };
 
 /** What to install, and how to tell about it. */
 export interface SetupOptions {
