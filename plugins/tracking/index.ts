@@ -47,8 +47,10 @@ export const describeSubset = ({ info, subset, data }: Run): Record<string, unkn
   classes: info.classes,
   imageShape: info.imageShape,
   ...(info.packShape && { packShape: info.packShape }),
+  ...(info.interpolation && { interpolation: info.interpolation }),
   mean: info.mean,
   std: info.std,
+  ...(info.features && { features: info.features }),
 });
 
 /**

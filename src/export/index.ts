@@ -1,4 +1,6 @@
 import type { Backend } from '../backend/load.ts';
+import { displayPath } from '../errors.ts';
+import { openedOnFeatures } from '../trained/errors.ts';
 import type { TrainedRun } from '../trained/open.ts';
 import { type Classifier, recordClassifier } from './classifier.ts';
 import { type Agreement, compareLogits, openGraph, openTfjs } from './compare.ts';
@@ -54,6 +56,7 @@ export async function exportRun(
 ): Promise<Exported & { float?: Uint8Array }> {
   const { format, folder, force, images = 'uint8', int8 = false, allowOtherData = false } = options;
   if (int8 && format !== 'onnx') throw int8Format(format);
+  if (run.info.features) throw openedOnFeatures(displayPath(run.directory));
   await expectFree(folder, force);
   const classifier = recordClassifier(run, backend);
   const { classes, imageShape, packShape, interpolation, about } = classifier;

@@ -37,7 +37,7 @@ const verified = new Set<string>();
  *
  * @returns false where no file has its checksum any more
  */
-export async function keepBackbone({ sha256, ...places }: SnapshotBackbone): Promise<boolean> {
+export async function keepBackbone({ sha256, ...places }: BackboneFile): Promise<boolean> {
   const folder = join(weightsFolder(), sha256);
   const cached = await cachedFile(sha256);
   if (cached !== null) {
@@ -98,7 +98,15 @@ export async function withBackbone(path: string, snapshot: Snapshot): Promise<Sn
   return { ...snapshot, state: { ...snapshot.state, ...arrays } };
 }
 
-async function findBackbone(checkpoint: string, backbone: SnapshotBackbone): Promise<string> {
+/** A file of weights that a run began with. */
+export type BackboneFile = Pick<SnapshotBackbone, 'name' | 'file' | 'path' | 'sha256'>;
+
+/**
+ * The file of a backbone: in the cache, where the run had it, or in the run's directory.
+ *
+ * @throws {TailmixError} CHECKPOINT_BACKBONE
+ */
+export async function findBackbone(checkpoint: string, backbone: BackboneFile): Promise<string> {
   const { sha256, file } = backbone;
   const cached = await cachedFile(sha256);
   const own = dirname(dirname(resolve(checkpoint)));

@@ -24,14 +24,14 @@ const shortOf = (sha256: string): string => `${sha256.slice(0, 12)}…`;
 /** A checkpoint whose backbone's file is nowhere. */
 export const backboneMissing = (
   path: string,
-  { name, file, path: place, sha256, weights }: SnapshotBackbone,
+  { name, file, path: place, sha256 }: Pick<SnapshotBackbone, 'name' | 'file' | 'path' | 'sha256'>,
   { others, own }: { others: readonly string[]; own: string },
 ): TailmixError =>
   run(
     'CHECKPOINT_BACKBONE',
-    `${path}: expected the file of its backbone, ${name} with SHA-256 ${shortOf(sha256)}, which has ${weights.length} of its weights; ` +
+    `${path}: expected the file of its backbone, ${name} with SHA-256 ${shortOf(sha256)}, some of whose weights it leaves out; ` +
       `${others.length > 0 ? `got another file at ${others.map(displayPath).join(' and ')}` : `it is neither in the cache nor at ${displayPath(place)}`}.\n` +
-      `  Put ${basename(file)} back there, or into ${displayPath(own)}. Runs with checkpoint.full (train --full) need no such file.`,
+      `  Put ${basename(file)} back there, or into ${displayPath(own)}.`,
   );
 
 /** A file of a backbone that is read into other values than those a run had. */

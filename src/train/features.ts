@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
 import { type Backend, holdBackend } from '../backend/load.ts';
 import { featureInfo, rowShape, rowValues } from '../data/features.ts';
 import { contentsOf, HASH_BYTES } from '../data/identity.ts';
@@ -13,16 +14,16 @@ import { openModel, startOf } from '../models/open.ts';
 import { modelSection } from '../models/options.ts';
 import { publishedOf } from '../models/published/read.ts';
 import type { Model } from '../models/types.ts';
-import { randomStream } from '../random.ts';
+import { keepBackbone } from '../tracking/backbone.ts';
 import { evenly } from '../util/evenly.ts';
 import { without } from '../util/without.ts';
 import { version } from '../version.ts';
 import { checksumWeights } from '../weights/checksum.ts';
+import { backboneValues, type Values } from './backbone-values.ts';
 import { featuresAugment, featuresNorm, featuresNotFinite } from './errors.ts';
 import { evaluationBatch } from './evaluate.ts';
 import { openFeatureEngine } from './feature-engine.ts';
 import type { Settings, TrainerOptions } from './prepare.ts';
-import { describeStart, initialValues } from './start.ts';
 
 /** Goes up when the same network and images give other features. */
 const COMPUTING = 1;
@@ -40,6 +41,13 @@ export function checkFeatures({ data, model, start }: TrainerOptions): void {
   const { augment = [] } = data as DataInput;
   if (augment.length > 0) throw featuresAugment(augment.map(({ name }) => name));
   if ((start?.frozenNorm ?? startOf(model).frozenNorm) === 'batch') throw featuresNorm();
+}
+
+/** Keeps the file of weights that features were computed with: a run that is recorded holds the classifier alone. */
+export async function keepFile({ model, directory }: TrainerOptions): Promise<void> {
+  const published = publishedOf(startOf(model));
+  if (directory === undefined || !published?.sha256) return;
+  await keepBackbone({ ...published, sha256: published.sha256, path: resolve(published.file) });
 }
 
 /**
@@ -95,24 +103,6 @@ export async function featuresOf(
   } finally {
     release();
   }
-}
-
-type Values = Record<string, Float32Array>;
-
-/** All weights before the classifier, by name, as the run begins with them. */
-async function backboneValues(
-  options: TrainerOptions,
-  base: Model,
-  { seed, classes }: { seed: number; classes: readonly string[] },
-): Promise<Values> {
-  const start = await describeStart(options, base);
-  const { initial } = await initialValues(options, { base, model: base }, { seed, classes, start });
-  return Object.fromEntries(
-    base.weights.map((weight) => [
-      weight.name,
-      initial[weight.name] ?? weight.initial(randomStream(seed, 'init', weight.name)),
-    ]),
-  );
 }
 
 /**

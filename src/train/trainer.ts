@@ -13,6 +13,7 @@ import { callAll, reportFailure } from '../util/observers.ts';
 import { backboneOf } from './backbone.ts';
 import { createMeter, planEpoch } from './epoch.ts';
 import { evaluate } from './evaluate.ts';
+import { keepFile } from './features.ts';
 import { openFit, trainStep } from './fit.ts';
 import { warnOfHighLoss } from './loss-high.ts';
 import { beginProgress, createPhaseRun, createRun, loadStates, type Progress, type RunParts } from './open-run.ts';
@@ -59,6 +60,7 @@ interface Session {
 
 async function train(options: TrainerOptions): Promise<RunResult> {
   const data = await readData(options);
+  if (data.info.features) await keepFile(options);
   const prepared = await Promise.all(
     phasesOf(options).map(async (phase) => ({ ...phase, ...(await prepare(phase.options, data)) })),
   );

@@ -25,10 +25,17 @@ export const countWrong = (option: string, got: unknown): TailmixError =>
 export const predictorDisposed = (): TailmixError =>
   new TailmixError('predict: the predictor is disposed. Load another one.', { code: 'PREDICTOR_DISPOSED' });
 
-/** What takes images, of a run that was trained on features of them. */
-export const trainedOnFeatures = (directory: string): TailmixError =>
+/** A run on features that does not say which images they are of. */
+export const withoutImages = (subset: string): TailmixError =>
   new TailmixError(
-    `${directory}: expected a run on images; this one was trained on features (data.features), and holds the classifier alone. tailmix evaluate takes it; for predict and export train with model.freeze: [backbone] in place of data.features, which gives the same classifier.`,
+    `${subset}: expected the size and normalisation of the images that features were computed from; there are none, as an earlier version wrote it. Train the run again, or use tailmix evaluate, which takes it as it is.`,
+    { code: 'RUN_OF_FEATURES' },
+  );
+
+/** What needs the network on images, of a run that was opened with rows of features. */
+export const openedOnFeatures = (directory: string): TailmixError =>
+  new TailmixError(
+    `${directory}: expected a run on images; this one was trained on features (data.features), which int8 cannot be calibrated on. Export it without int8, or train with model.freeze: [backbone] in place of data.features.`,
     { code: 'RUN_OF_FEATURES', kind: 'config' },
   );
 

@@ -5,7 +5,8 @@ import type { Forward } from '../models/types.ts';
 import { createEagerEngine } from '../step/eager.ts';
 import type { NamedTensors } from '../tf.ts';
 import { restore } from '../train/open-run.ts';
-import { predictProgram, type TrainedRun } from './open.ts';
+import type { TrainedRun } from './open.ts';
+import { predictProgram } from './predict-program.ts';
 
 /** What a network says of a batch. */
 export interface NetworkOutputs {

@@ -7,13 +7,10 @@ import { type LoadContext, loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import { type DataIdentity, expectSameData, warnUncompared } from '../data/identity.ts';
 import type { Exif } from '../data/packed/decode.ts';
-import { interpolations } from '../data/transforms/resample.ts';
+import { type Interpolation, interpolations } from '../data/transforms/resample.ts';
 import type { LoadedData, Split, Subset } from '../data/types.ts';
 import { displayPath, type TailmixError } from '../errors.ts';
-import type { GraphProgram } from '../graph/index.ts';
 import type { Snapshot } from '../run.ts';
-import { createOptimizer } from '../step/optimizers.ts';
-import { createStepProgram } from '../step/program.ts';
 import { type CheckpointChoice, chooseCheckpoint } from '../tracking/choose-checkpoint.ts';
 import { changedRunFile, damagedRunFile, unreadableRunFile } from '../tracking/errors.ts';
 import { findRun, runFiles } from '../tracking/run-directory.ts';
@@ -21,8 +18,9 @@ import { isSealBroken } from '../tracking/seal.ts';
 import { expectReadable, otherVersion, readWritten } from '../tracking/written-by.ts';
 import { optionsAt } from '../train/phases.ts';
 import { type Preparation, prepare } from '../train/prepare.ts';
-import { trainedOnFeatures } from './errors.ts';
+import { withoutImages } from './errors.ts';
 import { expectSameConfig } from './same-config.ts';
+import { wholeNetwork } from './whole.ts';
 
 /** A trained run, opened: its model and the weights of a checkpoint. */
 export interface TrainedRun extends Preparation {
@@ -68,37 +66,23 @@ export async function openRun(
   await expectSameConfig(configPath, written, snapshot);
   const config = set.length + overrides.length === 0 ? written : await loadConfig(configPath, context);
   if (!snapshot.data) warnUncompared(displayPath(path));
-  if (config.options.data.features && !readImages) throw trainedOnFeatures(displayPath(directory));
+  const { exif = 'honour', features = false, interpolation } = config.options.data;
+  const own = { directory, checkpoint: path, damaged, exif };
+  const described = readImages
+    ? null
+    : await describedData(directory, snapshot, { allowOtherData, features, interpolation });
+  if (features && described) {
+    const parts = { data: described.data, checkpoint: path, snapshot };
+    return { ...own, ...(await wholeNetwork(trainerOptions(config), parts)) };
+  }
   const options = { ...optionsAt(trainerOptions(config), snapshot.epoch), resume: snapshot };
-  const described = readImages ? {} : await describedData(directory, snapshot, allowOtherData);
   const preparation = await prepare({ ...options, ...described });
   const composition = compose(options.plugins ?? [], preparation.info);
-  const { exif = 'honour' } = config.options.data;
-  return { ...preparation, directory, checkpoint: path, snapshot, damaged, composition, exif };
+  return { ...preparation, ...own, snapshot, composition };
 }
 
-/** A run's `predict` for batches of a size, and the state that it had in training. */
-export function predictProgram(
-  {
-    model,
-    info,
-    settings,
-    start,
-    composition,
-  }: Pick<Preparation, 'model' | 'info' | 'settings' | 'start'> & Pick<TrainedRun, 'composition'>,
-  batchSize: number,
-): GraphProgram {
-  return createStepProgram(model, composition, {
-    seed: info.seed,
-    imageShape: info.imageShape,
-    mean: info.mean,
-    std: info.std,
-    batchSizes: [],
-    evaluateBatchSize: batchSize,
-    optimizer: createOptimizer(settings.train.optimizer),
-    ...start,
-  });
-}
+const shape = z.tuple([z.int(), z.int(), z.int()]);
+const norm = { mean: z.array(z.number()), std: z.array(z.number()) };
 
 const subsetFile = z.object({
   dataset: z.string(),
@@ -107,22 +91,29 @@ const subsetFile = z.object({
   validationCount: z.int().min(0),
   classCounts: z.array(z.int()),
   classes: z.array(z.string()),
-  imageShape: z.tuple([z.int(), z.int(), z.int()]),
-  packShape: z.tuple([z.int(), z.int(), z.int()]).optional(),
+  imageShape: shape,
+  packShape: shape.optional(),
   interpolation: z.enum(interpolations).optional(),
-  mean: z.array(z.number()),
-  std: z.array(z.number()),
+  ...norm,
+  features: z
+    .object({ backbone: z.string(), images: z.object({ shape, packShape: shape.optional(), ...norm }) })
+    .optional(),
 });
 
 /**
  * What a run was trained on, as its `subset.json` says, without images.
  *
- * @throws {TailmixError} OTHER_DATA, RUN_DAMAGED
+ * @param options - `features`: the run is one on features, of whose images the file is to tell
+ * @throws {TailmixError} OTHER_DATA, RUN_DAMAGED, RUN_OF_FEATURES
  */
 async function describedData(
   directory: string,
   snapshot: Snapshot,
-  allowOtherData: boolean,
+  {
+    allowOtherData,
+    features,
+    interpolation: asConfigured,
+  }: { allowOtherData: boolean; features: boolean; interpolation?: Interpolation | undefined },
 ): Promise<{ data: LoadedData }> {
   const path = join(directory, runFiles.subset);
   const found = await readJson(path);
@@ -141,12 +132,11 @@ async function describedData(
     validationCount,
     classCounts,
     classes,
-    imageShape: shape,
-    packShape,
-    interpolation,
-    mean,
-    std,
+    imageShape,
+    interpolation = asConfigured,
   } = parsed.data;
+  if (features && !parsed.data.features) throw withoutImages(displayPath(path));
+  const { shape, packShape, mean, std } = parsed.data.features?.images ?? { ...parsed.data, shape: imageShape };
   const subset = (name: Split['name']): Subset => ({
     split: { name, labels: new Int32Array(), pixels: { kind: 'memory', bytes: new SharedArrayBuffer(0) } },
     indices: new Int32Array(),

@@ -4,7 +4,8 @@ import type { LoadedData, Subset } from '../../src/data/types.ts';
 import type { Plugin } from '../../src/plugin.ts';
 import { randomStream } from '../../src/random.ts';
 import { prepare, type TrainerOptions } from '../../src/train/prepare.ts';
-import { predictProgram, type TrainedRun } from '../../src/trained/open.ts';
+import type { TrainedRun } from '../../src/trained/open.ts';
+import { predictProgram } from '../../src/trained/predict-program.ts';
 
 const CLASSES = ['cat', 'dog', 'ship "Æ"', 'frog', 'café'];
 

@@ -139,13 +139,13 @@ test('the file of a backbone: in the cache, where it was, in the run’s directo
   const message = (call: () => Promise<unknown>) =>
     messageOfError(call).then((text) => text.replaceAll(directory, 'RUN').replaceAll(folder, 'FOLDER'));
   expect(await message(() => readLatest(directory))).toMatchInlineSnapshot(`
-    "RUN/checkpoints/epoch-0002.safetensors: expected the file of its backbone, vit-tiny-16 with SHA-256 f4a7efa988f6…, which has 39 of its weights; it is neither in the cache nor at FOLDER/vit.safetensors.
-      Put vit.safetensors back there, or into RUN. Runs with checkpoint.full (train --full) need no such file."
+    "RUN/checkpoints/epoch-0002.safetensors: expected the file of its backbone, vit-tiny-16 with SHA-256 f4a7efa988f6…, some of whose weights it leaves out; it is neither in the cache nor at FOLDER/vit.safetensors.
+      Put vit.safetensors back there, or into RUN."
   `);
   await copyFile('test/models/published/vit-dinov2.safetensors', file);
   expect(await message(() => readCheckpoint(path))).toMatchInlineSnapshot(`
-    "RUN/checkpoints/epoch-0002.safetensors: expected the file of its backbone, vit-tiny-16 with SHA-256 f4a7efa988f6…, which has 39 of its weights; got another file at FOLDER/vit.safetensors.
-      Put vit.safetensors back there, or into RUN. Runs with checkpoint.full (train --full) need no such file."
+    "RUN/checkpoints/epoch-0002.safetensors: expected the file of its backbone, vit-tiny-16 with SHA-256 f4a7efa988f6…, some of whose weights it leaves out; got another file at FOLDER/vit.safetensors.
+      Put vit.safetensors back there, or into RUN."
   `);
   vi.stubEnv('TAILMIX_CACHE', cache());
 });
