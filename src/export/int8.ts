@@ -73,7 +73,8 @@ export async function quantizeClassifier(
   const source = run.data.validation ?? run.data.train;
   const count = Math.min(calibrationImages, source.indices.length);
   const spread = Int32Array.from(evenly(source.indices.length, count), (at) => source.indices[at]!);
-  const ranges = await calibrate(fused, plan.tensors, batchesOf(run, { ...source, indices: spread }), runtime);
+  const batches = () => batchesOf(run, { ...source, indices: spread });
+  const ranges = await calibrate(fused, plan.tensors, batches, runtime);
   const [float, model] = [onnxBytes(graph), onnxBytes(quantize(fused, plan, ranges))];
   const compared = await compare(run, test, float, model);
   const warning = int8Loses(compared.float32, compared.int8, BOUND);

@@ -6,11 +6,13 @@ import type { Subset } from '../../src/data/types.ts';
 import { recordClassifier } from '../../src/export/classifier.ts';
 import { int8Loses } from '../../src/export/errors.ts';
 import { exportRun } from '../../src/export/index.ts';
+import { calibrate } from '../../src/export/onnx/calibrate.ts';
 import { foldBatchNorm } from '../../src/export/onnx/fold-batch-norm.ts';
 import { fuseBiases } from '../../src/export/onnx/fuse-biases.ts';
 import { onnxGraph } from '../../src/export/onnx/index.ts';
 import type { OnnxModel, OnnxTensor } from '../../src/export/onnx/proto.ts';
 import { planQuantization, quantize, roundWeights, scaleOf } from '../../src/export/onnx/quantize.ts';
+import type { OnnxRuntime } from '../../src/export/onnx/runtime.ts';
 import type { TrainedRun } from '../../src/trained/open.ts';
 import { predictLogits } from '../../src/trained/predict.ts';
 import { describeNative } from '../step/captured-support.ts';
@@ -23,6 +25,36 @@ const tensor = (shape: readonly number[], values: readonly number[]): OnnxTensor
   type: 'float32',
   shape,
   data: new Uint8Array(Float32Array.from(values).buffer),
+});
+
+test('a range leaves out the outermost 0.01% of a tensor at each end, over all batches; ends that are often met stay', async () => {
+  // 100,000 values from −1 to 1 with five outliers at each end; zeros with one large value; one value alone.
+  const spread = Float32Array.from({ length: 100_000 }, (_, i) =>
+    i < 5 ? -100 : i < 10 ? 100 : -1 + (2 * i) / 100_000,
+  );
+  const zeros = Float32Array.from({ length: 100_000 }, (_, i) => (i === 7 ? 50 : i % 2));
+  const found = { spread, zeros, alone: Float32Array.of(3, 3) };
+  const run = async () => Object.fromEntries(Object.entries(found).map(([name, data]) => [name, { data }]));
+  const runtime = { InferenceSession: { create: async () => ({ run }) }, Tensor: class {} } as unknown as OnnxRuntime;
+  const model = {
+    name: 'ranges',
+    producer: { name: 'test', version: '1' },
+    metadata: {},
+    inputs: [{ name: 'images', type: 'uint8', shape: ['n', 1, 1, 1] }],
+    outputs: [],
+    nodes: [],
+    constants: [],
+  };
+  const batches = async function* () {
+    for (let i = 0; i < 2; i++) yield { images: new Uint8Array(1), count: 1 };
+  };
+  const ranges = await calibrate(model as unknown as OnnxModel, new Set(Object.keys(found)), batches, runtime);
+  // A bin of 2,048 is 0.1 wide.
+  expect(Math.abs(ranges.get('spread')!.min + 1)).toBeLessThan(0.1);
+  expect(Math.abs(ranges.get('spread')!.max - 1)).toBeLessThan(0.1);
+  expect(ranges.get('zeros')!.min).toBe(0);
+  expect(Math.abs(ranges.get('zeros')!.max - 1)).toBeLessThan(0.03);
+  expect(ranges.get('alone')).toEqual({ min: 3, max: 3 });
 });
 
 test('activations have a scale and a zero point that meets 0', () => {
