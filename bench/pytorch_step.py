@@ -6,6 +6,7 @@ decay, the loss read back. channels_last; mode `eager` or `compile`; bf16 by aut
 
 import argparse
 import json
+import math
 import pathlib
 import resource
 import sys
@@ -34,6 +35,30 @@ def timm_network(name):
 
 
 NETWORKS["vit-tiny-16"] = timm_network("vit_tiny_patch16_224")
+
+
+class Adapted(torch.nn.Module):
+    """AdaptFormer around an MLP with its layer norm: `plugins/adaptformer`."""
+
+    def __init__(self, norm, mlp, width, dimension):
+        super().__init__()
+        self.inner_norm, self.mlp, self.norm = norm, mlp, torch.nn.LayerNorm(width, eps=1e-5)
+        self.down, self.up = torch.nn.Linear(width, dimension), torch.nn.Linear(dimension, width)
+        self.scale = torch.nn.Parameter(torch.ones(1))
+        torch.nn.init.zeros_(self.up.weight)
+
+    def forward(self, x):
+        return self.mlp(self.inner_norm(x)) + self.scale * self.up(F.relu(self.down(self.norm(x))))
+
+
+def add_adapters(net):
+    for name, weight in net.named_parameters():
+        weight.requires_grad = name.startswith("head.")
+    dimension = 2 ** max(0, int(math.floor(math.log2(args.classes / (2 * len(net.blocks))))))
+    for block in net.blocks:
+        block.mlp, block.norm2 = Adapted(block.norm2, block.mlp, net.embed_dim, dimension), torch.nn.Identity()
+
+
 BATCHES, KAPPA, TAU = 8, 3, 0.5
 
 parser = argparse.ArgumentParser()
@@ -43,13 +68,17 @@ parser.add_argument("--size", type=int, required=True)
 parser.add_argument("--classes", type=int, default=10)
 parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
 parser.add_argument("--mode", choices=["eager", "compile"], default="eager")
+parser.add_argument("--adapters", action="store_true", help="AdaptFormer of a ViT: the network stays as it is")
 parser.add_argument("--threads", type=int, required=True)
 args = parser.parse_args()
 
 torch.manual_seed(0)
 torch.set_num_threads(args.threads)
 net = NETWORKS[args.model](args.classes).to(memory_format=torch.channels_last)
-optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=2e-4, foreach=True)
+if args.adapters:
+    add_adapters(net)
+trained = [weight for weight in net.parameters() if weight.requires_grad]
+optimizer = torch.optim.SGD(trained, lr=0.1, momentum=0.9, weight_decay=2e-4, foreach=True)
 images = torch.randint(0, 256, (BATCHES, args.batch, args.size, args.size, 3), dtype=torch.uint8)
 labels = torch.randint(0, args.classes, (BATCHES, args.batch))
 counts = torch.logspace(3.7, 1.7, args.classes)

@@ -20,6 +20,8 @@ const CASES = [
   { name: 'resnet50-fp32', model: 'resnet50', batch: 16, size: 224, precision: 'fp32' },
   { name: 'resnet50-bf16', model: 'resnet50', batch: 16, size: 224, precision: 'bf16' },
   { name: 'vit-tiny-fp32', model: 'vit-tiny-16', batch: 32, size: 224, precision: 'fp32' },
+  { name: 'vit-tiny-adapters-fp32', model: 'vit-tiny-16', batch: 32, size: 224, precision: 'fp32', adapters: true },
+  { name: 'vit-tiny-adapters-bf16', model: 'vit-tiny-16', batch: 32, size: 224, precision: 'bf16', adapters: true },
   { name: 'vit-tiny-bf16', model: 'vit-tiny-16', batch: 32, size: 224, precision: 'bf16' },
 ];
 
@@ -61,9 +63,10 @@ async function open(name, command, args) {
   };
 }
 
-async function measure({ name, model, batch: usual, size, precision, plain }) {
+async function measure({ name, model, batch: usual, size, precision, plain, adapters }) {
   const batch = Number(values.batch ?? usual);
   const shared = ['--model', model, '--batch', String(batch), '--size', String(size), '--precision', precision];
+  if (adapters) shared.push('--adapters');
   const torch = (mode) => [here('pytorch_step.py'), ...shared, '--threads', values.threads, '--mode', mode];
   const peers = [await open('tailmix', process.execPath, [here('tailmix-step.mjs'), ...shared])];
   peers.push(await open('pytorch eager', values.python, torch('eager')));

@@ -15,9 +15,11 @@ const { values } = parseArgs({
     classes: option('10'),
     precision: option('fp32'),
     step: option('captured'),
+    adapters: { type: 'boolean', default: false },
   },
 });
-const plugins = await Promise.all(['mixup', 'remix'].map(async (name) => (await registry[name]()).default()));
+const names = ['mixup', 'remix', ...(values.adapters ? ['adaptformer'] : [])];
+const plugins = await Promise.all(names.map(async (name) => (await registry[name]()).default()));
 const bench = await openStepBench({
   model: values.model,
   batch: Number(values.batch),
