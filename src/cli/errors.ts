@@ -166,7 +166,8 @@ function placeOf(error: unknown): string | null {
   const lines = error instanceof Error ? (error.stack ?? '').split('\n').slice(1) : [];
   for (const line of lines) {
     const [, path, at] = /\(?(?:file:\/\/)?(\/[^()]+?):(\d+:\d+)\)?$/.exec(line) ?? [];
-    if (path !== undefined && !path.includes('/node_modules/')) return `${displayPath(path)}:${at}`;
+    if (path !== undefined && !line.includes('node:') && !path.includes('/node_modules/'))
+      return `${displayPath(path)}:${at}`;
   }
   return null;
 }

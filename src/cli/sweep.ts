@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { checkEnvironment } from '../backend/environment.ts';
 import { whyNotNative } from '../backend/native.ts';
-import { displayPath } from '../errors.ts';
+import { displayPath, messageOf } from '../errors.ts';
 import { expandSweep, type PlannedRun } from '../sweep/expand.ts';
 import { planRuns } from '../sweep/plan.ts';
 import { readSweep } from '../sweep/read.ts';
@@ -105,12 +105,20 @@ async function trainAll(
   if (failed.length > 0) tell(`\n${failed.map(causeOf).join('\n')}`);
   const isInterrupted = interruption.signal.aborted;
   const done = outcomes.filter(({ status }) => status === 'finished' || status === 'skipped');
+  let concluding: unknown = null;
   try {
     if (done.length > 0 && !isInterrupted) await conclude(done, outcomes, join(out, 'report'));
-  } finally {
+  } catch (error) {
+    concluding = error;
+  }
+  try {
     const unsent = await tracking.end(outcomes, isInterrupted);
     if (unsent !== null) tell(unsent);
+  } catch (error) {
+    if (concluding === null) throw error;
+    tell(messageOf(error));
   }
+  if (concluding !== null) throw concluding;
   if (isInterrupted) return INTERRUPTED;
   return failed.length > 0 ? 1 : 0;
 }

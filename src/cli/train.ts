@@ -1,6 +1,7 @@
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
+import { setImmediate } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { checkEnvironment } from '../backend/environment.ts';
 import type { BackendChoice } from '../backend/load.ts';
@@ -77,6 +78,9 @@ export async function train(paths: readonly string[], options: TrainCommandOptio
       signal: AbortSignal.any([strays.signal, interruption.signal]),
       onDataProgress: readingReporter(),
     }).run();
+    // What failed as the run ended comes up in a moment.
+    await setImmediate();
+    strays.signal.throwIfAborted();
     if (options.json) printJson({ ...summary, directory });
     else {
       const place = displayPath(directory);

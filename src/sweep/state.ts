@@ -16,14 +16,14 @@ export type RunState =
 /**
  * Looks at a run's directory and changes nothing.
  *
- * @throws {TailmixError} CHECKPOINT_UNREADABLE: what cannot be read now may be whole.
+ * @throws {TailmixError} RUN_UNREADABLE, CONFIG_UNREADABLE, CHECKPOINT_UNREADABLE: what cannot be read now may be whole.
  */
 export async function stateOf({ directory, hash }: PlannedRun, context: ConfigContext): Promise<RunState> {
   if (!isRun(directory)) {
     const found = await marksOfRun(directory).catch(() => []);
     return found.length === 0 ? { kind: 'new' } : foreign(`it holds ${found.join(', ')}, and no ${runFiles.config}`);
   }
-  // A summary that cannot be read is written again by the resumed run.
+  // A damaged summary is written again by the resumed run.
   const summary = await damagedAs(readSummary(directory), () => null);
   if (summary?.status === 'finished' && summary.configHash === hash) return { kind: 'finished' };
   const path = join(directory, runFiles.config);
@@ -46,6 +46,6 @@ const foreign = (reason: string): RunState => ({ kind: 'foreign', reason: reason
 /** What stands for a file that is damaged. */
 const damagedAs = <T, U>(reading: Promise<T>, otherwise: (error: TailmixError) => U): Promise<T | U> =>
   reading.catch((error: unknown) => {
-    if (error instanceof TailmixError && error.code !== 'CHECKPOINT_UNREADABLE') return otherwise(error);
+    if (error instanceof TailmixError && !error.code.endsWith('_UNREADABLE')) return otherwise(error);
     throw error;
   });

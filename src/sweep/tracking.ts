@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { displayPath, internal, messageOf } from '../errors.ts';
+import { writeFailed } from '../tracking/errors.ts';
 import { isServer, resolveSettings } from '../tracking/mlflow/settings.ts';
 import { hasSpool, readSpoolRun } from '../tracking/spool/read.ts';
 import { spoolFiles } from '../tracking/spool/records.ts';
@@ -57,10 +58,15 @@ function addEnd(directory: string, outcomes: readonly RunOutcome[], isInterrupte
 
 /** Adds lines to a spool that is there. */
 function append(directory: string, write: (spool: SpoolWriter) => void): void {
-  const unexpected = (error?: Error): never => {
-    throw error ?? internal('a spool without its first line');
-  };
-  const spool = openSpool(directory, unexpected, unexpected);
+  const spool = openSpool(
+    directory,
+    () => {
+      throw internal('a spool without its first line');
+    },
+    (error) => {
+      throw writeFailed(join(directory, spoolFiles.spool), error.cause);
+    },
+  );
   try {
     write(spool);
   } finally {

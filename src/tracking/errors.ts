@@ -221,7 +221,7 @@ const RESTORE = 'Restore it, or remove it and resume the run, which writes it ag
 /** A file of a run that the system refuses to read. */
 export const unreadableRunFile = (path: string, cause: unknown): TailmixError =>
   run(
-    'RUN_DAMAGED',
+    'RUN_UNREADABLE',
     `${path}: expected to read it; the system refused (${messageOf(cause)}). ${faultOr(cause, RESTORE)}`,
     cause,
   );

@@ -153,7 +153,7 @@ export async function findRun(wanted: string, root = 'runs'): Promise<string> {
 /**
  * Lines of a run's `metrics.jsonl`, in order; a last line that a crash cut short is left out.
  *
- * @throws {TailmixError} RUN_DAMAGED when another line is no JSON.
+ * @throws {TailmixError} RUN_DAMAGED when another line is no JSON, RUN_UNREADABLE when the system refuses.
  */
 export async function readEpochs(runDirectory: string): Promise<EpochMetrics[]> {
   const path = join(runDirectory, runFiles.metrics);
@@ -166,7 +166,7 @@ export async function readEpochs(runDirectory: string): Promise<EpochMetrics[]> 
 /**
  * A run's `summary.json`; null while it has none.
  *
- * @throws {TailmixError} RUN_DAMAGED
+ * @throws {TailmixError} RUN_DAMAGED, RUN_UNREADABLE
  */
 export async function readSummary(runDirectory: string): Promise<RunSummary | null> {
   const path = join(runDirectory, runFiles.summary);

@@ -63,3 +63,16 @@ it.each([
     if (record?.type === 'status') statuses.push(record.status);
   expect(statuses).toEqual(['FAILED']);
 });
+
+it('a promise that fails as the run ends is told, and the run is finished', async () => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'stray.ts'), plugin("hooks.onTrainEnd.tap('stray', () => void Promise.reject(3));"));
+  await writeFile(
+    join(folder, 'run.yaml'),
+    'data: { name: blobs, ratio: 4, options: { samples: 40 }, workers: 0 }\nmodel: { name: mlp, width: 2 }\ntrain: { epochs: 1, step: eager }\nplugins: [{ use: ./stray.ts }]\n',
+  );
+  const { code, stderr } = await ended(start(folder, 'train', 'run.yaml', '--out', 'a'));
+  expect(code, stderr).toBe(1);
+  expect(stderr).toMatch(/\na promise that nobody awaits failed while the run was trained: .*reason "3"/);
+  expect(JSON.parse(await readFile(join(folder, 'a/summary.json'), 'utf8'))).toMatchObject({ status: 'finished' });
+});

@@ -135,7 +135,8 @@ async function conclude(
   const missing = outcomes
     .filter((outcome) => !isDone(outcome))
     .map(({ run, log }) => ({ run: run.label, directory: run.directory, log }));
-  const choice = missing.length > 0 ? null : chooseMethod(comparison, baseline);
+  const isWhole = missing.length === 0 && comparison.leftOut.length === 0;
+  const choice = isWhole ? chooseMethod(comparison, baseline) : null;
   const page = await writeReport(comparison, to, { choice });
   if (json) return printJson({ ...resultsDocument(comparison), choice, missing, report: page });
   if (choice) {

@@ -21,7 +21,7 @@ export interface RealMlflow {
   remove(): Promise<void>;
 }
 
-const START_LIMIT_MS = 90_000;
+const START_LIMIT_MS = 300_000;
 
 /** Whether the tests have an MLflow; says on the console what is skipped without. */
 export function hasMlflow(what: string): boolean {
