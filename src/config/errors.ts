@@ -74,6 +74,12 @@ export const configIsSweep = (path: string): TailmixError =>
     `${path}: expected the config of one run, got a sweep. Start it with \`tailmix sweep ${path}\`.`,
   );
 
+const OTHER_KEY = 'expected another key: __proto__ has a meaning of its own in JavaScript.';
+
+/** A key that JavaScript keeps for itself. */
+export const configProto = (where: string, place: string): TailmixError =>
+  config('CONFIG_PROTO', `${where}  ${place}\n  ${OTHER_KEY}`);
+
 /** A config was named whose ending is not known. */
 export const configEnding = (path: string): TailmixError =>
   config('CONFIG_ENDING', `${path}: expected a file ending in .yaml, .yml, .json, .ts, .mts, .js, .mjs or .cjs.`);
@@ -129,6 +135,9 @@ export const setSyntax = (got: string): Problem =>
 /** A `--set` whose value is not YAML. */
 export const setValue = (got: string, detail: string): Problem =>
   set(`--set ${got}`, `expected a YAML value after the equals sign: ${detail}`);
+
+/** A `--set` with a key that JavaScript keeps for itself. */
+export const setProto = (got: string, place: string): Problem => set(`--set ${got}  ${place}`, OTHER_KEY);
 
 /** A `--set` below something that is neither a map nor a list. */
 export const setThrough = (label: string, path: string, value: string): Problem =>

@@ -4,8 +4,8 @@ import { isModelChoice, type ModelChoice } from '../models/definition.ts';
 import { isPlugin, type Plugin } from '../plugin.ts';
 import { suggest } from '../util/suggest.ts';
 import { nameOf } from './entries.ts';
-import { type Problem, setIndex, setPlugin, setSyntax, setThrough, setValue } from './errors.ts';
-import { formatPath, isMap, mapLeaves, nameTagged, parsePath, type Tree, valueAt } from './tree.ts';
+import { type Problem, setIndex, setPlugin, setProto, setSyntax, setThrough, setValue } from './errors.ts';
+import { findProto, formatPath, isMap, mapLeaves, nameTagged, parsePath, type Tree, valueAt } from './tree.ts';
 import type { PluginEntry } from './types.ts';
 
 /** A value that the command line puts over those of the files. */
@@ -22,7 +22,10 @@ export function parseSetting(text: string): Override | Problem {
   const path = equals > 0 ? parsePath(text.slice(0, equals)) : null;
   if (!path) return setSyntax(text);
   try {
-    return { label: `--set ${text}`, path, value: parse(text.slice(equals + 1)) as unknown };
+    const value: unknown = parse(text.slice(equals + 1));
+    const proto = findProto(value);
+    if (proto !== null) return setProto(text, formatPath([...path, ...proto]));
+    return { label: `--set ${text}`, path, value };
   } catch (error) {
     return setValue(text, messageOf(error).replace(/ at line [\s\S]*/, '.'));
   }

@@ -6,12 +6,13 @@ import {
   configEncoding,
   configEnding,
   configNotMap,
+  configProto,
   configScript,
   configSyntax,
   configUnreadable,
 } from './errors.ts';
 import { importModule, reasonOf } from './import-module.ts';
-import { holdsItself, isMap, type Path, type Tree } from './tree.ts';
+import { findProto, formatPath, holdsItself, isMap, type Path, type Tree } from './tree.ts';
 import type { PluginRegistry } from './types.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -43,13 +44,24 @@ export async function readLayer(file: string, registry: PluginRegistry): Promise
     throw error instanceof TailmixError ? error : configUnreadable(shown, error);
   }
   const ending = extname(file);
-  if (SCRIPTS.includes(ending)) return { file, tree: await readScript(file, shown, registry), lineOf: () => null };
+  if (SCRIPTS.includes(ending)) {
+    const layer = { file, tree: await readScript(file, shown, registry), lineOf: () => null };
+    return withoutProto(layer, shown);
+  }
   if (ending === '.json') checkJson(text, shown);
   else if (!['.yaml', '.yml', ''].includes(ending)) throw configEnding(shown);
   const prefix = basename(file) === 'package.json' ? [PACKAGE_KEY] : [];
   const { value, lineOf } = parseYaml(text, shown);
   const own = prefix.reduce<unknown>((map, key) => (isMap(map) ? map[key] : undefined), value);
-  return { file, tree: asMap(own ?? {}, shown), lineOf: (path) => lineOf([...prefix, ...path]) };
+  return withoutProto({ file, tree: asMap(own ?? {}, shown), lineOf: (path) => lineOf([...prefix, ...path]) }, shown);
+}
+
+/** @throws {TailmixError} CONFIG_PROTO */
+function withoutProto(layer: Layer, shown: string): Layer {
+  const place = findProto(layer.tree);
+  if (place === null) return layer;
+  const line = layer.lineOf(place);
+  throw configProto(`${shown}${line === null ? '' : `:${line}`}`, formatPath(place));
 }
 
 /** A byte order mark of UTF-8 is no part of the text. */

@@ -93,3 +93,16 @@ function isRenamed(below: Tree, over: Tree, path: Path): boolean {
   const name = below.name ?? standard;
   return name !== null && name !== over.name;
 }
+
+/** Where a value has a key `__proto__`, which checks would drop without a word; null where none has it. */
+export function findProto(value: unknown, at: Path = [], seen = new WeakSet<object>()): Path | null {
+  if (typeof value !== 'object' || value === null || seen.has(value)) return null;
+  seen.add(value);
+  if (!Array.isArray(value) && !isMap(value)) return null;
+  for (const [key, inner] of Object.entries(value)) {
+    const here = [...at, Array.isArray(value) ? Number(key) : key];
+    const found = key === '__proto__' ? here : findProto(inner, here, seen);
+    if (found !== null) return found;
+  }
+  return null;
+}

@@ -84,6 +84,29 @@ describe('values without an end', () => {
   });
 });
 
+describe('the key __proto__, which checks would drop', () => {
+  const message = 'expected another key: __proto__ has a meaning of its own in JavaScript.';
+  const tags = (key: string): string =>
+    `data: { name: digits }\nmodel: { name: mlp }\nplugins:\n  - use: mlflow\n    tags: { ${key}: x }\n`;
+
+  it.each([
+    ['run.yaml', tags('__proto__'), 'run.yaml:5  plugins[0].tags.__proto__'],
+    ['run.json', '{ "__proto__": { "seed": 3 } }', 'run.json:1  __proto__'],
+    ['run.mjs', 'export default JSON.parse(\'{ "train": { "__proto__": 1 } }\');', 'run.mjs  train.__proto__'],
+  ])('in %s', async (name, text, where) => {
+    await write({ [name]: text });
+    expect(await messageOfError(() => loadConfig(name, context))).toBe(`${where}\n  ${message}`);
+  });
+
+  it('in --set', async () => {
+    await write({ 'run.yaml': tags('a') });
+    const set = ['plugins.mlflow.tags={ __proto__: 1 }'];
+    expect(await messageOfError(() => loadConfig('run.yaml', { ...context, set }))).toContain(
+      `--set ${set[0]}  plugins.mlflow.tags.__proto__\n  ${message}`,
+    );
+  });
+});
+
 describe('places that only a shell understands', () => {
   it.each([
     ['out', '~/runs'],

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import sharp from 'sharp';
 import { type Random, randomField, randomStream } from '../../src/random.ts';
+import { cifar10Folders } from '../support/cifar10.ts';
 import { differences, type Left, leftBy } from './left.ts';
 import { type KillSetting, settings } from './settings.ts';
 
@@ -158,12 +159,18 @@ const endOf = (child: ChildProcess): Promise<number | null> =>
     child.once('close', (code) => done(code));
   });
 
-/** Two classes of 160 and 32 noise images for training, 32 each for the test. */
+/** Two classes of 160 and 32 images for training, 32 each for the test: of CIFAR-10 where it is there, else of noise. */
 async function makeImages(folder: string): Promise<void> {
+  const cifar = await cifar10Folders();
   for (const [split, counts] of Object.entries({ train: [160, 32], test: [32, 32] }))
     for (const [label, count] of counts.entries()) {
       const own = join(folder, split, `class-${label}`);
       await mkdir(own, { recursive: true });
+      if (cifar !== null) {
+        const from = join(cifar, split, ['airplane', 'automobile'][label]!);
+        for (const name of (await readdir(from)).sort().slice(0, count)) await cp(join(from, name), join(own, name));
+        continue;
+      }
       const noise = randomField('kills', split, label);
       for (let image = 0; image < count; image++) {
         const pixels = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => (256 - 64 * label) * noise(image, i));

@@ -5,6 +5,7 @@ import process from 'node:process';
 import { stringify } from 'yaml';
 import { makeFolder } from '#make-folder';
 import { checkEnvironment } from '../../backend/environment.ts';
+import { configUnreadable } from '../../config/errors.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { ResolvedConfig } from '../../config/types.ts';
 import { displayPath } from '../../errors.ts';
@@ -112,11 +113,16 @@ export async function runMethods(
 /**
  * Writes configs that the command makes, also over those of the last time.
  *
- * @throws {TailmixError} COMPARE_TAKEN where another file is in the place of one, WRITE_FAILED.
+ * @throws {TailmixError} COMPARE_TAKEN where another file is in the place of one, CONFIG_UNREADABLE, WRITE_FAILED.
  */
 async function writeOwn(command: MethodsCommand, configs: Record<string, unknown>): Promise<void> {
-  for (const file of Object.keys(configs))
-    if (existsSync(file) && !(await readFile(file, 'utf8')).startsWith(HEAD)) throw compareTaken(command, file);
+  for (const file of Object.keys(configs)) {
+    if (!existsSync(file)) continue;
+    const found = await readFile(file, 'utf8').catch((cause) => {
+      throw configUnreadable(displayPath(file), cause);
+    });
+    if (!found.startsWith(HEAD)) throw compareTaken(command, file);
+  }
   for (const [file, config] of Object.entries(configs))
     await writeFileAtomic(file, `${HEAD}, which writes it anew each time.\n${stringify(config)}`);
 }

@@ -47,7 +47,13 @@ describe.skipIf(!hasMlflow('names of runs are not tried against a real server'))
         data: { name: 'blobs', ratio: 4, options: { samples: 40 }, workers: 0 },
         model: { name: 'mlp', width: 2 },
         train: { epochs: 2, batchSize: 32, step: 'eager' },
-        plugins: [{ use: 'mlflow', experiment: name, tags: { [name.slice(0, 20)]: name } }],
+        plugins: [
+          {
+            use: 'mlflow',
+            experiment: name,
+            tags: { [name === '__proto__' ? 'constructor' : name.slice(0, 20)]: name },
+          },
+        ],
       };
       await writeFile(join(folder(), 'run.yaml'), stringify(config));
       await rm(join(folder(), 'run'), { recursive: true, force: true });
