@@ -17,6 +17,12 @@ export interface PickleWorld {
   persistent(id: Value): Value;
 }
 
+/**
+ * Most bytes of a pickle: that of a published network has some 100 KB. Each byte may make an object, so this bounds memory, to
+ * about 200 times as much.
+ */
+export const LONGEST_PICKLE = 1 << 23;
+
 /** A pickle that is cut, or has an op that is not read. */
 export class PickleError extends Error {}
 

@@ -1,15 +1,13 @@
 import { bytesOf } from './dtypes.ts';
 import { weightsRefused } from './errors.ts';
 import type { OpenFile } from './file.ts';
-import { type PickleWorld, readPickle, type Value } from './pickle.ts';
-import { stateDictOf, type TorchStorage, torchWorld } from './torch-objects.ts';
+import { LONGEST_PICKLE, type PickleWorld, readPickle, type Value } from './pickle.ts';
+import { nameOf, stateDictOf, type TorchStorage, torchWorld } from './torch-objects.ts';
 import type { Dtype, Listing, StoredArray } from './types.ts';
 
 /** First value of the file: a long integer. */
 const MAGIC = 0x1950a86a20f9469cfc6cn;
 const PROTOCOL = 1001;
-/** Pickles of published networks have some 100 KB. */
-const LONGEST_PICKLES = 1 << 25;
 const LENGTH_BYTES = 8;
 
 /** Whether a file begins as `torch.save` before PyTorch 1.6 began one. */
@@ -27,7 +25,7 @@ for (let i = 0; i < 10; i++) magicBytes[i] = Number((MAGIC >> BigInt(8 * i)) & 0
  */
 export async function listTorchLegacy(file: OpenFile): Promise<Listing> {
   const { path, size, fail } = file;
-  const pickles = await file.read(0, Math.min(size, LONGEST_PICKLES));
+  const pickles = await file.read(0, Math.min(size, LONGEST_PICKLE));
   const storages = new Map<string, TorchStorage>();
   const world = torchWorld(path);
   const listing: PickleWorld = {
@@ -77,7 +75,7 @@ async function placesOf(
   let at = start;
   for (const key of keys) {
     const storage = typeof key === 'string' ? storages.get(key) : undefined;
-    if (!storage) throw file.fail(`it has a storage "${String(key)}" that no tensor names`);
+    if (!storage) throw file.fail(`it has a storage "${nameOf(key)}" that no tensor names`);
     if (places.has(storage.key)) throw file.fail(`it has the storage "${storage.key}" twice`);
     const length = Number((await file.read(at, LENGTH_BYTES)).readBigInt64LE());
     if (length !== storage.length) {

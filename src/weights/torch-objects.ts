@@ -148,12 +148,20 @@ export function stateDictOf(path: string, value: Value): Map<string, TorchTensor
   const within = STATE_DICTS.map((key) => value.get(key)).find((inner) => inner instanceof Map);
   const tensors = own.size === 0 && within ? tensorsOf(within as Map<Value, Value>) : own;
   if (tensors.size === 0) {
-    const keys = [...value.keys()].slice(0, 8).map(String).join(', ');
+    const keys = [...value.keys()].slice(0, 8).map(nameOf).join(', ');
     throw weightsRefused(path, `no tensor at its top or in ${STATE_DICTS.join(', ')} (keys: ${keys || 'none'})`);
   }
   const prefix = 'module.';
   const isWrapped = [...tensors.keys()].every((name) => name.startsWith(prefix));
   return isWrapped ? new Map([...tensors].map(([name, tensor]) => [name.slice(prefix.length), tensor])) : tensors;
+}
+
+/** A value in a message: nested ones are not spelled out, since a few bytes can describe any number of them. */
+export function nameOf(value: Value): string {
+  if (typeof value === 'string') return value.slice(0, 80);
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (Array.isArray(value)) return 'a list';
+  return value instanceof Map ? 'a dict' : `a ${value.kind}`;
 }
 
 const tensorsOf = (dict: ReadonlyMap<Value, Value>): Map<string, TorchTensor> =>

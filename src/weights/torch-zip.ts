@@ -4,7 +4,7 @@ import { openZip } from '../util/zip.ts';
 import { bytesOf } from './dtypes.ts';
 import { weightsRefused } from './errors.ts';
 import type { OpenFile } from './file.ts';
-import { readPickle } from './pickle.ts';
+import { LONGEST_PICKLE, readPickle } from './pickle.ts';
 import { stateDictOf, type TorchStorage, torchWorld } from './torch-objects.ts';
 import type { Listing, StoredArray } from './types.ts';
 
@@ -39,6 +39,8 @@ export async function listTorchZip(file: OpenFile): Promise<Listing> {
     if (entries.has(`${root}byteorder`) && (await bytesOfEntry('byteorder')).toString() !== 'little') {
       throw fail('its numbers are big-endian, which is not read');
     }
+    const { length: pickled } = await spanOf('data.pkl');
+    if (pickled > LONGEST_PICKLE) throw fail(`its data.pkl has ${pickled} bytes, and ${LONGEST_PICKLE} are the most`);
     const { value } = readPickle(await bytesOfEntry('data.pkl'), 0, torchWorld(path));
     const arrays = new Map<string, StoredArray>();
     for (const [name, { storage, first, shape, dtype, strides }] of stateDictOf(path, value)) {
