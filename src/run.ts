@@ -48,6 +48,8 @@ export interface RunInfo {
   start: RunStart;
   /** Numbers that are trained, and all of the model, where a plugin for fine-tuning freezes the rest of the backbone. */
   tuned?: { trained: number; all: number };
+  /** Of a run from published weights: where mean, deviation, size, crop and interpolation come from, in words. */
+  preprocessing?: string;
   /** Weights with a learning rate or weight decay of their own, in words; nothing where all are alike. */
   weightGroups?: readonly string[];
   /** In a phase of a run that has several: which it is. Epochs and steps are then the phase's, and count from its beginning. */

@@ -115,6 +115,7 @@ function describeSteps(
   const lines = [
     stepsLine(info),
     ...tunedLine(info),
+    ...(info.preprocessing ? [line('preprocessing', info.preprocessing)] : []),
     ...(info.weightGroups ?? []).map((group) => line('optimizer', group)),
     '',
     ...describeHooks({ hooks }),

@@ -196,6 +196,17 @@ const SCALED: readonly unknown[] = [
 ] satisfies DatasetName[];
 const NOT_RGB: readonly unknown[] = ['digits', 'blobs', 'moons', 'circles'] satisfies DatasetName[];
 
+/** Which of its options are not those of published weights. */
+export function ownPreprocessing(data: DataOptions, found: Preprocessing): string[] {
+  const names = ['mean', 'std', 'imageSize', 'cropFraction', 'interpolation'] as const;
+  const applied = SCALED.includes(data.name) ? names : (['mean', 'std'] as const);
+  const sides = (value: unknown): string => String(typeof value === 'number' ? [value, value] : value);
+  return [
+    ...(data.packSize === undefined ? [] : ['packSize']),
+    ...applied.filter((name) => data[name] !== undefined && sides(data[name]) !== sides(found[name])),
+  ];
+}
+
 /** Options with the preprocessing of published weights where they say nothing else. */
 export function withPreprocessing(data: DataOptions, found: Preprocessing): DataOptions {
   if (NOT_RGB.includes(data.name)) return data;

@@ -2,13 +2,13 @@ import { declaredTrained, extendModel } from '../compose/declared.ts';
 import type { Warning } from '../compose/types.ts';
 import { featureInfo } from '../data/features.ts';
 import { describeData, hasCounts } from '../data/load-data.ts';
-import { type DataInput, type DataOptions, dataOptions, withPreprocessing } from '../data/options.ts';
+import { type DataInput, type DataOptions, dataOptions, ownPreprocessing, withPreprocessing } from '../data/options.ts';
 import { longTailCounts, profileLabel, profileOf, unusedOf } from '../data/profile.ts';
 import { datasetName, datasetOf } from '../data/sets/registry.ts';
 import type { CountSummary, DataPlan, ImageInfo, LoadedData } from '../data/types.ts';
 import { headEntries, headModel } from '../models/features.ts';
 import { openModel } from '../models/open.ts';
-import { preprocessingOf } from '../models/published/preprocessing.ts';
+import { preprocessingOf, preprocessingSource } from '../models/published/preprocessing.ts';
 import { type ExtendedModel, frozenWeights } from '../models/transfer.ts';
 import type { Model, Task } from '../models/types.ts';
 import type { RunInfo, RunStart } from '../run.ts';
@@ -136,6 +136,7 @@ export async function describe(
   const start = startOfRows(await describeStart(options, whole), whole, features !== undefined);
   const tuned = declaredTrained(options.plugins ?? [], base);
   const trained = frozenWeights(models, start, tuned);
+  const preprocessing = await preprocessingInWords(options);
   const { rules, notes: weightGroups } = groupWeights(train.optimizer, models, trained.frozen);
   const steps = trainCount / train.batchSize;
   const info: RunInfo = {
@@ -164,6 +165,7 @@ export async function describe(
     groups: evaluate.groups,
     start,
     ...(tuned && { tuned: countTuned(model, trained.frozen) }),
+    ...(preprocessing && { preprocessing }),
     ...(weightGroups.length > 0 && { weightGroups }),
   };
   return { models, info, trained, rules };
@@ -180,6 +182,22 @@ function startOfRows(start: RunStart, whole: Model, isFeatures: boolean): RunSta
   if (!isFeatures) return start;
   const { reset, freeze } = start;
   return { ...start, reset: headEntries(whole, reset, 'reset'), freeze: headEntries(whole, freeze, 'freeze') };
+}
+
+/** Where the preprocessing of a run from published weights comes from; null where it has none of its own. */
+async function preprocessingInWords(options: TrainerOptions): Promise<string | null> {
+  const published = publishedStart(options);
+  if (!published || isLoaded(options.data)) return null;
+  const found = await preprocessingOf(published);
+  if (!found) return null;
+  const given = dataOptions.parse(options.data);
+  if (withPreprocessing(given, found) === given) return null;
+  const own = ownPreprocessing(given, found);
+  const source = {
+    'config.json': 'as config.json next to the weights says',
+    table: 'by the table of docs/models.md, since no config.json of timm is next to the weights',
+  }[await preprocessingSource(published.file)];
+  return own.length > 0 ? `${source}; but by the config: ${own.join(', ')}` : source;
 }
 
 /** The options of a run's data, with the preprocessing of the weights that it starts from where they leave it open. */

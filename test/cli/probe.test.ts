@@ -70,6 +70,30 @@ test('each classifier is a run on features with the config’s images, network a
   expect(mean).toBeCloseTo(1, 12);
 });
 
+test('a grid has each classifier as it is, and with other hyper-parameters', async () => {
+  const loaded = await loadConfig(await written(config), context);
+  const features = { classCounts: [500, 300, 200, 100, 50, 40, 30, 20, 10, 6], meanSquare: 50 };
+  const plain = headConfigs(loaded, features);
+  const all = headConfigs(loaded, features, true);
+  expect(all).toHaveLength(31);
+  expect(new Set(all.map(({ file }) => file)).size).toBe(31);
+  expect(new Set(all.map(({ method }) => method)).size).toBe(31);
+  for (const method of plain) expect(all).toContainEqual(method);
+  const named = (name: string) => all.find(({ method }) => method === name)!.config as unknown as Run;
+  expect(named('cRT (C 10, rate 0.25)').train.optimizer).toMatchObject({ learningRate: 0.05, weightDecay: 0.1 / 1256 });
+  expect(named('Logistic regression (C 0.1, rate 1)').train.optimizer).toMatchObject({
+    learningRate: 0.2,
+    weightDecay: 10 / 1256,
+  });
+  expect(named('tau-norm (tau 0.5)').plugins[0]).toEqual({ use: 'tau-norm', tau: 0.5 });
+  const { phases } = named('LWS (rate 0.25)') as unknown as { phases: Record<string, unknown>[] };
+  expect(phases[1]!.train).toEqual({ optimizer: { learningRate: 0.025, weightDecay: 0 } });
+  for (const one of ['Balanced softmax (C 0.1, rate 0.25)', 'tau-norm (tau 0.25)', 'LWS (rate 0.25)']) {
+    const own = await loadConfig(await written(stringify(named(one))), context);
+    await planRun(trainerOptions(own));
+  }
+});
+
 interface Run {
   train: { epochs: number; optimizer: object };
   plugins: object[];

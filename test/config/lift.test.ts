@@ -87,6 +87,10 @@ describe.each(Object.entries(methods))('lift/%s', (method, { line, epochs, rate,
       const { plan, composition, info } = await planRun(trainerOptions(config));
       expect(plan).toMatch(line);
       expect(composition.warnings).toEqual([]);
+      const sized = set === 'inat2018' ? '' : '; but by the config: packSize';
+      expect(plan).toContain(
+        `preprocessing           by the table of docs/models.md, since no config.json of timm is next to the weights${sized}\n`,
+      );
       expect(composition.plugins.map(({ definition }) => definition.name)).toContain('class-mean-head');
       expect(info).toMatchObject({ dataset: sets[set as keyof typeof sets], epochs, batchSize: 128 });
       expect(info.imageShape).toEqual([224, 224, 3]);

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { dataOptions, withPreprocessing } from '../../src/data/options.ts';
-import { preprocessingOf } from '../../src/models/published/preprocessing.ts';
+import { type DataInput, dataOptions, ownPreprocessing, withPreprocessing } from '../../src/data/options.ts';
+import { preprocessingOf, preprocessingSource } from '../../src/models/published/preprocessing.ts';
 import { messageOfError } from '../support/message.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -57,7 +57,9 @@ test('config.json next to the file decides; one of another program does not; a b
     mean: [0.1, 0.2, 0.3],
     std: [1, 2, 3],
   });
+  expect(await preprocessingSource(file)).toBe('config.json');
   await config('{"model_type": "resnet"}');
+  expect(await preprocessingSource(file)).toBe('table');
   expect(await preprocessingOf({ name: 'resnet50', file })).toMatchObject(IMAGENET);
   const messages: string[] = [];
   for (const broken of ['{', JSON.stringify({ pretrained_cfg: { ...cfg, interpolation: 'lanczos' } })]) {
@@ -96,4 +98,22 @@ test('what the config says stays; sets of grey images and points are left alone'
   expect(cifar).toMatchObject(found);
   const digits = dataOptions.parse({ name: 'digits' });
   expect(withPreprocessing(digits, found)).toBe(digits);
+});
+
+test('the plan says what of it the config sets', () => {
+  const found = {
+    imageSize: [224, 224] as [number, number],
+    cropFraction: 0.9,
+    interpolation: 'bicubic' as const,
+    ...IMAGENET,
+  };
+  const own = (given: Partial<DataInput>) =>
+    ownPreprocessing(withPreprocessing(dataOptions.parse({ name: 'image-folder', ...given }), found), found);
+  expect([
+    own({}),
+    own({ imageSize: 224, mean: IMAGENET.mean }),
+    own({ imageSize: 96, interpolation: 'bilinear' }),
+    own({ imageSize: 224, packSize: 256 }),
+    own({ name: 'cifar10', imageSize: 32, std: [1, 1, 1] }),
+  ]).toEqual([[], [], ['imageSize', 'interpolation'], ['packSize'], ['std', 'imageSize']]);
 });

@@ -11,8 +11,14 @@ import { tell } from '../output.ts';
 import { stageProgress } from '../stage-progress.ts';
 import { BASELINE, type FeatureSet, headConfigs, networkOf } from './heads.ts';
 
+/** Options of `tailmix probe`. */
+export interface ProbeOptions extends MethodsOptions {
+  /** Also classifiers with other hyper-parameters. */
+  grid?: boolean;
+}
+
 /** `tailmix probe`: classifiers on the features of a network that stays as it is, and which of them to use. */
-export async function probe(paths: readonly string[], options: MethodsOptions): Promise<number> {
+export async function probe(paths: readonly string[], options: ProbeOptions): Promise<number> {
   const config = await methodsConfig('probe', paths, options);
   const { data, plugins: _, train: __, ...run } = trainerOptions(config);
   const { augment: ___, ...images } = data as Exclude<typeof data, { train: unknown }>;
@@ -25,7 +31,7 @@ export async function probe(paths: readonly string[], options: MethodsOptions): 
   tell(brief.replaceAll(/\n(steps|plugins) .*/g, ''));
   const features = await featureSet({ ...wanted, train: { precision: config.options.train.precision } });
   if (features === null) return INTERRUPTED;
-  const methods = headConfigs(config, features);
+  const methods = headConfigs(config, features, options.grid);
   return runMethods({ command: 'probe', methods, config, baseline: BASELINE, announce: 'trains' }, options);
 }
 

@@ -24,7 +24,9 @@ export function addCompare(program: Command, finish: Finish): void {
       .command('probe')
       .description('compute features with a config’s network once, train classifiers on them, and say which to use'),
     'classifier',
-  ).action(async (configs, options) => finish(await (await import('../probe/index.ts')).probe(configs, options)));
+  )
+    .option('--grid', 'also try other regularisation, learning rates and tau (31 runs; two minutes on a small set)')
+    .action(async (configs, options) => finish(await (await import('../probe/index.ts')).probe(configs, options)));
 }
 
 /** What such a command takes. */

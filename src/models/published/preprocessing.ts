@@ -67,9 +67,8 @@ const pretrained = z.object({
  */
 export async function preprocessingOf({ name, file }: PublishedWeights): Promise<PublishedPreprocessing | null> {
   if (!existsSync(file)) return null;
-  const beside = join(dirname(file), 'config.json');
-  const text = existsSync(beside) ? await readFile(beside, 'utf8') : '{}';
-  const config = parsed(beside, text);
+  const beside = besideOf(file);
+  const config = await configOf(beside);
   if (config !== undefined) {
     const found = pretrained.safeParse(config);
     if (!found.success) {
@@ -93,6 +92,17 @@ export async function preprocessingOf({ name, file }: PublishedWeights): Promise
   const { preNorm, layerScale } = formOf(weights.arrays);
   return preNorm ? clip : layerScale ? bicubic : augreg;
 }
+
+/** Where the preprocessing of a file of weights comes from: the `config.json` next to it, or the table of tailmix. */
+export async function preprocessingSource(file: string): Promise<'config.json' | 'table'> {
+  return (await configOf(besideOf(file))) === undefined ? 'table' : 'config.json';
+}
+
+const besideOf = (file: string): string => join(dirname(file), 'config.json');
+
+/** timm's section of a `config.json`, if there is one. */
+const configOf = async (path: string): Promise<unknown> =>
+  parsed(path, existsSync(path) ? await readFile(path, 'utf8') : '{}');
 
 /** timm's section of a `config.json`; undefined where it is another program's. */
 function parsed(path: string, text: string): unknown {
