@@ -7,7 +7,7 @@ import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cachedPackage, packTarball } from '../support/installed.ts';
 
-// Each install takes about 95 MB; CI does npm's (test/road). TAILMIX_INSTALLS=1 does them all.
+// Each install takes 88 MB; CI does npm's (test/road). TAILMIX_INSTALLS=1 does them all.
 const isAsked = process.env.TAILMIX_INSTALLS === '1';
 
 const registry = isAsked
