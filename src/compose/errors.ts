@@ -89,9 +89,20 @@ export const heldTwice = (holder: string, name: string): TailmixError =>
     plugin: name,
   });
 
-export const heldExtends = (holder: string, name: string): TailmixError =>
+const CHANGES = {
+  extendModel: 'adds weights to it',
+  trains: 'decides which weights are trained',
+  initialWeights: 'computes the first values of weights',
+} as const;
+
+/** A held plugin that would change the model, which only an entry of the run can. */
+export const heldExtends = (
+  holder: string,
+  name: string,
+  part: 'extendModel' | 'trains' | 'initialWeights',
+): TailmixError =>
   new TailmixError(
-    `[${holder}] holds ${name}: expected a plugin that leaves the model as it is; ${name} adds weights to it.\n  Make it an entry of the run.`,
+    `[${holder}] holds ${name}: expected a plugin that leaves the model as it is; ${name} ${CHANGES[part]}.\n  Make it an entry of the run.`,
     { code: 'PLUGIN_NOT_HELD', kind: 'config', plugin: name },
   );
 

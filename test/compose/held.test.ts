@@ -55,6 +55,12 @@ describe('what another plugin holds', () => {
     expect(await refused(holder([plugin('held', { extendModel: (model) => model })]))).toBe(
       '[holder] holds held: expected a plugin that leaves the model as it is; held adds weights to it.\n  Make it an entry of the run.',
     );
+    expect(await refused(holder([plugin('held', { trains: () => [] })]))).toContain(
+      'held decides which weights are trained.\n',
+    );
+    expect(await refused(holder([plugin('held', { initialWeights: () => ({}) })]))).toContain(
+      'held computes the first values of weights.\n',
+    );
   });
 
   test('is checked as any plugin is', async () => {
