@@ -190,6 +190,7 @@ describe('a run in parts that are given', () => {
     info: smallInfo({ epochs: 9 }),
     seen: { ...identityOf(data), otherData: [{ by: 'init', data: identityOf(data) }] },
     plan: 'run\n',
+    backboneOf: () => undefined,
     backend: { name: 'native', tensorflow: '2.21.0' },
     spanning: { states: { all: { save: () => 'all' } } },
     started: performance.now(),

@@ -64,7 +64,8 @@ const opened = async (): Promise<string> =>
   (await messageOfError(() => openRun(run, context), run))
     .replace(hash.slice(0, 8), 'h')
     .replaceAll(/hash [0-9a-f]{8}/g, 'hash h')
-    .replaceAll(`tailmix ${version}`, 'tailmix OWN');
+    .replaceAll(`tailmix ${version}`, 'tailmix OWN')
+    .replaceAll(/config\.yaml:\d+/g, 'config.yaml:LINE');
 
 describe('a run whose settings resolve otherwise now', () => {
   it('is named with the version that wrote it and this one, and with what is read otherwise', async () => {
@@ -97,13 +98,13 @@ describe('a run whose settings resolve otherwise now', () => {
     await write('0.0.9', settings);
     expect(await opened()).toMatchInlineSnapshot(`
       "…: expected a run that tailmix OWN reads as it was written; tailmix 0.0.9 wrote it, and here
-        …/config.yaml:45  gone
+        …/config.yaml:LINE  gone
         a run has no option "gone". Options: $schema, extends, name, method, seed, data, model, train, evaluate, backend, plugins, phases, out.
         Use it with tailmix 0.0.9 (npx tailmix@0.0.9 …), or train it again: docs/upgrading.md."
     `);
     await write(version, settings);
     expect(await opened()).toMatchInlineSnapshot(`
-      "…/config.yaml:45  gone
+      "…/config.yaml:LINE  gone
         a run has no option "gone". Options: $schema, extends, name, method, seed, data, model, train, evaluate, backend, plugins, phases, out."
     `);
   });
