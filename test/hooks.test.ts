@@ -45,7 +45,7 @@ test.each(names)(
 
 test('the examples compile in a plugin, and an editor shows them', () => {
   const code = `import { appendFile, copyFile } from 'node:fs/promises';
-import { definePlugin, Order, z } from 'tailmix';
+import { definePlugin, Order, partners, z } from 'tailmix';
 
 const name = 'example';
 export default definePlugin({
