@@ -119,7 +119,7 @@ describe.each(Object.entries(settings))('%s', (name, { options, beside = [] }) =
       expect(card).not.toMatch(/none yet|^## .*\n+(?=## |$(?![\s\S]))/im);
     });
 
-    test('has the options of the schema; `npx vitest run test/plugins/all-plugins.test.ts -u` rewrites them', async () => {
+    test('has the options of the schema; `npx vitest run test/plugins/all-plugins.slow.test.ts -u` rewrites them', async () => {
       const { definition } = await load();
       await expect(withOptionsTable(card, definition.options)).toMatchFileSnapshot(cardPath(name).pathname);
     });
