@@ -6,6 +6,7 @@ import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
 import { mapValues } from '../util/map-values.ts';
 import { onlyKnown } from '../util/names.ts';
+import { prefixed } from '../util/prefixed.ts';
 import { MIX, resolveShape } from './batch.ts';
 import { defineStep } from './definition.ts';
 import { inputUnknown } from './errors.ts';
@@ -226,6 +227,3 @@ const pick = (from: NamedTensors, names: readonly string[]): NamedTensors =>
 
 const without = (tensors: NamedTensors, names: ReadonlySet<string>): NamedTensors =>
   Object.fromEntries(Object.entries(tensors).filter(([name]) => !names.has(name)));
-
-const prefixed = (prefix: string, tensors: NamedTensors): NamedTensors =>
-  Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [`${prefix}${name}`, tensor]));

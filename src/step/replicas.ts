@@ -2,6 +2,7 @@ import { MODEL_SEED } from '../models/dropout.ts';
 import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
 import { mapValues } from '../util/map-values.ts';
+import { prefixed } from '../util/prefixed.ts';
 import type { Backward, InputSpec } from './types.ts';
 
 /** Floats that are summed at a time, 8 MiB: above 4 MiB a part, TensorFlow's ring cuts parts once more. */
@@ -69,7 +70,7 @@ const MEANS = ['gradients', 'statistics', 'penalties'] as const;
 export function meanOfParts(parts: readonly TrainedPart[]): TrainedPart {
   const means = meanOf(
     parts.map((part) => ({
-      ...Object.assign({}, ...MEANS.map((group) => prefixed(group, part[group]))),
+      ...Object.assign({}, ...MEANS.map((group) => prefixed(`${group}/`, part[group]))),
       loss: part.loss,
     })),
   );
@@ -86,9 +87,6 @@ export function meanOfParts(parts: readonly TrainedPart[]): TrainedPart {
     ),
   };
 }
-
-const prefixed = (group: string, tensors: NamedTensors): NamedTensors =>
-  Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [`${group}/${name}`, tensor]));
 
 /**
  * The mean of what replicas computed, each tensor of the first by name. All are laid end to end and summed in the order

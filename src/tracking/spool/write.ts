@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { messageOf } from '../../errors.ts';
+import { prefixed } from '../../util/prefixed.ts';
 import { cutText, limits, safeName, toWire } from '../mlflow/validate.ts';
 import { spoolDamaged, spoolEndsEarly, spoolNotOpened, spoolNotWritten, spoolUnreadable } from './errors.ts';
 import { parseRecord, type RecordOf, type RunRecord, type SpoolRecord, spoolFiles, writtenRecord } from './records.ts';
@@ -123,7 +124,7 @@ export function openSpool(
       const changed = all.filter(([key, value]) => params.has(key) && params.get(key) !== value);
       for (const [key, value] of fresh) params.set(key, value);
       if (fresh.length > 0) append({ type: 'params', time: now(), values: Object.fromEntries(fresh) });
-      tags(Object.fromEntries(changed.map(([key, value]) => [`resumed.${key}`, value])));
+      tags(prefixed('resumed.', Object.fromEntries(changed)));
     },
     write(record) {
       if (record.type === 'model') models.add(record.step);
