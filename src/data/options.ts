@@ -186,15 +186,9 @@ export type DataInput = z.input<typeof dataOptions>;
 /** How images are prepared, where a data set leaves it open. */
 type Preprocessing = Required<Pick<DataOptions, 'mean' | 'std' | 'imageSize' | 'cropFraction' | 'interpolation'>>;
 
-const SCALED: readonly unknown[] = [
-  'cifar10',
-  'cifar100',
-  'cinic10',
-  'inat2018',
-  'image-folder',
-  'manifest',
-] satisfies DatasetName[];
 const NOT_RGB: readonly unknown[] = ['digits', 'blobs', 'moons', 'circles'] satisfies DatasetName[];
+/** Those of ours whose images can have any size. */
+const SCALED: readonly unknown[] = datasetNames.filter((name) => !NOT_RGB.includes(name));
 
 /** Which of its options are not those of published weights. */
 export function ownPreprocessing(data: DataOptions, found: Preprocessing): string[] {
