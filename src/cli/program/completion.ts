@@ -68,11 +68,25 @@ const choicesOf = (all: readonly Completed[]): { place: string; words: readonly 
     options.flatMap(({ long, argChoices }) => (argChoices ? [{ place: `${path} ${long}`, words: argChoices }] : [])),
   );
 
-/** Case branches that bash and zsh share: options of any command whose words are asked for. */
-const askedOptions = (line: (kind: Completes) => string): string =>
-  Object.entries(OPTIONS)
-    .map(([long, kind]) => `    *" ${long}") ${line(kind)}; return;;`)
+/** What an option's value is; nothing for one that takes none, as `probe --grid`. */
+const kindOf = ({ long, required, optional }: Option): Completes | undefined =>
+  required || optional ? OPTIONS[long ?? ''] : undefined;
+
+/** Case branches that bash and zsh share: options whose words are asked for, as `path --option`. */
+function askedOptions(all: readonly Completed[], line: (kind: Completes) => string): string {
+  const asked = all.flatMap(({ path, options }) =>
+    options.flatMap((option) => {
+      const kind = kindOf(option);
+      return kind === undefined ? [] : [{ kind, place: `"${path} ${option.long}"` }];
+    }),
+  );
+  return [...new Set(asked.map(({ kind }) => kind))]
+    .map((kind) => {
+      const places = asked.filter((one) => one.kind === kind).map(({ place }) => place);
+      return `    ${places.join('|')}) ${line(kind)}; return;;`;
+    })
     .join('\n');
+}
 
 /** Case branches that bash and zsh share: which command a word leads to. */
 const pathsOf = (all: readonly Completed[]): string =>
@@ -127,7 +141,7 @@ _tailmix() {
 ${choicesOf(all)
   .map(({ place, words }) => `    "${place}") COMPREPLY=($(compgen -W "${words.join(' ')}" -- "$cur")); return;;`)
   .join('\n')}
-${askedOptions((kind) => `_tailmix_offer ${kind}`)}
+${askedOptions(all, (kind) => `_tailmix_offer ${kind}`)}
   esac
   case "$command" in
 ${all
@@ -173,7 +187,7 @@ _tailmix() {
 ${choicesOf(all)
   .map(({ place, words }) => `    "${place}") compadd -- ${words.join(' ')}; return;;`)
   .join('\n')}
-${askedOptions((kind) => `_tailmix_offer ${kind} || _files`)}
+${askedOptions(all, (kind) => `_tailmix_offer ${kind} || _files`)}
   esac
   case "$command" in
 ${all
@@ -216,8 +230,9 @@ function fish(all: readonly Completed[]): string {
     const asked = one.asks === null ? [] : [`complete -c tailmix -n ${quoted(here)} -a '(__tailmix_ask ${one.asks})'`];
     const options = one.options
       .filter(({ long }) => long)
-      .map(({ long, argChoices, required, optional, description }) => {
-        const kind = OPTIONS[long!];
+      .map((option) => {
+        const { long, argChoices, required, optional, description } = option;
+        const kind = kindOf(option);
         const words = argChoices?.join(' ') ?? (kind === undefined ? null : `(__tailmix_ask ${kind})`);
         const value = words !== null ? ` -xa ${quoted(words)}` : required || optional ? ' -r' : '';
         return `complete -c tailmix -n ${quoted(here)} -l ${long!.slice(2)}${value} -d ${quoted(description)}`;
