@@ -25,7 +25,7 @@ export function addCompare(program: Command, finish: Finish): void {
       .description('compute features with a config’s network once, train classifiers on them, and say which to use'),
     'classifier',
   )
-    .option('--grid', 'also try other regularisation, learning rates and tau (31 runs; two minutes on a small set)')
+    .option('--grid', 'also try other regularisation, learning rates and tau (31 runs)')
     .action(async (configs, options) => finish(await (await import('../probe/index.ts')).probe(configs, options)));
 }
 
