@@ -18,6 +18,7 @@ import {
   writeFailed,
 } from './errors.ts';
 import { decodeSafetensors, encodeSafetensors, type SafeTensors } from './safetensors.ts';
+import { withArrays } from './weights-checksum.ts';
 import { makeInRun, writeFileAtomic } from './write-file.ts';
 
 const FORMAT = 'tailmix-checkpoint-1';
@@ -172,11 +173,5 @@ async function readWhole(path: string): Promise<Buffer> {
   }
 }
 
-function checksum({ tensors, metadata }: SafeTensors): string {
-  const hash = createHash('sha256').update(JSON.stringify(metadata));
-  for (const [name, { shape, values }] of Object.entries(tensors)) {
-    hash.update(JSON.stringify([name, shape]));
-    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-  }
-  return hash.digest('hex');
-}
+const checksum = ({ tensors, metadata }: SafeTensors): string =>
+  withArrays(createHash('sha256').update(JSON.stringify(metadata)), tensors, Object.keys(tensors)).digest('hex');
