@@ -174,6 +174,14 @@ export const runNotFound = (wanted: string, root: string, known: readonly string
     { code: 'RUN_MISSING', kind: 'config' },
   );
 
+/** A folder that is empty but for a lock: a run that was killed before it wrote its config leaves one. */
+export const runNotBegun = (directory: string): TailmixError =>
+  new TailmixError(
+    `${directory}: expected a run, but there is none in it: none was started there, or it ended before it wrote its config. ` +
+      `Start it with tailmix train CONFIG --out ${directory}.`,
+    { code: 'RUN_MISSING', kind: 'config' },
+  );
+
 /** A line of `metrics.jsonl`, or another JSON file of a run, that does not parse. */
 export const damagedRunFile = (path: string, where: string): TailmixError =>
   run(

@@ -9,6 +9,7 @@ import {
   damagedRunFile,
   directoryTaken,
   directoryUsed,
+  runNotBegun,
   runNotFound,
   unreadableRunFile,
   writeFailed,
@@ -115,6 +116,12 @@ export const isSetAside = (name: string): boolean => /\.aside-\d+$/.test(name);
 /** Whether a directory holds a run. */
 export const isRun = (directory: string): boolean => existsSync(join(directory, runFiles.config));
 
+/** Whether a folder holds nothing but what a run has made when it is killed before it wrote its config. */
+async function isBeforeConfig(directory: string): Promise<boolean> {
+  const names = await readdir(directory).catch(() => ['unreadable']);
+  return names.every((name) => name.includes(basename(ownerFile(directory))));
+}
+
 /** Directories of the runs below `root`, the newest first. */
 export async function listRuns(root: string): Promise<string[]> {
   const names = (await readdir(root).catch(() => [])).filter((name) => !isSetAside(name));
@@ -131,7 +138,7 @@ export async function listRuns(root: string): Promise<string[]> {
  * of them).
  *
  * @returns the absolute path
- * @throws {TailmixError} RUN_MISSING
+ * @throws {TailmixError} RUN_MISSING, also where a run was killed before it wrote its config
  */
 export async function findRun(wanted: string, root = 'runs'): Promise<string> {
   if (isRun(wanted)) return resolve(wanted);
@@ -141,13 +148,13 @@ export async function findRun(wanted: string, root = 'runs'): Promise<string> {
     [wanted, folderName(wanted)]
       .map((name) => runs.find((run) => withoutTime(basename(run).normalize('NFC')) === name))
       .find(Boolean);
-  if (!found)
-    throw runNotFound(
-      wanted,
-      root,
-      runs.slice(0, 3).map((run) => basename(run)),
-    );
-  return found;
+  if (found) return found;
+  if (await isBeforeConfig(wanted)) throw runNotBegun(wanted);
+  throw runNotFound(
+    wanted,
+    root,
+    runs.slice(0, 3).map((run) => basename(run)),
+  );
 }
 
 /**

@@ -9,7 +9,7 @@ import { readSpool } from '../../src/tracking/spool/read.ts';
 import { startFakeMlflow } from '../support/fake-mlflow.ts';
 import { gone, lockOf } from '../support/locks.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { ended, quickRun, start, tailmix } from './run.ts';
+import { ended, quickRun, signalAt, start, tailmix } from './run.ts';
 
 // Several processes in a row, each of which may wait for a build of changed sources.
 vi.setConfig({ testTimeout: 300_000 });
@@ -35,9 +35,7 @@ it.each([
 ] as const)('%s ends a run in good order', async (signal, reason) => {
   const folder = await quickFolder();
   const child = start(folder, 'train', 'run.yaml', '--out', 'a', '--set', 'train.epochs=40');
-  child.stderr!.on('data', (text: Buffer) => {
-    if (String(text).includes('epoch 2/40')) child.kill(signal);
-  });
+  signalAt(child, 'epoch 2/40', signal);
   const { code, stderr } = await ended(child);
   expect(code, stderr).toBe(130);
   expect(stderr).toContain(`${reason}: the run ends after this step and can be resumed.`);
@@ -68,9 +66,7 @@ it('Ctrl-C ends a run that reads images, before the next one, and --resume start
   );
   vi.stubEnv('TAILMIX_CACHE', join(folder, 'cache'));
   const child = start(folder, 'train', 'run.yaml', '--out', 'a');
-  child.stderr!.on('data', (text: Buffer) => {
-    if (String(text).includes('reading ')) child.kill('SIGINT');
-  });
+  signalAt(child, 'reading ', 'SIGINT');
   const { code, stderr } = await ended(child);
   expect(code, stderr).toBe(130);
   expect(stderr).toContain(

@@ -6,7 +6,7 @@ import { type FakeMlflow, startFakeMlflow } from '../support/fake-mlflow.ts';
 import type { FakeRun } from '../support/fake-mlflow-store.ts';
 import { spooledRun } from '../support/spooled-run.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { ended, quickRun, start, tailmix } from './run.ts';
+import { ended, quickRun, signalAt, start, tailmix } from './run.ts';
 
 // Many processes in a row, each of which may wait for a build of changed sources.
 vi.setConfig({ testTimeout: 300_000 });
@@ -51,9 +51,7 @@ describe('a run that is killed', () => {
   it('is KILLED after a sync, goes on in its own run after a resume, and has no point twice', async () => {
     const { fake, folder, withServer } = await begun();
     const child = withServer(() => start(folder, 'train', 'run.yaml', '--out', 'runs/a', '--set', 'train.epochs=30'));
-    child.stderr!.on('data', (text: Buffer) => {
-      if (String(text).includes('epoch 3/30')) child.kill('SIGKILL');
-    });
+    signalAt(child, 'epoch 3/30', 'SIGKILL');
     expect(await ended(child)).toMatchObject({ code: null });
     vi.unstubAllEnvs();
 
@@ -82,9 +80,7 @@ describe('a run that is killed', () => {
   it('by Ctrl-C is KILLED by itself', async () => {
     const { fake, folder, withServer } = await begun();
     const child = withServer(() => start(folder, 'train', 'run.yaml', '--out', 'runs/a', '--set', 'train.epochs=90'));
-    child.stderr!.on('data', (text: Buffer) => {
-      if (String(text).includes('epoch 2/90')) child.kill('SIGINT');
-    });
+    signalAt(child, 'epoch 2/90', 'SIGINT');
     expect((await ended(child)).code).toBe(130);
     expect(onlyRun(fake)).toMatchObject({ status: 'KILLED' });
     expect(onlyRun(fake).tags.get('tailmix.reason')).toBe('interrupted');

@@ -1,11 +1,11 @@
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EpochMetrics } from '../../src/metrics/types.ts';
 import { checkpointPath } from '../../src/tracking/checkpoint.ts';
 import { readSpool } from '../../src/tracking/spool/read.ts';
-import { ended, quickRun, start, tailmix } from './run.ts';
+import { ended, quickRun, signalAt, start, tailmix } from './run.ts';
 
 // Several processes in a row, each of which may wait for a build of changed sources.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -130,9 +130,7 @@ it('a run killed before its first checkpoint is started from its beginning', asy
   const run = join(folder, 'killed');
   const child = start(folder, 'train', 'run.yaml', ...epochs, '--out', 'killed');
   const outcome = ended(child);
-  child.stderr!.on('data', (text: Buffer) => {
-    if (String(text).includes('runs in killed')) child.kill('SIGKILL');
-  });
+  signalAt(child, 'runs in killed', 'SIGKILL');
   expect((await outcome).code).toBe(null);
   expect((await readdir(run)).sort()).toEqual(expect.arrayContaining(['config.yaml', 'owner.lock']));
   expect(await readdir(run)).not.toContain('checkpoints');
@@ -187,5 +185,22 @@ describe('a run whose checkpoints are gone', () => {
       `there is no checkpoint: the run starts from its beginning, and replaces metrics.jsonl, which ${holds}\n`,
     );
     expect(timeless(await metricsOf(run))).toEqual(timeless(metrics));
+  });
+});
+
+it.each([
+  ['nothing', []],
+  ['its lock', ['owner.lock']],
+  ['a lock in the making', ['.owner.lock.unfinished']],
+])('a run killed with no more than %s in its folder is started again, and --resume says so', async (_, files) => {
+  const run = join(folder, 'unbegun');
+  await rm(run, { recursive: true, force: true });
+  await mkdir(run);
+  for (const file of files) await writeFile(join(run, file), '');
+  expect(await tailmix(folder, 'train', '--resume', 'unbegun')).toMatchObject({
+    code: 2,
+    stderr:
+      'unbegun: expected a run, but there is none in it: none was started there, or it ended before it wrote its config. ' +
+      'Start it with tailmix train CONFIG --out unbegun.\n',
   });
 });

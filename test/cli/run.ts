@@ -41,6 +41,17 @@ export function start(folder: string, ...args: string[]): ChildProcess {
   });
 }
 
+/** Sends a signal once a command says a text. Once: a second one ends a run at once, and a progress line may come twice. */
+export function signalAt(child: ChildProcess, text: string, signal: NodeJS.Signals): void {
+  let said = '';
+  child.stderr!.on('data', function look(part: Buffer) {
+    said += part;
+    if (!said.includes(text)) return;
+    child.stderr!.off('data', look);
+    child.kill(signal);
+  });
+}
+
 /** Waits for a command to end. */
 export function ended(child: ChildProcess): Promise<Ended> {
   const texts = { stdout: '', stderr: '' };

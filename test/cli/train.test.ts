@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import type { RunSummary } from '../../src/metrics/types.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { ended, quickRun, start, tailmix } from './run.ts';
+import { ended, quickRun, signalAt, start, tailmix } from './run.ts';
 
 // Many processes in a row, each of which may wait for a build of changed sources.
 vi.setConfig({ testTimeout: 300_000 });
@@ -85,9 +85,7 @@ describe('train', () => {
   it('ends in good order at Ctrl-C, and goes on from there', async () => {
     const folder = await quickFolder();
     const child = start(folder, 'train', 'run.yaml', '--out', 'runs/a', '--set', 'train.epochs=40', '--json');
-    child.stderr!.on('data', (text: Buffer) => {
-      if (String(text).includes('epoch 2/40')) child.kill('SIGINT');
-    });
+    signalAt(child, 'epoch 2/40', 'SIGINT');
     const { code, stdout, stderr } = await ended(child);
     expect(code).toBe(130);
     expect(stderr).toContain('interrupted: the run ends after this step and can be resumed.');

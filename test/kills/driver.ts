@@ -6,6 +6,7 @@ import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import sharp from 'sharp';
 import { type Random, randomField, randomStream } from '../../src/random.ts';
+import { isRun } from '../../src/tracking/run-directory.ts';
 import { cifar10Folders } from '../support/cifar10.ts';
 import { differences, type Left, leftBy } from './left.ts';
 import { type KillSetting, settings } from './settings.ts';
@@ -78,7 +79,7 @@ async function killedRun(
   const kills: Moment[] = [];
   for (let left = 1 + random.integer(MOST_KILLS); left > 0; left--) {
     const moment = moments[random.integer(moments.length)]!;
-    const child = start(folder, setting, 'killed', existsSync(directory));
+    const child = start(folder, setting, 'killed', isRun(directory));
     const ended = endOf(child);
     await Promise.race([ended, comes(moment, directory, seconds, random, () => child.exitCode !== null)]);
     const wasKilled = child.exitCode === null && child.kill('SIGKILL');
@@ -86,7 +87,7 @@ async function killedRun(
     if (!wasKilled || child.signalCode !== 'SIGKILL') break;
     kills.push(moment);
   }
-  await finish(folder, setting, 'killed', existsSync(directory));
+  await finish(folder, setting, 'killed', isRun(directory));
   return { kills, differences: differences(whole, await leftBy(directory)) };
 }
 
