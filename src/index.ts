@@ -21,7 +21,7 @@ export { effectiveNumberWeights, inverseFrequencyWeights } from './long-tail/cla
 export { classShares, imageWeights, type SamplingRule, samplingRules } from './long-tail/sampling-weights.ts';
 export { describeGroups, groupOf } from './metrics/groups.ts';
 export { withoutConfusion } from './metrics/summary.ts';
-export type { EpochMetrics, Evaluation, GroupRule, RunSummary } from './metrics/types.ts';
+export type { ConfusionCount, EpochMetrics, Evaluation, GroupRule, RunSummary } from './metrics/types.ts';
 export { defineModel, type ModelChoice, type ModelDefinition, type ModelFactory } from './models/definition.ts';
 export { dropout } from './models/dropout.ts';
 export { createModel, type ModelOptions } from './models/index.ts';

@@ -1,10 +1,10 @@
+import { createConfusion } from './confusion.ts';
 import { classCountMismatch, labelOutOfRange, logitsShape, nonFiniteLogit, nothingEvaluated } from './errors.ts';
 import { defaultGroups, type GroupName, groupOf } from './groups.ts';
 import { mean } from './statistics.ts';
 import type { Evaluation, GroupRule, ReliabilityBin } from './types.ts';
 
 const calibrationBins = 15;
-const confusionLimit = 1000;
 
 /** What an evaluation is of. */
 export interface EvaluatorOptions {
@@ -47,7 +47,7 @@ export function createEvaluator({ classes, classCounts, groups = defaultGroups }
   const support = new Float64Array(C);
   const predicted = new Float64Array(C);
   const correct = new Float64Array(C);
-  const confusion = C <= confusionLimit ? new Float64Array(C * C) : null;
+  const confusion = createConfusion(C);
   const binCount = new Float64Array(calibrationBins);
   const binConfidence = new Float64Array(calibrationBins);
   const binCorrect = new Float64Array(calibrationBins);
@@ -70,7 +70,7 @@ export function createEvaluator({ classes, classCounts, groups = defaultGroups }
         support[label]! += 1;
         predicted[best]! += 1;
         correct[label]! += hit;
-        if (confusion) confusion[label * C + best]! += 1;
+        confusion.add(label, best);
         const bin = Math.ceil(confidence * calibrationBins) - 1;
         binCount[bin]! += 1;
         binConfidence[bin]! += confidence;
@@ -116,7 +116,7 @@ export function createEvaluator({ classes, classCounts, groups = defaultGroups }
         ece: calibrationGap / count,
         reliability,
         top5: C > 5 ? top5Sum / count : null,
-        confusion: confusion && Array.from({ length: C }, (_, c) => Array.from(confusion.subarray(c * C, (c + 1) * C))),
+        confusion: confusion.result(),
       };
     },
   };

@@ -30,11 +30,14 @@ export interface Evaluation {
   /** Null with 5 classes or fewer. */
   top5: number | null;
   /**
-   * `[C][C]`, rows true class, columns predicted class, counts. Null with more than 1,000 classes (8,142 would be
-   * 66 million numbers), and in `metrics.jsonl`, where one a line would outweigh all else: `summary.json` has the last.
+   * Pairs of true and predicted class that occur, by true class, then by predicted class. Null in `metrics.jsonl`, where
+   * one a line would outweigh all else: `summary.json` has the last.
    */
-  confusion: number[][] | null;
+  confusion: ConfusionCount[] | null;
 }
+
+/** `[label, predicted, images]`: images of a class that were taken for a class, at least one. */
+export type ConfusionCount = [label: number, predicted: number, images: number];
 
 /** Images whose highest probability lies in one bin of confidence. */
 export interface ReliabilityBin {

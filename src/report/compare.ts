@@ -1,5 +1,6 @@
+import { createConfusion } from '../metrics/confusion.ts';
 import { median, type Spread, spread, spreadOf } from '../metrics/statistics.ts';
-import type { Evaluation, GroupRule, ReliabilityBin } from '../metrics/types.ts';
+import type { ConfusionCount, Evaluation, GroupRule, ReliabilityBin } from '../metrics/types.ts';
 import { type CurvePoint, curveOf } from './curves.ts';
 import { mixedDatasets, noRuns, unknownBaseline } from './errors.ts';
 import { type FigureKey, figures } from './figures.ts';
@@ -41,8 +42,8 @@ export interface MethodResult extends RunGroup {
   lastFiveMedian: AccuracyPair | null;
   /** Null for the baseline, and for a method without a seed in common. */
   difference: Difference | null;
-  /** `[C][C]`, counts summed over the runs; null with many classes. */
-  confusion: number[][] | null;
+  /** Counts summed over the runs; null where one has none. */
+  confusion: ConfusionCount[] | null;
   /** Bins pooled over the runs. */
   reliability: ReliabilityBin[];
   curve: CurvePoint[];
@@ -169,10 +170,13 @@ function differenceOf(group: RunGroup, baseline: RunGroup): Difference | null {
   };
 }
 
-function sumOfConfusions(evaluations: readonly Evaluation[]): number[][] | null {
-  const all = evaluations.flatMap(({ confusion }) => (confusion ? [confusion] : []));
-  if (all.length < evaluations.length) return null;
-  return all[0]!.map((row, i) => row.map((_, j) => all.reduce((sum, confusion) => sum + confusion[i]![j]!, 0)));
+function sumOfConfusions(evaluations: readonly Evaluation[]): ConfusionCount[] | null {
+  const sum = createConfusion(evaluations[0]!.perClass.length);
+  for (const { confusion } of evaluations) {
+    if (!confusion) return null;
+    for (const pair of confusion) sum.add(...pair);
+  }
+  return sum.result();
 }
 
 function pooledReliability(evaluations: readonly Evaluation[]): ReliabilityBin[] {

@@ -1,5 +1,5 @@
 import type { Spread } from '../metrics/statistics.ts';
-import type { GroupRule } from '../metrics/types.ts';
+import type { ConfusionCount, GroupRule } from '../metrics/types.ts';
 import type { Comparison, Difference, MethodResult } from './compare.ts';
 import { type FigureKey, figures } from './figures.ts';
 
@@ -33,8 +33,8 @@ export interface MethodDocument extends Figures {
   precision: string;
   tailmix: string;
   epochs: number;
-  /** `[C][C]`, rows true class, counts summed over the seeds. */
-  confusion: number[][] | null;
+  /** Pairs of true and predicted class that occur, counts summed over the seeds. */
+  confusion: ConfusionCount[] | null;
   runs: { path: string; seed: number; subsetSeed: number; subsetHash: string; configHash: string; status: string }[];
 }
 

@@ -18,7 +18,7 @@ const evaluation = z.object({
   ece: share,
   reliability: z.array(z.object({ count, confidence: share.nullable(), accuracy: share.nullable() })),
   top5: share.nullable(),
-  confusion: z.array(z.array(count)).nullable(),
+  confusion: z.array(z.tuple([count, count, count.positive()])).nullable(),
 }) satisfies z.ZodType<Evaluation>;
 
 const pair = { accuracy: share, balancedAccuracy: share };
@@ -74,9 +74,13 @@ const runSummary = z
     expect(['classCounts'], classCounts.length);
     if (!last) return;
     expect(['last', 'perClass'], last.perClass.length);
-    if (!last.confusion) return;
-    expect(['last', 'confusion'], last.confusion.length);
-    expect(['last', 'confusion', '0'], last.confusion[0]?.length ?? 0);
+    const foreign = last.confusion?.find(([label, predicted]) => Math.max(label, predicted) >= classes.length);
+    if (!foreign) return;
+    context.addIssue({
+      code: 'custom',
+      path: ['last', 'confusion'],
+      message: `expected labels from 0 to ${classes.length - 1}, got ${Math.max(foreign[0], foreign[1])}`,
+    });
   }) satisfies z.ZodType<RunSummary>;
 
 /** With what the other files of the run were when it was written. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { ConfusionCount } from '../../src/metrics/types.ts';
 import { confusionShares } from '../../src/report/charts/confusion.ts';
 import { binDifferences, differenceLimit } from '../../src/report/charts/difference.ts';
 import { longTailSpec } from '../../src/report/charts/long-tail.ts';
@@ -67,10 +68,13 @@ test('the axis of differences holds every bar and its spread', () => {
 });
 
 test('confusion in shares of the row; a bin without test images has none', () => {
-  const confusion = [
-    [8, 1, 1],
-    [2, 6, 2],
-    [0, 0, 0],
+  const confusion: ConfusionCount[] = [
+    [0, 0, 8],
+    [0, 1, 1],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 1, 6],
+    [1, 2, 2],
   ];
   expect(confusionShares(confusion, bins)).toEqual([
     [0.8, 0.2],

@@ -48,9 +48,11 @@ describe('figures by hand', () => {
 
   test('confusion and reliability are summed over the seeds', () => {
     expect(erm!.confusion).toEqual([
-      [20, 0, 0],
-      [6, 14, 0],
-      [18, 0, 2],
+      [0, 0, 20],
+      [1, 0, 6],
+      [1, 1, 14],
+      [2, 0, 18],
+      [2, 2, 2],
     ]);
     // All images have confidence e/(e + 2) = 0.576, the ninth bin of 15; 36 of 60 are right.
     const filled = erm!.reliability.flatMap(({ count, accuracy, confidence }, b) =>

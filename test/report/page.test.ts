@@ -146,7 +146,7 @@ test('runs without curves, confusion matrices and speed still make a page', asyn
   const run = madeUpRun('ERM', 1, [9, 5, 1], { epochs: [], config: null, configText: null });
   run.summary.last = { ...run.summary.last, confusion: null };
   const page = await renderPage(compareRuns({ runs: [run], leftOut: [] }), created);
-  expect(missing(page, ['No run has a readable metrics.jsonl.', 'keep no confusion matrix'])).toEqual([]);
+  expect(missing(page, ['No run has a readable metrics.jsonl.', 'No run has a confusion matrix.'])).toEqual([]);
 });
 
 describe('files', () => {

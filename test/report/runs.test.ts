@@ -123,6 +123,12 @@ describe('what is left out, with the reason', () => {
     );
   });
 
+  test('confusion of a class that there is none of', async () => {
+    expect(
+      await damage((summary) => ({ ...summary, last: { ...(summary.last as object), confusion: [[9, 10, 1]] } })),
+    ).toMatchInlineSnapshot(`"summary.json is damaged: last.confusion: expected labels from 0 to 9, got 10"`);
+  });
+
   test('failed', async () => {
     expect(
       await damage((summary) => ({ ...summary, status: 'failed', reason: 'the loss is NaN in step 7' })),

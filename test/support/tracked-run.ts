@@ -17,7 +17,7 @@ export const evaluation = (accuracy: number, balancedAccuracy = accuracy): Evalu
   ece: 0.1,
   reliability: [],
   top5: null,
-  confusion: [[1]],
+  confusion: [[0, 0, 1]],
 });
 
 /** Metrics of an epoch. */

@@ -46,6 +46,6 @@ test('a run resumed after its last epoch is evaluated once more, for its confusi
     }).run();
   const whole = await run();
   const over = await run(whole.snapshot!);
-  expect(over.summary.last!.confusion!.flat().reduce((a, b) => a + b)).toBe(20);
+  expect(over.summary.last!.confusion!.reduce((sum, [, , images]) => sum + images, 0)).toBe(20);
   expect(over.summary.last).toEqual(whole.summary.last);
 });

@@ -43,7 +43,7 @@ test('a run learns, evaluates each epoch and sums itself up', async () => {
     stepMode: expect.any(String),
     classCounts: [20, 9, 4, 2],
   });
-  expect(summary.last!.confusion!.flat().reduce((a, b) => a + b)).toBe(20);
+  expect(summary.last!.confusion!.reduce((sum, [, , images]) => sum + images, 0)).toBe(20);
 });
 
 test('hooks are called in the order of the pseudocode', async () => {

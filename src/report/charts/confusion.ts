@@ -1,24 +1,20 @@
 import type { TopLevelSpec } from 'vega-lite';
+import type { ConfusionCount } from '../../metrics/types.ts';
 import type { ClassBin } from '../class-bins.ts';
 
 /** Share of the images of bin i that were predicted as bin j, `[bins][bins]`; null in the row of a bin without images. */
-export function confusionShares(
-  confusion: readonly (readonly number[])[],
-  bins: readonly ClassBin[],
-): (number | null)[][] {
-  return bins.map((row) => {
-    const counts = bins.map((column) => {
-      let sum = 0;
-      for (const i of row.members) for (const j of column.members) sum += confusion[i]![j]!;
-      return sum;
-    });
-    const total = counts.reduce((a, b) => a + b, 0);
-    return counts.map((count) => (total === 0 ? null : count / total));
+export function confusionShares(confusion: readonly ConfusionCount[], bins: readonly ClassBin[]): (number | null)[][] {
+  const binOf = new Map(bins.flatMap(({ members }, bin) => members.map((label) => [label, bin] as const)));
+  const counts = bins.map(() => bins.map(() => 0));
+  for (const [label, predicted, count] of confusion) counts[binOf.get(label)!]![binOf.get(predicted)!]! += count;
+  return counts.map((row) => {
+    const total = row.reduce((a, b) => a + b, 0);
+    return row.map((count) => (total === 0 ? null : count / total));
   });
 }
 
 /** A confusion matrix, rows the true class, columns the predicted one, both from head to tail. Cells in percent of the row. */
-export function confusionSpec(confusion: readonly (readonly number[])[], bins: readonly ClassBin[]): TopLevelSpec {
+export function confusionSpec(confusion: readonly ConfusionCount[], bins: readonly ClassBin[]): TopLevelSpec {
   const values = confusionShares(confusion, bins).flatMap((row, i) =>
     row.flatMap((share, j) =>
       share === null ? [] : [{ true: bins[i]!.label, predicted: bins[j]!.label, share: 100 * share, right: i === j }],

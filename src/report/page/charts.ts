@@ -103,7 +103,7 @@ export async function confusionFigures({ methods, classes, classCounts }: Compar
       ),
     );
   }
-  if (charts.length === 0) return html`<p class="note">Runs of more than 1,000 classes keep no confusion matrix.</p>`;
+  if (charts.length === 0) return html`<p class="note">No run has a confusion matrix.</p>`;
   return figure(
     binned
       ? 'Rows: bins of true classes by number of training images, head first. Columns: bin of the predicted class. Percent of the row; the diagonal holds right predictions and confusions within a bin.'

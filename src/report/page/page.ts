@@ -13,7 +13,7 @@ import {
 import { choiceSection } from './choice.ts';
 import { differencesTable, reproduction, runTable } from './settings.ts';
 import { style } from './style.ts';
-import { differenceTable, headlineTable, otherProtocols, worstClassesTable } from './tables.ts';
+import { confusionsTable, differenceTable, headlineTable, otherProtocols, worstClassesTable } from './tables.ts';
 import { trainingFigures } from './training.ts';
 
 /**
@@ -40,7 +40,7 @@ export async function renderPage(comparison: Comparison, created: Date, choice: 
       title: 'Accuracy per class',
       body: [await perClassFigure(comparison), worstClassesTable(comparison)],
     },
-    { id: 'confusion', title: 'Confusion', body: await confusionFigures(comparison) },
+    { id: 'confusion', title: 'Confusion', body: [await confusionFigures(comparison), confusionsTable(comparison)] },
     { id: 'training', title: 'Training', body: await trainingFigures(comparison) },
     { id: 'calibration', title: 'Calibration', body: await reliabilityFigures(comparison) },
     { id: 'data', title: 'The long tail', body: await longTailFigure(comparison) },

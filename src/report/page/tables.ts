@@ -1,3 +1,4 @@
+import { createConfusion } from '../../metrics/confusion.ts';
 import { describeGroups } from '../../metrics/groups.ts';
 import type { Spread } from '../../metrics/statistics.ts';
 import { binAccuracy } from '../charts/per-class.ts';
@@ -156,5 +157,31 @@ export function worstClassesTable({ classes, classCounts, methods }: Comparison,
         html`<tr><th scope="row">${classes[label]!}</th><td>${grouped(classCounts[label]!)}</td><td>${percent(mean[label]!)}</td>${methods.map(({ perClass }) => html`<td>${withSpread(perClass[label] ?? null)}</td>`)}</tr>`,
     ),
     { label: 'Worst classes' },
+  );
+}
+
+/** With many classes: the classes that are taken for each other most often, all methods together. */
+export function confusionsTable({ classes, methods }: Comparison, most = 20): Html | null {
+  if (classes.length <= most) return null;
+  const key = (label: number, predicted: number): number => label * classes.length + predicted;
+  const all = createConfusion(classes.length);
+  const own = methods.map(({ confusion }) => {
+    for (const pair of confusion ?? []) all.add(...pair);
+    return confusion && new Map(confusion.map(([label, predicted, images]) => [key(label, predicted), images]));
+  });
+  const pairs = all
+    .result()
+    .filter(([label, predicted]) => label !== predicted)
+    .sort((a, b) => b[2] - a[2])
+    .slice(0, most);
+  if (pairs.length === 0) return null;
+  return table(
+    'Classes that are most often taken for another, in test images, all seeds together.',
+    heads(['True class', 'Predicted class', ...methods.map(({ label }) => label)]),
+    pairs.map(
+      ([label, predicted]) =>
+        html`<tr><th scope="row">${classes[label]!}</th><td class="text">${classes[predicted]!}</td>${own.map((counts) => html`<td>${counts ? grouped(counts.get(key(label, predicted)) ?? 0) : '–'}</td>`)}</tr>`,
+    ),
+    { label: 'Most frequent confusions' },
   );
 }
