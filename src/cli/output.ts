@@ -1,5 +1,6 @@
 import process from 'node:process';
 import type { TailmixError } from '../errors.ts';
+import type { Ownership } from '../tracking/ownership.ts';
 
 /** Prints a line on standard output. */
 export const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -36,4 +37,9 @@ export function tellPassedOver(damaged: readonly TailmixError[]): string[] {
   const messages = damaged.map(({ message }) => message);
   for (const message of messages) complain(`passed over: ${message}`);
   return messages;
+}
+
+/** Says that the lock of a job that has ended was taken over. */
+export function tellTaken({ taken }: Ownership): void {
+  if (taken !== null) complain(taken);
 }

@@ -14,7 +14,7 @@ import type { Variations } from '../sweep/variations.ts';
 import { type Ownership, own } from '../tracking/ownership.ts';
 import { checkPlace, context, knownPlugins, overridesOf } from './context.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
-import { print, printJson, progressStream, tell } from './output.ts';
+import { print, printJson, progressStream, tell, tellTaken } from './output.ts';
 import { launcher } from './package-root.ts';
 
 /** Options of `tailmix sweep`. */
@@ -63,6 +63,7 @@ export async function runSweepFiles(
   });
   await planRuns(read.name, runs, { ...context, overrides, known: await knownPlugins() });
   const ownership = given ?? (await own(out, { takeOver }));
+  if (!given) tellTaken(ownership);
   try {
     tell(`${read.name}: ${runs.length} runs, ${jobs} at once, backend ${backend}, in ${displayPath(out)}`);
     return await trainAll(runs, await trackSweep(read.name, out), { ...options, jobs, out, conclude });

@@ -33,7 +33,7 @@ import { type ConfigFlags, checkPlace, context, knownPlugins, overridesOf } from
 import { resumeChanged, resumeFinished, resumeWith } from './errors.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
 import { commandLine, tellNext } from './next.ts';
-import { print, printJson, tell, tellPassedOver } from './output.ts';
+import { print, printJson, tell, tellPassedOver, tellTaken } from './output.ts';
 import { packingText } from './stage-progress.ts';
 import { watchStrays } from './strays.ts';
 
@@ -160,6 +160,7 @@ async function openNew(
   const ownership = await (wanted === undefined
     ? own(await createRunDirectory('runs', config.options.name))
     : claimRunDirectory(wanted, { takeOver }));
+  tellTaken(ownership);
   const { directory } = ownership;
   try {
     // From here on it can be resumed, though its images may take long to read.
@@ -182,6 +183,7 @@ async function openResumed(
     if (value !== undefined) throw resumeWith(`--${flag}`);
   const directory = await findRun(wanted);
   const ownership = await own(directory, { takeOver });
+  tellTaken(ownership);
   try {
     await expectReadable(directory);
     const path = join(directory, runFiles.config);

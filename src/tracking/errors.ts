@@ -3,7 +3,8 @@ import { basename } from 'node:path';
 import { displayPath, messageOf, systemCure, TailmixError } from '../errors.ts';
 import type { SnapshotBackbone } from '../run.ts';
 import type { Whereabouts } from '../util/process-identity.ts';
-import type { Found } from './ownership.ts';
+import type { SlurmAnswer } from '../util/slurm-job.ts';
+import type { Found, Owner } from './ownership.ts';
 
 const run = (code: string, message: string, cause?: unknown): TailmixError =>
   new TailmixError(message, cause === undefined ? { code } : { code, cause });
@@ -115,21 +116,36 @@ export const writeFailed = (path: string, cause: unknown): TailmixError =>
   );
 
 /** A directory that another process writes to, or may write to. */
-export const directoryOwned = (directory: string, owner: Found, where: Whereabouts): TailmixError =>
-  new TailmixError(`${directory}: expected a folder that no other process writes to; ${owned(owner, where)}`, {
+export const directoryOwned = (
+  directory: string,
+  owner: Found,
+  where: Whereabouts,
+  slurm: SlurmAnswer | null = null,
+): TailmixError =>
+  new TailmixError(`${directory}: expected a folder that no other process writes to; ${owned(owner, where, slurm)}`, {
     code: 'DIRECTORY_OWNED',
     kind: 'config',
   });
 
-function owned(owner: Found, where: Whereabouts): string {
+function owned(owner: Found, where: Whereabouts, slurm: SlurmAnswer | null): string {
   const unseen = 'If nothing writes to the folder any more, repeat the command with --take-over.';
   if (owner === 'unreadable') return `its owner.lock cannot be read. ${unseen}`;
-  const { pid, host, since } = owner;
+  const { pid, host, since, job } = owner;
   if (where === 'here')
     return `process ${pid} on this machine (${host}) has owned it since ${since}. Wait until it ends, or end it with \`kill -INT ${pid}\`.`;
-  const place = host === hostname() ? `in another container on ${host}` : `on ${host}`;
-  return `process ${pid} ${place} has owned it since ${since}. Whether it still runs cannot be seen from here (${hostname()}). ${unseen}`;
+  const answer = job === null || slurm === null ? '' : ` Its Slurm job ${job.id} ${slurm.says}.`;
+  const cure =
+    slurm?.state === 'living'
+      ? `Wait until the job ends, or end it with \`scancel ${job?.id}\`.`
+      : `Whether it still runs cannot be seen from here (${hostname()}).`;
+  return `process ${pid} ${placeOf(owner)} has owned it since ${since}.${answer} ${cure} ${unseen}`;
 }
+
+const placeOf = ({ host }: Owner): string => (host === hostname() ? `in another container on ${host}` : `on ${host}`);
+
+/** What is said where the lock of an owner elsewhere is taken because its job has ended. */
+export const takenFromEndedJob = (directory: string, owner: Owner, { says }: SlurmAnswer): string =>
+  `${displayPath(directory)}: its owner was process ${owner.pid} ${placeOf(owner)}, whose Slurm job ${owner.job?.id} ${says}. Its lock is taken over.`;
 
 /** A directory that was taken from its owner. */
 export const ownershipLost = (directory: string, owner: Found | null): TailmixError =>

@@ -7,12 +7,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { withLock } from '#lock';
 import { makeFolder } from '#make-folder';
 import { type ProcessIdentity, thisProcess, type Whereabouts, whereaboutsOf } from '../util/process-identity.ts';
+import { askSlurm, readSlurmJob, type SlurmAnswer, type SlurmJob, thisSlurmJob } from '../util/slurm-job.ts';
 import { checkpointFolder } from './checkpoint.ts';
-import { directoryOwned, lockUnreadable, ownershipLost, writeFailed } from './errors.ts';
+import { directoryOwned, lockUnreadable, ownershipLost, takenFromEndedJob, writeFailed } from './errors.ts';
 import { removeUnfinished, UNFINISHED } from './write-file.ts';
 
 /** A process that owns a directory. */
 export interface Owner extends ProcessIdentity {
+  /** The job of Slurm that it is part of. */
+  job: SlurmJob | null;
   /** When it took the directory, ISO 8601. */
   since: string;
   /** It lets go within moments: others wait for it. */
@@ -25,6 +28,8 @@ export interface Owner extends ProcessIdentity {
 export interface Ownership {
   /** Absolute. */
   readonly directory: string;
+  /** What is said of an owner on another machine whose lock was taken because its job has ended; null for any other. */
+  readonly taken: string | null;
   /**
    * Checks that it still holds.
    *
@@ -47,7 +52,7 @@ export const ownerFile = (directory: string): string => join(directory, 'owner.l
 
 /**
  * Takes a directory, which is made where it is missing, until `release` or the end of the process. An owner on this
- * machine that is gone is replaced. What killed writers left unfinished is removed.
+ * machine that is gone is replaced, and so is one elsewhere whose job has ended, as Slurm says. What killed writers left unfinished is removed.
  *
  * @param takeOver - Also take it from an owner that cannot be seen from here, on another machine or in another container.
  * @param brief - It is for moments only: others wait for this one.
@@ -63,17 +68,20 @@ export async function own(
   await makeFolder(absolute).catch((cause) => {
     throw writeFailed(absolute, cause);
   });
+  let taken: string | null = null;
   while (!(await place(path, self))) {
     const found = await readOwner(path);
     if (found === null) continue;
     if (isSame(found, self)) break;
-    const where = await whereabouts(found);
+    const { where, slurm } = await whereabouts(found);
     if (where === 'here' && found !== 'unreadable' && found.brief && isRecent(found)) {
       await delay(POLL_MS);
       continue;
     }
-    if (where === 'here' || (where === 'elsewhere' && !takeOver)) throw directoryOwned(directory, found, where);
+    if (where === 'here' || (where === 'elsewhere' && !takeOver)) throw directoryOwned(directory, found, where, slurm);
     await discard(path, found);
+    if (where === 'gone' && slurm !== null && found !== 'unreadable')
+      taken = takenFromEndedJob(directory, found, slurm);
   }
   const removeAtExit = (): void => {
     try {
@@ -84,6 +92,7 @@ export async function own(
   for (const folder of [absolute, checkpointFolder(absolute)]) await removeUnfinished(folder);
   return {
     directory: absolute,
+    taken,
     async confirm() {
       const found = await readOwner(path, (cause) => {
         throw lockUnreadable(path, cause);
@@ -105,7 +114,7 @@ export async function own(
 /** Whether a process owns a directory, as far as can be seen from here: one that cannot be seen counts. */
 export async function isOwned(directory: string): Promise<boolean> {
   const found = await readOwner(ownerFile(directory));
-  return found !== null && (await whereabouts(found)) !== 'gone';
+  return found !== null && (await whereabouts(found)).where !== 'gone';
 }
 
 /** Waits until nobody owns a directory, or until the time is over or the signal aborts. */
@@ -116,11 +125,11 @@ export async function untilFree(directory: string, milliseconds: number, signal:
 
 async function ownedHere(directory: string): Promise<boolean> {
   const found = await readOwner(ownerFile(directory));
-  return found !== null && (await whereabouts(found)) === 'here';
+  return found !== null && found !== 'unreadable' && (await whereaboutsSeen(found)) === 'here';
 }
 
 async function describeSelf(): Promise<Omit<Owner, 'brief'>> {
-  return { ...(await thisProcess()), since: new Date().toISOString(), id: randomUUID() };
+  return { ...(await thisProcess()), job: thisSlurmJob(), since: new Date().toISOString(), id: randomUUID() };
 }
 
 /** Puts a lock where there is none, whole from its first moment on: by a link, which file systems make once, NFS too. */
@@ -169,7 +178,8 @@ const isSame = (found: Found | null, owner: Found): boolean =>
 function parse(text: string): Found {
   try {
     const owner = JSON.parse(text) as Owner;
-    return Number.isSafeInteger(owner?.pid) && owner.pid > 0 && typeof owner.host === 'string' ? owner : 'unreadable';
+    const isOwner = Number.isSafeInteger(owner?.pid) && owner.pid > 0 && typeof owner.host === 'string';
+    return isOwner ? { ...owner, job: readSlurmJob(owner.job) } : 'unreadable';
   } catch {
     return 'unreadable';
   }
@@ -191,7 +201,15 @@ async function readOwner(
   }
 }
 
-const whereabouts = async (owner: Found): Promise<Whereabouts> => {
-  if (owner === 'unreadable') return 'elsewhere';
-  return released.has(owner.id) ? 'gone' : whereaboutsOf(owner);
-};
+/** As far as can be seen from here. */
+const whereaboutsSeen = async (owner: Owner): Promise<Whereabouts> =>
+  released.has(owner.id) ? 'gone' : whereaboutsOf(owner);
+
+/** `slurm`: what it says of the job of an owner that cannot be seen from here; null where nobody is asked. */
+async function whereabouts(owner: Found): Promise<{ where: Whereabouts; slurm: SlurmAnswer | null }> {
+  if (owner === 'unreadable') return { where: 'elsewhere', slurm: null };
+  const where = await whereaboutsSeen(owner);
+  if (where !== 'elsewhere' || owner.job === null) return { where, slurm: null };
+  const slurm = await askSlurm(owner.job);
+  return { where: slurm.state === 'ended' ? 'gone' : 'elsewhere', slurm };
+}

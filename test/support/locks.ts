@@ -23,6 +23,7 @@ export const lockOf = (owner: Partial<Owner>): string =>
     host: hostname(),
     space: space(),
     pid: 1,
+    job: null,
     started: null,
     since: '2026-11-29T17:32:05.000Z',
     brief: false,

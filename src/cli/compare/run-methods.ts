@@ -22,7 +22,7 @@ import { folderName } from '../../tracking/run-directory.ts';
 import { writeFileAtomic } from '../../tracking/write-file.ts';
 import { type ConfigFlags, checkPlace, context, overridesOf } from '../context.ts';
 import { comparePhases, compareTaken } from '../errors.ts';
-import { print, printJson, tell } from '../output.ts';
+import { print, printJson, tell, tellTaken } from '../output.ts';
 import { runSweepFiles, type SweepCommandOptions } from '../sweep.ts';
 
 /** Options of commands that train several methods and choose one. */
@@ -85,6 +85,7 @@ export async function runMethods(
   const folder = out ?? join('runs', `${command}-${folderName(name)}`);
   await makeFolder(join(folder, 'methods'));
   const ownership = await own(folder, { takeOver });
+  tellTaken(ownership);
   try {
     const listed = methods.map((method) => `methods/${method.file}.yaml`);
     const runs = Array.from({ length: seeds }, (_, i) => seed + i);

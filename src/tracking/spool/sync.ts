@@ -40,8 +40,8 @@ export async function syncRun(
   settings: MlflowSettings,
   { destination = {}, writeReport }: SyncOptions = {},
 ): Promise<Synced> {
-  const isRunning = !(await completeSpool(runDirectory, writeReport));
   const remarks: string[] = [];
+  const isRunning = !(await completeSpool(runDirectory, writeReport, (remark) => remarks.push(remark)));
   const client = createMlflowClient(settings);
   try {
     const sender = createSender(runDirectory, { client, destination, onRemark: (remark) => remarks.push(remark) });
@@ -58,7 +58,11 @@ export async function syncRun(
  * @returns whether the run is over.
  * @throws {TailmixError} SPOOL_MISSING, SPOOL_DAMAGED
  */
-async function completeSpool(runDirectory: string, writeReport: SyncOptions['writeReport']): Promise<boolean> {
+async function completeSpool(
+  runDirectory: string,
+  writeReport: SyncOptions['writeReport'],
+  onRemark: (remark: string) => void,
+): Promise<boolean> {
   if (await isOwned(runDirectory)) return false;
   const lackingNow = () => lackingIn(runDirectory, writeReport !== undefined);
   if ((await lackingNow()) === null) return true;
@@ -67,6 +71,7 @@ async function completeSpool(runDirectory: string, writeReport: SyncOptions['wri
     throw error;
   });
   if (ownership === null) return false;
+  if (ownership.taken !== null) onRemark(ownership.taken);
   try {
     const lacking = await lackingNow();
     if (lacking === null) return true;
