@@ -1,3 +1,5 @@
+import { MOST_OBJECTS } from './limits.ts';
+
 /** A value of a pickle. Lists and tuples are arrays, dicts are maps. */
 export type Value = null | boolean | number | bigint | string | Value[] | Map<Value, Value> | Opaque;
 
@@ -17,18 +19,13 @@ export interface PickleWorld {
   persistent(id: Value): Value;
 }
 
-/**
- * Most bytes of a pickle: that of a published network has some 100 KB. Each byte may make an object, so this bounds memory, to
- * about 200 times as much.
- */
-export const LONGEST_PICKLE = 1 << 23;
-
 /** A pickle that is cut, or has an op that is not read. */
 export class PickleError extends Error {}
 
 /**
  * Reads one pickle of protocol 2 to 5 by a closed list of ops. Nothing is executed or looked up by name: what a pickle
- * wants to call is given to `world`, which knows what is allowed. Memory is proportional to the bytes that are read.
+ * wants to call is given to `world`, which knows what is allowed. Memory is bounded by the bytes that are read, and by
+ * {@link MOST_OBJECTS}.
  *
  * @param start - byte to begin at
  * @returns The value and the byte after the pickle.
@@ -40,7 +37,12 @@ export function readPickle(bytes: Buffer, start: number, world: PickleWorld): { 
   let stack: Value[] = [];
   const marks: Value[][] = [];
   const memo = new Map<number, Value>();
+  let objects = 0;
 
+  const spend = (count: number): void => {
+    objects += count;
+    if (objects > MOST_OBJECTS) throw new PickleError(`it makes more than ${MOST_OBJECTS} objects`);
+  };
   const take = (length: number): number => {
     if (length > bytes.length - at) throw new PickleError(`it ends at byte ${bytes.length}`);
     at += length;
@@ -112,6 +114,8 @@ export function readPickle(bytes: Buffer, start: number, world: PickleWorld): { 
   };
   const call = (): Value => {
     const args = tuple(pop());
+    // What is called may take as many steps, and make as many items.
+    for (const arg of args) if (Array.isArray(arg)) spend(arg.length);
     return world.call(pop(), args);
   };
 
@@ -173,6 +177,7 @@ export function readPickle(bytes: Buffer, start: number, world: PickleWorld): { 
   };
 
   for (;;) {
+    spend(1);
     const op = byte();
     if (op === 0x2e) {
       const value = pop(); // STOP

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { sizeOf } from '../util/shape.ts';
 import { bytesOf } from './dtypes.ts';
+import { MOST_ARRAYS } from './limits.ts';
 import type { Dtype } from './types.ts';
 
 /** Key of the text that a header has in addition to arrays. */
@@ -28,14 +29,15 @@ type Fail = (found: string) => Error;
  *
  * @param beginning - of the file, at least as much as there is of its first 8 bytes
  * @param size - of the file, in bytes
+ * @param longest - that is read, in bytes
  */
-export function headerLength(beginning: Buffer, size: number, fail: Fail): number {
+export function headerLength(beginning: Buffer, size: number, fail: Fail, longest = LONGEST_HEADER): number {
   if (size < LENGTH_BYTES) throw fail(`it has ${size} bytes`);
   const length = beginning.readBigUInt64LE();
   if (length > BigInt(size - LENGTH_BYTES)) {
     throw fail(`its header should have ${length} bytes and the file has ${size}`);
   }
-  if (length > LONGEST_HEADER) throw fail(`its header should have ${length} bytes, and ${LONGEST_HEADER} are the most`);
+  if (length > longest) throw fail(`its header should have ${length} bytes, and ${longest} are the most`);
   return Number(length);
 }
 
@@ -54,7 +56,7 @@ export function describeArrays<Kind extends Dtype>(
   header: string,
   { start, size, dtypes, fail }: { start: number; size: number; dtypes: readonly Kind[]; fail: Fail },
 ): { arrays: DescribedArray<Kind>[]; metadata: Record<string, string> } {
-  const parsed = parseHeader(header);
+  const parsed = parseHeader(header, fail);
   if (!parsed) throw fail('its header is not that of one');
   const arrays = Object.entries(parsed.entries).map(([name, described]): DescribedArray<Kind> => {
     const entry = entryOf.safeParse(described).data;
@@ -78,16 +80,23 @@ export function describeArrays<Kind extends Dtype>(
   return { arrays, metadata: parsed.metadata };
 }
 
-function parseHeader(text: string): { metadata: Record<string, string>; entries: Record<string, unknown> } | null {
+function parseHeader(
+  text: string,
+  fail: Fail,
+): { metadata: Record<string, string>; entries: Record<string, unknown> } | null {
+  let parsed: unknown;
   try {
-    const parsed = JSON.parse(text) as Record<string, unknown>;
-    const { [METADATA]: metadata = {}, ...entries } = parsed;
-    return isMap(parsed) && isMap(metadata) && Object.values(metadata).every((value) => typeof value === 'string')
-      ? { metadata: metadata as Record<string, string>, entries }
-      : null;
+    parsed = JSON.parse(text);
   } catch {
     return null;
   }
+  if (!isMap(parsed)) return null;
+  const count = Object.keys(parsed).length;
+  if (count > MOST_ARRAYS) throw fail(`its header describes ${count} arrays, and ${MOST_ARRAYS} are the most`);
+  const { [METADATA]: metadata = {}, ...entries } = parsed as Record<string, unknown>;
+  return isMap(metadata) && Object.values(metadata).every((value) => typeof value === 'string')
+    ? { metadata: metadata as Record<string, string>, entries }
+    : null;
 }
 
 const isMap = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);

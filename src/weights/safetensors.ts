@@ -1,5 +1,6 @@
 import { bytesOf } from './dtypes.ts';
 import type { OpenFile } from './file.ts';
+import { LONGEST_DESCRIPTION } from './limits.ts';
 import { describeArrays, headerLength, LENGTH_BYTES } from './safetensors-header.ts';
 import type { Dtype, Listing, StoredArray } from './types.ts';
 
@@ -13,7 +14,7 @@ const dtypes = Object.keys(bytesOf) as Dtype[];
  */
 export async function listSafetensors(file: OpenFile): Promise<Listing> {
   const { path, size, fail } = file;
-  const length = headerLength(await file.read(0, Math.min(size, LENGTH_BYTES)), size, fail);
+  const length = headerLength(await file.read(0, Math.min(size, LENGTH_BYTES)), size, fail, LONGEST_DESCRIPTION);
   const start = LENGTH_BYTES + length;
   const header = textOf(await file.read(LENGTH_BYTES, length), fail);
   const { arrays, metadata } = describeArrays(header, { start, size, dtypes, fail });

@@ -2,9 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { notWeights, weightsDamaged, weightsUnreadable } from './errors.ts';
-
-/** Bytes of an index; that of a network of 10,000 arrays has about 1 MB. */
-const LONGEST = 1 << 26;
+import { LONGEST_DESCRIPTION, MOST_ARRAYS } from './limits.ts';
 
 const index = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
 
@@ -15,12 +13,18 @@ const index = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
  */
 export async function readShards(path: string): Promise<Map<string, string[]>> {
   const parts = new Map<string, string[]>();
-  for (const [name, file] of Object.entries((await parse(path)).weight_map)) {
+  const listed = Object.entries((await parse(path)).weight_map);
+  if (listed.length > MOST_ARRAYS) {
+    throw weightsDamaged(path, `it names ${listed.length} arrays, and ${MOST_ARRAYS} are the most`);
+  }
+  for (const [name, file] of listed) {
     if (!/^[^/\\]+\.safetensors$/.test(file) || file.startsWith('..')) {
       throw weightsDamaged(path, `"${file}" is no .safetensors file in its own folder`);
     }
     const whole = join(dirname(path), file);
-    parts.set(whole, [...(parts.get(whole) ?? []), name]);
+    const names = parts.get(whole);
+    if (names) names.push(name);
+    else parts.set(whole, [name]);
   }
   return parts;
 }
@@ -29,7 +33,7 @@ async function parse(path: string): Promise<z.infer<typeof index>> {
   let text: string;
   try {
     const { size } = await stat(path);
-    if (size > LONGEST) throw notWeights(path, `its index has ${size} bytes`);
+    if (size > LONGEST_DESCRIPTION) throw notWeights(path, `its index has ${size} bytes`);
     text = await readFile(path, 'utf8');
   } catch (error) {
     throw (error as { name?: string }).name === 'TailmixError' ? error : weightsUnreadable(path, error);

@@ -1,7 +1,8 @@
 import { bytesOf } from './dtypes.ts';
 import { weightsRefused } from './errors.ts';
 import type { OpenFile } from './file.ts';
-import { LONGEST_PICKLE, type PickleWorld, readPickle, type Value } from './pickle.ts';
+import { LONGEST_DESCRIPTION } from './limits.ts';
+import { type PickleWorld, readPickle, type Value } from './pickle.ts';
 import { nameOf, stateDictOf, type TorchStorage, torchWorld } from './torch-objects.ts';
 import type { Dtype, Listing, StoredArray } from './types.ts';
 
@@ -25,7 +26,7 @@ for (let i = 0; i < 10; i++) magicBytes[i] = Number((MAGIC >> BigInt(8 * i)) & 0
  */
 export async function listTorchLegacy(file: OpenFile): Promise<Listing> {
   const { path, size, fail } = file;
-  const pickles = await file.read(0, Math.min(size, LONGEST_PICKLE));
+  const pickles = await file.read(0, Math.min(size, LONGEST_DESCRIPTION));
   const storages = new Map<string, TorchStorage>();
   const world = torchWorld(path);
   const listing: PickleWorld = {

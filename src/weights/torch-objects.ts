@@ -1,5 +1,6 @@
 import { sizeOf } from '../util/shape.ts';
 import { weightsRefused } from './errors.ts';
+import { MOST_DIMENSIONS } from './limits.ts';
 import { type Opaque, PickleError, type PickleWorld, type Value } from './pickle.ts';
 import type { ArrayInfo, Dtype } from './types.ts';
 
@@ -61,7 +62,7 @@ export function torchWorld(path: string): PickleWorld {
   return {
     global(module, name) {
       const whole = `${module}.${name}`;
-      if (!Object.hasOwn(calls, whole) && !storages.has(whole)) throw weightsRefused(path, whole);
+      if (!Object.hasOwn(calls, whole) && !storages.has(whole)) throw weightsRefused(path, nameOf(whole));
       return { kind: 'global', name: whole } satisfies Named;
     },
     call(callee, args) {
@@ -100,6 +101,7 @@ function rebuilt(path: string, [storage, first, shape, strides]: readonly Value[
   if (!isCount(first) || !isCounts(shape) || !isCounts(strides) || shape.length !== strides.length) {
     throw new PickleError('a tensor is not described by offset, shape and strides');
   }
+  if (shape.length > MOST_DIMENSIONS) throw new PickleError(`a tensor has ${shape.length} dimensions`);
   const size = sizeOf(shape);
   const last = shape.reduce((end, length, axis) => end + (length - 1) * strides[axis]!, first);
   if (size > 0 && !(last < storage.length)) {

@@ -4,7 +4,8 @@ import { openZip } from '../util/zip.ts';
 import { bytesOf } from './dtypes.ts';
 import { weightsRefused } from './errors.ts';
 import type { OpenFile } from './file.ts';
-import { LONGEST_PICKLE, readPickle } from './pickle.ts';
+import { LONGEST_DESCRIPTION, MOST_ARRAYS } from './limits.ts';
+import { readPickle } from './pickle.ts';
 import { stateDictOf, type TorchStorage, torchWorld } from './torch-objects.ts';
 import type { Listing, StoredArray } from './types.ts';
 
@@ -21,6 +22,7 @@ export async function listTorchZip(file: OpenFile): Promise<Listing> {
   };
   const zip = await openZip(path).catch(broken);
   try {
+    if (zip.entryCount > MOST_ARRAYS) throw fail(`it has ${zip.entryCount} entries, and ${MOST_ARRAYS} are the most`);
     const entries = await entriesOf(zip).catch(broken);
     const root = [...entries.keys()].find((name) => name.endsWith('/data.pkl'))?.slice(0, -'data.pkl'.length);
     if (root === undefined) throw fail('it is a zip file without data.pkl');
@@ -40,7 +42,8 @@ export async function listTorchZip(file: OpenFile): Promise<Listing> {
       throw fail('its numbers are big-endian, which is not read');
     }
     const { length: pickled } = await spanOf('data.pkl');
-    if (pickled > LONGEST_PICKLE) throw fail(`its data.pkl has ${pickled} bytes, and ${LONGEST_PICKLE} are the most`);
+    if (pickled > LONGEST_DESCRIPTION)
+      throw fail(`its data.pkl has ${pickled} bytes, and ${LONGEST_DESCRIPTION} are the most`);
     const { value } = readPickle(await bytesOfEntry('data.pkl'), 0, torchWorld(path));
     const arrays = new Map<string, StoredArray>();
     for (const [name, { storage, first, shape, dtype, strides }] of stateDictOf(path, value)) {

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openWeights } from '../../src/weights/index.ts';
@@ -72,4 +72,78 @@ test('a pickle larger than that of any network is not read', async () => {
   expect(await messageOfError(() => openWeights(path), folder)).toContain(
     'its data.pkl has 8388609 bytes, and 8388608 are the most',
   );
+});
+
+/** A pair, a list of 1,000 times that pair, and a dict of it 1,000 times: a million items of 5 kB. */
+const dicts = Buffer.concat([
+  Buffer.from(`](${'NN\x86q\x00'}`, 'latin1'),
+  Buffer.from('h\x00'.repeat(999), 'latin1'),
+  Buffer.from('eq\x01'),
+  Buffer.from(global('collections', 'OrderedDict')),
+  Buffer.from('q\x02'),
+  Buffer.from('h\x02h\x01\x85R'.repeat(1000), 'latin1'),
+]);
+
+test.each([
+  ['tuples', Buffer.from(')'.repeat(2 ** 19))],
+  ['dicts of one list', dicts],
+])('a pickle that makes more objects than any network has is refused: %s', async (_, ops) => {
+  const folder = await temporaryFolder();
+  const path = join(folder, 'w.pth');
+  for (const bytes of [zipOf({ 'a/data.pkl': pickle(ops) }, { stored: true }), legacy(pickle(ops))]) {
+    await writeFile(path, bytes);
+    expect(await messageOfError(() => openWeights(path), folder)).toContain('it makes more than 524288 objects');
+  }
+});
+
+test('a tensor of more dimensions than PyTorch knows is refused', async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, 'w.pth');
+  const of = (dimensions: number): Buffer => {
+    const ones = Buffer.concat(Array.from({ length: dimensions }, () => long(1)));
+    const parts = tensor()
+      .toString('latin1')
+      .split(`(${long(4).toString('latin1')}t(${long(1).toString('latin1')}`);
+    const shaped = `${parts[0]}(${ones.toString('latin1')}t(${ones.toString('latin1')}${parts[1]}`;
+    return zipOf(
+      { 'a/data.pkl': pickle('}', text('w'), Buffer.from(shaped, 'latin1'), 's'), 'a/data/0': Buffer.alloc(16) },
+      { stored: true },
+    );
+  };
+  await writeFile(path, of(64));
+  expect((await openWeights(path)).arrays.get('w')?.shape).toHaveLength(64);
+  await writeFile(path, of(65));
+  expect(await messageOfError(() => openWeights(path), folder)).toContain('a tensor has 65 dimensions');
+});
+
+test('more arrays than any network has are refused: a header, an index, a zip file; and a header of more bytes', async () => {
+  const folder = await temporaryFolder();
+  const at = (name: string): string => join(folder, name);
+  const names = Array.from({ length: 2 ** 15 + 1 }, (_, i) => `w${i}`);
+  const empty = { dtype: 'F32', shape: [0], data_offsets: [0, 0] };
+  const header = Buffer.from(JSON.stringify(Object.fromEntries(names.map((name) => [name, empty]))));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  await writeFile(at('many.safetensors'), Buffer.concat([length, header]));
+  await writeFile(
+    at('many.safetensors.index.json'),
+    JSON.stringify({ weight_map: Object.fromEntries(names.map((name) => [name, 'many.safetensors'])) }),
+  );
+  const zip = zipOf({ 'a/data.pkl': pickle('}') }, { stored: true });
+  zip.writeUInt16LE(2 ** 15 + 1, zip.length - 12);
+  await writeFile(at('many.pth'), zip);
+  const file = await open(at('long.safetensors'), 'w');
+  await file.truncate(2 ** 24);
+  length.writeBigUInt64LE(2n ** 23n + 1n);
+  await file.write(Buffer.concat([length, Buffer.from('{')]), 0, 9, 0);
+  await file.close();
+  const messages = ['many.safetensors', 'many.safetensors.index.json', 'many.pth', 'long.safetensors'].map(
+    async (name) => (await messageOfError(() => openWeights(at(name)), folder)).split('; ')[1]!.split('. ')[0],
+  );
+  expect(await Promise.all(messages)).toEqual([
+    'its header describes 32769 arrays, and 32768 are the most',
+    'it names 32769 arrays, and 32768 are the most',
+    'it has 32769 entries, and 32768 are the most',
+    'its header should have 8388609 bytes, and 8388608 are the most',
+  ]);
 });
