@@ -110,7 +110,7 @@ export function choiceInWords({ methods, chosen, against, gain, doubt, validatio
   const certainty =
     chosen !== against && sure
       ? `Chance moves such figures by ${margin}: the gain is more than twice that.`
-      : `Chance moves such figures by ${margin}: another seed may choose otherwise. More validation images or --seeds 3 make it surer.`;
+      : `Chance moves such figures by ${margin}: another seed may choose otherwise. More validation images or --seeds 0,1,2 make it surer.`;
   const slower = best.seconds / baseline.seconds;
   const cost =
     chosen === against

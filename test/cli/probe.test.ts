@@ -70,7 +70,7 @@ test('each classifier is a run on features with the config’s images, network a
   expect(mean).toBeCloseTo(1, 12);
 });
 
-test('a grid has each classifier as it is, and with other hyper-parameters', async () => {
+test('tuning has each classifier as it is, and with other hyper-parameters', async () => {
   const loaded = await loadConfig(await written(config), context);
   const features = { classCounts: [500, 300, 200, 100, 50, 40, 30, 20, 10, 6], meanSquare: 50 };
   const plain = headConfigs(loaded, features);
@@ -81,7 +81,7 @@ test('a grid has each classifier as it is, and with other hyper-parameters', asy
   for (const method of plain) expect(all).toContainEqual(method);
   const named = (name: string) => all.find(({ method }) => method === name)!.config as unknown as Run;
   expect(named('cRT (C 10, rate 0.25)').train.optimizer).toMatchObject({ learningRate: 0.05, weightDecay: 0.1 / 1256 });
-  expect(named('Logistic regression (C 0.1, rate 1)').train.optimizer).toMatchObject({
+  expect(named('Logistic regression (C 0.1)').train.optimizer).toMatchObject({
     learningRate: 0.2,
     weightDecay: 10 / 1256,
   });

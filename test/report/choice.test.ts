@@ -78,7 +78,7 @@ test('the answer in words, and on the page first', async () => {
   expect(choiceInWords(choice)).toMatchInlineSnapshot(`
     [
       "Use Remix: 50.0% on validation, +10.0 points against ERM.",
-      "Chance moves such figures by ±18.2 points (one standard error) with 30 validation images: another seed may choose otherwise. More validation images or --seeds 3 make it surer.",
+      "Chance moves such figures by ±18.2 points (one standard error) with 30 validation images: another seed may choose otherwise. More validation images or --seeds 0,1,2 make it surer.",
       "A run takes 15 s, with ERM 10 s (1.5 times as long).",
     ]
   `);
@@ -91,7 +91,7 @@ test('the answer in words, and on the page first', async () => {
   ).toMatchInlineSnapshot(`
     [
       "Use ERM: no remedy was better on validation (40.0%).",
-      "Chance moves such figures by ±18.2 points (one standard error) with 30 validation images: another seed may choose otherwise. More validation images or --seeds 3 make it surer.",
+      "Chance moves such figures by ±18.2 points (one standard error) with 30 validation images: another seed may choose otherwise. More validation images or --seeds 0,1,2 make it surer.",
     ]
   `);
   const page = await renderPage(compareRuns({ runs, leftOut: [] }), new Date(0), choice);

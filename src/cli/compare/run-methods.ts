@@ -27,8 +27,8 @@ import { runSweepFiles, type SweepCommandOptions } from '../sweep.ts';
 
 /** Options of commands that train several methods and choose one. */
 export interface MethodsOptions extends ConfigFlags, Pick<SweepCommandOptions, 'jobs' | 'out' | 'takeOver' | 'json'> {
-  /** Runs of each method. Default 1. */
-  seeds?: number;
+  /** Seeds of each method. Default: that of the config. */
+  seeds?: readonly number[];
 }
 
 /** A method as a config of its own. */
@@ -79,7 +79,7 @@ export interface Methods {
  */
 export async function runMethods(
   { command, methods, config, baseline, announce }: Methods,
-  { seeds = 1, out, jobs, takeOver = false, json = false, backend }: MethodsOptions,
+  { seeds, out, jobs, takeOver = false, json = false, backend }: MethodsOptions,
 ): Promise<number> {
   const { name, seed } = config.options;
   const folder = out ?? join('runs', `${command}-${folderName(name)}`);
@@ -88,14 +88,14 @@ export async function runMethods(
   tellTaken(ownership);
   try {
     const listed = methods.map((method) => `methods/${method.file}.yaml`);
-    const runs = Array.from({ length: seeds }, (_, i) => seed + i);
+    const runs = seeds ?? [seed];
     const file = join(folder, 'sweep.yaml');
     await writeOwn(command, {
       ...Object.fromEntries(methods.map(({ config }, i) => [join(folder, listed[i]!), config])),
-      [file]: { name: folderName(basename(folder)), configs: listed, seeds: runs },
+      [file]: { name: folderName(basename(folder)), configs: listed, seeds: [...runs] },
     });
     tell(
-      `${announce} ${methods.map(({ method }) => method).join('; ')}; ${seeds === 1 ? 'one run' : `${seeds} runs`} each. If it is stopped, run the same command again to continue.`,
+      `${announce} ${methods.map(({ method }) => method).join('; ')}; ${runs.length === 1 ? 'one run' : `${runs.length} runs`} each. If it is stopped, run the same command again to continue.`,
     );
     const sweep = {
       out: folder,

@@ -29,10 +29,20 @@ interface Head {
   C?: number;
   /** Of the learning rate. Default: 1. */
   rate?: number;
+  /** The same with other hyper-parameters, by what differs. */
+  variants?: readonly ({ label: string } & Partial<Head>)[];
 }
 
-/** What is tried of each hyper-parameter; 1 is what is tried without a grid. */
-const GRID = { C: [0.1, 1, 10], rate: [0.25, 1], tau: [0.25, 0.5, 0.75, 1] } as const;
+/** What is tried of each hyper-parameter in addition to 1. */
+const TRIED = { C: [0.1, 10], rate: [0.25], tau: [0.25, 0.5, 0.75] } as const;
+
+/** Every C with every learning rate, but for 1 and 1. */
+const regularised = [1, ...TRIED.C].flatMap((C) =>
+  [1, ...TRIED.rate].flatMap((rate) => {
+    const label = Object.entries({ C, rate }).flatMap(([key, value]) => (value === 1 ? [] : [`${key} ${value}`]));
+    return label.length === 0 ? [] : [{ label: label.join(', '), C, rate }];
+  }),
+);
 
 /** Rows of a batch, and the least steps and epochs that a classifier takes. */
 const [BATCH, STEPS, EPOCHS] = [256, 500, 20];
@@ -49,7 +59,7 @@ const balancedWeights = ({ classCounts }: FeatureSet): number[] => {
 function headsFor(features: FeatureSet, epochs: number): Head[] {
   const reweight: Entry = { use: 'reweight', weights: 'custom', custom: balancedWeights(features) };
   return [
-    { method: BASELINE, file: 'logistic', plugins: [schedule] },
+    { method: BASELINE, file: 'logistic', plugins: [schedule], variants: regularised },
     {
       method: 'Class means',
       file: 'class-means',
@@ -58,11 +68,31 @@ function headsFor(features: FeatureSet, epochs: number): Head[] {
       train: { epochs: 1 },
       optimizer: { groups: [{ match: 'classifier', learningRate: 0 }] },
     },
-    { method: 'Logistic regression, balanced', file: 'logistic-balanced', plugins: [reweight, schedule] },
-    { method: 'Balanced softmax', file: 'balanced-softmax', plugins: [{ use: 'balanced-softmax' }, schedule] },
-    { method: 'cRT', file: 'crt', plugins: [balanced, schedule] },
-    { method: 'LWS', file: 'lws', phases: lwsPhases(epochs) },
-    { method: 'tau-norm', file: 'tau-norm', plugins: [{ use: 'tau-norm' }, schedule] },
+    {
+      method: 'Logistic regression, balanced',
+      file: 'logistic-balanced',
+      plugins: [reweight, schedule],
+      variants: regularised,
+    },
+    {
+      method: 'Balanced softmax',
+      file: 'balanced-softmax',
+      plugins: [{ use: 'balanced-softmax' }, schedule],
+      variants: regularised,
+    },
+    { method: 'cRT', file: 'crt', plugins: [balanced, schedule], variants: regularised },
+    {
+      method: 'LWS',
+      file: 'lws',
+      phases: lwsPhases(epochs),
+      variants: TRIED.rate.map((rate) => ({ label: `rate ${rate}`, phases: lwsPhases(epochs, rate) })),
+    },
+    {
+      method: 'tau-norm',
+      file: 'tau-norm',
+      plugins: [{ use: 'tau-norm' }, schedule],
+      variants: TRIED.tau.map((tau) => ({ label: `tau ${tau}`, plugins: [{ use: 'tau-norm', tau }, schedule] })),
+    },
   ];
 }
 
@@ -77,37 +107,23 @@ const lwsPhases = (epochs: number, rate = 1): NonNullable<Head['phases']> => [
   },
 ];
 
-/** A classifier and the same with other hyper-parameters. */
-function variantsOf(head: Head, epochs: number): Head[] {
-  const named = (label: string, change: Partial<Head>): Head => ({
+/** A classifier with other hyper-parameters, named by what differs. */
+const variantsOf = (head: Head): Head[] =>
+  (head.variants ?? []).map(({ label, ...change }) => ({
     ...head,
     ...change,
     method: `${head.method} (${label})`,
     file: `${head.file}-${label.replaceAll(/[^\w.]+/g, '-')}`,
-  });
-  const isOther = (value: number): boolean => value !== 1;
-  if (head.file === 'class-means') return [head];
-  if (head.file === 'tau-norm') {
-    const plugins = (tau: number): Entry[] => [{ use: 'tau-norm', tau }, schedule];
-    return [head, ...GRID.tau.filter(isOther).map((tau) => named(`tau ${tau}`, { plugins: plugins(tau) }))];
-  }
-  if (head.file === 'lws') {
-    const rates = GRID.rate.filter(isOther);
-    return [head, ...rates.map((rate) => named(`rate ${rate}`, { phases: lwsPhases(epochs, rate) }))];
-  }
-  const pairs = GRID.C.flatMap((C) => GRID.rate.map((rate) => ({ C, rate })));
-  const others = pairs.filter(({ C, rate }) => isOther(C) || isOther(rate));
-  return [head, ...others.map(({ C, rate }) => named(`C ${C}, rate ${rate}`, { C, rate }))];
-}
+  }));
 
 /**
  * Classifiers on the features of a config's network, each a run of its own: the config with its images, its network and its
  * evaluation. The loss of logistic regression is that of scikit-learn with C = 1: a sum over images, and half of the squared
  * weights.
  *
- * @param isGrid - whether other hyper-parameters are tried too
+ * @param isTuned - whether other hyper-parameters are tried too
  */
-export function headConfigs(config: ResolvedConfig, features: FeatureSet, isGrid = false): MethodConfig[] {
+export function headConfigs(config: ResolvedConfig, features: FeatureSet, isTuned = false): MethodConfig[] {
   const { train, evaluate, plugins, data, ...others } = config.resolved as Tree;
   const rest = without(others, 'method', 'name', 'model');
   const images = without(data as Tree, 'augment');
@@ -128,7 +144,7 @@ export function headConfigs(config: ResolvedConfig, features: FeatureSet, isGrid
     noDecay: ['bias'],
   };
   return headsFor(features, epochs)
-    .flatMap((head) => (isGrid ? variantsOf(head, epochs) : [head]))
+    .flatMap((head) => (isTuned ? [head, ...variantsOf(head)] : [head]))
     .filter(({ model }) => model === undefined || !config.model)
     .map(
       ({ method, file, plugins: own = [], model, train: different, optimizer: changes, phases, C = 1, rate = 1 }) => ({

@@ -14,7 +14,7 @@ import { BASELINE, type FeatureSet, headConfigs, networkOf } from './heads.ts';
 /** Options of `tailmix probe`. */
 export interface ProbeOptions extends MethodsOptions {
   /** Also classifiers with other hyper-parameters. */
-  grid?: boolean;
+  tune?: boolean;
 }
 
 /** `tailmix probe`: classifiers on the features of a network that stays as it is, and which of them to use. */
@@ -31,7 +31,7 @@ export async function probe(paths: readonly string[], options: ProbeOptions): Pr
   tell(brief.replaceAll(/\n(steps|plugins) .*/g, ''));
   const features = await featureSet({ ...wanted, train: { precision: config.options.train.precision } });
   if (features === null) return INTERRUPTED;
-  const methods = headConfigs(config, features, options.grid);
+  const methods = headConfigs(config, features, options.tune);
   return runMethods({ command: 'probe', methods, config, baseline: BASELINE, announce: 'trains' }, options);
 }
 

@@ -5,6 +5,7 @@ import {
   example,
   type Finish,
   jsonOption,
+  seedList,
   setOption,
   takeOverOption,
   wholeNumber,
@@ -25,7 +26,7 @@ export function addCompare(program: Command, finish: Finish): void {
       .description('compute features with a config’s network once, train classifiers on them, and say which to use'),
     'classifier',
   )
-    .option('--grid', 'also try other regularisation, learning rates and tau (31 runs)')
+    .option('--tune', 'also try other regularisation, learning rates and tau (31 runs)')
     .action(async (configs, options) => finish(await (await import('../probe/index.ts')).probe(configs, options)));
 }
 
@@ -36,14 +37,16 @@ function withMethods(command: Command, method: string): Command {
     .argument('[configs...]', 'config files, of which later ones win; without one, that of this folder')
     .addOption(setOption())
     .addOption(
-      new Option('--seeds <n>', `runs of each ${method}, with seeds of their own`).argParser(wholeNumber).default(1),
+      new Option('--seeds <numbers>', `seeds of each ${method}: 0,1,2 (default: that of the config)`)
+        .argParser(seedList)
+        .conflicts('seed'),
     )
-    .option('--seed <n>', 'first seed')
+    .option('--seed <n>', 'seed of the runs')
     .option('--jobs <n>', 'runs at once', wholeNumber)
     .option('--out <dir>', `folder of the runs (default: runs/${name}-<name>)`)
     .addOption(takeOverOption())
     .addOption(dataRootOption())
     .addOption(backendOption())
     .addOption(jsonOption())
-    .addHelpText('after', example(`tailmix ${name}`, `tailmix ${name} tailmix.config.yaml --seeds 3`));
+    .addHelpText('after', example(`tailmix ${name}`, `tailmix ${name} tailmix.config.yaml --seeds 0,1,2`));
 }

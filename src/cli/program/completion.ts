@@ -68,7 +68,7 @@ const choicesOf = (all: readonly Completed[]): { place: string; words: readonly 
     options.flatMap(({ long, argChoices }) => (argChoices ? [{ place: `${path} ${long}`, words: argChoices }] : [])),
   );
 
-/** What an option's value is; nothing for one that takes none, as `probe --grid`. */
+/** What an option's value is; nothing for one that takes none. */
 const kindOf = ({ long, required, optional }: Option): Completes | undefined =>
   required || optional ? OPTIONS[long ?? ''] : undefined;
 
