@@ -1,14 +1,36 @@
 import { availableParallelism } from 'node:os';
-import { configDefaults, defineConfig } from 'vitest/config';
-import { withSlow } from './test/support/slow.ts';
+import { configDefaults, defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { compiledSources, mocking, plainSources } from './test/support/compiled.ts';
+import { named, withSlow } from './test/support/selection.ts';
+
+const exclude = [...configDefaults.exclude, ...(withSlow ? [] : ['**/*.slow.test.ts'])];
+const include = ['test/**/*.test.ts'];
+
+/** Files that a developer names run on the sources as they are; a whole run compiles them once for all files. */
+const projects: TestProjectInlineConfiguration[] = [
+  {
+    extends: true,
+    ...plainSources,
+    test: { name: 'sources', include: named.length > 0 ? include : mocking },
+  },
+];
+if (named.length === 0)
+  projects.push({
+    extends: true,
+    plugins: [compiledSources],
+    test: {
+      name: 'compiled',
+      include,
+      exclude: [...exclude, ...mocking],
+      server: { deps: { external: [/\/dist\/(src|plugins)\//] } },
+    },
+  });
 
 export default defineConfig({
-  resolve: { conditions: ['tailmix-source'] },
-  ssr: { resolve: { conditions: ['tailmix-source'] } },
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...(withSlow ? [] : ['**/*.slow.test.ts'])],
-    globalSetup: 'test/support/slow.ts',
+    projects,
+    exclude,
+    globalSetup: ['test/support/selection.ts'],
     pool: 'forks',
     // Two on two cores: a test waits for disks, servers and child processes about half of its time.
     maxWorkers: Math.max(2, availableParallelism() - 1),

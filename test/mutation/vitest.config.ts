@@ -2,6 +2,7 @@ import process from 'node:process';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import base from '../../vitest.config.ts';
+import { plainSources } from '../support/compiled.ts';
 import { warmPool } from './warm-pool.ts';
 
 /** The quickest file first: a mutant is done with at the first test that fails. */
@@ -15,9 +16,12 @@ class QuickestFirst extends BaseSequencer {
   }
 }
 
+const { projects: _, ...test } = base.test!;
+
 // What a room's mutants are run against: `run.ts` says which test files, and Stryker's runner takes the rest from here.
 export default defineConfig({
   ...base,
+  ...plainSources,
   plugins: [
     {
       name: 'warm-pool',
@@ -27,7 +31,7 @@ export default defineConfig({
     },
   ],
   test: {
-    ...base.test,
+    ...test,
     include: process.env.MUTATION_TESTS!.split(' '),
     setupFiles: ['test/mutation/setup.ts'],
     sequence: { sequencer: QuickestFirst },

@@ -1,14 +1,19 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import process from 'node:process';
 
-const named = process.argv.slice(2).filter((argument) => argument.includes('test'));
+/** The test files and folders that a command names; none where all run. */
+export const named = process.argv.slice(2).filter((argument) => argument.includes('test'));
 
 /** Whether test files named `*.slow.test.ts` run: in CI, with `TAILMIX_SLOW=1`, or where a path names one. */
 export const withSlow =
   Boolean(process.env.CI || process.env.TAILMIX_SLOW) || named.some((path) => path.includes('.slow.'));
 
-/** Says at the end of a whole run what it left out. */
+/** Compiles the sources for a whole run, and says at its end what it left out. */
 export default function setup(): () => void {
+  // The launcher compiles what has changed.
+  if (named.length === 0)
+    spawnSync(process.execPath, ['bin/tailmix.mjs', '--version'], { stdio: ['ignore', 'ignore', 'inherit'] });
   return () => {
     if (withSlow || named.length > 0) return;
     const left = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter((file) =>
