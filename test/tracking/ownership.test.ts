@@ -76,7 +76,7 @@ describe('an owner', () => {
     const [line] = (await once(parent.stdout, 'data')) as [Buffer];
     const pid = Number(String(line));
     const fields = async () => (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]!.split(' ');
-    await expect.poll(async () => (await fields())[0]).toBe('Z');
+    await expect.poll(async () => (await fields())[0], { timeout: 30_000 }).toBe('Z');
     await writeFile(ownerFile(folder), lockOf({ pid, started: (await fields())[19]! }));
     expect(await isOwned(folder)).toBe(false);
   });
