@@ -2,17 +2,15 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { checkEnvironment } from '../backend/environment.ts';
-import { whyNotNative } from '../backend/native.ts';
 import { displayPath, messageOf } from '../errors.ts';
-import { expandSweep, type PlannedRun } from '../sweep/expand.ts';
-import { planRuns } from '../sweep/plan.ts';
-import { readSweep } from '../sweep/read.ts';
+import type { PlannedRun } from '../sweep/expand.ts';
 import { type RunOutcome, runSweep } from '../sweep/run.ts';
 import { sweepDisplay } from '../sweep/show.ts';
 import { type SweepTracking, trackSweep } from '../sweep/tracking.ts';
 import type { Variations } from '../sweep/variations.ts';
 import { type Ownership, own } from '../tracking/ownership.ts';
-import { checkPlace, context, knownPlugins, overridesOf } from './context.ts';
+import { expandFiles, planGrid } from './batch/grid.ts';
+import { checkPlace, context } from './context.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
 import { print, printJson, progressStream, tell, tellTaken } from './output.ts';
 import { launcher } from './package-root.ts';
@@ -29,6 +27,10 @@ export interface SweepCommandOptions extends Variations {
   backend?: string;
   dataRoot?: string;
   json?: boolean;
+  /** Freeze the grid, and show its runs. */
+  list?: boolean;
+  /** Id or number of the one run that is wanted. */
+  run?: string;
 }
 
 /** What is done with the runs in the end. */
@@ -38,6 +40,8 @@ type Conclude = (done: readonly RunOutcome[], outcomes: readonly RunOutcome[], r
 export async function sweep(paths: readonly string[], options: SweepCommandOptions): Promise<number> {
   checkEnvironment();
   checkPlace('--out', options.out);
+  if (options.list) return (await import('./batch/list.ts')).list(paths, options);
+  if (options.run !== undefined) return (await import('./batch/run.ts')).runOne(paths, options);
   return runSweepFiles(paths, options, (done, outcomes, to) => conclude(done, outcomes, options, to));
 }
 
@@ -52,16 +56,11 @@ export async function runSweepFiles(
   conclude: Conclude,
   given?: Ownership,
 ): Promise<number> {
-  const { set = [], only, out: wanted = null, takeOver = false } = options;
-  const backend = backendOf(options.backend);
-  const read = await readSweep(paths, context.registry, options);
-  const { runs, out } = await expandSweep(read, { set, only, backend, out: wanted }, context);
+  const { takeOver = false } = options;
+  const grid = await expandFiles(paths, options);
+  const { read, runs, out, backend } = grid;
   const jobs = options.jobs ?? read.options.jobs ?? (backend === 'wasm' ? availableParallelism() : 1);
-  const overrides = overridesOf({
-    ...(options.backend !== undefined && { backend: options.backend }),
-    ...(options.dataRoot !== undefined && { dataRoot: options.dataRoot }),
-  });
-  await planRuns(read.name, runs, { ...context, overrides, known: await knownPlugins() });
+  await planGrid(grid, options);
   const ownership = given ?? (await own(out, { takeOver }));
   if (!given) tellTaken(ownership);
   try {
@@ -148,13 +147,6 @@ async function conclude(
     );
   } else if (json) printJson(outcomes.map(({ run, status, log, setAside }) => ({ ...run, status, log, setAside })));
   else print(`Tables and charts: tailmix report ${done.map(({ run }) => displayPath(run.directory)).join(' ')}`);
-}
-
-/** The engine that runs will have: as asked, else the one that is set up. */
-function backendOf(asked: string | undefined): string {
-  const wanted = asked ?? process.env.TAILMIX_BACKEND;
-  if (wanted && wanted !== 'auto') return wanted;
-  return whyNotNative('native-gpu') === null ? 'native-gpu' : whyNotNative('native') === null ? 'native' : 'wasm';
 }
 
 /** Several runs share the cores. */

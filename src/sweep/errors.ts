@@ -1,7 +1,7 @@
 import { configInvalid } from '../config/errors.ts';
 import type { Override } from '../config/overrides.ts';
 import { formatPath } from '../config/tree.ts';
-import { displayValue, TailmixError } from '../errors.ts';
+import { displayPath, displayValue, TailmixError } from '../errors.ts';
 
 /** A config of a sweep that does not hold. */
 export interface ConfigProblem {
@@ -92,3 +92,31 @@ export const seedSet = (seed: number, seeds: readonly number[]): TailmixError =>
 /** What ended a run that could not say it. */
 export const childKilled = (signal: NodeJS.Signals): string =>
   `the process of the run was ended by ${signal}${signal === 'SIGKILL' ? ', as the system does when memory runs out (then fewer --jobs, or a smaller batch, help)' : ''}; the same command continues it.`;
+
+/** The frozen grid of a sweep that is no such file. */
+export const frozenDamaged = (path: string, reason: string, cause: unknown): TailmixError =>
+  new TailmixError(
+    `${displayPath(path)}: expected the frozen grid of a sweep; ${reason.replaceAll(/\s*\n\s*/g, ' ')}\n  Remove the file, and freeze the grid again with \`tailmix sweep FILE --list\`.`,
+    { code: 'SWEEP_DAMAGED', cause },
+  );
+
+/** A folder without a frozen grid, where no file says what to freeze. */
+export const notFrozen = (out: string, option: string): TailmixError =>
+  new TailmixError(
+    `--out ${out}: expected the folder of a sweep whose grid is frozen, since no sweep file is given; there is no sweep/sweep.json in it. Freeze it first: \`tailmix sweep FILE --list --out ${out}\`, or give the file to ${option}.`,
+    { code: 'SWEEP_NOT_FROZEN', kind: 'config' },
+  );
+
+/** A run that a frozen grid does not have. */
+export const runUnknown = (wanted: string, ids: readonly string[]): TailmixError =>
+  new TailmixError(
+    `--run: expected the id of a run, or its number from 0 to ${ids.length - 1}, got ${JSON.stringify(wanted)}.\n  Ids: ${few(new Set(ids))}. \`--list\` shows all of them, and freezes the grid as its files are now.`,
+    { code: 'SWEEP_RUN', kind: 'config' },
+  );
+
+/** Options of a sweep that do not go together. */
+export const optionsClash = (option: string, others: readonly string[], hint: string): TailmixError =>
+  new TailmixError(`${option}: expected to be given without ${others.join(' and ')}. ${hint}`, {
+    code: 'SWEEP_OPTIONS',
+    kind: 'config',
+  });

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -6,13 +5,14 @@ import process from 'node:process';
 import { displayPath, internal, messageOf } from '../errors.ts';
 import { writeFailed } from '../tracking/errors.ts';
 import { isServer, resolveSettings } from '../tracking/mlflow/settings.ts';
-import { hasSpool, readSpoolRun } from '../tracking/spool/read.ts';
+import { hasSpool } from '../tracking/spool/read.ts';
 import { spoolFiles } from '../tracking/spool/records.ts';
 import { readSent } from '../tracking/spool/sent.ts';
 import { syncRun } from '../tracking/spool/sync.ts';
 import { openSpool, type SpoolWriter } from '../tracking/spool/write.ts';
 import { SWEEP_VARIABLE, type SweepMembership } from '../tracking/sweep-membership.ts';
 import type { PlannedRun } from './expand.ts';
+import { sweepId } from './frozen.ts';
 import type { RunOutcome } from './run.ts';
 
 /** The run that stands for a sweep: its runs make it, where they are tracked, and are parts of it. */
@@ -28,7 +28,7 @@ const REPORT_FILES = ['report/index.html', 'report/results.md', 'report/results.
 /** Goes on with the run of a sweep that was there before, or lets one be made. */
 export async function trackSweep(name: string, out: string): Promise<SweepTracking> {
   const directory = resolve(out);
-  const uid = hasSpool(directory) ? (await readSpoolRun(directory)).uid : randomUUID();
+  const uid = await sweepId(directory);
   if (hasSpool(directory)) append(directory, (spool) => spool.write({ type: 'status', status: 'RUNNING' }));
   return {
     env: ({ variation }) => ({

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { appendFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { appendFile, link, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { isAlive } from '#lock';
@@ -75,6 +75,32 @@ async function hashOf(parts: AsyncIterable<Uint8Array> | Iterable<string | Uint8
   for await (const part of parts) hash.update(part);
   return hash.digest('hex');
 }
+
+/**
+ * Makes a file where there is none, whole from its first moment on: by a link, which file systems make once, NFS too.
+ *
+ * @returns whether it was made
+ * @throws {TailmixError} WRITE_FAILED
+ */
+export async function createFile(path: string, text: string): Promise<boolean> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}${UNFINISHED}`);
+  try {
+    await writeFile(temporary, text, { flush: true });
+    await link(temporary, path).catch(async (error: NodeJS.ErrnoException) => {
+      if (!LINKLESS.has(error.code ?? '')) throw error;
+      await writeFile(path, text, { flag: 'wx', flush: true });
+    });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw writeFailed(path, error);
+  } finally {
+    await rm(temporary, { force: true }).catch(() => {});
+  }
+}
+
+/** What file systems without links say. */
+const LINKLESS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
 /**
  * Adds to the end of a file, flushed to disk.

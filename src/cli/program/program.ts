@@ -85,6 +85,8 @@ export function createProgram(finish: Finish): Command {
     )
     .option('--jobs <n>', 'runs at once', wholeNumber)
     .option('--report', 'write the report at the end')
+    .addOption(new Option('--list', 'freeze the grid for jobs of a cluster, and show its runs').conflicts(['run']))
+    .option('--run <id>', 'train one run of the frozen grid, by its id or number')
     .option('--out <dir>', 'folder of the runs (default: runs/<name of the sweep>)')
     .addOption(takeOverOption())
     .addOption(dataRootOption())
