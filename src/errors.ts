@@ -5,8 +5,11 @@ import process from 'node:process';
 export interface ErrorDetails {
   /** Stable identifier in capitals, for example `CAPABILITY_TAKEN`. */
   code: string;
-  /** `config`: the input is at fault (exit code 2). `run`: something failed while working (exit code 1). */
-  kind?: 'config' | 'run';
+  /**
+   * `config`: the input is at fault (exit code 2). `run`: something failed while working (exit code 1). `again`: so it did, by
+   * no fault of the run, and it would go on if it were started again (exit code 75, as `sysexits.h` has it).
+   */
+  kind?: 'config' | 'run' | 'again';
   plugin?: string;
   hook?: string;
   /** Where in the user's input, for example `my-run.yaml  plugins[1].kappa`. */
@@ -21,7 +24,7 @@ export interface ErrorDetails {
 export class TailmixError extends Error {
   override name = 'TailmixError' as const;
   readonly code: string;
-  readonly kind: 'config' | 'run';
+  readonly kind: 'config' | 'run' | 'again';
   readonly plugin: string | undefined;
   readonly hook: string | undefined;
   readonly path: string | undefined;
@@ -35,9 +38,9 @@ export class TailmixError extends Error {
     this.path = path;
   }
 
-  /** 2 for a fault in the configuration, 1 for a failed run. */
-  get exitCode(): 1 | 2 {
-    return this.kind === 'config' ? 2 : 1;
+  /** 2 for a fault in the configuration, 1 for a failed run, 75 for one that would go on if it were started again. */
+  get exitCode(): 1 | 2 | 75 {
+    return { config: 2, run: 1, again: 75 }[this.kind] as 1 | 2 | 75;
   }
 }
 

@@ -12,6 +12,7 @@ export const rooms = {
   train: 'the loop',
   compose: 'plugins → one composition',
   step: 'one training step',
+  cluster: 'one run on several processes',
   graph: 'tensor code → TensorFlow graph',
   tracking: 'run directory, checkpoints, MLflow',
   models: 'networks',

@@ -57,7 +57,9 @@ function digest(): string {
 
 function digestSources(): string {
   const hash = createHash('sha256').update(JSON.stringify([FLAGS, VARIANTS]));
-  for (const file of readdirSync(SOURCES).sort()) hash.update(file).update(readFileSync(join(SOURCES, file)));
+  // The cluster's module has a digest of its own.
+  const files = readdirSync(SOURCES).filter((file) => file !== 'cluster.cc');
+  for (const file of files.sort()) hash.update(file).update(readFileSync(join(SOURCES, file)));
   return hash.digest('hex').slice(0, 12);
 }
 
@@ -75,6 +77,12 @@ export const whyNotCustomOps = (folder: string, machine: OpsMachine = {}): strin
 /** The kind of processor that the ops in use are compiled for, for example `avx2`; `null` if none are. */
 export const customOpsVariant = (folder: string, machine: OpsMachine = {}): string | null =>
   findCustomOps(folder, variantsFor(machine)).variant?.name ?? null;
+
+/** Which build of the ops is used: source and kind of processor, or `none`. */
+export function customOpsBuild(folder: string): string {
+  const variant = customOpsVariant(folder);
+  return variant === null ? 'none' : `${digest()}-${variant}`;
+}
 
 type Found = { variant: Variant; why: null } | { variant: null; why: string };
 

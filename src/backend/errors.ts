@@ -141,3 +141,10 @@ export const cudaNotNamed = (wheel: string): TailmixError =>
     'WHEEL_WITHOUT',
     `${wheel} names no packages of CUDA (its extra \`and-cuda\`); it is not TensorFlow's wheel for GPUs.`,
   );
+
+/** Training on several machines needs a module that is not there. */
+export const clusterModuleMissing = (why: string): TailmixError =>
+  new TailmixError(`--cluster: expected the module that opens TensorFlow's server, got none: ${why}`, {
+    code: 'CLUSTER_MODULE',
+    kind: 'config',
+  });

@@ -17,7 +17,7 @@ const withoutGlobal = (args: readonly string[]): string[] => args.filter((arg) =
  * Runs `tailmix` with the given arguments.
  *
  * @param args - without `node` and the script.
- * @returns exit code: 0, 1 for a run that failed, 2 for a fault in config or arguments, 130 when interrupted.
+ * @returns exit code: 0, 1 for a run that failed, 2 for a fault in config or arguments, 75 for a lost process of a cluster, 130 when interrupted.
  */
 export async function main(args: readonly string[]): Promise<number> {
   // For shells alone: no command that --help would list.

@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { setUpClusterModule } from '../backend/cluster-module.ts';
 import { setUpCustomOps } from '../backend/custom-ops.ts';
 import { type NativeName, TENSORFLOW_VERSION } from '../backend/paths.ts';
 import { type SetupResult, setUpNative } from '../backend/setup.ts';
@@ -62,6 +63,10 @@ async function attempt(name: NativeName, options: SetupCommandOptions): Promise<
     const { from, force = false } = options;
     const result = await setUpNative({ name, force, ...progress, ...(from === undefined ? {} : { from }) });
     const withoutCustomOps = name === 'native' ? await setUpCustomOps(result.folder, progress.onStage) : null;
+    if (name === 'native') {
+      const why = await setUpClusterModule(result.folder, progress.onStage);
+      if (why !== null) process.stderr.write(`Training on several machines is not available: ${why}\n`);
+    }
     return { report: withNative(name, result, withoutCustomOps), exitCode: 0 };
   } catch (error) {
     if (!(error instanceof TailmixError)) throw error;

@@ -7,12 +7,15 @@ import { checkEnvironment } from '../backend/environment.ts';
 import type { BackendChoice } from '../backend/load.ts';
 import { whyNotNative } from '../backend/native.ts';
 import { currentPlatform, whyUnsupported } from '../backend/platform.ts';
+import { clusterOut } from '../cluster/errors.ts';
+import { shareSnapshot } from '../cluster/exchange.ts';
+import type { Link } from '../cluster/link.ts';
+import type { Membership } from '../cluster/membership.ts';
 import { loadConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import type { ResolvedConfig } from '../config/types.ts';
 import type { ReadProgress } from '../data/types.ts';
 import { displayPath, TailmixError } from '../errors.ts';
-import type { RunSummary } from '../metrics/types.ts';
 import { findLatest } from '../tracking/checkpoint.ts';
 import { type Ownership, own } from '../tracking/ownership.ts';
 import { PROGRESS_VARIABLE } from '../tracking/progress-message.ts';
@@ -29,16 +32,19 @@ import { expectReadable, readWritten } from '../tracking/written-by.ts';
 import { planRun } from '../train/plan-run.ts';
 import type { TrainerOptions } from '../train/prepare.ts';
 import { expectSameConfig } from '../trained/same-config.ts';
+import { without } from '../util/without.ts';
+import { type ClusterOptions, describeCluster, holdsRun, joinCluster, memberOf } from './cluster.ts';
 import { type ConfigFlags, checkPlace, context, knownPlugins, overridesOf } from './context.ts';
 import { resumeChanged, resumeFinished, resumeWith } from './errors.ts';
-import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
+import { INTERRUPTED, type Interruption, watchInterrupts } from './interrupt.ts';
 import { commandLine, tellNext } from './next.ts';
-import { print, printJson, tell, tellPassedOver, tellTaken } from './output.ts';
+import { print, printJson, setQuiet, tell, tellPassedOver, tellTaken } from './output.ts';
 import { packingText } from './stage-progress.ts';
 import { watchStrays } from './strays.ts';
+import { describeSummary } from './summary.ts';
 
 /** Options of `tailmix train`. */
-export interface TrainCommandOptions extends ConfigFlags {
+export interface TrainCommandOptions extends ConfigFlags, ClusterOptions {
   out?: string;
   resume?: string;
   takeOver?: boolean;
@@ -51,24 +57,85 @@ export interface TrainCommandOptions extends ConfigFlags {
 /** `tailmix train`: one run, from its config or from where it was left. */
 export async function train(paths: readonly string[], options: TrainCommandOptions): Promise<number> {
   checkEnvironment();
-  const { config, ownership, resume } = await (options.resume === undefined
+  if (options.local !== undefined) return (await import('./launch.ts')).launch(paths, options);
+  const member = memberOf(options);
+  const interruption = watchInterrupts('the run ends after this step and can be resumed.');
+  if (member) return trainInCluster(member, paths, options, interruption).finally(interruption.stop);
+  const opened = await (options.resume === undefined
     ? openNew(paths, options)
-    : openResumed(options.resume, paths, options));
-  const { directory } = ownership;
+    : openResumed(options.resume, paths, options)
+  ).catch((error: unknown) => {
+    interruption.stop();
+    throw error;
+  });
+  return trainOpened(opened, options, interruption);
+}
+
+/** One process of a run: rank 0 has the directory, the others take from it what the run is resumed from. */
+async function trainInCluster(
+  member: Membership,
+  paths: readonly string[],
+  options: TrainCommandOptions,
+  interruption: Interruption,
+): Promise<number> {
+  if (member.rank > 0) quietly();
+  const { set = [], resume, out } = options;
+  const source = resume === undefined ? paths : [join(await findRun(resume), runFiles.config)];
+  const config = await loadConfig(source, { ...context, set, overrides: overridesOf(options) });
+  const link = await joinCluster(member, config, interruption.signal);
+  try {
+    const opened = member.rank > 0 ? { config, ownership: null, resume: null } : await openFirst();
+    if (opened.ownership && process.connected)
+      process.send?.({ type: 'directory', directory: opened.ownership.directory });
+    const snapshot = shareSnapshot(link, opened.resume?.resume ?? null);
+    const code = await trainOpened(
+      { ...opened, resume: snapshot && { resume: snapshot } },
+      options,
+      interruption,
+      link,
+    );
+    await link.leave();
+    return link.stoppedBy === null ? code : INTERRUPTED;
+  } catch (error) {
+    throw await link.explain(error);
+  }
+
+  async function openFirst(): Promise<Opened> {
+    if (resume === undefined && !holdsRun(out)) return openNew(paths, options);
+    const found = await openResumed(resume ?? out!, [], without(options, 'out', 'seed', 'name') as TrainCommandOptions);
+    if (found.config.hash === config.hash) return found;
+    await found.ownership!.release();
+    throw clusterOut(displayPath(out!));
+  }
+}
+
+/** Rank 0 alone shows and prints what there is. */
+function quietly(): void {
+  setQuiet(true);
+  process.env[PROGRESS_VARIABLE] = 'none';
+}
+
+async function trainOpened(
+  { config, ownership, resume }: Opened,
+  options: TrainCommandOptions,
+  interruption: Interruption,
+  link?: Link,
+): Promise<number> {
+  const directory = ownership?.directory;
   const run: TrainerOptions = {
     ...trainerOptions(config),
     known: await knownPlugins(),
-    directory,
-    ownership,
+    ...(ownership && { directory: ownership.directory, ownership }),
     ...(options.allowOtherData && { allowOtherData: true }),
+    ...(link && { link }),
     ...resume,
   };
-  const interruption = watchInterrupts('the run ends after this step and can be resumed.');
   const strays = watchStrays();
   try {
-    if (!isReportingToParent()) {
+    if (!isReportingToParent() && directory) {
       const { plan, brief } = await planRun(run);
-      tell(`${options.plan ? plan : brief}\n\n${resume ? 'resumes' : 'runs'} in ${displayPath(directory)}`);
+      const cluster = link ? `\n${describeCluster(link, config.options.train.replicas ?? 1)}` : '';
+      tell(`${options.plan ? plan : brief}${cluster}\n\n${resume ? 'resumes' : 'runs'} in ${displayPath(directory)}`);
       const slow = whySlow(config.options.backend);
       if (slow !== null) tell(slow);
     }
@@ -81,6 +148,7 @@ export async function train(paths: readonly string[], options: TrainCommandOptio
     // What failed as the run ended comes up in a moment.
     await setImmediate();
     strays.signal.throwIfAborted();
+    if (!directory) return interruption.signal.aborted ? INTERRUPTED : 0;
     if (options.json) printJson({ ...summary, directory });
     else {
       const place = displayPath(directory);
@@ -95,7 +163,8 @@ export async function train(paths: readonly string[], options: TrainCommandOptio
     }
     return interruption.signal.aborted ? INTERRUPTED : 0;
   } catch (error) {
-    await ownership.release();
+    await ownership?.release();
+    if (!directory) throw error;
     if (error instanceof TailmixError && error.code === 'INTERRUPTED') {
       tell(`${error.message} tailmix train --resume ${displayPath(directory)} goes on with it.`);
       return INTERRUPTED;
@@ -105,7 +174,7 @@ export async function train(paths: readonly string[], options: TrainCommandOptio
   } finally {
     strays.stop();
     interruption.stop();
-    await ownership.release();
+    await ownership?.release();
   }
 }
 
@@ -145,8 +214,8 @@ function readingReporter(): ReadProgress {
 
 interface Opened {
   config: ResolvedConfig;
-  /** Of the run's directory. */
-  ownership: Ownership;
+  /** Of the run's directory; null in processes of a cluster that write none. */
+  ownership: Ownership | null;
   resume: Pick<TrainerOptions, 'resume'> | null;
 }
 
@@ -221,43 +290,4 @@ async function fromItsBeginning(directory: string): Promise<string> {
   if (epochs?.length === 0) return begins;
   const holds = epochs === null ? 'is damaged' : `has ${epochs.length} ${epochs.length === 1 ? 'epoch' : 'epochs'}`;
   return `${begins}, and replaces ${runFiles.metrics}, which ${holds}`;
-}
-
-function describeSummary(summary: RunSummary, directory: string): string {
-  const {
-    method,
-    seed,
-    status,
-    reason,
-    last,
-    lastEpoch,
-    bestOnTest,
-    chosenOnValidation: chosen,
-    seconds,
-    backend,
-    stepMode,
-  } = summary;
-  const share = (value: number | null): string => (value === null ? '–' : `${(100 * value).toFixed(2)} %`);
-  const rows: [string, string][] = [
-    [
-      'run',
-      `${method}, seed ${seed}: ${status}${reason ? ` (${reason})` : ''} in ${seconds.toFixed(0)} s, ${backend}, ${stepMode}`,
-    ],
-  ];
-  if (last) {
-    rows.push(
-      [`epoch ${lastEpoch}`, `accuracy ${share(last.accuracy)}, balanced ${share(last.balancedAccuracy)}`],
-      ['many, medium, few', [last.many, last.medium, last.few].map(share).join(', ')],
-      ['worst class', `${last.worstClass.name}, ${share(last.worstClass.accuracy)}`],
-    );
-  }
-  if (chosen)
-    rows.push([
-      'by validation',
-      `accuracy ${share(chosen.accuracy)}, balanced ${share(chosen.balancedAccuracy)}, epoch ${chosen.epoch} (chosen on validation)`,
-    ]);
-  if (bestOnTest)
-    rows.push(['best on test', `accuracy ${share(bestOnTest.accuracy)}, epoch ${bestOnTest.epoch} (optimistic)`]);
-  rows.push(['directory', directory]);
-  return rows.map(([title, text]) => `${title.padEnd(20)}${text}`).join('\n');
 }

@@ -28,7 +28,7 @@ export {
   type TensorSpec,
 } from './recording.ts';
 export type { OpTrial } from './runs-op.ts';
-export { openSession, type Session } from './session.ts';
+export { openSession, type Session, withModelFolder } from './session.ts';
 export type { RuleInput } from './shape-rules.ts';
 export { createShapeInference, type ShapeInference } from './shapes.ts';
 export { toStandardConvolutions } from './standard-convolutions.ts';

@@ -1,10 +1,9 @@
-import type { TensorFlowBinding } from '../backend/binding.ts';
 import { buildGraph, type Graph } from './build-graph.ts';
 import { runFailed } from './errors.ts';
 import { packState } from './pack.ts';
 import { savedModelBytes } from './proto.ts';
 import type { Recording } from './recording.ts';
-import { type Feed, type Fetched, openSession } from './session.ts';
+import type { Feed, Fetched, Session } from './session.ts';
 import { readState, type StateAccess, writeState } from './state.ts';
 import type { GraphProgram, Signature } from './types.ts';
 
@@ -33,11 +32,12 @@ export interface LoadedGraph {
 /**
  * Joins recordings into one graph over shared variables and loads it.
  *
+ * @param open - gives the bytes of a `saved_model.pb` to TensorFlow
  * @param copyOp - op that copies what the host writes: TensorFlow's `DeepCopy`, or a custom op that takes its place.
  * @throws {CaptureError} CAPTURE_LOAD, CAPTURE_SIZE.
  */
 export function loadGraph(
-  binding: TensorFlowBinding,
+  open: (model: Uint8Array) => Session,
   calls: readonly RecordedCall[],
   state: GraphProgram['state'],
   copyOp: string,
@@ -51,8 +51,7 @@ export function loadGraph(
     variables,
     copyOp,
   );
-  const session = openSession(
-    binding,
+  const session = open(
     savedModelBytes(
       graph,
       calls.map(({ signature }) => signature),

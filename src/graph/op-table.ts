@@ -52,12 +52,18 @@ TailmixGeluGrad T,T T
 TailmixSoftmaxGrad T,T T
 `;
 
+/** Sums and concatenations over the processes of a cluster: pure as long as all processes run the same graph. */
+const COLLECTIVES = `
+CollectiveReduceV2 T,#,#,#,Nordering_token*# T,merge_op,final_op,communication_hint,timeout_seconds,max_subdivs_per_device
+CollectiveGatherV2 T,#,#,#,Nordering_token*# T,communication_hint,timeout_seconds
+`;
+
 const parsed = new Map<string, OpEntry>();
 
 /** Looks an op up among the pure ones. */
 function entryOf(op: string): OpEntry | undefined {
   if (parsed.size === 0) {
-    for (const line of (OPS + OWN_OPS).split('\n')) {
+    for (const line of (OPS + OWN_OPS + COLLECTIVES).split('\n')) {
       const [name, inputs = '', attributes = ''] = line.split(' ');
       if (name)
         parsed.set(name, { inputs: inputs.split(',').filter(Boolean).map(parseInput), attributes: words(attributes) });

@@ -11,6 +11,7 @@ import { mergeEqual } from './prune.ts';
 import { type RecordOptions, recordOnce, recordSignature } from './record.ts';
 import { DT, type OpNode, type Recording, type TensorSpec } from './recording.ts';
 import { createOpTrial, type OpTrial } from './runs-op.ts';
+import { openSession, type Session } from './session.ts';
 import { createShapeInference } from './shapes.ts';
 import { checkState } from './state.ts';
 import type { GraphProgram, HostArray, HostOutputs, Signature } from './types.ts';
@@ -21,6 +22,8 @@ export interface GraphOptions extends Omit<RecordOptions, 'shapes'> {
   rewrite?: (recording: Recording, canRun: OpTrial) => Recording;
   /** Op that copies what the host writes into state, where TensorFlow can run it. Default: TensorFlow's `DeepCopy`. */
   copyOp?: string;
+  /** Loads the bytes of a `saved_model.pb`. Default: into the session of this process that tfjs-node opens. */
+  openSession?: ((model: Uint8Array) => Session) | undefined;
 }
 
 /** What recording and loading cost, for logs. */
@@ -68,7 +71,7 @@ export interface OpenGraph {
 export function openGraph(
   program: GraphProgram,
   backend: Backend,
-  { rewrite = mergeEqual, copyOp, owner, rehearse }: GraphOptions = {},
+  { rewrite = mergeEqual, copyOp, owner, rehearse, openSession: given }: GraphOptions = {},
 ): OpenGraph {
   const { binding } = backend;
   if (binding === undefined) throw backendNotNative(backend.name);
@@ -95,9 +98,10 @@ export function openGraph(
     calls.set(key, { signature, recorded, recording, index: calls.size });
   };
 
+  const open = given ?? ((model: Uint8Array) => openSession(binding, model));
   const load = (): LoadedGraph => {
     const copies = copyOp !== undefined && canRun(copyOf(copyOp), [FLOAT]);
-    const graph = loadGraph(binding, [...calls.values()], program.state, copies ? copyOp : 'DeepCopy');
+    const graph = loadGraph(open, [...calls.values()], program.state, copies ? copyOp : 'DeepCopy');
     Object.assign(stats, { nodes: graph.graph.nodes.length, signatures: calls.size });
     return graph;
   };

@@ -30,18 +30,22 @@ export interface Session {
   dispose(): void;
 }
 
-/** Loads the bytes of a `saved_model.pb`. The folder that TensorFlow wants them in is gone when this returns. */
-export function openSession(binding: TensorFlowBinding, model: Uint8Array): Session {
+/** Gives the bytes of a `saved_model.pb` to whoever loads them, in the folder that TensorFlow wants; it is gone when this returns. */
+export function withModelFolder<T>(model: Uint8Array, load: (folder: string, tag: string) => T): T {
   const folder = mkdtempSync(join(tmpdir(), 'captured-'));
-  let id: number;
   try {
     writeFileSync(join(folder, 'saved_model.pb'), model);
-    id = binding.loadSavedModel(folder, TAG);
+    return load(folder, TAG);
   } catch (error) {
     throw graphRefused(error);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Loads the bytes of a `saved_model.pb` by tfjs-node. */
+export function openSession(binding: TensorFlowBinding, model: Uint8Array): Session {
+  const id = withModelFolder(model, (folder, tag) => binding.loadSavedModel(folder, tag));
   return {
     run(feeds, fetches, wanted) {
       const ids: number[] = [];

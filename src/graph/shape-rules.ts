@@ -41,6 +41,16 @@ const convolution: Rule = ([x, filter], { strides, padding, dilations, data_form
 const vectors = (spec: TensorSpec, ...sizes: readonly (readonly number[])[]): TensorSpec[] =>
   sizes.map((shape) => ({ shape, dtype: spec.dtype }));
 
+/** Output shapes of ops that cannot be tried by one process alone. */
+export const collectiveRules: Readonly<Record<string, Rule>> = {
+  CollectiveReduceV2: like(0),
+  CollectiveGatherV2: ([x, group]) => {
+    const [rows, ...rest] = x!.shape;
+    const size = new Int32Array((group!.value as Uint8Array).slice().buffer)[0]!;
+    return [{ shape: [rows! * size, ...rest], dtype: x!.dtype }];
+  },
+};
+
 /**
  * Output shapes of the ops that take longest to try, for a quick start. What is missing here, or gives null, is tried.
  */

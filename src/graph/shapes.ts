@@ -1,7 +1,7 @@
 import type { OpAttribute, TensorFlowBinding } from '../backend/binding.ts';
 import { toBinding } from './attributes.ts';
 import { type Attribute, type ConstantNode, DT, type TensorSpec } from './recording.ts';
-import { type RuleInput, shapeRules } from './shape-rules.ts';
+import { collectiveRules, type RuleInput, shapeRules } from './shape-rules.ts';
 
 /** Tells what an op would give, without computing it more than once per combination of shapes. */
 export interface ShapeInference {
@@ -40,7 +40,7 @@ export function createShapeInference(binding: TensorFlowBinding): ShapeInference
   return {
     execute,
     infer(op, attributes, inputs, outputs) {
-      const ruled = shapeRules[op]?.(inputs, attributes);
+      const ruled = (shapeRules[op] ?? collectiveRules[op])?.(inputs, attributes);
       if (ruled) return ruled;
       const key = keyOf(op, attributes, inputs, outputs);
       const before = known.get(key);

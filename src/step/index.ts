@@ -1,5 +1,6 @@
 import { cpuFeatures, isBfloat16Native } from '../backend/cpu.ts';
 import type { Backend } from '../backend/load.ts';
+import type { Link } from '../cluster/link.ts';
 import { messageOf } from '../errors.ts';
 import type { GraphProgram } from '../graph/index.ts';
 import type { CaptureOptions } from './captured/engine.ts';
@@ -14,6 +15,8 @@ import type { Engine } from './types.ts';
 export interface EngineOptions extends Pick<StepOptions, 'step' | 'precision'> {
   /** Changes what differs between steps, before each of a signature's two recordings. */
   rehearse?: CaptureOptions['rehearse'];
+  /** In a process of a cluster: the step is captured, in a session that reaches the others. */
+  link?: Pick<Link, 'openSession'> | undefined;
 }
 
 /**
@@ -26,7 +29,8 @@ export interface EngineOptions extends Pick<StepOptions, 'step' | 'precision'> {
  *   mode.
  */
 export async function createEngine(program: GraphProgram, backend: Backend, options: EngineOptions): Promise<Engine> {
-  const { step, precision: wanted, rehearse } = options;
+  const { precision: wanted, rehearse, link } = options;
+  const step = link ? 'captured' : options.step;
   const eager = (reason: string | null): Engine =>
     createEagerEngine(program, {
       reason,
@@ -40,8 +44,10 @@ export async function createEngine(program: GraphProgram, backend: Backend, opti
   ]);
   const precisionReason = wanted === 'bf16' ? whyNotBfloat16(backend) : null;
   const precision = precisionReason === null ? wanted : 'fp32';
+  // TensorFlow's remapper makes fused convolutions of bfloat16 that a distributed session refuses.
+  const openSession = link && ((model: Uint8Array) => link.openSession(model, { remapping: precision !== 'bf16' }));
   try {
-    const capture = { precision, precisionReason, owner: currentOwner, ...(rehearse && { rehearse }) };
+    const capture = { precision, precisionReason, owner: currentOwner, ...(rehearse && { rehearse }), openSession };
     const engine = createCapturedEngine(program, backend, capture);
     // Tensors of a GPU are not in the memory that is compared.
     if (backend.name === 'native') warnOfMemory(engine.stats.peak);

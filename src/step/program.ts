@@ -1,4 +1,4 @@
-import type { GraphFunction, GraphProgram, Signature } from '../graph/index.ts';
+import type { GraphFunction, GraphProgram, HostArray, Signature } from '../graph/index.ts';
 import type { Hooks } from '../hooks.ts';
 import type { Model, Pass } from '../models/types.ts';
 import { randomStream } from '../random.ts';
@@ -7,6 +7,7 @@ import { tf } from '../tf.ts';
 import { mapValues } from '../util/map-values.ts';
 import { onlyKnown } from '../util/names.ts';
 import { prefixed } from '../util/prefixed.ts';
+import { feedsOf, rowsOfAll, type Share } from './all-reduce.ts';
 import { MIX, resolveShape } from './batch.ts';
 import { defineStep } from './definition.ts';
 import { inputUnknown } from './errors.ts';
@@ -42,6 +43,8 @@ export interface ProgramOptions {
   optimizer: Update;
   /** R, parts that each batch is trained in; it divides all batch sizes. Default 1. */
   replicas?: number;
+  /** In a process of a cluster, the replicas that it computes. Default: all. */
+  share?: Share;
   /** Values to start with, in the place of drawn ones, by weight name. */
   initial?: Readonly<Record<string, Float32Array>>;
   /** Weights that are not trained. Statistics never are. */
@@ -50,10 +53,19 @@ export interface ProgramOptions {
   fixed?: ReadonlySet<string>;
 }
 
+/** Input and output of a step in a cluster, `[processes]`: which process was asked to stop. */
+export const STOP = 'stop';
+
 /** A program and what its host needs to read of its outputs. */
 export interface StepProgram extends GraphProgram {
   /** Weights that are trained, in the order of `gradientSums`. */
   trained: readonly string[];
+  /** What a step of the whole batch is fed, cut to the rows of this process. Images are its own already. */
+  own(
+    feeds: Readonly<Record<string, HostArray>>,
+    mix: string | undefined,
+    rows: { size: number; pool: number },
+  ): Readonly<Record<string, HostArray>>;
 }
 
 /**
@@ -99,7 +111,9 @@ export function createStepProgram(
   const readable = (given: NamedTensors): NamedTensors =>
     onlyKnown(given, (name) => inputUnknown(name, [...inputNames]), inputNames);
 
-  const { replicas = 1 } = options;
+  const { replicas = 1, share } = options;
+  const processes = share?.processes ?? 1;
+  const local = replicas / processes;
   const specsOf = (mix: string | undefined): Record<string, InputSpec> => ({
     ...inputs,
     ...modelInputs(model),
@@ -124,23 +138,31 @@ export function createStepProgram(
   const trainParts = (weights: NamedTensors, feeds: NamedTensors, chosen: Pass['variants']): TrainedPart => {
     const specs = specsOf(chosen[MIX]);
     return meanOfParts(
-      Array.from({ length: replicas }, (_, replica) =>
-        trainPart(weights, passOf(inputsOf(replica, replicas, feeds, specs), chosen)),
+      Array.from({ length: local }, (_, replica) =>
+        trainPart(weights, passOf(inputsOf(replica, local, feeds, specs, share), chosen)),
       ),
+      share,
     );
   };
 
   const train: GraphFunction = (state, feeds, signatureVariants) => {
     const before = split(state);
     const pass = passOf(feeds, signatureVariants);
-    const { loss, penalties, statistics, gradients, predictions } =
-      replicas === 1 ? trainPart(before.weights, pass) : trainParts(before.weights, feeds, signatureVariants);
+    const {
+      loss,
+      penalties,
+      statistics,
+      gradients,
+      predictions: own,
+    } = replicas === 1 ? trainPart(before.weights, pass) : trainParts(before.weights, feeds, signatureVariants);
     const after = definition.update.apply({ ...before.weights, ...statistics }, before.slots, gradients, pass);
+    const all = share && rowsOfAll(own, feeds[STOP]!, share);
     return {
       state: { ...statistics, ...after.weights, ...after.slots },
       outputs: {
         loss,
-        predictions,
+        predictions: all?.rows ?? own,
+        ...(all && { [STOP]: all.stop }),
         gradientSums: tf.stack([...trained].map((name) => gradients[name]?.sum() ?? tf.scalar(0))),
         ...prefixed('penalty/', penalties),
       },
@@ -156,20 +178,23 @@ export function createStepProgram(
   };
 
   const pools = 1 + Object.keys(draws).length;
-  const trainSignatures = options.batchSizes.flatMap((size) =>
-    combinations(variants).map(
-      (chosen): Signature => ({
-        call: 'train',
-        variants: chosen,
-        inputs: Object.fromEntries(
-          Object.entries(specsOf(chosen[MIX])).map(([name, spec]) => [
-            name,
-            { shape: resolveShape(spec, size, size * pools), dtype: spec.dtype },
-          ]),
-        ),
-      }),
-    ),
-  );
+  const sharedInputs: Record<string, InputSpec> = share ? { [STOP]: { shape: [processes], dtype: 'float32' } } : {};
+  const trainSignatures = options.batchSizes
+    .map((whole) => whole / processes)
+    .flatMap((size) =>
+      combinations(variants).map(
+        (chosen): Signature => ({
+          call: 'train',
+          variants: chosen,
+          inputs: Object.fromEntries(
+            Object.entries({ ...specsOf(chosen[MIX]), ...sharedInputs }).map(([name, spec]) => [
+              name,
+              { shape: resolveShape(spec, size, size * pools), dtype: spec.dtype },
+            ]),
+          ),
+        }),
+      ),
+    );
   const predictSignature: Signature = {
     call: 'predict',
     variants: {},
@@ -180,6 +205,7 @@ export function createStepProgram(
     state: { ...weights, ...slots },
     signatures: [...trainSignatures, predictSignature],
     trained: [...trained],
+    own: (feeds, mix, rows) => (share ? feedsOf(feeds, specsOf(mix), rows, share) : feeds),
   };
 }
 

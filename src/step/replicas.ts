@@ -3,26 +3,24 @@ import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
 import { mapValues } from '../util/map-values.ts';
 import { prefixed } from '../util/prefixed.ts';
+import { type Share, sumOverProcesses } from './all-reduce.ts';
+import { sumInRing } from './ring.ts';
 import type { Backward, InputSpec } from './types.ts';
-
-/** Floats that are summed at a time, 8 MiB: above 4 MiB a part, TensorFlow's ring cuts parts once more. */
-const BUCKET = 2 ** 21;
-
-/** A ring's parts are a multiple of this many floats. */
-const ALIGNED = 16;
 
 /**
  * What one of R replicas of a step is fed: its B/R trained rows, and those rows of each extra draw, of every input that
  * has rows; R-th parts of the normalizer, so that the mean of the replicas' losses is the loss of the batch; a seed of
  * its own for the model. Other inputs are the same for all.
  *
- * @param replica - 0…R−1
+ * @param replica - 0…R−1; in a process of a cluster, of its own
+ * @param replicas - R; in a process of a cluster, its own
  */
 export function inputsOf(
   replica: number,
   replicas: number,
   feeds: NamedTensors,
   specs: Readonly<Record<string, InputSpec>>,
+  { rank, processes }: Share = { rank: 0, processes: 1 },
 ): NamedTensors {
   const size = feeds.labels!.shape[0]!;
   const own: NamedTensors = {};
@@ -33,9 +31,9 @@ export function inputsOf(
       tensor,
     );
   }
-  own.normalizer = feeds.normalizer!.div(replicas);
+  own.normalizer = feeds.normalizer!.div(replicas * processes);
   const seed = feeds[MODEL_SEED];
-  if (seed) own[MODEL_SEED] = seed.add(tf.tensor1d([replica, 0], 'int32'));
+  if (seed) own[MODEL_SEED] = seed.add(tf.tensor1d([rank * replicas + replica, 0], 'int32'));
   return own;
 }
 
@@ -66,13 +64,17 @@ export interface TrainedPart extends Omit<Backward, 'outputs'> {
 
 const MEANS = ['gradients', 'statistics', 'penalties'] as const;
 
-/** What the batch gives whose parts these are: means, and the predictions behind one another. */
-export function meanOfParts(parts: readonly TrainedPart[]): TrainedPart {
+/**
+ * What the batch gives whose parts these are: means, and the predictions behind one another. In a process of a cluster they
+ * are its own parts, and what comes out is of all processes.
+ */
+export function meanOfParts(parts: readonly TrainedPart[], share?: Share): TrainedPart {
   const means = meanOf(
     parts.map((part) => ({
       ...Object.assign({}, ...MEANS.map((group) => prefixed(`${group}/`, part[group]))),
       loss: part.loss,
     })),
+    share,
   );
   const group = (name: (typeof MEANS)[number]): NamedTensors =>
     mapValues(parts[0]![name], (_, key) => means[`${name}/${key}`]!);
@@ -90,9 +92,9 @@ export function meanOfParts(parts: readonly TrainedPart[]): TrainedPart {
 
 /**
  * The mean of what replicas computed, each tensor of the first by name. All are laid end to end and summed in the order
- * in which TensorFlow's ring sums them among processes (see {@link ringParts}): one process gives the same bits as many.
+ * in which TensorFlow's ring sums them among processes (see `ringParts`): one process gives the same bits as many.
  */
-export function meanOf(replicas: readonly NamedTensors[]): NamedTensors {
+export function meanOf(replicas: readonly NamedTensors[], share?: Share): NamedTensors {
   const first = replicas[0]!;
   const names = Object.keys(first);
   const sizes = names.map((name) => first[name]!.size);
@@ -102,40 +104,7 @@ export function meanOf(replicas: readonly NamedTensors[]): NamedTensors {
       0,
     ),
   );
-  const parts = ringParts(
-    sizes.reduce((sum, size) => sum + size, 0),
-    replicas.length,
-  );
-  const cut = flat.map((values) =>
-    tf.split(
-      values,
-      parts.map(({ length }) => length),
-    ),
-  );
-  const sums = parts.map(({ order }, part) =>
-    order.map((replica) => cut[replica]![part]!).reduce((sum, values) => sum.add(values)),
-  );
-  const means = tf.split(tf.concat(sums, 0).div(replicas.length), sizes);
+  const sum = share ? sumOverProcesses(flat, share) : sumInRing(flat);
+  const means = tf.split(sum.div(replicas.length * (share?.processes ?? 1)), sizes);
   return Object.fromEntries(names.map((name, i) => [name, means[i]!.reshape(first[name]!.shape)]));
-}
-
-/**
- * How a ring all-reduce of R ranks cuts a buffer, and in which order it adds the ranks' values in each part: part c of a
- * bucket, of ⌈length / R⌉ floats rounded up to the next multiple of 16 (never itself), begins with rank c and goes on around the ring (TensorFlow 2.21,
- * `ring_reducer.cc` and `CollectiveAdapter`).
- *
- * @param length - floats
- * @returns parts in order, none empty
- */
-export function ringParts(length: number, ranks: number): { length: number; order: number[] }[] {
-  const parts: { length: number; order: number[] }[] = [];
-  for (let start = 0; start < length; start += BUCKET) {
-    const bucket = Math.min(BUCKET, length - start);
-    const part = (Math.floor(Math.ceil(bucket / ranks) / ALIGNED) + 1) * ALIGNED;
-    for (let rank = 0; rank * part < bucket; rank++) {
-      const order = Array.from({ length: ranks }, (_, i) => (rank + i) % ranks);
-      parts.push({ length: Math.min(part, bucket - rank * part), order });
-    }
-  }
-  return parts;
 }

@@ -2,6 +2,7 @@ import { epochIndices, splitSteps } from '../data/sampler.ts';
 import type { StepRows, Subset } from '../data/types.ts';
 import type { EpochMetrics } from '../metrics/types.ts';
 import { randomStream } from '../random.ts';
+import { rowsOfShare, type Share } from '../step/all-reduce.ts';
 import type { Batch, BatchResult } from '../step/types.ts';
 import { concatenate } from '../util/concatenate.ts';
 import { mapValues } from '../util/map-values.ts';
@@ -60,6 +61,13 @@ export function planEpoch({
     };
   });
 }
+
+/** The rows of each step that a process of a cluster loads. */
+export const ownSteps = (steps: readonly PlannedStep[], share: Share): StepRows[] =>
+  steps.map(({ size, indices, positions }) => {
+    const rows = rowsOfShare(indices.length, size, share);
+    return { indices: rows.map((row) => indices[row]!), positions: rows.map((row) => positions[row]!) };
+  });
 
 const rowWeights = ({ split, indices }: Subset, classWeights: Float64Array): Float64Array =>
   Float64Array.from(indices, (row) => classWeights[split.labels[row]!]!);

@@ -1,3 +1,5 @@
+import { gather } from '../cluster/exchange.ts';
+import type { Link } from '../cluster/link.ts';
 import { rowValues } from '../data/features.ts';
 import type { Loader, StepRows, Subset } from '../data/types.ts';
 import type { Signature } from '../graph/index.ts';
@@ -40,6 +42,7 @@ export interface LogitRows {
  * crops of an image it is the mean.
  *
  * @param classes - C
+ * @param link - in a process of a cluster: each computes a part, and all have all
  */
 export async function* logitsOf(
   engine: Engine,
@@ -47,13 +50,55 @@ export async function* logitsOf(
   loader: Loader,
   { split, indices }: Pick<Subset, 'split' | 'indices'>,
   classes: number,
+  link?: Link,
+): AsyncGenerator<LogitRows, void, undefined> {
+  const batches = inOrder(indices, signature.inputs.images!.shape[0]!);
+  const subset = { split, batches };
+  yield* link
+    ? logitsOfAll(link, subset, classes, (own) => logitsOfBatches(engine, signature, loader, own, classes))
+    : logitsOfBatches(engine, signature, loader, subset, classes);
+}
+
+/** Batches of a split that are evaluated. */
+interface Batches {
+  split: Subset['split'];
+  batches: readonly StepRows[];
+}
+
+/** Logits of all batches, of which each process computes every n-th: the same bits in all, as if one had computed them. */
+async function* logitsOfAll(
+  link: Link,
+  { split, batches }: Batches,
+  classes: number,
+  compute: (own: Batches) => AsyncGenerator<LogitRows, void, undefined>,
+): AsyncGenerator<LogitRows, void, undefined> {
+  const { rank, processes } = link;
+  const own = compute({ split, batches: batches.filter((_, i) => i % processes === rank) });
+  for (let first = 0; first < batches.length; first += processes) {
+    const { value } = first + rank < batches.length ? await own.next() : { value: undefined };
+    const bits = new Int32Array(batches[first]!.indices.length * classes);
+    if (value) bits.set(new Int32Array(value.logits.buffer, value.logits.byteOffset, value.logits.length));
+    const all = gather(link, bits);
+    for (const [i, { indices }] of batches.slice(first, first + processes).entries()) {
+      const logits = new Float32Array(all[i]!.slice(0, indices.length * classes).buffer);
+      yield { logits, labels: Int32Array.from(indices, (row) => split.labels[row]!), indices };
+    }
+  }
+  await own.return();
+}
+
+async function* logitsOfBatches(
+  engine: Engine,
+  signature: Signature,
+  loader: Loader,
+  { split, batches }: Batches,
+  classes: number,
 ): AsyncGenerator<LogitRows, void, undefined> {
   const { shape, dtype } = signature.inputs.images!;
-  const [batchSize = 0] = shape;
   const isFeatures = dtype === 'float32';
   const bytes = sizeOf(shape) * (isFeatures ? Float32Array.BYTES_PER_ELEMENT : 1);
   const { crops } = loader;
-  const steps = inOrder(indices, batchSize).flatMap((rows) => cropsOf(rows, crops));
+  const steps = batches.flatMap((rows) => cropsOf(rows, crops));
   let step = 0;
   let sums = null as Float32Array | null;
   for await (const rows of loader.load(split, steps, 0, false)) {
@@ -79,9 +124,10 @@ export async function evaluate(
   loader: Loader,
   subset: Subset,
   { classes, classCounts, groups }: Pick<RunInfo, 'classes' | 'classCounts' | 'groups'>,
+  link?: Link,
 ): Promise<Evaluation> {
   const evaluator = createEvaluator({ classes, classCounts, groups });
-  for await (const { logits, labels } of logitsOf(engine, signature, loader, subset, classes.length)) {
+  for await (const { logits, labels } of logitsOf(engine, signature, loader, subset, classes.length, link)) {
     evaluator.add(logits, labels);
   }
   return evaluator.result();

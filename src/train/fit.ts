@@ -2,14 +2,14 @@ import type { Backend } from '../backend/load.ts';
 import type { Composition } from '../compose/types.ts';
 import { rowShape, rowValues } from '../data/features.ts';
 import { createLoader } from '../data/loader/loader.ts';
-import type { LoadedRows, Loader } from '../data/types.ts';
+import type { LoadedRows, Loader, Split } from '../data/types.ts';
 import type { RunInfo } from '../run.ts';
-import { createBatch, createTargets } from '../step/batch.ts';
+import { createBatch, createTargets, MIX } from '../step/batch.ts';
 import { checkInputs } from '../step/decided.ts';
 import { createEngine } from '../step/index.ts';
 import { modelFeeds, trainFeeds } from '../step/inputs.ts';
 import { createOptimizer } from '../step/optimizers.ts';
-import { createStepProgram, type StepProgram } from '../step/program.ts';
+import { createStepProgram, STOP, type StepProgram } from '../step/program.ts';
 import { signatureFor } from '../step/signature.ts';
 import type { BatchResult, Engine, StepContext } from '../step/types.ts';
 import type { PlannedStep } from './epoch.ts';
@@ -43,6 +43,7 @@ export async function openFit(
   epochs = preparation.info.epochs,
 ): Promise<Fit> {
   const { settings, data, model, info, rules } = preparation;
+  const { link } = preparation.options;
   const { train: trainSettings, evaluate: evaluateSettings } = settings;
   const batchSizes = batchSizesOf(info, trainSettings);
   const loading = {
@@ -74,11 +75,13 @@ export async function openFit(
     batchSizes,
     optimizer: createOptimizer(trainSettings.optimizer, rules),
     ...(info.replicas && { replicas: info.replicas }),
+    ...(link && { share: link }),
   });
   const putBack = keepStates(composition);
   const engine = await createEngine(program, backend, {
     ...trainSettings,
     rehearse: createRehearsal(composition, info, batchSizes),
+    link,
   }).finally(putBack);
   if (preparation.options.resume) restore(preparation.options.resume, composition, program, engine);
   const loader = createLoader({ ...loading, crops: evaluateSettings.crops });
@@ -125,7 +128,9 @@ export function trainStep(
   const { hooks, variants, inputs } = composition;
   const { size, indices, draws } = planned;
   const learningRate = rateFactor * hooks.computeLearningRate.call(settings.train.optimizer.learningRate, ctx);
-  const created = createBatch({ size, replicas: info.replicas, indices, labels: rows.labels, draws }, variants);
+  const { link, signal } = fit.options;
+  const labels = link ? labelsOf(fit.data.train.split, indices) : rows.labels;
+  const created = createBatch({ size, replicas: info.replicas, indices, labels, draws }, variants);
   const batch = hooks.onBatch.call(created, ctx);
   checkInputs(batch, inputs);
   const targets = hooks.computeTargets.call(createTargets(batch), ctx);
@@ -142,7 +147,14 @@ export function trainStep(
     }),
   };
   if (!(feeds.normalizer![0]! > 0)) throw batchWithoutWeight(ctx, tappersOf(hooks.computeClassWeights));
-  const outputs = engine.run(signatureFor(program, 'train', batch.variants, size), feeds);
+  const signature = signatureFor(program, 'train', batch.variants, size / (link?.processes ?? 1));
+  const own = program.own(feeds, batch.variants[MIX], { size, pool: batch.poolSize });
+  const stop = link && {
+    [STOP]: Float32Array.from(link.addresses, (_, rank) => Number(rank === link.rank && signal?.aborted)),
+  };
+  const outputs = engine.run(signature, { ...own, ...stop });
+  const asked = outputs[STOP]?.findIndex((flag) => flag > 0) ?? -1;
+  if (link && asked >= 0) link.stoppedBy = asked;
   const penalties = penaltiesOf(outputs);
   const loss = outputs.loss![0]!;
   const broken = Object.entries(penalties).find(([, penalty]) => !Number.isFinite(penalty));
@@ -167,6 +179,9 @@ export function trainStep(
     predictions: outputs.predictions as Int32Array,
   };
 }
+
+const labelsOf = ({ labels }: Pick<Split, 'labels'>, indices: Int32Array): Int32Array =>
+  Int32Array.from(indices, (row) => labels[row]!);
 
 /** Plugins that tap a hook, in order. */
 const tappersOf = ({ taps }: { taps: readonly { name: string }[] }): string[] => taps.map(({ name }) => name);

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { BackendChoice } from '../backend/load.ts';
+import type { Link } from '../cluster/link.ts';
 import type { Warning } from '../compose/types.ts';
 import type { DataIdentity } from '../data/identity.ts';
 import { loadData } from '../data/load-data.ts';
@@ -62,6 +63,8 @@ export interface TrainerOptions {
   resume?: Snapshot;
   /** Goes on although a checkpoint was trained on other data; the run records it. Default: no. */
   allowOtherData?: boolean;
+  /** In a process of a cluster, what connects it with the others. */
+  link?: Link;
   /** Resolved config and its hash, as logged. */
   config?: { resolved: Record<string, unknown>; hash: string };
   /** Ends the run after the current step, in good order; aborted with a TailmixError, the run fails with it. */

@@ -1,6 +1,9 @@
 import { holdBackend } from '../backend/load.ts';
+import { expectAlike, expectSameState, gatherTexts } from '../cluster/exchange.ts';
+import type { Link } from '../cluster/link.ts';
 import { type ComposedPhase, composeRun } from '../compose/compose-run.ts';
 import { metricsAt, type Place } from '../compose/span.ts';
+import type { LoadedData } from '../data/types.ts';
 import { internal, messageOf, TailmixError } from '../errors.ts';
 import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
 import type { Run, Snapshot } from '../run.ts';
@@ -11,7 +14,7 @@ import { yieldToEventLoop } from '../util/event-loop.ts';
 import { mapValues } from '../util/map-values.ts';
 import { callAll, reportFailure } from '../util/observers.ts';
 import { backboneOf } from './backbone.ts';
-import { createMeter, planEpoch } from './epoch.ts';
+import { createMeter, ownSteps, planEpoch } from './epoch.ts';
 import { evaluate } from './evaluate.ts';
 import { keepFile } from './features.ts';
 import { openFit, trainStep } from './fit.ts';
@@ -66,6 +69,7 @@ async function train(options: TrainerOptions): Promise<RunResult> {
   );
   const { phases, ...composed } = composeRun(options, prepared);
   const seen = seenData(options, data, prepared[0]!.initialData);
+  if (options.link) expectAlike(options.link, factsOf(composed.brief, data, options));
   await checkStartFile(options);
   const { backend, release } = await holdBackend(options.backend);
   const { settings } = prepared[0]!;
@@ -143,6 +147,7 @@ async function trainPhase(
   const { hooks } = composition;
   const { parts, progress, run } = session;
   const { fit } = progress;
+  const { link } = parts.options;
   const observers = parts.spanning?.hooks;
   const own = runOf(phase, session);
   try {
@@ -151,6 +156,7 @@ async function trainPhase(
     for (let epoch = own.resumedFrom + 1; epoch <= info.epochs && progress.stopReason === null; epoch++) {
       try {
         await trainEpoch(progress, { own, place }, epoch);
+        if (link) progress.stopReason = agreedStop(link, progress.stopReason);
       } catch (error) {
         epoch = (await rollBack(error, { parts, progress, begin })) - before;
       }
@@ -181,6 +187,7 @@ async function trainEpoch(
   const { fit } = progress;
   const { composition, data, info, settings, program, engine, loader } = fit;
   const { hooks, draws } = composition;
+  const { link, signal } = fit.options;
   const epochOfRun = epoch + (place?.epochs ?? 0);
   await hooks.onEpochBegin.promise(epoch, own);
   if (epoch === own.resumedFrom + 1) fit.verify.beforeFirstStep();
@@ -200,7 +207,7 @@ async function trainEpoch(
   const waited = loader.waitMs;
   let stepInEpoch = 0;
   progress.midEpoch = true;
-  for await (const rows of loader.load(data.train.split, steps, epochOfRun, true)) {
+  for await (const rows of loader.load(data.train.split, link ? ownSteps(steps, link) : steps, epochOfRun, true)) {
     const planned = steps[stepInEpoch++]!;
     const step = (epoch - 1) * info.stepsPerEpoch + stepInEpoch;
     const result = trainStep(fit, planned, rows, classWeights, { ...ctx, step, stepInEpoch }, rateFactor(progress));
@@ -208,12 +215,14 @@ async function trainEpoch(
     meter.add(result);
     hooks.onBatchEnd.call(result);
     await yieldToEventLoop();
-    throwFailure(fit.options.signal);
-    if (fit.options.signal?.aborted) return own.stop(String(fit.options.signal.reason));
+    throwFailure(signal);
+    const asked = link ? link.stoppedBy !== null : signal?.aborted;
+    if (asked) return own.stop(signal?.aborted ? String(signal.reason) : `rank ${link!.stoppedBy} was asked to stop`);
   }
   fit.verify.afterSteps();
   progress.midEpoch = false;
   if (rollbackRule(settings.train)) checkState(fit, epochOfRun);
+  if (link) expectSameState(link, engine.read(), epochOfRun);
   const seconds = (performance.now() - start) / 1000;
   const waitSeconds = (loader.waitMs - waited) / 1000;
   const due = epoch % settings.evaluate.every === 0 || epoch === info.epochs || progress.stopReason !== null;
@@ -224,8 +233,8 @@ async function trainEpoch(
     ...meter.result('mix' in composition.provides, seconds),
     seconds,
     waitSeconds,
-    test: due ? await evaluate(engine, predict, loader, data.test, info) : null,
-    validation: due && data.validation ? await evaluate(engine, predict, loader, data.validation, info) : null,
+    test: due ? await evaluate(engine, predict, loader, data.test, info, link) : null,
+    validation: due && data.validation ? await evaluate(engine, predict, loader, data.validation, info, link) : null,
   };
   warnOfHighLoss(metrics, info.classes.length, progress.epochs);
   progress.epochs.push(place === null ? metrics : metricsAt(metrics, place));
@@ -238,5 +247,19 @@ async function completeEvaluation({ fit, epochs }: Progress): Promise<void> {
   const { engine, program, loader, data, info } = fit;
   const last = epochs.at(-1);
   if (!last?.test || last.test.confusion !== null) return;
-  last.test = await evaluate(engine, signatureFor(program, 'predict', {}), loader, data.test, info);
+  last.test = await evaluate(engine, signatureFor(program, 'predict', {}), loader, data.test, info, fit.options.link);
+}
+
+/** What all processes of a cluster have in common, once their data are read. */
+const factsOf = (brief: string, { train, test }: LoadedData, { config }: TrainerOptions): Record<string, string> => ({
+  'training images (hash)': train.hash,
+  'test images (hash)': test.hash,
+  config: config?.hash ?? 'none',
+  ...Object.fromEntries(brief.split('\n').map((line, i) => [`plan (line ${i + 1})`, line])),
+});
+
+/** A run of several processes stops after an epoch where any of them would. */
+function agreedStop(link: Link, own: string | null): string | null {
+  const reasons = gatherTexts(link, own ?? '');
+  return own ?? reasons.find((reason) => reason !== '') ?? null;
 }

@@ -14,7 +14,7 @@ import { randomStream } from '../../src/random.ts';
 import { partners } from '../../src/step/batch.ts';
 import { createCapturedEngine } from '../../src/step/captured/engine.ts';
 import { createEagerEngine } from '../../src/step/eager.ts';
-import { ringParts } from '../../src/step/replicas.ts';
+import { ringParts } from '../../src/step/ring.ts';
 import ring from '../reference/ring.json' with { type: 'json' };
 import { messageOfError } from '../support/message.ts';
 import { at, infoWithCounts, mixBatch } from '../support/plugins.ts';

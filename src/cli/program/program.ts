@@ -47,6 +47,14 @@ export function createProgram(finish: Finish): Command {
     .option('--full', 'write all weights into checkpoints, also those of a frozen backbone')
     .option('--plan', 'show the hooks and their taps, as tailmix plan does')
     .option('--resume <run>', 'continue a run: its directory or its name')
+    .option('--cluster', 'one process of a run on several machines: docs/cluster.md')
+    .option('--workers <list>', 'with --cluster: host:port of each process, with commas between them')
+    .option('--worker <n>', 'with --workers: which of them this process is, from 0')
+    .addOption(new Option('--local <n>', 'with --cluster: start n processes on this machine').argParser(wholeNumber))
+    .addOption(
+      new Option('--restarts <n>', 'with --local: start all again, so often, when one is lost').argParser(wholeNumber),
+    )
+    .option('--open-network', 'with --cluster: on a machine with a public address, behind a firewall')
     .addOption(takeOverOption())
     .addOption(otherDataOption())
     .addOption(dataRootOption())

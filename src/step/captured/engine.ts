@@ -16,7 +16,7 @@ import { fuseNeighbours } from './fuse.ts';
 import { toTileConvolutions } from './tile-convolutions.ts';
 
 /** How a step is captured. */
-export interface CaptureOptions extends Pick<GraphOptions, 'owner' | 'rehearse'> {
+export interface CaptureOptions extends Pick<GraphOptions, 'owner' | 'rehearse' | 'openSession'> {
   /** `bf16`: convolutions and what lies between them in bfloat16; weights, loss and update stay float32. Default `fp32`. */
   precision?: Engine['precision'];
   /** Why not the precision that was asked for. */

@@ -1,0 +1,136 @@
+import { attribute, type NativeBackend } from '../backend/kernels/native-op.ts';
+import type { HostArray } from '../graph/index.ts';
+import { tf } from '../tf.ts';
+import { BUCKET, sumInRing } from './ring.ts';
+import type { InputSpec } from './types.ts';
+
+/** Which part of a step's replicas a process of a cluster computes. */
+export interface Share {
+  /** 0…processes − 1: the process has the rank-th R/processes replicas. */
+  rank: number;
+  /** They divide R. */
+  processes: number;
+}
+
+/** Key of the one group, which is all processes. */
+const GROUP = 1;
+
+/** A sum has a key of its own by its place and length: the same key never has another shape, in whatever graph. */
+const keyOf = (place: number, length: number): number => length * 256 + place;
+
+/** Place of what is summed in addition to the values. */
+const ROWS = 255;
+
+/**
+ * The sum over all replicas, from vectors of those of this process, by TensorFlow's own collectives: in a ring where
+ * each process has one replica; else all vectors are gathered, and summed here in the order that a ring of R has.
+ *
+ * @param own - `[n]` each
+ */
+export function sumOverProcesses(own: readonly tf.Tensor[], { processes }: Share): tf.Tensor {
+  const length = own[0]!.size;
+  const sizes = Array.from({ length: Math.ceil(length / BUCKET) }, (_, i) => Math.min(BUCKET, length - i * BUCKET));
+  if (own.length === 1) {
+    const sums = tf.split(own[0]!, sizes).map((bucket, place) => reduce(bucket, processes, keyOf(place, bucket.size)));
+    return tf.concat(sums, 0);
+  }
+  const buckets = tf.split(tf.stack([...own]), sizes, 1);
+  const gathered = tf.concat(
+    buckets.map((bucket, place) => gather(bucket, processes, keyOf(place, bucket.size))),
+    1,
+  );
+  return sumInRing(tf.unstack(gathered));
+}
+
+/**
+ * Rows of all processes, of those of this one, and which process was asked to stop: what one alone gives is added to
+ * zeros.
+ *
+ * @param own - `[rows]`, whole numbers below 2²⁴
+ * @param stop - `[processes]`
+ */
+export function rowsOfAll(
+  own: tf.Tensor,
+  stop: tf.Tensor,
+  { rank, processes }: Share,
+): { rows: tf.Tensor; stop: tf.Tensor } {
+  const rows = own.size;
+  const placed = tf.pad(own.cast('float32').reshape([-1]), [[rank * rows, (processes - 1 - rank) * rows]]);
+  const sent = tf.concat([placed, stop], 0);
+  const [all, stops] = tf.split(reduce(sent, processes, keyOf(ROWS, sent.size)), [processes * rows, processes]);
+  return { rows: all!.cast('int32'), stop: stops! };
+}
+
+const reduce = (x: tf.Tensor, processes: number, key: number): tf.Tensor =>
+  collective('CollectiveReduceV2', x, [processes, GROUP, key], { merge_op: 'Add', final_op: 'Id' });
+
+const gather = (x: tf.Tensor, processes: number, key: number): tf.Tensor =>
+  collective('CollectiveGatherV2', x, [processes, GROUP, key], {});
+
+function collective(
+  op: string,
+  x: tf.Tensor,
+  keys: readonly number[],
+  texts: Readonly<Record<string, string>>,
+): tf.Tensor {
+  const backend = tf.backend() as unknown as NativeBackend;
+  const attributes = [
+    attribute(backend, 'T', 'TYPE', backend.binding.TF_FLOAT),
+    ...Object.entries({ ...texts, communication_hint: 'ring' }).map(([name, value]) =>
+      attribute(backend, name, 'STRING', value),
+    ),
+    attribute(backend, 'Nordering_token', 'INT', 0),
+  ];
+  const inputs = [x, ...keys.map((key) => tf.scalar(key, 'int32'))];
+  return backend.executeMultipleOutputs(op, attributes, inputs, 1)[0]!;
+}
+
+/**
+ * A process's rows of what a step is fed: of each axis that has rows. What has none is the same for all, and so are
+ * images, of which a process loads its own alone.
+ *
+ * @param size - B, rows of the whole batch
+ * @param pool - rows that were loaded for it, B and those of each extra draw
+ */
+export function feedsOf(
+  feeds: Readonly<Record<string, HostArray>>,
+  specs: Readonly<Record<string, InputSpec>>,
+  { size, pool }: { size: number; pool: number },
+  share: Share,
+): Record<string, HostArray> {
+  const own: Record<string, HostArray> = { ...feeds };
+  for (const [name, values] of Object.entries(feeds)) {
+    const shape = specs[name]?.shape;
+    if (name === 'images' || !shape?.some((length) => typeof length === 'string')) continue;
+    const axes = shape.map((length) =>
+      typeof length === 'number'
+        ? { length, taken: null }
+        : {
+            length: length === 'batch' ? size : pool,
+            taken: rowsOfShare(length === 'batch' ? size : pool, size, share),
+          },
+    );
+    own[name] = take(values, axes);
+  }
+  return own;
+}
+
+/** Rows of a process, of a batch and of the draws that follow it. */
+export function rowsOfShare(pool: number, size: number, { rank, processes }: Share): Int32Array {
+  const own = size / processes;
+  return Int32Array.from({ length: pool / processes }, (_, i) => Math.floor(i / own) * size + rank * own + (i % own));
+}
+
+/** Elements of an array at some positions of its axes. */
+function take(values: HostArray, axes: readonly { length: number; taken: Int32Array | null }[]): HostArray {
+  const places = axes.reduce<Int32Array>((before, { length, taken }) => {
+    const at = taken ?? Int32Array.from({ length }, (_, i) => i);
+    const after = new Int32Array(before.length * at.length);
+    for (let i = 0; i < before.length; i++)
+      for (let j = 0; j < at.length; j++) after[i * at.length + j] = before[i]! * length + at[j]!;
+    return after;
+  }, Int32Array.of(0));
+  const result = new (values.constructor as new (length: number) => HostArray)(places.length);
+  for (let i = 0; i < places.length; i++) result[i] = values[places[i]!]!;
+  return result;
+}

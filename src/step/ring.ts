@@ -1,0 +1,47 @@
+import { tf } from '../tf.ts';
+
+/** Floats that are summed at a time, 8 MiB: above 4 MiB a part, TensorFlow's ring cuts parts once more. */
+export const BUCKET = 2 ** 21;
+
+/** A ring's parts are a multiple of this many floats. */
+const ALIGNED = 16;
+
+/**
+ * The sum of vectors in the order of a ring.
+ *
+ * @param vectors - `[n]`, one a rank
+ */
+export function sumInRing(vectors: readonly tf.Tensor[]): tf.Tensor {
+  const parts = ringParts(vectors[0]!.size, vectors.length);
+  const cut = vectors.map((values) =>
+    tf.split(
+      values,
+      parts.map(({ length }) => length),
+    ),
+  );
+  const sums = parts.map(({ order }, part) =>
+    order.map((rank) => cut[rank]![part]!).reduce((sum, values) => sum.add(values)),
+  );
+  return tf.concat(sums, 0);
+}
+
+/**
+ * How a ring all-reduce of R ranks cuts a buffer, and in which order it adds the ranks' values in each part: part c of a
+ * bucket, of ⌈length / R⌉ floats rounded up to the next multiple of 16 (never itself), begins with rank c and goes on around the ring (TensorFlow 2.21,
+ * `ring_reducer.cc` and `CollectiveAdapter`).
+ *
+ * @param length - floats
+ * @returns parts in order, none empty
+ */
+export function ringParts(length: number, ranks: number): { length: number; order: number[] }[] {
+  const parts: { length: number; order: number[] }[] = [];
+  for (let start = 0; start < length; start += BUCKET) {
+    const bucket = Math.min(BUCKET, length - start);
+    const part = (Math.floor(Math.ceil(bucket / ranks) / ALIGNED) + 1) * ALIGNED;
+    for (let rank = 0; rank * part < bucket; rank++) {
+      const order = Array.from({ length: ranks }, (_, i) => (rank + i) % ranks);
+      parts.push({ length: Math.min(part, bucket - rank * part), order });
+    }
+  }
+  return parts;
+}
