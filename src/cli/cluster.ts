@@ -7,7 +7,7 @@ import { loadBackend } from '../backend/load.ts';
 import { nativeFolder } from '../backend/paths.ts';
 import { checkNetwork, detectMembership } from '../cluster/detect.ts';
 import { clusterFlag, clusterSetting } from '../cluster/errors.ts';
-import { expectAlike } from '../cluster/exchange.ts';
+import { expectAlike, patient } from '../cluster/exchange.ts';
 import { join, type Link } from '../cluster/link.ts';
 import type { Membership } from '../cluster/membership.ts';
 import type { ResolvedConfig } from '../config/types.ts';
@@ -83,7 +83,7 @@ export async function joinCluster(member: Membership, config: ResolvedConfig, si
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
   const { tensorflow } = await loadBackend('native');
   const link = await join(member, { tell: complain, signal });
-  expectAlike(link, {
+  expectAlike(patient(link), {
     'version of tailmix': version,
     'version of TensorFlow': String(tensorflow),
     'custom ops': customOpsBuild(nativeFolder('native')),

@@ -8,7 +8,7 @@ import type { BackendChoice } from '../backend/load.ts';
 import { whyNotNative } from '../backend/native.ts';
 import { currentPlatform, whyUnsupported } from '../backend/platform.ts';
 import { clusterOut } from '../cluster/errors.ts';
-import { shareSnapshot } from '../cluster/exchange.ts';
+import { patient, shareSnapshot } from '../cluster/exchange.ts';
 import type { Link } from '../cluster/link.ts';
 import type { Membership } from '../cluster/membership.ts';
 import { loadConfig } from '../config/load.ts';
@@ -87,7 +87,7 @@ async function trainInCluster(
     const opened = member.rank > 0 ? { config, ownership: null, resume: null } : await openFirst();
     if (opened.ownership && process.connected)
       process.send?.({ type: 'directory', directory: opened.ownership.directory });
-    const snapshot = shareSnapshot(link, opened.resume?.resume ?? null);
+    const snapshot = shareSnapshot(patient(link), opened.resume?.resume ?? null);
     const code = await trainOpened(
       { ...opened, resume: snapshot && { resume: snapshot } },
       options,

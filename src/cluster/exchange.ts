@@ -6,6 +6,9 @@ import { named } from './membership.ts';
 
 type Sums = Pick<Link, 'rank' | 'processes' | 'sum'>;
 
+/** A link whose sums wait for processes that read data or write checkpoints. */
+export const patient = <T extends Pick<Link, 'wait'>>(link: T): T & Pick<Link, 'sum'> => ({ ...link, sum: link.wait });
+
 /** What each process gives, by rank: as many numbers from each. */
 export function gather({ rank, processes, sum }: Sums, own: Int32Array): Int32Array[] {
   const all = new Int32Array(processes * own.length);

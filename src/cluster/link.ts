@@ -16,6 +16,8 @@ export interface Link extends Membership {
   stoppedBy: number | null;
   /** Sums, element by element and modulo 2³², what each process gives; all give as many. Bits that one alone gives survive. */
   sum(values: Int32Array): Int32Array;
+  /** {@link sum} where others may come late: they read data, or write a checkpoint. */
+  wait(values: Int32Array): Int32Array;
   /** Loads the bytes of a `saved_model.pb` into a session that can reach the others. */
   openSession(model: Uint8Array, options?: { remapping?: boolean }): Session;
   /** What an error means where the connection broke: who is gone. Else the error itself. */
@@ -30,8 +32,8 @@ const LENGTHS = [64, 2 ** 18] as const;
 /** What TensorFlow's codes are that a lost connection or a time limit gives: CANCELLED, DEADLINE_EXCEEDED, ABORTED, UNAVAILABLE. */
 const BROKEN = new Set(['1', '4', '10', '14']);
 
-/** Of a first run, and of what waits for others to read data or write checkpoints. */
-const PATIENCE_MS = 600_000;
+/** Time limits of a first run, and of what waits for others to read data or write checkpoints: of a step's. */
+const PATIENCE = 10;
 
 /** How long the server of a process that fails stays, so that the others can see who failed first. */
 const LINGER_MS = 3000;
@@ -61,7 +63,7 @@ export async function join(
     let isFirst = true;
     return {
       run(feeds, fetches, wanted) {
-        const limit = isFirst ? Math.max(stepMs, PATIENCE_MS) : stepMs;
+        const limit = isFirst ? PATIENCE * stepMs : stepMs;
         isFirst = false;
         const fetched = module.run(id, runOptions(limit), feeds, fetches);
         return wanted === undefined ? fetched : fetched.filter((_, index) => wanted[index]);
@@ -72,24 +74,25 @@ export async function join(
   const sums = withModelFolder(sumModel(LENGTHS, addresses.length), (folder, tag) =>
     module.openSession(folder, tag, target, configProto(rank)),
   );
-  const patience = runOptions(Math.max(stepMs, PATIENCE_MS));
-  const sum = (values: Int32Array): Int32Array => {
+  const sumWithin = (values: Int32Array, limit: Uint8Array): Int32Array => {
     const result = new Int32Array(values.length);
     const length = LENGTHS.find((one) => values.length <= one) ?? LENGTHS.at(-1)!;
     for (let start = 0; start < values.length; start += length) {
       const part = new Int32Array(length);
       part.set(values.subarray(start, start + length));
       const feed = { name: `x${length}:0`, shape: [length], values: part };
-      const [summed] = module.run(sums, patience, [feed], [`sum${length}:0`]);
+      const [summed] = module.run(sums, limit, [feed], [`sum${length}:0`]);
       result.set((summed!.values as Int32Array).subarray(0, values.length - start), start);
     }
     return result;
   };
+  const wait: Link['wait'] = (values) => sumWithin(values, runOptions(PATIENCE * stepMs));
   return {
     ...membership,
     processes: addresses.length,
     stoppedBy: null,
-    sum,
+    sum: (values) => sumWithin(values, runOptions(stepMs)),
+    wait,
     openSession: open,
     async explain(error) {
       const broken = brokenBy(error);
@@ -104,7 +107,7 @@ export async function join(
       return peersLost(rank, said.join('; '), error);
     },
     async leave() {
-      sum(new Int32Array(1));
+      wait(new Int32Array(1));
       // TensorFlow's sums end by sending: the last one may not have arrived yet.
       await delay(rank === 0 ? 0 : 500);
     },

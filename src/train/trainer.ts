@@ -1,5 +1,5 @@
 import { holdBackend } from '../backend/load.ts';
-import { expectAlike, expectSameState, gatherTexts } from '../cluster/exchange.ts';
+import { expectAlike, expectSameState, gatherTexts, patient } from '../cluster/exchange.ts';
 import type { Link } from '../cluster/link.ts';
 import { type ComposedPhase, composeRun } from '../compose/compose-run.ts';
 import { metricsAt, type Place } from '../compose/span.ts';
@@ -69,7 +69,7 @@ async function train(options: TrainerOptions): Promise<RunResult> {
   );
   const { phases, ...composed } = composeRun(options, prepared);
   const seen = seenData(options, data, prepared[0]!.initialData);
-  if (options.link) expectAlike(options.link, factsOf(composed.brief, data, options));
+  if (options.link) expectAlike(patient(options.link), factsOf(composed.brief, data, options));
   await checkStartFile(options);
   const { backend, release } = await holdBackend(options.backend);
   const { settings } = prepared[0]!;
@@ -260,6 +260,6 @@ const factsOf = (brief: string, { train, test }: LoadedData, { config }: Trainer
 
 /** A run of several processes stops after an epoch where any of them would. */
 function agreedStop(link: Link, own: string | null): string | null {
-  const reasons = gatherTexts(link, own ?? '');
+  const reasons = gatherTexts(patient(link), own ?? '');
   return own ?? reasons.find((reason) => reason !== '') ?? null;
 }
