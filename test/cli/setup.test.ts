@@ -73,7 +73,9 @@ onLinux('what is set up is reported, and nothing is done', async () => {
     Training does not use tailmix's custom ops, which are faster: TAILMIX_OPS=0 leaves them out.
     "
   `);
-  expect(errors).toMatch(/^Training on several machines is not available: \/bin\/false could not compile cluster\.cc: .*\n$/);
+  expect(errors).toMatch(
+    /^Training on several machines is not available: \/bin\/false could not compile cluster\.cc: .*\n$/,
+  );
 });
 
 test('TAILMIX_BACKEND=wasm needs no set-up', async () => {
