@@ -1,5 +1,6 @@
 import { isAbsolute, relative } from 'node:path';
 import process from 'node:process';
+import { inspect } from 'node:util';
 
 /** What a {@link TailmixError} says beside its message. */
 export interface ErrorDetails {
@@ -47,8 +48,44 @@ export class TailmixError extends Error {
 /** A broken promise of our own code, never of the user's input. */
 export const internal = (what: string): TailmixError => new TailmixError(`internal: ${what}`, { code: 'INTERNAL' });
 
-/** Message of anything that was thrown. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** Message of anything that was thrown. Never throws itself, whatever code a foreign error runs when it is read. */
+export function messageOf(thrown: unknown): string {
+  if (typeof thrown === 'string') return thrown;
+  try {
+    const { message, name } = Object(thrown) as { message?: unknown; name?: unknown };
+    if (typeof message !== 'string') return inspect(thrown, INERT).slice(0, 300);
+    return message === '' ? `${typeof name === 'string' ? name : 'Error'} without a message` : message;
+  } catch {
+    return 'an error that cannot be read';
+  }
+}
+
+/** Of `inspect`: it runs no code of the value. */
+const INERT = { depth: 1, breakLength: Number.POSITIVE_INFINITY, customInspect: false, showProxy: true } as const;
+
+/** What is read of errors. */
+const FIELDS = ['name', 'message', 'stack', 'cause', 'code', 'syscall', 'kind', 'plugin', 'hook', 'path'] as const;
+
+/** What was thrown, where it is an error whose fields can be read; else an error with its message. */
+export function toError(thrown: unknown): Error {
+  try {
+    if (thrown instanceof Error) {
+      const read = FIELDS.map((field) => (thrown as unknown as Record<string, unknown>)[field]);
+      if (typeof read[FIELDS.indexOf('message')] === 'string') return thrown;
+    }
+  } catch {}
+  return new Error(messageOf(thrown));
+}
+
+/** Stack of anything that was thrown; empty where it has none that can be read. */
+export function stackOf(thrown: unknown): string {
+  try {
+    const { stack } = Object(thrown) as { stack?: unknown };
+    return typeof stack === 'string' ? stack : '';
+  } catch {
+    return '';
+  }
+}
 
 /** What to do where the system refuses a file or a folder, by its code. */
 const CURES: Readonly<Record<string, (choose: string) => string>> = {
@@ -73,8 +110,8 @@ const CURES: Readonly<Record<string, (choose: string) => string>> = {
  * @param choose - how to use another place, for example `choose another --out`
  */
 export function systemCure(error: unknown, choose = 'choose another place'): string | null {
-  const { code, syscall } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
-  if (code === undefined || syscall === undefined) return null;
+  const { code, syscall } = toError(error) as NodeJS.ErrnoException;
+  if (typeof code !== 'string' || syscall === undefined) return null;
   if (code === 'ENOENT' && syscall === 'mkdir') return `No folder can be made there: ${choose}.`;
   return Object.hasOwn(CURES, code) ? CURES[code]!(choose) : null;
 }

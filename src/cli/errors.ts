@@ -1,4 +1,4 @@
-import { displayPath, messageOf, systemRefused, TailmixError } from '../errors.ts';
+import { displayPath, messageOf, stackOf, systemRefused, TailmixError, toError } from '../errors.ts';
 
 const config = (code: string, message: string): TailmixError => new TailmixError(message, { code, kind: 'config' });
 
@@ -143,14 +143,18 @@ export const noMlflowServer = (known: readonly string[]): TailmixError =>
     { code: 'MLFLOW_NO_SERVER', kind: 'config' },
   );
 
-/** An error outside of all hooks. */
-export const strayFailed = (error: unknown, origin: NodeJS.UncaughtExceptionOrigin): TailmixError => {
-  const what = origin === 'unhandledRejection' ? 'a promise that nobody awaits' : 'a timer or an event';
-  const place = placeOf(error);
+/**
+ * An error outside of all hooks.
+ *
+ * @param what - what failed
+ * @param ownFiles - which may have made it, where it does not say which
+ */
+export const strayFailed = (error: unknown, what: string, ownFiles: readonly string[]): TailmixError => {
+  const place = placeOf(error) ?? (ownFiles.length === 0 ? null : ownFiles.join(' or '));
   return new TailmixError(
     `${place === null ? '' : `${place}: `}${what} failed while the run was trained: ${messageOf(error)}\n` +
       '  Catch it where it may fail, or wait for it in a hook that may be asynchronous (on…).',
-    { code: 'STRAY_ERROR', cause: error },
+    { code: 'STRAY_ERROR', cause: toError(error) },
   );
 };
 
@@ -163,8 +167,7 @@ export const exitCalled = (code: unknown): TailmixError =>
 
 /** Where an error was made, outside of packages: file, line and column. */
 function placeOf(error: unknown): string | null {
-  const lines = error instanceof Error ? (error.stack ?? '').split('\n').slice(1) : [];
-  for (const line of lines) {
+  for (const line of stackOf(error).split('\n').slice(1)) {
     const [, path, at] = /\(?(?:file:\/\/)?(\/[^()]+?):(\d+:\d+)\)?$/.exec(line) ?? [];
     if (path !== undefined && !line.includes('node:') && !path.includes('/node_modules/'))
       return `${displayPath(path)}:${at}`;

@@ -2,7 +2,7 @@ import process from 'node:process';
 import { type Command, CommanderError } from 'commander';
 import { findOption } from '../config/shape.ts';
 import { formatPath } from '../config/tree.ts';
-import { messageOf, systemCure, systemRefused, TailmixError } from '../errors.ts';
+import { messageOf, stackOf, systemCure, systemRefused, TailmixError, toError } from '../errors.ts';
 import { PROGRESS_VARIABLE } from '../tracking/progress-message.ts';
 import { complain, setQuiet } from './output.ts';
 import { createProgram } from './program/program.ts';
@@ -37,7 +37,8 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     await program.parseAsync(withoutGlobal(args), { from: 'user' });
     return exitCode;
-  } catch (error) {
+  } catch (thrown) {
+    const error = toError(thrown);
     if (error instanceof CommanderError) {
       const setting = await settingOf(error, program, args);
       if (setting !== null) complain(`(It is a setting of the config: --set ${setting}=VALUE)`);
@@ -65,13 +66,18 @@ async function settingOf({ code, message }: CommanderError, program: Command, [f
   return path === undefined ? null : formatPath(path);
 }
 
-function describe(error: unknown, debug: boolean): string {
-  const stack = error instanceof Error && debug ? `\n\n${stackOf(error)}` : '';
+function describe(error: Error, debug: boolean): string {
+  const stack = debug ? `\n\n${stacksOf(error)}` : '';
   if (error instanceof TailmixError) return `${error.message}${stack}`;
   if (systemCure(error) !== null) return `${systemRefused(error)}${stack}`;
   return `internal: ${messageOf(error)}${stack || '\n  This is a fault of tailmix or of a plugin. --debug shows where.'}`;
 }
 
 /** The stack and those of its causes. */
-const stackOf = (error: Error): string =>
-  `${error.stack}${error.cause instanceof Error ? `\ncaused by ${stackOf(error.cause)}` : ''}`;
+function stacksOf(error: Error): string {
+  const stacks: Error[] = [];
+  for (let next: unknown = error; next !== undefined && stacks.length < 8; next = stacks.at(-1)!.cause) {
+    stacks.push(toError(next));
+  }
+  return stacks.map(stackOf).join('\ncaused by ');
+}

@@ -130,7 +130,7 @@ async function trainOpened(
     ...(link && { link }),
     ...resume,
   };
-  const strays = watchStrays();
+  const strays = watchStrays(config.resolved);
   try {
     if (!isReportingToParent() && directory) {
       const { plan, brief } = await planRun(run);

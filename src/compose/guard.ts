@@ -61,6 +61,18 @@ let leftByTaps = 0;
 
 function guardTap({ name: plugin, fn, type }: GuardedTap, hook: HookName, timing: TapTiming, run: Guarded) {
   const leaks = createLeakWatch();
+  const taken = (value: unknown, args: unknown[]): unknown => {
+    if (isThenable(value)) {
+      ignoreOutcome(value);
+      throw returnedPromise(plugin, hook);
+    }
+    if (value === undefined && isWaterfall(hook)) throw returnedNothing(plugin, hook);
+    const sizes = { classes: run.info.classes.length, featureSize: run.info.featureSize };
+    if (isBuildHook(hook)) return adopt({ plugin, hook }, value, { before: args[0], sizes });
+    const fault = decidedFaults[hook]?.(value, args[0], run, args[1] as EpochContext);
+    if (fault) throw returnedWrong({ plugin, hook }, fault);
+    return value;
+  };
   return (...args: unknown[]): unknown => {
     const start = performance.now();
     const others = liveTensors() - leftByTaps;
@@ -82,15 +94,10 @@ function guardTap({ name: plugin, fn, type }: GuardedTap, hook: HookName, timing
     }
     if (type === 'promise') return Promise.resolve(value).then(stop, fail);
     stop();
-    if (isThenable(value)) {
-      ignoreOutcome(value);
-      throw returnedPromise(plugin, hook);
+    try {
+      return taken(value, args);
+    } catch (error) {
+      return fail(error);
     }
-    if (value === undefined && isWaterfall(hook)) throw returnedNothing(plugin, hook);
-    const sizes = { classes: run.info.classes.length, featureSize: run.info.featureSize };
-    if (isBuildHook(hook)) return adopt({ plugin, hook }, value, { before: args[0], sizes });
-    const fault = decidedFaults[hook]?.(value, args[0], run, args[1] as EpochContext);
-    if (fault) throw returnedWrong({ plugin, hook }, fault);
-    return value;
   };
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { displayValue } from '../errors.ts';
+import { displayValue, messageOf } from '../errors.ts';
 import { isLabel } from '../plugin.ts';
 import { suggest } from '../util/suggest.ts';
 import { choicesOf, expectation, findOption, optionsOf, schemaAt, unwrap } from './shape.ts';
@@ -39,12 +39,23 @@ export interface Checked<Schema extends z.ZodType = z.ZodType> {
 /** A value by its schema, with defaults in; `at` is its place in the config. */
 export function check<Schema extends z.ZodType>(checked: Checked<Schema>, at: Path = []): Result<z.output<Schema>> {
   const value = withLabels(checked);
-  const parsed = checked.schema.safeParse(value);
+  const parsed = parse(checked, value);
+  if ('threw' in parsed) return invalid({ path: at, message: parsed.threw });
   if (parsed.success) return valid(parsed.data);
   const typed = withTyped(value, checked.written, parsed.error.issues);
-  const again = typed === value ? parsed : checked.schema.safeParse(typed);
+  const again = typed === value ? parsed : parse(checked, typed);
+  if ('threw' in again) return invalid({ path: at, message: again.threw });
   if (again.success) return valid(again.data);
   return invalid(...within(at, describeIssues(again.error.issues, checked)));
+}
+
+/** A check of a user's own in a schema may throw anything. */
+function parse<Schema extends z.ZodType>({ schema, owner }: Checked<Schema>, value: unknown) {
+  try {
+    return schema.safeParse(value);
+  } catch (error) {
+    return { threw: `expected options that can be checked; the check of ${owner} threw: ${messageOf(error)}` };
+  }
 }
 
 const hasPlaceholder = (written: unknown): written is string =>

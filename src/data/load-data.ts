@@ -1,4 +1,4 @@
-import { messageOf, TailmixError } from '../errors.ts';
+import { messageOf, TailmixError, toError } from '../errors.ts';
 import { checkImages, checkInfo } from './check-dataset.ts';
 import { type Dataset, type DatasetInput, isDataset } from './dataset.ts';
 import { channelCount, classUnread, countsUnknown, datasetOptions, datasetThrew, emptyClass } from './errors.ts';
@@ -73,7 +73,8 @@ async function asked<T>(
   check: (name: string, found: T) => void | Promise<void>,
 ): Promise<T> {
   if (!isDataset(name)) return answer();
-  const found = await answer().catch((error: unknown) => {
+  const found = await answer().catch((thrown: unknown) => {
+    const error = toError(thrown);
     throw error instanceof TailmixError ? error : datasetThrew(name.name, call, messageOf(error), error);
   });
   await check(name.name, found);

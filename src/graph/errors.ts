@@ -1,4 +1,4 @@
-import { type ErrorDetails, TailmixError } from '../errors.ts';
+import { type ErrorDetails, messageOf, TailmixError } from '../errors.ts';
 import { dtypeName, type TensorSpec } from './recording.ts';
 
 /** A function cannot be captured, or TensorFlow refused its graph: run it eagerly instead. */
@@ -60,7 +60,7 @@ export const shapeNotFixed = (place: Place, op: string): CaptureError =>
 
 /** An op failed on trial values, so its output shapes are unknown. */
 export const opFailed = (place: Place, op: string, cause: unknown): CaptureError =>
-  refuse('CAPTURE_OP', place, `${op} does not run: ${cause instanceof Error ? cause.message : String(cause)}`, {
+  refuse('CAPTURE_OP', place, `${op} does not run: ${messageOf(cause)}`, {
     op,
     cause,
   });
@@ -143,10 +143,7 @@ export const opsVary = (place: Place, index: number, first: string, second: stri
 
 /** TensorFlow did not load the graph. */
 export const graphRefused = (cause: unknown): CaptureError =>
-  new CaptureError(
-    `captured step: TensorFlow refuses the graph: ${cause instanceof Error ? cause.message : String(cause)}`,
-    { code: 'CAPTURE_LOAD', cause },
-  );
+  new CaptureError(`captured step: TensorFlow refuses the graph: ${messageOf(cause)}`, { code: 'CAPTURE_LOAD', cause });
 
 /** More constants than a graph file holds. */
 export const graphTooLarge = (bytes: number): CaptureError =>
@@ -157,7 +154,7 @@ export const graphTooLarge = (bytes: number): CaptureError =>
 
 /** The session failed while it ran. */
 export const runFailed = (place: Place, op: string | undefined, cause: unknown): CaptureError =>
-  refuse('CAPTURE_RUN', place, `the graph failed: ${cause instanceof Error ? cause.message : String(cause)}`, {
+  refuse('CAPTURE_RUN', place, `the graph failed: ${messageOf(cause)}`, {
     ...(op === undefined ? {} : { op }),
     cause,
   });

@@ -1,4 +1,4 @@
-import { messageOf, TailmixError } from '../errors.ts';
+import { messageOf, TailmixError, toError } from '../errors.ts';
 import { describeValue, type Fault, fieldsOf, initialFault, isShape } from '../util/fault.ts';
 import type { ModelChoice } from './definition.ts';
 import { modelGave, modelThrew } from './errors.ts';
@@ -66,8 +66,10 @@ export function checkedModel(model: Model, { classes }: ImageTask, name: string,
   };
 }
 
-const named = (model: string, call: string, error: unknown): TailmixError =>
-  error instanceof TailmixError ? error : modelThrew(model, call, messageOf(error), error);
+function named(model: string, call: string, thrown: unknown): TailmixError {
+  const error = toError(thrown);
+  return error instanceof TailmixError ? error : modelThrew(model, call, messageOf(error), error);
+}
 
 const KINDS = new Set<unknown>(['kernel', 'bias', 'norm', 'statistic']);
 

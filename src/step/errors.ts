@@ -1,4 +1,4 @@
-import { messageOf, systemCure, TailmixError } from '../errors.ts';
+import { messageOf, systemCure, TailmixError, toError } from '../errors.ts';
 import { CaptureError } from '../graph/errors.ts';
 import type { Fault } from '../util/fault.ts';
 import { nearest } from '../util/names.ts';
@@ -26,7 +26,8 @@ const captureFailed = (origin: Origin, cause: CaptureError): CaptureError =>
  *
  * @param miss - a name that was read in vain before
  */
-export function pluginFailed(origin: Origin, cause: unknown, miss?: Miss): TailmixError {
+export function pluginFailed(origin: Origin, thrown: unknown, miss?: Miss): TailmixError {
+  const cause = toError(thrown);
   if (cause instanceof TailmixError && cause.hook) return cause;
   if (cause instanceof CaptureError) return captureFailed(origin, cause);
   if (cause instanceof TailmixError && cause.plugin) return cause;

@@ -4,7 +4,7 @@ import type { Link } from '../cluster/link.ts';
 import { type ComposedPhase, composeRun } from '../compose/compose-run.ts';
 import { metricsAt, type Place } from '../compose/span.ts';
 import type { LoadedData } from '../data/types.ts';
-import { internal, messageOf, TailmixError } from '../errors.ts';
+import { internal, messageOf, TailmixError, toError } from '../errors.ts';
 import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
 import type { Run, Snapshot } from '../run.ts';
 import { signatureFor } from '../step/signature.ts';
@@ -128,13 +128,14 @@ const runOf = ({ place, info, before }: PreparedPhase, session: Session): Run =>
   place === null ? session.run : createPhaseRun(session.run, session, { info, before });
 
 /** Ends a run with its first error, once its observers have seen it. */
-async function failed(phase: PreparedPhase, session: Session, error: unknown): Promise<never> {
+async function failed(phase: PreparedPhase, session: Session, thrown: unknown): Promise<never> {
+  const error = toError(thrown);
   const { progress, parts, run } = session;
   progress.failure = messageOf(error);
   // Its files are someone else's by now.
   if (error instanceof TailmixError && error.code === 'DIRECTORY_LOST') throw error;
-  await phase.composition.hooks.onError.promise(error as Error, runOf(phase, session)).catch(reportFailure);
-  await parts.spanning?.hooks.onError.promise(error as Error, run).catch(reportFailure);
+  await phase.composition.hooks.onError.promise(error, runOf(phase, session)).catch(reportFailure);
+  await parts.spanning?.hooks.onError.promise(error, run).catch(reportFailure);
   throw error;
 }
 

@@ -100,11 +100,7 @@ function stateOf(states: readonly string[]): SlurmAnswer {
 const clusterIn = (config: string): string =>
   /^ClusterName\s*=\s*(\S+)/m.exec(config)?.[1] ?? 'a cluster without a name';
 
-/**
- * What a command of Slurm writes.
- *
- * @throws Error whose message is one line
- */
+/** What a command of Slurm writes; rejects with an error of one line. */
 async function answerOf(command: string, args: readonly string[], timeout: number): Promise<string> {
   // What a user has set for `squeue` leaves jobs out.
   const kept = Object.entries(process.env).filter(

@@ -32,6 +32,21 @@ it.each([
       '  Catch it where it may fail, or wait for it in a hook that may be asynchronous (on…).\n',
   ],
   [
+    'a timer that throws what cannot be read',
+    "const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); hooks.onTrainBegin.tap('stray', () => void setTimeout(() => { throw proxy; }));",
+    './stray.ts: a timer or an event failed while the run was trained: an error that cannot be read\n',
+  ],
+  [
+    'a promise of what cannot be read',
+    "hooks.onEpochBegin.tap('stray', () => { const { proxy, revoke } = Proxy.revocable({}, {}); const lost = Promise.reject(proxy); revoke(); });",
+    './stray.ts: a promise that nobody awaits failed while the run was trained: an error that cannot be read\n',
+  ],
+  [
+    'a stream that fails with what cannot be read',
+    "hooks.onEpochBegin.tap('stray', () => void import('node:stream').then(({ Readable }) => new Readable({ read() { this.destroy(Object.defineProperty(new Error('x'), 'message', { get() { throw new Error('no'); } })); } }).resume()));",
+    'a timer or an event failed while the run was trained: no\n',
+  ],
+  [
     'process.exit in a hook',
     "hooks.onBatchEnd.tap('stray', () => process.exit(0));",
     '[stray] onBatchEnd: process.exit(0) was called while the run was trained. End a run with run.stop(reason), or throw an error.\n',
@@ -73,6 +88,6 @@ it('a promise that fails as the run ends is told, and the run is finished', asyn
   );
   const { code, stderr } = await ended(start(folder, 'train', 'run.yaml', '--out', 'a'));
   expect(code, stderr).toBe(1);
-  expect(stderr).toMatch(/\na promise that nobody awaits failed while the run was trained: .*reason "3"/);
+  expect(stderr).toContain('\n./stray.ts: a promise that nobody awaits failed while the run was trained: 3\n');
   expect(JSON.parse(await readFile(join(folder, 'a/summary.json'), 'utf8'))).toMatchObject({ status: 'finished' });
 });
