@@ -88,7 +88,8 @@ export {
   writeCheckpoint,
 } from './tracking/checkpoint.ts';
 export { PROGRESS_VARIABLE, type ProgressMessage } from './tracking/progress-message.ts';
-export { findRun, listRuns, readEpochs, readSummary, runFiles } from './tracking/run-directory.ts';
+export { findRun, listRuns, readEpochs, readSummary } from './tracking/run-directory.ts';
+export { runFiles } from './tracking/run-files.ts';
 export { sealedJson, sealOf } from './tracking/seal.ts';
 export { appendToFile, writeFileAtomic } from './tracking/write-file.ts';
 export { planRun } from './train/plan-run.ts';

@@ -150,7 +150,7 @@ export interface Run {
   readonly plan: string;
   /** Epoch the run was resumed after; 0 for a fresh run. */
   readonly resumedFrom: number;
-  /** Metrics of every epoch so far, those of before a resume first. */
+  /** Metrics of every epoch so far, those of before a resume first; confusion matrices of the last evaluation only. */
   readonly epochs: readonly EpochMetrics[];
   readonly engine: {
     backend: string;
@@ -171,6 +171,8 @@ export interface Run {
   readonly evaluated: Readonly<Record<'test' | 'validation', { hash: string; count: number } | null>>;
   /** Weights and statistics of the model, in order. */
   readonly weights: readonly RunWeight[];
+  /** Why the run ends after the current epoch; null while it goes on. */
+  readonly stopped: string | null;
   /** Whether the run ends because it was asked to from outside: Ctrl-C, the end of the process that started it. */
   readonly interrupted: boolean;
   /** Ends the run after the current epoch, in good order. */

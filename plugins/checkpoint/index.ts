@@ -91,7 +91,7 @@ export default definePlugin({
       const { directory, info } = run;
       if (directory === null) return;
       if (split !== 'none' && isBest(metrics[split])) await write(bestCheckpointPath(directory, split), run);
-      const isLast = metrics.epoch === info.epochs || run.summary().status === 'stopped';
+      const isLast = metrics.epoch === info.epochs || run.stopped !== null;
       if (!isLast && metrics.epoch % every !== 0) return;
       await write(checkpointPath(directory, metrics.epoch), run);
       written.add(metrics.epoch);

@@ -19,14 +19,8 @@ import { displayPath, TailmixError } from '../errors.ts';
 import { findLatest } from '../tracking/checkpoint.ts';
 import { type Ownership, own } from '../tracking/ownership.ts';
 import { PROGRESS_VARIABLE } from '../tracking/progress-message.ts';
-import {
-  claimRunDirectory,
-  createRunDirectory,
-  findRun,
-  readEpochs,
-  readSummary,
-  runFiles,
-} from '../tracking/run-directory.ts';
+import { claimRunDirectory, createRunDirectory, findRun, readEpochs, readSummary } from '../tracking/run-directory.ts';
+import { runFiles } from '../tracking/run-files.ts';
 import { writeFileAtomic } from '../tracking/write-file.ts';
 import { expectReadable, readWritten } from '../tracking/written-by.ts';
 import { planRun } from '../train/plan-run.ts';

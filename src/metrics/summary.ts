@@ -60,3 +60,10 @@ function summarizePhases(epochs: readonly EpochMetrics[]): PhaseSummary[] {
 
 /** An evaluation as `metrics.jsonl` keeps it: without its confusion matrix. */
 export const withoutConfusion = (evaluation: Evaluation): Evaluation => ({ ...evaluation, confusion: null });
+
+/** Metrics of an epoch without confusion matrices; the same object where there is none. */
+export function withoutConfusions(metrics: EpochMetrics): EpochMetrics {
+  const { test, validation } = metrics;
+  if (!test?.confusion && !validation?.confusion) return metrics;
+  return { ...metrics, test: test && withoutConfusion(test), validation: validation && withoutConfusion(validation) };
+}

@@ -3,7 +3,8 @@ import { loadConfig } from '../config/load.ts';
 import type { ConfigContext } from '../config/resolve.ts';
 import { TailmixError } from '../errors.ts';
 import { findLatest } from '../tracking/checkpoint.ts';
-import { isRun, marksOfRun, readSummary, runFiles } from '../tracking/run-directory.ts';
+import { isRun, marksOfRun, readSummary } from '../tracking/run-directory.ts';
+import { runFiles } from '../tracking/run-files.ts';
 import { otherWriter, readWritten } from '../tracking/written-by.ts';
 import type { PlannedRun } from './expand.ts';
 

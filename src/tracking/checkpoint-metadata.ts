@@ -18,6 +18,8 @@ const json = <T>(schema: z.ZodType<T>) =>
   });
 
 const count = z.int().min(0);
+const size = z.int().positive();
+const sha256 = z.string().regex(/^[\da-f]{64}$/);
 /** JSON has no NaN and no infinity: they are null. */
 const figure = z.number().nullable();
 
@@ -44,9 +46,6 @@ const data = identity.extend({
   otherData: z.array(z.looseObject({ by: z.enum(['resume', 'init']), data: identity })).exactOptional(),
 });
 
-const sha256 = z.string().regex(/^[\da-f]{64}$/);
-const size = z.int().positive();
-
 const backbone = z.looseObject({
   name: z.string(),
   file: z.string(),
@@ -60,6 +59,9 @@ const backbone = z.looseObject({
 });
 
 const rollback = z.looseObject({ epoch: count, to: count, factor: z.number().positive(), reason: z.string() });
+
+/** Files with a checkpoint's earlier epochs. */
+export const historyParts = json(z.array(z.object({ bytes: size, sha256 }))).default([]);
 
 /**
  * Metadata of a checkpoint, which its checksum does not vouch for: anybody can compute that. What is used as it is, and what

@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
+import { type ZodError, z } from 'zod';
 import { displayValue, TailmixError } from '../errors.ts';
 import type { Snapshot, SnapshotBackbone } from '../run.ts';
 import { mapValues } from '../util/map-values.ts';
 import { without } from '../util/without.ts';
 import { keepBackbone, withBackbone } from './backbone.ts';
-import { checkpointMetadata } from './checkpoint-metadata.ts';
+import { checkpointMetadata, historyParts } from './checkpoint-metadata.ts';
 import {
   allCheckpointsDamaged,
   damagedTensorFile,
@@ -17,6 +18,7 @@ import {
   unreadableCheckpoint,
   writeFailed,
 } from './errors.ts';
+import { keepHistory, readHistory } from './history.ts';
 import { decodeSafetensors, encodeSafetensors, type SafeTensors } from './safetensors.ts';
 import { withArrays } from './weights-checksum.ts';
 import { makeInRun, writeFileAtomic } from './write-file.ts';
@@ -36,8 +38,8 @@ export const bestCheckpointPath = (runDirectory: string, split: 'validation' | '
 
 /**
  * Writes a snapshot as a safetensors file: the state as F32 arrays; all else as metadata (text, plugin states and
- * history as JSON), with a SHA-256 over the whole. Atomic and durable; the folder is made where it is missing,
- * those above it are not. Weights of a backbone are left out, and its file is copied into the cache.
+ * history as JSON), with a SHA-256 over the whole. Of a long history the earlier epochs go into files next to it.
+ * Atomic and durable; the folder is made where it is missing, those above it are not. Weights of a backbone are left out, and its file is copied into the cache.
  *
  * @param options - `full`: writes all weights
  * @throws {TailmixError} STATE_NOT_FINITE for a state that nothing could be resumed from, WRITE_FAILED; the file that was
@@ -51,6 +53,10 @@ export async function writeCheckpoint(
   const bad = Object.entries(snapshot.state).find(([, { values }]) => !values.every(Number.isFinite));
   if (bad) throw stateNotFinite(path, snapshot.epoch, bad[0], bad[1].values);
   const backbone = full ? undefined : await backboneToName(path, snapshot);
+  await makeInRun(dirname(path)).catch((cause) => {
+    throw writeFailed(path, cause);
+  });
+  const { parts, own } = await keepHistory(dirname(path), snapshot.history);
   const tensors = without(snapshot.state, ...(backbone?.weights ?? [])) as Snapshot['state'];
   const metadata = {
     format: FORMAT,
@@ -60,16 +66,14 @@ export async function writeCheckpoint(
     weights: JSON.stringify(snapshot.weights),
     ...(backbone && { backbone: JSON.stringify(backbone) }),
     plugins: JSON.stringify(snapshot.plugins),
-    history: JSON.stringify(snapshot.history),
+    ...(parts.length > 0 && { historyParts: JSON.stringify(parts) }),
+    history: JSON.stringify(own),
     ...(snapshot.rollbacks && { rollbacks: JSON.stringify(snapshot.rollbacks) }),
     seconds: String(snapshot.seconds),
     ...(snapshot.data && { data: JSON.stringify(snapshot.data) }),
     ...(snapshot.tailmix && { tailmix: snapshot.tailmix }),
   };
   const sha256 = checksum({ tensors, metadata });
-  await makeInRun(dirname(path)).catch((cause) => {
-    throw writeFailed(path, cause);
-  });
   await writeFileAtomic(path, encodeSafetensors({ tensors, metadata: { ...metadata, sha256 } }));
 }
 
@@ -86,19 +90,24 @@ async function backboneToName(path: string, { backbone }: Snapshot): Promise<Sna
 /**
  * Reads what {@link writeCheckpoint} wrote, with the weights of its backbone.
  *
+ * @param options - `history`: false leaves out epochs that are in files next to it
  * @throws {TailmixError} CHECKPOINT_DAMAGED when the file is cut short or altered, CHECKPOINT_FOREIGN when it is none,
  *   CHECKPOINT_BACKBONE when the file of its backbone is not to be found.
  */
-export async function readCheckpoint(path: string): Promise<Snapshot> {
+export async function readCheckpoint(path: string, { history = true }: { history?: boolean } = {}): Promise<Snapshot> {
   const { tensors, metadata } = decodeSafetensors(await readWhole(path), path);
   const { sha256, ...described } = metadata;
   if (described.format !== FORMAT) throw notACheckpoint(path, `its format is ${described.format ?? 'not named'}`);
   if (sha256 !== checksum({ tensors, metadata: described })) throw damagedTensorFile(path, 'its checksum differs');
   const state = mapValues(tensors, ({ shape, values }) => ({ shape, values: Float32Array.from(values) }));
-  const parsed = checkpointMetadata.safeParse(described);
-  if (!parsed.success) {
-    throw notACheckpoint(path, `its metadata is not that of one (${parsed.error.issues[0]!.path.join('.')})`);
-  }
+  const foreign = ({ issues }: ZodError): TailmixError =>
+    notACheckpoint(path, `its metadata is not that of one (${issues[0]!.path.join('.')})`);
+  const named = z.object({ historyParts, history: z.string() }).safeParse(described);
+  if (!named.success) throw foreign(named.error);
+  const earlier = history ? await readHistory(path, named.data.historyParts) : [];
+  const whole = [...earlier, named.data.history.slice(1)].join(',');
+  const parsed = checkpointMetadata.safeParse({ ...described, history: `[${whole}` });
+  if (!parsed.success) throw foreign(parsed.error);
   const elsewhere = new Set(parsed.data.backbone?.weights);
   const absent = parsed.data.weights.find((name) => !Object.hasOwn(state, name) && !elsewhere.has(name));
   if (absent !== undefined) throw notACheckpoint(path, `it has no values of its weight ${displayValue(absent)}`);

@@ -13,6 +13,13 @@ const run = (code: string, message: string, cause?: unknown): TailmixError =>
 export const damagedTensorFile = (path: string, found: string): TailmixError =>
   run('CHECKPOINT_DAMAGED', `${path}: expected a complete safetensors file; ${found}. Use an earlier checkpoint.`);
 
+/** A checkpoint whose earlier epochs are neither in their file nor in `metrics.jsonl`. */
+export const historyMissing = (path: string, file: string): TailmixError =>
+  run(
+    'CHECKPOINT_DAMAGED',
+    `${path}: expected the metrics of its earlier epochs in ${file}, which is missing or changed, and metrics.jsonl does not have them. Put that file or metrics.jsonl back, or use an earlier checkpoint.`,
+  );
+
 /** A safetensors file that is whole, but no checkpoint. */
 export const notACheckpoint = (path: string, missing: string): TailmixError =>
   run(

@@ -48,7 +48,8 @@ export async function readInit(init: Init): Promise<Snapshot> {
 }
 
 async function readSource(run: string): Promise<{ path: string; snapshot: Snapshot }> {
-  if (existsSync(run) && statSync(run).isFile()) return { path: run, snapshot: await readCheckpoint(run) };
+  if (existsSync(run) && statSync(run).isFile())
+    return { path: run, snapshot: await readCheckpoint(run, { history: false }) };
   try {
     const { path, snapshot, damaged } = await readLatest(await findRun(run));
     for (const { message } of damaged)

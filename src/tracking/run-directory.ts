@@ -15,16 +15,8 @@ import {
   writeFailed,
 } from './errors.ts';
 import { type Ownership, own, ownerFile } from './ownership.ts';
+import { runFiles } from './run-files.ts';
 import { isSealBroken } from './seal.ts';
-
-/** Files of a run directory, by what they hold. */
-export const runFiles = {
-  config: 'config.yaml',
-  plan: 'plan.txt',
-  subset: 'subset.json',
-  metrics: 'metrics.jsonl',
-  summary: 'summary.json',
-} as const;
 
 /**
  * Makes the directory of a new run: `<root>/<name>-<time>`, with a number behind it where that exists already.

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { displayPath, TailmixError } from '../errors.ts';
 import { version } from '../version.ts';
 import { runIsNewer, runOfOtherVersion } from './errors.ts';
-import { runFiles } from './run-directory.ts';
+import { runFiles } from './run-files.ts';
 
 /** The version of tailmix that wrote a run, where it is not this one; null otherwise, and where the run does not say. */
 export async function otherWriter(runDirectory: string): Promise<string | null> {

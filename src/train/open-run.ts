@@ -3,7 +3,7 @@ import type { Backend } from '../backend/load.ts';
 import type { Composition } from '../compose/types.ts';
 import type { Subset } from '../data/types.ts';
 import type { GraphProgram } from '../graph/index.ts';
-import { summarizeEpochs, withoutConfusion } from '../metrics/summary.ts';
+import { summarizeEpochs, withoutConfusions } from '../metrics/summary.ts';
 import type { EpochMetrics, Rollback, RunSummary } from '../metrics/types.ts';
 import type { PhaseRun, Run, RunInfo, Snapshot, SnapshotData } from '../run.ts';
 import type { Engine } from '../step/types.ts';
@@ -54,6 +54,13 @@ export const beginProgress = (fit: Fit, { options }: Pick<RunParts, 'options'>):
   midEpoch: false,
 });
 
+/** Adds an epoch. Of confusion matrices only those of the last evaluation are kept. */
+export function addEpoch({ epochs }: Pick<Progress, 'epochs'>, metrics: EpochMetrics): void {
+  const last = metrics.test === null ? -1 : epochs.findLastIndex(({ test }) => test !== null);
+  if (last >= 0) epochs[last] = withoutConfusions(epochs[last]!);
+  epochs.push(metrics);
+}
+
 /** A run as observers see it. */
 export const createRun = (parts: RunParts, progress: Progress): Run =>
   view(parts, progress, { info: parts.info, resumedFrom: parts.options.resume?.epoch ?? 0 });
@@ -96,6 +103,9 @@ function view(parts: RunParts, progress: Progress, own: Pick<Run, 'info' | 'resu
     get weights() {
       return weightsOf(progress.fit);
     },
+    get stopped() {
+      return progress.stopReason;
+    },
     get interrupted() {
       return options.signal?.aborted ?? false;
     },
@@ -131,7 +141,7 @@ function snapshotOf(parts: RunParts, { fit, epochs, rollbacks }: Progress): Snap
     weights: model.weights.map(({ name }) => name),
     ...(backbone && { backbone }),
     plugins: mapValues({ ...composition.states, ...parts.spanning?.states }, (state) => state.save()),
-    history: epochs.map((metrics) => ({ ...metrics, test: metrics.test && withoutConfusion(metrics.test) })),
+    history: epochs.map(withoutConfusions),
     ...(rollbacks.length > 0 && { rollbacks: [...rollbacks] }),
     seconds: secondsOf(parts),
     configHash: parts.options.config?.hash ?? '',

@@ -19,7 +19,15 @@ import { evaluate } from './evaluate.ts';
 import { keepFile } from './features.ts';
 import { openFit, trainStep } from './fit.ts';
 import { warnOfHighLoss } from './loss-high.ts';
-import { beginProgress, createPhaseRun, createRun, loadStates, type Progress, type RunParts } from './open-run.ts';
+import {
+  addEpoch,
+  beginProgress,
+  createPhaseRun,
+  createRun,
+  loadStates,
+  type Progress,
+  type RunParts,
+} from './open-run.ts';
 import { type Phase, phaseOfEpoch, phasesOf } from './phases.ts';
 import { type Preparation, prepare, readData, startedFrom, type TrainerOptions, throwFailure } from './prepare.ts';
 import { checkState, frozen, rateFactor, rollBack, rollbackRule } from './rollback.ts';
@@ -31,6 +39,7 @@ export type { TrainerOptions } from './prepare.ts';
 /** What a run leaves in memory. */
 export interface RunResult {
   summary: RunSummary;
+  /** Of confusion matrices only those of the last evaluation. */
   epochs: readonly EpochMetrics[];
   /** Trained weights and everything else a run can be resumed from; null when it was aborted within an epoch. */
   snapshot: Snapshot | null;
@@ -238,7 +247,7 @@ async function trainEpoch(
     validation: due && data.validation ? await evaluate(engine, predict, loader, data.validation, info, link) : null,
   };
   warnOfHighLoss(metrics, info.classes.length, progress.epochs);
-  progress.epochs.push(place === null ? metrics : metricsAt(metrics, place));
+  addEpoch(progress, place === null ? metrics : metricsAt(metrics, place));
   await fit.options.ownership?.confirm();
   await hooks.onEpochEnd.promise(metrics, own);
 }

@@ -9,7 +9,7 @@ import { trainerOptions } from '../../src/config/trainer-options.ts';
 import type { ModelDefinition } from '../../src/models/definition.ts';
 import type { Forward, Model } from '../../src/models/types.ts';
 import type { tf } from '../../src/tf.ts';
-import { runFiles } from '../../src/tracking/run-directory.ts';
+import { runFiles } from '../../src/tracking/run-files.ts';
 import { createTrainer, type RunResult } from '../../src/train/trainer.ts';
 import { openRun } from '../../src/trained/open.ts';
 import { predictLogits } from '../../src/trained/predict.ts';

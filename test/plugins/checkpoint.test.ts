@@ -54,8 +54,7 @@ describe('the last epochs', () => {
   });
 
   test('a run that was stopped keeps where it stopped', async () => {
-    const stopped = { ...fakeRun(null).summary(), status: 'stopped' as const };
-    const { files } = await runThrough([epochMetrics(3)], { every: 4 }, { summary: () => stopped });
+    const { files } = await runThrough([epochMetrics(3)], { every: 4 }, { stopped: 'enough' });
     expect(files).toEqual(['epoch-0003.safetensors']);
   });
 

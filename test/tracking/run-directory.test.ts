@@ -8,8 +8,8 @@ import {
   listRuns,
   readEpochs,
   readSummary,
-  runFiles,
 } from '../../src/tracking/run-directory.ts';
+import { runFiles } from '../../src/tracking/run-files.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { epochMetrics } from '../support/tracked-run.ts';
 

@@ -51,6 +51,7 @@ describe('a run as observers see it', () => {
       data: identityOf(data),
       evaluated: { test: { hash: data.test.hash, count: 20 }, validation: null },
       engine: { backend: 'wasm', tensorflow: null, mode: 'eager', precision: 'fp32' },
+      stopped: null,
       interrupted: false,
     });
     expect(run.plan).toMatch(/^run {21}squares, seed 0\n/);
