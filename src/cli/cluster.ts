@@ -11,7 +11,7 @@ import { expectAlike, patient } from '../cluster/exchange.ts';
 import { join, type Link } from '../cluster/link.ts';
 import type { Membership } from '../cluster/membership.ts';
 import type { ResolvedConfig } from '../config/types.ts';
-import { runFiles } from '../tracking/run-directory.ts';
+import { runFiles } from '../tracking/run-files.ts';
 import { version } from '../version.ts';
 import { complain } from './output.ts';
 
