@@ -39,7 +39,7 @@ export function tellPassedOver(damaged: readonly TailmixError[]): string[] {
   return messages;
 }
 
-/** Says that the lock of a job that has ended was taken over. */
+/** Says that the lock of a job that has ended was taken over, or that something was moved from its place. */
 export function tellTaken({ taken }: Ownership): void {
   if (taken !== null) complain(taken);
 }

@@ -136,7 +136,7 @@ export const directoryOwned = (
 
 function owned(owner: Found, where: Whereabouts, slurm: SlurmAnswer | null): string {
   const unseen = 'If nothing writes to the folder any more, repeat the command with --take-over.';
-  if (owner === 'unreadable') return `its owner.lock cannot be read. ${unseen}`;
+  if (typeof owner === 'string') return `its owner.lock ${owner}. ${unseen}`;
   const { pid, host, since, job } = owner;
   if (where === 'here')
     return `process ${pid} on this machine (${host}) has owned it since ${since}. Wait until it ends, or end it with \`kill -INT ${pid}\`.`;
@@ -154,6 +154,10 @@ const placeOf = ({ host }: Owner): string => (host === hostname() ? `in another 
 export const takenFromEndedJob = (directory: string, owner: Owner, { says }: SlurmAnswer): string =>
   `${displayPath(directory)}: its owner was process ${owner.pid} ${placeOf(owner)}, whose Slurm job ${owner.job?.id} ${says}. Its lock is taken over.`;
 
+/** What is said where something that is no lock was in the place of one. */
+export const lockMovedAside = (path: string, found: string, aside: string): string =>
+  `${displayPath(path)} ${found}, and was in the place of the lock. It is now ${displayPath(aside)}.`;
+
 /** A directory that was taken from its owner. */
 export const ownershipLost = (directory: string, owner: Found | null): TailmixError =>
   run(
@@ -161,7 +165,7 @@ export const ownershipLost = (directory: string, owner: Found | null): TailmixEr
     `${directory}: expected to be its only writer; ${
       owner === null
         ? 'it was moved or deleted. Its checkpoints can be resumed where they are now.'
-        : `${owner === 'unreadable' ? 'something' : `process ${owner.pid} on ${owner.host}`} has taken it over. This run ends here.`
+        : `${typeof owner === 'string' ? 'something' : `process ${owner.pid} on ${owner.host}`} has taken it over. This run ends here.`
     }`,
   );
 

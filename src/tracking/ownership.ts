@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
-import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync, lstatSync, readFileSync, rmSync, type Stats } from 'node:fs';
+import { link, lstat, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,7 +9,14 @@ import { makeFolder } from '#make-folder';
 import { type ProcessIdentity, thisProcess, type Whereabouts, whereaboutsOf } from '../util/process-identity.ts';
 import { askSlurm, readSlurmJob, type SlurmAnswer, type SlurmJob, thisSlurmJob } from '../util/slurm-job.ts';
 import { checkpointFolder } from './checkpoint.ts';
-import { directoryOwned, lockUnreadable, ownershipLost, takenFromEndedJob, writeFailed } from './errors.ts';
+import {
+  directoryOwned,
+  lockMovedAside,
+  lockUnreadable,
+  ownershipLost,
+  takenFromEndedJob,
+  writeFailed,
+} from './errors.ts';
 import { removeUnfinished, UNFINISHED } from './write-file.ts';
 
 /** A process that owns a directory. */
@@ -28,7 +35,7 @@ export interface Owner extends ProcessIdentity {
 export interface Ownership {
   /** Absolute. */
   readonly directory: string;
-  /** What is said of an owner on another machine whose lock was taken because its job has ended; null for any other. */
+  /** What is said where the lock of a job that has ended was taken, or what is no lock was moved; null otherwise. */
   readonly taken: string | null;
   /**
    * Checks that it still holds.
@@ -54,7 +61,8 @@ export const ownerFile = (directory: string): string => join(directory, 'owner.l
  * Takes a directory, which is made where it is missing, until `release` or the end of the process. An owner on this
  * machine that is gone is replaced, and so is one elsewhere whose job has ended, as Slurm says. What killed writers left unfinished is removed.
  *
- * @param takeOver - Also take it from an owner that cannot be seen from here, on another machine or in another container.
+ * @param takeOver - Also take it from an owner that cannot be seen from here, on another machine or in another container, and
+ *   where `owner.lock` is no lock: it is moved, or removed if it is empty.
  * @param brief - It is for moments only: others wait for this one.
  * @throws {TailmixError} DIRECTORY_OWNED, WRITE_FAILED
  */
@@ -74,18 +82,18 @@ export async function own(
     if (found === null) continue;
     if (isSame(found, self)) break;
     const { where, slurm } = await whereabouts(found);
-    if (where === 'here' && found !== 'unreadable' && found.brief && isRecent(found)) {
+    if (where === 'here' && typeof found !== 'string' && found.brief && isRecent(found)) {
       await delay(POLL_MS);
       continue;
     }
     if (where === 'here' || (where === 'elsewhere' && !takeOver)) throw directoryOwned(directory, found, where, slurm);
-    await discard(path, found);
-    if (where === 'gone' && slurm !== null && found !== 'unreadable')
-      taken = takenFromEndedJob(directory, found, slurm);
+    const aside = await discard(path, found);
+    if (typeof found === 'string') taken = aside && lockMovedAside(path, found, aside);
+    else if (slurm?.state === 'ended') taken = takenFromEndedJob(directory, found, slurm);
   }
   const removeAtExit = (): void => {
     try {
-      if (isSame(parse(readFileSync(path, 'utf8')), self)) rmSync(path);
+      if (strangeness(lstatSync(path)) === null && isSame(parse(readFileSync(path, 'utf8')), self)) rmSync(path);
     } catch {}
   };
   process.on('exit', removeAtExit);
@@ -125,7 +133,7 @@ export async function untilFree(directory: string, milliseconds: number, signal:
 
 async function ownedHere(directory: string): Promise<boolean> {
   const found = await readOwner(ownerFile(directory));
-  return found !== null && found !== 'unreadable' && (await whereaboutsSeen(found)) === 'here';
+  return found !== null && typeof found !== 'string' && (await whereaboutsSeen(found)) === 'here';
 }
 
 async function describeSelf(): Promise<Omit<Owner, 'brief'>> {
@@ -159,29 +167,63 @@ async function place(path: string, owner: Owner): Promise<boolean> {
 /** What file systems without links say. */
 const LINKLESS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
-/** Removes the lock of an owner; one process at a time, and only if it is still the one that was found. */
-async function discard(path: string, owner: Found): Promise<void> {
-  await withLock(`${path}.taking-over`, async () => {
-    if (!isSame(await readOwner(path), owner)) return;
-    await rm(path, { force: true }).catch((cause) => {
+/**
+ * Removes the lock of an owner; one process at a time, and only if it is still the one that was found. What is no lock and holds
+ * something is moved.
+ *
+ * @returns where that is now; null where nothing was moved
+ */
+const discard = (path: string, owner: Found): Promise<string | null> =>
+  withLock(`${path}.taking-over`, async () => {
+    if (!isSame(await readOwner(path), owner)) return null;
+    try {
+      if (typeof owner !== 'string' || owner === EMPTY) await rm(path, { force: true });
+      else return await moveAside(path);
+    } catch (cause) {
       throw writeFailed(path, cause);
-    });
+    }
+    return null;
   });
+
+async function moveAside(path: string): Promise<string | null> {
+  const isEmptyFolder = await rmdir(path).then(
+    () => true,
+    () => false,
+  );
+  if (isEmptyFolder) return null;
+  let number = 1;
+  while (existsSync(`${path}.aside-${number}`)) number++;
+  const aside = `${path}.aside-${number}`;
+  await rename(path, aside);
+  return aside;
 }
 
-/** What a lock says. */
-export type Found = Owner | 'unreadable';
+/** What a lock says; of one that says nothing, what is the matter with it: `is a folder`. */
+export type Found = Owner | string;
+
+const UNREADABLE = 'cannot be read';
+const EMPTY = 'is empty';
+const LARGEST_LOCK = 65_536;
 
 const isSame = (found: Found | null, owner: Found): boolean =>
-  found === 'unreadable' || owner === 'unreadable' ? found === owner : found?.id === owner.id;
+  typeof found === 'string' || typeof owner === 'string' ? found === owner : found?.id === owner.id;
+
+/** Why a thing is no lock; null for a file that may be one. Nothing else is opened: a pipe would wait for its other end. */
+function strangeness(stats: Stats): string | null {
+  if (stats.isDirectory()) return 'is a folder';
+  if (stats.isSymbolicLink()) return 'is a symbolic link';
+  if (!stats.isFile()) return 'is no file';
+  if (stats.size === 0) return EMPTY;
+  return stats.size > LARGEST_LOCK ? 'is too large for a lock' : null;
+}
 
 function parse(text: string): Found {
   try {
     const owner = JSON.parse(text) as Owner;
     const isOwner = Number.isSafeInteger(owner?.pid) && owner.pid > 0 && typeof owner.host === 'string';
-    return isOwner ? { ...owner, job: readSlurmJob(owner.job) } : 'unreadable';
+    return isOwner ? { ...owner, job: readSlurmJob(owner.job) } : UNREADABLE;
   } catch {
-    return 'unreadable';
+    return UNREADABLE;
   }
 }
 
@@ -190,12 +232,9 @@ function parse(text: string): Found {
  *
  * @param onRefused - what a lock is that the system does not let us read
  */
-async function readOwner(
-  path: string,
-  onRefused: (error: unknown) => Found = () => 'unreadable',
-): Promise<Found | null> {
+async function readOwner(path: string, onRefused: (error: unknown) => Found = () => UNREADABLE): Promise<Found | null> {
   try {
-    return parse(await readFile(path, 'utf8'));
+    return strangeness(await lstat(path)) ?? parse(await readFile(path, 'utf8'));
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? null : onRefused(error);
   }
@@ -207,7 +246,7 @@ const whereaboutsSeen = async (owner: Owner): Promise<Whereabouts> =>
 
 /** `slurm`: what it says of the job of an owner that cannot be seen from here; null where nobody is asked. */
 async function whereabouts(owner: Found): Promise<{ where: Whereabouts; slurm: SlurmAnswer | null }> {
-  if (owner === 'unreadable') return { where: 'elsewhere', slurm: null };
+  if (typeof owner === 'string') return { where: 'elsewhere', slurm: null };
   const where = await whereaboutsSeen(owner);
   if (where !== 'elsewhere' || owner.job === null) return { where, slurm: null };
   const slurm = await askSlurm(owner.job);

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { lstat, mkdir, readdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { isOwned, own, ownerFile } from '../../src/tracking/ownership.ts';
@@ -162,6 +162,65 @@ describe('an owner', () => {
       null,
     ]);
   });
+
+  test.skipIf(process.platform === 'win32')(
+    'that nothing names: what is no lock is refused, and moved by takeOver, or removed if it is empty',
+    async () => {
+      const { uid } = userInfo();
+      const told: Record<string, string> = {};
+      const things: Record<string, (path: string) => unknown> = {
+        'empty file': (path) => writeFile(path, ''),
+        'empty folder': (path) => mkdir(path),
+        folder: async (path) => {
+          await mkdir(path);
+          await writeFile(join(path, 'notes.txt'), 'mine');
+        },
+        'link to nothing': (path) => symlink('nowhere', path),
+        'link to itself': (path) => symlink('owner.lock', path),
+        'link to a device': (path) => symlink('/dev/zero', path),
+        pipe: (path) => execFileSync('mkfifo', [path]),
+        ...(uid === 0 && { device: (path: string) => execFileSync('mknod', [path, 'c', '1', '5']) }),
+        'no JSON': (path) => writeFile(path, 'mine'),
+        'JSON of another kind': (path) => writeFile(path, '{"pid": "mine"}'),
+        '1 GB': async (path) => {
+          await writeFile(path, '{');
+          await truncate(path, 2 ** 30);
+        },
+      };
+      for (const [what, make] of Object.entries(things)) {
+        const folder = await temporaryFolder();
+        const path = ownerFile(folder);
+        await make(path);
+        const { ino } = await lstat(path);
+        told[what] = (await messageOf(folder, own(folder))).split('; ')[1]!;
+        expect((await lstat(path)).ino).toBe(ino);
+        expect(await isOwned(folder)).toBe(true);
+        const ownership = await own(folder, { takeOver: true });
+        await ownership.confirm();
+        const aside = `${path}.aside-1`;
+        expect(ownership.taken?.endsWith(`It is now ${aside}.`) ?? false).toBe(!what.startsWith('empty'));
+        await ownership.release();
+        expect(await readdir(folder)).toEqual(what.startsWith('empty') ? [] : ['owner.lock.aside-1']);
+        if (!what.startsWith('empty')) expect((await lstat(aside)).ino).toBe(ino);
+        if (what === 'folder') expect(await readFile(join(aside, 'notes.txt'), 'utf8')).toBe('mine');
+      }
+      expect(told).toMatchInlineSnapshot(`
+        {
+          "1 GB": "its owner.lock is too large for a lock. If nothing writes to the folder any more, repeat the command with --take-over.",
+          "JSON of another kind": "its owner.lock cannot be read. If nothing writes to the folder any more, repeat the command with --take-over.",
+          "device": "its owner.lock is no file. If nothing writes to the folder any more, repeat the command with --take-over.",
+          "empty file": "its owner.lock is empty. If nothing writes to the folder any more, repeat the command with --take-over.",
+          "empty folder": "its owner.lock is a folder. If nothing writes to the folder any more, repeat the command with --take-over.",
+          "folder": "its owner.lock is a folder. If nothing writes to the folder any more, repeat the command with --take-over.",
+          "link to a device": "its owner.lock is a symbolic link. If nothing writes to the folder any more, repeat the command with --take-over.",
+          "link to itself": "its owner.lock is a symbolic link. If nothing writes to the folder any more, repeat the command with --take-over.",
+          "link to nothing": "its owner.lock is a symbolic link. If nothing writes to the folder any more, repeat the command with --take-over.",
+          "no JSON": "its owner.lock cannot be read. If nothing writes to the folder any more, repeat the command with --take-over.",
+          "pipe": "its owner.lock is no file. If nothing writes to the folder any more, repeat the command with --take-over.",
+        }
+      `);
+    },
+  );
 
   test('that runs is not taken from even when asked to', async () => {
     const folder = await temporaryFolder();
