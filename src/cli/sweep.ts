@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { checkEnvironment } from '../backend/environment.ts';
 import { displayPath, messageOf } from '../errors.ts';
+import { optionsClash } from '../sweep/errors.ts';
 import type { PlannedRun } from '../sweep/expand.ts';
 import { type RunOutcome, runSweep } from '../sweep/run.ts';
 import { sweepDisplay } from '../sweep/show.ts';
@@ -29,6 +30,17 @@ export interface SweepCommandOptions extends Variations {
   json?: boolean;
   /** Freeze the grid, and show its runs. */
   list?: boolean;
+  /** How far the runs are. */
+  status?: boolean;
+  /** Where the runs are trained. */
+  on?: 'local' | 'slurm';
+  partition?: string;
+  time?: string;
+  /** Jobs of Slurm at once. */
+  max?: number;
+  /** Further options of `sbatch`. */
+  sbatch?: string;
+  dryRun?: boolean;
   /** Id or number of the one run that is wanted. */
   run?: string;
 }
@@ -42,8 +54,25 @@ export async function sweep(paths: readonly string[], options: SweepCommandOptio
   checkPlace('--out', options.out);
   if (options.list) return (await import('./batch/list.ts')).list(paths, options);
   if (options.run !== undefined) return (await import('./batch/run.ts')).runOne(paths, options);
+  if (options.status) return (await import('./batch/list.ts')).status(paths, options);
+  checkSlurmOptions(options);
+  if (options.on === 'slurm') return (await import('./batch/submit.ts')).submit(paths, options);
   return runSweepFiles(paths, options, (done, outcomes, to) => conclude(done, outcomes, options, to));
 }
+
+/** Refuses what would have no effect. */
+function checkSlurmOptions(options: SweepCommandOptions): void {
+  const isSlurm = options.on === 'slurm';
+  const vain = (isSlurm ? LOCAL_ONLY : SLURM_ONLY).filter((name) => options[name] !== undefined);
+  if (vain.length === 0) return;
+  const names = vain.map((name) => (name === 'dryRun' ? '--dry-run' : `--${name}`));
+  throw isSlurm
+    ? optionsClash('--on slurm', names, '`--max` is the number of jobs at once, and the report is always written.')
+    : optionsClash('--on local', names, 'They are for `--on slurm`.');
+}
+
+const SLURM_ONLY = ['partition', 'time', 'max', 'sbatch', 'dryRun'] as const;
+const LOCAL_ONLY = ['jobs', 'report', 'json'] as const;
 
 /**
  * Runs what sweep files list.

@@ -100,10 +100,10 @@ export const frozenDamaged = (path: string, reason: string, cause: unknown): Tai
     { code: 'SWEEP_DAMAGED', cause },
   );
 
-/** A folder without a frozen grid, where no file says what to freeze. */
-export const notFrozen = (out: string, option: string): TailmixError =>
+/** A folder without a frozen grid. */
+export const notFrozen = (out: string): TailmixError =>
   new TailmixError(
-    `--out ${out}: expected the folder of a sweep whose grid is frozen, since no sweep file is given; there is no sweep/sweep.json in it. Freeze it first: \`tailmix sweep FILE --list --out ${out}\`, or give the file to ${option}.`,
+    `${out}: expected the folder of a sweep whose grid is frozen; there is no sweep/sweep.json in it. Freeze it first: \`tailmix sweep FILE --list --out ${out}\`.`,
     { code: 'SWEEP_NOT_FROZEN', kind: 'config' },
   );
 
@@ -118,5 +118,16 @@ export const runUnknown = (wanted: string, ids: readonly string[]): TailmixError
 export const optionsClash = (option: string, others: readonly string[], hint: string): TailmixError =>
   new TailmixError(`${option}: expected to be given without ${others.join(' and ')}. ${hint}`, {
     code: 'SWEEP_OPTIONS',
+    kind: 'config',
+  });
+
+/** A command of Slurm that is missing or says no. */
+export const slurmRefused = (command: string, reason: string): TailmixError =>
+  new TailmixError(`Slurm: expected an answer from ${command}; ${reason}.`, { code: 'SLURM_REFUSED' });
+
+/** A value for a batch script that Slurm would read as something else. */
+export const slurmValue = (option: string, got: string, expected: string): TailmixError =>
+  new TailmixError(`${option}: expected ${expected}, got ${displayValue(got)}.`, {
+    code: 'SLURM_OPTION',
     kind: 'config',
   });

@@ -101,7 +101,7 @@ const clusterIn = (config: string): string =>
   /^ClusterName\s*=\s*(\S+)/m.exec(config)?.[1] ?? 'a cluster without a name';
 
 /** What a command of Slurm writes; rejects with an error of one line. */
-async function answerOf(command: string, args: readonly string[], timeout: number): Promise<string> {
+export async function answerOf(command: string, args: readonly string[], timeout: number): Promise<string> {
   // What a user has set for `squeue` leaves jobs out.
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^SQUEUE_|^SLURM_(CLUSTERS|BITSTR_LEN|TIME_FORMAT)$/.test(name),

@@ -38,21 +38,19 @@ export async function planGrid({ read, runs }: Grid, { backend, dataRoot }: Swee
   await planRuns(read.name, runs, { ...context, overrides, known: await knownPlugins() });
 }
 
-/** The grid of sweep files as it would be frozen now. */
+/** The grid of sweep files as it would be frozen now; threads as the environment asks, where nothing else does. */
 export const freezable = (
   { read, runs, out, backend }: Grid,
   { dataRoot }: SweepCommandOptions,
-  threads: number | null = threadsAsked(),
+  { threads = null, defaultThreads = wantedThreads() }: { threads?: number | null; defaultThreads?: number } = {},
 ): Promise<FrozenSweep> =>
   frozenOf(out, runs, {
     name: read.name,
     backend,
-    threads,
-    defaultThreads: wantedThreads(),
+    threads: threads ?? (process.env.TAILMIX_THREADS ? wantedThreads() : null),
+    defaultThreads,
     dataRoot: dataRoot ?? null,
   });
-
-const threadsAsked = (): number | null => (process.env.TAILMIX_THREADS ? wantedThreads() : null);
 
 /** A frozen sweep and the folder of its runs. */
 export interface Opened {
@@ -61,20 +59,15 @@ export interface Opened {
 }
 
 /**
- * The frozen sweep of a folder. Its files are read for the name of the folder alone.
+ * The frozen sweep of a folder. Files are read for the name of the folder alone.
  *
- * @param option - that asks for it, for messages
- * @throws {TailmixError} SWEEP_NOT_FROZEN where nothing is frozen and no file is given
+ * @throws {TailmixError} SWEEP_NOT_FROZEN, SWEEP_DAMAGED
  */
-export async function openFrozen(
-  paths: readonly string[],
-  options: SweepCommandOptions,
-  option: string,
-): Promise<Opened | null> {
+export async function openFrozen(paths: readonly string[], options: SweepCommandOptions): Promise<Opened> {
   const out = options.out ?? (await folderOf(paths));
   const sweep = await readFrozen(out);
-  if (sweep === null && paths.length === 0 && options.out !== undefined) throw notFrozen(out, option);
-  return sweep && { out, sweep };
+  if (sweep === null) throw notFrozen(out);
+  return { out, sweep };
 }
 
 async function folderOf(paths: readonly string[]): Promise<string> {
@@ -82,14 +75,11 @@ async function folderOf(paths: readonly string[]): Promise<string> {
   return options.out ?? join('runs', name);
 }
 
-/** As {@link openFrozen}; freezes the grid where nothing is frozen yet. */
-export async function openOrFreeze(
-  paths: readonly string[],
-  options: SweepCommandOptions,
-  option: string,
-): Promise<Opened> {
-  const opened = await openFrozen(paths, options, option);
-  if (opened) return opened;
+/** As {@link openFrozen}; freezes the grid of files where nothing is frozen yet. */
+export async function openOrFreeze(paths: readonly string[], options: SweepCommandOptions): Promise<Opened> {
+  const isGiven = paths.length > 0 || options.out === undefined;
+  if (!isGiven || (await readFrozen(options.out ?? (await folderOf(paths)))) !== null)
+    return openFrozen(paths, options);
   const grid = await expandFiles(paths, options);
   const sweep = await freeze(grid.out, await freezable(grid, options), grid.runs, { context, isFirst: true });
   return { out: grid.out, sweep };

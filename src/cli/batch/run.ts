@@ -36,7 +36,7 @@ export async function runOne(paths: readonly string[], options: SweepCommandOpti
       hint,
     );
   }
-  const { out, sweep } = await openOrFreeze(paths, options, '--run');
+  const { out, sweep } = await openOrFreeze(paths, options);
   const frozen = findFrozen(sweep, wanted);
   if (!frozen)
     throw runUnknown(

@@ -93,7 +93,22 @@ export function createProgram(finish: Finish): Command {
     )
     .option('--jobs <n>', 'runs at once', wholeNumber)
     .option('--report', 'write the report at the end')
-    .addOption(new Option('--list', 'freeze the grid for jobs of a cluster, and show its runs').conflicts(['run']))
+    .addOption(new Option('--on <where>', 'where runs are trained (default: local)').choices(['local', 'slurm']))
+    .option('--partition <name>', 'with --on slurm: partition of the jobs')
+    .option('--time <limit>', 'with --on slurm: time limit of a job; a run that needs longer is queued again')
+    .option('--max <n>', 'with --on slurm: jobs at once', wholeNumber)
+    .option('--sbatch <options>', 'with --on slurm: further options of sbatch, as one word')
+    .option('--dry-run', 'with --on slurm: print the scripts, and submit nothing')
+    .addOption(
+      new Option('--status', 'how far the runs are, in their directories and in Slurm').conflicts(['run', 'on']),
+    )
+    .addOption(
+      new Option('--list', 'freeze the grid for jobs of a cluster, and show its runs').conflicts([
+        'run',
+        'status',
+        'on',
+      ]),
+    )
     .option('--run <id>', 'train one run of the frozen grid, by its id or number')
     .option('--out <dir>', 'folder of the runs (default: runs/<name of the sweep>)')
     .addOption(takeOverOption())
@@ -105,6 +120,7 @@ export function createProgram(finish: Finish): Command {
       example(
         'tailmix sweep configs/sweeps/digits.yaml --report',
         'tailmix sweep run.yaml --grid train.optimizer.learningRate=0.05,0.1 --seeds 0,1,2 --report',
+        'tailmix sweep configs/sweeps/digits.yaml --on slurm --max 4 --time 2:00:00',
         "tailmix sweep configs/paper/table-1.yaml --only 'remix-drw-*' --data-root ~/data",
       ),
     )
