@@ -38,6 +38,15 @@ const convolution: Rule = ([x, filter], { strides, padding, dilations, data_form
   return [{ shape: [batch!, length(0), length(1), filter!.shape[3]!], dtype: x!.dtype }];
 };
 
+/** Of as many matrices on both sides; where one side is repeated, TensorFlow is asked. */
+const product: Rule = ([x, y], { adj_x, adj_y }) => {
+  const [left, right] = [x!.shape, y!.shape];
+  if (String(left.slice(0, -2)) !== String(right.slice(0, -2))) return null;
+  const [rows, columns] = [left.at(adj_x?.value ? -1 : -2)!, right.at(adj_y?.value ? -2 : -1)!];
+  const fits = left.at(adj_x?.value ? -2 : -1) === right.at(adj_y?.value ? -1 : -2);
+  return fits ? [{ shape: [...left.slice(0, -2), rows, columns], dtype: x!.dtype }] : null;
+};
+
 const vectors = (spec: TensorSpec, ...sizes: readonly (readonly number[])[]): TensorSpec[] =>
   sizes.map((shape) => ({ shape, dtype: spec.dtype }));
 
@@ -55,6 +64,7 @@ export const collectiveRules: Readonly<Record<string, Rule>> = {
  * Output shapes of the ops that take longest to try, for a quick start. What is missing here, or gives null, is tried.
  */
 export const shapeRules: Readonly<Record<string, Rule>> = {
+  BatchMatMulV2: product,
   Conv2D: convolution,
   Conv2DBackpropInput: sized(0, 2),
   Conv2DBackpropFilter: sized(1, 2),

@@ -43,8 +43,24 @@ const count = (value: number): Attribute => ({ kind: 'int', value });
 const own = { ...T, residuals: count(0), epsilon: norm.epsilon, momentum: norm.epsilon };
 const ownGradient = { ...T, summands: count(1), outputs: count(0), kept: count(0) };
 
-const cases: [op: string, attributes: Record<string, Attribute>, inputs: RuleInput[], outputs: number][] = [
-  ...convolutions.map((attributes) => ['Conv2D', attributes, [x, float(3, 2, 3, 5)], 1] as (typeof cases)[number]),
+type Case = [op: string, attributes: Record<string, Attribute>, inputs: RuleInput[], outputs: number];
+
+const products: Case[] = [false, true].flatMap((adjX) =>
+  [false, true].map((adjY): Case => {
+    const attributes = { ...T, adj_x: { kind: 'bool', value: adjX }, adj_y: { kind: 'bool', value: adjY } } as const;
+    return [
+      'BatchMatMulV2',
+      attributes,
+      [adjX ? float(2, 5, 3) : float(2, 3, 5), adjY ? float(2, 4, 5) : float(2, 5, 4)],
+      1,
+    ];
+  }),
+);
+
+const cases: Case[] = [
+  ...products,
+  ['BatchMatMulV2', T, [float(3, 5), float(5, 4)], 1],
+  ...convolutions.map((attributes) => ['Conv2D', attributes, [x, float(3, 2, 3, 5)], 1] as Case),
   ['Conv2DBackpropInput', plain, [sizes(2, 7, 6, 3), float(3, 3, 3, 5), float(2, 7, 6, 5)], 1],
   ['Conv2DBackpropFilter', plain, [x, sizes(3, 3, 3, 5), float(2, 7, 6, 5)], 1],
   ['FusedBatchNormV3', norm, [x, c, c, c, c], 6],
@@ -73,6 +89,11 @@ describeNative('shape rules', (use) => {
     const ruled = shapeRules[op]!(inputs, attributes);
     expect(ruled).not.toBeNull();
     expect(ruled).toEqual(createShapeInference(use().binding!).execute(op, attributes, inputs, outputs));
+  });
+
+  test('products of matrices that are repeated are left to TensorFlow', () => {
+    expect(shapeRules.BatchMatMulV2!([float(2, 3, 5), float(5, 4)], T)).toBeNull();
+    expect(shapeRules.BatchMatMulV2!([float(3, 5), float(4, 5)], T)).toBeNull();
   });
 
   test('every rule is tried', () => {

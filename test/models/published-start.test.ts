@@ -59,6 +59,10 @@ describe('model.weights', () => {
     // [out, in, height, width]
     const published = Float32Array.from([0, 1, 10, 11, 20, 21, 100, 101, 110, 111, 120, 121]);
     expect([...inOurLayout(published, spec)]).toEqual([0, 100, 10, 110, 20, 120, 1, 101, 11, 111, 21, 121]);
+    // A matrix of more than one square that is copied at a time.
+    const matrix = Float32Array.from({ length: 37 * 21 }, (_, i) => i);
+    const own = inOurLayout(matrix, { name: 'a/kernel', shape: [37, 21] });
+    expect([...own]).toEqual(Array.from(matrix, (_, i) => (i % 21) * 37 + Math.floor(i / 21)));
     expect(publishedShape({ name: 'a/depthwise/kernel', shape: [3, 3, 8, 1] })).toEqual([8, 1, 3, 3]);
     expect(publishedShape({ name: 'a/kernel', shape: [7, 4] })).toEqual([4, 7]);
   });

@@ -82,6 +82,7 @@ export function publishedShape(spec: Pick<WeightSpec, 'name' | 'shape'>): number
 export function inOurLayout(values: Float32Array, spec: Pick<WeightSpec, 'name' | 'shape'>): Float32Array {
   const axes = axesOf(spec);
   if (axes.every((theirs, own) => theirs === own)) return values;
+  if (axes.length === 2) return transposed(values, spec.shape[0]!, spec.shape[1]!);
   const theirs = publishedShape(spec);
   const strides = theirs.map((_, axis) => theirs.slice(axis + 1).reduce((a, b) => a * b, 1));
   const steps = axes.map((axis) => strides[axis]!);
@@ -95,6 +96,22 @@ export function inOurLayout(values: Float32Array, spec: Pick<WeightSpec, 'name' 
       if (++index[axis]! < spec.shape[axis]!) break;
       at -= spec.shape[axis]! * steps[axis]!;
       index[axis] = 0;
+    }
+  }
+  return result;
+}
+
+/** Side of the squares in which a matrix is transposed: of both, what a square touches stays in the cache. */
+const SQUARE = 16;
+
+/** The matrix `[rows, columns]` of one that lies as `[columns, rows]`. */
+function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
+  const result = new Float32Array(values.length);
+  for (let top = 0; top < rows; top += SQUARE) {
+    for (let left = 0; left < columns; left += SQUARE) {
+      const [bottom, right] = [Math.min(rows, top + SQUARE), Math.min(columns, left + SQUARE)];
+      for (let row = top; row < bottom; row++)
+        for (let column = left; column < right; column++) result[row * columns + column] = values[column * rows + row]!;
     }
   }
   return result;

@@ -100,6 +100,7 @@ async function withFile<T>(
 
 function checked(values: Float32Array, { name: own }: WeightSpec, name: string, path: string): Float32Array {
   const isVariance = own.endsWith('/variance');
+  if (!isVariance && areFinite(values)) return values;
   const isFit = (value: number): boolean => Number.isFinite(value) && (!isVariance || value >= 0);
   const wrong = values.findIndex((value) => !isFit(value));
   if (wrong >= 0) {
@@ -111,4 +112,11 @@ function checked(values: Float32Array, { name: own }: WeightSpec, name: string, 
     );
   }
   return values;
+}
+
+/** Zero times a number that is not finite is NaN, which no sum loses: a tenth of the time of a test of each number. */
+function areFinite(values: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]! * 0;
+  return sum === 0;
 }
