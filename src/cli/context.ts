@@ -1,4 +1,5 @@
 import { defaults, registry } from '../../plugins/index.ts';
+import { nameOf } from '../config/entries.ts';
 import { configInvalid } from '../config/errors.ts';
 import type { Override } from '../config/overrides.ts';
 import { problemOfPlace } from '../config/places.ts';
@@ -17,6 +18,9 @@ export interface ConfigFlags {
 
 /** The plugins that the command line knows. */
 export const context: Required<ConfigContext> = { registry, defaults };
+
+/** Plugins that only observe: they and their options change no figures. */
+export const observers: ReadonlySet<string> = new Set(defaults.flatMap((entry) => nameOf(entry) ?? []));
 
 /** Flags as overrides that messages name by their flag. */
 export function overridesOf({ seed, name, backend, dataRoot, full }: ConfigFlags): Override[] {

@@ -7,6 +7,7 @@ import { loadRuns } from '../report/runs.ts';
 import { formatResultsTable } from '../report/table.ts';
 import { writeReport } from '../report/write.ts';
 import { findRun } from '../tracking/run-directory.ts';
+import { observers } from './context.ts';
 import { commandLine, tellNext } from './next.ts';
 import { print, printJson, tell } from './output.ts';
 
@@ -39,7 +40,7 @@ export async function report(
 ): Promise<number> {
   const found = await Promise.all(paths.map(pathOrRun));
   const loaded = await loadRuns(found);
-  const comparison = compareRuns(loaded, baseline === undefined ? {} : { baseline });
+  const comparison = compareRuns(loaded, { observers, ...(baseline !== undefined && { baseline }) });
   const page = resolve(await writeReport(comparison, out ?? join(sharedFolder(found), 'report')));
   if (json) {
     const document: ReportCommandDocument = { ...resultsDocument(comparison), report: page };

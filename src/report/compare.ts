@@ -77,12 +77,16 @@ export const isPlain = (label: string): boolean => /^(erm|baseline|ce|cross[- ]e
  *
  * @param options.baseline - Label of the method the others are compared with. Default: the one called ERM, baseline or
  * cross-entropy, else the first.
+ * @param options.observers - Names of plugins that only observe: they and their options make no method.
  * @throws {TailmixError} REPORT_NO_RUNS, REPORT_MIXED_DATA, REPORT_BASELINE.
  */
-export function compareRuns(loaded: LoadedRuns, { baseline }: { baseline?: string } = {}): Comparison {
+export function compareRuns(
+  loaded: LoadedRuns,
+  { baseline, observers }: { baseline?: string; observers?: ReadonlySet<string> } = {},
+): Comparison {
   if (loaded.runs.length === 0) throw noRuns(loaded.leftOut);
   refuseMixedData(loaded.runs);
-  const { groups, leftOut } = groupRuns(loaded.runs);
+  const { groups, leftOut } = groupRuns(loaded.runs, observers);
   if (baseline !== undefined && !groups.some(({ label }) => label === baseline)) {
     throw unknownBaseline(
       baseline,

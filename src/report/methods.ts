@@ -17,11 +17,16 @@ export interface RunGroup {
  *
  * Of two runs with the same settings and seeds the newer counts: a repeated run is no second seed. A stopped run
  * counts only where its method has no finished one.
+ *
+ * @param observers - plugins that only observe: they and their options make no method
  */
-export function groupRuns(runs: readonly LoadedRun[]): { groups: RunGroup[]; leftOut: LeftOut[] } {
+export function groupRuns(
+  runs: readonly LoadedRun[],
+  observers: ReadonlySet<string> = new Set(),
+): { groups: RunGroup[]; leftOut: LeftOut[] } {
   const byKey = new Map<string, { method: string; runs: LoadedRun[]; settings: Settings }>();
   for (const run of runs) {
-    const settings = flattenConfig(run.config);
+    const settings = flattenConfig(run.config, observers);
     const key = JSON.stringify([run.summary.method, fingerprint(settings)]);
     const group = byKey.get(key) ?? { method: run.summary.method, runs: [], settings };
     group.runs.push(run);

@@ -5,17 +5,24 @@ export type Settings = ReadonlyMap<string, string>;
  * Flattens a resolved configuration. A list of plugin entries becomes its names in order, and a key for each option of
  * each entry, without those that are switched off; of a list of other maps (phases), each goes by its place; any other
  * list is one value.
+ *
+ * @param observers - plugins that only observe, which are left out
  */
-export function flattenConfig(config: unknown): Settings {
+export function flattenConfig(config: unknown, observers: ReadonlySet<string> = new Set()): Settings {
   const settings = new Map<string, string>();
-  flatten('', config, settings);
+  flatten('', config, { settings, observers });
   return settings;
 }
 
-function flatten(key: string, value: unknown, into: Map<string, string>): void {
+interface Flat {
+  settings: Map<string, string>;
+  observers: ReadonlySet<string>;
+}
+
+function flatten(key: string, value: unknown, into: Flat): void {
   if (Array.isArray(value) && value.length > 0 && value.every(isEntry)) {
-    const used = value.filter(({ enabled }) => enabled !== false);
-    into.set(key, used.map(({ use }) => use).join(', ') || 'none');
+    const used = value.filter(({ use, enabled }) => enabled !== false && !into.observers.has(use));
+    into.settings.set(key, used.map(({ use }) => use).join(', ') || 'none');
     const seen = new Map<string, number>();
     for (const { use, enabled: _, ...options } of used) {
       const times = (seen.get(use) ?? 0) + 1;
@@ -27,7 +34,7 @@ function flatten(key: string, value: unknown, into: Map<string, string>): void {
   } else if (isMap(value)) {
     for (const [name, inner] of Object.entries(value)) flatten(key === '' ? name : `${key}.${name}`, inner, into);
   } else if (key !== '') {
-    into.set(key, Array.isArray(value) && value.length === 0 ? 'none' : printed(value));
+    into.settings.set(key, Array.isArray(value) && value.length === 0 ? 'none' : printed(value));
   }
 }
 

@@ -99,6 +99,14 @@ describe('which runs make a method', () => {
     ]);
   });
 
+  test('runs that differ in what only observes are one method', () => {
+    const light = madeUpRun('ERM', 1, [9, 5, 1], { plugins: [{ use: 'checkpoint' }] });
+    const full = madeUpRun('ERM', 2, [9, 5, 1], { plugins: [{ use: 'checkpoint', full: true }] });
+    const { methods } = compare([light, full], { observers: new Set(['checkpoint']) });
+    expect(methods.map(({ label, seeds }) => [label, seeds])).toEqual([['ERM', [1, 2]]]);
+    expect(labels([light, full])).toEqual(['ERM (full off)', 'ERM (full true)']);
+  });
+
   test('labels stay unique where the name is taken by another method', () => {
     const other = madeUpRun('Remix (kappa 3)', 1, [9, 5, 1]);
     const remix = (kappa: number) => madeUpRun('Remix', 1, [9, 5, 1], { plugins: [{ use: 'remix', kappa }] });

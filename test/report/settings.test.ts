@@ -85,6 +85,19 @@ test('names, seeds, places and speed do not make a method', () => {
   expect(differingKeys([flattenConfig(config), flattenConfig(other)])).toEqual([]);
 });
 
+test('plugins that only observe do not make a method, nor do their options', () => {
+  const observed = (...more: object[]) => ({ ...config, plugins: [...config.plugins, ...more] });
+  const all = [
+    observed(),
+    observed({ use: 'checkpoint' }),
+    observed({ use: 'checkpoint', full: true }, { use: 'mlflow' }),
+  ];
+  const settings = all.map((one) => flattenConfig(one, new Set(['checkpoint', 'mlflow'])));
+  expect(new Set(settings.map(fingerprint)).size).toBe(1);
+  expect(differingKeys(settings)).toEqual([]);
+  expect(new Set(all.map((one) => fingerprint(flattenConfig(one)))).size).toBe(3);
+});
+
 test('an option or the order of plugins does', () => {
   const kappa = {
     ...config,
@@ -94,7 +107,7 @@ test('an option or the order of plugins does', () => {
     ],
   };
   const order = { ...config, plugins: [...config.plugins].reverse() };
-  expect(differingKeys([config, kappa].map(flattenConfig))).toEqual(['plugins', 'plugins.remix.kappa']);
+  expect(differingKeys([config, kappa].map((one) => flattenConfig(one)))).toEqual(['plugins', 'plugins.remix.kappa']);
   expect(fingerprint(flattenConfig(order))).not.toBe(fingerprint(flattenConfig(config)));
 });
 

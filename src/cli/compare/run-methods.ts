@@ -20,7 +20,7 @@ import type { RunOutcome } from '../../sweep/run.ts';
 import { own } from '../../tracking/ownership.ts';
 import { folderName } from '../../tracking/run-directory.ts';
 import { writeFileAtomic } from '../../tracking/write-file.ts';
-import { type ConfigFlags, checkPlace, context, overridesOf } from '../context.ts';
+import { type ConfigFlags, checkPlace, context, observers, overridesOf } from '../context.ts';
 import { comparePhases, compareTaken } from '../errors.ts';
 import { print, printJson, tell, tellTaken } from '../output.ts';
 import { runSweepFiles, type SweepCommandOptions } from '../sweep.ts';
@@ -138,7 +138,7 @@ async function conclude(
   const isDone = ({ status }: RunOutcome): boolean => status === 'finished' || status === 'skipped';
   const loaded = await loadRuns(outcomes.filter(isDone).map(({ run }) => run.directory));
   const isThere = loaded.runs.some(({ summary }) => summary.method === baseline);
-  const comparison = compareRuns(loaded, baseline !== undefined && isThere ? { baseline } : {});
+  const comparison = compareRuns(loaded, { observers, ...(baseline !== undefined && isThere && { baseline }) });
   const missing = outcomes
     .filter((outcome) => !isDone(outcome))
     .map(({ run, log }) => ({ run: run.label, directory: run.directory, log }));
