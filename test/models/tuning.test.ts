@@ -6,64 +6,24 @@ import lora from '../../plugins/lora/index.ts';
 import ssf from '../../plugins/ssf/index.ts';
 import vpt, { withoutPrompts, withPrompts } from '../../plugins/vpt/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
-import { compose } from '../../src/compose/compose.ts';
-import { declaredTrained, extendModel } from '../../src/compose/declared.ts';
 import { createModel, modelOptions } from '../../src/models/index.ts';
-import { frozenWeights } from '../../src/models/transfer.ts';
 import type { Model } from '../../src/models/types.ts';
 import type { Plugin } from '../../src/plugin.ts';
 import { randomStream } from '../../src/random.ts';
-import { createBatch, createTargets } from '../../src/step/batch.ts';
-import { trainFeeds } from '../../src/step/inputs.ts';
-import { createOptimizer } from '../../src/step/optimizers.ts';
-import { optimizerOptions } from '../../src/step/options.ts';
-import { createStepProgram } from '../../src/step/program.ts';
-import { signatureFor } from '../../src/step/signature.ts';
 import { type NamedTensors, tf } from '../../src/tf.ts';
 import { planRun } from '../../src/train/plan-run.ts';
-import { sizeOf } from '../../src/util/shape.ts';
-import { bothEngines, describeNative } from '../step/captured-support.ts';
+import { describeNative } from '../step/captured-support.ts';
 import { messageOfError } from '../support/message.ts';
-import { infoWithCounts } from '../support/plugins.ts';
 import { squares, tinyModel } from '../support/squares.ts';
-import { noise, readReference } from './reference.ts';
+import { readReference } from './reference.ts';
+import { differencesAfterSteps, type TuningReference, tunedBy } from './tuning-steps.ts';
 
-interface Reference {
-  steps: number;
-  labels: number[];
-  classes: number;
-  width: number;
-  depth: number;
-  rank: number;
-  optimizer: { learningRate: number; momentum: number; weightDecay: number };
-  mean: number;
-  std: number;
-  cases: { method: string; losses: number[]; weights: Record<string, number[]> }[];
-}
-
-const reference = readReference<Reference>('tuning.json');
+const reference = readReference<TuningReference>('tuning.json');
 const imageShape = [32, 32, 3] as const;
-const { classes, width, depth, rank, labels } = reference;
+const { classes, width, depth } = reference;
 const task = { classes, imageShape };
 const base = createModel(modelOptions.parse({ name: 'vit-tiny-16', width, depth }), task);
-const size = labels.length;
-
-const pluginOf: Record<string, Plugin | null> = {
-  full: null,
-  adaptformer: adaptformer({ dimension: rank }),
-  lora: lora({ rank }),
-  bitfit: bitfit(),
-};
-
-/** The script's first values. */
-const firstOf = (name: string, length: number): Float32Array =>
-  noise(name, length).map((value) => (name.endsWith('/scale') ? 1 : 0) + value / 4);
-
-const tuned = (plugins: readonly Plugin[]) => {
-  const model = plugins.reduce((before, plugin) => extendModel(before, plugin, task), base);
-  const start = { freeze: [], frozenNorm: 'batch' } as const;
-  return { model, ...frozenWeights({ base, model }, start, declaredTrained(plugins, base)) };
-};
+const tuned = (plugins: readonly Plugin[]) => tunedBy(plugins, base, task);
 
 const trainedOf = (plugins: readonly Plugin[]): string[] => {
   const { model, frozen } = tuned(plugins);
@@ -71,58 +31,13 @@ const trainedOf = (plugins: readonly Plugin[]): string[] => {
 };
 
 describeNative('ten steps as in PyTorch', (use) => {
-  test.each(reference.cases)('$method', ({ method, losses, weights }) => {
-    const plugins = [pluginOf[method]!].filter((plugin) => plugin !== null);
-    const { model, frozen, fixed } = tuned(plugins);
-    const { mean, std, optimizer } = reference;
-    const program = createStepProgram(model, compose(plugins, infoWithCounts(Array(classes).fill(1))), {
-      seed: 0,
-      imageShape,
-      mean: [mean, mean, mean],
-      std: [std, std, std],
-      batchSizes: [size],
-      evaluateBatchSize: size,
-      optimizer: createOptimizer(optimizerOptions.parse({ name: 'sgd', ...optimizer })),
-      initial: Object.fromEntries(model.weights.map(({ name, shape }) => [name, firstOf(name, sizeOf(shape))])),
-      frozen,
-      fixed,
-    });
-    expect(program.trained.toSorted()).toEqual(Object.keys(weights).sort());
-    const batch = createBatch(
-      { size, indices: Int32Array.from(labels, (_, i) => i), labels: Int32Array.from(labels), draws: {} },
-      {},
-    );
-    const images = Uint8Array.from(noise('images', size * sizeOf(imageShape)), (x) => Math.floor((x + 1) * 128));
-    const feeds = trainFeeds({
-      batch,
-      targets: createTargets(batch),
-      images,
-      imageShape,
-      classWeights: new Float64Array(classes).fill(1),
-      learningRate: optimizer.learningRate,
-      reduction: 'mean',
-    });
-    const engines = bothEngines(program, use());
-    const train = signatureFor(program, 'train', {}, size);
-    for (const loss of losses) {
-      const { eager, captured } = engines.run(train, feeds);
-      expect(Math.abs(eager.loss![0]! - loss)).toBeLessThan(1e-4);
-      expect(Math.abs(captured.loss![0]! - loss)).toBeLessThan(1e-4);
+  test.each(reference.cases)('$method', (one) => {
+    const { eager, captured, trained } = differencesAfterSteps(reference, one, use());
+    expect(trained.toSorted()).toEqual(Object.keys(one.weights).sort());
+    for (const engine of [eager, captured]) {
+      expect(engine.losses).toBeLessThan(1e-4);
+      expect(engine.weights).toBeLessThan(1e-4);
     }
-    for (const engine of [engines.eager, engines.captured]) {
-      for (const [name, values] of Object.entries(engine.read(Object.keys(weights)))) {
-        const probe = noise(`probe/${name}`, values.length);
-        const found = [
-          Math.hypot(...values),
-          values.reduce((sum, value, i) => sum + value * probe[i]!, 0),
-          ...values.slice(0, 3),
-        ];
-        weights[name]!.forEach((value, i) => {
-          expect(Math.abs(found[i]! - value), name).toBeLessThan(1e-4 * Math.max(1, Math.abs(value)));
-        });
-      }
-    }
-    engines.dispose();
   });
 });
 

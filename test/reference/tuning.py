@@ -1,12 +1,14 @@
 """Reference numbers for test/models/tuning: ten steps of a tiny Vision Transformer in PyTorch, float64 (written with torch 1.13).
 
-Run: python test/reference/tuning.py   (needs torch and numpy; writes tuning.json beside itself)
+Run: python test/reference/tuning.py [--width 12] [--depth 2] [--out FILE]   (needs torch and numpy; without --out, writes
+tuning.json beside itself)
 
 Full fine-tuning, AdaptFormer, LoRA and BitFit, from the formulas of their papers; SGD with momentum and weight decay. First
 values are noise by the weight's name, those that a method begins with at zero too, so that every gradient counts.
 Images have 32 pixels a side, patches 16.
 """
 
+import argparse
 import json
 import pathlib
 import re
@@ -17,7 +19,13 @@ from torch.nn import functional as F
 
 from noise import noise
 
-WIDTH, HEADS, DEPTH, CLASSES, BATCH, STEPS = 12, 3, 2, 5, 6, 10
+parser = argparse.ArgumentParser()
+parser.add_argument("--width", type=int, default=12)
+parser.add_argument("--depth", type=int, default=2)
+parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).with_name("tuning.json"))
+options = parser.parse_args()
+
+WIDTH, DEPTH, HEADS, CLASSES, BATCH, STEPS = options.width, options.depth, 3, 5, 6, 10
 RATE, MOMENTUM, DECAY = 0.05, 0.9, 5e-4
 MEAN, STD = 0.5, 0.25
 RANK = 4
@@ -28,7 +36,9 @@ labels = [0, 1, 2, 3, 4, 0]
 
 def first(name, shape):
     values = noise(name, int(np.prod(shape))).astype(np.float64).reshape(shape)
-    return 1 + values / 4 if name.endswith("/scale") else values / 4
+    # Narrow kernels keep the committed numbers; wide ones have smaller values, so that softmax is not saturated.
+    scale = (12 / WIDTH) ** 0.5 / 4 if name.endswith("/kernel") else 1 / 4
+    return (1 if name.endswith("/scale") else 0) + values * scale
 
 
 def base_shapes():
@@ -136,4 +146,4 @@ result = {
 text = json.dumps(result, indent=1)
 text = re.sub(r"-?\d+\.\d+(e-?\d+)?", lambda m: f"{float(m.group(0)):.9g}", text)
 text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m.group(1)) + "]", text)
-pathlib.Path(__file__).with_name("tuning.json").write_text(text + "\n")
+options.out.write_text(text + "\n")
