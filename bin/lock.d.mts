@@ -4,7 +4,10 @@ export interface LockOptions {
   onWait?: () => void;
   /** Pause between looks at a held lock, in ms (default 200). */
   pollMs?: number;
-  /** A lock not touched for this long is taken over, in ms (default 30000). Holders touch theirs six times as often. */
+  /**
+   * A lock that a waiter has not seen touched for this long, by its own clock, is taken over, in ms (default 120000, since NFS may show
+   * a file as it was a minute ago). Holders touch theirs six times as often.
+   */
   staleMs?: number;
 }
 

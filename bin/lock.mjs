@@ -7,13 +7,24 @@ import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeFolder } from './make-folder.mjs';
 
-export async function withLock(path, work, { onWait, pollMs = 200, staleMs = 30_000 } = {}) {
+export async function withLock(path, work, { onWait, pollMs = 200, staleMs = 120_000 } = {}) {
   await makeFolder(dirname(path));
   let told = false;
+  const guard = `${path}.taking-over`;
+  const isAbandoned = watch(path, staleMs);
+  const isGuardAbandoned = watch(guard, staleMs);
   while (!(await take(path))) {
-    if (await isAbandoned(path, staleMs)) {
-      await discard(path, staleMs);
-      continue;
+    // Only one waiter at a time may remove an abandoned lock, and looks again before it does.
+    if (await isAbandoned()) {
+      if (await take(guard)) {
+        try {
+          if (await isAbandoned()) await rm(path, { force: true });
+        } finally {
+          await rm(guard, { force: true });
+        }
+        continue;
+      }
+      if (await isGuardAbandoned()) await rm(guard, { force: true });
     }
     if (!told) onWait?.();
     told = true;
@@ -51,16 +62,25 @@ async function take(path) {
   }
 }
 
-async function isAbandoned(path, staleMs) {
-  try {
-    const { mtimeMs } = await stat(path);
-    if (Date.now() - mtimeMs > staleMs) return true;
-    const { pid, host } = JSON.parse(await readFile(path, 'utf8'));
-    return host === hostname() && !isAlive(pid);
-  } catch {
-    // Gone meanwhile, or taken and not yet written: look again.
-    return false;
-  }
+/**
+ * Asks whether a lock is abandoned: its process is gone from this machine, or nobody has touched it for `staleMs` since it was first
+ * looked at. Times of files are compared with each other alone: clocks of machines that share a folder differ.
+ */
+function watch(path, staleMs) {
+  let seen = null;
+  return async () => {
+    try {
+      const { ino, mtimeMs } = await stat(path);
+      const touch = `${ino} ${mtimeMs}`;
+      if (seen?.touch !== touch) seen = { touch, at: performance.now() };
+      if (performance.now() - seen.at > staleMs) return true;
+      const { pid, host } = JSON.parse(await readFile(path, 'utf8'));
+      return host === hostname() && !isAlive(pid);
+    } catch {
+      // Gone meanwhile, or taken and not yet written: look again.
+      return false;
+    }
+  };
 }
 
 export function isAlive(pid) {
@@ -69,19 +89,5 @@ export function isAlive(pid) {
     return true;
   } catch (error) {
     return error.code === 'EPERM';
-  }
-}
-
-/** Only one waiter at a time may remove an abandoned lock, and looks again before it does. */
-async function discard(path, staleMs) {
-  const guard = `${path}.taking-over`;
-  if (!(await take(guard))) {
-    if (await isAbandoned(guard, staleMs)) await rm(guard, { force: true });
-    return;
-  }
-  try {
-    if (await isAbandoned(path, staleMs)) await rm(path, { force: true });
-  } finally {
-    await rm(guard, { force: true });
   }
 }

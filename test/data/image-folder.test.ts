@@ -46,6 +46,20 @@ describe('image-folder', () => {
     });
   });
 
+  test('of several that come at once, one packs, and the others wait for it', async () => {
+    const { options, cache } = await setUp();
+    let decoded = 0;
+    const onProgress = ({ done, total }: { done: number; total: number }): void => {
+      if (done === total) decoded += total;
+    };
+    await Promise.all([0, 1, 2].map(() => loadData(options(), { cache, onProgress })));
+    expect(decoded).toBe(9);
+    expect(await readdir(cache)).toEqual([
+      expect.stringMatching(/^test-.*\.pack$/),
+      expect.stringMatching(/^train-.*\.pack$/),
+    ]);
+  });
+
   test('files of a class sort as text, images in sub-folders come after, other files are left alone', async () => {
     const { root, load } = await setUp({ train: { a: 0 }, test: { a: 1 } });
     const names = ['10.png', '9.png', 'b.jpg', 'B.PNG', 'sub/1.png', 'sub/deep/1.png', 'sub2/0.webp'];

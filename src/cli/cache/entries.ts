@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { lstat, readdir, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { usersOf } from '../../backend/in-use.ts';
+import { PACKING_LOCK } from '../../data/packed/atomic.ts';
 import { describePacked, type PackedSource } from '../../data/packed/packed.ts';
 import { PREPARATION_LOCK } from '../../data/prepare/prepare-source.ts';
 import { sources } from '../../data/prepare/sources.ts';
@@ -55,7 +56,8 @@ export async function cacheEntries(root: string): Promise<CacheEntry[]> {
   const entry = (kind: Kind, parts: string[], details: Partial<CacheEntry> = {}): Promise<CacheEntry> =>
     describe(root, kind, parts, users, details);
   const names = await list(root);
-  const packed = (await list(join(root, 'packed'))).map((name) => packedEntry(root, name, entry));
+  const packs = (await list(join(root, 'packed'))).filter((name) => !name.includes(`.pack${PACKING_LOCK}`));
+  const packed = packs.map((name) => packedEntry(root, name, entry));
   const data = (await list(join(root, 'data')))
     .filter((name) => !name.startsWith(PREPARATION_LOCK))
     .map((name) => entry(isDownload(name.replace(ASIDE, '')) ? 'downloads' : 'other', ['data', name]));
@@ -63,9 +65,9 @@ export async function cacheEntries(root: string): Promise<CacheEntry[]> {
   const rest = names
     .filter((name) => !['packed', 'data', 'weights', 'in-use'].includes(name) && !name.startsWith('setup.lock'))
     .map((name) => entry(kindOf(name.replace(ASIDE, '')), [name]));
-  const packs = await Promise.all(packed);
-  packs.sort((a, b) => Number(b.lastUsed ?? 0) - Number(a.lastUsed ?? 0));
-  return [...packs, ...(await Promise.all([...weights, ...rest, ...data]))];
+  const described = await Promise.all(packed);
+  described.sort((a, b) => Number(b.lastUsed ?? 0) - Number(a.lastUsed ?? 0));
+  return [...described, ...(await Promise.all([...weights, ...rest, ...data]))];
 }
 
 const list = async (folder: string): Promise<string[]> => (await readdir(folder).catch(() => [])).sort();

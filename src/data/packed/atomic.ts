@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { withLock } from '#lock';
 import { makeFolder } from '#make-folder';
-import { systemCure } from '../../errors.ts';
+import { systemCure, TailmixError } from '../../errors.ts';
 import { cacheNotWritten } from './errors.ts';
 
 /** A temporary file that has not been written to for this long was left by a killed process. */
@@ -36,6 +37,23 @@ export async function writeAtomically(path: string, write: (file: FileHandle) =>
     throw systemCure(error) === null ? error : cacheNotWritten(path, error);
   }
 }
+
+/**
+ * Makes a file that several processes may want at once: one does it, the others wait for it.
+ *
+ * @throws {TailmixError} DATA_CACHE where the system refuses, and what `make` throws
+ */
+export async function oneAtATime<T>(path: string, make: () => Promise<T>): Promise<T> {
+  const lock = `${path}${PACKING_LOCK}`;
+  try {
+    return await withLock(lock, make);
+  } catch (error) {
+    throw error instanceof TailmixError || systemCure(error) === null ? error : cacheNotWritten(path, error);
+  }
+}
+
+/** Behind the name of a file that is being made. */
+export const PACKING_LOCK = '.lock';
 
 /** Whatever file they were for: after a source has changed its packed file has another name. */
 async function removeAbandoned(folder: string): Promise<void> {

@@ -4,6 +4,7 @@ import { markInUse } from '../../backend/in-use.ts';
 import type { PackForm } from '../options.ts';
 import { fingerprint, statOf } from '../sets/class-folders.ts';
 import type { ImageList, ReadContext, Split } from '../types.ts';
+import { oneAtATime } from './atomic.ts';
 import { type DecodeOptions, decodeFiles, decoderVersion } from './decode.ts';
 import { cacheUnwritable, filesChanged, nothingReadable } from './errors.ts';
 import { openPacked, type Packed, type PackedRow, packedPath, writePacked } from './packed.ts';
@@ -56,8 +57,9 @@ async function readPacked(
   const key = await keyNow();
   const path = packedPath(cache, name, key);
   await markInUse(path);
-  const found = fresh ? null : await openPacked(path, key);
-  const packed = found === null || isMended(path, leftOut(list, found.metadata)) ? await pack() : found;
+  const packed =
+    (fresh ? null : await usable()) ??
+    (await oneAtATime(path, async () => (fresh ? null : await usable()) ?? (await pack())));
   await touch(path);
   const { labels, hashes, pixels, metadata } = packed;
   const skipped = leftOut(list, metadata);
@@ -74,6 +76,12 @@ async function readPacked(
     unreadable,
     packed: describePackedSplit(metadata),
   };
+
+  /** What is there, if nothing that was left out has come since. */
+  async function usable(): Promise<Packed | null> {
+    const found = await openPacked(path, key);
+    return found === null || isMended(path, leftOut(list, found.metadata)) ? null : found;
+  }
 
   async function pack(): Promise<Packed> {
     await markInUse(resolve(list.base));
