@@ -70,11 +70,13 @@ describe('an owner', () => {
 
   test.skipIf(process.platform !== 'linux')('that was killed and is still listed is dead', async () => {
     const folder = await temporaryFolder();
-    // A child that nobody waits for: the shell becomes another program.
-    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    // A child that nobody waits for: the shell becomes another program, and only then the child is killed.
+    const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
     onTestFinished(() => void parent.kill('SIGKILL'));
     const [line] = (await once(parent.stdout, 'data')) as [Buffer];
     const pid = Number(String(line));
+    await expect.poll(() => readFile(`/proc/${parent.pid}/comm`, 'utf8'), { timeout: 30_000 }).toBe('sleep\n');
+    process.kill(pid, 'SIGKILL');
     const fields = async () => (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]!.split(' ');
     await expect.poll(async () => (await fields())[0], { timeout: 30_000 }).toBe('Z');
     await writeFile(ownerFile(folder), lockOf({ pid, started: (await fields())[19]! }));
