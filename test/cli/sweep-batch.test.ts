@@ -114,7 +114,7 @@ it('refuses what is no run of the frozen grid', async () => {
   expect(errorOf(await tailmix(folder, 'sweep', '--out', 'runs/sweep', '--run', '0'))).toMatchInlineSnapshot(`
     [
       2,
-      "--out runs/sweep: expected the folder of a sweep whose grid is frozen, since no sweep file is given; there is no sweep/sweep.json in it. Freeze it first: \`tailmix sweep FILE --list --out runs/sweep\`, or give the file to --run.
+      "runs/sweep: expected the folder of a sweep whose grid is frozen; there is no sweep/sweep.json in it. Freeze it first: \`tailmix sweep FILE --list --out runs/sweep\`.
     ",
     ]
   `);
