@@ -2,6 +2,9 @@ import { isAbsolute, relative } from 'node:path';
 import process from 'node:process';
 import { inspect } from 'node:util';
 
+/** Exit code of what would go on if it were started again (`EX_TEMPFAIL` of `sysexits.h`). */
+export const TRY_AGAIN = 75;
+
 /** What a {@link TailmixError} says beside its message. */
 export interface ErrorDetails {
   /** Stable identifier in capitals, for example `CAPABILITY_TAKEN`. */
@@ -41,7 +44,7 @@ export class TailmixError extends Error {
 
   /** 2 for a fault in the configuration, 1 for a failed run, 75 for one that would go on if it were started again. */
   get exitCode(): 1 | 2 | 75 {
-    return { config: 2, run: 1, again: 75 }[this.kind] as 1 | 2 | 75;
+    return ({ config: 2, run: 1, again: TRY_AGAIN } as const)[this.kind];
   }
 }
 

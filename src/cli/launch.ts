@@ -6,13 +6,11 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { checkNetwork } from '../cluster/detect.ts';
 import { clusterFlag } from '../cluster/errors.ts';
+import { TRY_AGAIN } from '../errors.ts';
 import { INTERRUPTED } from './interrupt.ts';
 import { complain, tell } from './output.ts';
 import { launcher } from './package-root.ts';
 import type { TrainCommandOptions } from './train.ts';
-
-/** Exit code of a run that would go on if it were started again (`EX_TEMPFAIL`). */
-const AGAIN = 75;
 
 /** How long processes may outlive the first that fails. */
 const GRACE_MS = 15_000;
@@ -40,7 +38,7 @@ export async function launch(paths: readonly string[], options: TrainCommandOpti
     const { code, interrupted } = await runAll(addresses, [...own, ...flagsOf(options)], (found) => {
       directory = found;
     });
-    if (code !== AGAIN || interrupted || life >= restarts) return code;
+    if (code !== TRY_AGAIN || interrupted || life >= restarts) return code;
     complain(`cluster: starts all ${local} processes again (${life + 1} of at most ${restarts})`);
   }
 }
@@ -129,12 +127,12 @@ async function endOf(child: ChildProcess, rank: number, all: readonly ChildProce
       for (const other of all) if (other.exitCode === null && other.signalCode === null) other.kill('SIGKILL');
     }, GRACE_MS).unref();
   }
-  return code ?? AGAIN;
+  return code ?? TRY_AGAIN;
 }
 
 /** A fault of config or run counts before a lost process, which may be its consequence. */
 const codeOf = (codes: readonly number[]): number =>
-  codes.find((code) => code !== 0 && code !== AGAIN && code !== INTERRUPTED) ?? Math.max(...codes);
+  codes.find((code) => code !== 0 && code !== TRY_AGAIN && code !== INTERRUPTED) ?? Math.max(...codes);
 
 /** Ports that are free at this moment. */
 async function freeAddresses(count: number): Promise<string[]> {

@@ -261,29 +261,6 @@ export const unreadableRunFile = (path: string, cause: unknown): TailmixError =>
     cause,
   );
 
-/** `tailmix mlflow ui` without MLflow. */
-export const noMlflow = (): TailmixError =>
-  new TailmixError(
-    'mlflow ui: expected MLflow, which is a Python program; there is neither `mlflow` in PATH nor a Python that has it.\n' +
-      '  Install it:  python3 -m venv ~/mlflow && ~/mlflow/bin/pip install mlflow==3.17.2 && export PATH=~/mlflow/bin:$PATH\n' +
-      '  or write the runs for an MLflow elsewhere:  tailmix mlflow export RUN --mlruns DIR',
-    { code: 'MLFLOW_MISSING', kind: 'config' },
-  );
-
-/** `tailmix mlflow ui --port` of a port that something else has. */
-export const portTaken = (port: number): TailmixError =>
-  new TailmixError(`mlflow ui: expected to listen on port ${port}, which is in use. Choose another with --port.`, {
-    code: 'MLFLOW_UI_PORT',
-    kind: 'config',
-  });
-
-/** A server of MLflow that ends instead of starting. */
-export const serverDidNotStart = (logFile: string, said: string, cause: unknown): TailmixError =>
-  new TailmixError(
-    `mlflow ui: expected MLflow's server to start; ${messageOf(cause)}${said === '' ? '' : ` (${said})`}. See ${logFile}.`,
-    { code: 'MLFLOW_UI_START', cause },
-  );
-
 /** A run of a later version. */
 export const runIsNewer = (directory: string, writer: string, own: string): TailmixError =>
   new TailmixError(

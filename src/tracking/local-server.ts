@@ -10,7 +10,7 @@ import { request } from 'undici';
 import { withLock } from '#lock';
 import { makeFolder } from '#make-folder';
 import { findCommand, lastLines, runCommand } from '../backend/run-command.ts';
-import { noMlflow, portTaken, serverDidNotStart } from './errors.ts';
+import { noMlflow, portTaken, serverDidNotStart } from './mlflow/errors.ts';
 
 /** A command that runs MLflow's own program: what its arguments are put behind. */
 export type MlflowProgram = readonly [string, ...string[]];

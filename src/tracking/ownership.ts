@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, lstatSync, readFileSync, rmSync, type Stats } from 'node:fs';
-import { link, lstat, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { lstat, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { withLock } from '#lock';
@@ -17,7 +17,7 @@ import {
   takenFromEndedJob,
   writeFailed,
 } from './errors.ts';
-import { removeUnfinished, UNFINISHED } from './write-file.ts';
+import { createFile, removeUnfinished } from './write-file.ts';
 
 /** A process that owns a directory. */
 export interface Owner extends ProcessIdentity {
@@ -140,32 +140,8 @@ async function describeSelf(): Promise<Omit<Owner, 'brief'>> {
   return { ...(await thisProcess()), job: thisSlurmJob(), since: new Date().toISOString(), id: randomUUID() };
 }
 
-/** Puts a lock where there is none, whole from its first moment on: by a link, which file systems make once, NFS too. */
-async function place(path: string, owner: Owner): Promise<boolean> {
-  const text = `${JSON.stringify(owner)}\n`;
-  const temporary = join(dirname(path), `.${basename(path)}.${owner.id}${UNFINISHED}`);
-  try {
-    await writeFile(temporary, text, { flush: true });
-    return await link(temporary, path).then(
-      () => true,
-      async (error: NodeJS.ErrnoException) => {
-        // A new owner of the folder has removed the temporary file.
-        if (error.code === 'ENOENT') return false;
-        if (!LINKLESS.has(error.code ?? '')) throw error;
-        await writeFile(path, text, { flag: 'wx', flush: true });
-        return true;
-      },
-    );
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw writeFailed(path, error);
-  } finally {
-    await rm(temporary, { force: true }).catch(() => {});
-  }
-}
-
-/** What file systems without links say. */
-const LINKLESS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+/** Puts a lock where there is none. */
+const place = (path: string, owner: Owner): Promise<boolean> => createFile(path, `${JSON.stringify(owner)}\n`);
 
 /**
  * Removes the lock of an owner; one process at a time, and only if it is still the one that was found. What is no lock and holds

@@ -85,11 +85,19 @@ async function hashOf(parts: AsyncIterable<Uint8Array> | Iterable<string | Uint8
 export async function createFile(path: string, text: string): Promise<boolean> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}${UNFINISHED}`);
   try {
-    await writeFile(temporary, text, { flush: true });
-    await link(temporary, path).catch(async (error: NodeJS.ErrnoException) => {
-      if (!LINKLESS.has(error.code ?? '')) throw error;
-      await writeFile(path, text, { flag: 'wx', flush: true });
-    });
+    for (let made = false; !made; ) {
+      await writeFile(temporary, text, { flush: true });
+      made = await link(temporary, path).then(
+        () => true,
+        async (error: NodeJS.ErrnoException) => {
+          // A new owner of the folder has removed the temporary file.
+          if (error.code === 'ENOENT') return false;
+          if (!LINKLESS.has(error.code ?? '')) throw error;
+          await writeFile(path, text, { flag: 'wx', flush: true });
+          return true;
+        },
+      );
+    }
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;

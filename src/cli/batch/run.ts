@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import process from 'node:process';
-import { displayPath, TailmixError } from '../../errors.ts';
+import { displayPath, TailmixError, TRY_AGAIN } from '../../errors.ts';
 import { optionsClash, runUnknown } from '../../sweep/errors.ts';
 import type { PlannedRun } from '../../sweep/expand.ts';
 import { type FrozenSweep, findFrozen, plannedOf } from '../../sweep/frozen.ts';
@@ -14,9 +14,6 @@ import { complain, print, printJson, tell } from '../output.ts';
 import type { SweepCommandOptions } from '../sweep.ts';
 import { train } from '../train.ts';
 import { openOrFreeze } from './grid.ts';
-
-/** Exit code where another process has the run: try again later (EX_TEMPFAIL of sysexits.h). */
-const TRY_AGAIN = 75;
 
 /** How often a run that another process took in the meantime is looked at again. */
 const ATTEMPTS = 3;
