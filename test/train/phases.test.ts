@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import mixup from '../../plugins/mixup/index.ts';
+import { withoutConfusions } from '../../src/metrics/summary.ts';
+import type { EpochMetrics } from '../../src/metrics/types.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
 import type { Snapshot } from '../../src/run.ts';
 import type { TrainOptions } from '../../src/train/options.ts';
@@ -22,9 +24,9 @@ test('the first phase is the plain run to the bit; the second starts from it and
   const phased = await createTrainer(crt({ plugins: [mixup(), all.plugin] })).run();
   const plain = await createTrainer(erm(crt())).run();
   expect(valuesOf(all.snapshots[2]!)).toEqual(valuesOf(plain.snapshot!));
-  expect(phased.epochs.slice(0, 3).map(({ train, test: evaluated }) => [train, evaluated])).toEqual(
-    plain.epochs.map(({ train, test: evaluated }) => [train, evaluated]),
-  );
+  const figures = (epochs: readonly EpochMetrics[]) =>
+    epochs.map(withoutConfusions).map(({ train, test: evaluated }) => [train, evaluated]);
+  expect(figures(phased.epochs.slice(0, 3))).toEqual(figures(plain.epochs));
 
   const [before, after] = [plain.snapshot!, phased.snapshot!];
   const changed = after.weights.filter(
