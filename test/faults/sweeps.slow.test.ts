@@ -10,9 +10,13 @@ import { compileShim, type Fault, type Faulty, faultyConfig, startFaulty } from 
 const shim = compileShim('no disk fails under a sweep that trains');
 
 const commands = [
-  { name: 'sweep', args: ['sweep', 'sweep.yaml', '--out', 'made', '--report'], every: 40 },
-  { name: 'compare', args: ['compare', 'compared.yaml', '--out', 'made'], every: 150 },
+  { name: 'sweep', args: ['sweep', 'sweep.yaml', '--out', 'made', '--report'], every: 60 },
+  { name: 'compare', args: ['compare', 'compared.yaml', '--out', 'made'], every: null },
 ];
+
+/** Every call of so many is tried; `compare`, which takes minutes, only where this is given. */
+const asked = process.env.TAILMIX_FAULTS_EVERY;
+if (!asked) console.warn('SKIPPED: no disk fails under compare; set TAILMIX_FAULTS_EVERY=150');
 
 const faults: { name: string; fault: Omit<Fault, 'folder' | 'at'> }[] = [
   { name: 'is full from then on', fault: { error: 'ENOSPC' } },
@@ -44,7 +48,7 @@ describe.skipIf(shim === null)(
       return Object.fromEntries(await Promise.all(runs.map(async (name) => [name, await leftBy(join(made, name))])));
     }
 
-    test.each(commands)(
+    test.each(commands.filter(({ every }) => every !== null || asked))(
       '$name: one message, and the next try ends equal to the bit',
       async ({ name, args, every: few }) => {
         const fresh = () => rm(at('made'), { recursive: true, force: true });
@@ -65,7 +69,7 @@ describe.skipIf(shim === null)(
             ),
           ];
         };
-        const every = Number(process.env.TAILMIX_FAULTS_EVERY ?? few);
+        const every = Number(asked ?? few);
         const told: string[] = [];
         for (const { name: kind, fault } of faults) {
           let tried = 0;
