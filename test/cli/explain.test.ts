@@ -25,6 +25,8 @@ describe('explain', () => {
 
       - No run of that name or path.
         run "…": expected a run directory, or the name of a run in …; found neither. …
+      - A folder that is empty but for a lock: a run that was killed before it wrote its config leaves one.
+        …: expected a run, but there is none in it: none was started there, or it ended before it wrote its config. Start it with tailmix train CONFIG --out ….
       "
     `);
     const { stdout } = await tailmix(folder, 'explain');
