@@ -210,7 +210,7 @@ test('redirects are followed, also when a download is continued', async () => {
 test('a redirect in circles ends', async () => {
   const { base } = await serve((_request, response) => response.writeHead(302, { location: `${base}x.whl` }).end());
   const target = join(await temporaryFolder(), 'x.whl');
-  await expect(download(described(base), target, undefined, impatient)).rejects.toMatchObject({
+  await expect(download(described(base), target, undefined, { ...impatient, silenceMs: 5000 })).rejects.toMatchObject({
     code: 'DOWNLOAD_BROKE',
     message: expect.stringContaining('redirect'),
   });
