@@ -12,7 +12,10 @@ import { type Ended, ended, tailmix } from './run.ts';
 
 vi.setConfig({ testTimeout: 900_000, hookTimeout: 120_000 });
 
-if (!hasSlurm) console.warn('SKIPPED: no sweep runs on Slurm, which needs root and Debian’s slurm-wlm.');
+if (!hasSlurm)
+  console.warn(
+    'SKIPPED: no sweep runs on Slurm: set TAILMIX_SLURM=1, as root with Debian’s slurm-wlm. It takes minutes.',
+  );
 
 /** Set to a number of runs: a sweep of so many, ten of which are killed. Minutes. */
 const many = Number(process.env.TAILMIX_SLURM_RUNS ?? 0);

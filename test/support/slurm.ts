@@ -7,8 +7,11 @@ import process from 'node:process';
 
 const has = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 
-/** Whether a Slurm can be started here: Debian's slurm-wlm, as root. */
-export const hasSlurm = process.getuid?.() === 0 && ['slurmctld', 'slurmd', 'munged', 'sbatch'].every(has);
+/** Whether a Slurm is asked for and can be started here: Debian's slurm-wlm, as root. */
+export const hasSlurm =
+  Boolean(process.env.TAILMIX_SLURM) &&
+  process.getuid?.() === 0 &&
+  ['slurmctld', 'slurmd', 'munged', 'sbatch'].every(has);
 
 /** A Slurm of two nodes of two cores, all on this machine. */
 export interface SlurmOfTest {
