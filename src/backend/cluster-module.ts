@@ -5,9 +5,9 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { messageOf } from '../errors.ts';
-import { compileModule, findCompiler, tryToRun } from './compile.ts';
+import { compileModule, findCompiler, librariesAround, tryModule } from './compile.ts';
 import { clusterModuleMissing } from './errors.ts';
-import { bindingPath, nativeFolder } from './paths.ts';
+import { nativeFolder } from './paths.ts';
 import { ownTarget, targetOf } from './target.ts';
 
 /** A value to feed, by `node:output`. */
@@ -36,12 +36,14 @@ export interface ClusterModule {
   closeSession(session: number): void;
 }
 
-const SOURCE = join(dirname(createRequire(import.meta.url).resolve('tailmix/package.json')), 'native', 'cluster.cc');
+const SOURCES = join(dirname(createRequire(import.meta.url).resolve('tailmix/package.json')), 'native');
+const SOURCE = join(SOURCES, 'cluster.cc');
 
-/** The compiled module inside a native build; the name holds a digest of the source, so that an upgrade compiles anew. */
+/** The compiled module inside a native build; the name holds a digest of the sources, so that an upgrade compiles anew. */
 const modulePath = (folder: string): string => {
-  const digest = createHash('sha256').update(readFileSync(SOURCE)).digest('hex').slice(0, 12);
-  return join(folder, 'lib', `tailmix_cluster-${digest}.node`);
+  const hash = createHash('sha256');
+  for (const file of [SOURCE, join(SOURCES, 'cluster_interfaces.h')]) hash.update(readFileSync(file));
+  return join(folder, 'lib', `tailmix_cluster-${hash.digest('hex').slice(0, 12)}.node`);
 };
 
 /**
@@ -63,19 +65,16 @@ export async function setUpClusterModule(
     const target = targetOf(os, arch) ?? ownTarget();
     const { main, framework } = target.libraries;
     const libraries = [main, framework].map((library) => join(folder, 'lib', library));
-    const rpath = `-Wl,-rpath,${target.origin},-rpath,${target.origin}/..`;
     const module = join(work, 'cluster.node');
     await compileModule(
       'cluster.cc',
       compiler,
-      ['-O2', '-fvisibility=hidden', SOURCE, rpath],
+      ['-O2', '-fvisibility=hidden', SOURCE, librariesAround(target)],
       module,
       libraries,
       target,
     );
-    if (arch === process.arch) {
-      await tryToRun(`require(${JSON.stringify(bindingPath(folder))}); require(${JSON.stringify(module)})`);
-    }
+    if (arch === process.arch) await tryModule(folder, module);
     await rename(module, path);
     return null;
   } catch (error) {

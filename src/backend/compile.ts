@@ -78,6 +78,17 @@ export async function compileModule(
   throw compileFailed(compiler[0], what, firstError?.trim() ?? lastLines(stderr));
 }
 
+/** Flag of a module below `lib/`: TensorFlow's libraries are in its own folder, or in the one above while it is tried. */
+export const librariesAround = ({ origin }: Target): string => `-Wl,-rpath,${origin},-rpath,${origin}/..`;
+
+/**
+ * Loads a compiled module after the binding, in a process of its own.
+ *
+ * @throws {TailmixError} LOAD_FAILED
+ */
+export const tryModule = (folder: string, module: string): Promise<string> =>
+  tryToRun(`require(${JSON.stringify(bindingPath(folder))}); require(${JSON.stringify(module)})`);
+
 /**
  * Loads the compiled binding in a process of its own, where a library that aborts does no harm.
  *
@@ -92,7 +103,7 @@ export const tryBinding = (folder: string): Promise<string> =>
  *
  * @throws {TailmixError} LOAD_FAILED
  */
-export async function tryToRun(code: string): Promise<string> {
+async function tryToRun(code: string): Promise<string> {
   const ended = await runCommand([process.execPath, '-e', code], {
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2', NODE_OPTIONS: '' },
   });

@@ -5,9 +5,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { messageOf } from '../errors.ts';
-import { compileModule, findCompiler, tryToRun } from './compile.ts';
+import { compileModule, findCompiler, librariesAround, tryModule } from './compile.ts';
 import { type CpuFeatures, cpuFeatures } from './cpu.ts';
-import { bindingPath } from './paths.ts';
 import { ownTarget, targetOf } from './target.ts';
 
 /** C++ source of the ops, shipped with the package. */
@@ -58,7 +57,7 @@ function digest(): string {
 function digestSources(): string {
   const hash = createHash('sha256').update(JSON.stringify([FLAGS, VARIANTS]));
   // The cluster's module has a digest of its own.
-  const files = readdirSync(SOURCES).filter((file) => file !== 'cluster.cc');
+  const files = readdirSync(SOURCES).filter((file) => !file.startsWith('cluster'));
   for (const file of files.sort()) hash.update(file).update(readFileSync(join(SOURCES, file)));
   return hash.digest('hex').slice(0, 12);
 }
@@ -122,15 +121,12 @@ export async function setUpCustomOps(
     const compiler = await findCompiler();
     const target = targetOf(os, arch) ?? ownTarget();
     const libraries = [join(folder, 'lib', target.libraries.framework)];
-    const rpath = `-Wl,-rpath,${target.origin},-rpath,${target.origin}/..`;
     const failures = await Promise.allSettled(
       missing.map(async (variant) => {
         const module = join(work, `${variant.name}.node`);
-        const sources = [...FLAGS, ...variant.flags, join(SOURCES, 'ops.cc'), rpath];
+        const sources = [...FLAGS, ...variant.flags, join(SOURCES, 'ops.cc'), librariesAround(target)];
         await compileModule('its custom ops', compiler, sources, module, libraries, target);
-        if (runnable.includes(variant)) {
-          await tryToRun(`require(${JSON.stringify(bindingPath(folder))}); require(${JSON.stringify(module)})`);
-        }
+        if (runnable.includes(variant)) await tryModule(folder, module);
         await rename(module, customOpsPath(folder, variant));
       }),
     );
