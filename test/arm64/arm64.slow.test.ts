@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { bringBuildUpToDate } from '../support/build.ts';
 import { shell } from '../support/installed.ts';
 import { inTemporaryFolder } from '../support/temporary.ts';
 import { armMachine } from './machine.ts';
@@ -65,8 +65,7 @@ describe.skipIf(typeof machine === 'string')('Linux on arm64, emulated', { timeo
   /** One process there for everything: it starts slowly. */
   beforeAll(() => {
     if (typeof machine === 'string') return;
-    // The launcher builds what has changed.
-    execFileSync(process.execPath, ['bin/tailmix.mjs', '--version'], { stdio: 'pipe' });
+    bringBuildUpToDate();
     writeFileSync(join(folder(), 'network.json'), JSON.stringify(network));
     const files = [...testFiles, 'test/step/captured-support.ts'].map((file) => emit(file, folder()));
     symlinkSync(resolve('dist/src'), join(folder(), 'src'));

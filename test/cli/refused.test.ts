@@ -3,6 +3,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { beforeAll, expect, it, vi } from 'vitest';
+import { bringBuildUpToDate } from '../support/build.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { quickRun } from './run.ts';
 
@@ -22,8 +23,8 @@ let folder: string;
 let mayRun = false;
 
 beforeAll(async () => {
-  // Builds what has changed, which nobody may not.
-  spawnSync(process.execPath, [resolve('bin/tailmix.mjs'), '--version']);
+  // The user nobody may not compile.
+  bringBuildUpToDate();
   mayRun = run('/', '--version').status === 0;
   if (!mayRun) console.warn('SKIPPED: commands without permission, since nobody may not read this checkout');
 });

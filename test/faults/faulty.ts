@@ -15,6 +15,7 @@ import {
 import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
+import { bringBuildUpToDate } from '../support/build.ts';
 
 /** A run of a second, with MLflow's spool. */
 export const faultyConfig = ({
@@ -115,8 +116,7 @@ export async function startFaulty(folder: string, shim: string, env: NodeJS.Proc
   const path = join(folder, 'faults');
   const file = openSync(path, 'w+');
   ftruncateSync(file, BYTES);
-  // Brings the build up to date.
-  spawnSync(process.execPath, [resolve('bin/tailmix.mjs'), '--version']);
+  bringBuildUpToDate();
   const child = fork(resolve('test/faults/process.mjs'), [resolve('dist/src/cli/index.js')], {
     cwd: folder,
     env: { ...process.env, TAILMIX_BACKEND: 'wasm', LD_PRELOAD: shim, FAULT_CONTROL: path, ...env },

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import sharp from 'sharp';
 import { type Random, randomField, randomStream } from '../../src/random.ts';
 import { isRun } from '../../src/tracking/run-directory.ts';
+import { bringBuildUpToDate } from '../support/build.ts';
 import { cifar10Folders } from '../support/cifar10.ts';
 import { differences, type Left, leftBy } from './left.ts';
 import { type KillSetting, settings } from './settings.ts';
@@ -49,8 +50,8 @@ export async function* killRuns(
   await writeFile(join(folder, 'run.yaml'), `name: ${name}\n${setting.yaml}`);
   if (setting.yaml.includes('root: images') && !existsSync(join(folder, 'images')))
     await makeImages(join(folder, 'images'));
-  // Brings the build up to date; the runs take it as it is.
-  spawnSync(process.execPath, [launcher, '--version'], { stdio: 'inherit' });
+  // The runs take the build as it is.
+  bringBuildUpToDate();
   const began = performance.now();
   await finish(folder, setting, 'whole', false);
   const whole = await leftBy(join(folder, 'whole'));

@@ -5,6 +5,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Stryker } from '@stryker-mutator/core';
+import { bringBuildUpToDate } from '../support/build.ts';
 import { forgetStale, type Report } from './incremental.ts';
 import { record } from './report.ts';
 import { mutatedIn, rooms } from './rooms.ts';
@@ -86,8 +87,8 @@ if (values.help || unknown.length > 0) {
   console.log(unknown.length > 0 ? `expected a room or a file, got ${unknown.join(', ')}\n\n${USAGE}` : USAGE);
   process.exit(unknown.length > 0 ? 2 : 0);
 }
-// Compiles, if need be: the loader's threads run compiled code.
-execFileSync(process.execPath, ['bin/tailmix.mjs', '--version'], { stdio: ['ignore', 'ignore', 'inherit'] });
+// The loader's threads run compiled code.
+bringBuildUpToDate();
 process.env.CI = 'true';
 let isGood = true;
 for (const [room, files] of chosen()) isGood = (await mutate(room, files)) && isGood;

@@ -1,6 +1,6 @@
-import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import process from 'node:process';
+import { bringBuildUpToDate } from './build.ts';
 
 /** The test files and folders that a command names; none where all run. */
 export const named = process.argv.slice(2).filter((argument) => argument.includes('test'));
@@ -11,9 +11,7 @@ export const withSlow =
 
 /** Compiles the sources for a whole run, and says at its end what it left out. */
 export default function setup(): () => void {
-  // The launcher compiles what has changed.
-  if (named.length === 0)
-    spawnSync(process.execPath, ['bin/tailmix.mjs', '--version'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  if (named.length === 0) bringBuildUpToDate();
   return () => {
     if (withSlow || named.length > 0) return;
     const left = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter((file) =>
