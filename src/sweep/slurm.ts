@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { messageOf } from '../errors.ts';
 import { writeFileAtomic } from '../tracking/write-file.ts';
-import { answerOf } from '../util/slurm-job.ts';
+import { answerOf, QUEUED, RUNNING } from '../util/slurm-job.ts';
 import { frozenDamaged, slurmRefused } from './errors.ts';
 import { frozenFolder } from './frozen.ts';
 
@@ -82,9 +82,6 @@ export async function tasksOf(out: string): Promise<Map<string, SlurmTask>> {
 /** Whether a job waits to run, or to run again. */
 export const isQueued = ({ state }: SlurmTask): boolean => state !== null && QUEUED.has(state);
 export const isRunning = ({ state }: SlurmTask): boolean => state !== null && RUNNING.has(state);
-
-const QUEUED = new Set(['PENDING', 'REQUEUED', 'REQUEUE_HOLD', 'REQUEUE_FED', 'SPECIAL_EXIT', 'RESV_DEL_HOLD']);
-const RUNNING = new Set(['RUNNING', 'CONFIGURING', 'COMPLETING', 'SUSPENDED', 'STOPPED', 'SIGNALING', 'STAGE_OUT']);
 
 type Listed = Pick<SlurmTask, 'state' | 'reason' | 'node'>;
 

@@ -50,10 +50,15 @@ export function readSlurmJob(value: unknown): SlurmJob | null {
   };
 }
 
-const LIVING = new Set([
-  ...['PENDING', 'CONFIGURING', 'RUNNING', 'COMPLETING', 'SUSPENDED', 'STOPPED', 'SIGNALING', 'RESIZING', 'STAGE_OUT'],
-  ...['REQUEUED', 'REQUEUE_FED', 'REQUEUE_HOLD', 'RESV_DEL_HOLD', 'SPECIAL_EXIT', 'POWER_UP_NODE'],
-]);
+/** States of a job that waits to run, or to run again. */
+export const QUEUED: ReadonlySet<string> = new Set(
+  'PENDING REQUEUED REQUEUE_HOLD REQUEUE_FED SPECIAL_EXIT RESV_DEL_HOLD'.split(' '),
+);
+/** States of a job that has a node. */
+export const RUNNING: ReadonlySet<string> = new Set(
+  'RUNNING CONFIGURING COMPLETING SUSPENDED STOPPED SIGNALING STAGE_OUT'.split(' '),
+);
+const LIVING = new Set([...QUEUED, ...RUNNING, 'RESIZING', 'POWER_UP_NODE']);
 const ENDED = new Set([
   ...['COMPLETED', 'FAILED', 'CANCELLED', 'TIMEOUT', 'DEADLINE', 'PREEMPTED'],
   ...['NODE_FAIL', 'BOOT_FAIL', 'LAUNCH_FAILED', 'OUT_OF_MEMORY'],
