@@ -1,4 +1,4 @@
-import { TailmixError } from '../errors.ts';
+import { messageOf, TailmixError } from '../errors.ts';
 
 const AGAIN = 'Start all processes again: they go on from the last checkpoint.';
 
@@ -41,7 +41,7 @@ export const statesDiffer = (epoch: number, tensor: string, one: string, other: 
 /** The port of this process cannot be had. */
 export const serverRefused = (rank: number, address: string, cause: unknown): TailmixError =>
   new TailmixError(
-    `cluster, rank ${rank}: expected to listen at ${address}; TensorFlow says: ${cause instanceof Error ? cause.message : String(cause)}\n` +
+    `cluster, rank ${rank}: expected to listen at ${address}; TensorFlow says: ${messageOf(cause)}\n` +
       '  Is the port taken, by another run or by one that has not ended? Choose another.',
     { code: 'CLUSTER_SERVER', kind: 'again', cause },
   );

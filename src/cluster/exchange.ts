@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Snapshot } from '../run.ts';
+import { sizeOf } from '../util/shape.ts';
 import { processesDiffer, statesDiffer } from './errors.ts';
 import type { Link } from './link.ts';
 import { named } from './membership.ts';
@@ -87,7 +88,7 @@ export function shareSnapshot(link: Sums, own: Snapshot | null): Snapshot | null
     ...described,
     state: Object.fromEntries(
       all.map(({ name, shape }) => {
-        const length = shape.reduce((product, side) => product * side, 1);
+        const length = sizeOf(shape);
         const values = link.rank === 0 ? state[name]!.values : new Float32Array(length);
         const bits = link.sum(new Int32Array(values.buffer, values.byteOffset, length));
         return [name, { shape, values: new Float32Array(bits.buffer) }];

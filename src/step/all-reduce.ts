@@ -1,4 +1,5 @@
 import { attribute, type NativeBackend } from '../backend/kernels/native-op.ts';
+import { GROUP } from '../cluster/protocol.ts';
 import type { HostArray } from '../graph/index.ts';
 import { tf } from '../tf.ts';
 import { BUCKET, sumInRing } from './ring.ts';
@@ -11,9 +12,6 @@ export interface Share {
   /** They divide R. */
   processes: number;
 }
-
-/** Key of the one group, which is all processes. */
-const GROUP = 1;
 
 /** A sum has a key of its own by its place and length: the same key never has another shape, in whatever graph. */
 const keyOf = (place: number, length: number): number => length * 256 + place;

@@ -1,5 +1,5 @@
 import { epochIndices, splitSteps } from '../data/sampler.ts';
-import type { StepRows, Subset } from '../data/types.ts';
+import type { Split, StepRows, Subset } from '../data/types.ts';
 import type { EpochMetrics } from '../metrics/types.ts';
 import { randomStream } from '../random.ts';
 import { rowsOfShare, type Share } from '../step/all-reduce.ts';
@@ -61,6 +61,10 @@ export function planEpoch({
     };
   });
 }
+
+/** Labels of rows of a split. */
+export const labelsOf = ({ labels }: Pick<Split, 'labels'>, indices: Int32Array): Int32Array =>
+  Int32Array.from(indices, (row) => labels[row]!);
 
 /** The rows of each step that a process of a cluster loads. */
 export const ownSteps = (steps: readonly PlannedStep[], share: Share): StepRows[] =>

@@ -9,6 +9,7 @@ import type { RunInfo } from '../run.ts';
 import type { Engine } from '../step/types.ts';
 import { yieldToEventLoop } from '../util/event-loop.ts';
 import { sizeOf } from '../util/shape.ts';
+import { labelsOf } from './epoch.ts';
 
 /** Images per forward pass, up to `PIXELS` in all. */
 const [MOST, PIXELS] = [500, 500 * 32 * 32];
@@ -81,7 +82,7 @@ async function* logitsOfAll(
     const all = gather(link, bits);
     for (const [i, { indices }] of batches.slice(first, first + processes).entries()) {
       const logits = new Float32Array(all[i]!.slice(0, indices.length * classes).buffer);
-      yield { logits, labels: Int32Array.from(indices, (row) => split.labels[row]!), indices };
+      yield { logits, labels: labelsOf(split, indices), indices };
     }
   }
   await own.return();

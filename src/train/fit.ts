@@ -2,7 +2,7 @@ import type { Backend } from '../backend/load.ts';
 import type { Composition } from '../compose/types.ts';
 import { rowShape, rowValues } from '../data/features.ts';
 import { createLoader } from '../data/loader/loader.ts';
-import type { LoadedRows, Loader, Split } from '../data/types.ts';
+import type { LoadedRows, Loader } from '../data/types.ts';
 import type { RunInfo } from '../run.ts';
 import { createBatch, createTargets, MIX } from '../step/batch.ts';
 import { checkInputs } from '../step/decided.ts';
@@ -12,7 +12,7 @@ import { createOptimizer } from '../step/optimizers.ts';
 import { createStepProgram, STOP, type StepProgram } from '../step/program.ts';
 import { signatureFor } from '../step/signature.ts';
 import type { BatchResult, Engine, StepContext } from '../step/types.ts';
-import type { PlannedStep } from './epoch.ts';
+import { labelsOf, type PlannedStep } from './epoch.ts';
 import { batchWithoutWeight, gradientNotFinite, lossNotFinite, penaltyNotFinite } from './errors.ts';
 import { evaluationBatch } from './evaluate.ts';
 import { withInitialWeights } from './initial-weights.ts';
@@ -179,9 +179,6 @@ export function trainStep(
     predictions: outputs.predictions as Int32Array,
   };
 }
-
-const labelsOf = ({ labels }: Pick<Split, 'labels'>, indices: Int32Array): Int32Array =>
-  Int32Array.from(indices, (row) => labels[row]!);
 
 /** Plugins that tap a hook, in order. */
 const tappersOf = ({ taps }: { taps: readonly { name: string }[] }): string[] => taps.map(({ name }) => name);

@@ -77,9 +77,10 @@ async function folderOf(paths: readonly string[]): Promise<string> {
 
 /** As {@link openFrozen}; freezes the grid of files where nothing is frozen yet. */
 export async function openOrFreeze(paths: readonly string[], options: SweepCommandOptions): Promise<Opened> {
-  const isGiven = paths.length > 0 || options.out === undefined;
-  if (!isGiven || (await readFrozen(options.out ?? (await folderOf(paths)))) !== null)
-    return openFrozen(paths, options);
+  const out = options.out ?? (await folderOf(paths));
+  const frozen = await readFrozen(out);
+  if (frozen !== null) return { out, sweep: frozen };
+  if (paths.length === 0 && options.out !== undefined) throw notFrozen(out);
   const grid = await expandFiles(paths, options);
   const sweep = await freeze(grid.out, await freezable(grid, options), grid.runs, { context, isFirst: true });
   return { out: grid.out, sweep };
