@@ -1,4 +1,5 @@
 import { createConfusion } from '../metrics/confusion.ts';
+import { holm, type PairedDifference, pairedDifference } from '../metrics/paired.ts';
 import { median, type Spread, spread, spreadOf } from '../metrics/statistics.ts';
 import type { ConfusionCount, Evaluation, GroupRule, ReliabilityBin } from '../metrics/types.ts';
 import { type CurvePoint, curveOf } from './curves.ts';
@@ -20,6 +21,10 @@ export interface Difference {
   /** Seeds that both have; at least one. */
   seeds: number[];
   figures: Record<FigureKey, Spread | null>;
+  /** Of balanced accuracy, by a t-test over the seeds. */
+  balanced: PairedDifference;
+  /** `balanced.p`, corrected for all methods that are compared with the baseline (Holm); null for one seed. */
+  correctedP: number | null;
   /** `[C]`. */
   perClass: (Spread | null)[];
   /** Seeds of higher balanced accuracy than the baseline's. */
@@ -103,10 +108,18 @@ export function compareRuns(
     classCounts,
     groups: rule,
     testCount: last.count,
-    methods: ordered.map((group) => resultOf(group, group === first ? null : first)),
+    methods: withCorrectedP(ordered.map((group) => resultOf(group, group === first ? null : first))),
     warnings: warningsFor(ordered),
     leftOut: [...loaded.leftOut, ...leftOut],
   };
+}
+
+function withCorrectedP(methods: readonly MethodResult[]): MethodResult[] {
+  const corrected = holm(methods.map(({ difference }) => difference?.balanced.p ?? null));
+  return methods.map((method, i) => ({
+    ...method,
+    difference: method.difference && { ...method.difference, correctedP: corrected[i]! },
+  }));
 }
 
 function refuseMixedData(runs: readonly LoadedRun[]): void {
@@ -167,6 +180,8 @@ function differenceOf(group: RunGroup, baseline: RunGroup): Difference | null {
     against: baseline.label,
     seeds: pairs.map(({ seed }) => seed),
     figures: figuresOf((of) => spreadOf(pairs.map(({ ours, theirs }) => minus(of(ours), of(theirs))))),
+    balanced: pairedDifference(pairs.map(({ ours, theirs }) => ours.balancedAccuracy - theirs.balancedAccuracy)),
+    correctedP: null,
     perClass: pairs[0]!.ours.perClass.map((_, c) =>
       spreadOf(pairs.map(({ ours, theirs }) => minus(ours.perClass[c], theirs.perClass[c]))),
     ),

@@ -24,7 +24,7 @@ export interface MethodDocument extends Figures {
   chosenOnValidation: (Pair & { sd: Pair | null }) | null;
   lastFiveMedian: (Pair & { sd: Pair | null }) | null;
   /** Paired by seed; null for the baseline. */
-  difference: (Figures & { against: string; seeds: number[]; wins: number; perClass: (number | null)[] }) | null;
+  difference: DifferenceDocument | null;
   /** Mean wall time of a run. */
   seconds: number;
   imagesPerSecond: number | null;
@@ -36,6 +36,19 @@ export interface MethodDocument extends Figures {
   /** Pairs of true and predicted class that occur, counts summed over the seeds. */
   confusion: ConfusionCount[] | null;
   runs: { path: string; seed: number; subsetSeed: number; subsetHash: string; configHash: string; status: string }[];
+}
+
+/** Means of the paired differences. */
+interface DifferenceDocument extends Figures {
+  against: string;
+  seeds: number[];
+  wins: number;
+  /** 95 % interval of the mean difference of balanced accuracy, by Student's t over the seeds; null for one seed. */
+  balancedInterval: readonly [number, number] | null;
+  /** Paired t-test of balanced accuracy, and the same corrected for all comparisons (Holm); null for one seed. */
+  p: number | null;
+  correctedP: number | null;
+  perClass: (number | null)[];
 }
 
 /** `report.json`, and what `tailmix report --json` prints. Shares in 0…1, times in seconds. */
@@ -72,13 +85,19 @@ function pairValues(pair: MethodResult['bestOnTest']): (Pair & { sd: Pair | null
   return { accuracy: accuracy.mean, balancedAccuracy: balancedAccuracy.mean, sd };
 }
 
-const differenceValues = ({ against, seeds, wins, figures, perClass }: Difference): MethodDocument['difference'] => ({
-  against,
-  seeds,
-  wins,
-  ...figureValues(figures, meanOf),
-  perClass: perClass.map(meanOf),
-});
+const differenceValues = (difference: Difference): DifferenceDocument => {
+  const { against, seeds, wins, balanced, correctedP, figures, perClass } = difference;
+  return {
+    against,
+    seeds,
+    wins,
+    balancedInterval: balanced.interval,
+    p: balanced.p,
+    correctedP,
+    ...figureValues(figures, meanOf),
+    perClass: perClass.map(meanOf),
+  };
+};
 
 function methodDocument(method: MethodResult): MethodDocument {
   const { epochs, backend, stepMode, precision, tailmix } = method.runs[0]!.summary;

@@ -13,6 +13,13 @@ export function points(difference: number, decimals = 1): string {
   return `${difference < 0 ? '−' : '+'}${text}`;
 }
 
+/** Both ends of an interval of differences, in points: `+0.4 to +1.9`. */
+export const interval = ([low, high]: readonly [number, number], decimals = 1): string =>
+  `${points(low, decimals)} to ${points(high, decimals)}`;
+
+/** A p-value to two digits, and below 0.001 as such: `0.034`, `< 0.001`. */
+export const pValue = (p: number): string => (p < 0.001 ? '< 0.001' : p >= 0.995 ? '1' : p.toPrecision(2));
+
 /** `81.2 ± 0.4`; without a spread `81.2`, without a value `–`. `show` prints the mean. */
 export function withSpread(
   spread: Spread | null,

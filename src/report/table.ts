@@ -2,7 +2,7 @@ import { describeGroups } from '../metrics/groups.ts';
 import type { Comparison, MethodResult } from './compare.ts';
 import { type Figure, figures } from './figures.ts';
 import { fittingTable } from './fitting-table.ts';
-import { decimalsFor, withSpread } from './format.ts';
+import { decimalsFor, interval, points, pValue, withSpread } from './format.ts';
 
 /** From this many classes on, tables show top-5: of ten classes half are always among five. */
 const top5From = 100;
@@ -69,14 +69,21 @@ const protocols = [
 export const protocolsShown = ({ methods }: Pick<Comparison, 'methods'>): readonly (typeof protocols)[number][] =>
   protocols.filter(({ key }) => key !== 'chosenOnValidation' || methods.some((method) => method[key]));
 
+/** What the interval and p of a difference are, and what they do not say. */
+export function testsInWords({ methods }: Pick<Comparison, 'methods'>): string {
+  const tests = methods.filter(({ difference }) => difference?.correctedP != null).length;
+  const corrected = tests > 1 ? `, corrected for ${tests} comparisons (Holm)` : '';
+  return `95 %: interval of the mean difference of balanced accuracy, by Student's t over the seeds. p: paired t-test of it${corrected}. Both speak of other seeds on these images, not of other images; with few seeds they can show large differences only.`;
+}
+
 /** `results.md`: the headline table and, apart from it, best-on-test and last-five median. */
 export function markdownTables(comparison: Comparison): string {
   const { methods, testCount, groups, dataset, warnings } = comparison;
   const decimals = decimalsFor(testCount);
   const shown = figuresShown(comparison);
   const others = protocolsShown(comparison);
-  const table = (head: string[], row: (method: MethodResult) => string[]) =>
-    [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...methods.map(row)]
+  const table = (head: string[], row: (method: MethodResult) => string[], rows: readonly MethodResult[] = methods) =>
+    [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows.map(row)]
       .map((cells) => `| ${cells.join(' | ')} |`)
       .join('\n');
   const name = ({ label }: MethodResult) => markdownText(label);
@@ -96,9 +103,39 @@ export function markdownTables(comparison: Comparison): string {
         withSpread(method[key]?.balancedAccuracy ?? null, decimals),
       ]),
     ]),
+    ...differenceParts(comparison, table),
     ...(warnings.length > 0 ? [`Before comparing:\n\n${warnings.map((w) => `- ${markdownText(w)}`).join('\n')}`] : []),
   ];
   return `${parts.join('\n\n')}\n`;
+}
+
+function differenceParts(
+  comparison: Comparison,
+  table: (head: string[], row: (method: MethodResult) => string[], methods: readonly MethodResult[]) => string,
+): string[] {
+  const decimals = decimalsFor(comparison.testCount);
+  const [baseline, ...others] = comparison.methods;
+  const paired = others.filter(({ difference }) => difference);
+  if (paired.length === 0) return [];
+  const rows = table(
+    ['Method', 'Wins', 'Balanced', '95 %', 'p'],
+    ({ label, difference }) => {
+      const { wins, seeds, balanced, correctedP } = difference!;
+      return [
+        markdownText(label),
+        `${wins} of ${seeds.length}`,
+        withSpread(balanced, decimals, { show: points }),
+        balanced.interval ? interval(balanced.interval, decimals) : '–',
+        correctedP === null ? '–' : pValue(correctedP),
+      ];
+    },
+    paired,
+  );
+  const tested = paired.some(({ difference }) => difference!.balanced.interval);
+  return [
+    `Difference to ${markdownText(baseline!.label)} in points of balanced accuracy, each run against that of the same seed and the same images.${tested ? ` ${testsInWords(comparison)}` : ''}`,
+    rows,
+  ];
 }
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

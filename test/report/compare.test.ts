@@ -45,6 +45,26 @@ describe('figures by hand', () => {
     expect(figures.accuracy!.mean).toBeCloseTo((3 / 30 + 6 / 30) / 2, 12);
   });
 
+  test('a difference has its interval and p, corrected for all methods that are compared', () => {
+    const runs = [1, 2, 3].flatMap((seed) => [
+      madeUpRun('ERM', seed, [9, 5, 0]),
+      madeUpRun('Mixup', seed, [9, 5, seed]),
+      madeUpRun('Remix', seed, [9, 5, 2 * seed + 1]),
+    ]);
+    const differences = compare(runs).methods.flatMap(({ difference }) => difference ?? []);
+    // scipy.stats.ttest_1samp([1, 2, 3], 0) and ([3, 5, 7], 0), of 30 images each.
+    expect(differences.map(({ balanced }) => balanced.p)).toEqual(
+      [0.07417990022744858, 0.04941362421328312].map((p) => expect.closeTo(p, 9)),
+    );
+    const [mixup, remix] = differences;
+    expect(mixup!.balanced.interval!.map((end) => 30 * end)).toEqual([
+      expect.closeTo(-0.48414, 4),
+      expect.closeTo(4.48414, 4),
+    ]);
+    expect(remix!.correctedP).toBeCloseTo(2 * remix!.balanced.p!, 12);
+    expect(mixup!.correctedP).toBe(remix!.correctedP);
+  });
+
   test('confusion and reliability are summed over the seeds', () => {
     expect(erm!.confusion).toEqual([
       [0, 0, 20],

@@ -3,12 +3,12 @@ import { describeGroups } from '../../metrics/groups.ts';
 import type { Spread } from '../../metrics/statistics.ts';
 import { binAccuracy } from '../charts/per-class.ts';
 import { classBins } from '../class-bins.ts';
-import type { Comparison, MethodResult } from '../compare.ts';
+import type { Comparison, Difference, MethodResult } from '../compare.ts';
 import type { Figure } from '../figures.ts';
-import { decimalsFor, grouped, percent, points, withSpread } from '../format.ts';
+import { decimalsFor, grouped, interval, percent, points, pValue, withSpread } from '../format.ts';
 import { type Html, html } from '../html.ts';
 import { unpairedSeeds } from '../methods.ts';
-import { figuresShown, protocolsShown } from '../table.ts';
+import { figuresShown, protocolsShown, testsInWords } from '../table.ts';
 import { heads, swatch, table } from './parts.ts';
 
 const methodHead = (label: string, index: number): Html =>
@@ -107,17 +107,20 @@ export function differenceTable(comparison: Comparison): Html | null {
   if (!baseline || paired.length === 0) return null;
   const decimals = decimalsFor(testCount);
   const shown = figuresShown(comparison).filter(({ key }) => key !== 'top5');
-  return table(
+  const tested = paired.some(({ difference }) => difference!.balanced.interval);
+  const tests = ({ balanced, correctedP }: Difference): Html =>
+    html`<td>${balanced.interval ? interval(balanced.interval, decimals) : '–'}</td><td>${correctedP === null ? '–' : pValue(correctedP)}</td>`;
+  return html`${table(
     html`Difference to <strong>${baseline.label}</strong> in percentage points, each run against that of the same seed and the same images, by their hashes (so with the same batches and draws)${paired.some(({ difference }) => difference!.seeds.length > 1) ? '; mean ± standard deviation of the differences' : ''}. Wins: seeds of higher balanced accuracy. Of ECE less is better.`,
-    heads(['Method', 'Wins', ...shown.map(({ title }) => title)]),
+    heads(['Method', 'Wins', ...(tested ? ['Balanced, 95 %', 'p'] : []), ...shown.map(({ title }) => title)]),
     others.map((method, i) => {
       const { label, difference } = method;
       return difference
-        ? html`<tr>${methodHead(label, i + 1)}<td>${difference.wins} of ${difference.seeds.length}</td>${shown.map(({ key }) => cell(difference.figures[key], decimals, { show: points }))}</tr>`
-        : html`<tr>${methodHead(label, i + 1)}<td colspan="${shown.length + 1}" class="text">${unpairedSeeds(method, baseline).length > 0 ? `not paired: runs of equal seeds have other images than those of ${baseline.label}` : `no seed in common with ${baseline.label}`}</td></tr>`;
+        ? html`<tr>${methodHead(label, i + 1)}<td>${difference.wins} of ${difference.seeds.length}</td>${tested ? tests(difference) : null}${shown.map(({ key }) => cell(difference.figures[key], decimals, { show: points }))}</tr>`
+        : html`<tr>${methodHead(label, i + 1)}<td colspan="${shown.length + (tested ? 3 : 1)}" class="text">${unpairedSeeds(method, baseline).length > 0 ? `not paired: runs of equal seeds have other images than those of ${baseline.label}` : `no seed in common with ${baseline.label}`}</td></tr>`;
     }),
     { className: 'headline', label: 'Differences to the baseline' },
-  );
+  )}${tested ? html`<p class="note">${testsInWords(comparison)}</p>` : null}`;
 }
 
 /** Accuracy per class, or per bin of classes, in figures. */
