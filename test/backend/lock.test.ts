@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -32,6 +32,30 @@ test('the lock goes when the work throws', async () => {
   const path = join(await temporaryFolder(), 'x.lock');
   await expect(withLock(path, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
   expect(existsSync(path)).toBe(false);
+});
+
+test('a lock whose folder was away when it was let go holds nobody up', async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, 'in', 'x.lock');
+  const away = join(folder, 'away');
+  expect(
+    await withLock(path, async () => {
+      renameSync(join(folder, 'in'), away);
+      return 'done';
+    }),
+  ).toBe('done');
+  renameSync(away, join(folder, 'in'));
+  expect(existsSync(path)).toBe(true);
+  // A lock that somebody holds would be waited for for two minutes.
+  expect(await withLock(path, async () => 'again', quick)).toBe('again');
+  expect(existsSync(path)).toBe(false);
+});
+
+test('a lock that somebody else has taken meanwhile is not removed', async () => {
+  const path = join(await temporaryFolder(), 'x.lock');
+  const other = JSON.stringify({ pid: 1, host: 'elsewhere' });
+  await withLock(path, async () => writeFileSync(path, other));
+  expect(readFileSync(path, 'utf8')).toBe(other);
 });
 
 test('locks of dead processes are taken over, by one waiter at a time', async () => {
