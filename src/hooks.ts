@@ -29,6 +29,7 @@ import type {
   Batch,
   BatchResult,
   EpochContext,
+  GradientParts,
   Gradients,
   Loss,
   Predict,
@@ -227,9 +228,10 @@ export function createHooks() {
 
     /**
      * Once, before the first step. Wraps the loss. `adjustLogits` takes logits `[B, C]` and labels `[B]` int32 and
-     * returns logits `[B, C]`; `termLoss` takes the same and returns the loss of each sample, `[B]`; `penalties` are
-     * scalars by plugin name, added to the reduced loss. Returns a loss of the same form. Synchronous;
-     * {@link createHooks traced}.
+     * returns logits `[B, C]`; `termLoss` takes the same and returns the loss of each sample, `[B]`; `scored` are the logits
+     * that both are called with; `terms` further losses of each sample, weighted like it; `penalties` scalars by plugin
+     * name, added to the reduced loss; `figures` scalars that are logged alone; `perSample` arrays that go to `onBatchEnd`.
+     * Returns a loss of the same form. Synchronous; {@link createHooks traced}.
      *
      * @example
      * ```ts
@@ -244,7 +246,9 @@ export function createHooks() {
     /**
      * Once, before the first step. Wraps a backward pass, `(weights, pass) → { loss, penalties, outputs, gradients }`:
      * a scalar loss, and a gradient for each trained weight, by its name and in its shape. May call the inner one
-     * twice. Returns a function of the same form. Synchronous; {@link createHooks traced}.
+     * twice. `parts` are what core's own is made of: forward pass, loss, losses of the rows before they are reduced, and
+     * `differentiate` for a function of the plugin's. Returns a function of the same form. Synchronous;
+     * {@link createHooks traced}.
      *
      * @example
      * ```ts
@@ -254,8 +258,20 @@ export function createHooks() {
      *   return { ...backward, gradients: Object.fromEntries(halved) };
      * });
      * ```
+     * @example
+     * ```ts
+     * // Rows count the less, the higher their loss is.
+     * hooks.buildGradients.tap(name, (_, { evaluate, rowLosses, differentiate }) => (weights, pass) =>
+     *   differentiate(weights, (all) => {
+     *     const evaluated = evaluate(all, pass);
+     *     const rows = rowLosses(evaluated.outputs, pass);
+     *     const loss = rows.mul(stopGradient(rows.neg().exp())).sum().div(pass.inputs.normalizer!);
+     *     return { ...evaluated, loss };
+     *   }),
+     * );
+     * ```
      */
-    buildGradients: new SyncWaterfallHook<[gradients: Gradients]>(['gradients']),
+    buildGradients: new SyncWaterfallHook<[gradients: Gradients, parts: GradientParts]>(['gradients', 'parts']),
 
     /**
      * Once, before the first step. Wraps the optimizer. `slots` declares the arrays that it carries from step to step;

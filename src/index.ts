@@ -27,6 +27,7 @@ export { dropout } from './models/dropout.ts';
 export { createModel, type ModelOptions } from './models/index.ts';
 export { graphModel, layersModel } from './models/open.ts';
 export { atSeam, type Extension, extendSeams, type Part, selectSeams, type Wrap, wrapSeams } from './models/seams.ts';
+export { forwardFrom, type Parts, throughStages, weightsBehind } from './models/stages.ts';
 export type {
   Forward,
   ImageTask,
@@ -58,8 +59,13 @@ export {
 export { type Random, randomStream } from './random.ts';
 export { writeRunReport } from './report/index.ts';
 export type { CheckpointInfo, Run, RunInfo, RunWeight, Snapshot, SnapshotBackbone } from './run.ts';
-export { emptyInput, partners, sharesOf } from './step/batch.ts';
+export { createBatch, createTargets, emptyInput, partners, sharesOf } from './step/batch.ts';
 export { globalNorm } from './step/global-norm.ts';
+export { createEngine, type EngineOptions } from './step/index.ts';
+export { trainFeeds } from './step/inputs.ts';
+export { createOptimizer } from './step/optimizers.ts';
+export { createStepProgram, type ProgramOptions, type StepPlugins, type StepProgram } from './step/program.ts';
+export { signatureFor } from './step/signature.ts';
 export { stopGradient } from './step/stop-gradient.ts';
 export type {
   Backward,
@@ -67,10 +73,14 @@ export type {
   BatchResult,
   Box,
   EpochContext,
+  Evaluated,
+  GradientParts,
   Gradients,
   InputSpec,
   Loss,
+  OfOutputs,
   Predict,
+  Scored,
   SlotSpec,
   StepContext,
   Targets,

@@ -37,6 +37,7 @@ export const epochFigures = ({
     learning_rate: learningRate,
   }),
   ...prefixed('train/penalty', train.penalties),
+  ...prefixed('train/figure', train.figures ?? {}),
   ...(test ? evaluationFigures('test', test) : {}),
   ...(validation ? evaluationFigures('validation', validation) : {}),
   ...prefixed('speed', {

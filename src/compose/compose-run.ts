@@ -4,7 +4,7 @@ import type { Plugin, PluginDefinition } from '../plugin.ts';
 import type { PhaseInfo, RunInfo } from '../run.ts';
 import { compose } from './compose.ts';
 import { noSteps, unevenReplicas } from './errors.ts';
-import { formatBrief, formatPhases, formatPlan } from './plan.ts';
+import { formatBrief, formatPhases, formatPlan, type PlanLines } from './plan.ts';
 import { checkSpanning, type Place, spansRun } from './span.ts';
 import type { Composition, Warning } from './types.ts';
 
@@ -45,12 +45,14 @@ export interface ComposedRun<Part> {
  * known before the first one is trained.
  *
  * @param parts - each phase, described or prepared.
+ * @param more - lines of the plan about a phase beside those on its hooks, as title and text.
  * @throws {TailmixError} what `compose` throws, NO_STEPS, REPLICAS_UNEVEN, SPANS_PHASES, MODEL_WEIGHTS, INIT_MISMATCH.
  */
 export function composeRun<Part extends PhasePart>(
   { plugins = [], known }: { plugins?: readonly Plugin[]; known?: readonly PluginDefinition[] },
   parts: readonly Part[],
   unread: CountSummary | null = null,
+  more: (phase: ComposedPhase<Part>) => PlanLines = () => [],
 ): ComposedRun<Part> {
   const [first] = parts as readonly [Part];
   for (const { info, phase } of parts) {
@@ -63,8 +65,8 @@ export function composeRun<Part extends PhasePart>(
   });
   if (first.phase === null) {
     const composition = warned(compose(plugins, first.info, known));
-    const plan = formatPlan(composition, first.info, unread);
     const phases = [{ ...first, composition, place: null }];
+    const plan = formatPlan(composition, first.info, unread, more(phases[0]!));
     return { info: first.info, phases, spanning: null, plan, brief: formatBrief(first.info, phases, unread) };
   }
   const numbered = parts.map((part) => {
@@ -85,7 +87,8 @@ export function composeRun<Part extends PhasePart>(
     const composition = compose(part.options.plugins ?? [], part.info, known, { composition: spanning, place });
     return { ...part, composition: i === 0 ? warned(composition) : composition, place };
   });
-  const [plan, brief] = [formatPhases(spanning, info, phases, unread), formatBrief(info, phases, unread)];
+  const planned = phases.map((phase) => ({ ...phase, more: more(phase) }));
+  const [plan, brief] = [formatPhases(spanning, info, planned, unread), formatBrief(info, phases, unread)];
   return { info, phases, spanning, plan, brief };
 }
 

@@ -9,14 +9,28 @@ import type { Composition, Warning } from './types.ts';
 const COLUMN = 24;
 const line = (name: string, text: string): string => `${name.padEnd(COLUMN)}${text}`;
 
+/** Lines of a plan: title and text of each. */
+export type PlanLines = readonly (readonly [title: string, text: string])[];
+
 /**
  * What will run, as a table: each hook with its taps in order (rank in brackets), capabilities, inputs, variants,
  * the long tail, warnings. Printed by `tailmix plan` and `tailmix train --plan`, and kept as `plan.txt`.
  *
  * @param unread - what is known of class counts that come with data that is not there
+ * @param more - what else is known of model, loss and state
  */
-export function formatPlan(composition: Composition, info: RunInfo, unread: CountSummary | null = null): string {
-  return `${[...describeData(info, unread), ...describeStart(info.start), ...describeSteps(composition, info)].join('\n')}\n`;
+export function formatPlan(
+  composition: Composition,
+  info: RunInfo,
+  unread: CountSummary | null = null,
+  more: PlanLines = [],
+): string {
+  const lines = [
+    ...describeData(info, unread),
+    ...describeStart(info.start),
+    ...describeSteps(composition, info, more),
+  ];
+  return `${lines.join('\n')}\n`;
 }
 
 /** {@link formatPlan} without hooks and what plugins declare: what is said before a run. */
@@ -42,17 +56,17 @@ export function formatBrief(
 export function formatPhases(
   spanning: Composition,
   run: RunInfo,
-  phases: readonly { composition: Composition; info: RunInfo }[],
+  phases: readonly { composition: Composition; info: RunInfo; more?: PlanLines }[],
   unread: CountSummary | null = null,
 ): string {
   const lines = [
     ...describeData(run, unread),
     line('phases', phases.map(({ info: { phase } }) => `${phase!.name} (${phase!.epochs} epochs)`).join(' → ')),
     ...describeHooks(spanning),
-    ...phases.flatMap(({ composition, info }) => [
+    ...phases.flatMap(({ composition, info, more }) => [
       ...phaseTitle(info, phases.length),
       ...describeStart(info.start),
-      ...describeSteps(composition, info),
+      ...describeSteps(composition, info, more),
     ]),
   ];
   return `${lines.join('\n')}\n`;
@@ -111,10 +125,12 @@ const describeHooks = ({ hooks }: Pick<Composition, 'hooks'>): string[] =>
 function describeSteps(
   { hooks, plugins, provides, inputs, variants, draws, warnings }: Composition,
   info: RunInfo,
+  more: PlanLines = [],
 ): string[] {
   const lines = [
     stepsLine(info),
     ...tunedLine(info),
+    ...more.map(([title, text]) => line(title, text)),
     ...(info.preprocessing ? [line('preprocessing', info.preprocessing)] : []),
     ...(info.weightGroups ?? []).map((group) => line('optimizer', group)),
     '',

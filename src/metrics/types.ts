@@ -67,6 +67,8 @@ export interface EpochMetrics {
     relabelledShare: number | null;
     /** Mean of each plugin's penalty, by plugin. */
     penalties: Record<string, number>;
+    /** Mean of what plugins log and do not minimise, as `<plugin>` or `<plugin>/<name>`; only where one does. */
+    figures?: Record<string, number>;
   };
   /** Null in epochs without an evaluation. */
   test: Evaluation | null;

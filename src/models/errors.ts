@@ -121,3 +121,24 @@ export const seamUnknown = (model: string, pattern: string, known: readonly stri
     }. Set the plugin's option that names them, or choose another model.`,
     { code: 'SEAM_UNKNOWN', kind: 'config', path: 'model.name' },
   );
+
+/** A stage that a network does not have, or that a pass cannot begin behind. */
+export const stageUnknown = (stage: string, stages: readonly string[]): TailmixError =>
+  new TailmixError(
+    `expected a stage of the model behind which a pass can begin, ${stages.join(', ')}; got ${JSON.stringify(stage)}.`,
+    { code: 'STAGE_UNKNOWN' },
+  );
+
+/** A pass that began at its images although it was given features of a stage. */
+export const fromUnused = (stage: string): TailmixError =>
+  new TailmixError(
+    `forwardFrom: expected a model that begins behind ${JSON.stringify(stage)} where pass.from says so; it began at its images. Run the parts of the model through throughStages(pass, images, parts).`,
+    { code: 'PASS_FROM' },
+  );
+
+/** A weight of which the model does not say where it is used. */
+export const weightWithoutStage = (model: string, weight: string): TailmixError =>
+  new TailmixError(
+    `expected weights that say in which stage they are used; ${JSON.stringify(weight)} of ${model} does not. Set its \`stage\` in the model, or in the plugin that added it.`,
+    { code: 'STAGE_UNKNOWN' },
+  );

@@ -1,5 +1,6 @@
 import { backboneEntry, headUnknown } from './errors.ts';
 import { BIAS, classifier, KERNEL } from './heads.ts';
+import { throughStages } from './stages.ts';
 import { namesBackbone } from './transfer.ts';
 import type { Model } from './types.ts';
 
@@ -22,8 +23,7 @@ export function headModel(base: Model): Model {
     featureSize,
     head,
     forward(values, rows, pass) {
-      const mixed = pass.atStage('input', rows);
-      const features = mixed.reshape([-1, featureSize]);
+      const features = throughStages(pass, rows, []).reshape([-1, featureSize]);
       return { logits: apply(features, values), features, statistics: {} };
     },
   };

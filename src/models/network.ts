@@ -1,6 +1,7 @@
 import { globalAverage } from '../backend/kernels/index.ts';
 import { type ClassifierOptions, classifier } from './heads.ts';
 import { type Layer, sequence, startFlow } from './layers.ts';
+import { ofStage, type Parts, throughStages } from './stages.ts';
 import type { Model } from './types.ts';
 
 /** What {@link network} puts together. */
@@ -15,6 +16,8 @@ export interface NetworkOptions {
   head: Omit<ClassifierOptions, 'inputs' | 'classes'>;
   classes: number;
 }
+
+const stageName = (index: number): string => `stage${index + 1}`;
 
 /** Blocks one after another under `<name>/block<i>`; the first has the stride. */
 export const blocks = (
@@ -31,16 +34,21 @@ export function network({ name, stages, channels, last, head: headOptions, class
   const head = classifier({ ...headOptions, inputs: channels, classes });
   return {
     name,
-    weights: [...stages.flatMap(({ weights }) => weights), ...(last?.weights ?? []), ...head.weights],
+    weights: [
+      ...stages.flatMap(({ weights }, i) => ofStage(stageName(i), weights)),
+      ...ofStage('pool', last?.weights ?? []),
+      ...head.weights,
+    ],
     seams: [...stages, ...(last ? [last] : [])].flatMap(({ seams = [] }) => seams),
-    stages: ['input', ...stages.map((_, i) => `stage${i + 1}`), 'pool'],
+    stages: ['input', ...stages.map((_, i) => stageName(i)), 'pool'],
     featureSize: channels,
     head: head.kind,
     forward(weights, images, pass) {
       const flow = startFlow(weights, pass);
-      const input = pass.atStage('input', images);
-      const map = stages.reduce((x, stage, i) => pass.atStage(`stage${i + 1}`, stage.apply(x, flow)), input);
-      const features = pass.atStage('pool', last ? last.apply(globalAverage(map), flow) : globalAverage(map));
+      const features = throughStages(pass, images, [
+        ...stages.map((stage, i): Parts[number] => [stageName(i), (x) => stage.apply(x, flow)]),
+        ['pool', (x) => (last ? last.apply(globalAverage(x), flow) : globalAverage(x))],
+      ]);
       return { logits: head.apply(features, weights), features, statistics: flow.statistics };
     },
   };

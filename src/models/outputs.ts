@@ -32,7 +32,7 @@ export function outputsFault(
   if (fields === null || isThenable(outputs)) {
     return { expected: '{ logits, features, statistics }', got: describeValue(outputs) };
   }
-  const { logits, features, statistics } = fields;
+  const { logits, features, statistics, extras } = fields;
   const rows = logits instanceof tf.Tensor && logits.rank === 2 ? logits.shape[0]! : null;
   if (rows === null || !sameShape((logits as tf.Tensor).shape, [rows, classes])) {
     return { part: 'logits', expected: `float32 [batch, C], C = ${classes}`, got: describeValue(logits) };
@@ -43,8 +43,22 @@ export function outputsFault(
       part: 'features',
       cure: `The model's featureSize is ${featureSize}.`,
     }) ??
-    namedFault(statistics, 'statistics', weights)
+    namedFault(statistics, 'statistics', weights) ??
+    (extras === undefined ? null : extrasFault(extras))
   );
+}
+
+function extrasFault(value: unknown): Fault | null {
+  const extras = fieldsOf(value);
+  if (extras === null || value instanceof tf.Tensor) {
+    return { part: 'extras', expected: 'tensors by name, "<plugin>/<name>"', got: describeValue(value) };
+  }
+  for (const [name, tensor] of Object.entries(extras)) {
+    const part = `extras[${JSON.stringify(name)}]`;
+    if (!/^[^/]+\/./.test(name)) return { part, expected: 'a name "<plugin>/<name>"', got: JSON.stringify(name) };
+    if (!(tensor instanceof tf.Tensor)) return { part, expected: 'a tensor', got: describeValue(tensor) };
+  }
+  return null;
 }
 
 /** What is wrong with the number of rows of a forward pass, or of what was made of it. */

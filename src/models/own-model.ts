@@ -95,7 +95,7 @@ export function modelFault(model: unknown): Fault | null {
   }
   const names = new Set<string>();
   for (const [i, spec] of weights!.entries()) {
-    const { name, shape, kind, initial } = (fieldsOf(spec) ?? {}) as Partial<WeightSpec>;
+    const { name, shape, kind, initial, stage } = (fieldsOf(spec) ?? {}) as Partial<WeightSpec>;
     const part = `weights[${i}]`;
     const isRight = typeof name === 'string' && name !== '' && isShape(shape) && KINDS.has(kind);
     if (!isRight || typeof initial !== 'function') {
@@ -103,6 +103,9 @@ export function modelFault(model: unknown): Fault | null {
     }
     if (names.has(name)) return { part, expected: 'a name of its own', got: `${JSON.stringify(name)} again` };
     names.add(name);
+    if (stage !== undefined && !stages!.includes(stage)) {
+      return { part: `${part}.stage`, expected: `one of ${stages!.join(', ')}`, got: describeValue(stage) };
+    }
   }
   return null;
 }

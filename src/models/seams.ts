@@ -2,6 +2,7 @@ import type { NamedTensors, tf } from '../tf.ts';
 import { globOf } from '../util/glob.ts';
 import { seamUnknown } from './errors.ts';
 import type { Layer } from './layers.ts';
+import { ofStage } from './stages.ts';
 import type { Model, Pass, Seam, WeightSpec } from './types.ts';
 
 /** What a part of the network computes. */
@@ -69,12 +70,13 @@ export interface Extension {
   wrap: Wrap;
 }
 
-/** The model with an extension at each of some seams: its weights added, its parts wrapped. */
+/** The model with an extension at each of some seams: its weights added, of the stage that the part is in, its parts wrapped. */
 export function extendSeams(model: Model, seams: readonly Seam[], extend: (point: Seam) => Extension): Model {
   const extensions = seams.map((point) => ({ name: point.name, ...extend(point) }));
   const wraps = Object.fromEntries(extensions.map(({ name, wrap }) => [name, wrap]));
-  return {
-    ...wrapSeams(model, wraps),
-    weights: [...model.weights, ...extensions.flatMap(({ weights }) => weights)],
-  };
+  const added = extensions.flatMap(({ name, weights }) => {
+    const stage = model.weights.find((weight) => weight.name.startsWith(`${name}/`))?.stage;
+    return stage === undefined ? weights : ofStage(stage, weights);
+  });
+  return { ...wrapSeams(model, wraps), weights: [...model.weights, ...added] };
 }

@@ -4,6 +4,7 @@ import { classifier, type Head } from './heads.ts';
 import { constant, kaimingNormal } from './init.ts';
 import { convolutionNormRelu, startFlow } from './layers.ts';
 import type { NetworkOptions } from './network.ts';
+import { ofStage, type Parts, throughStages } from './stages.ts';
 import type { Model, Task } from './types.ts';
 
 /** Options of {@link smallCnn}; `width` is the number of channels of the first stage. */
@@ -27,18 +28,21 @@ export function smallCnn({ width, head: headOptions }: SmallCnnOptions, { classe
   const head = classifier({ ...headOptions, inputs: 4 * width, classes });
   return {
     name: 'small-cnn',
-    weights: [...convolutions.flatMap(({ weights }) => weights), ...hidden.weights, ...head.weights],
+    weights: [
+      ...convolutions.flatMap(({ weights }, i) => ofStage(`stage${i + 1}`, weights)),
+      ...ofStage('stage3', hidden.weights),
+      ...head.weights,
+    ],
     seams: convolutions.flatMap(({ seams = [] }) => seams),
     stages: ['input', 'stage1', 'stage2', 'stage3'],
     featureSize: 4 * width,
     head: head.kind,
     forward(weights, images, pass) {
       const flow = startFlow(weights, pass);
-      const maps = convolutions.reduce(
-        (x, convolution, i) => pass.atStage(`stage${i + 1}`, convolution.apply(x, flow)),
-        pass.atStage('input', images),
-      );
-      const features = pass.atStage('stage3', hidden.apply(flatten(maps), weights));
+      const features = throughStages(pass, images, [
+        ...convolutions.map(({ apply }, i): Parts[number] => [`stage${i + 1}`, (x) => apply(x, flow)]),
+        ['stage3', (maps) => hidden.apply(flatten(maps), weights)],
+      ]);
       return { logits: head.apply(features, weights), features, statistics: flow.statistics };
     },
   };
@@ -60,14 +64,15 @@ export function mlp({ width, depth, head: headOptions }: MlpOptions, { classes, 
   const head = classifier({ ...headOptions, inputs: width, classes });
   return {
     name: 'mlp',
-    weights: [...layers.flatMap(({ weights }) => weights), ...head.weights],
+    weights: [...layers.flatMap((layer, i) => ofStage(`stage${i + 1}`, layer.weights)), ...head.weights],
     stages: ['input', ...layers.map((_, i) => `stage${i + 1}`)],
     featureSize: width,
     head: head.kind,
     forward(weights, images, pass) {
-      const features = layers.reduce(
-        (x, layer, i) => pass.atStage(`stage${i + 1}`, layer.apply(x, weights)),
-        flatten(pass.atStage('input', images)),
+      const features = throughStages(
+        pass,
+        images,
+        layers.map((layer, i) => [`stage${i + 1}`, (x) => layer.apply(i === 0 ? flatten(x) : x, weights)]),
       );
       return { logits: head.apply(features, weights), features, statistics: {} };
     },

@@ -29,6 +29,11 @@ export interface Pass {
   atStage(stage: string, features: tf.Tensor): tf.Tensor;
   /** Runs a part of the model at its seam, wrapped by plugins; see {@link atSeam}. Default: the part as it is. */
   at?(seam: string, x: tf.Tensor, part: (x: tf.Tensor) => tf.Tensor): tf.Tensor;
+  /**
+   * Where the pass begins in the place of its images: behind a stage, with the features there. A model honours it by running
+   * its parts through {@link throughStages}; {@link forwardFrom} makes such a pass.
+   */
+  from?: { readonly stage: string; readonly features: tf.Tensor };
   /** Statistics that stay: their layers use the running values in training too. Default: none. */
   fixed?: ReadonlySet<string>;
 }
@@ -40,6 +45,8 @@ export interface WeightSpec {
   shape: readonly number[];
   /** `kernel`, `bias` and `norm` (scale and shift) are trained; a `statistic` is carried by the forward pass. */
   kind: 'kernel' | 'bias' | 'norm' | 'statistic';
+  /** Stage that ends the part of the network in which it is used. The classifier's need none. Default: not known. */
+  stage?: string;
   /** Initial values, `[product of shape]`, from the stream `(seed, 'init', name)`. */
   initial(random: Random): Float32Array;
 }
@@ -52,6 +59,11 @@ export interface ModelOutputs {
   features: tf.Tensor;
   /** Next value of each statistic, by weight name; empty outside training. */
   statistics: NamedTensors;
+  /**
+   * What plugins add, as `<plugin>/<name>`, of any shape: logits of experts, a projection. The loss sees it
+   * (`Loss.scored`, `terms`, `penalties`). Whoever wraps the forward pass passes it on.
+   */
+  extras?: NamedTensors;
 }
 
 /**

@@ -3,6 +3,7 @@ import { classifier } from './heads.ts';
 import { type Initializer, normal, uniform } from './init.ts';
 import { joined, type Layer, layerNorm, sequence, startFlow } from './layers.ts';
 import type { NetworkOptions } from './network.ts';
+import { ofStage, type Parts, throughStages } from './stages.ts';
 import { type Activation, DEVIATION, transformerBlock } from './transformer.ts';
 import type { Model, Task, WeightSpec } from './types.ts';
 import { type VisionTransformerForm, type VisionTransformerName, visionTransformers } from './vit-forms.ts';
@@ -41,20 +42,20 @@ export function visionTransformer(
   const head = classifier({ initial, ...headOptions, inputs: width, classes });
   const stages = { embed: first, ...Object.fromEntries(blocks.map((block, i) => [`block${i + 1}`, block])) };
   const trunk = joined([first, ...blocks, last]);
+  const own = Object.entries(stages).flatMap(([stage, { weights }]) => ofStage(stage, weights));
   return {
     name,
-    weights: [...trunk.weights, ...head.weights],
+    weights: [...own, ...ofStage('pool', last.weights), ...head.weights],
     seams: trunk.seams ?? [],
     stages: ['input', ...Object.keys(stages), 'pool'],
     featureSize: width,
     head: head.kind,
     forward(weights, images, pass) {
       const flow = startFlow(weights, pass);
-      const tokens = Object.entries(stages).reduce(
-        (x, [stage, layer]) => pass.atStage(stage, layer.apply(x, flow)),
-        pass.atStage('input', images),
-      );
-      const features = pass.atStage('pool', last.apply(classToken(tokens), flow));
+      const features = throughStages(pass, images, [
+        ...Object.entries(stages).map(([stage, layer]): Parts[number] => [stage, (x) => layer.apply(x, flow)]),
+        ['pool', (tokens) => last.apply(classToken(tokens), flow)],
+      ]);
       return { logits: head.apply(features, weights), features, statistics: flow.statistics };
     },
   };

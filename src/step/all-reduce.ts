@@ -1,7 +1,7 @@
 import { attribute, type NativeBackend } from '../backend/kernels/native-op.ts';
 import { GROUP } from '../cluster/protocol.ts';
 import type { HostArray } from '../graph/index.ts';
-import { tf } from '../tf.ts';
+import { type NamedTensors, tf } from '../tf.ts';
 import { BUCKET, sumInRing } from './ring.ts';
 import type { InputSpec } from './types.ts';
 
@@ -44,19 +44,34 @@ export function sumOverProcesses(own: readonly tf.Tensor[], { processes }: Share
  * Rows of all processes, of those of this one, and which process was asked to stop: what one alone gives is added to
  * zeros.
  *
- * @param own - `[rows]`, whole numbers below 2²⁴
+ * @param own - `[rows, …]` by name; float32, or whole numbers below 2²⁴
  * @param stop - `[processes]`
+ * @returns `rows` float32, `[processes · rows, …]`
  */
 export function rowsOfAll(
-  own: tf.Tensor,
+  own: NamedTensors,
   stop: tf.Tensor,
   { rank, processes }: Share,
-): { rows: tf.Tensor; stop: tf.Tensor } {
-  const rows = own.size;
-  const placed = tf.pad(own.cast('float32').reshape([-1]), [[rank * rows, (processes - 1 - rank) * rows]]);
-  const sent = tf.concat([placed, stop], 0);
-  const [all, stops] = tf.split(reduce(sent, processes, keyOf(ROWS, sent.size)), [processes * rows, processes]);
-  return { rows: all!.cast('int32'), stop: stops! };
+): { rows: NamedTensors; stop: tf.Tensor } {
+  const arrays = Object.entries(own);
+  const placed = arrays.map(([, array]) =>
+    tf.pad(array.cast('float32').reshape([-1]), [[rank * array.size, (processes - 1 - rank) * array.size]]),
+  );
+  const sent = tf.concat([...placed, stop], 0);
+  const sizes = arrays.map(([, { size }]) => processes * size);
+  const parts = tf.split(reduce(sent, processes, keyOf(ROWS, sent.size)), [...sizes, processes]);
+  const rows = arrays.map(
+    (
+      [
+        name,
+        {
+          shape: [length = 1, ...rest],
+        },
+      ],
+      i,
+    ) => [name, parts[i]!.reshape([processes * length, ...rest])],
+  );
+  return { rows: Object.fromEntries(rows), stop: parts.at(-1)! };
 }
 
 const reduce = (x: tf.Tensor, processes: number, key: number): tf.Tensor =>

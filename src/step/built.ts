@@ -1,6 +1,6 @@
 import type { Hooks } from '../hooks.ts';
 import { type OutputSizes, outputsFault } from '../models/outputs.ts';
-import type { Forward } from '../models/types.ts';
+import type { Forward, Pass } from '../models/types.ts';
 import {
   describeValue,
   type Fault,
@@ -11,9 +11,10 @@ import {
   namedFault,
   tensorFault,
 } from '../util/fault.ts';
-import { mapValues } from '../util/map-values.ts';
+import { adoptFunction, type FaultOf, fieldsDue } from './adopted.ts';
+import { adoptLoss, rowArrayFault } from './built-loss.ts';
 import { returnedWrong } from './errors.ts';
-import { isOwned, type Origin, ownedBy } from './owner.ts';
+import { type Origin, ownedBy } from './owner.ts';
 import type { Gradients, Loss, Predict, SlotSpec, Update } from './types.ts';
 
 /** Hooks whose taps return functions of the step, and what these are. */
@@ -45,7 +46,7 @@ export function adopt(
     case 'buildModel':
       return adoptFunction(origin, value, '(weights, images, pass) → outputs', forwardFault(sizes));
     case 'buildLoss':
-      return adoptLoss(origin, value, before as Loss);
+      return adoptLoss(origin, value, before as Loss, sizes);
     case 'buildGradients':
       return adoptFunction(origin, value, '(weights, pass) → backward', backwardFault(sizes));
     case 'buildUpdate':
@@ -55,96 +56,44 @@ export function adopt(
   }
 }
 
-/** What is wrong with a result, given what the function was called with. */
-type FaultOf<Fn extends (...args: never[]) => unknown> = (result: ReturnType<Fn>, args: Parameters<Fn>) => Fault | null;
-
-/** @param self - the object that the function is a method of */
-function adoptFunction<Fn extends (...args: never[]) => unknown>(
-  origin: Origin,
-  value: unknown,
-  signature: string,
-  faultOf: FaultOf<Fn>,
-  self?: object,
-): Fn {
-  if (typeof value !== 'function') {
-    throw returnedWrong(origin, { expected: `a function ${signature}`, got: describeValue(value) });
-  }
-  const fn = self === undefined || isOwned(value) ? value : value.bind(self);
-  return ownedBy(origin, fn as Fn, faultOf);
-}
-
-/** The fields of what a tap returned, which should be an object of functions. */
-function fieldsDue(origin: Origin, value: unknown, expected: string): Record<string, unknown> {
-  const fields = typeof value === 'object' ? fieldsOf(value) : null;
-  if (fields === null) throw returnedWrong(origin, { expected, got: describeValue(value) });
-  return fields;
-}
-
 export const forwardFault =
   (sizes: OutputSizes): FaultOf<Forward> =>
   (outputs, [weights]) =>
     outputsFault(outputs, weights, sizes);
 
-function adoptLoss(origin: Origin, value: unknown, before: Loss): Loss {
-  const loss = fieldsDue(origin, value, 'a loss { adjustLogits, termLoss, penalties }');
-  const at = (part: string): Origin => ({ ...origin, part });
-  const penalties = fieldsDue(at('penalties'), loss.penalties, 'functions by plugin name');
-  const lost = Object.keys(before.penalties).find((name) => !(name in penalties));
-  if (lost !== undefined) {
-    const [expected, got] = [`the penalty of ${lost} to stay`, 'penalties without it'];
-    throw returnedWrong(origin, { expected, got, cure: 'Spread those before: { ...loss.penalties, … }.' });
-  }
-  return {
-    adjustLogits: adoptFunction<Loss['adjustLogits']>(
-      at('adjustLogits'),
-      loss.adjustLogits,
-      '(logits, labels, pass) → logits',
-      (logits, [given]) => tensorFault(logits, 'batch, C', given.shape),
-      loss,
-    ),
-    termLoss: adoptFunction<Loss['termLoss']>(
-      at('termLoss'),
-      loss.termLoss,
-      '(logits, labels, pass) → a loss for each row',
-      (losses, [, labels]) =>
-        tensorFault(losses, 'batch', labels.shape, {
-          cure: 'It gives a loss for each row; core weights and reduces them.',
-        }),
-      loss,
-    ),
-    penalties: mapValues(penalties, (penalty, name) =>
-      adoptFunction<Loss['penalties'][string]>(
-        at(`penalties.${name}`),
-        penalty,
-        '(outputs, weights, pass) → a scalar',
-        (scalar) => tensorFault(scalar, '', [], { cure: 'Reduce it, for example with .mean().' }),
-        penalties,
-      ),
-    ),
-  };
-}
-
 const backwardFault =
   (sizes: OutputSizes): FaultOf<Gradients> =>
-  (backward, [weights]) => {
+  (backward, [weights, pass]) => {
     const fields = fieldsOf(backward);
     if (fields === null || isThenable(backward)) {
-      return { expected: '{ loss, penalties, outputs, gradients }', got: describeValue(backward) };
+      return {
+        expected: '{ loss, penalties, figures, perSample, outputs, gradients }',
+        got: describeValue(backward),
+      };
     }
     return (
       tensorFault(fields.loss, '', [], { part: 'loss' }) ??
-      scalarsFault(fields.penalties) ??
+      scalarsFault(fields.penalties, 'penalties') ??
+      scalarsFault(fields.figures, 'figures') ??
+      perSampleFault(fields.perSample, pass) ??
       within('outputs', outputsFault(fields.outputs, weights, sizes)) ??
       namedFault(fields.gradients, 'gradients', weights)
     );
   };
 
-function scalarsFault(penalties: unknown): Fault | null {
-  const scalars = fieldsOf(penalties);
-  if (scalars === null) return { part: 'penalties', expected: 'scalars by plugin name', got: describeValue(penalties) };
+function scalarsFault(value: unknown, part: 'penalties' | 'figures'): Fault | null {
+  const scalars = fieldsOf(value);
+  if (scalars === null) return { part, expected: 'scalars by plugin name', got: describeValue(value) };
   const faults = Object.entries(scalars).map(([name, scalar]) =>
-    tensorFault(scalar, '', [], { part: `penalties.${name}` }),
+    tensorFault(scalar, '', [], { part: `${part}.${name}` }),
   );
+  return faults.find((fault) => fault !== null) ?? null;
+}
+
+function perSampleFault(value: unknown, pass: Pass): Fault | null {
+  const arrays = fieldsOf(value);
+  if (arrays === null) return { part: 'perSample', expected: 'arrays by name', got: describeValue(value) };
+  const faults = Object.entries(arrays).map(([name, array]) => within(`perSample.${name}`, rowArrayFault(array, pass)));
   return faults.find((fault) => fault !== null) ?? null;
 }
 

@@ -1,4 +1,3 @@
-import { softmaxCrossEntropy } from '../backend/kernels/index.ts';
 import type { Hooks } from '../hooks.ts';
 import { modelGave } from '../models/errors.ts';
 import { rowsFault } from '../models/outputs.ts';
@@ -8,8 +7,9 @@ import type { Fault } from '../util/fault.ts';
 import { mapValues } from '../util/map-values.ts';
 import { differentiate } from './differentiate.ts';
 import { lossDetached, returnedWrong } from './errors.ts';
+import { plainLoss, reduced, rowLosses } from './loss.ts';
 import { originOf, ownedBy } from './owner.ts';
-import type { Gradients, Loss, Predict, StepDefinition, Update } from './types.ts';
+import type { Evaluated, GradientParts, Gradients, OfOutputs, Predict, StepDefinition, Update } from './types.ts';
 
 /**
  * Runs the `build…` hooks over core's own functions. What comes out checks what can only be known of the whole: rows,
@@ -22,11 +22,7 @@ export function defineStep(
   trained: ReadonlySet<string>,
 ): StepDefinition {
   const forward = hooks.buildModel.call(ownedBy(null, model.forward));
-  const loss = hooks.buildLoss.call({
-    adjustLogits: ownedBy<Loss['adjustLogits']>(null, (logits) => logits),
-    termLoss: ownedBy<Loss['termLoss']>(null, (logits, labels) => softmaxCrossEntropy(logits, labels)),
-    penalties: {},
-  });
+  const loss = hooks.buildLoss.call(plainLoss());
   const refuse = (fn: object, fault: Fault | null): void => {
     if (fault === null) return;
     const origin = originOf(fn) ?? originOf(forward);
@@ -43,23 +39,35 @@ export function defineStep(
 
   /** Names of the gradients that core gave last; null if a plugin has not asked it. */
   let given: readonly string[] | null = null;
-  const backward: Gradients = (weights, pass) => {
-    const found = differentiate(weights, trained, (all) => {
-      const outputs = forward(all, pass.inputs.images!, pass);
-      check(forward, outputs, pass);
-      return {
-        outputs,
-        loss: reduceLoss(loss, outputs.logits, pass),
-        penalties: mapValues(loss.penalties, (penalty) => penalty(outputs, all, pass)),
-      };
-    });
+  const evaluate = (weights: NamedTensors, pass: Pass): Evaluated => {
+    const outputs = forward(weights, pass.inputs.images!, pass);
+    check(forward, outputs, pass);
+    const rows = rowLosses(loss, outputs, pass);
+    const give = (of: OfOutputs): tf.Tensor => of(outputs, weights, pass);
+    return {
+      outputs,
+      loss: reduced(rows.all, pass),
+      penalties: mapValues(loss.penalties, give),
+      figures: { ...mapValues(rows.terms, (term) => reduced(term, pass)), ...mapValues(loss.figures, give) },
+      perSample: mapValues(loss.perSample, give),
+    };
+  };
+  const derive: GradientParts['differentiate'] = (weights, of) => {
+    const found = differentiate(weights, trained, of);
     given = Object.keys(found.gradients);
     if (given.length === 0) {
       throw lossDetached(originOf(loss.termLoss) ?? originOf(loss.adjustLogits) ?? originOf(forward));
     }
     return found;
   };
-  const gradients = hooks.buildGradients.call(ownedBy(null, backward));
+  const backward: Gradients = (weights, pass) => derive(weights, (all) => evaluate(all, pass));
+  const gradients = hooks.buildGradients.call(ownedBy(null, backward), {
+    forward,
+    loss,
+    rowLosses: ownedBy<GradientParts['rowLosses']>(null, (outputs, pass) => rowLosses(loss, outputs, pass).all),
+    evaluate: ownedBy(null, evaluate),
+    differentiate: ownedBy(null, derive),
+  });
   const update = hooks.buildUpdate.call({
     slots: ownedBy(null, optimizer.slots),
     apply: ownedBy(null, optimizer.apply),
@@ -95,14 +103,4 @@ function missingFault(gradients: NamedTensors, due: readonly string[]): Fault | 
     got: 'none for it',
     cure: 'Pass on those that were handed in: { ...gradients, … }. model.freeze keeps weights from being trained.',
   };
-}
-
-/** `(Σ weight·L(z, y) + Σ pairWeight·L(z, y_pair)) / normalizer`. */
-function reduceLoss({ adjustLogits, termLoss }: Loss, logits: tf.Tensor, pass: Pass): tf.Tensor {
-  const term = (labels: tf.Tensor, weight: tf.Tensor): tf.Tensor =>
-    termLoss(adjustLogits(logits, labels, pass), labels, pass).mul(weight);
-  const { labels, weight, pairLabels, pairWeight, normalizer } = pass.inputs;
-  const own = term(labels!, weight!);
-  const all = pairLabels ? own.add(term(pairLabels, pairWeight!)) : own;
-  return all.sum().div(normalizer!);
 }

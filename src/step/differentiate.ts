@@ -5,9 +5,7 @@ import { mapValues } from '../util/map-values.ts';
 import { gradientMissing } from './errors.ts';
 import { watched } from './misses.ts';
 import { currentOrigin, type Origin } from './owner.ts';
-import type { Backward } from './types.ts';
-
-type Evaluated = Omit<Backward, 'gradients'>;
+import type { Backward, Evaluated } from './types.ts';
 
 /**
  * Gradients of loss plus penalties for the trained weights. A weight that the loss does not reach has no gradient.
@@ -54,13 +52,19 @@ export function differentiate(
   }
 }
 
-const mapTensors = ({ loss, penalties, outputs }: Evaluated, map: (tensor: tf.Tensor) => tf.Tensor): Evaluated => ({
+const mapTensors = (
+  { loss, penalties, figures, perSample, outputs }: Evaluated,
+  map: (tensor: tf.Tensor) => tf.Tensor,
+): Evaluated => ({
   loss: map(loss),
   penalties: mapValues(penalties, map),
+  figures: mapValues(figures, map),
+  perSample: mapValues(perSample, map),
   outputs: {
     logits: map(outputs.logits),
     features: map(outputs.features),
     statistics: mapValues(outputs.statistics, map),
+    ...(outputs.extras && { extras: mapValues(outputs.extras, map) }),
   },
 });
 

@@ -56,6 +56,11 @@ export interface ProgramOptions {
 /** Input and output of a step in a cluster, `[processes]`: which process was asked to stop. */
 export const STOP = 'stop';
 
+/** How outputs of a step begin that are of plugins: penalties, figures, and arrays with a row for each of the batch. */
+export const PENALTY = 'penalty/';
+export const FIGURE = 'figure/';
+export const SAMPLE = 'sample/';
+
 /** A program and what its host needs to read of its outputs. */
 export interface StepProgram extends GraphProgram {
   /** Weights that are trained, in the order of `gradientSums`. */
@@ -70,7 +75,7 @@ export interface StepProgram extends GraphProgram {
 
 /**
  * The train and predict functions of a run, the state they share, and every signature the plan foresees. A training
- * step gives `loss`, `predictions`, `penalty/PLUGIN` and `gradientSums`: one sum per trained weight, not finite where
+ * step gives `loss`, `predictions`, `penalty/PLUGIN`, `figure/NAME`, `sample/NAME` and `gradientSums`: one sum per trained weight, not finite where
  * its gradient is not.
  */
 export function createStepProgram(
@@ -131,9 +136,9 @@ export function createStepProgram(
     };
   };
   const trainPart = (weights: NamedTensors, pass: Pass): TrainedPart => {
-    const { loss, penalties, outputs, gradients } = definition.gradients(weights, pass);
+    const { outputs, ...found } = definition.gradients(weights, pass);
     const statistics = without(outputs.statistics, fixed);
-    return { loss, penalties, gradients, statistics, predictions: outputs.logits.argMax(1) };
+    return { ...found, statistics, predictions: outputs.logits.argMax(1) };
   };
   const trainParts = (weights: NamedTensors, feeds: NamedTensors, chosen: Pass['variants']): TrainedPart => {
     const specs = specsOf(chosen[MIX]);
@@ -148,23 +153,21 @@ export function createStepProgram(
   const train: GraphFunction = (state, feeds, signatureVariants) => {
     const before = split(state);
     const pass = passOf(feeds, signatureVariants);
-    const {
-      loss,
-      penalties,
-      statistics,
-      gradients,
-      predictions: own,
-    } = replicas === 1 ? trainPart(before.weights, pass) : trainParts(before.weights, feeds, signatureVariants);
+    const { loss, penalties, figures, statistics, gradients, ...rows } =
+      replicas === 1 ? trainPart(before.weights, pass) : trainParts(before.weights, feeds, signatureVariants);
     const after = definition.update.apply({ ...before.weights, ...statistics }, before.slots, gradients, pass);
-    const all = share && rowsOfAll(own, feeds[STOP]!, share);
+    const all =
+      share && rowsOfAll({ ...prefixed(SAMPLE, rows.perSample), predictions: rows.predictions }, feeds[STOP]!, share);
     return {
       state: { ...statistics, ...after.weights, ...after.slots },
       outputs: {
         loss,
-        predictions: all?.rows ?? own,
-        ...(all && { [STOP]: all.stop }),
+        ...(all
+          ? { ...all.rows, predictions: all.rows.predictions!.cast('int32'), [STOP]: all.stop }
+          : { ...prefixed(SAMPLE, rows.perSample), predictions: rows.predictions }),
         gradientSums: tf.stack([...trained].map((name) => gradients[name]?.sum() ?? tf.scalar(0))),
-        ...prefixed('penalty/', penalties),
+        ...prefixed(PENALTY, penalties),
+        ...prefixed(FIGURE, figures),
       },
     };
   };

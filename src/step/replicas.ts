@@ -62,7 +62,7 @@ export interface TrainedPart extends Omit<Backward, 'outputs'> {
   predictions: tf.Tensor;
 }
 
-const MEANS = ['gradients', 'statistics', 'penalties'] as const;
+const MEANS = ['gradients', 'statistics', 'penalties', 'figures'] as const;
 
 /**
  * What the batch gives whose parts these are: means, and the predictions behind one another. In a process of a cluster they
@@ -82,7 +82,14 @@ export function meanOfParts(parts: readonly TrainedPart[], share?: Share): Train
     gradients: group('gradients'),
     statistics: group('statistics'),
     penalties: group('penalties'),
+    figures: group('figures'),
     loss: means.loss!,
+    perSample: mapValues(parts[0]!.perSample, (_, name) =>
+      tf.concat(
+        parts.map(({ perSample }) => perSample[name]!),
+        0,
+      ),
+    ),
     predictions: tf.concat(
       parts.map(({ predictions }) => predictions),
       0,

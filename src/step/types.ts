@@ -9,32 +9,90 @@ export interface InputSpec {
   dtype: InputDtype;
 }
 
+/** Logits that the loss scores, and what their rows weigh in it. */
+export interface Scored {
+  /** `[batch, C]`. */
+  logits: tf.Tensor;
+  /** Factor of their share of the loss. Default 1. */
+  factor?: number;
+  /**
+   * `[batch]`, what the loss of each row's own label weighs. Default: `pass.inputs.weight`, label weight × class weight, and
+   * `pass.inputs.pairWeight` for the partner's. Where it is given without `pairWeight`, the partners' labels are not scored:
+   * rows that are not mixed.
+   */
+  weight?: tf.Tensor;
+  /** `[batch]`, of the label of each row's partner. */
+  pairWeight?: tf.Tensor;
+}
+
 /**
- * The loss in its fixed order: `adjustLogits`, `termLoss`, label and class weights, reduction, penalties.
- * The first two are called once for the labels and, when something mixes, once for the partners' labels.
+ * The loss in its fixed order: `scored`, `adjustLogits`, `termLoss`, label and class weights, `terms`, reduction, penalties.
+ * The second, third and fifth are called once for the labels and, when something mixes, once for the partners' labels.
  */
 export interface Loss {
   /** `[batch, C]`, labels `[batch]` int32 → `[batch, C]`. Default: the logits as they are. */
   adjustLogits(logits: tf.Tensor, labels: tf.Tensor, pass: Pass): tf.Tensor;
   /** Unreduced: `[batch, C]`, labels `[batch]` int32 → `[batch]`. Default: softmax cross-entropy. */
   termLoss(logits: tf.Tensor, labels: tf.Tensor, pass: Pass): tf.Tensor;
+  /**
+   * What is scored, by name; label rules, class weights, margins and smoothing act on each. Default: `logits`, those of the
+   * model. A plugin adds its own as `<plugin>/<name>`, from `outputs.extras`, and may leave `logits` out.
+   */
+  scored: Readonly<Record<string, (outputs: ModelOutputs, pass: Pass) => Scored>>;
+  /**
+   * Further losses of each row, by plugin name: labels `[batch]` int32 → `[batch]`, weighted by labels and classes like
+   * the loss and part of it. The share of each is logged as a figure.
+   */
+  terms: Readonly<Record<string, (outputs: ModelOutputs, labels: tf.Tensor, pass: Pass) => tf.Tensor>>;
   /** Scalars added to the reduced loss, by plugin name; each is logged under that name. */
-  penalties: Readonly<Record<string, (outputs: ModelOutputs, weights: NamedTensors, pass: Pass) => tf.Tensor>>;
+  penalties: Readonly<Record<string, OfOutputs>>;
+  /** Scalars that are logged and not minimised, as `<plugin>` or `<plugin>/<name>`: means over the epoch, `train.figures`. */
+  figures: Readonly<Record<string, OfOutputs>>;
+  /**
+   * Arrays with a row for each of the batch, float32 `[batch, …]`, as `<plugin>/<name>`: the host gets them after the step,
+   * `BatchResult.outputs`.
+   */
+  perSample: Readonly<Record<string, OfOutputs>>;
 }
 
-/** What one backward pass gives. */
-export interface Backward {
+/** A tensor made of what a forward pass gave. */
+export type OfOutputs = (outputs: ModelOutputs, weights: NamedTensors, pass: Pass) => tf.Tensor;
+
+/** What a forward pass and its loss give. */
+export interface Evaluated {
   /** Reduced loss without penalties. */
   loss: tf.Tensor;
   /** Scalars by plugin name. */
   penalties: NamedTensors;
+  /** Scalars that are logged and not minimised, as `<plugin>` or `<plugin>/<name>`. */
+  figures: NamedTensors;
+  /** `[batch, …]`, as `<plugin>/<name>`: what the host gets of each row. */
+  perSample: NamedTensors;
   outputs: ModelOutputs;
+}
+
+/** What one backward pass gives. */
+export interface Backward extends Evaluated {
   /** By weight name, for every weight that is trained. */
   gradients: NamedTensors;
 }
 
 /** Loss and gradients at the given weights; SAM calls its inner one twice. */
 export type Gradients = (weights: NamedTensors, pass: Pass) => Backward;
+
+/** What gradients are made of: for a plugin that differentiates something else than the loss, or otherwise. */
+export interface GradientParts {
+  /** The forward pass, with what plugins wrapped around it. */
+  forward: Forward;
+  /** The loss as plugins made it. */
+  loss: Loss;
+  /** `[batch]`, weighted by labels and classes: their sum over `pass.inputs.normalizer` is the loss, without penalties. */
+  rowLosses(outputs: ModelOutputs, pass: Pass): tf.Tensor;
+  /** Forward pass on `pass.inputs.images`, loss, penalties and figures, at any weights. */
+  evaluate(weights: NamedTensors, pass: Pass): Evaluated;
+  /** Gradients of loss plus penalties of what a function gives, for all weights that are trained. */
+  differentiate(weights: NamedTensors, evaluate: (weights: NamedTensors) => Evaluated): Backward;
+}
 
 /** An array that the update carries from step to step: momentum, an average. */
 export interface SlotSpec {
@@ -171,6 +229,10 @@ export interface BatchResult extends Omit<StepContext, 'rehearsal'> {
   readonly loss: number;
   /** By plugin name. */
   readonly penalties: Readonly<Record<string, number>>;
+  /** What plugins log and do not minimise, as `<plugin>` or `<plugin>/<name>`. */
+  readonly figures: Readonly<Record<string, number>>;
+  /** What plugins ask of each row, as `<plugin>/<name>`: `[B, …]`, row after row. */
+  readonly outputs: Readonly<Record<string, HostArray>>;
   /** `[B]`, predicted class of each mixed sample. */
   readonly predictions: Int32Array;
 }

@@ -33,6 +33,9 @@ export interface Described {
   settings: Settings;
   models: ExtendedModel;
   info: RunInfo;
+  trained: Trained;
+  /** Of weights whose learning rate or weight decay is not the optimizer's. */
+  rules: WeightRules;
   warnings: readonly Warning[];
   unread: CountSummary | null;
 }

@@ -86,15 +86,17 @@ export function createMeter() {
   let correct = 0;
   let relabelled = 0;
   let learningRate = 0;
-  const penalties: Record<string, number> = {};
+  const sums = { penalties: {} as Record<string, number>, figures: {} as Record<string, number> };
   return {
     add({ batch, targets, predictions, learningRate: rate, ...result }: BatchResult): void {
       const { size } = batch;
       samples += size;
       loss += result.loss * size;
       learningRate = rate;
-      for (const [plugin, penalty] of Object.entries(result.penalties)) {
-        penalties[plugin] = (penalties[plugin] ?? 0) + penalty * size;
+      for (const group of ['penalties', 'figures'] as const) {
+        for (const [name, value] of Object.entries(result[group])) {
+          sums[group][name] = (sums[group][name] ?? 0) + value * size;
+        }
       }
       for (let i = 0; i < size; i++) {
         const weight = targets.labelWeight[i]!;
@@ -111,7 +113,8 @@ export function createMeter() {
           loss: loss / samples,
           accuracy: correct / samples,
           relabelledShare: mixes ? relabelled / samples : null,
-          penalties: mapValues(penalties, (sum) => sum / samples),
+          penalties: mapValues(sums.penalties, (sum) => sum / samples),
+          ...(Object.keys(sums.figures).length > 0 && { figures: mapValues(sums.figures, (sum) => sum / samples) }),
         },
         imagesPerSecond: samples / seconds,
       };

@@ -95,6 +95,19 @@ export const penaltyNotFinite = (
     { code: 'PENALTY_NOT_FINITE', plugin, hook: 'buildLoss' },
   );
 
+/** What a plugin logs became NaN or infinite. */
+export const figureNotFinite = (
+  name: string,
+  figure: number,
+  { epoch, step }: Pick<StepContext, 'epoch' | 'step'>,
+): TailmixError => {
+  const plugin = name.split('/')[0]!;
+  return new TailmixError(
+    `[${plugin}] buildLoss, figures.${name}: expected a finite number, got ${figure} in step ${step} (epoch ${epoch}). Keep logarithms, roots and quotients away from 0.`,
+    { code: 'FIGURE_NOT_FINITE', plugin, hook: 'buildLoss' },
+  );
+};
+
 /**
  * A batch whose weights are all zero: its weighted mean is 0 / 0.
  *

@@ -9,11 +9,13 @@ import { checkInputs } from '../step/decided.ts';
 import { createEngine } from '../step/index.ts';
 import { modelFeeds, trainFeeds } from '../step/inputs.ts';
 import { createOptimizer } from '../step/optimizers.ts';
-import { createStepProgram, STOP, type StepProgram } from '../step/program.ts';
+import { createStepProgram, FIGURE, PENALTY, SAMPLE, STOP, type StepProgram } from '../step/program.ts';
 import { signatureFor } from '../step/signature.ts';
 import type { BatchResult, Engine, StepContext } from '../step/types.ts';
+import { mapValues } from '../util/map-values.ts';
+import { unprefixed } from '../util/prefixed.ts';
 import { labelsOf, type PlannedStep } from './epoch.ts';
-import { batchWithoutWeight, gradientNotFinite, lossNotFinite, penaltyNotFinite } from './errors.ts';
+import { batchWithoutWeight, figureNotFinite, gradientNotFinite, lossNotFinite, penaltyNotFinite } from './errors.ts';
 import { evaluationBatch } from './evaluate.ts';
 import { withInitialWeights } from './initial-weights.ts';
 import { restore } from './open-run.ts';
@@ -155,7 +157,8 @@ export function trainStep(
   const outputs = engine.run(signature, { ...own, ...stop });
   const asked = outputs[STOP]?.findIndex((flag) => flag > 0) ?? -1;
   if (link && asked >= 0) link.stoppedBy = asked;
-  const penalties = penaltiesOf(outputs);
+  const penalties = scalarsOf(outputs, PENALTY);
+  const figures = scalarsOf(outputs, FIGURE);
   const loss = outputs.loss![0]!;
   const broken = Object.entries(penalties).find(([, penalty]) => !Number.isFinite(penalty));
   // Where both are not finite later on, the weights are at fault.
@@ -166,6 +169,8 @@ export function trainStep(
     const builders = [...new Set([...tappersOf(hooks.buildLoss), ...tappersOf(hooks.buildGradients)])];
     throw gradientNotFinite(program.trained[bad]!, outputs.gradientSums![bad]!, ctx, learningRate, builders);
   }
+  const wrong = Object.entries(figures).find(([, figure]) => !Number.isFinite(figure));
+  if (wrong) throw figureNotFinite(...wrong, ctx);
   const { epoch, step, stepInEpoch } = ctx;
   return {
     epoch,
@@ -176,6 +181,8 @@ export function trainStep(
     learningRate,
     loss,
     penalties,
+    figures,
+    outputs: unprefixed(SAMPLE, outputs),
     predictions: outputs.predictions as Int32Array,
   };
 }
@@ -183,11 +190,5 @@ export function trainStep(
 /** Plugins that tap a hook, in order. */
 const tappersOf = ({ taps }: { taps: readonly { name: string }[] }): string[] => taps.map(({ name }) => name);
 
-const PENALTY = 'penalty/';
-
-const penaltiesOf = (outputs: Record<string, ArrayLike<number>>): Record<string, number> =>
-  Object.fromEntries(
-    Object.entries(outputs).flatMap(([name, value]) =>
-      name.startsWith(PENALTY) ? [[name.slice(PENALTY.length), value[0]!]] : [],
-    ),
-  );
+const scalarsOf = (outputs: Record<string, ArrayLike<number>>, prefix: string): Record<string, number> =>
+  mapValues(unprefixed(prefix, outputs), (value) => value[0]!);

@@ -120,7 +120,11 @@ it('every run plans without a warning; runs with one plan are shown together', a
     const key = `${setting}\n  ${data}\n  ${classCounts}\n  ${augment}`;
     const { model } = config.options;
     settings.set(key, (settings.get(key) ?? new Set()).add(`  ${model.name}; ${steps}`));
-    const group = hooks.join('\n').trim();
+    const isSize = (line: string): boolean => /^(adds|parameters|state) /.test(line);
+    const group = hooks
+      .filter((line) => !isSize(line))
+      .join('\n')
+      .trim();
     const title = `${method} (${model.head})`;
     const titles = plans.get(group) ?? new Map<string, number>();
     plans.set(group, titles.set(title, (titles.get(title) ?? 0) + 1));

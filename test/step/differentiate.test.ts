@@ -10,7 +10,11 @@ beforeAll(async () => {
 });
 
 const weights = (): NamedTensors => ({ a: tf.tensor1d([1, 2]), b: tf.tensor1d([3, 4]), still: tf.scalar(5) });
-const rest = () => ({ outputs: { logits: tf.zeros([1, 2]), features: tf.zeros([1, 1]), statistics: {} } });
+const rest = () => ({
+  figures: {},
+  perSample: {},
+  outputs: { logits: tf.zeros([1, 2]), features: tf.zeros([1, 1]), statistics: {} },
+});
 const owned = (plugin: string, fn: (tensor: tf.Tensor) => tf.Tensor) =>
   ownedBy({ plugin, hook: 'buildLoss', part: 'termLoss' }, fn);
 

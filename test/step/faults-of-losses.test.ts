@@ -14,7 +14,12 @@ const penalty = (value: unknown) =>
   loss((before) => ({ ...before, penalties: { ...before.penalties, faulty: value } }));
 
 const losses: Fault[] = [
-  ['a number', loss(() => 3), 'buildLoss', 'buildLoss: expected a loss { adjustLogits, termLoss, penalties }; got 3.'],
+  [
+    'a number',
+    loss(() => 3),
+    'buildLoss',
+    'buildLoss: expected a loss { adjustLogits, termLoss, penalties, … }; got 3.',
+  ],
   [
     'nothing of a loss',
     loss(() => ({})),
@@ -202,6 +207,6 @@ test('a plugin that drops the penalty of another one is named', async () => {
   expect(await outcomeOf([first, loss((before) => ({ ...before, penalties: {} }))()], 'eager')).toMatchObject({
     plugin: 'faulty',
     message:
-      '[faulty] buildLoss: expected the penalty of first to stay; got penalties without it. Spread those before: { ...loss.penalties, … }.',
+      '[faulty] buildLoss, penalties: expected the penalty of first to stay; got penalties without it. Spread those before: { ...loss.penalties, … }.',
   });
 });

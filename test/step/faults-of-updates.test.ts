@@ -35,7 +35,7 @@ const gradients: Fault[] = [
     'nothing',
     backward(() => undefined),
     'buildGradients',
-    'buildGradients: expected { loss, penalties, outputs, gradients }; got undefined.',
+    'buildGradients: expected { loss, penalties, figures, perSample, outputs, gradients }; got undefined.',
   ],
   [
     'a loss that is not reduced',

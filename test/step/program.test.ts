@@ -164,6 +164,8 @@ describe('a training step', () => {
         hooks.buildGradients.tap('own', () => () => ({
           loss: tf.scalar(1),
           penalties: {},
+          figures: {},
+          perSample: {},
           outputs: { logits: tf.zeros([2, 2]), features: tf.zeros([2, 8]), statistics: {} },
           gradients: { [KERNEL]: tf.zeros([2, 2]) },
         }));

@@ -1,18 +1,14 @@
 import { expect } from 'vitest';
-import { softmaxCrossEntropy } from '../../src/backend/kernels/index.ts';
 import { compose } from '../../src/compose/compose.ts';
 import type { Pass } from '../../src/models/types.ts';
 import type { Plugin } from '../../src/plugin.ts';
+import { plainLoss } from '../../src/step/loss.ts';
 import type { Loss } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { infoWithCounts } from './plugins.ts';
 
 /** The loss that plugins wrap. */
-export const core: Loss = {
-  adjustLogits: (logits) => logits,
-  termLoss: (logits, labels) => softmaxCrossEntropy(logits, labels),
-  penalties: {},
-};
+export const core: Loss = plainLoss();
 /** Images of the three classes. */
 export const counts = [300, 100, 20];
 const logits = [

@@ -106,6 +106,8 @@ describe('the meter', () => {
       learningRate: 0.5,
       loss: 1,
       penalties: {},
+      figures: {},
+      outputs: {},
       predictions: Int32Array.from(predictions),
       ...changes,
     };

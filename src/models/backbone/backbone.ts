@@ -2,6 +2,7 @@ import { globalAverage } from '../../backend/kernels/index.ts';
 import type { NamedTensors } from '../../tf.ts';
 import { tf } from '../../tf.ts';
 import { type ClassifierOptions, classifier } from '../heads.ts';
+import { ofStage, throughStages } from '../stages.ts';
 import type { ImageTask, Model, Pass, WeightSpec } from '../types.ts';
 import { backboneInput, featuresShape } from './errors.ts';
 import type { PixelRange } from './pixels.ts';
@@ -43,18 +44,23 @@ export function withClassifier(backbone: Backbone, { pixels, ...head }: Backbone
   const top = classifier({ ...head, inputs: size, classes: task.classes });
   return {
     name,
-    weights: [...backbone.weights, ...top.weights],
+    weights: [...ofStage('features', backbone.weights), ...top.weights],
     stages: ['input', ...stages, 'features'],
     featureSize: size,
     head: top.kind,
     random: backbone.random,
     forward(weights, images, pass) {
       const statistics: NamedTensors = {};
-      const input = inRange(pass.atStage('input', images), pixels, task);
-      const found = backbone.apply(input, weights, pass, statistics);
-      const vector = found.rank === 4 ? globalAverage(found) : found;
-      const mixed = pass.atStage('features', vector);
-      return { logits: top.apply(mixed, weights), features: mixed, statistics };
+      const vector = throughStages(pass, images, [
+        [
+          'features',
+          (input) => {
+            const found = backbone.apply(inRange(input, pixels, task), weights, pass, statistics);
+            return found.rank === 4 ? globalAverage(found) : found;
+          },
+        ],
+      ]);
+      return { logits: top.apply(vector, weights), features: vector, statistics };
     },
   };
 }
