@@ -11,9 +11,6 @@
 
 namespace {
 
-// Of Node-API's kinds of typed arrays.
-enum { UINT8_ARRAY = 1, INT32_ARRAY = 5, FLOAT32_ARRAY = 7 };
-
 struct Session {
   TF_Session* session;
   TF_Graph* graph;

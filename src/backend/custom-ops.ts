@@ -56,8 +56,8 @@ function digest(): string {
 
 function digestSources(): string {
   const hash = createHash('sha256').update(JSON.stringify([FLAGS, VARIANTS]));
-  // The cluster's module has a digest of its own.
-  const files = readdirSync(SOURCES).filter((file) => !file.startsWith('cluster'));
+  // Other modules have digests of their own.
+  const files = readdirSync(SOURCES).filter((file) => !/^(cluster|pjrt|node_api)/.test(file));
   for (const file of files.sort()) hash.update(file).update(readFileSync(join(SOURCES, file)));
   return hash.digest('hex').slice(0, 12);
 }

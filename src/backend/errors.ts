@@ -148,3 +148,10 @@ export const clusterModuleMissing = (why: string): TailmixError =>
     code: 'CLUSTER_MODULE',
     kind: 'config',
   });
+
+/** A device needs a module that is not there. */
+export const pjrtModuleMissing = (why: string): TailmixError =>
+  new TailmixError(`train.device: expected the module that opens PJRT plugins, got none: ${why}`, {
+    code: 'PJRT_MODULE',
+    kind: 'config',
+  });

@@ -13,10 +13,14 @@ export interface Layout {
 /** Folders of headers that TensorFlow's C API (`tensorflow/c/c_api.h`, `eager/c_api.h`) includes. */
 const HEADERS = /^tensorflow\/include\/(?:tensorflow\/c|tensorflow\/core\/platform|tsl\/platform|xla\/tsl\/c)\/.*\.h$/;
 
+/** Header of PJRT's C interface, which stays beside the libraries: `native/pjrt.cc` is compiled with it. */
+export const PJRT_HEADER = 'pjrt_c_api.h';
+
 /** Where a member of a target's wheel goes: libraries to `lib/`, headers to `include/`; `null` for all the rest. */
 export function destinationOf(member: string, { libraries }: Target): string | null {
   const library = Object.values(libraries).find((name) => member === `tensorflow/${name}`);
   if (library !== undefined) return join('lib', library);
+  if (member === `tensorflow/include/xla/pjrt/c/${PJRT_HEADER}`) return join('lib', PJRT_HEADER);
   return HEADERS.test(member) ? member.slice('tensorflow/'.length) : null;
 }
 

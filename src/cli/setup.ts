@@ -2,6 +2,7 @@ import process from 'node:process';
 import { setUpClusterModule } from '../backend/cluster-module.ts';
 import { setUpCustomOps } from '../backend/custom-ops.ts';
 import { type NativeName, TENSORFLOW_VERSION } from '../backend/paths.ts';
+import { setUpPjrtModule } from '../backend/pjrt-module.ts';
 import { type SetupResult, setUpNative } from '../backend/setup.ts';
 import { TailmixError } from '../errors.ts';
 import { stageProgress } from './stage-progress.ts';
@@ -66,6 +67,8 @@ async function attempt(name: NativeName, options: SetupCommandOptions): Promise<
     if (name === 'native') {
       const why = await setUpClusterModule(result.folder, progress.onStage);
       if (why !== null) process.stderr.write(`Training on several machines is not available: ${why}\n`);
+      const whyNoDevice = await setUpPjrtModule(result.folder, progress.onStage);
+      if (whyNoDevice !== null) process.stderr.write(`Training on a device is not available: ${whyNoDevice}\n`);
     }
     return { report: withNative(name, result, withoutCustomOps), exitCode: 0 };
   } catch (error) {

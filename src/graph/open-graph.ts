@@ -2,24 +2,16 @@ import { performance } from 'node:perf_hooks';
 import type { Backend } from '../backend/load.ts';
 import { internal } from '../errors.ts';
 import { checkFeeds } from './check.ts';
-import { expectSame } from './compare.ts';
 import { backendNotNative, graphDisposed } from './errors.ts';
-import { signatureKey } from './key.ts';
-import { type LoadedGraph, loadGraph, type RecordedCall } from './load-graph.ts';
-import { peakBytes } from './memory.ts';
-import { mergeEqual } from './prune.ts';
-import { type RecordOptions, recordOnce, recordSignature } from './record.ts';
-import { DT, type OpNode, type Recording, type TensorSpec } from './recording.ts';
-import { createOpTrial, type OpTrial } from './runs-op.ts';
+import { type LoadedGraph, loadGraph } from './load-graph.ts';
+import { createRecordedCalls, type RecordedCallsOptions } from './recorded-calls.ts';
+import { DT, type OpNode, type TensorSpec } from './recording.ts';
 import { openSession, type Session } from './session.ts';
-import { createShapeInference } from './shapes.ts';
 import { checkState } from './state.ts';
 import type { GraphProgram, HostArray, HostOutputs, Signature } from './types.ts';
 
 /** How a program becomes a graph. */
-export interface GraphOptions extends Omit<RecordOptions, 'shapes'> {
-  /** Rewrites each recording before it joins the graph, for example with cheaper ops. Default: equal ops are merged. */
-  rewrite?: (recording: Recording, canRun: OpTrial) => Recording;
+export interface GraphOptions extends RecordedCallsOptions {
   /** Op that copies what the host writes into state, where TensorFlow can run it. Default: TensorFlow's `DeepCopy`. */
   copyOp?: string;
   /** Loads the bytes of a `saved_model.pb`. Default: into the session of this process that tfjs-node opens. */
@@ -71,13 +63,11 @@ export interface OpenGraph {
 export function openGraph(
   program: GraphProgram,
   backend: Backend,
-  { rewrite = mergeEqual, copyOp, owner, rehearse, openSession: given }: GraphOptions = {},
+  { rewrite, copyOp, owner, rehearse, openSession: given }: GraphOptions = {},
 ): OpenGraph {
   const { binding } = backend;
   if (binding === undefined) throw backendNotNative(backend.name);
-  const shapes = createShapeInference(binding);
-  const canRun = createOpTrial(shapes);
-  const calls = new Map<string, RecordedCall & { recorded: Recording; index: number }>();
+  const calls = createRecordedCalls(program, binding, { rewrite, owner, rehearse });
   const stats: GraphStats = {
     compileMs: 0,
     nodes: 0,
@@ -89,20 +79,15 @@ export function openGraph(
   let loaded: LoadedGraph | undefined;
 
   const record = (signature: Signature): void => {
-    const key = signatureKey(signature);
-    if (calls.has(key)) return;
-    const recorded = recordSignature(program, signature, { shapes, owner, rehearse });
-    const recording = rewrite(recorded, canRun);
-    const bytes = peakBytes(recording);
-    if (bytes > stats.peak.bytes) stats.peak = { call: signature.call, bytes };
-    calls.set(key, { signature, recorded, recording, index: calls.size });
+    calls.add(signature);
+    stats.peak = calls.peak();
   };
 
   const open = given ?? ((model: Uint8Array) => openSession(binding, model));
   const load = (): LoadedGraph => {
-    const copies = copyOp !== undefined && canRun(copyOf(copyOp), [FLOAT]);
-    const graph = loadGraph(open, [...calls.values()], program.state, copies ? copyOp : 'DeepCopy');
-    Object.assign(stats, { nodes: graph.graph.nodes.length, signatures: calls.size });
+    const copies = copyOp !== undefined && calls.canRun(copyOf(copyOp), [FLOAT]);
+    const graph = loadGraph(open, calls.all(), program.state, copies ? copyOp : 'DeepCopy');
+    Object.assign(stats, { nodes: graph.graph.nodes.length, signatures: calls.all().length });
     return graph;
   };
 
@@ -135,7 +120,7 @@ export function openGraph(
       loaded = load();
       write(values);
     } catch (error) {
-      calls.delete(signatureKey(signature));
+      calls.forget(signature);
       if (loaded !== before) loaded?.dispose();
       loaded = before;
       throw error;
@@ -165,9 +150,8 @@ export function openGraph(
     write,
     run(wanted, inputs) {
       live();
-      const key = signatureKey(wanted);
-      if (!calls.has(key)) timed(() => extend(wanted));
-      const { index, signature } = calls.get(key)!;
+      if (calls.get(wanted) === undefined) timed(() => extend(wanted));
+      const { index, signature } = calls.get(wanted)!;
       checkFeeds(signature, inputs);
       const outputs = replay(live(), index, signature, inputs);
       stats.runs++;
@@ -175,9 +159,7 @@ export function openGraph(
     },
     verify() {
       live();
-      for (const { signature, recorded } of calls.values()) {
-        expectSame(signature.call, recorded, recordOnce(program, signature, { shapes, owner }));
-      }
+      calls.verify();
     },
     dispose() {
       loaded?.dispose();

@@ -1,0 +1,100 @@
+// Opening a PJRT plugin: its library, a client, and the devices that the client sees.
+#pragma once
+#include <dlfcn.h>
+
+#include "pjrt_values.h"
+
+// Options of a client, { name: number | text | boolean }. What they point to is kept in `texts`.
+inline std::vector<PJRT_NamedValue> optionsOf(napi_env env, napi_value object, std::vector<std::string>& texts) {
+  napi_value names;
+  napi_get_property_names(env, object, &names);
+  auto keys = elementsOf(env, names);
+  texts.reserve(2 * keys.size());
+  std::vector<PJRT_NamedValue> options;
+  for (napi_value key : keys) {
+    PJRT_NamedValue option;
+    std::memset(&option, 0, sizeof option);
+    option.struct_size = PJRT_NamedValue_STRUCT_SIZE;
+    option.value_size = 1;
+    texts.push_back(textOf(env, key));
+    option.name = texts.back().c_str();
+    option.name_size = texts.back().size();
+    napi_value value;
+    napi_get_property(env, object, key, &value);
+    double number = 0;
+    if (napi_get_value_bool(env, value, &option.bool_value) == 0) {
+      option.type = PJRT_NamedValue_kBool;
+    } else if (napi_get_value_double(env, value, &number) == 0) {
+      bool whole = number == static_cast<double>(static_cast<int64_t>(number));
+      option.type = whole ? PJRT_NamedValue_kInt64 : PJRT_NamedValue_kFloat;
+      if (whole) option.int64_value = static_cast<int64_t>(number);
+      else option.float_value = static_cast<float>(number);
+    } else {
+      texts.push_back(textOf(env, value));
+      option.type = PJRT_NamedValue_kString;
+      option.string_value = texts.back().c_str();
+      option.value_size = texts.back().size();
+    }
+    options.push_back(option);
+  }
+  return options;
+}
+
+// open(file, { name: number | text | boolean }): { id, apiMinor, platform, platformVersion, devices: [{ id, kind }] }
+inline napi_value open(napi_env env, napi_callback_info info) {
+  auto given = argumentsOf(env, info);
+  void* library = dlopen(textOf(env, given[0]).c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return fail(env, dlerror(), "DLOPEN");
+  auto get = reinterpret_cast<const PJRT_Api* (*)()>(dlsym(library, "GetPjrtApi"));
+  if (get == nullptr) return fail(env, "it has no function GetPjrtApi", "DLSYM");
+  const PJRT_Api* api = get();
+  auto version = api->pjrt_api_version;
+  if (version.major_version != PJRT_API_MAJOR || api->struct_size < offsetof(PJRT_Api, PJRT_Executable_OutputDimensions))
+    return fail(env, "version " + std::to_string(version.major_version) + "." + std::to_string(version.minor_version),
+                "VERSION");
+  ARGS(PJRT_Plugin_Initialize, initialize);
+  CALL(api, PJRT_Plugin_Initialize(&initialize));
+  std::vector<std::string> texts;
+  auto options = optionsOf(env, given[1], texts);
+  ARGS(PJRT_Client_Create, create);
+  create.create_options = options.data();
+  create.num_options = options.size();
+  CALL(api, PJRT_Client_Create(&create));
+  auto plugin = std::make_unique<Plugin>(Plugin{api, create.client, {}});
+  ARGS(PJRT_Client_AddressableDevices, found);
+  found.client = create.client;
+  CALL(api, PJRT_Client_AddressableDevices(&found));
+  plugin->devices.assign(found.addressable_devices, found.addressable_devices + found.num_addressable_devices);
+  ARGS(PJRT_Client_PlatformName, platform);
+  platform.client = create.client;
+  CALL(api, PJRT_Client_PlatformName(&platform));
+  ARGS(PJRT_Client_PlatformVersion, build);
+  build.client = create.client;
+  CALL(api, PJRT_Client_PlatformVersion(&build));
+  napi_value result, devices;
+  napi_create_object(env, &result);
+  napi_create_array(env, &devices);
+  for (size_t i = 0; i < plugin->devices.size(); i++) {
+    ARGS(PJRT_Device_GetDescription, description);
+    description.device = plugin->devices[i];
+    CALL(api, PJRT_Device_GetDescription(&description));
+    ARGS(PJRT_DeviceDescription_Kind, kind);
+    kind.device_description = description.device_description;
+    CALL(api, PJRT_DeviceDescription_Kind(&kind));
+    ARGS(PJRT_DeviceDescription_Id, id);
+    id.device_description = description.device_description;
+    CALL(api, PJRT_DeviceDescription_Id(&id));
+    napi_value device;
+    napi_create_object(env, &device);
+    setText(env, device, "kind", kind.device_kind, kind.device_kind_size);
+    setNumber(env, device, "id", id.id);
+    napi_set_element(env, devices, i, device);
+  }
+  setText(env, result, "platform", platform.platform_name, platform.platform_name_size);
+  setText(env, result, "platformVersion", build.platform_version, build.platform_version_size);
+  setNumber(env, result, "apiMinor", version.minor_version);
+  setNumber(env, result, "id", plugins.size());
+  napi_set_named_property(env, result, "devices", devices);
+  plugins.push_back(std::move(plugin));
+  return result;
+}

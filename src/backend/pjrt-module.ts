@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pjrtModuleMissing } from './errors.ts';
+import { ownModule } from './own-module.ts';
+import { PJRT_HEADER } from './wheel-layout.ts';
+
+/** A buffer on a device; freed by {@link PjrtModule.free}, or with the garbage. */
+export type BufferHandle = { readonly buffer: unique symbol };
+
+/** A compiled program. */
+export type ProgramHandle = { readonly program: unique symbol };
+
+/** A plugin that is open: it lives as long as the process. */
+export interface OpenedPlugin {
+  id: number;
+  /** Of the C interface 0.x. */
+  apiMinor: number;
+  /** For example `cuda`, `cpu`. */
+  platform: string;
+  platformVersion: string;
+  devices: { id: number; kind: string }[];
+}
+
+/** What lies in a buffer. */
+export interface UploadSpec {
+  /** `PJRT_Buffer_Type`. */
+  type: number;
+  /** Bytes of an element. */
+  width: number;
+  shape: readonly number[];
+  /** Index of the plugin's devices. */
+  device: number;
+}
+
+/**
+ * What `native/pjrt.cc` exports: programs on the devices of a PJRT plugin. Errors have the plugin's code as text in `code`.
+ * A plugin does not check the types and shapes of a program's arguments: whoever runs one must.
+ */
+export interface PjrtModule {
+  /** Opens a plugin's library, with options of its client. */
+  open(file: string, options: Readonly<Record<string, number | string | boolean>>): OpenedPlugin;
+  /** Compiles StableHLO, as text in UTF-8, with a `CompileOptionsProto`. */
+  compile(plugin: number, code: Uint8Array, options: Uint8Array): ProgramHandle;
+  /** A compiled program as bytes, for {@link load} by the same plugin of the same version. */
+  serialize(program: ProgramHandle): Uint8Array;
+  load(plugin: number, bytes: Uint8Array): ProgramHandle;
+  /** Copies an array to a device. */
+  upload(plugin: number, values: ArrayBufferView, spec: UploadSpec): BufferHandle;
+  /** Copies buffers to arrays of their sizes, and waits for what computes them. */
+  download(buffers: readonly BufferHandle[], arrays: readonly ArrayBufferView[]): void;
+  /** Starts a program with the buffers of each device; its results come at once and are computed meanwhile. */
+  run(program: ProgramHandle, inputs: readonly (readonly BufferHandle[])[]): BufferHandle[][];
+  free(handle: BufferHandle | ProgramHandle): void;
+  /** Bytes of a device's memory. */
+  memory(plugin: number, device: number): { used: number; peak?: number; limit?: number };
+}
+
+const headerIn = (folder: string): string => join(folder, 'lib', PJRT_HEADER);
+
+/** Runs on this machine's processor do without it. */
+export const {
+  setUp: setUpPjrtModule,
+  isCompiled: hasPjrtModule,
+  load: loadPjrtModule,
+} = ownModule<PjrtModule>({
+  name: 'pjrt',
+  headers: ['pjrt_open.h', 'pjrt_values.h', 'node_api.h'],
+  purpose: 'training on a device',
+  flags: (folder) => ({ flags: [`-I${join(folder, 'lib')}`], libraries: ['-ldl'] }),
+  whyNot: (folder) =>
+    existsSync(headerIn(folder)) ? null : 'the set-up is of an older tailmix; run `tailmix setup --force`.',
+  missing: pjrtModuleMissing,
+});

@@ -1,0 +1,174 @@
+import { type BufferHandle, loadPjrtModule, type PjrtModule, type ProgramHandle } from '../backend/pjrt-module.ts';
+import { messageOf } from '../errors.ts';
+import { dtypeName, type HostArray, type TensorSpec } from '../graph/index.ts';
+import { compileOptionsProto } from './compile-options.ts';
+import { argumentDiffers, compileRefused, deviceFailed, pluginRefused } from './errors.ts';
+import type { LoweredProgram } from './lower.ts';
+import { elementType, hostArray } from './types.ts';
+
+/** A tensor in a device's memory. */
+export interface DeviceTensor {
+  readonly handle: BufferHandle;
+  readonly spec: TensorSpec;
+}
+
+/** A compiled program with what it takes and gives. */
+export interface DeviceProgram {
+  readonly handle: ProgramHandle;
+  readonly lowered: LoweredProgram;
+  readonly call: string;
+}
+
+/** A device of a plugin, and what can be done there. */
+export interface Device {
+  /** Absolute path of the plugin's library. */
+  readonly plugin: string;
+  /** For example `cuda`, `cpu`. */
+  readonly platform: string;
+  /** Version of the plugin, in its own words. */
+  readonly platformVersion: string;
+  /** For example `NVIDIA H200`. */
+  readonly kind: string;
+  /** Devices of the plugin. */
+  readonly count: number;
+  /** Version of the C interface, 0.x. */
+  readonly apiMinor: number;
+  /** @throws {CaptureError} PJRT_COMPILE naming op and plugin where the compiler says which line it means. */
+  compile(call: string, lowered: LoweredProgram): DeviceProgram;
+  upload(values: HostArray, spec: TensorSpec): DeviceTensor;
+  /** Copies tensors to the host, and waits for what computes them. */
+  download(tensors: readonly DeviceTensor[]): (Float32Array | Int32Array | Uint8Array)[];
+  /**
+   * Starts a program; its results come at once and are computed meanwhile. State that it replaces is gone.
+   *
+   * @throws {TailmixError} STEP_INPUT for an argument of another type or shape, which a plugin would take as it is.
+   */
+  run(program: DeviceProgram, inputs: readonly DeviceTensor[]): DeviceTensor[];
+  free(what: { handle: BufferHandle | ProgramHandle }): void;
+  /** Bytes in use, at most, and in all; null where the plugin does not tell. */
+  memory(): { used: number; peak?: number; limit?: number } | null;
+}
+
+const opened = new Map<string, Device>();
+
+/**
+ * Opens a plugin and takes its first device. A process opens a plugin once.
+ *
+ * @param options - of the plugin's client. Default: those that suit its platform.
+ * @throws {TailmixError} PJRT_MODULE, PJRT_PLUGIN
+ */
+export function openDevice(plugin: string, options: Readonly<Record<string, number | string | boolean>> = {}): Device {
+  const known = opened.get(plugin);
+  if (known !== undefined) return known;
+  const module = loadPjrtModule();
+  let info: ReturnType<PjrtModule['open']>;
+  try {
+    info = module.open(plugin, options);
+  } catch (error) {
+    throw pluginRefused(plugin, error, CURES[String((error as { code?: unknown }).code)] ?? 'Run `tailmix doctor`.');
+  }
+  if (info.devices.length === 0) throw pluginRefused(plugin, 'it finds no device', CURES['9']!);
+  const device = createDevice(module, info, plugin);
+  opened.set(plugin, device);
+  return device;
+}
+
+/** What to do, by the code of an error at opening. */
+const CURES: Readonly<Record<string, string>> = {
+  DLOPEN: 'Check the path, and that the plugin’s own libraries lie where it looks for them (`ldd`).',
+  DLSYM: 'Give the library of a PJRT plugin, as TAILMIX_PJRT=PLUGIN.so.',
+  VERSION: 'Its C interface is of another kind than tailmix was built for: use a plugin of today.',
+  '9': 'Is the driver installed, and is a device visible to this process (CUDA_VISIBLE_DEVICES)?',
+};
+
+/** Options of XLA: the same run gives the same bits. */
+const deterministic = (platform: string): Readonly<Record<string, boolean>> =>
+  /cuda|gpu|rocm/i.test(platform) ? { xla_gpu_deterministic_ops: true } : {};
+
+function createDevice(module: PjrtModule, info: ReturnType<PjrtModule['open']>, plugin: string): Device {
+  const compileOptions = compileOptionsProto({ xla: deterministic(info.platform) });
+  const attempt = <Result>(what: string, work: () => Result): Result => {
+    try {
+      return work();
+    } catch (error) {
+      throw deviceFailed(what, error);
+    }
+  };
+  return {
+    plugin,
+    platform: info.platform,
+    platformVersion: info.platformVersion,
+    kind: info.devices[0]!.kind,
+    count: info.devices.length,
+    apiMinor: info.apiMinor,
+    compile(call, lowered) {
+      try {
+        const handle = module.compile(info.id, Buffer.from(lowered.text), compileOptions);
+        return { handle, lowered, call };
+      } catch (error) {
+        throw compileRefused(call, culpritOf(lowered, messageOf(error)), error);
+      }
+    },
+    upload(values, spec) {
+      const { pjrt, width } = elementType(spec.dtype);
+      const handle = attempt('copying to it', () =>
+        module.upload(info.id, values, { type: pjrt, width, shape: spec.shape, device: 0 }),
+      );
+      return { handle, spec };
+    },
+    download(tensors) {
+      const arrays = tensors.map(({ spec }) => hostArray(spec));
+      attempt('computing', () =>
+        module.download(
+          tensors.map(({ handle }) => handle),
+          arrays,
+        ),
+      );
+      return arrays;
+    },
+    run(program, inputs) {
+      const { lowered, call } = program;
+      checkArguments(call, lowered, inputs);
+      const handles = inputs.map(({ handle }) => handle);
+      const [results] = attempt(`"${call}"`, () => module.run(program.handle, [handles]));
+      const specs = [
+        ...lowered.nextState.map((name) => specOfState(lowered, name)),
+        ...lowered.outputs.map(({ spec }) => spec),
+      ];
+      return results!.map((handle, i) => ({ handle, spec: specs[i]! }));
+    },
+    free: ({ handle }) => module.free(handle),
+    memory() {
+      try {
+        return module.memory(info.id, 0);
+      } catch {
+        return null;
+      }
+    },
+  };
+}
+
+const specOfState = ({ parameters }: LoweredProgram, name: string): TensorSpec =>
+  parameters.find((parameter) => parameter.kind === 'state' && parameter.name === name)!.spec;
+
+const describe = ({ dtype, shape }: TensorSpec): string => `${dtypeName(dtype)}[${shape.join(', ')}]`;
+
+function checkArguments(call: string, { parameters }: LoweredProgram, inputs: readonly DeviceTensor[]): void {
+  for (const [i, { name, spec }] of parameters.entries()) {
+    const got = inputs[i]?.spec;
+    if (got === spec) continue;
+    const [expected, came] = [describe(spec), got ? describe(got) : 'nothing'];
+    if (expected !== came) throw argumentDiffers(call, name, expected, came);
+  }
+  if (inputs.length > parameters.length) {
+    throw argumentDiffers(call, `${parameters.length}`, 'no more', `${inputs.length} of them`);
+  }
+}
+
+/** Op and plugin that a compiler's message is about: by the line that it names, or by the location of the op. */
+function culpritOf(lowered: LoweredProgram, message: string): { op?: string; owner?: string } {
+  const line = /(?:^|\s)-:(\d+):\d+: error/.exec(message);
+  if (line) return lowered.originOf(Number(line[1]));
+  const location = /loc\("([^"[]+?)(?: \[([^\]"]+)\])?"/.exec(message);
+  return location ? { op: location[1]!, ...(location[2] !== undefined && { owner: location[2] }) } : {};
+}

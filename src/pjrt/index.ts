@@ -1,0 +1,3 @@
+/** Recordings on the devices of a PJRT plugin: GPUs of any maker, by OpenXLA's C interface. */
+export { type Device, openDevice } from './device.ts';
+export { openProgram } from './open-program.ts';

@@ -1,0 +1,133 @@
+import { performance } from 'node:perf_hooks';
+import type { Backend } from '../backend/load.ts';
+import { checkFeeds } from '../graph/check.ts';
+import { backendNotNative, graphDisposed } from '../graph/errors.ts';
+import {
+  DT,
+  type GraphProgram,
+  type HostOutputs,
+  type OpenGraph,
+  type Signature,
+  signatureKey,
+} from '../graph/index.ts';
+import { createRecordedCalls, type RecordedCallsOptions } from '../graph/recorded-calls.ts';
+import { checkState } from '../graph/state.ts';
+import type { Device, DeviceProgram, DeviceTensor } from './device.ts';
+import { type LowerOptions, lower } from './lower.ts';
+
+/** How a program runs on a device. */
+export interface DeviceProgramOptions extends RecordedCallsOptions, Pick<LowerOptions, 'precision'> {}
+
+/** A program on a device, which holds its state. */
+export interface OpenProgram extends Omit<OpenGraph, 'stats'> {
+  readonly stats: { compileMs: number; peak: { call: string; bytes: number } };
+}
+
+/**
+ * Records every signature of a program with TensorFlow, compiles each for a device, and runs it there. State stays on the
+ * device: a call gives its memory to the state that takes its place.
+ *
+ * @throws {CaptureError} if the program cannot be recorded, lowered or compiled; nothing is left behind.
+ */
+export function openProgram(
+  program: GraphProgram,
+  backend: Pick<Backend, 'binding' | 'name'>,
+  device: Device,
+  { precision, ...options }: DeviceProgramOptions = {},
+): OpenProgram {
+  const { binding } = backend;
+  if (binding === undefined) throw backendNotNative(backend.name);
+  const calls = createRecordedCalls(program, binding, options);
+  const programs = new Map<string, DeviceProgram>();
+  let state: Record<string, DeviceTensor> | undefined;
+  const stats = { compileMs: 0, peak: { call: '', bytes: 0 } };
+
+  const compiled = (signature: Signature): DeviceProgram => {
+    const key = signatureKey(signature);
+    const known = programs.get(key);
+    if (known !== undefined) return known;
+    const start = performance.now();
+    const { recording } = calls.add(signature);
+    const made = device.compile(signature.call, lower(recording, { precision }));
+    programs.set(key, made);
+    Object.assign(stats, { compileMs: stats.compileMs + performance.now() - start, peak: calls.peak() });
+    return made;
+  };
+  const live = (): Record<string, DeviceTensor> => {
+    if (state === undefined) throw graphDisposed();
+    return state;
+  };
+  const put = (name: string, values: Float32Array): void => {
+    checkState(program.state, name, values);
+    const { shape } = program.state[name]!;
+    const before = live()[name];
+    live()[name] = device.upload(values, { shape, dtype: DT.float32 });
+    if (before) device.free(before);
+  };
+  const dispose = (): void => {
+    for (const held of [...Object.values(state ?? {}), ...programs.values()]) device.free(held);
+    state = undefined;
+    programs.clear();
+  };
+
+  try {
+    for (const signature of program.signatures) compiled(signature);
+    state = {};
+    for (const name of Object.keys(program.state)) put(name, program.state[name]!.values);
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+
+  return {
+    stats,
+    run(signature, inputs) {
+      const current = live();
+      checkFeeds(signature, inputs);
+      const made = compiled(signature);
+      const { parameters, nextState, outputs } = made.lowered;
+      const fed: DeviceTensor[] = [];
+      let results: DeviceTensor[] = [];
+      try {
+        const given = parameters.map(({ kind, name, spec }) => {
+          if (kind === 'state') return current[name]!;
+          fed.push(device.upload(inputs[name]!, spec));
+          return fed.at(-1)!;
+        });
+        results = device.run(made, given);
+      } finally {
+        for (const tensor of fed) device.free(tensor);
+      }
+      for (const [i, name] of nextState.entries()) {
+        device.free(current[name]!);
+        current[name] = results[i]!;
+      }
+      const wanted = results.slice(nextState.length);
+      try {
+        const arrays = device.download(wanted);
+        return Object.fromEntries(outputs.map(({ name }, i) => [name, asOutput(arrays[i]!)])) as HostOutputs;
+      } finally {
+        for (const tensor of wanted) device.free(tensor);
+      }
+    },
+    read(names = Object.keys(program.state)) {
+      const current = live();
+      for (const name of names) checkState(program.state, name);
+      const arrays = device.download(names.map((name) => current[name]!));
+      return Object.fromEntries(names.map((name, i) => [name, arrays[i] as Float32Array]));
+    },
+    write(values) {
+      for (const [name, array] of Object.entries(values)) checkState(program.state, name, array);
+      for (const [name, array] of Object.entries(values)) put(name, array);
+    },
+    verify() {
+      live();
+      calls.verify();
+    },
+    dispose,
+  };
+}
+
+/** bool becomes int32, as in every engine. */
+const asOutput = (values: Float32Array | Int32Array | Uint8Array): Float32Array | Int32Array =>
+  values instanceof Uint8Array ? Int32Array.from(values) : values;

@@ -1,0 +1,34 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { beforeAll, describe } from 'vitest';
+import { type Backend, loadBackend } from '../../src/backend/load.ts';
+import { whyNotNative } from '../../src/backend/native.ts';
+import { cacheRoot } from '../../src/backend/paths.ts';
+import { hasPjrtModule } from '../../src/backend/pjrt-module.ts';
+import { type Device, openDevice } from '../../src/pjrt/index.ts';
+
+/** `TAILMIX_PJRT`, or the plugin of PyPI's lammps-jax-pjrt-cpu that `.ci/run` puts into the cache. */
+export const plugin =
+  process.env.TAILMIX_PJRT ||
+  join(cacheRoot(), 'test', 'lammps-jax-pjrt-cpu', 'lammps_jax_pjrt_cpu', 'pjrt_c_api_cpu_plugin.so');
+
+/** Why devices cannot be tested here; null if they can. */
+export const missing =
+  whyNotNative('native') ??
+  (hasPjrtModule() ? null : 'native/pjrt.cc is not compiled: run `tailmix setup --force`') ??
+  (existsSync(plugin) ? null : 'there is no plugin: set TAILMIX_PJRT, or run .ci/run');
+if (missing !== null) console.warn(`SKIPPED: devices are not tested, ${missing}`);
+
+/** Tests on a plugin's first device; `use()` gives it inside a test. */
+export function describeDevice(title: string, tests: (use: () => { backend: Backend; device: Device }) => void): void {
+  describe.skipIf(missing !== null)(title, () => {
+    let backend: Backend;
+    let device: Device;
+    beforeAll(async () => {
+      backend = await loadBackend('native');
+      device = openDevice(plugin);
+    });
+    tests(() => ({ backend, device }));
+  });
+}
