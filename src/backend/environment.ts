@@ -5,16 +5,19 @@ import { badThreads, unknownBackend, unknownOps } from './errors.ts';
 /** What may be asked for: an engine, or the best that is set up. */
 export const backendChoices: ReadonlySet<string> = new Set(['auto', 'native', 'native-gpu', 'wasm']);
 
+/** More than any machine has cores; TensorFlow starts each of them. */
+const MOST_THREADS = 1024;
+
 /**
  * Threads of one kernel: `TAILMIX_THREADS` or `TF_NUM_INTRAOP_THREADS` if set, else one per core that this process may
  * use.
  *
- * @throws {TailmixError} THREADS if TAILMIX_THREADS is not a whole number above 0
+ * @throws {TailmixError} THREADS if TAILMIX_THREADS is not a whole number from 1 to 1024
  */
 export function wantedThreads(env: NodeJS.ProcessEnv = process.env): number {
   const asked = env.TAILMIX_THREADS || env.TF_NUM_INTRAOP_THREADS;
   if (!asked) return availableParallelism();
-  if (!/^[1-9]\d*$/.test(asked)) throw badThreads(asked);
+  if (!/^[1-9]\d*$/.test(asked) || Number(asked) > MOST_THREADS) throw badThreads(asked);
   return Number(asked);
 }
 

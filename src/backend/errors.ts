@@ -13,7 +13,7 @@ export const unknownBackend = (where: string, got: string): TailmixError =>
 /** `TAILMIX_THREADS` is not a number of threads. */
 export const badThreads = (got: string): TailmixError =>
   new TailmixError(
-    `TAILMIX_THREADS (or TF_NUM_INTRAOP_THREADS): expected a whole number above 0, got ${JSON.stringify(got)}.`,
+    `TAILMIX_THREADS (or TF_NUM_INTRAOP_THREADS): expected a whole number from 1 to 1024, got ${JSON.stringify(got)}.`,
     {
       code: 'THREADS',
       kind: 'config',

@@ -53,15 +53,18 @@ test('threads', async () => {
   expect(wantedThreads({ TAILMIX_THREADS: '3', TF_NUM_INTRAOP_THREADS: '5' })).toBe(3);
   expect(wantedThreads({ TF_NUM_INTRAOP_THREADS: '5' })).toBe(5);
   expect(wantedThreads({})).toBeGreaterThan(0);
+  expect(wantedThreads({ TAILMIX_THREADS: '1024' })).toBe(1024);
+  for (const refused of ['0', '-1', '1.5', '1025', '99999999999999999999'])
+    expect(() => wantedThreads({ TAILMIX_THREADS: refused })).toThrow(`from 1 to 1024, got "${refused}"`);
   expect(await messageOfError(() => wantedThreads({ TAILMIX_THREADS: 'all' }))).toMatchInlineSnapshot(
-    `"TAILMIX_THREADS (or TF_NUM_INTRAOP_THREADS): expected a whole number above 0, got "all"."`,
+    `"TAILMIX_THREADS (or TF_NUM_INTRAOP_THREADS): expected a whole number from 1 to 1024, got "all"."`,
   );
 });
 
 test.each(['auto', 'native', 'wasm'] as const)('threads that are no number are refused by %s too', async (backend) => {
   vi.stubEnv('TAILMIX_THREADS', 'abc');
   expect(await messageOfError(() => loadBackend(backend))).toBe(
-    'TAILMIX_THREADS (or TF_NUM_INTRAOP_THREADS): expected a whole number above 0, got "abc".',
+    'TAILMIX_THREADS (or TF_NUM_INTRAOP_THREADS): expected a whole number from 1 to 1024, got "abc".',
   );
 });
 
