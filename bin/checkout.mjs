@@ -1,7 +1,7 @@
 // Part of the launcher: plain Node, no dependencies. Brings a checkout up to date: node_modules and dist.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -42,9 +42,16 @@ async function prepare(root) {
     const { bundleTensorflowJs } = await import(pathToFileURL(join(root, 'tfjs', 'bundle.mjs')).href);
     await bundleTensorflowJs(built, { types: false });
     writeFileSync(join(built, STATE), state);
-    rmSync(join(root, 'dist'), { recursive: true, force: true });
-    renameSync(built, join(root, 'dist'));
+    replaceFolder(join(root, 'dist'), built, `${built}-before`);
   }
+}
+
+/** Puts a folder in the place of another, which is there for all but a moment: other processes load from it meanwhile. */
+function replaceFolder(path, by, aside) {
+  rmSync(aside, { recursive: true, force: true });
+  if (existsSync(path)) renameSync(path, aside);
+  renameSync(by, path);
+  rmSync(aside, { recursive: true, force: true });
 }
 
 /** Whether node_modules holds what package-lock.json asks for. */

@@ -52,6 +52,17 @@ export function configUnreadable(path: string, cause: unknown): TailmixError {
   return config('CONFIG_UNREADABLE', `${path}: expected a config file, got ${got}.`, cause);
 }
 
+/** A device where a config file is expected. */
+export const configDevice = (path: string): TailmixError =>
+  config('CONFIG_UNREADABLE', `${path}: expected a config file, got a device. Name a file.`);
+
+/** A config that is larger than any that was written by hand. */
+export const configTooLarge = (path: string, most: number): TailmixError =>
+  config(
+    'CONFIG_UNREADABLE',
+    `${path}: expected a config of at most ${most / 2 ** 20} MiB; it is larger. Take out what is no option.`,
+  );
+
 /** A config in another encoding than UTF-8. */
 export const configEncoding = (path: string, got: string): TailmixError =>
   config('CONFIG_ENCODING', `${path}: expected text in UTF-8, got ${got}. Save it as UTF-8.`);

@@ -1,14 +1,16 @@
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { displayPath, displayValue, messageOf, TailmixError } from '../errors.ts';
 import {
   configCycle,
+  configDevice,
   configEncoding,
   configEnding,
   configNotMap,
   configProto,
   configScript,
   configSyntax,
+  configTooLarge,
   configUnreadable,
 } from './errors.ts';
 import { importModule, reasonOf } from './import-module.ts';
@@ -28,6 +30,9 @@ export interface Layer {
 /** Key of `package.json` that holds a config. */
 const PACKAGE_KEY = 'tailmix';
 
+/** In bytes. */
+const LARGEST = 2 ** 24;
+
 const SCRIPTS = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'];
 
 /**
@@ -39,7 +44,7 @@ export async function readLayer(file: string, registry: PluginRegistry): Promise
   const shown = displayPath(file);
   let text: string;
   try {
-    text = decode(await readFile(file), shown);
+    text = decode(await bytesOf(file, shown), shown);
   } catch (error) {
     throw error instanceof TailmixError ? error : configUnreadable(shown, error);
   }
@@ -62,6 +67,25 @@ function withoutProto(layer: Layer, shown: string): Layer {
   if (place === null) return layer;
   const line = layer.lineOf(place);
   throw configProto(`${shown}${line === null ? '' : `:${line}`}`, formatPath(place));
+}
+
+/** Of a file or a pipe: a device has no end. */
+async function bytesOf(file: string, shown: string): Promise<Uint8Array> {
+  const handle = await open(file);
+  try {
+    const found = await handle.stat();
+    if (found.isCharacterDevice() || found.isBlockDevice()) throw configDevice(shown);
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of handle.createReadStream({ autoClose: false })) {
+      size += (chunk as Buffer).length;
+      if (size > LARGEST) throw configTooLarge(shown, LARGEST);
+      chunks.push(chunk as Buffer);
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    await handle.close();
+  }
 }
 
 /** A byte order mark of UTF-8 is no part of the text. */

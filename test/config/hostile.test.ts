@@ -1,4 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders as configs have them.
+import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -26,6 +27,22 @@ describe('files that are no config in UTF-8', () => {
       'folder.yaml: expected a config file, got a folder. Name a file in it; for a folder of images, `npx tailmix init folder.yaml` writes one.';
     expect(await message('folder.yaml')).toBe(text);
     expect(await message('run.yaml')).toBe(text);
+  });
+
+  it('a device, named or extended, and what is too large', async () => {
+    await write({ 'run.yaml': 'extends: /dev/zero\n', 'large.yaml': `${base}# ${'x'.repeat(2 ** 24)}` });
+    const text = '/dev/zero: expected a config file, got a device. Name a file.';
+    expect(await message('/dev/zero')).toBe(text);
+    expect(await message('run.yaml')).toBe(text);
+    expect(await message('large.yaml')).toBe(
+      'large.yaml: expected a config of at most 16 MiB; it is larger. Take out what is no option.',
+    );
+  });
+
+  it('and a pipe is read to its end', async () => {
+    execFileSync('mkfifo', ['pipe.yaml']);
+    const [loaded] = await Promise.all([load('pipe.yaml'), writeFile('pipe.yaml', base)]);
+    expect(loaded.options.data.name).toBe('digits');
   });
 
   it('UTF-16, Latin-1, zero bytes', async () => {
