@@ -39,6 +39,8 @@ export interface OpenGraph {
   readonly stats: Readonly<GraphStats>;
   /** Calls a function; its new state replaces the old. */
   run(signature: Signature, inputs: Readonly<Record<string, HostArray>>): HostOutputs;
+  /** Names of the state that a call replaces: all, where it is not recorded yet. */
+  replacedBy(signature: Signature): readonly string[];
   /** Copies state out, all of it or the named part. */
   read(names?: readonly string[]): Record<string, Float32Array>;
   /** Replaces state by name; shapes must agree. */
@@ -146,6 +148,7 @@ export function openGraph(
 
   return {
     stats,
+    replacedBy: (signature) => Object.keys(calls.get(signatureKey(signature))?.recording.state ?? program.state),
     read,
     write,
     run(wanted, inputs) {

@@ -31,7 +31,10 @@ export type GraphFunction = (
 /** Functions, the state they share, and the signatures that are known in advance. */
 export interface GraphProgram {
   functions: Readonly<Record<string, GraphFunction>>;
-  /** Initial state by name, float32; `values` may be computed at each access, so that nothing keeps them. */
+  /**
+   * Initial state by name, float32; `values` may be computed at each access, so that nothing keeps them, or be someone's own:
+   * they are read only.
+   */
   state: Readonly<Record<string, { shape: readonly number[]; values: Float32Array }>>;
   /** Known before the first call, so that they can be prepared together. */
   signatures: readonly Signature[];

@@ -1,6 +1,9 @@
 import { messageOf } from '../errors.ts';
-import { CaptureError, signatureKey } from '../graph/index.ts';
+import { CaptureError, type OpenGraph, signatureKey } from '../graph/index.ts';
 import type { Engine } from './types.ts';
+
+/** An engine, and which of its state a call replaces. */
+type Captured = Engine & Pick<OpenGraph, 'replacedBy'>;
 
 /**
  * A captured engine that becomes an eager one for good when a signature fails at its first run: TensorFlow refuses some
@@ -9,13 +12,16 @@ import type { Engine } from './types.ts';
  *
  * @param eager - makes the engine to go on with, given the reason
  */
-export function withFallback(captured: Engine, eager: (reason: string) => Engine): Engine {
-  let engine = captured;
+export function withFallback(captured: Captured, eager: (reason: string) => Engine): Engine {
+  let engine: Engine = captured;
+  let isAsBegun = true;
   const proven = new Set<string>();
-  const becomeEager = (error: unknown, state: Record<string, Float32Array>): void => {
+  /** `before`: what may have changed since, as it was; null: all state is as an engine begins with it. */
+  const becomeEager = (error: unknown, before: Record<string, Float32Array> | null): void => {
     if (!(error instanceof CaptureError)) throw error;
+    const state = before && { ...captured.read(), ...before };
     engine = eager(messageOf(error));
-    engine.write(state);
+    if (state) engine.write(state);
     captured.dispose();
   };
   return {
@@ -37,9 +43,10 @@ export function withFallback(captured: Engine, eager: (reason: string) => Engine
     run(signature, inputs) {
       const key = signatureKey(signature);
       if (engine !== captured || proven.has(key)) return engine.run(signature, inputs);
-      const before = engine.read();
+      const before = isAsBegun ? null : captured.read(captured.replacedBy(signature));
       try {
-        const outputs = engine.run(signature, inputs);
+        const outputs = captured.run(signature, inputs);
+        isAsBegun = false;
         proven.add(key);
         return outputs;
       } catch (error) {
@@ -48,13 +55,16 @@ export function withFallback(captured: Engine, eager: (reason: string) => Engine
       }
     },
     read: (names) => engine.read(names),
-    write: (values) => engine.write(values),
+    write(values) {
+      isAsBegun = false;
+      engine.write(values);
+    },
     verify() {
       try {
         engine.verify();
       } catch (error) {
         if (proven.size > 0) throw error;
-        becomeEager(error, engine.read());
+        becomeEager(error, isAsBegun ? null : {});
       }
     },
     dispose: () => engine.dispose(),

@@ -91,11 +91,12 @@ export function createStepProgram(
   const definition = defineStep(model, hooks, options.optimizer, trained);
   const weights = stateOf(
     model.weights,
-    ({ name, initial }) => options.initial?.[name]?.slice() ?? initial(randomStream(options.seed, 'init', name)),
+    ({ name, initial }) => options.initial?.[name] ?? initial(randomStream(options.seed, 'init', name)),
   );
+  // A slot may begin as what it is given, changed in its place.
   const initialWeights = Object.defineProperties(
     {},
-    mapValues(weights, (weight) => ({ enumerable: true, get: () => weight.values })),
+    mapValues(weights, (weight) => ({ enumerable: true, get: () => weight.values.slice() })),
   );
   const slots = stateOf(
     definition.update.slots(

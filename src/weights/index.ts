@@ -19,9 +19,10 @@ export interface WeightsFile {
   /**
    * An array as float32, row-major.
    *
+   * @param memory - what it is read into where it is large enough. Default: new memory.
    * @throws {TailmixError} WEIGHTS_ARRAY for a name that the file lacks, WEIGHTS_DAMAGED
    */
-  read(name: string): Promise<Float32Array>;
+  read(name: string, memory?: Float32Array): Promise<Float32Array>;
   close(): Promise<void>;
 }
 
@@ -96,10 +97,10 @@ function weightsOf(path: string, parts: readonly Part[], metadata: Listing['meta
       ),
     ),
     metadata,
-    read(name) {
+    read(name, memory) {
       const place = places.get(name);
       if (!place) throw arrayMissing(path, name);
-      return readArray(place.file, place.array);
+      return readArray(place.file, place.array, memory);
     },
     async close() {
       await Promise.all(parts.map(({ file }) => file.close()));

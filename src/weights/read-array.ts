@@ -10,15 +10,20 @@ const CHUNK = 1 << 22;
 /**
  * An array as float32, row-major. Takes its own memory and at most 4 MiB more, or the bytes that its strides span.
  *
+ * @param memory - what it is read into where it is large enough. Default: new memory.
  * @throws {TailmixError} WEIGHTS_DAMAGED
  */
-export async function readArray(file: OpenFile, { shape, dtype, offset, strides }: StoredArray): Promise<Float32Array> {
+export async function readArray(
+  file: OpenFile,
+  { shape, dtype, offset, strides }: StoredArray,
+  memory?: Float32Array,
+): Promise<Float32Array> {
   const size = sizeOf(shape);
   const width = bytesOf[dtype];
-  const values = new Float32Array(size);
+  const values = memory && memory.length >= size ? memory.subarray(0, size) : new Float32Array(size);
   if (strides !== null) return gather(file, values, { shape, dtype, offset, strides });
   if (dtype === 'F32' && endianness() === 'LE') {
-    await file.fill(new Uint8Array(values.buffer), offset);
+    await file.fill(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), offset);
     return values;
   }
   const read = readers[dtype];

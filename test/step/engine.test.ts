@@ -3,11 +3,11 @@ import { expect, test, vi } from 'vitest';
 import { cpuFeatures, isBfloat16Native } from '../../src/backend/cpu.ts';
 import type { Backend } from '../../src/backend/load.ts';
 import { runFailed } from '../../src/graph/errors.ts';
-import type { GraphFunction } from '../../src/graph/types.ts';
+import type { GraphFunction, GraphProgram } from '../../src/graph/types.ts';
+import { type CapturedEngine, createCapturedEngine } from '../../src/step/captured/engine.ts';
 import { createEagerEngine } from '../../src/step/eager.ts';
 import { withFallback } from '../../src/step/fallback.ts';
 import { createEngine } from '../../src/step/index.ts';
-import type { Engine } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { describeNative, programOf, signature } from './captured-support.ts';
 
@@ -66,47 +66,71 @@ describeNative('captured', (use) => {
     dispose();
   });
 
-  test('auto goes on eagerly where a graph fails at its first run, from the state before it', async () => {
-    const captured = await createEngine(program, use(), { step: 'captured', precision: 'fp32' });
-    let disposed = false;
-    const failing: Engine = {
+  /** An engine whose session fails at the given runs, with half of the new state written. */
+  function failingAt(own: GraphProgram, isFailing: (run: number) => boolean) {
+    const captured = createCapturedEngine(own, use());
+    const ended = vi.fn(captured.dispose);
+    let runs = 0;
+    const failing: CapturedEngine = {
       ...captured,
-      run(call) {
+      run(call, inputs) {
+        if (!isFailing(runs++)) return captured.run(call, inputs);
         captured.write({ sum: Float32Array.of(9, 9) });
         throw runFailed({ call: call.call, owner: 'a-plugin' }, 'MatMul', 'no kernel');
       },
-      dispose() {
-        disposed = true;
-        captured.dispose();
-      },
+      dispose: ended,
     };
+    return { failing, ended };
+  }
+
+  const feed = { x: Float32Array.of(10, 20) };
+
+  test('auto goes on eagerly where a graph fails at its first run, from the state before it', () => {
+    const { failing, ended } = failingAt(program, () => true);
     const engine = withFallback(failing, (reason) => createEagerEngine(program, { reason }));
     engine.write({ sum: Float32Array.of(1, 2) });
     expect(engine.mode).toBe('captured');
-    expect([...engine.run(step, { x: Float32Array.of(10, 20) }).next!]).toEqual([11, 22]);
-    expect([...engine.run(step, { x: Float32Array.of(10, 20) }).next!]).toEqual([21, 42]);
-    expect([engine.mode, engine.reason, disposed]).toEqual([
-      'eager',
-      '[a-plugin] captured "step": the graph failed: no kernel',
-      true,
-    ]);
+    expect([...engine.run(step, feed).next!]).toEqual([11, 22]);
+    expect([...engine.run(step, feed).next!]).toEqual([21, 42]);
+    expect([engine.mode, engine.reason]).toEqual(['eager', '[a-plugin] captured "step": the graph failed: no kernel']);
+    expect(ended).toHaveBeenCalledOnce();
     engine.dispose();
   });
 
-  test('what fails later, or is no matter of the graph, is thrown', async () => {
-    const captured = await createEngine(program, use(), { step: 'captured', precision: 'fp32' });
-    let runs = 0;
-    const failing: Engine = {
-      ...captured,
-      run(call, inputs) {
-        if (runs++ === 1) throw runFailed({ call: call.call }, undefined, 'out of memory');
-        return captured.run(call, inputs);
-      },
+  test('a graph that fails before anything else has run goes on from the beginning, and nothing is read for it', () => {
+    const { failing } = failingAt(program, () => true);
+    const read = vi.spyOn(failing, 'read');
+    const engine = withFallback(failing, (reason) => createEagerEngine(program, { reason }));
+    expect([...engine.run(step, feed).next!]).toEqual([10, 20]);
+    expect([engine.mode, read.mock.calls]).toEqual(['eager', []]);
+    engine.dispose();
+  });
+
+  test('of what a call does not replace nothing is read, unless it fails, and then it is as it was', () => {
+    const state = { ...program.state, kept: { shape: [1], values: Float32Array.of(0) } };
+    const two = programOf(add, { x: [[2], 'float32'] }, state);
+    const open = (isFailing: (run: number) => boolean) => {
+      const { failing } = failingAt(two, isFailing);
+      const read = vi.spyOn(failing, 'read');
+      const engine = withFallback(failing, (reason) => createEagerEngine(two, { reason }));
+      engine.write({ sum: Float32Array.of(1, 2), kept: Float32Array.of(7) });
+      engine.run(step, feed);
+      const read1 = read.mock.calls;
+      const after = Object.fromEntries(Object.entries(engine.read()).map(([name, values]) => [name, [...values]]));
+      engine.dispose();
+      return { first: read1[0], after };
     };
+    const expected = { first: [['sum']], after: { sum: [11, 22], kept: [7] } };
+    expect(open(() => false)).toEqual(expected);
+    expect(open(() => true)).toEqual(expected);
+  });
+
+  test('what fails later, or is no matter of the graph, is thrown', () => {
+    const { failing } = failingAt(program, (run) => run === 1);
     const engine = withFallback(failing, () => expect.fail('fell back'));
     engine.run(step, { x: Float32Array.of(1, 1) });
-    expect(() => engine.run(step, { x: Float32Array.of(1, 1) })).toThrow('out of memory');
-    expect(() => withFallback(captured, () => expect.fail('fell back')).run(step, {})).toThrow(/x/);
+    expect(() => engine.run(step, { x: Float32Array.of(1, 1) })).toThrow('no kernel');
+    expect(() => withFallback(failing, () => expect.fail('fell back')).run(step, {})).toThrow(/x/);
     engine.dispose();
   });
 

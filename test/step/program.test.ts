@@ -52,10 +52,21 @@ describe('the state that a program begins with', () => {
 
   test('initial values replace those that are drawn, for slots too, and stay the caller’s', () => {
     const given = Float32Array.of(1, 2, 3, 4);
-    const { program } = prepare(model(), [], { initial: { [KERNEL]: given } });
-    expect([...program.state[KERNEL]!.values]).toEqual([1, 2, 3, 4]);
-    expect([...program.state.sum!.values]).toEqual([1, 2, 3, 4]);
-    expect(program.state[KERNEL]!.values).not.toBe(given);
+    const doubling: Update = {
+      ...update(),
+      slots: () => [
+        { name: 'sum', shape: [2, 2], initial: (values) => values[KERNEL]!.fill(5) },
+        { name: 'copy', shape: [2, 2], initial: (values) => values[KERNEL]! },
+      ],
+    };
+    const { program } = prepare(model(), [], { initial: { [KERNEL]: given }, optimizer: doubling });
+    const valuesOf = (name: string) => [...program.state[name]!.values];
+    expect([valuesOf('sum'), valuesOf('copy'), valuesOf(KERNEL)]).toEqual([
+      [5, 5, 5, 5],
+      [1, 2, 3, 4],
+      [1, 2, 3, 4],
+    ]);
+    expect([...given]).toEqual([1, 2, 3, 4]);
     expect(program.state[KERNEL]!.shape).toEqual([2, 2]);
   });
 });

@@ -73,7 +73,7 @@ const torchvision = dialect(
   ({ name, shape }) => {
     if (!/block\d+\/scale$/.test(name)) return null;
     const expected = [...shape, 1, 1];
-    return { expected, fits: (found) => found.join() === expected.join(), take: (values) => values };
+    return { expected, fits: (found) => found.join() === expected.join(), take: (values) => values.slice() };
   },
 );
 

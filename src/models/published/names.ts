@@ -21,7 +21,7 @@ export interface Part {
   /** Shape of the array, for messages. */
   expected: readonly number[];
   fits(shape: readonly number[]): boolean;
-  /** Values of the weight, in our layout. */
+  /** Values of the weight, in our layout: a copy. */
   take(values: Float32Array, shape: readonly number[]): Float32Array;
 }
 
@@ -78,10 +78,10 @@ export function publishedShape(spec: Pick<WeightSpec, 'name' | 'shape'>): number
   return axes.map((_, theirs) => spec.shape[axes.indexOf(theirs)]!);
 }
 
-/** Values of PyTorch's array in the order of a weight of ours. */
+/** A copy of PyTorch's array in the order of a weight of ours. */
 export function inOurLayout(values: Float32Array, spec: Pick<WeightSpec, 'name' | 'shape'>): Float32Array {
   const axes = axesOf(spec);
-  if (axes.every((theirs, own) => theirs === own)) return values;
+  if (axes.every((theirs, own) => theirs === own)) return values.slice();
   if (axes.length === 2) return transposed(values, spec.shape[0]!, spec.shape[1]!);
   const theirs = publishedShape(spec);
   const strides = theirs.map((_, axis) => theirs.slice(axis + 1).reduce((a, b) => a * b, 1));

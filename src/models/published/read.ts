@@ -1,4 +1,5 @@
 import { displayPath } from '../../errors.ts';
+import { sizeOf } from '../../util/shape.ts';
 import { checksumWeights } from '../../weights/checksum.ts';
 import { openWeights, type WeightsFile } from '../../weights/index.ts';
 import { isPublished, type PublishedName } from '../model-names.ts';
@@ -60,9 +61,11 @@ export async function readPublished(
     const values: Record<string, Float32Array> = {};
     const wanted = taken.filter(({ spec }) => isWanted(spec.name));
     // Several weights may be parts of one array, which is read once.
-    for (const name of new Set(wanted.map(({ published }) => published))) {
+    const names = new Set(wanted.map(({ published }) => published));
+    const memory = new Float32Array(Math.max(0, ...[...names].map((name) => sizeOf(file.arrays.get(name)!.shape))));
+    for (const name of names) {
       const parts = wanted.filter(({ published }) => published === name);
-      const array = checked(await file.read(name), parts[0]!.spec, name, file.path);
+      const array = checked(await file.read(name, memory), parts[0]!.spec, name, file.path);
       for (const { spec, part } of parts) values[spec.name] = part.take(array, file.arrays.get(name)!.shape);
     }
     return values;

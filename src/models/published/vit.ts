@@ -85,7 +85,7 @@ function thirdOf(spec: WeightSpec, third: number): Part {
   return {
     expected,
     fits: isShape(expected),
-    take: (values) => whole.take(values.slice(third * size, (third + 1) * size), whole.expected),
+    take: (values) => whole.take(values.subarray(third * size, (third + 1) * size), whole.expected),
   };
 }
 

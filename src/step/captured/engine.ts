@@ -24,7 +24,7 @@ export interface CaptureOptions extends Pick<GraphOptions, 'owner' | 'rehearse' 
 }
 
 /** An {@link Engine} that replays a recorded graph. */
-export interface CapturedEngine extends Engine, Pick<OpenGraph, 'stats' | 'verify'> {
+export interface CapturedEngine extends Engine, Pick<OpenGraph, 'stats' | 'verify' | 'replacedBy'> {
   readonly mode: 'captured';
 }
 
