@@ -6,6 +6,9 @@
 #include <mutex>
 #include <unordered_map>
 #include <vector>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 class Lasting {
  public:
@@ -21,7 +24,7 @@ class Lasting {
   void* take(size_t bytes) {
     std::lock_guard<std::mutex> guard(mutex_);
     auto& blocks = spares_[bytes];
-    if (blocks.empty()) return std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (blocks.empty()) return fresh(bytes);
     void* block = blocks.back();
     blocks.pop_back();
     waiting_ -= bytes;
@@ -33,6 +36,20 @@ class Lasting {
 
  private:
   static constexpr size_t SPARE = 64 << 20;
+  static constexpr size_t PAGE = 2 << 20;
+
+  // In large pages where the system has some: memory that is written for the first time comes page by page.
+  static void* fresh(size_t bytes) {
+    const size_t rounded = (bytes + 63) / 64 * 64;
+#ifdef __linux__
+    if (bytes >= PAGE) {
+      void* block = std::aligned_alloc(PAGE, rounded);
+      if (block) madvise(block, bytes / PAGE * PAGE, MADV_HUGEPAGE);
+      return block;
+    }
+#endif
+    return std::aligned_alloc(64, rounded);
+  }
 
   void keep(void* block, size_t bytes) {
     std::lock_guard<std::mutex> guard(mutex_);

@@ -28,9 +28,6 @@ const hasChecksum = (path: string, sha256: string): Promise<boolean> =>
     () => false,
   );
 
-/** Files of the cache that this process has read through. */
-const verified = new Set<string>();
-
 /**
  * Copies the file of a backbone into the cache, unless it is there, so that checkpoints that leave its weights out can be read
  * when the file has moved. Without a cache that can be written, the file at its place has to do.
@@ -41,7 +38,7 @@ export async function keepBackbone({ sha256, ...places }: BackboneFile): Promise
   const folder = join(weightsFolder(), sha256);
   const cached = await cachedFile(sha256);
   if (cached !== null) {
-    if (verified.has(cached) || (await hasChecksum(cached, sha256))) return kept(cached);
+    if (await hasChecksum(cached, sha256)) return kept(cached);
     await rm(folder, { recursive: true, force: true }).catch(() => {});
   }
   for (const source of placesOf(places)) {
@@ -53,7 +50,6 @@ export async function keepBackbone({ sha256, ...places }: BackboneFile): Promise
 }
 
 async function kept(path: string): Promise<true> {
-  verified.add(path);
   await markInUse(dirname(path));
   return true;
 }
