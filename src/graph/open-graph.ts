@@ -148,7 +148,7 @@ export function openGraph(
 
   return {
     stats,
-    replacedBy: (signature) => Object.keys(calls.get(signatureKey(signature))?.recording.state ?? program.state),
+    replacedBy: (signature) => Object.keys(calls.get(signature)?.recording.state ?? program.state),
     read,
     write,
     run(wanted, inputs) {

@@ -19,7 +19,7 @@ import { type LowerOptions, lower } from './lower.ts';
 export interface DeviceProgramOptions extends RecordedCallsOptions, Pick<LowerOptions, 'precision'> {}
 
 /** A program on a device, which holds its state. */
-export interface OpenProgram extends Omit<OpenGraph, 'stats'> {
+export interface OpenProgram extends Omit<OpenGraph, 'stats' | 'replacedBy'> {
   readonly stats: { compileMs: number; peak: { call: string; bytes: number } };
 }
 
