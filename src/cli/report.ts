@@ -56,7 +56,8 @@ export async function report(
 }
 
 /** A path as it is; the name of a run below `runs` as its directory. What is neither is refused as a path. */
-const pathOrRun = async (path: string): Promise<string> => (existsSync(path) ? path : findRun(path).catch(() => path));
+export const pathOrRun = async (path: string): Promise<string> =>
+  existsSync(path) ? path : findRun(path).catch(() => path);
 
 /** The one folder given, or the deepest that holds all of several. */
 export function sharedFolder(paths: readonly string[]): string {

@@ -67,3 +67,19 @@ export const reportNotWritten = (path: string, cause: unknown): TailmixError =>
     code: 'REPORT_NOT_WRITTEN',
     cause,
   });
+
+/** A curve over an option that no two of the runs differ in. */
+export const optionMissing = (option: string, there: readonly string[]): TailmixError =>
+  new TailmixError(
+    `figure: expected runs with two values or more of ${option}; there are none.${
+      there.length === 0 ? '' : ` Options of their plugins:${list([...new Set(there)].sort())}`
+    }`,
+    { code: 'FIGURE_OPTION', kind: 'config' },
+  );
+
+/** Runs without what a figure shows. */
+export const nothingToDraw = (what: string): TailmixError =>
+  new TailmixError(`figure: expected runs with ${what}; none of them has one.`, {
+    code: 'FIGURE_EMPTY',
+    kind: 'config',
+  });

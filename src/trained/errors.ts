@@ -48,3 +48,10 @@ export const noValidationSplit = (directory: string): TailmixError =>
       kind: 'config',
     },
   );
+
+/** A run whose images are no points in the plane. */
+export const notInThePlane = (run: string, shape: readonly number[], classes: number): TailmixError =>
+  new TailmixError(
+    `${run}: expected a run on points in the plane (images [1, 1, 2]) of two classes; got images [${shape.join(', ')}] of ${classes}. The data sets blobs, moons and circles are such (configs/toy).`,
+    { code: 'FIGURE_NO_PLANE', kind: 'config' },
+  );

@@ -6,6 +6,7 @@ import { addMlflow } from '../mlflow/program.ts';
 import { addCache } from './cache.ts';
 import { addCompare } from './compare.ts';
 import { completionScript, type Shell, shells } from './completion.ts';
+import { addFigure } from './figure.ts';
 import {
   backendOption,
   collect,
@@ -137,6 +138,8 @@ export function createProgram(finish: Finish): Command {
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix report runs/digits --out report'))
     .action(async (runs, options) => finish(await (await import('../report.ts')).report(runs, options)));
+
+  addFigure(program, finish);
 
   addTrained(program, finish);
 
