@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { drawBoundaries } from '../../src/report/charts/boundaries.ts';
 import { optionSpec } from '../../src/report/charts/option.ts';
 import { compareRuns } from '../../src/report/compare.ts';
-import { madeUpRun } from './in-memory-runs.ts';
+import { madeUpRun, type Right } from './in-memory-runs.ts';
 
-function remix(tau: number, seed: number, correct: readonly number[]) {
-  const run = madeUpRun('Remix', seed, correct);
+function remix(tau: number, seed: number, right: Right) {
+  const run = madeUpRun('Remix', seed, right);
   return { ...run, config: { method: 'Remix', plugins: [{ use: 'remix', tau }] } };
 }
 
