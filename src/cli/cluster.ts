@@ -47,9 +47,19 @@ export function memberOf({
   }
   if (restarts !== undefined && local === undefined) throw clusterFlag('--restarts', '--local');
   if (!openNetwork) checkNetwork(local !== undefined);
-  return detectMembership({ workers, worker }, process.env, (nodes) =>
-    execFileSync('scontrol', ['show', 'hostnames', nodes], { encoding: 'utf8' }).trim().split('\n'),
+  return detectMembership({ workers, worker }, process.env, addressesOf);
+}
+
+/** Where Slurm itself reaches its nodes: a node's name need not be that of a machine. */
+function addressesOf(nodes: string): string[] {
+  const show = (...args: string[]): string[] =>
+    execFileSync('scontrol', ['show', ...args], { encoding: 'utf8' })
+      .trim()
+      .split('\n');
+  const found = new Map(
+    show('-o', 'node', nodes).map((line) => [/\bNodeName=(\S+)/.exec(line)?.[1], /\bNodeAddr=(\S+)/.exec(line)?.[1]]),
   );
+  return show('hostnames', nodes).map((name) => found.get(name) ?? name);
 }
 
 /**

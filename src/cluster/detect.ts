@@ -14,7 +14,7 @@ export interface ClusterFlags {
  * Which process of a cluster this is, by the first that says so: `--workers` and `--worker`, `TF_CONFIG` (Kubeflow's TFJob),
  * `SLURM_*` (`srun`), `OMPI_*` (`mpirun`, one machine).
  *
- * @param hostsOf - the hosts of Slurm's list of nodes: `scontrol show hostnames`
+ * @param hostsOf - the addresses of Slurm's list of nodes, in its order
  * @throws {TailmixError} CLUSTER_WORKERS, CLUSTER_MEMBER
  */
 export function detectMembership(
@@ -83,8 +83,14 @@ function fromSlurm(env: NodeJS.ProcessEnv, hostsOf: (nodes: string) => string[])
     return Array.from({ length: Number(nodes) }, () => Number(tasks));
   });
   const hosts = hostsOf(env.SLURM_STEP_NODELIST ?? '');
+  // By host, not by node: several nodes can be on one, as on a cluster to try things.
+  const taken = new Map<string, number>();
   const addresses = hosts.flatMap((host, node) =>
-    Array.from({ length: counts[node] ?? 0 }, (_, local) => `${host}:${port + local}`),
+    Array.from({ length: counts[node] ?? 0 }, () => {
+      const local = taken.get(host) ?? 0;
+      taken.set(host, local + 1);
+      return `${host}:${port + local}`;
+    }),
   );
   return { rank: Number(env.SLURM_PROCID), addresses, from: 'SLURM_*' };
 }

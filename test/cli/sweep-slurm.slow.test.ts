@@ -5,17 +5,15 @@ import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { parse } from 'yaml';
 import { figuresOf } from '../support/results-csv.ts';
-import { hasSlurm, type SlurmOfTest, startSlurm } from '../support/slurm.ts';
+import { type SlurmOfTest, startSlurm, whyNoSlurm } from '../support/slurm.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { type Ended, ended, tailmix } from './run.ts';
 
 vi.setConfig({ testTimeout: 900_000, hookTimeout: 120_000 });
 
-if (!hasSlurm)
-  console.warn(
-    'SKIPPED: no sweep runs on Slurm: set TAILMIX_SLURM=1, as root with Debian’s slurm-wlm. It takes minutes.',
-  );
+if (whyNoSlurm !== null) console.warn(`SKIPPED: no sweep runs on Slurm: ${whyNoSlurm}.`);
 
 /** Set to a number of runs: a sweep of so many, ten of which are killed. Minutes. */
 const many = Number(process.env.TAILMIX_SLURM_RUNS ?? 0);
@@ -24,7 +22,7 @@ let place: string;
 let slurm: SlurmOfTest;
 
 beforeAll(async () => {
-  if (!hasSlurm) return;
+  if (whyNoSlurm !== null) return;
   place = await mkdtemp(join(tmpdir(), 'tailmix-slurm-'));
   slurm = startSlurm(place);
   await until('two nodes are idle', () => /idle\s+n\[1-2\]/.test(slurm.command('sinfo', '-h')));
@@ -32,7 +30,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   slurm?.stop();
-  if (hasSlurm) await rm(place, { recursive: true, force: true });
+  if (whyNoSlurm === null) await rm(place, { recursive: true, force: true });
 });
 
 interface Shown {
@@ -42,7 +40,31 @@ interface Shown {
   slurm: { job: string; state: string | null; node: string | null } | null;
 }
 
-async function until<T>(what: string, look: () => T | null | Promise<T | null>, seconds = 400): Promise<T> {
+/** A plugin that makes steps long while a file is there: a run can be stopped, and does not end. */
+const held = (hold: string): string => `import { existsSync } from 'node:fs';
+import { definePlugin, z } from 'tailmix';
+
+export default definePlugin({
+  name: 'held',
+  options: z.strictObject({}),
+  apply({ hooks }) {
+    const nothing = new Int32Array(new SharedArrayBuffer(4));
+    hooks.onBatchEnd.tap('held', () => {
+      if (existsSync(${JSON.stringify(hold)})) Atomics.wait(nothing, 0, 0, 400);
+    });
+  },
+});
+`;
+
+async function heldConfig(folder: string, name: string): Promise<string> {
+  const path = resolve(`configs/digits/${name}.yaml`);
+  const { plugins } = parse(await readFile(path, 'utf8')) as { plugins: object[] };
+  const own = join(folder, `${name}.yaml`);
+  await writeFile(own, JSON.stringify({ extends: path, plugins: [...plugins, { use: './held.ts' }] }));
+  return own;
+}
+
+async function until<T>(what: string, look: () => T | null | Promise<T | null>, seconds = 120): Promise<T> {
   for (const end = performance.now() + 1000 * seconds; performance.now() < end; await delay(300)) {
     const found = await look();
     if (found) return found;
@@ -83,11 +105,14 @@ const epochsOf = async (run: string): Promise<number[]> =>
     .split('\n')
     .map((line) => (JSON.parse(line) as { epoch: number }).epoch);
 
-it.runIf(hasSlurm)(
+it.runIf(whyNoSlurm === null)(
   'a job is cancelled, one is queued again, a node is lost: the report is that of a local sweep',
   async () => {
     const folder = await temporaryFolder();
-    const configs = ['erm', 'mixup', 'remix', 'remix-drw'].map((name) => resolve(`configs/digits/${name}.yaml`));
+    const hold = join(folder, 'hold');
+    await writeFile(hold, '');
+    await writeFile(join(folder, 'held.ts'), held(hold));
+    const configs = await Promise.all(['erm', 'mixup', 'remix', 'remix-drw'].map((name) => heldConfig(folder, name)));
     const set = {
       'model.name': 'mlp',
       'model.width': 16,
@@ -99,7 +124,7 @@ it.runIf(hasSlurm)(
     const [, count, array, report] = await submitted(folder);
     expect(count).toBe('8');
 
-    // A run on each node has something to resume.
+    // Runs on both nodes have something to resume, and none ends before they are let go.
     const begun = (runs: readonly Shown[], node: string): Shown[] =>
       runs.filter(({ state, epochs, slurm: task }) => state === 'running' && epochs > 0 && task?.node === node);
     const runs = await until('runs are trained on both nodes', async () => {
@@ -109,11 +134,20 @@ it.runIf(hasSlurm)(
     const [cancelled, again] = begun(runs, 'n1') as [Shown, Shown];
     const lost = begun(runs, 'n2')[0]!;
     slurm.command('scancel', cancelled.slurm!.job);
-    slurm.command('scancel', '--batch', '--signal=USR1', again.slurm!.job);
+    // It may be told to try later although the signal has come: then it would send it again.
+    const signal = spawn('scancel', ['--batch', '--signal=USR1', again.slurm!.job], {
+      env: slurm.env,
+      stdio: 'ignore',
+    });
     slurm.cutNode('n2');
     const restarts = (job: string): string => /Restarts=(\d+)/.exec(slurm.command('scontrol', 'show', 'job', job))![1]!;
+    await until('the job is queued again that was asked to stop', () => restarts(again.slurm!.job) === '1');
+    signal.kill();
+    await until('the cancelled job has ended', () => endOf(cancelled.slurm!.job));
+    await until('the node is seen to be lost', () => /down/.test(slurm.command('sinfo', '-h', '-n', 'n2', '-o', '%T')));
     await until('the job of the lost node is queued again', () => restarts(lost.slurm!.job) === '1');
     slurm.startNode('n2');
+    await rm(hold);
     await until('the report is written', () => endOf(report!));
     expect(endOf(report!)).toBe('FAILED');
     expect(restarts(again.slurm!.job)).toBe('1');
@@ -147,7 +181,7 @@ it.runIf(hasSlurm)(
   },
 );
 
-it.runIf(hasSlurm && many > 0)(
+it.runIf(whyNoSlurm === null && many > 0)(
   'of many runs ten are killed: each finishes, and none is trained twice',
   async () => {
     const folder = await temporaryFolder();

@@ -1,45 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hasClusterModule } from '../../src/backend/cluster-module.ts';
-import { whyNotNative } from '../../src/backend/native.ts';
-import { checkpointFolder } from '../../src/tracking/checkpoint.ts';
 import { ended } from '../cli/run.ts';
+import { digits, local, resultOf, train, whyNoCluster } from './support.ts';
 
-const absent = whyNotNative('native') ?? (hasClusterModule() ? null : 'native/cluster.cc is not compiled');
-if (absent !== null) console.warn(`SKIPPED: training in several processes, ${absent}`);
+if (whyNoCluster !== null) console.warn(`SKIPPED: training in several processes, ${whyNoCluster}`);
 
-const config = (epochs: number, replicas: number): string => `name: digits
-data: { name: digits, profile: exp, ratio: 100 }
-model: { name: small-cnn }
-train: { epochs: ${epochs}, batchSize: 64, dropLast: true, replicas: ${replicas} }
-plugins: [{ use: mixup }, { use: remix }]
-`;
-
-const LOCAL = ['--cluster', '--local', '2', '--open-network'];
-
-/** One thread for each kernel: the number of threads decides bits. */
-const train = (folder: string, ...args: string[]): ChildProcess =>
-  spawn(process.execPath, [resolve('bin/tailmix.mjs'), 'train', ...args], {
-    cwd: folder,
-    env: { ...process.env, TAILMIX_BACKEND: 'native', TAILMIX_THREADS: '1', TAILMIX_CLUSTER_TIMEOUT: '20' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-
-/** Metrics without times, and the bytes of the last checkpoint's arrays. */
-async function resultOf(directory: string) {
-  const lines = (await readFile(join(directory, 'metrics.jsonl'), 'utf8')).trim().split('\n');
-  const metrics = lines.map((line) => {
-    const { seconds: _, waitSeconds: __, imagesPerSecond: ___, ...rest } = JSON.parse(line) as Record<string, unknown>;
-    return rest;
-  });
-  const checkpoints = (await readdir(checkpointFolder(directory))).sort();
-  const file = await readFile(join(checkpointFolder(directory), checkpoints.at(-1)!));
-  return { metrics, checkpoints, arrays: file.subarray(8 + Number(file.readBigUInt64LE(0))).toString('base64') };
-}
+const LOCAL = local(2);
 
 /** Calls `then` with the process that a line of standard error names, once another line is there. */
 function whenSaid(child: ChildProcess, text: RegExp, then: (pid: (rank: number) => number) => void): void {
@@ -52,14 +22,14 @@ function whenSaid(child: ChildProcess, text: RegExp, then: (pid: (rank: number) 
   });
 }
 
-describe.skipIf(absent !== null)('one run in two processes', { timeout: 600_000 }, () => {
+describe.skipIf(whyNoCluster !== null)('one run in two processes', { timeout: 600_000 }, () => {
   let folder: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tailmix-cluster-'));
     for (const [name, text] of [
-      ['two.yaml', config(2, 2)],
-      ['four.yaml', config(1, 4)],
-      ['long.yaml', config(3, 2)],
+      ['two.yaml', digits(2, 2)],
+      ['four.yaml', digits(1, 4)],
+      ['long.yaml', digits(3, 2)],
     ] as const)
       await writeFile(join(folder, name), text);
   });

@@ -7,11 +7,13 @@ import process from 'node:process';
 
 const has = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 
-/** Whether a Slurm is asked for and can be started here: Debian's slurm-wlm, as root. */
-export const hasSlurm =
-  Boolean(process.env.TAILMIX_SLURM) &&
-  process.getuid?.() === 0 &&
-  ['slurmctld', 'slurmd', 'munged', 'sbatch'].every(has);
+/** Why no Slurm can be started here; null where one can. */
+export const whyNoSlurm: string | null =
+  process.getuid?.() !== 0
+    ? 'it is started as root'
+    : ['slurmctld', 'slurmd', 'munged', 'sbatch'].every(has)
+      ? null
+      : 'Debian’s slurm-wlm and munge are not installed';
 
 /** A Slurm of two nodes of two cores, all on this machine. */
 export interface SlurmOfTest {
@@ -25,7 +27,7 @@ export interface SlurmOfTest {
 }
 
 /** Starts it in a folder of its own, without systemd and accounting. A requeued job begins again after seconds, not after two minutes. */
-export function startSlurm(folder: string): SlurmOfTest {
+export function startSlurm(folder: string, variables: NodeJS.ProcessEnv = process.env): SlurmOfTest {
   for (const name of ['state', 'spool-n1', 'spool-n2', 'log', 'munge']) mkdirSync(join(folder, name), { mode: 0o700 });
   const inMunge = (name: string): string => join(folder, 'munge', name);
   writeFileSync(inMunge('key'), randomBytes(1024), { mode: 0o400 });
@@ -41,7 +43,7 @@ export function startSlurm(folder: string): SlurmOfTest {
     path,
     `${configOf({ folder, host, port })}\n${nodes.join('\n')}\nPartitionName=main Nodes=n1,n2 Default=YES\n`,
   );
-  const env = { ...process.env, SLURM_CONF: path };
+  const env = { ...variables, SLURM_CONF: path };
   const command = (program: string, ...args: string[]): string =>
     execFileSync(program, args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   const startNode = (name: string): void => void execFileSync('slurmd', ['-N', name], { env, stdio: 'ignore' });
@@ -54,7 +56,14 @@ export function startSlurm(folder: string): SlurmOfTest {
     startNode,
     cutNode(name) {
       kill(pidIn(`slurmd-${name}.pid`));
-      for (const pid of processesOf(path, name)) kill(pid);
+      // What one of them had just started is found the next time.
+      for (let turn = 0; ; turn++) {
+        const left = processesOf(path, name);
+        if (left.length === 0) return;
+        if (turn === 100) throw new Error(`node ${name}: processes ${left} do not end`);
+        for (const pid of left) kill(pid);
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+      }
     },
     stop() {
       for (const name of ['n1', 'n2']) for (const pid of processesOf(path, name)) kill(pid);
