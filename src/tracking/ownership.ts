@@ -25,7 +25,7 @@ export interface Owner extends ProcessIdentity {
   job: SlurmJob | null;
   /** When it took the directory, ISO 8601. */
   since: string;
-  /** It lets go within moments: others wait for it. */
+  /** It lets go within moments: others wait for it, on other machines too. */
   brief: boolean;
   /** Unique. */
   id: string;
@@ -47,9 +47,9 @@ export interface Ownership {
 }
 
 const POLL_MS = 100;
+/** Each look may ask Slurm. */
+const POLL_ELSEWHERE_MS = 500;
 const BRIEF_MS = 60_000;
-
-const isRecent = ({ since }: Owner): boolean => Date.now() - Date.parse(since) < BRIEF_MS;
 
 /** Ids of owners of this process that have let go, though their lock may still be there: a folder can come back with it. */
 const released = new Set<string>();
@@ -77,14 +77,19 @@ export async function own(
     throw writeFailed(absolute, cause);
   });
   let taken: string | null = null;
+  let waited = { id: '', from: 0 };
   while (!(await place(path, self))) {
     const found = await readOwner(path);
     if (found === null) continue;
     if (isSame(found, self)) break;
     const { where, slurm } = await whereabouts(found);
-    if (where === 'here' && typeof found !== 'string' && found.brief && isRecent(found)) {
-      await delay(POLL_MS);
-      continue;
+    if (where !== 'gone' && typeof found !== 'string' && found.brief) {
+      // By this machine's clock alone: that of another may differ.
+      if (waited.id !== found.id) waited = { id: found.id, from: performance.now() };
+      if (performance.now() - waited.from < BRIEF_MS) {
+        await delay(where === 'here' ? POLL_MS : POLL_ELSEWHERE_MS);
+        continue;
+      }
     }
     if (where === 'here' || (where === 'elsewhere' && !takeOver)) throw directoryOwned(directory, found, where, slurm);
     const aside = await discard(path, found);

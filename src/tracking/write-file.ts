@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { appendFile, link, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { isAlive } from '#lock';
@@ -28,9 +29,12 @@ export async function makeInRun(folder: string): Promise<void> {
   });
 }
 
+/** What the temporary files of a path are called that are written on this host: several may share a folder. */
+const startOf = (path: string): string => `.${basename(path)}.${hostname()}.`;
+
 /** Removes what writers of a file left that are gone. */
 async function removeLeftOf(path: string): Promise<void> {
-  const start = `.${basename(path)}.`;
+  const start = startOf(path);
   for (const name of await readdir(dirname(path))) {
     if (!name.startsWith(start) || !name.endsWith(UNFINISHED)) continue;
     const pid = Number(name.slice(start.length, -UNFINISHED.length));
@@ -49,7 +53,7 @@ async function removeLeftOf(path: string): Promise<void> {
 export async function writeFileAtomic(path: string, content: string | readonly Uint8Array[]): Promise<void> {
   const parts = typeof content === 'string' ? [content] : content;
   const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${process.pid}${UNFINISHED}`);
+  const temporary = join(folder, `${startOf(path)}${process.pid}${UNFINISHED}`);
   try {
     await removeLeftOf(path);
     const file = await open(temporary, 'w');

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { beforeAll, expect, it, vi } from 'vitest';
@@ -35,7 +36,7 @@ it.each([
   ['train', ['train', 'run.yaml'], `mkdir 'runs'). ${DENIED}`],
   ['train --out', ['train', 'run.yaml', '--out', 'out'], `mkdir 'FOLDER/out'). ${DENIED}`],
   ['sweep', ['sweep', 'sweep.yaml'], `mkdir 'FOLDER/runs'). ${DENIED}`],
-  ['init', ['init'], `open 'FOLDER/.tailmix.config.yaml.PID.unfinished'). ${DENIED}`],
+  ['init', ['init'], `open 'FOLDER/.tailmix.config.yaml.HOST.PID.unfinished'). ${DENIED}`],
   ['init, a folder', ['init', 'new'], `mkdir 'FOLDER/new'). ${DENIED}`],
   [
     'train --out, a file',
@@ -65,7 +66,12 @@ it.each([
   await chmod(folder, 0o555);
   const { status, stderr } = run(folder, ...args);
   await chmod(folder, 0o755);
-  expect(stderr.replaceAll(folder, 'FOLDER').replace(/\d+(?=\.unfinished)/, 'PID')).toContain(message);
+  expect(
+    stderr
+      .replaceAll(folder, 'FOLDER')
+      .replace(`${hostname()}.`, 'HOST.')
+      .replace(/\d+(?=\.unfinished)/, 'PID'),
+  ).toContain(message);
   expect(stderr).not.toContain('internal');
   expect(status).toBe(1);
 });

@@ -1,4 +1,5 @@
 import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
@@ -16,7 +17,7 @@ import { snapshotAfter } from '../support/tracked-run.ts';
 const messageOf = (folder: string) => async (promise: Promise<unknown>) =>
   promise.then(
     () => 'no error',
-    (error: Error) => error.message.replaceAll(folder, 'RUN').replace(`.${process.pid}.`, '.PID.'),
+    (error: Error) => error.message.replaceAll(folder, 'RUN').replace(`.${hostname()}.${process.pid}.`, '.PID.'),
   );
 
 async function runWith(...epochs: number[]): Promise<string> {

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { isOwned, own, ownerFile } from '../../src/tracking/ownership.ts';
 import { fakeSlurm, NO_SUCH_JOB } from '../support/fake-slurm.ts';
@@ -238,6 +239,22 @@ describe('an owner', () => {
     const next = own(folder);
     await brief.release();
     await (await next).release();
+  });
+
+  test('of a moment on another machine is waited for, whatever the clock there says; not for ever', async () => {
+    const folder = await temporaryFolder();
+    const other = lockOf({ host: 'node17', pid: 4242, brief: true, since: '2020-01-01T00:00:00.000Z' });
+    await writeFile(ownerFile(folder), other);
+    const next = own(folder);
+    expect(await Promise.race([next, delay(300, 'waits')])).toBe('waits');
+    await rm(ownerFile(folder));
+    await (await next).release();
+
+    await writeFile(ownerFile(folder), other);
+    let now = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 40_000));
+    await expect(own(folder)).rejects.toMatchObject({ code: 'DIRECTORY_OWNED' });
+    clock.mockRestore();
   });
 
   test('learns that it was replaced, and that its folder is gone; then it leaves the lock alone', async () => {

@@ -23,9 +23,9 @@ export async function writeAtomically(path: string, write: (file: FileHandle) =>
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     await makeFolder(folder);
-    await removeAbandoned(folder);
     const file = await open(temporary, 'wx');
     try {
+      await removeAbandoned(folder, (await file.stat()).mtimeMs);
       await write(file);
       await file.sync();
     } finally {
@@ -55,15 +55,19 @@ export async function oneAtATime<T>(path: string, make: () => Promise<T>): Promi
 /** Behind the name of a file that is being made. */
 export const PACKING_LOCK = '.lock';
 
-/** Whatever file they were for: after a source has changed its packed file has another name. */
-async function removeAbandoned(folder: string): Promise<void> {
+/**
+ * Whatever file they were for: after a source has changed its packed file has another name.
+ *
+ * @param now - by the clock of the file system, which need not be that of this machine
+ */
+async function removeAbandoned(folder: string, now: number): Promise<void> {
   for (const entry of await readdir(folder)) {
     if (!TEMPORARY.test(entry)) continue;
     const path = join(folder, entry);
     const writtenAt = await stat(path).then(
       ({ mtimeMs }) => mtimeMs,
-      () => Date.now(),
+      () => now,
     );
-    if (Date.now() - writtenAt > ABANDONED_MS) await rm(path, { force: true });
+    if (now - writtenAt > ABANDONED_MS) await rm(path, { force: true });
   }
 }
