@@ -38,6 +38,8 @@ export interface RunInfo {
   stepsPerEpoch: number;
   /** Parts that each batch is trained in. Default: 1. */
   replicas?: number;
+  /** Whether replicas share the statistics of batch norm. Default: `perReplica`. */
+  batchNorm?: 'perReplica' | 'synced';
   /** Stages of the model between which features can be mixed; the first is `input`. */
   modelStages: readonly string[];
   featureSize: number;

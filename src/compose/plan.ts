@@ -111,10 +111,10 @@ const phaseTitle = ({ phase }: RunInfo, count: number): string[] => [
   line(`phase ${phase!.number} of ${count}`, phase!.name),
 ];
 
-const stepsLine = ({ epochs, stepsPerEpoch, batchSize, replicas = 1 }: RunInfo): string =>
+const stepsLine = ({ epochs, stepsPerEpoch, batchSize, replicas = 1, batchNorm }: RunInfo): string =>
   line(
     'steps',
-    `${epochs} epochs × ${stepsPerEpoch} steps of ${batchSize}${replicas > 1 ? ` in ${replicas} replicas of ${batchSize / replicas}` : ''}`,
+    `${epochs} epochs × ${stepsPerEpoch} steps of ${batchSize}${replicas > 1 ? ` in ${replicas} replicas of ${batchSize / replicas}${batchNorm === 'synced' ? ', batch norm synced' : ''}` : ''}`,
   );
 
 const warningLine = ({ code, plugin, message }: Warning): string => line('warning', `${code} [${plugin}] ${message}`);

@@ -52,10 +52,14 @@ TailmixGeluGrad T,T T
 TailmixSoftmaxGrad T,T T
 `;
 
-/** Sums and concatenations over the processes of a cluster: pure as long as all processes run the same graph. */
+/**
+ * Sums and concatenations over the processes of a cluster: pure as long as all processes run the same graph; and what stands for
+ * one while replicas are recorded.
+ */
 const COLLECTIVES = `
 CollectiveReduceV2 T,#,#,#,Nordering_token*# T,merge_op,final_op,communication_hint,timeout_seconds,max_subdivs_per_device
 CollectiveGatherV2 T,#,#,#,Nordering_token*# T,communication_hint,timeout_seconds
+TailmixAcross T T,key,replicas
 `;
 
 const parsed = new Map<string, OpEntry>();

@@ -52,6 +52,7 @@ const vectors = (spec: TensorSpec, ...sizes: readonly (readonly number[])[]): Te
 
 /** Output shapes of ops that cannot be tried by one process alone. */
 export const collectiveRules: Readonly<Record<string, Rule>> = {
+  TailmixAcross: ([own], { replicas }) => [{ shape: [replicas!.value as number, ...own!.shape], dtype: own!.dtype }],
   CollectiveReduceV2: like(0),
   CollectiveGatherV2: ([x, group]) => {
     const [rows, ...rest] = x!.shape;

@@ -13,16 +13,19 @@ export interface Flow {
   fixed?: ReadonlySet<string> | undefined;
   /** See {@link Pass.at}. */
   at?: Pass['at'];
+  /** See {@link Pass.across}. */
+  across?: Pass['across'];
   /** Filled by the layers, by weight name. */
   statistics: NamedTensors;
 }
 
 /** Begins a forward pass. */
-export const startFlow = (weights: NamedTensors, { training, fixed, at }: Pass): Flow => ({
+export const startFlow = (weights: NamedTensors, { training, fixed, at, across }: Pass): Flow => ({
   weights,
   training,
   fixed,
   at,
+  across,
   statistics: {},
 });
 
@@ -167,10 +170,13 @@ export function norm(name: string, channels: number): Layer {
       spec(mean, 'statistic', 0),
       spec(variance, 'statistic', 1),
     ],
-    apply(x, { weights, training: inTraining, fixed, statistics }) {
+    apply(x, { weights, training: inTraining, fixed, across, statistics }) {
       const training = inTraining && !fixed?.has(mean);
       const vector = (weight: string): tf.Tensor => weights[weight]!;
-      const result = batchNorm(x, vector(scale), vector(shift), vector(mean), vector(variance), { training });
+      const result = batchNorm(x, vector(scale), vector(shift), vector(mean), vector(variance), {
+        training,
+        across,
+      });
       if (training) {
         statistics[mean] = result.mean;
         statistics[variance] = result.variance;

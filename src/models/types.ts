@@ -36,6 +36,11 @@ export interface Pass {
   from?: { readonly stage: string; readonly features: tf.Tensor };
   /** Statistics that stay: their layers use the running values in training too. Default: none. */
   fixed?: ReadonlySet<string>;
+  /**
+   * In training with `train.batchNorm: synced`: a vector `[n]` of each replica, from that of this one; `[replicas, n]`. The batch
+   * norm of a model of your own takes its statistics from it. Default: each replica has its own.
+   */
+  across?: ((own: tf.Tensor) => tf.Tensor) | undefined;
 }
 
 /** A named array of the model: a parameter, or a running statistic of batch norm. */

@@ -116,3 +116,10 @@ export const noLayers = (model: string): TailmixError =>
     `train.optimizer.layerDecay: expected a model whose weights have names of stages or blocks, as stage1/block2/conv1/kernel; ${model} has none. Use train.optimizer.groups.`,
     { code: 'OPTIMIZER_GROUP', kind: 'config', path: 'train.optimizer.layerDecay' },
   );
+
+/** Replicas of an eager step are computed one after the other: none knows what the others' images are. */
+export const syncedEager = (step: string, backend: string): TailmixError =>
+  new TailmixError(
+    `train.batchNorm: expected perReplica where a step is not captured; got synced, with train.step: ${step} on the ${backend} backend. Use the native backend with train.step: captured or auto.`,
+    { code: 'BATCH_NORM_SYNCED', kind: 'config', path: 'train.batchNorm' },
+  );

@@ -5,7 +5,7 @@ import { messageOf } from '../errors.ts';
 import type { GraphProgram } from '../graph/index.ts';
 import type { CaptureOptions } from './captured/engine.ts';
 import { createEagerEngine } from './eager.ts';
-import { isFault } from './errors.ts';
+import { isFault, syncedEager } from './errors.ts';
 import { warnOfMemory } from './memory.ts';
 import type { StepOptions } from './options.ts';
 import { currentOwner } from './owner.ts';
@@ -17,6 +17,8 @@ export interface EngineOptions extends Pick<StepOptions, 'step' | 'precision'> {
   rehearse?: CaptureOptions['rehearse'];
   /** In a process of a cluster: the step is captured, in a session that reaches the others. */
   link?: Pick<Link, 'openSession'> | undefined;
+  /** Replicas share the statistics of batch norm: only a captured step can. Default: false. */
+  synced?: boolean;
 }
 
 /**
@@ -29,8 +31,10 @@ export interface EngineOptions extends Pick<StepOptions, 'step' | 'precision'> {
  *   mode.
  */
 export async function createEngine(program: GraphProgram, backend: Backend, options: EngineOptions): Promise<Engine> {
-  const { precision: wanted, rehearse, link } = options;
-  const step = link ? 'captured' : options.step;
+  const { precision: wanted, rehearse, link, synced = false } = options;
+  if (synced && (options.step === 'eager' || backend.binding === undefined))
+    throw syncedEager(options.step, backend.name);
+  const step = link || synced ? 'captured' : options.step;
   const eager = (reason: string | null): Engine =>
     createEagerEngine(program, {
       reason,

@@ -7,6 +7,7 @@ import { tf } from '../tf.ts';
 import { mapValues } from '../util/map-values.ts';
 import { onlyKnown } from '../util/names.ts';
 import { prefixed } from '../util/prefixed.ts';
+import { acrossReplicas } from './across.ts';
 import { feedsOf, rowsOfAll, type Share } from './all-reduce.ts';
 import { MIX, resolveShape } from './batch.ts';
 import { defineStep } from './definition.ts';
@@ -43,6 +44,8 @@ export interface ProgramOptions {
   optimizer: Update;
   /** R, parts that each batch is trained in; it divides all batch sizes. Default 1. */
   replicas?: number;
+  /** Replicas share the statistics of batch norm, which only a captured step can. Default: each has its own. */
+  batchNorm?: 'perReplica' | 'synced';
   /** In a process of a cluster, the replicas that it computes. Default: all. */
   share?: Share;
   /** Values to start with, in the place of drawn ones, by weight name. */
@@ -134,6 +137,7 @@ export function createStepProgram(
       variants: chosen,
       atStage: (stage, features) => mixAt(stage, features, chosen[MIX], feeds),
       fixed,
+      ...(replicas > 1 && options.batchNorm === 'synced' && { across: acrossReplicas(replicas) }),
     };
   };
   const trainPart = (weights: NamedTensors, pass: Pass): TrainedPart => {

@@ -161,6 +161,7 @@ export async function describe(
     epochs: train.epochs,
     batchSize: train.batchSize,
     ...(train.replicas && { replicas: train.replicas }),
+    ...(train.batchNorm && { batchNorm: train.batchNorm }),
     stepsPerEpoch: train.dropLast ? Math.floor(steps) : Math.ceil(steps),
     modelStages: model.stages,
     featureSize: model.featureSize,

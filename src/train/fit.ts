@@ -77,12 +77,14 @@ export async function openFit(
     batchSizes,
     optimizer: createOptimizer(trainSettings.optimizer, rules),
     ...(info.replicas && { replicas: info.replicas }),
+    ...(info.batchNorm && { batchNorm: info.batchNorm }),
     ...(link && { share: link }),
   });
   const putBack = keepStates(composition);
   const engine = await createEngine(program, backend, {
     ...trainSettings,
     rehearse: createRehearsal(composition, info, batchSizes),
+    synced: info.batchNorm === 'synced' && (info.replicas ?? 1) > 1,
     link,
   }).finally(putBack);
   if (preparation.options.resume) restore(preparation.options.resume, composition, program, engine);

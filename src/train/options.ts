@@ -11,7 +11,13 @@ export const trainOptions = z.strictObject({
     .positive()
     .optional()
     .describe(
-      'Parts that each batch is trained in, as if on so many machines: each mixes and batch-normalises its own images; gradients, statistics and losses are averaged. It divides the batch size. Default: 1.',
+      'Parts that each batch is trained in, as if on so many machines: each mixes its own images, and normalises them as `batchNorm` says; gradients, statistics and losses are averaged. It divides the batch size. Default: 1.',
+    ),
+  batchNorm: z
+    .enum(['perReplica', 'synced'])
+    .optional()
+    .describe(
+      'With replicas: batch norm by the images of each (`perReplica`, default), or by those of the whole batch (`synced`), which needs a captured step.',
     ),
   dropLast: z.boolean().default(false).describe('Leave out a last batch that is not full.'),
   onNaN: z

@@ -156,7 +156,7 @@ export default { data: { name: 'digits' }, model: made };
         expected one of resnet32, resnet18-cifar, resnet34-cifar, resnet18, resnet34, resnet50, resnet101, resnext50-32x4d, mobilenet-v2, convnext-tiny, vit-tiny-16, vit-small-16, vit-base-16, vit-small-14, vit-base-14, small-cnn, mlp, layers-model, graph-model, got "resnet33". Did you mean "resnet32"?
 
       --set train.epoch=3  train.epoch
-        train has no option "epoch". Did you mean "epochs"? Options: epochs, batchSize, replicas, dropLast, onNaN, reduction, optimizer, precision, step.
+        train has no option "epoch". Did you mean "epochs"? Options: epochs, batchSize, replicas, batchNorm, dropLast, onNaN, reduction, optimizer, precision, step.
 
       --set plugins.mixup=5  plugins[0]
         expected a map with \`use\`, got 5.

@@ -1,6 +1,7 @@
 import { tf } from '../../tf.ts';
 import { LANES } from './custom-ops.ts';
 import { hasKernel, runKernel } from './registry.ts';
+import { type Across, type Normalise, syncedBatchNorm } from './synced-batch-norm.ts';
 
 /** Options of {@link batchNorm}; the defaults are PyTorch's. */
 export interface BatchNormOptions {
@@ -10,6 +11,8 @@ export interface BatchNormOptions {
   momentum?: number;
   /** Added to the variance. Default 1e-5. */
   epsilon?: number;
+  /** In training: by the statistics of all replicas. Default: by those of `x`. */
+  across?: Across | undefined;
 }
 
 /** What {@link batchNorm} gives; `mean` and `variance` are the next running statistics, `[channels]`. */
@@ -32,8 +35,12 @@ export function batchNorm(
   shift: tf.Tensor,
   runningMean: tf.Tensor,
   runningVariance: tf.Tensor,
-  { training, momentum = 0.1, epsilon = 1e-5 }: BatchNormOptions,
+  { training, momentum = 0.1, epsilon = 1e-5, across }: BatchNormOptions,
 ): BatchNormOutputs {
+  if (training && across) {
+    const normalise: Normalise = (...given) => batchNorm(...given, { training: false, epsilon }).y;
+    return syncedBatchNorm(x, scale, shift, runningMean, runningVariance, { momentum, epsilon, across, normalise });
+  }
   if (training && x.shape[3]! % LANES === 0 && hasKernel('TailmixBatchNorm')) {
     const inputs = { x, scale, shift, mean: runningMean, variance: runningVariance };
     const [y, mean, variance] = runKernel('TailmixBatchNorm', inputs, { momentum, epsilon });

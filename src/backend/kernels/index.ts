@@ -17,6 +17,7 @@ export { statelessUniform } from './random.ts';
 export { customGradient, withStandardOps } from './registry.ts';
 export { decayed, sgdStep } from './sgd.ts';
 export { softmax } from './softmax.ts';
+export type { Across } from './synced-batch-norm.ts';
 
 const supply: Readonly<Record<string, () => void>> = { tensorflow: supplyNativeKernels, wasm: supplyWasmKernels };
 

@@ -99,7 +99,7 @@ function normCall(layer: NormLayer, bound: readonly Binding[]): (flow: LayerFlow
         beta?.read() ?? tf.zeros([channels]),
         movingMean.read(),
         running,
-        { training, momentum: 1 - momentum, epsilon },
+        { training, momentum: 1 - momentum, epsilon, across: pass.across },
       );
       if (training) {
         const count = x.size / channels;

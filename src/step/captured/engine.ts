@@ -11,6 +11,7 @@ import {
   toStandardConvolutions,
 } from '../../graph/index.ts';
 import type { Engine } from '../types.ts';
+import { joinReplicas } from './across.ts';
 import { toBfloat16 } from './bf16.ts';
 import { fuseNeighbours } from './fuse.ts';
 import { toTileConvolutions } from './tile-convolutions.ts';
@@ -38,7 +39,8 @@ export function createCapturedEngine(
   backend: Backend,
   { precision = 'fp32', precisionReason = null, ...options }: CaptureOptions = {},
 ): CapturedEngine {
-  const rewrite = precision === 'bf16' ? toFasterHalf : toFaster;
+  const faster = precision === 'bf16' ? toFasterHalf : toFaster;
+  const rewrite: typeof faster = (recording, canRun) => faster(joinReplicas(recording), canRun);
   const { stats, ...graph } = openGraph(program, backend, { ...options, rewrite, copyOp: 'TailmixLastingCopy' });
   return {
     ...graph,
