@@ -72,12 +72,11 @@ export function checkForCluster(
   processes: number,
 ): void {
   for (const train of [options.train, ...(phases ?? []).map((phase) => ({ ...options.train, ...phase.train }))]) {
-    const { replicas = 1, step, onNaN = 'stop' } = train;
+    const { replicas = 1, step } = train;
     if (replicas % processes > 0) {
       throw clusterSetting('train.replicas', `a multiple of the ${processes} processes`, String(replicas));
     }
     if (step === 'eager') throw clusterSetting('train.step', 'captured or auto', 'eager');
-    if (onNaN !== 'stop') throw clusterSetting('train.onNaN', 'stop', 'rollback');
   }
   if (options.backend === 'wasm') throw clusterSetting('backend', 'native', 'wasm');
 }

@@ -135,7 +135,7 @@ const codeOf = (codes: readonly number[]): number =>
   codes.find((code) => code !== 0 && code !== TRY_AGAIN && code !== INTERRUPTED) ?? Math.max(...codes);
 
 /** Ports that are free at this moment. */
-async function freeAddresses(count: number): Promise<string[]> {
+export async function freeAddresses(count: number): Promise<string[]> {
   const servers: Server[] = [];
   for (let i = 0; i < count; i++) {
     const server = createServer().listen(0, '127.0.0.1');

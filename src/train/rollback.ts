@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { patient, shareSnapshot } from '../cluster/exchange.ts';
 import { messageOf, TailmixError } from '../errors.ts';
 import type { Snapshot } from '../run.ts';
 import { findLatest } from '../tracking/checkpoint.ts';
@@ -61,7 +62,7 @@ export async function rollBack(
   const { fit, epochs, rollbacks } = progress;
   const {
     spanning,
-    options: { directory },
+    options: { directory, link },
   } = parts;
   const rule = rollbackRule(fit.settings.train);
   if (!rule || !begin || !(error instanceof TailmixError) || !DIVERGED.has(error.code)) throw error;
@@ -69,7 +70,9 @@ export async function rollBack(
   const done = epochs.at(-1)?.epoch ?? 0;
   const latest = directory === undefined ? null : await findLatest(directory);
   const isUsable = latest !== null && latest.snapshot.epoch > begin.epoch && latest.snapshot.epoch <= done;
-  const source = isUsable ? latest.snapshot : begin;
+  const found = isUsable ? latest.snapshot : null;
+  // All processes of a cluster diverge in the same step; rank 0 alone has checkpoints.
+  const source = (link ? shareSnapshot(patient(link), found) : found) ?? begin;
   restore(source, fit.composition, fit.program, fit.engine);
   if (spanning) loadStates(source, spanning);
   epochs.length = source.history.length;

@@ -1,26 +1,14 @@
-import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ended } from '../cli/run.ts';
-import { digits, local, resultOf, train, whyNoCluster } from './support.ts';
+import { digits, local, resultOf, train, whenSaid, whyNoCluster } from './support.ts';
 
 if (whyNoCluster !== null) console.warn(`SKIPPED: training in several processes, ${whyNoCluster}`);
 
 const LOCAL = local(2);
-
-/** Calls `then` with the process that a line of standard error names, once another line is there. */
-function whenSaid(child: ChildProcess, text: RegExp, then: (pid: (rank: number) => number) => void): void {
-  let said = '';
-  child.stderr!.on('data', function look(part: Buffer) {
-    said += part;
-    if (!text.test(said)) return;
-    child.stderr!.off('data', look);
-    then((rank) => Number(new RegExp(`rank ${rank} of \\d \\(process (\\d+)\\)`).exec(said)![1]));
-  });
-}
 
 describe.skipIf(whyNoCluster !== null)('one run in two processes', { timeout: 600_000 }, () => {
   let folder: string;

@@ -48,3 +48,14 @@ model: { name: small-cnn }
 train: { epochs: ${epochs}, batchSize: 64, dropLast: true, replicas: ${replicas} }
 plugins: [{ use: mixup }, { use: remix }]
 `;
+
+/** Calls `then` with the process that a line of standard error names, once another line is there. */
+export function whenSaid(child: ChildProcess, text: RegExp, then: (pid: (rank: number) => number) => void): void {
+  let said = '';
+  child.stderr!.on('data', function look(part: Buffer) {
+    said += part;
+    if (!text.test(said)) return;
+    child.stderr!.off('data', look);
+    then((rank) => Number(new RegExp(`rank ${rank} of \\d \\(process (\\d+)\\)`).exec(said)![1]));
+  });
+}

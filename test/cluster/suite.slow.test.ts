@@ -1,0 +1,87 @@
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { registry } from '../../plugins/index.ts';
+import { cpuFeatures, isBfloat16Native } from '../../src/backend/cpu.ts';
+import { freeAddresses } from '../../src/cli/launch.ts';
+import { ended } from '../cli/run.ts';
+import type { Case, Trained } from './cases.ts';
+import { clusterEnv, whyNoCluster } from './support.ts';
+
+if (whyNoCluster !== null) console.warn(`SKIPPED: plugins in several processes, ${whyNoCluster}`);
+
+const cpu = cpuFeatures();
+const hasHalf = cpu !== null && isBfloat16Native(cpu);
+if (!hasHalf) console.warn('SKIPPED: bfloat16 in several processes, this processor has none');
+
+const jiti = join(dirname(createRequire(import.meta.url).resolve('jiti')), 'jiti-cli.mjs');
+const worker = fileURLToPath(new URL('./fixtures/worker.ts', import.meta.url));
+
+async function ranksOf(cases: readonly Case[], processes: number): Promise<Trained[][]> {
+  const addresses = processes > 1 ? await freeAddresses(processes) : [];
+  const cluster = (rank: number): string[] => (processes > 1 ? [addresses.join(','), String(rank)] : []);
+  const children = Array.from({ length: processes }, (_, rank) =>
+    spawn(process.execPath, [jiti, worker, JSON.stringify(cases), ...cluster(rank)], { env: clusterEnv }),
+  );
+  const all = await Promise.all(children.map((child) => ended(child)));
+  return all.map(({ code, stdout, stderr }) => {
+    expect(code, stderr).toBe(0);
+    return stdout
+      .trim()
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Trained);
+  });
+}
+
+/** Trains cases in one process, then in so many, and compares every bit. */
+async function expectSame(cases: readonly Case[], processes: number): Promise<Trained[]> {
+  const [one] = (await ranksOf(cases, 1)) as [Trained[]];
+  const ranks = await ranksOf(cases, processes);
+  for (const [i, { name, precision = 'fp32' }] of cases.entries()) {
+    expect(one[i], name).toMatchObject({ name, ran: `captured ${precision}` });
+    expect(one[i]!.losses.length, name).toBeGreaterThan(2);
+    for (const rank of ranks) expect(rank[i], name).toEqual(one[i]);
+  }
+  expect(new Set(one.map(({ state }) => state)).size).toBeGreaterThan(1);
+  return one;
+}
+
+const mixed = ['mixup', 'remix'];
+const models: readonly Omit<Case, 'replicas'>[] = [
+  { name: 'small-cnn, synced', model: 'small-cnn', plugins: mixed, batchNorm: 'synced' },
+  { name: 'small-cnn, two phases', model: 'small-cnn', phases: true },
+  { name: 'resnet32', model: 'resnet32', plugins: mixed },
+  { name: 'resnet32, synced', model: 'resnet32', batchNorm: 'synced' },
+  ...(hasHalf ? [{ name: 'resnet32, bf16', model: 'resnet32', plugins: mixed, precision: 'bf16' } as const] : []),
+];
+
+describe.skipIf(whyNoCluster !== null)('several processes are one process to the bit', { timeout: 600_000 }, () => {
+  test('every plugin, in two', async () => {
+    const cases = Object.keys(registry).map((plugin): Case => ({ name: plugin, plugin, replicas: 2 }));
+    const trained = await expectSame(cases, 2);
+    expect(trained).toHaveLength(Object.keys(registry).length);
+  });
+
+  test.each([
+    [2, 2],
+    [3, 3],
+    [4, 4],
+    [2, 4],
+    [3, 6],
+  ])('networks, phases, bfloat16: in %s, with %s replicas', async (processes, replicas) => {
+    await expectSame(
+      models.map((model) => ({ ...model, replicas })),
+      processes,
+    );
+  });
+
+  test('ResNet-18 of large images, in two', async () => {
+    const model = { model: 'resnet18', side: 32, replicas: 2, epochs: 1 } as const;
+    const half = hasHalf ? [{ ...model, name: 'bf16', precision: 'bf16' } as const] : [];
+    await expectSame([{ ...model, name: 'fp32' }, { ...model, name: 'synced', batchNorm: 'synced' }, ...half], 2);
+  });
+});
