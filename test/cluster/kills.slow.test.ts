@@ -68,7 +68,9 @@ test.skipIf(whyNoCluster !== null)(
     const last = await ended(once(`run-${runs}`));
     expect(last.code, last.stderr).toBe(0);
     expect(await resultOf(join(folder, `run-${runs}`))).toEqual(undisturbed);
-    console.info(`${COUNT} of ${COUNT} ended with the message; ${runs} of ${runs} runs are the undisturbed one to the bit`);
+    console.info(
+      `${COUNT} of ${COUNT} ended with the message; ${runs} of ${runs} runs are the undisturbed one to the bit`,
+    );
     await rm(folder, { recursive: true, force: true });
   },
 );
