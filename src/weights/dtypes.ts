@@ -1,3 +1,4 @@
+import { halfToNumber } from '../util/half.ts';
 import type { Dtype } from './types.ts';
 
 /** Bytes of an element. */
@@ -32,12 +33,3 @@ export const readers: Readonly<Record<Dtype, (view: DataView, at: number) => num
 };
 
 const SCRATCH = new DataView(new ArrayBuffer(4));
-
-/** IEEE 754 binary16: sign, 5 bits of exponent, 10 of fraction. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
