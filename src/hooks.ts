@@ -12,17 +12,17 @@
  *       COMPUTE TARGETS   label weights; the pixels' lambda stays
  *       step(inputs)      normalise ▸ mix ▸ model ▸ per-term loss ▸ weights, reduction ▸ gradients ▸ update
  *       ON BATCH END
- *     evaluate
+ *     evaluate            validation, then test;  COMPUTE FIGURES of each
  *     ON EPOCH END        (ON CHECKPOINT when one was written)
  *   ON TRAIN END, or ON ERROR
  *
- * Where the step is captured, ON BATCH and all COMPUTE … are rehearsed first: see {@link EpochContext.rehearsal}.
+ * Where the step is captured, ON BATCH and all COMPUTE … of a step or an epoch are rehearsed first: see {@link EpochContext.rehearsal}.
  *
  * A run of several phases is this loop for each, with hooks of its own; plugins that span the run are told of all.
  */
 import { SyncHook, SyncWaterfallHook } from 'tapable';
 import { messageOf } from './errors.ts';
-import type { EpochMetrics, RunSummary } from './metrics/types.ts';
+import type { EpochMetrics, EvaluatedSplit, RunSummary } from './metrics/types.ts';
 import type { Forward } from './models/types.ts';
 import type { CheckpointInfo, Run } from './run.ts';
 import type {
@@ -197,6 +197,23 @@ export function createHooks() {
      * ```
      */
     computeTargets: new SyncWaterfallHook<[targets: Targets, ctx: StepContext]>(['targets', 'ctx']),
+
+    /**
+     * Each evaluation of a split, validation before test: figures of the plugin's own, by name. `seen` has the logits
+     * `[N, C]` and labels `[N]` of all its images, and what core has computed of them. Takes the figures of the taps
+     * before, at first none; returns them with others added, each a finite number. They are part of
+     * `metrics.jsonl`, of what trackers and reports show, and what `early-stopping` and `checkpoint` may judge by.
+     * `tailmix evaluate` calls it too. Synchronous. Not rehearsed.
+     *
+     * @example
+     * ```ts
+     * hooks.computeFigures.tap(name, (figures, { evaluation }) => {
+     *   const accuracies = evaluation.perClass.filter((accuracy) => accuracy !== null);
+     *   return { ...figures, 'best-class': Math.max(...accuracies) };
+     * });
+     * ```
+     */
+    computeFigures: new SyncWaterfallHook<[figures: Record<string, number>, seen: EvaluatedSplit]>(['figures', 'seen']),
 
     /**
      * After each training step. Synchronous: a slow tap slows every step. The result is ignored. Not rehearsed.

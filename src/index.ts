@@ -20,8 +20,17 @@ export { logPrior } from './long-tail/class-prior.ts';
 export { effectiveNumberWeights, inverseFrequencyWeights } from './long-tail/class-weights.ts';
 export { classShares, imageWeights, type SamplingRule, samplingRules } from './long-tail/sampling-weights.ts';
 export { describeGroups, groupOf } from './metrics/groups.ts';
+export { type Judged, judgedBy } from './metrics/judged.ts';
+export type { KeptLogits } from './metrics/logits.ts';
 export { withoutConfusion } from './metrics/summary.ts';
-export type { ConfusionCount, EpochMetrics, Evaluation, GroupRule, RunSummary } from './metrics/types.ts';
+export type {
+  ConfusionCount,
+  EpochMetrics,
+  EvaluatedSplit,
+  Evaluation,
+  GroupRule,
+  RunSummary,
+} from './metrics/types.ts';
 export { defineModel, type ModelChoice, type ModelDefinition, type ModelFactory } from './models/definition.ts';
 export { dropout } from './models/dropout.ts';
 export { createModel, type ModelOptions } from './models/index.ts';
@@ -97,10 +106,11 @@ export {
   readLatest,
   writeCheckpoint,
 } from './tracking/checkpoint.ts';
+export { encodeLogits } from './tracking/logits-file.ts';
 export { PROGRESS_VARIABLE, type ProgressMessage } from './tracking/progress-message.ts';
 export { findRun, listRuns, readEpochs, readSummary } from './tracking/run-directory.ts';
-export { runFiles } from './tracking/run-files.ts';
-export { sealedJson, sealOf } from './tracking/seal.ts';
+export { logitsFile, runFiles } from './tracking/run-files.ts';
+export { type FileSeal, sealedJson, sealOf } from './tracking/seal.ts';
 export { appendToFile, writeFileAtomic } from './tracking/write-file.ts';
 export { planRun } from './train/plan-run.ts';
 export type { RunResult, TrainerOptions } from './train/trainer.ts';

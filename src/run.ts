@@ -2,6 +2,8 @@ import type { FeatureSource } from './data/features.ts';
 import type { DataIdentity, OtherData } from './data/identity.ts';
 import type { TransformOptions } from './data/transforms/options.ts';
 import type { Interpolation } from './data/transforms/resample.ts';
+import type { LogitPrior } from './metrics/further.ts';
+import type { KeptLogits } from './metrics/logits.ts';
 import type { EpochMetrics, GroupRule, Rollback, RunSummary } from './metrics/types.ts';
 import type { ModelHead } from './models/types.ts';
 
@@ -171,6 +173,11 @@ export interface Run {
   readonly data: SnapshotData;
   /** Images evaluated on; `validation` is null without one. `hash` as that of the subset. */
   readonly evaluated: Readonly<Record<'test' | 'validation', { hash: string; count: number } | null>>;
+  /**
+   * Logits of the last evaluation; null for a split that was not evaluated or whose logits are not kept (`evaluate.keepLogits`).
+   * `prior`: by which class shares they are log-posteriors.
+   */
+  readonly logits: { test: KeptLogits | null; validation: KeptLogits | null; prior: LogitPrior };
   /** Weights and statistics of the model, in order. */
   readonly weights: readonly RunWeight[];
   /** Why the run ends after the current epoch; null while it goes on. */

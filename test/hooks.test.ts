@@ -32,7 +32,7 @@ test.each(names)(
     const { text, examples } = documented.get(name)!;
     expect(text).toMatch(/^(Once|Each|Before|After)/);
     expect(text).toContain(isAsync(name) ? 'May be asynchronous' : 'Synchronous');
-    const rehearsed = name === 'onBatch' || name.startsWith('compute');
+    const rehearsed = name === 'onBatch' || (name.startsWith('compute') && name !== 'computeFigures');
     const traced = name.startsWith('build');
     expect(text.match(/\*\*Rehearsed\*\*|Not rehearsed|createHooks traced/)?.[0]).toBe(
       rehearsed ? '**Rehearsed**' : traced ? 'createHooks traced' : 'Not rehearsed',

@@ -5,6 +5,7 @@ import {
   checkpointPath,
   definePlugin,
   type Evaluation,
+  judgedBy,
   Order,
   type Run,
   writeCheckpoint,
@@ -22,9 +23,13 @@ const options = z.strictObject({
     .default('none')
     .describe('Also keep the best epoch on this split. `test` chooses by the test set, and its file is named so.'),
   metric: z
-    .enum(['accuracy', 'balancedAccuracy'])
+    .string()
     .default('balancedAccuracy')
-    .describe('What the best epoch is best in.'),
+    .describe('What the best epoch is best in: a figure of core’s or of a plugin’s, as `early-stopping` has them.'),
+  better: z
+    .enum(['high', 'low'])
+    .optional()
+    .describe('Which is better of the metric. Default: as it is known of core’s, `high` of a plugin’s.'),
   full: z
     .boolean()
     .default(false)
@@ -68,7 +73,7 @@ export default definePlugin({
   name,
   options,
   spans: 'run',
-  apply({ hooks, info: { validationCount } }, { every, keep, best: split, metric, full }) {
+  apply({ hooks, info: { validationCount } }, { every, keep, best: split, metric, better: wanted, full }) {
     if (split === 'validation' && validationCount === 0) throw noValidation();
     // After tracking: a run killed between the two repeats an epoch that was recorded, and none goes missing.
     const stage = Order.Checkpoint;
@@ -82,8 +87,9 @@ export default definePlugin({
     };
     const isBest = (evaluation: Evaluation | null): boolean => {
       if (!evaluation) return false;
-      if (best !== null && evaluation[metric] <= best) return false;
-      best = evaluation[metric];
+      const { value, better } = judgedBy(evaluation, metric, wanted);
+      if (best !== null && (better === 'high' ? value <= best : value >= best)) return false;
+      best = value;
       return true;
     };
 

@@ -1,4 +1,4 @@
-import { definePlugin, type Run, z } from 'tailmix';
+import { definePlugin, judgedBy, type Run, z } from 'tailmix';
 import { noValidation } from './errors.ts';
 
 const name = 'early-stopping';
@@ -9,9 +9,15 @@ const options = z.strictObject({
     .default('validation')
     .describe('What to judge by. `test` chooses the run’s length on the test set, so its results are optimistic.'),
   metric: z
-    .enum(['accuracy', 'balancedAccuracy', 'loss'])
+    .string()
     .default('balancedAccuracy')
-    .describe('What must get better: an accuracy rise, the loss fall.'),
+    .describe(
+      'What must get better: `accuracy`, `balancedAccuracy`, `many`, `medium`, `few`, `worstClass`, `macroF1`, `top5` must rise, `loss`, `ece` fall; or a figure of a plugin, by its name.',
+    ),
+  better: z
+    .enum(['high', 'low'])
+    .optional()
+    .describe('Which is better of the metric. Default: as it is known of core’s, `high` of a plugin’s.'),
   patience: z.int().positive().default(10).describe('Epochs without an improvement after which the run ends.'),
   minDelta: z.number().min(0).default(0).describe('What is not better by more than this is no improvement.'),
 });
@@ -28,10 +34,10 @@ export interface Best {
 export function improve(
   best: Best | null,
   now: Best,
-  { metric, minDelta }: Pick<Options, 'metric' | 'minDelta'>,
+  { better, minDelta }: { better: 'high' | 'low'; minDelta: number },
 ): Best {
   if (best === null || Number.isNaN(best.value)) return now;
-  const gain = metric === 'loss' ? best.value - now.value : now.value - best.value;
+  const gain = better === 'low' ? best.value - now.value : now.value - best.value;
   return gain > minDelta ? now : best;
 }
 
@@ -78,7 +84,8 @@ export default definePlugin({
     hooks.onEpochEnd.tap(name, (metrics, run) => {
       const evaluation = metrics[split];
       if (!evaluation) return;
-      best = improve(best, { epoch: metrics.epoch, value: evaluation[metric] }, { metric, minDelta });
+      const { value, better } = judgedBy(evaluation, metric, options.better);
+      best = improve(best, { epoch: metrics.epoch, value }, { better, minDelta });
       stopWhenDue(metrics.epoch, run);
     });
     return {

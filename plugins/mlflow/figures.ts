@@ -6,8 +6,8 @@ const prefixed = (section: string, values: Readonly<Record<string, number | null
     Object.entries(values).flatMap(([key, value]) => (value === null ? [] : [[`${section}/${key}`, value]])),
   );
 
-const evaluationFigures = (section: string, evaluation: Evaluation): Figures =>
-  prefixed(section, {
+const evaluationFigures = (section: string, evaluation: Evaluation): Figures => ({
+  ...prefixed(section, {
     accuracy: evaluation.accuracy,
     balanced_accuracy: evaluation.balancedAccuracy,
     many: evaluation.many,
@@ -18,7 +18,9 @@ const evaluationFigures = (section: string, evaluation: Evaluation): Figures =>
     ece: evaluation.ece,
     top5: evaluation.top5,
     loss: evaluation.loss,
-  });
+  }),
+  ...prefixed(`${section}/figures`, evaluation.figures ?? {}),
+});
 
 /** Points of an epoch. MLflow shows a section for each part before the last `/`. Step: the epoch, from 1. */
 export const epochFigures = ({
@@ -53,10 +55,12 @@ export const finalFigures = ({
   lastFiveMedian,
   bestOnTest,
   chosenOnValidation,
+  figures,
   rollbacks,
   seconds,
 }: RunSummary): Figures => ({
   ...(last ? evaluationFigures('final', last) : {}),
+  ...prefixed('further', figures ?? {}),
   ...prefixed('final', {
     chosen_on_validation_accuracy: chosenOnValidation?.accuracy ?? null,
     chosen_on_validation_balanced_accuracy: chosenOnValidation?.balancedAccuracy ?? null,

@@ -1,10 +1,13 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   appendToFile,
   definePlugin,
   displayPath,
   type EpochMetrics,
+  encodeLogits,
+  type FileSeal,
+  logitsFile,
   Order,
   type Run,
   type RunSummary,
@@ -96,11 +99,14 @@ export default definePlugin({
       else await appendToFile(path, metricsLine(metrics));
       lastEpoch = metrics.epoch;
     });
-    const writeSummary = async (summary: RunSummary, { directory, config, epochs }: Run): Promise<void> => {
+    const writeSummary = async (summary: RunSummary, run: Run): Promise<void> => {
+      const { directory, config, epochs } = run;
       if (directory === null) return;
+      const logits = summary.status === 'failed' ? {} : await writeLogits(directory, run);
       const files = {
         [runFiles.config]: sealOf(stringify(config)),
         [runFiles.metrics]: sealOf(epochs.map(metricsLine).join('')),
+        ...logits,
       };
       await writeFileAtomic(join(directory, runFiles.summary), sealedJson({ ...summary, files }));
     };
@@ -108,6 +114,24 @@ export default definePlugin({
     hooks.onError.tapPromise({ name, stage }, (_, run) => writeSummary(run.summary(), run));
   },
 });
+
+/** Writes the logits of the last evaluation, as far as they are kept; a file of an earlier end of the run goes. */
+async function writeLogits(directory: string, { logits, epochs, evaluated }: Run): Promise<Record<string, FileSeal>> {
+  const seals: Record<string, FileSeal> = {};
+  for (const split of ['validation', 'test'] as const) {
+    const file = logitsFile(split);
+    const kept = logits[split];
+    if (kept === null) {
+      await rm(join(directory, file), { force: true });
+      continue;
+    }
+    const epoch = epochs.findLast((metrics) => metrics[split] !== null)!.epoch;
+    const content = encodeLogits(kept, { epoch, prior: logits.prior, images: evaluated[split]!.hash });
+    await writeFileAtomic(join(directory, file), content);
+    seals[file] = sealOf(content);
+  }
+  return seals;
+}
 
 const tell = (line: string): void => void process.stderr.write(`${line}\n`);
 

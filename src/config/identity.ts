@@ -15,6 +15,7 @@ const NOT_RESULTS: readonly (readonly string[])[] = [
   ['model', 'weights', 'file'],
   ['train', 'step'],
   ['evaluate', 'batchSize'],
+  ['evaluate', 'keepLogits'],
 ];
 
 /**

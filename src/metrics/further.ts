@@ -99,11 +99,7 @@ export function furtherFigures(
   return Object.fromEntries(Object.entries(found).filter((entry): entry is [string, number] => entry[1] !== null));
 }
 
-function ofProbabilities(
-  table: LogitTable,
-  classCounts: ArrayLike<number>,
-  groups: GroupRule,
-): Record<string, number> {
+function ofProbabilities(table: LogitTable, classCounts: ArrayLike<number>, groups: GroupRule): Record<string, number> {
   const groupOfClass = Array.from(classCounts, (count) => groupOf(count, groups));
   const { nll, brier, classwiseEce, groupEce, aurc } = probabilityFigures(table, groupOfClass);
   const byGroup = groupNames.flatMap((group): [string, number][] =>
@@ -123,7 +119,9 @@ function known(
   const names = [...priors.keys()];
   const offsets = names.map((name) => priors.get(name)!.map((share, c) => Math.log(share) - own[c]!));
   const perClass = adjustedPerClass(table, offsets);
-  const accuracies = Object.fromEntries(names.map((name, k) => [name, shiftedAccuracy(perClass[k]!, priors.get(name)!)]));
+  const accuracies = Object.fromEntries(
+    names.map((name, k) => [name, shiftedAccuracy(perClass[k]!, priors.get(name)!)]),
+  );
   return {
     ...Object.fromEntries(names.map((name) => [`${name}Known`, accuracies[name]!])),
     shiftMeanKnown: shiftedMean(accuracies),

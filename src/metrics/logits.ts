@@ -1,4 +1,4 @@
-import { halfToNumber, LARGEST_HALF, numberToHalf } from '../util/half.ts';
+import { encodeHalves, halfToNumber, LARGEST_HALF } from '../util/half.ts';
 
 /** Logits of an evaluation as they are kept, in half precision. */
 export interface KeptLogits {
@@ -33,6 +33,7 @@ export function createLogitKeeper(images: number, classes: number) {
     labels: new Int32Array(images),
     indices: new Int32Array(images),
   };
+  const below = new Float32Array(classes);
   let count = 0;
   return {
     /**
@@ -46,10 +47,10 @@ export function createLogitKeeper(images: number, classes: number) {
       for (let i = 0; i < labels.length; i++, count++) {
         const row = logits.subarray(i * classes, (i + 1) * classes);
         let highest = row[0]!;
-        for (const value of row) if (value > highest) highest = value;
+        for (let c = 1; c < classes; c++) if (row[c]! > highest) highest = row[c]!;
         kept.highest[count] = highest;
-        const at = count * classes;
-        for (let c = 0; c < classes; c++) kept.below[at + c] = numberToHalf(Math.max(row[c]! - highest, -LARGEST_HALF));
+        for (let c = 0; c < classes; c++) below[c] = Math.max(row[c]! - highest, -LARGEST_HALF);
+        encodeHalves(below, kept.below, count * classes);
       }
     },
     result: (): KeptLogits => kept,

@@ -34,6 +34,21 @@ export interface Evaluation {
    * one a line would outweigh all else: `summary.json` has the last.
    */
   confusion: ConfusionCount[] | null;
+  /** What plugins made of it in `computeFigures`, by name; only if one did. */
+  figures?: Readonly<Record<string, number>>;
+}
+
+/** What `computeFigures` is given: one evaluation of a split. */
+export interface EvaluatedSplit {
+  split: 'validation' | 'test';
+  /** As the plugin's other hooks count it; of `tailmix evaluate` the checkpoint's. */
+  epoch: number;
+  /** `[N × C]`, row-major: what the run predicts by, `buildPrediction` included. To be read only. */
+  logits: Float32Array;
+  /** `[N]`, true classes. */
+  labels: Int32Array;
+  /** What core has computed, without figures of plugins. */
+  evaluation: Evaluation;
 }
 
 /** `[label, predicted, images]`: images of a class that were taken for a class, at least one. */
@@ -127,6 +142,11 @@ export interface RunSummary {
   phases?: PhaseSummary[];
   /** Headline: the evaluation of the last evaluated epoch. */
   last: Evaluation | null;
+  /**
+   * Figures of `last` beyond those in it, by name: docs/metrics.md has them. Those of probabilities are computed from the logits as
+   * they are kept, in half precision. Summaries of earlier versions have none.
+   */
+  figures?: Readonly<Record<string, number>>;
   /** Epoch of `last`; without an evaluation, the last finished epoch (0: none). */
   lastEpoch: number;
   /** Optimistic: the epoch of highest accuracy on the test set itself. Only to compare with papers that report it. */

@@ -19,6 +19,7 @@ const evaluation = z.object({
   reliability: z.array(z.object({ count, confidence: share.nullable(), accuracy: share.nullable() })),
   top5: share.nullable(),
   confusion: z.array(z.tuple([count, count, count.positive()])).nullable(),
+  figures: z.record(z.string(), z.number()).exactOptional(),
 }) satisfies z.ZodType<Evaluation>;
 
 const pair = { accuracy: share, balancedAccuracy: share };
@@ -49,6 +50,7 @@ const runSummary = z
     groups: z.object({ manyAbove: z.number(), fewBelow: z.number() }),
     epochs: count,
     last: evaluation.nullable(),
+    figures: z.record(z.string(), z.number()).exactOptional(),
     lastEpoch: count,
     bestOnTest: z.object({ epoch: count, ...pair }).nullable(),
     chosenOnValidation: z.object({ epoch: count, ...pair }).exactOptional(),

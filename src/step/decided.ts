@@ -33,6 +33,7 @@ export const decidedFaults: Partial<Record<HookName, FaultOf>> = {
   onBatch: (batch, given, run, where) => batchFault(batch, given as Batch, run, where),
   computeTargets: (targets, given, { info }, where) =>
     targetsFault(targets, given as Targets, info.classes.length, where),
+  computeFigures: figuresFault,
 };
 
 /** The check, which a rehearsal leaves out. */
@@ -156,6 +157,29 @@ function changedFault<T extends object>(
     got,
     cure: 'Spread what was handed in, and change the rest.',
   };
+}
+
+/** Names of figures are part of files and of what trackers show. */
+const FIGURE_NAME = /^[A-Za-z][\w.-]*$/;
+
+function figuresFault(value: unknown, given: unknown): Fault | null {
+  const figures = fieldsOf(value);
+  if (figures === null || Array.isArray(value)) return { expected: 'numbers by name', got: describeValue(value) };
+  for (const [name, before] of Object.entries(given as Record<string, number>)) {
+    if (Object.is(figures[name], before)) continue;
+    const cure = 'Spread the figures that were handed in, and add others under names of their own.';
+    return { part: name, expected: 'it as a tap before gave it', got: describeValue(figures[name]), cure };
+  }
+  for (const [name, figure] of Object.entries(figures)) {
+    if (!FIGURE_NAME.test(name)) {
+      const got = JSON.stringify(name);
+      return { part: 'a name', expected: 'a letter, then letters, digits, ".", "_" or "-"', got };
+    }
+    if (Number.isFinite(figure)) continue;
+    const cure = 'Leave a figure out where there is none.';
+    return { part: name, expected: 'a finite number', got: describeValue(figure), cure };
+  }
+  return null;
 }
 
 const isSame = (a: unknown, b: unknown): boolean =>

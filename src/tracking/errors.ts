@@ -216,6 +216,29 @@ export const damagedRunFile = (path: string, where: string): TailmixError =>
     `${path}: expected JSON, ${where} is none. The file was changed or cut. Restore it, or resume the run, which writes it again.`,
   );
 
+/** A run that has not ended has no figures. */
+export const summaryMissing = (runDirectory: string): TailmixError =>
+  run(
+    'RUN_UNFINISHED',
+    `${runDirectory}: expected a run that has ended; it has no summary.json. Let it end, or evaluate a checkpoint.`,
+  );
+
+/** Logits that a run has not kept. */
+export const logitsMissing = (path: string, cause: NodeJS.ErrnoException): TailmixError =>
+  new TailmixError(
+    `${path}: expected the logits of the last evaluation; ${cause.code === 'ENOENT' ? 'there is no such file' : cause.message}. ` +
+      'A run keeps them when it ends, unless evaluate.keepLogits is false or they are more than 100 million numbers; ' +
+      'evaluate it without --from-logits.',
+    { code: 'RUN_LOGITS', kind: 'config', cause },
+  );
+
+/** Logits that are not what was written. */
+export const logitsDamaged = (path: string, found: string): TailmixError =>
+  run(
+    'RUN_LOGITS_DAMAGED',
+    `${path}: expected the logits that the run wrote; ${found}. Evaluate the run without --from-logits.`,
+  );
+
 /** A file of a run that is not what the run wrote. */
 export const changedRunFile = (path: string): TailmixError =>
   run(

@@ -16,7 +16,7 @@ import {
 } from './errors.ts';
 import { type Ownership, own, ownerFile } from './ownership.ts';
 import { runFiles } from './run-files.ts';
-import { isSealBroken } from './seal.ts';
+import { type FileSeal, isSealBroken } from './seal.ts';
 
 /**
  * Makes the directory of a new run: `<root>/<name>-<time>`, with a number behind it where that exists already.
@@ -176,6 +176,13 @@ export async function readSummary(runDirectory: string): Promise<RunSummary | nu
   if (isSealBroken(found)) throw changedRunFile(path);
   const { sha256: _seal, files: _files, ...summary } = found;
   return summary;
+}
+
+/** What the other files of a run were when its summary was written, by name. */
+export async function readSeals(runDirectory: string): Promise<Readonly<Record<string, FileSeal>>> {
+  const path = join(runDirectory, runFiles.summary);
+  const { files = {} } = parse(await readText(path), path, 'the file') as { files?: Record<string, FileSeal> };
+  return files;
 }
 
 const readText = (path: string): Promise<string> =>

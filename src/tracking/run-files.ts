@@ -6,3 +6,6 @@ export const runFiles = {
   metrics: 'metrics.jsonl',
   summary: 'summary.json',
 } as const;
+
+/** File of a run directory with the logits of the last evaluation of a split. */
+export const logitsFile = (split: 'validation' | 'test'): string => `logits-${split}.safetensors`;

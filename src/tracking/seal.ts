@@ -20,8 +20,13 @@ export interface FileSeal {
   sha256: string;
 }
 
-/** Seal of the content of a file. */
-export const sealOf = (content: string): FileSeal => ({ bytes: Buffer.byteLength(content), sha256: sha256(content) });
+/** Seal of the content of a file, as text or in parts. */
+export function sealOf(content: string | readonly Uint8Array[]): FileSeal {
+  if (typeof content === 'string') return { bytes: Buffer.byteLength(content), sha256: sha256(content) };
+  const hash = createHash('sha256');
+  for (const part of content) hash.update(part);
+  return { bytes: content.reduce((sum, { length }) => sum + length, 0), sha256: hash.digest('hex') };
+}
 
 /** Whether a file begins with what its seal is of. */
 export const beginsAs = (content: string, seal: FileSeal): boolean =>

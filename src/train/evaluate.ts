@@ -4,7 +4,8 @@ import { rowValues } from '../data/features.ts';
 import type { Loader, StepRows, Subset } from '../data/types.ts';
 import type { Signature } from '../graph/index.ts';
 import { createEvaluator } from '../metrics/evaluator.ts';
-import type { Evaluation } from '../metrics/types.ts';
+import { createLogitKeeper, type KeptLogits } from '../metrics/logits.ts';
+import type { EvaluatedSplit, Evaluation } from '../metrics/types.ts';
 import type { RunInfo } from '../run.ts';
 import type { Engine } from '../step/types.ts';
 import { yieldToEventLoop } from '../util/event-loop.ts';
@@ -118,6 +119,23 @@ async function* logitsOfBatches(
   }
 }
 
+/** What an evaluation leaves. */
+export interface Evaluated {
+  evaluation: Evaluation;
+  /** Null where they are not kept. */
+  logits: KeptLogits | null;
+}
+
+/** What is done with an evaluation beyond core's figures. */
+export interface EvaluateOptions {
+  /** Whether logits are kept. Default: no. */
+  keep?: boolean;
+  /** Figures of plugins. Default: none; all logits are then never in memory at one time. */
+  figures?: ((seen: Pick<EvaluatedSplit, 'logits' | 'labels' | 'evaluation'>) => Record<string, number>) | null;
+  /** In a process of a cluster. */
+  link?: Link | undefined;
+}
+
 /** Evaluates the engine's weights on a subset. */
 export async function evaluate(
   engine: Engine,
@@ -125,13 +143,26 @@ export async function evaluate(
   loader: Loader,
   subset: Subset,
   { classes, classCounts, groups }: Pick<RunInfo, 'classes' | 'classCounts' | 'groups'>,
-  link?: Link,
-): Promise<Evaluation> {
+  { keep = false, figures = null, link }: EvaluateOptions = {},
+): Promise<Evaluated> {
   const evaluator = createEvaluator({ classes, classCounts, groups });
-  for await (const { logits, labels } of logitsOf(engine, signature, loader, subset, classes.length, link)) {
+  const [N, C] = [subset.indices.length, classes.length];
+  const keeper = keep ? createLogitKeeper(N, C) : null;
+  const all = figures && { logits: new Float32Array(N * C), labels: new Int32Array(N) };
+  let count = 0;
+  for await (const { logits, labels, indices } of logitsOf(engine, signature, loader, subset, C, link)) {
     evaluator.add(logits, labels);
+    keeper?.add(logits, labels, indices);
+    all?.logits.set(logits, count * C);
+    all?.labels.set(labels, count);
+    count += labels.length;
   }
-  return evaluator.result();
+  const evaluation = evaluator.result();
+  const found = figures && all ? figures({ ...all, evaluation }) : {};
+  return {
+    evaluation: Object.keys(found).length === 0 ? evaluation : { ...evaluation, figures: found },
+    logits: keeper?.result() ?? null,
+  };
 }
 
 /** Steps through rows of a split in their order, without augmentation. */

@@ -3,6 +3,7 @@ import type { Backend } from '../backend/load.ts';
 import type { Composition } from '../compose/types.ts';
 import type { Subset } from '../data/types.ts';
 import type { GraphProgram } from '../graph/index.ts';
+import type { KeptLogits } from '../metrics/logits.ts';
 import { summarizeEpochs, withoutConfusions } from '../metrics/summary.ts';
 import type { EpochMetrics, Rollback, RunSummary } from '../metrics/types.ts';
 import type { PhaseRun, Run, RunInfo, Snapshot, SnapshotData } from '../run.ts';
@@ -11,6 +12,7 @@ import { mapValues } from '../util/map-values.ts';
 import { version } from '../version.ts';
 import type { BackboneOf } from './backbone.ts';
 import { snapshotMismatch } from './errors.ts';
+import { logitPrior } from './evaluate-split.ts';
 import type { Fit } from './fit.ts';
 import type { Preparation } from './prepare.ts';
 
@@ -35,6 +37,10 @@ export interface Progress {
   fit: Fit;
   /** Metrics so far, those of before a resume first. */
   epochs: EpochMetrics[];
+  /** Of the last evaluation, where they are kept. */
+  logits: { test: KeptLogits | null; validation: KeptLogits | null };
+  /** Of the last evaluation, beyond what is in it; null until the run has ended. */
+  figures: Record<string, number> | null;
   /** How often the run went back, also before a resume. */
   rollbacks: Rollback[];
   stopReason: string | null;
@@ -48,6 +54,8 @@ export interface Progress {
 export const beginProgress = (fit: Fit, { options }: Pick<RunParts, 'options'>): Progress => ({
   fit,
   epochs: [...(options.resume?.history ?? [])],
+  logits: { test: null, validation: null },
+  figures: null,
   rollbacks: [...(options.resume?.rollbacks ?? [])],
   stopReason: null,
   failure: null,
@@ -100,6 +108,9 @@ function view(parts: RunParts, progress: Progress, own: Pick<Run, 'info' | 'resu
       const { mode, reason, precision, precisionReason } = progress.fit.engine;
       return { backend: backend.name, tensorflow: backend.tensorflow, mode, reason, precision, precisionReason };
     },
+    get logits() {
+      return { ...progress.logits, prior: logitPrior(progress.fit.composition.plugins) };
+    },
     get weights() {
       return weightsOf(progress.fit);
     },
@@ -151,7 +162,7 @@ function snapshotOf(parts: RunParts, { fit, epochs, rollbacks }: Progress): Snap
 }
 
 /** The summary as of now. */
-function summaryOf(parts: RunParts, { fit, epochs, rollbacks, failure, stopReason }: Progress): RunSummary {
+function summaryOf(parts: RunParts, { fit, epochs, figures, rollbacks, failure, stopReason }: Progress): RunSummary {
   const { options, settings, data, seen, info, backend } = parts;
   const { engine } = fit;
   return {
@@ -172,6 +183,7 @@ function summaryOf(parts: RunParts, { fit, epochs, rollbacks, failure, stopReaso
     epochs: info.epochs,
     ...(rollbacks.length > 0 && { rollbacks: [...rollbacks] }),
     ...summarizeEpochs(epochs),
+    ...(figures && { figures }),
     backend: backend.name,
     stepMode: engine.mode,
     stepModeReason: engine.reason,

@@ -44,6 +44,12 @@ export const evaluateOptions = z.strictObject({
     .describe(
       'What is evaluated of an image that is packed larger than the model takes it: its `centre`, or `five` crops (the corners and the centre), whose logits are averaged. Default: `centre`.',
     ),
+  keepLogits: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether the run directory keeps the logits of the last evaluation, in half precision. Default: yes, up to 100 million numbers a split (200 MB). Does not affect results.',
+    ),
   every: z.int().positive().default(1).describe('Epochs between evaluations; the last epoch is always evaluated.'),
   batchSize: z
     .int()

@@ -5,9 +5,10 @@ import { type ComposedPhase, composeRun } from '../compose/compose-run.ts';
 import { metricsAt, type Place } from '../compose/span.ts';
 import type { LoadedData } from '../data/types.ts';
 import { internal, messageOf, TailmixError, toError } from '../errors.ts';
-import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
+import { furtherFigures } from '../metrics/further.ts';
+import { keptTable } from '../metrics/logits.ts';
+import type { EpochMetrics, Evaluation, RunSummary } from '../metrics/types.ts';
 import type { Run, Snapshot } from '../run.ts';
-import { signatureFor } from '../step/signature.ts';
 import type { EpochContext } from '../step/types.ts';
 import { own as ownDirectory } from '../tracking/ownership.ts';
 import { yieldToEventLoop } from '../util/event-loop.ts';
@@ -15,7 +16,7 @@ import { mapValues } from '../util/map-values.ts';
 import { callAll, reportFailure } from '../util/observers.ts';
 import { backboneOf } from './backbone.ts';
 import { createMeter, ownSteps, planEpoch } from './epoch.ts';
-import { evaluate } from './evaluate.ts';
+import { evaluateSplit, logitPrior } from './evaluate-split.ts';
 import { keepFile } from './features.ts';
 import { openFit, trainStep } from './fit.ts';
 import { warnOfHighLoss } from './loss-high.ts';
@@ -172,7 +173,7 @@ async function trainPhase(
       }
     }
     const isOver = ends || progress.stopReason !== null;
-    await completeEvaluation(progress);
+    await completeEvaluation(progress, before);
     throwFailure(parts.options.signal);
     const summary = run.summary();
     await callAll([
@@ -195,7 +196,7 @@ async function trainEpoch(
   epoch: number,
 ): Promise<void> {
   const { fit } = progress;
-  const { composition, data, info, settings, program, engine, loader } = fit;
+  const { composition, data, info, settings, engine, loader } = fit;
   const { hooks, draws } = composition;
   const { link, signal } = fit.options;
   const epochOfRun = epoch + (place?.epochs ?? 0);
@@ -236,15 +237,15 @@ async function trainEpoch(
   const seconds = (performance.now() - start) / 1000;
   const waitSeconds = (loader.waitMs - waited) / 1000;
   const due = epoch % settings.evaluate.every === 0 || epoch === info.epochs || progress.stopReason !== null;
-  const predict = signatureFor(program, 'predict', {});
+  const validation = due ? await evaluateOn(progress, 'validation', epoch) : null;
   const metrics: EpochMetrics = {
     epoch,
     step: epoch * info.stepsPerEpoch,
     ...meter.result('mix' in composition.provides, seconds),
     seconds,
     waitSeconds,
-    test: due ? await evaluate(engine, predict, loader, data.test, info, link) : null,
-    validation: due && data.validation ? await evaluate(engine, predict, loader, data.validation, info, link) : null,
+    test: due ? await evaluateOn(progress, 'test', epoch) : null,
+    validation,
   };
   warnOfHighLoss(metrics, info.classes.length, progress.epochs);
   addEpoch(progress, place === null ? metrics : metricsAt(metrics, place));
@@ -252,12 +253,35 @@ async function trainEpoch(
   await hooks.onEpochEnd.promise(metrics, own);
 }
 
-/** A run resumed after its last epoch knows that epoch's figures, but for the confusion matrix. */
-async function completeEvaluation({ fit, epochs }: Progress): Promise<void> {
-  const { engine, program, loader, data, info } = fit;
+/** Evaluates a split, whose logits the run has from then on; null where there is no such split. */
+async function evaluateOn(progress: Progress, split: 'validation' | 'test', epoch: number): Promise<Evaluation | null> {
+  const { fit } = progress;
+  const subset = fit.data[split];
+  if (!subset) return null;
+  const { evaluation, logits } = await evaluateSplit(fit, { split, subset, epoch });
+  progress.logits[split] = logits;
+  return evaluation;
+}
+
+/**
+ * What the last evaluation comes to beyond its figures. A run resumed after its last epoch knows that epoch's figures, but
+ * neither the confusion matrix nor the logits.
+ *
+ * @param before - epochs of the phases before this one
+ */
+async function completeEvaluation(progress: Progress, before: number): Promise<void> {
+  const { fit, epochs } = progress;
   const last = epochs.at(-1);
-  if (!last?.test || last.test.confusion !== null) return;
-  last.test = await evaluate(engine, signatureFor(program, 'predict', {}), loader, data.test, info, fit.options.link);
+  if (last?.test?.confusion === null) {
+    last.validation = await evaluateOn(progress, 'validation', last.epoch - before);
+    last.test = await evaluateOn(progress, 'test', last.epoch - before);
+  }
+  const tested = epochs.findLast(({ test }) => test !== null)?.test;
+  if (!tested) return;
+  const { classCounts, groups } = fit.info;
+  const table = progress.logits.test && keptTable(progress.logits.test);
+  const prior = logitPrior(fit.composition.plugins);
+  progress.figures = furtherFigures(tested, table, { classCounts, groups, prior });
 }
 
 /** What all processes of a cluster have in common, once their data are read. */

@@ -1,6 +1,3 @@
-const FLOAT = new Float32Array(1);
-const BITS = new Uint32Array(FLOAT.buffer);
-
 /** Largest finite number of half precision. */
 export const LARGEST_HALF = 65504;
 
@@ -13,18 +10,23 @@ export function halfToNumber(bits: number): number {
   return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** The bits of a float32 in half precision, to the nearest, of two the even one; what is too large becomes infinite. */
-export function numberToHalf(value: number): number {
-  FLOAT[0] = value;
-  const bits = BITS[0]!;
+/**
+ * Writes numbers in half precision, to the nearest, of two the even one; what is too large becomes infinite.
+ *
+ * @param into - takes the bits, from `at` on
+ */
+export function encodeHalves(values: Float32Array, into: Uint16Array, at = 0): void {
+  const bitsOf = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < bitsOf.length; i++) into[at + i] = roundBits(bitsOf[i]!, values[i]!);
+}
+
+function roundBits(bits: number, value: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const size = bits & 0x7fffffff;
-  if (size > 0x7f800000) return sign | 0x7e00;
-  // Half of the distance beyond the largest, and from there on.
-  if (size >= 0x477ff000) return sign | 0x7c00;
+  if (size >= 0x38800000 && size < 0x477ff000) return sign | ((size - 0x38000000 + 0xfff + ((size >>> 13) & 1)) >>> 13);
   // Below 2^-14 halves lie 2^-24 apart.
-  if (size < 0x38800000) return sign | roundEven(Math.abs(FLOAT[0]) * 2 ** 24);
-  return sign | ((size - 0x38000000 + 0xfff + ((size >>> 13) & 1)) >>> 13);
+  if (size < 0x38800000) return sign | roundEven(Math.abs(value) * 2 ** 24);
+  return sign | (size > 0x7f800000 ? 0x7e00 : 0x7c00);
 }
 
 function roundEven(value: number): number {

@@ -18,7 +18,11 @@ function figuresOf(logits: Float32Array, labels: readonly number[], classCounts:
     const own = Int32Array.from(labels.slice(from, from + 32));
     const rows = logits.subarray(from * C, (from + own.length) * C);
     evaluator.add(rows, own);
-    keeper.add(rows, own, own.map((_, i) => from + i));
+    keeper.add(
+      rows,
+      own,
+      own.map((_, i) => from + i),
+    );
   }
   const table = keptTable(keeper.result());
   return furtherFigures(evaluator.result(), table, { classCounts, groups: defaultGroups, prior });
@@ -68,7 +72,9 @@ test('shares of a shifted test set: the ends are as far apart as the name says, 
   const forward = priors.get('forward50')!;
   expect(forward[1]! / forward[0]!).toBeCloseTo(50, 10);
   expect(forward[2]! / forward[3]!).toBeCloseTo(50 ** (1 / 3), 10);
-  expect([...priors.get('backward50')!]).toEqual([forward[1], forward[0], forward[3], forward[2]].map((x) => expect.closeTo(x!, 12)));
+  expect([...priors.get('backward50')!]).toEqual(
+    [forward[1], forward[0], forward[3], forward[2]].map((x) => expect.closeTo(x!, 12)),
+  );
   for (const shares of priors.values()) expect(shares.reduce((a, b) => a + b)).toBeCloseTo(1, 12);
   expect([...shiftedPriors([7]).values()].every(([share]) => share === 1)).toBe(true);
 });

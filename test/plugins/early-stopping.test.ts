@@ -40,7 +40,7 @@ describe('early-stopping', () => {
   test('improve: better by more than minDelta, upwards or for the loss downwards', () => {
     const best = { epoch: 1, value: 0.5 };
     const better = (value: number, metric: 'accuracy' | 'loss', minDelta = 0) =>
-      improve(best, { epoch: 2, value }, { metric, minDelta }).epoch === 2;
+      improve(best, { epoch: 2, value }, { better: metric === 'loss' ? 'low' : 'high', minDelta }).epoch === 2;
     expect(better(0.51, 'accuracy')).toBe(true);
     expect(better(0.5, 'accuracy')).toBe(false);
     expect(better(0.75, 'accuracy', 0.25)).toBe(false);
@@ -48,9 +48,9 @@ describe('early-stopping', () => {
     expect(better(0.49, 'loss')).toBe(true);
     expect(better(0.51, 'loss')).toBe(false);
     expect(better(Number.NaN, 'loss')).toBe(false);
-    expect(
-      improve({ epoch: 1, value: Number.NaN }, { epoch: 2, value: 3 }, { metric: 'loss', minDelta: 0 }).epoch,
-    ).toBe(2);
+    expect(improve({ epoch: 1, value: Number.NaN }, { epoch: 2, value: 3 }, { better: 'low', minDelta: 0 }).epoch).toBe(
+      2,
+    );
   });
 
   test('stops `patience` epochs after the best', async () => {

@@ -105,6 +105,7 @@ export function fakeRun(directory: string | null, changes: Partial<Run> = {}): R
       { name: 'stage1/kernel', shape: [2, 3], trained: true },
       { name: 'stage1/mean', shape: [3], trained: false },
     ],
+    logits: { test: null, validation: null, prior: 'training' },
     stopped: null,
     interrupted: false,
     stop() {},

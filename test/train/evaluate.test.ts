@@ -48,7 +48,7 @@ async function evaluateBy(size: number) {
       return { logits };
     },
   };
-  const evaluation = await evaluate(engine as Engine, predict(size), loader, subset, smallInfo());
+  const { evaluation } = await evaluate(engine as Engine, predict(size), loader, subset, smallInfo());
   await inner.close();
   return { evaluation, fed, loads, loaded, released };
 }

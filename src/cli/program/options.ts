@@ -26,6 +26,17 @@ export function pattern(text: string): string {
   }
 }
 
+/** `tail,shift`. */
+export function sections(text: string): string[] {
+  const wanted = text === 'all' ? [...SECTIONS] : text.split(',');
+  const other = wanted.find((name) => !SECTIONS.includes(name));
+  if (other !== undefined) throw new InvalidArgumentError(`Expected ${SECTIONS.join(', ')} or all, not "${other}".`);
+  return wanted;
+}
+
+/** As `metricsSections` has them, which a test compares; not imported, so that the command line starts at once. */
+export const SECTIONS: readonly string[] = ['tail', 'calibration', 'shift', 'shift-known', 'classes'];
+
 export function webFolder(url: string, before: string[] = []): string[] {
   if (!/^https?:/.test(url) || !URL.canParse(url)) {
     throw new InvalidArgumentError('Expected the address of a folder, http://… or https://….');
@@ -46,6 +57,11 @@ export const checkpointOption = (): Option =>
   new Option('--checkpoint <which>', 'last, best, an epoch, or a file (default: last, or the one before if damaged)');
 export const strictOption = (): Option =>
   new Option('--strict', 'refuse an older checkpoint where the newest is damaged');
+export const metricsOption = (): Option =>
+  new Option(
+    '--metrics <sections>',
+    'print more figures: tail, calibration, shift, shift-known, classes, with commas between them, or all',
+  ).argParser(sections);
 export const otherDataOption = (): Option =>
   new Option('--allow-other-data', 'go on although the weights were trained on other classes or images');
 export const dataRootOption = (): Option => new Option('--data-root <dir>', 'folder of the data set');

@@ -6,6 +6,7 @@ import {
   example,
   type Finish,
   jsonOption,
+  metricsOption,
   otherDataOption,
   setOption,
   strictOption,
@@ -20,10 +21,23 @@ export function addTrained(program: Command, finish: Finish): void {
       .description('evaluate a checkpoint of a run')
       .argument('<run>', 'its directory or its name')
       .addOption(setOption())
-      .addOption(splitOption()),
+      .addOption(splitOption())
+      .addOption(metricsOption())
+      .addOption(
+        new Option(
+          '--from-logits',
+          'figures of the last evaluation, from the logits that the run has kept: without model and images',
+        ).conflicts(['set', 'checkpoint', 'strict', 'backend', 'dataRoot', 'allowOtherData']),
+      ),
   )
-    .addHelpText('after', example('tailmix evaluate runs/digits-remix-20260131-093000 --split test --json'))
-    .action(async (run, options) => finish(await (await import('../evaluate.ts')).evaluate(run, options)));
+    .addHelpText(
+      'after',
+      example(
+        'tailmix evaluate runs/digits-remix-20260131-093000 --split test --json',
+        'tailmix evaluate runs/digits-remix-20260131-093000 --from-logits --metrics tail,calibration',
+      ),
+    )
+    .action(async (run, options) => finish(await (await import('../evaluate/index.ts')).evaluate(run, options)));
 
   onImagesOfTheRun(
     program

@@ -1,0 +1,71 @@
+import { loadBackend } from '../../backend/load.ts';
+import { displayPath } from '../../errors.ts';
+import { furtherFigures } from '../../metrics/further.ts';
+import { keptTable } from '../../metrics/logits.ts';
+import { bestCheckpointPath } from '../../tracking/checkpoint.ts';
+import type { CheckpointChoice } from '../../tracking/choose-checkpoint.ts';
+import { evaluateSplit, logitPrior } from '../../train/evaluate-split.ts';
+import { openFit } from '../../train/fit.ts';
+import { openRun } from '../../trained/open.ts';
+import { splitOf } from '../../trained/split.ts';
+import { type ConfigFlags, context, overridesOf } from '../context.ts';
+import { commandLine, tellNext } from '../next.ts';
+import { print, printJson, tellPassedOver } from '../output.ts';
+import { fromLogits } from './from-logits.ts';
+import { intervalsOf, type MetricsSection, show } from './show.ts';
+
+/** Options of `tailmix evaluate`. */
+export interface EvaluateCommandOptions extends ConfigFlags, CheckpointChoice {
+  split: 'test' | 'validation';
+  json?: boolean;
+  allowOtherData?: boolean;
+  /** Sections of figures to print in addition. */
+  metrics?: MetricsSection[];
+  /** Reads the logits that the run has kept, and neither model nor images. */
+  fromLogits?: boolean;
+}
+
+/** `tailmix evaluate`: a checkpoint of a run on a split, with its own settings or others. */
+export async function evaluate(wanted: string, options: EvaluateCommandOptions): Promise<number> {
+  const { set = [], split, checkpoint, strict, json, allowOtherData = false, metrics = [], ...rest } = options;
+  const { fromLogits: readsLogits, ...flags } = rest;
+  if (readsLogits) return fromLogits(wanted, { split, metrics, json });
+  const overrides = overridesOf(flags);
+  const run = await openRun(wanted, { ...context, set, overrides, checkpoint, strict, readImages: true });
+  const { directory, snapshot, checkpoint: path, info } = run;
+  const passedOver = tellPassedOver(run.damaged);
+  const isBestOnTest = path === bestCheckpointPath(directory, 'test');
+  const { subset, otherData } = splitOf(run, split, allowOtherData);
+  const fit = await openFit(run, run.composition, await loadBackend(run.options.backend));
+  try {
+    const { epoch } = snapshot;
+    const { evaluation, logits } = await evaluateSplit(fit, { split, subset, epoch }, true);
+    const { classes, classCounts, groups } = info;
+    const prior = logitPrior(run.composition.plugins);
+    const further = furtherFigures(evaluation, keptTable(logits!), { classCounts, groups, prior });
+    if (json)
+      printJson({
+        run: directory,
+        checkpoint: path,
+        passedOver,
+        epoch,
+        split,
+        ...(otherData && { otherData }),
+        ...evaluation,
+        further,
+        intervals: intervalsOf(evaluation),
+      });
+    else {
+      const chosen = isBestOnTest ? ', chosen on the test set (optimistic)' : '';
+      const title = `${displayPath(directory)}, epoch ${epoch}${chosen}, ${split} split`;
+      const notes = otherData ? ['not those that it was trained on (--allow-other-data)'] : [];
+      print(show(title, evaluation, { further, classes, classCounts, sections: metrics, notes }));
+      const onSplit = split === 'test' ? [] : ['--split', split];
+      tellNext([commandLine('mistakes', displayPath(directory), ...onSplit), 'the images that it gets wrong']);
+    }
+    return 0;
+  } finally {
+    await fit.loader.close();
+    fit.engine.dispose();
+  }
+}

@@ -1,0 +1,72 @@
+import { type FurtherSection, furtherSections, furtherTitles } from '../../metrics/further.ts';
+import { supportOf, wilsonInterval } from '../../metrics/tail.ts';
+import type { Evaluation } from '../../metrics/types.ts';
+import { fittingTable } from '../../report/fitting-table.ts';
+
+/** What `--metrics` takes. */
+export const metricsSections = [...(Object.keys(furtherSections) as FurtherSection[]), 'classes'] as const;
+export type MetricsSection = (typeof metricsSections)[number];
+
+/** 95% intervals of the accuracies per class, `[C]`; null for a class without an image. */
+export function intervalsOf({ perClass, confusion }: Evaluation): ([number, number] | null)[] {
+  const support = supportOf(confusion ?? [], perClass.length);
+  return perClass.map((accuracy, c) => (accuracy === null ? null : wilsonInterval(accuracy, support[c]!)));
+}
+
+interface Shown {
+  further: Readonly<Record<string, number>>;
+  /** `[C]` each. */
+  classes: readonly string[];
+  classCounts: readonly number[];
+  sections: readonly MetricsSection[];
+  /** On the data. */
+  notes?: readonly string[];
+}
+
+const TITLE = 20;
+const share = (value: number | null): string => (value === null ? '–' : `${(100 * value).toFixed(2)} %`);
+
+/** An evaluation as lines for a terminal: the headline, and the sections that were asked for. */
+export function show(title: string, evaluation: Evaluation, shown: Shown): string {
+  const { count, accuracy, balancedAccuracy, many, medium, few, worstClass, macroF1, ece, figures = {} } = evaluation;
+  const own = Object.entries(figures).map(([name, value]) => `${name} ${Number(value.toPrecision(5))}`);
+  const rows: (readonly [string, string])[] = [
+    ['run', `${title}, ${count} images`],
+    ...(shown.notes ?? []).map((note) => ['data', note] as const),
+    ['accuracy', `${share(accuracy)}, balanced ${share(balancedAccuracy)}`],
+    ['many, medium, few', [many, medium, few].map(share).join(', ')],
+    ['worst class', `${worstClass.name}, ${share(worstClass.accuracy)}`],
+    ['macro F1, ECE', `${macroF1.toFixed(4)}, ${ece.toFixed(4)}`],
+    ...(own.length > 0 ? [['plugins', own.join(', ')] as const] : []),
+  ];
+  const lines = rows.map(([name, text]) => `${name.padEnd(TITLE)}${text}`);
+  return [...lines, ...shown.sections.flatMap((section) => sectionLines(section, evaluation, shown))].join('\n');
+}
+
+function sectionLines(section: MetricsSection, evaluation: Evaluation, shown: Shown): string[] {
+  if (section === 'classes') return ['', 'Accuracy per class, with 95% intervals', ...classTable(evaluation, shown)];
+  const figures = furtherSections[section].filter(({ name }) => shown.further[name] !== undefined);
+  const isShare = section !== 'calibration';
+  return [
+    '',
+    furtherTitles[section],
+    ...figures.map(({ name, title }) => {
+      const value = shown.further[name]!;
+      return `  ${title.padEnd(TITLE + 8)}${isShare ? share(value) : value.toFixed(4)}`;
+    }),
+  ];
+}
+
+function classTable(evaluation: Evaluation, { classes, classCounts }: Shown): string[] {
+  const support = supportOf(evaluation.confusion ?? [], classes.length);
+  const intervals = intervalsOf(evaluation);
+  const columns = [
+    { head: 'class', cells: [...classes] },
+    { head: 'training', cells: classCounts.map(String) },
+    { head: 'test', cells: Array.from(support, String) },
+    { head: 'accuracy', cells: evaluation.perClass.map(share) },
+    { head: 'from', cells: intervals.map((interval) => share(interval?.[0] ?? null)) },
+    { head: 'to', cells: intervals.map((interval) => share(interval?.[1] ?? null)) },
+  ];
+  return fittingTable(columns, Number.POSITIVE_INFINITY);
+}
