@@ -74,7 +74,7 @@ describe('computeFigures', () => {
     });
     expect(predictions.filter((one, i) => one === last!.labels[i]).length / 20).toBe(summary.last!.accuracy);
     const epochs = await readEpochs(directory);
-    expect(epochs.map(({ test: { figures } = {} as never }) => figures)).toEqual([
+    expect(epochs.map(({ test: tested }) => tested!.figures)).toEqual([
       { 'a-seen': 20, 'b-seen': 20 },
       { 'a-seen': 20, 'b-seen': 20 },
     ]);
@@ -139,12 +139,11 @@ describe('computeFigures', () => {
     const spanning = tapping('computeFigures', (figures: object) => figures, { spans: 'run' });
     await expect(
       train([spanning], {
-        train: { batchSize: 16, step: 'eager' },
         phases: [
-          { name: 'one', train: { epochs: 1 } },
-          { name: 'two', train: { epochs: 1 } },
+          { name: 'one', epochs: 1 },
+          { name: 'two', epochs: 1 },
         ],
-      } as Partial<TrainerOptions>),
+      }),
     ).rejects.toMatchObject({ code: 'SPANS_PHASES' });
   });
 });
