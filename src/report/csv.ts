@@ -58,6 +58,19 @@ export function resultsCsv({ methods }: Comparison): string {
   return csvTable([columns, ...rows]);
 }
 
+/** `per-class.csv`: a row for each method and class, shares in 0…1; mean and sample standard deviation over the seeds. */
+export const perClassCsv = ({ methods, classes, classCounts }: Comparison): string =>
+  csvTable([
+    ['method', 'class', 'label', 'training_images', 'seeds', 'accuracy', 'accuracy_sd', 'difference', 'difference_sd'],
+    ...methods.flatMap(({ label: method, perClass, difference }) =>
+      classes.map((name, label) => {
+        const against = difference?.perClass[label];
+        const own = perClass[label];
+        return [method, name, label, classCounts[label], own?.n, own?.mean, own?.sd, against?.mean, against?.sd];
+      }),
+    ),
+  ]);
+
 function snake(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`).replace(/(?<=\D)(\d)$/, '_$1');
 }

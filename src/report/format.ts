@@ -48,3 +48,6 @@ export const milliseconds = (value: number): string =>
 
 /** `12406` → `12,406`. */
 export const grouped = (value: number): string => value.toLocaleString('en-US');
+
+/** The beginning of a sentence. */
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -2,7 +2,7 @@ import { describeGroups } from '../metrics/groups.ts';
 import type { Comparison, MethodResult } from './compare.ts';
 import { type Figure, figures } from './figures.ts';
 import { fittingTable } from './fitting-table.ts';
-import { decimalsFor, interval, points, pValue, withSpread } from './format.ts';
+import { capital, decimalsFor, interval, points, pValue, withSpread } from './format.ts';
 
 /** From this many classes on, tables show top-5: of ten classes half are always among five. */
 const top5From = 100;
@@ -137,8 +137,6 @@ function differenceParts(
     rows,
   ];
 }
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Text as it stands, also inside a table cell. */
 const markdownText = (text: string): string => text.replace(/[\\`*_[\]<>|#]/g, '\\$&').replace(/\s+/g, ' ');

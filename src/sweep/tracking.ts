@@ -23,7 +23,13 @@ export interface SweepTracking {
   end(outcomes: readonly RunOutcome[], isInterrupted: boolean): Promise<string | null>;
 }
 
-const REPORT_FILES = ['report/index.html', 'report/results.md', 'report/results.csv'];
+const REPORT_FILES = [
+  'report/index.html',
+  'report/results.md',
+  'report/results.tex',
+  'report/results.csv',
+  'report/per-class.csv',
+];
 
 /** Goes on with the run of a sweep that was there before, or lets one be made. */
 export async function trackSweep(name: string, out: string): Promise<SweepTracking> {

@@ -36,7 +36,9 @@ async function reported(which: 0 | 1): Promise<Record<string, string>> {
   const comparison = compareRuns(await loadRuns([root]));
   await writeReport(comparison, join(root, 'report'), { created: new Date(0) });
   await writeRunReport(runs[1]!);
-  const files = ['index.html', 'report.json', 'results.csv', 'results.md'].map((file) => join(root, 'report', file));
+  const files = ['index.html', 'report.json', 'results.csv', 'per-class.csv', 'results.md', 'results.tex'].map((file) =>
+    join(root, 'report', file),
+  );
   files.push(join(runs[1]!, 'report/curves.svg'), join(runs[1]!, 'report/confusion.svg'));
   const texts = await Promise.all(
     files.map(async (file) => [file.slice(root.length), (await readFile(file, 'utf8')).replaceAll(root, '')] as const),
@@ -46,7 +48,7 @@ async function reported(which: 0 | 1): Promise<Record<string, string>> {
 
 test('methods and classes of odd names are reported as those of plain names are', { timeout: 120_000 }, async () => {
   const [odd, plain] = [await reported(0), await reported(1)];
-  expect(Object.keys(odd)).toHaveLength(7);
+  expect(Object.keys(odd)).toHaveLength(9);
   for (const [file, text] of Object.entries(odd)) {
     expect(text, file).toContain('constructor');
     // Not the texts themselves: a difference would be printed whole.

@@ -156,7 +156,14 @@ describe('files', () => {
     const folder = join(root, 'a', 'b');
     const path = await writeReport(comparison, folder, { created });
     expect(path).toBe(join(folder, 'index.html'));
-    expect((await readdir(folder)).sort()).toEqual(['index.html', 'report.json', 'results.csv', 'results.md']);
+    expect((await readdir(folder)).sort()).toEqual([
+      'index.html',
+      'per-class.csv',
+      'report.json',
+      'results.csv',
+      'results.md',
+      'results.tex',
+    ]);
     expect(JSON.parse(await readFile(join(folder, 'report.json'), 'utf8'))).toMatchObject({
       dataset: 'toy',
       methods: [{ method: 'ERM' }],
