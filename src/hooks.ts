@@ -5,7 +5,7 @@
  *   ON TRAIN BEGIN
  *   for epoch = 1 … epochs
  *     ON EPOCH BEGIN
- *     COMPUTE SAMPLING WEIGHTS → the epoch's index list;  COMPUTE CLASS WEIGHTS
+ *     COMPUTE SAMPLING WEIGHTS → the epoch's index list;  COMPUTE AUGMENTATION;  COMPUTE CLASS WEIGHTS
  *     for each batch of the loader
  *       COMPUTE LEARNING RATE
  *       ON BATCH          pair, lambda, box, variants, declared inputs; lambda is frozen afterwards
@@ -154,6 +154,19 @@ export function createHooks() {
      * ```
      */
     computeClassWeights: new SyncWaterfallHook<[weights: Float64Array, ctx: EpochContext]>(['weights', 'ctx']),
+
+    /**
+     * Each epoch: how strongly images of each class are augmented. Takes and returns `[C]` in 0…1, initially 1, what the
+     * transforms of `data.augment` that have a strength are weakened to: rand-augment to ⌈s·N⌉ operations of s·M,
+     * color-jitter, pca-lighting and the side of cutout to s times theirs. It acts on trained rows and on groups without
+     * an `augment` of their own. The array may be changed in place. Synchronous. **Rehearsed** with made-up epochs.
+     *
+     * @example
+     * ```ts
+     * hooks.computeAugmentation.tap(name, (strength, { epoch }) => strength.map(() => Math.min(1, epoch / 100)));
+     * ```
+     */
+    computeAugmentation: new SyncWaterfallHook<[strength: Float32Array, ctx: EpochContext]>(['strength', 'ctx']),
 
     /**
      * Each step, before its batch. Takes the optimizer's learning rate, or what the tap before returned; returns a

@@ -53,6 +53,7 @@ export {
   type Correction,
   definePlugin,
   epochOption,
+  type GroupImages,
   type HeldPlugin,
   type InitialContext,
   label,
@@ -63,12 +64,14 @@ export {
   type PluginFactory,
   type PluginState,
   pluginOption,
+  type RowGroup,
   resolveEpoch,
 } from './plugin.ts';
 export { type Random, randomStream } from './random.ts';
 export { writeRunReport } from './report/index.ts';
 export type { CheckpointInfo, Run, RunInfo, RunWeight, Snapshot, SnapshotBackbone } from './run.ts';
 export { createBatch, createTargets, emptyInput, partners, sharesOf } from './step/batch.ts';
+export { forwardRows, type RowOutputs } from './step/forward-rows.ts';
 export { globalNorm } from './step/global-norm.ts';
 export { createEngine, type EngineOptions } from './step/index.ts';
 export { trainFeeds } from './step/inputs.ts';
@@ -89,6 +92,7 @@ export type {
   Loss,
   OfOutputs,
   Predict,
+  RowRanges,
   Scored,
   SlotSpec,
   StepContext,

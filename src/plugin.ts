@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { TransformInput } from './data/transforms/options.ts';
 import type { Hooks } from './hooks.ts';
 import type { FeatureRows } from './long-tail/class-means.ts';
 import type { Model, ModelHead, Task } from './models/types.ts';
@@ -100,6 +101,36 @@ export interface InitialContext {
   features(): AsyncIterable<FeatureRows>;
 }
 
+/** Images that a group draws from. */
+export interface GroupImages {
+  /** `[n]`, rows of the split, as in `batch.indices`. */
+  indices: Int32Array;
+  /** `[n]`, class of each. */
+  labels: Int32Array;
+}
+
+/** Rows that a plugin wants in each step beside the trained ones, as many as those. */
+export type RowGroup =
+  | {
+      /** The trained rows once more, in their order. */
+      view: true;
+      /** Transforms of the view, in order; what they draw is the group's own. Default: those of the run, `data.augment`. */
+      augment?: readonly TransformInput[];
+    }
+  | {
+      view?: false;
+      /** Images that are drawn from. Default: `train`. Those of `validation` are loaded with `augment` alone. */
+      from?: 'train' | 'validation';
+      /**
+       * Chance of an image, on any positive scale: `[C]` by its class, or `[n]`, one an image of `images`. It is drawn with
+       * replacement. Called each epoch (of the phase), and in rehearsals for epochs beyond the last one too. Where n = C,
+       * weights are those of classes.
+       */
+      weights(epoch: number, images: GroupImages): Float64Array;
+      /** Transforms, in order. Default: those of the run for `train`, none for `validation`. */
+      augment?: readonly TransformInput[];
+    };
+
 /** What a plugin is: declarations that core checks before any data is read, and one function that taps hooks. */
 export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject> {
   /** kebab-case; also the `use:` value, the stream's name and the prefix of declared inputs. */
@@ -127,10 +158,19 @@ export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject> {
   /** Values that select a traced graph, set in `onBatch` as `batch.variants[name]`; the first is the default. */
   variants?(options: z.output<Options>, info: RunInfo): Readonly<Record<string, readonly string[]>>;
   /**
-   * Extra rows for each step, B of them, drawn with replacement: weight of one image of each class, `[C]`. Rehearsals ask
-   * for epochs beyond the last one too.
+   * More rows for each step, B a group, by the group's name: other views of the trained rows, or images drawn in
+   * addition. They are loaded behind the trained rows, at `batch.groups['<plugin>/<group>']` in `onBatch` and at
+   * `pass.groups` in a `build…` function; {@link forwardRows} runs the model on them too.
+   *
+   * @example
+   * ```ts
+   * rows: (options, { classCounts }) => ({
+   *   second: { view: true, augment: [{ name: 'flip' }, { name: 'color-jitter' }] },
+   *   rare: { weights: () => inverseFrequencyWeights(classCounts) },
+   * }),
+   * ```
    */
-  draw?(options: z.output<Options>, info: RunInfo): (epoch: number) => Float64Array;
+  rows?(options: z.output<Options>, info: RunInfo): Readonly<Record<string, RowGroup>>;
   /**
    * The model with weights of the plugin's own, which a `buildModel` tap could not give it: another scale for the
    * logits, a second branch. Names of added weights begin with the plugin's. Runs before any hook; a plugin that

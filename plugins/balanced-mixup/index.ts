@@ -17,7 +17,7 @@ const options = z.strictObject({
  * from Beta(α, 1) of the image; λ = 1 − share, one for the whole batch.
  *
  * @param size - B
- * @param start - first row of the extra draw in the pool
+ * @param start - first row of the second draw in the pool
  * @returns `pair` `[B]`, `lambda` `[B]`
  */
 export function balancedMixupBatch(
@@ -55,13 +55,13 @@ export default definePlugin({
   provides: ['mix'],
   conflicts: ({ alpha }) => (alpha === 0 ? { relabel: 'alpha is 0: nothing is mixed, and no label changes.' } : {}),
   variants: () => ({ mix: ['input'] }),
-  draw: (_, { classCounts }) => {
+  rows: (_, { classCounts }) => {
     const weights = inverseFrequencyWeights(classCounts);
-    return () => weights;
+    return { balanced: { weights: () => weights } };
   },
   apply({ hooks, random }, options) {
     hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch, step }) => {
-      const { start } = batch.draws[name]!;
+      const { start } = batch.groups[`${name}/balanced`]!;
       return { ...batch, ...balancedMixupBatch(batch.size, start, options, random(epoch, step)) };
     });
   },

@@ -18,6 +18,9 @@ const BIAS = `${CLASSIFIER}bias`;
 /** Input of a training step, as the plugin declares it. */
 export const ALPHA = 'alpha';
 
+/** Rows of the re-balancing branch. */
+export const SECOND = 'rebalancing';
+
 /**
  * How the names of the last block's weights begin, `stage3/block5/`; for a network without blocks, those of its last
  * layer. `weights` are in the order of the forward pass.
@@ -79,7 +82,7 @@ export function twoBranches(model: Model): Model {
         return joined(model.forward(all, images, pass), model.forward(second(all), images, pass), 0.5, all);
       }
       const alpha = pass.inputs[PREFIX + ALPHA];
-      const { start, size } = pass.draws![NAME]!;
+      const { start, size } = pass.groups![PREFIX + SECOND]!;
       const rowsFrom = (row: number): tf.Tensor =>
         images.slice([row, 0, 0, 0], [size, ...images.shape.slice(1)] as [number]);
       const conventional = model.forward(all, rowsFrom(0), pass);

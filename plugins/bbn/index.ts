@@ -1,6 +1,6 @@
 import { definePlugin, imageWeights, Order, samplingRules, z } from 'tailmix';
 import { requireClassifier } from 'tailmix/plugins/tau-norm';
-import { ALPHA, NAME as name, twoBranches } from './branches.ts';
+import { ALPHA, NAME as name, SECOND, twoBranches } from './branches.ts';
 
 const options = z.strictObject({
   weights: z
@@ -72,15 +72,14 @@ export default definePlugin({
   inputs: () => ({ [ALPHA]: { shape: [], dtype: 'float32' } }),
   // No stage of the model: its branches mix by themselves.
   variants: () => ({ mix: [name] }),
-  draw:
-    (rule, { classCounts, epochs }) =>
-    (epoch) =>
-      imageWeights(classCounts, rule, Math.min(epoch / epochs, 1)),
+  rows: (rule, { classCounts, epochs }) => ({
+    [SECOND]: { weights: (epoch) => imageWeights(classCounts, rule, Math.min(epoch / epochs, 1)) },
+  }),
   extendModel: (model) => twoBranches(requireClassifier(name, model)),
   apply({ hooks, info: { epochs } }, options) {
     hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch }) => {
       const { size } = batch;
-      const { start } = batch.draws[name]!;
+      const { start } = batch.groups[`${name}/${SECOND}`]!;
       const pair = Int32Array.from({ length: size }, (_, i) => start + i);
       const alpha = Math.fround(branchWeight(epoch, epochs, options));
       return {

@@ -30,7 +30,7 @@ export const mixesIn = (epoch: number, epochs: number, { skipFirst, skipLast }: 
  * Partners, patch and weights of a batch: image i keeps its background and gets the patch of row `start + i`.
  *
  * @param size - B
- * @param start - first row of the extra draw in the pool
+ * @param start - first row of the second draw in the pool
  * @param imageShape - `[height, width, …]`
  * @returns what changes in the batch: nothing when the coin says so; else `pair` `[B]`, `lambda` `[B]`, one `box` for all
  */
@@ -77,9 +77,9 @@ export default definePlugin({
   conflicts: ({ alpha, probability }) =>
     alpha === 0 || probability === 0 ? { relabel: 'nothing is pasted, and no label changes.' } : {},
   variants: () => ({ mix: ['input:box'] }),
-  draw: ({ gamma }, { classCounts }) => {
+  rows: ({ gamma }, { classCounts }) => {
     const weights = inverseFrequencyWeights(classCounts, gamma);
-    return () => weights;
+    return { rare: { weights: () => weights } };
   },
   apply({ hooks, random, info: { imageShape, epochs }, warn }, options) {
     if (options.skipFirst + options.skipLast >= epochs) {
@@ -90,7 +90,7 @@ export default definePlugin({
     }
     hooks.onBatch.tap({ name, stage: Order.Mix }, (batch, { epoch, step }) => {
       if (!mixesIn(epoch, epochs, options)) return batch;
-      const { start } = batch.draws[name]!;
+      const { start } = batch.groups[`${name}/rare`]!;
       return { ...batch, ...cmoBatch(batch.size, start, imageShape, options, random(epoch, step)) };
     });
   },

@@ -110,7 +110,7 @@ export async function openStepBench(options: Omit<StepBenchOptions, 'rounds' | '
     batchSize: batch,
     dropLast: true,
     samplingWeights: null,
-    draws: composition.draws,
+    groups: composition.groups,
   });
   const loader = createLoader({ shape: info.imageShape, augment: [], seed: 0, workers: 0 });
   const batches: LoadedRows[] = [];

@@ -15,14 +15,7 @@ import { isBox } from '../step/inputs.ts';
 import type { InputSpec } from '../step/types.ts';
 import { onlyKnown } from '../util/names.ts';
 import { bareCosines, conflicting } from './advice.ts';
-import {
-  checkDefinition,
-  declaredCorrection,
-  declaredDraw,
-  declaredInputs,
-  declaredState,
-  declaredVariants,
-} from './declared.ts';
+import { checkDefinition, declaredCorrection, declaredInputs, declaredState, declaredVariants } from './declared.ts';
 import {
   capabilityMissing,
   capabilityTaken,
@@ -34,6 +27,7 @@ import {
 } from './errors.ts';
 import { guardHooks } from './guard.ts';
 import { checkHeld } from './held.ts';
+import { declaredRows, rowWarnings } from './rows.ts';
 import { adoptTaps, type Spanning } from './span.ts';
 import type { Composition, Warning } from './types.ts';
 
@@ -74,7 +68,7 @@ export function compose(
     provides,
     inputs,
     variants,
-    draws: {},
+    groups: {},
     states: {},
     timings,
     warnings,
@@ -94,8 +88,7 @@ export function compose(
       ...held.map((child) => child.inputs),
     );
     const variants = unite([declaredVariants(plugin, info), ...held.map((child) => child.variants)]);
-    const draw = declaredDraw(plugin, info);
-    if (draw) composition.draws[name] = draw;
+    Object.assign(composition.groups, declaredRows(plugin, info));
     applying = name;
     const context: PluginContext = {
       hooks: onlyKnown(own, (hook) => hookUnknown(hook, Object.keys(own))),
@@ -117,6 +110,7 @@ export function compose(
       composition.variants[variant] = values;
     }
   }
+  warnings.push(...rowWarnings(composition, info));
   if (spanning !== null) {
     adoptTaps(hooks, spanning, (plugin) => {
       applying = plugin;

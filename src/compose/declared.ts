@@ -3,7 +3,6 @@ import type { Model, Task, WeightSpec } from '../models/types.ts';
 import type { Capability, Correction, Plugin, PluginDefinition, PluginState } from '../plugin.ts';
 import type { RunInfo } from '../run.ts';
 import { forwardFault } from '../step/built.ts';
-import { drawWeightsFault } from '../step/decided.ts';
 import { pluginFailed, returnedWrong } from '../step/errors.ts';
 import { ownedBy } from '../step/owner.ts';
 import type { InputSpec } from '../step/types.ts';
@@ -43,7 +42,7 @@ const FUNCTIONS = [
   'conflicts',
   'inputs',
   'variants',
-  'draw',
+  'rows',
   'extendModel',
   'trains',
   'initialWeights',
@@ -104,22 +103,6 @@ function variantsFault(variants: unknown): Fault | null {
     if (!isRight) return { part: name, expected: 'a list of one text or more', got: describeValue(values) };
   }
   return null;
-}
-
-/** The extra draw of a plugin that has one: image weights by epoch, checked at each call. */
-export function declaredDraw({ definition, options }: Plugin, info: RunInfo): ((epoch: number) => Float64Array) | null {
-  const { name, draw } = definition;
-  if (!draw) return null;
-  const isFunction = (value: unknown): Fault | null =>
-    typeof value === 'function' ? null : { expected: 'a function (epoch) → weights', got: describeValue(value) };
-  const weights = declared(name, 'draw', () => definition.draw!(options, info), isFunction);
-  return (epoch) =>
-    declared(
-      name,
-      'draw',
-      () => weights(epoch),
-      (drawn) => drawWeightsFault(drawn, info, { rehearsal: epoch > info.epochs }),
-    );
 }
 
 /** What a plugin corrects. */

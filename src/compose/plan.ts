@@ -4,7 +4,7 @@ import type { CountSummary } from '../data/types.ts';
 import { heldBy } from '../plugin.ts';
 import type { RunInfo } from '../run.ts';
 import { tapsOf } from './compose.ts';
-import type { Composition, Warning } from './types.ts';
+import type { Composition, DeclaredRows, Warning } from './types.ts';
 
 const COLUMN = 24;
 const line = (name: string, text: string): string => `${name.padEnd(COLUMN)}${text}`;
@@ -123,7 +123,7 @@ const describeHooks = ({ hooks }: Pick<Composition, 'hooks'>): string[] =>
   tapsOf(hooks).map(([hook, taps]) => line(hook, taps.map(({ name, stage }) => `${name}(${stage})`).join('  ')));
 
 function describeSteps(
-  { hooks, plugins, provides, inputs, variants, draws, warnings }: Composition,
+  { hooks, plugins, provides, inputs, variants, groups, warnings }: Composition,
   info: RunInfo,
   more: PlanLines = [],
 ): string[] {
@@ -165,10 +165,16 @@ function describeSteps(
     'variants',
     Object.entries(variants).map(([name, values]) => `${name}: ${values.join(' | ')}`),
   );
-  declared('extra draws', Object.keys(draws));
+  declared('rows', Object.entries(groups).map(describeGroup));
   lines.push(...warnings.map(warningLine));
   return lines;
 }
+
+/** `bcl/first: view (flip)`, `cmo/rare: drawn from train`. */
+const describeGroup = ([name, group]: [string, DeclaredRows]): string => {
+  const augment = group.augment === null ? '' : ` (${group.augment.map(formatTransform).join(', ') || 'no augment'})`;
+  return `${name}: ${group.view ? 'view' : `drawn from ${group.from}`}${augment}`;
+};
 
 const tunedLine = ({ tuned }: RunInfo): string[] =>
   tuned ? [line('trained', `${tuned.trained} of ${tuned.all} parameters; the rest of the backbone is frozen`)] : [];

@@ -1,5 +1,6 @@
+import type { TransformOptions } from '../data/transforms/options.ts';
 import type { Hooks } from '../hooks.ts';
-import type { Capability, Plugin, PluginState } from '../plugin.ts';
+import type { Capability, GroupImages, Plugin, PluginState } from '../plugin.ts';
 import type { InputSpec } from '../step/types.ts';
 import type { TapTiming } from './guard.ts';
 
@@ -11,6 +12,15 @@ export interface Warning {
   message: string;
 }
 
+/** A group of rows as a run has it. */
+export type DeclaredRows = {
+  /** Transforms of its own; null: those of the run. */
+  augment: readonly TransformOptions[] | null;
+} & (
+  | { view: true }
+  | { view: false; from: 'train' | 'validation'; weights(epoch: number, images: GroupImages): Float64Array }
+);
+
 /** Plugins put together: their taps in order, and everything they declared. */
 export interface Composition {
   hooks: Hooks;
@@ -21,8 +31,8 @@ export interface Composition {
   inputs: Record<string, InputSpec>;
   /** Values by variant name; the first is the default. */
   variants: Record<string, readonly string[]>;
-  /** By plugin: image weights of each class, `[C]`, in an epoch. */
-  draws: Record<string, (epoch: number) => Float64Array>;
+  /** Groups of rows by `<plugin>/<group>`, in the order of the pool. */
+  groups: Record<string, DeclaredRows>;
   /** By plugin. */
   states: Record<string, PluginState>;
   timings: readonly TapTiming[];

@@ -8,11 +8,16 @@ import type { StepRows, Subset } from './types.ts';
  * @param weights - `[n]`, one per row of the subset, any positive scale: n draws with replacement, the chance of each
  *   row in proportion to its weight; null: every row once, shuffled
  * @param random - stream of the epoch
- * @returns `[n]`, rows of the split
+ * @param count - rows to draw; default: n
+ * @returns `[count]`, rows of the split
  * @throws {TailmixError} SAMPLING_WEIGHTS when weights are not n finite numbers ≥ 0 with a positive sum
  */
-export function epochIndices(subset: Subset, weights: Float64Array | null, random: Random): Int32Array {
-  const { indices } = subset;
+export function epochIndices(
+  { indices }: Pick<Subset, 'indices'>,
+  weights: Float64Array | null,
+  random: Random,
+  count = indices.length,
+): Int32Array {
   if (weights === null) return random.permutation(indices.length).map((i) => indices[i]!);
   if (weights.length !== indices.length) throw samplingWeightCount(indices.length, weights.length);
   const upTo = new Float64Array(weights.length);
@@ -24,7 +29,7 @@ export function epochIndices(subset: Subset, weights: Float64Array | null, rando
     upTo[i] = sum;
   }
   if (!(sum > 0 && sum < Number.POSITIVE_INFINITY)) throw noSamplingWeight(sum);
-  return Int32Array.from(indices, () => indices[firstAbove(upTo, random.uniform() * sum)]!);
+  return Int32Array.from({ length: count }, () => indices[firstAbove(upTo, random.uniform() * sum)]!);
 }
 
 /** First i with `upTo[i] > value`, for a non-decreasing list; never one of zero weight. */

@@ -206,6 +206,19 @@ export interface StepRows {
   indices: Int32Array;
   /** `[rows]`. */
   positions: Int32Array;
+  /** `[rows]`, where each row is from: 0 the split that is loaded, k the k-th other source. Default: all are of the split. */
+  sources?: Uint8Array;
+  /** `[rows]`, what transforms of augmented loads are weakened to, 0…1. Default: 1. */
+  strengths?: Float32Array;
+}
+
+/** Rows that are loaded beside those of a split: of whatever split, with random numbers of their own. */
+export interface OtherRows {
+  /** Unique; the name of their random numbers. */
+  key: string;
+  split: Split;
+  /** Transforms, in order, which {@link StepRows.strengths} leave alone. Default: those of the load. */
+  augment?: readonly TransformOptions[] | undefined;
 }
 
 /** A loaded step: uint8 pixels, not yet normalised. The buffers are the loader's until `release`. */
@@ -221,7 +234,13 @@ export interface LoadedRows {
 /** Reads and augments batches ahead of the step, in worker threads. */
 export interface Loader {
   /** Loads `steps` in order, keeping a few ready ahead. Stopping the iteration early frees everything in flight. */
-  load(split: Split, steps: readonly StepRows[], epoch: number, augmented: boolean): AsyncIterable<LoadedRows>;
+  load(
+    split: Split,
+    steps: readonly StepRows[],
+    epoch: number,
+    augmented: boolean,
+    others?: readonly OtherRows[],
+  ): AsyncIterable<LoadedRows>;
   /** Crops of an image that loads without augmentation take, by the position. */
   readonly crops: number;
   /** Milliseconds that the consumer has waited for rows since the loader was made. */

@@ -21,8 +21,8 @@ export interface Pass {
   training: boolean;
   /** The step's inputs: core ones and those that plugins declared (`<plugin>/<input>`). */
   inputs: NamedTensors;
-  /** First row among the images, and number of rows, of each extra draw, by plugin name; in training. */
-  draws?: Readonly<Record<string, { start: number; size: number }>>;
+  /** First row among the images, and number of rows, of each group by `<plugin>/<group>`; in training. */
+  groups?: Readonly<Record<string, { start: number; size: number }>>;
   /** The signature's variants, for example `{ mix: 'stage1' }`. */
   variants: Readonly<Record<string, string>>;
   /** Called by the model at each named stage with the features there; returns the features to go on with. */

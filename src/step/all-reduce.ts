@@ -103,7 +103,7 @@ function collective(
  * images, of which a process loads its own alone.
  *
  * @param size - B, rows of the whole batch
- * @param pool - rows that were loaded for it, B and those of each extra draw
+ * @param pool - rows that were loaded for it, B and those of each group
  */
 export function feedsOf(
   feeds: Readonly<Record<string, HostArray>>,
@@ -128,7 +128,7 @@ export function feedsOf(
   return own;
 }
 
-/** Rows of a process, of a batch and of the draws that follow it. */
+/** Rows of a process, of a batch and of the groups that follow it. */
 export function rowsOfShare(pool: number, size: number, { rank, processes }: Share): Int32Array {
   const own = size / processes;
   return Int32Array.from({ length: pool / processes }, (_, i) => Math.floor(i / own) * size + rank * own + (i % own));

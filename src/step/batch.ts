@@ -2,14 +2,14 @@ import type { HostArray } from '../graph/index.ts';
 import type { Random } from '../random.ts';
 import { concatenate } from '../util/concatenate.ts';
 import { sizeOf } from '../util/shape.ts';
-import type { Batch, InputSpec, Targets } from './types.ts';
+import type { Batch, InputSpec, RowRanges, Targets } from './types.ts';
 
 /** Variants that core knows: `input`, a later stage, or `input:box` (CutMix). Declared by whoever provides `mix`. */
 export const MIX = 'mix';
 
 /** An unmixed batch: every row its own partner, lambda 1. One replica, where nothing is said of them. */
 export function createBatch(
-  { replicas = 1, ...rows }: Pick<Batch, 'size' | 'indices' | 'labels' | 'draws'> & { replicas?: number | undefined },
+  { replicas = 1, ...rows }: Pick<Batch, 'size' | 'indices' | 'labels' | 'groups'> & { replicas?: number | undefined },
   variants: Readonly<Record<string, readonly string[]>>,
 ): Batch {
   return {
@@ -23,6 +23,10 @@ export function createBatch(
     inputs: {},
   };
 }
+
+/** Where the rows of groups are in a pool: behind the trained ones, one group after the other. */
+export const groupRanges = (names: readonly string[], size: number): RowRanges =>
+  Object.fromEntries(names.map((name, k) => [name, { start: size * (k + 1), size }]));
 
 /** The rows of each replica, as 0…B−1: those of the r-th begin at r·B/R. */
 export const sharesOf = ({ size, replicas }: Pick<Batch, 'size' | 'replicas'>): { start: number; size: number }[] =>

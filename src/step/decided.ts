@@ -26,6 +26,13 @@ export const decidedFaults: Partial<Record<HookName, FaultOf>> = {
   computeSamplingWeights: (weights, _, { info }, where) =>
     weights === null ? null : drawWeightsFault(weights, info, where),
   computeClassWeights: (weights, _, { info }, where) => classWeightsFault(weights, info.classes.length, where),
+  computeAugmentation: (strength, _, { info }, where) =>
+    numbersFault(strength, {
+      type: Float32Array,
+      length: info.classes.length,
+      range: 'in 0…1, one a class',
+      isRight: inRun(where, isShare),
+    }),
   computeLearningRate: (rate, _, __, where) =>
     typeof rate === 'number' && inRun(where, isWeight)(rate)
       ? null
@@ -72,7 +79,7 @@ export function drawWeightsFault(
 }
 
 /** What core has filled in, and no tap may change. */
-const FIXED_OF_BATCH = ['size', 'replicas', 'poolSize', 'indices', 'labels', 'draws'] as const;
+const FIXED_OF_BATCH = ['size', 'replicas', 'poolSize', 'indices', 'labels', 'groups'] as const;
 
 function batchFault(value: unknown, given: Batch, { info, variants, inputs }: Decided, where: Where): Fault | null {
   const fields = fieldsOf(value);

@@ -67,6 +67,34 @@ export const rowsDiffer = (stage: string, expected: string, got: number): Tailmi
     { code: 'STEP_ROWS' },
   );
 
+/** A group that forwardRows was asked for, and that the run does not have. */
+export const groupUnknown = (name: string, known: readonly string[]): TailmixError =>
+  new TailmixError(
+    `forwardRows: expected groups of rows as <plugin>/<group>; got ${JSON.stringify(name)}, ${nearest(name, known)}. Declare it with \`rows\`.`,
+    { code: 'STEP_ROWS' },
+  );
+
+/** A forward pass whose rows are not those that forwardRows handed in. */
+export const rowsNotSplit = (expected: number, got: number): TailmixError =>
+  new TailmixError(
+    `forwardRows: expected logits of ${expected} rows, those of the batch and of the groups; got ${got}. The model, or a plugin that wraps it, passes other rows on.`,
+    { code: 'STEP_ROWS' },
+  );
+
+/** A group of rows that is loaded, and that the step leaves out. */
+export const groupUnread = (name: string): TailmixError => {
+  const [plugin = '', group = ''] = name.split('/');
+  return returnedWrong(
+    { plugin, hook: 'rows' },
+    {
+      part: group,
+      expected: 'rows that the step reads',
+      got: 'a group that no build… function looks up in pass.groups, in a run that mixes nothing',
+      cure: 'Run the model on it with forwardRows, or mix with its rows (batch.pair).',
+    },
+  );
+};
+
 /** An op in the loss that TensorFlow.js cannot differentiate. */
 export const gradientMissing = (origin: Origin | null, op: string, cause: unknown): TailmixError =>
   new TailmixError(

@@ -9,9 +9,10 @@ import { onlyKnown } from '../util/names.ts';
 import { prefixed } from '../util/prefixed.ts';
 import { acrossReplicas } from './across.ts';
 import { feedsOf, rowsOfAll, type Share } from './all-reduce.ts';
-import { MIX, resolveShape } from './batch.ts';
+import { groupRanges, MIX, resolveShape } from './batch.ts';
 import { defineStep } from './definition.ts';
 import { inputUnknown } from './errors.ts';
+import { createGroupWatch } from './group-watch.ts';
 import { BOX_MIX, modelInputs, trainInputs } from './inputs.ts';
 import { watched } from './misses.ts';
 import { mixAt } from './mix.ts';
@@ -25,8 +26,8 @@ export interface StepPlugins {
   inputs: Readonly<Record<string, InputSpec>>;
   /** Values by variant name; the first is the default. */
   variants: Readonly<Record<string, readonly string[]>>;
-  /** Extra draws by plugin name. */
-  draws: Readonly<Record<string, unknown>>;
+  /** Groups of rows, by `<plugin>/<group>`. */
+  groups: Readonly<Record<string, unknown>>;
 }
 
 /** What a step is made of beside hooks and model. */
@@ -83,7 +84,7 @@ export interface StepProgram extends GraphProgram {
  */
 export function createStepProgram(
   model: Model,
-  { hooks, inputs, variants, draws }: StepPlugins,
+  { hooks, inputs, variants, groups }: StepPlugins,
   options: ProgramOptions,
 ): StepProgram {
   const trained = new Set(
@@ -128,12 +129,13 @@ export function createStepProgram(
     ...modelInputs(model),
     ...trainInputs(options.imageShape, mix, dtype),
   });
+  const read = createGroupWatch();
   const passOf = (feeds: NamedTensors, chosen: Readonly<Record<string, string>>): Pass => {
     const size = feeds.labels!.shape[0]!;
     return {
       training: true,
       inputs: readable({ ...feeds, images: normalise(feeds.images!) }),
-      draws: Object.fromEntries(Object.keys(draws).map((plugin, k) => [plugin, { start: size * (k + 1), size }])),
+      groups: read.of(groupRanges(Object.keys(groups), size)),
       variants: chosen,
       atStage: (stage, features) => mixAt(stage, features, chosen[MIX], feeds),
       fixed,
@@ -142,6 +144,7 @@ export function createStepProgram(
   };
   const trainPart = (weights: NamedTensors, pass: Pass): TrainedPart => {
     const { outputs, ...found } = definition.gradients(weights, pass);
+    if (pass.variants[MIX] === undefined) read.check(Object.keys(groups));
     const statistics = without(outputs.statistics, fixed);
     return { ...found, statistics, predictions: outputs.logits.argMax(1) };
   };
@@ -185,7 +188,7 @@ export function createStepProgram(
     };
   };
 
-  const pools = 1 + Object.keys(draws).length;
+  const pools = 1 + Object.keys(groups).length;
   const sharedInputs: Record<string, InputSpec> = share ? { [STOP]: { shape: [processes], dtype: 'float32' } } : {};
   const trainSignatures = options.batchSizes
     .map((whole) => whole / processes)

@@ -8,7 +8,7 @@ import { sumInRing } from './ring.ts';
 import type { Backward, InputSpec } from './types.ts';
 
 /**
- * What one of R replicas of a step is fed: its B/R trained rows, and those rows of each extra draw, of every input that
+ * What one of R replicas of a step is fed: its B/R trained rows, and those rows of each group, of every input that
  * has rows; R-th parts of the normalizer, so that the mean of the replicas' losses is the loss of the batch; a seed of
  * its own for the model. Other inputs are the same for all.
  *
@@ -37,7 +37,7 @@ export function inputsOf(
   return own;
 }
 
-/** A replica's rows of a batch, and of the draws that follow it, along an axis. */
+/** A replica's rows of a batch, and of the groups that follow it, along an axis. */
 function rowsOf(
   tensor: tf.Tensor,
   axis: number,

@@ -165,20 +165,23 @@ export interface Box {
   right: number;
 }
 
-/** Rows loaded for a step and how they are mixed. Rows `0…size−1` are trained; extra draws follow them. */
+/** First row and number of rows of each group of rows that plugins declare, by `<plugin>/<group>`. */
+export type RowRanges = Readonly<Record<string, { start: number; size: number }>>;
+
+/** Rows loaded for a step and how they are mixed. Rows `0…size−1` are trained; the groups that plugins declare follow. */
 export interface Batch {
   /** B, rows that are trained. */
   readonly size: number;
-  /** R, by which B can be divided: row i is of replica ⌊i·R/B⌋, which mixes its own rows, and those of draws alone. */
+  /** R, by which B can be divided: row i is of replica ⌊i·R/B⌋, which mixes its own rows, and those of groups, alone. */
   readonly replicas: number;
-  /** Rows loaded: B plus every extra draw. */
+  /** Rows loaded: B, and B of each group. */
   readonly poolSize: number;
-  /** `[pool]`, rows of the training split. */
+  /** `[pool]`, rows of the training split; of a group from `validation`, of that one. */
   readonly indices: Int32Array;
   /** `[pool]`, class of each row. */
   readonly labels: Int32Array;
-  /** First row and number of rows of each extra draw, by plugin name. */
-  readonly draws: Readonly<Record<string, { start: number; size: number }>>;
+  /** Where the rows of each group are: row `start + i` of a view is image i of the batch. */
+  readonly groups: RowRanges;
   /** `[B]`, the partner's row in the pool. Default: each row itself. */
   pair: Int32Array;
   /** `[B]`, weight of sample i (never of its partner, never folded) in pixels or features. Default 1. */

@@ -1,66 +1,107 @@
+import type { Composition } from '../compose/types.ts';
 import { epochIndices, splitSteps } from '../data/sampler.ts';
 import type { Split, StepRows, Subset } from '../data/types.ts';
+import type { Hooks } from '../hooks.ts';
 import type { EpochMetrics } from '../metrics/types.ts';
+import type { GroupImages } from '../plugin.ts';
 import { randomStream } from '../random.ts';
+import type { RunInfo } from '../run.ts';
 import { rowsOfShare, type Share } from '../step/all-reduce.ts';
-import type { Batch, BatchResult } from '../step/types.ts';
+import { groupRanges } from '../step/batch.ts';
+import type { BatchResult, EpochContext, RowRanges } from '../step/types.ts';
 import { concatenate } from '../util/concatenate.ts';
 import { mapValues } from '../util/map-values.ts';
 
-/** Rows of one step, the trained ones first and then each extra draw. */
+/** Rows of one step, the trained ones first and then each group. */
 export interface PlannedStep extends StepRows {
   size: number;
-  draws: Batch['draws'];
+  /** `[rows]`, class of each row. */
+  labels: Int32Array;
+  groups: RowRanges;
 }
 
 /** What decides an epoch's index list. */
 export interface EpochPlanOptions {
   subset: Subset;
+  /** What groups from `validation` draw from. Default: there is none. */
+  validation?: Subset | null;
   seed: number;
+  /** Of the run: rows are drawn by it. */
   epoch: number;
+  /** Of the phase, as plugins know it. Default: that of the run. */
+  phaseEpoch?: number;
   batchSize: number;
   dropLast: boolean;
   /** Weight of one image of each class, `[C]`; null for a permutation. */
   samplingWeights: Float64Array | null;
-  /** By plugin, the same for its extra draw. */
-  draws: Readonly<Record<string, (epoch: number) => Float64Array>>;
+  /** By `<plugin>/<group>`. */
+  groups: Composition['groups'];
+  /** `[C]`, what transforms of images of each class are weakened to; null: none is. */
+  strength?: Float32Array | null;
 }
 
-/** The steps of an epoch. Extra draws have streams and positions of their own, and shift nobody else's. */
+/** The steps of an epoch. Each group has a stream of its own and shifts nobody else's. */
 export function planEpoch({
   subset,
+  validation = null,
   seed,
   epoch,
+  phaseEpoch = epoch,
   batchSize,
   dropLast,
   samplingWeights,
-  draws,
+  groups,
+  strength = null,
 }: EpochPlanOptions): PlannedStep[] {
-  const drawn = (weights: Float64Array | null, ...stream: string[]): Int32Array =>
-    epochIndices(subset, weights && rowWeights(subset, weights), randomStream(seed, ...stream, epoch));
-  const steps = splitSteps(drawn(samplingWeights, 'sampler'), batchSize, { dropLast });
-  const extras = Object.entries(draws).map(([plugin, weights]) => ({
-    plugin,
-    offset: positionOffset(plugin),
-    indices: drawn(weights(epoch), 'draw', plugin),
-  }));
-  return steps.map(({ indices, positions }): PlannedStep => {
+  const weights = samplingWeights && rowWeights(subset, samplingWeights);
+  const trained = epochIndices(subset, weights, randomStream(seed, 'sampler', epoch));
+  const names = Object.keys(groups);
+  const others = Object.entries(groups).map(([key, group]) => {
+    if (group.view) return { indices: trained, split: subset.split };
+    const from = group.from === 'validation' ? validation! : subset;
+    const given = group.weights(phaseEpoch, imagesOf(from));
+    const perImage = given.length === from.classCounts.length ? rowWeights(from, given) : given;
+    const indices = epochIndices(from, perImage, randomStream(seed, 'rows', key, epoch), trained.length);
+    return { indices, split: from.split };
+  });
+  return splitSteps(trained, batchSize, { dropLast }).map(({ indices, positions }): PlannedStep => {
     const size = indices.length;
     const first = positions[0]!;
+    const parts = [
+      { indices, split: subset.split },
+      ...others.map((other) => ({ ...other, indices: other.indices.subarray(first, first + size) })),
+    ];
+    const labels = concatenate(
+      Int32Array,
+      parts.map((part) => labelsOf(part.split, part.indices)),
+    );
     return {
       size,
-      indices: concatenate(Int32Array, [
-        indices,
-        ...extras.map((extra) => extra.indices.subarray(first, first + size)),
-      ]),
-      positions: concatenate(Int32Array, [
-        positions,
-        ...extras.map(({ offset }) => positions.map((position) => offset + position)),
-      ]),
-      draws: Object.fromEntries(extras.map(({ plugin }, k) => [plugin, { start: size * (k + 1), size }])),
+      indices: concatenate(
+        Int32Array,
+        parts.map((part) => part.indices),
+      ),
+      positions: concatenate(
+        Int32Array,
+        parts.map(() => positions),
+      ),
+      labels,
+      groups: groupRanges(names, size),
+      ...(names.length > 0 && { sources: Uint8Array.from(labels, (_, i) => Math.floor(i / size)) }),
+      ...(strength && { strengths: Float32Array.from(labels, (label) => strength[label]!) }),
     };
   });
 }
+
+const imagesOf = ({ split, indices }: Subset): GroupImages => ({ indices, labels: labelsOf(split, indices) });
+
+/** What transforms of images of each class are weakened to in an epoch, `[C]`; null where no plugin says so. */
+export const strengthIn = (
+  { computeAugmentation }: Pick<Hooks, 'computeAugmentation'>,
+  { classes }: Pick<RunInfo, 'classes'>,
+  ctx: EpochContext,
+): Float32Array | null =>
+  computeAugmentation.isUsed() ? computeAugmentation.call(new Float32Array(classes.length).fill(1), ctx) : null;
 
 /** Labels of rows of a split. */
 export const labelsOf = ({ labels }: Pick<Split, 'labels'>, indices: Int32Array): Int32Array =>
@@ -68,16 +109,18 @@ export const labelsOf = ({ labels }: Pick<Split, 'labels'>, indices: Int32Array)
 
 /** The rows of each step that a process of a cluster loads. */
 export const ownSteps = (steps: readonly PlannedStep[], share: Share): StepRows[] =>
-  steps.map(({ size, indices, positions }) => {
+  steps.map(({ size, indices, positions, sources, strengths }) => {
     const rows = rowsOfShare(indices.length, size, share);
-    return { indices: rows.map((row) => indices[row]!), positions: rows.map((row) => positions[row]!) };
+    return {
+      indices: rows.map((row) => indices[row]!),
+      positions: rows.map((row) => positions[row]!),
+      ...(sources && { sources: Uint8Array.from(rows, (row) => sources[row]!) }),
+      ...(strengths && { strengths: Float32Array.from(rows, (row) => strengths[row]!) }),
+    };
   });
 
 const rowWeights = ({ split, indices }: Subset, classWeights: Float64Array): Float64Array =>
   Float64Array.from(indices, (row) => classWeights[split.labels[row]!]!);
-
-/** Where a plugin's positions start: far from the sampler's 0…N−1, and the same whichever plugins are there. */
-const positionOffset = (plugin: string): number => 2 ** 24 + randomStream('positions', plugin).integer(100) * 2 ** 24;
 
 /** Sums an epoch's steps up. */
 export function createMeter() {

@@ -48,7 +48,7 @@ export async function openFeatureEngine(
     const outputs = model.forward(...given);
     return { ...outputs, logits: outputs.features };
   };
-  const plugins = { hooks: createHooks(), inputs: {}, variants: {}, draws: {} };
+  const plugins = { hooks: createHooks(), inputs: {}, variants: {}, groups: {} };
   const program = createStepProgram({ ...model, forward }, plugins, {
     ...options,
     batchSizes: [],

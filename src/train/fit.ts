@@ -2,7 +2,7 @@ import type { Backend } from '../backend/load.ts';
 import type { Composition } from '../compose/types.ts';
 import { rowShape, rowValues } from '../data/features.ts';
 import { createLoader } from '../data/loader/loader.ts';
-import type { LoadedRows, Loader } from '../data/types.ts';
+import type { LoadedRows, Loader, OtherRows } from '../data/types.ts';
 import type { RunInfo } from '../run.ts';
 import { createBatch, createTargets, MIX } from '../step/batch.ts';
 import { checkInputs } from '../step/decided.ts';
@@ -14,13 +14,14 @@ import { signatureFor } from '../step/signature.ts';
 import type { BatchResult, Engine, StepContext } from '../step/types.ts';
 import { mapValues } from '../util/map-values.ts';
 import { unprefixed } from '../util/prefixed.ts';
-import { labelsOf, type PlannedStep } from './epoch.ts';
+import type { PlannedStep } from './epoch.ts';
 import { batchWithoutWeight, figureNotFinite, gradientNotFinite, lossNotFinite, penaltyNotFinite } from './errors.ts';
 import { evaluationBatch } from './evaluate.ts';
 import { withInitialWeights } from './initial-weights.ts';
 import { restore } from './open-run.ts';
 import type { Preparation } from './prepare.ts';
 import { buildersTap, createRehearsal, isBuild, keepStates } from './rehearse.ts';
+import { groupSources } from './rows.ts';
 
 /** A phase of a run in progress: what a step works with. */
 export interface Fit extends Preparation {
@@ -28,6 +29,8 @@ export interface Fit extends Preparation {
   program: StepProgram;
   engine: Engine;
   loader: Loader;
+  /** Where the rows of plugins' groups are loaded from. */
+  sources: readonly OtherRows[];
   /** Throws CAPTURE_VARIES if a plugin has changed, since the step was recorded, what its functions close over. */
   verify: Record<'beforeFirstStep' | 'afterSteps', () => void>;
 }
@@ -48,6 +51,7 @@ export async function openFit(
   const { link } = preparation.options;
   const { train: trainSettings, evaluate: evaluateSettings } = settings;
   const batchSizes = batchSizesOf(info, trainSettings);
+  const sources = groupSources(composition, data);
   const loading = {
     shape: rowShape(data.info),
     augment: data.augment,
@@ -89,7 +93,8 @@ export async function openFit(
   }).finally(putBack);
   if (preparation.options.resume) restore(preparation.options.resume, composition, program, engine);
   const loader = createLoader({ ...loading, crops: evaluateSettings.crops });
-  return { ...preparation, start, composition, program, engine, loader, verify: verifyAt(composition, engine) };
+  const verify = verifyAt(composition, engine);
+  return { ...preparation, start, composition, program, engine, loader, sources, verify };
 }
 
 /** Sizes of the batches of an epoch, the full one first. */
@@ -130,11 +135,10 @@ export function trainStep(
 ): BatchResult {
   const { composition, info, settings, program, engine } = fit;
   const { hooks, variants, inputs } = composition;
-  const { size, indices, draws } = planned;
+  const { size, indices, labels, groups } = planned;
   const learningRate = rateFactor * hooks.computeLearningRate.call(settings.train.optimizer.learningRate, ctx);
   const { link, signal } = fit.options;
-  const labels = link ? labelsOf(fit.data.train.split, indices) : rows.labels;
-  const created = createBatch({ size, replicas: info.replicas, indices, labels, draws }, variants);
+  const created = createBatch({ size, replicas: info.replicas, indices, labels, groups }, variants);
   const batch = hooks.onBatch.call(created, ctx);
   checkInputs(batch, inputs);
   const targets = hooks.computeTargets.call(createTargets(batch), ctx);

@@ -1,8 +1,9 @@
 import type { Composition } from '../compose/types.ts';
 import type { Signature } from '../graph/index.ts';
 import type { HookName } from '../hooks.ts';
+import type { GroupImages } from '../plugin.ts';
 import type { RunInfo } from '../run.ts';
-import { createBatch, createTargets } from '../step/batch.ts';
+import { createBatch, createTargets, groupRanges } from '../step/batch.ts';
 import type { Batch, StepContext } from '../step/types.ts';
 
 /** Divides by 2 to 6: what a plugin does in every so many epochs, it does not do in both rehearsals. */
@@ -23,6 +24,11 @@ const TRIES = 50;
  */
 export function createRehearsal(composition: Composition, info: RunInfo, sizes: readonly number[]) {
   let count = 0;
+  let made: GroupImages | undefined;
+  const images = (): GroupImages => {
+    made ??= imagesOf(info);
+    return made;
+  };
   let before: Batch | undefined;
   return (recording: 1 | 2, { call, inputs, variants }: Signature): void => {
     const own = (call === 'train' ? inputs.labels?.shape[0] : undefined) ?? sizes[0] ?? 1;
@@ -33,7 +39,7 @@ export function createRehearsal(composition: Composition, info: RunInfo, sizes: 
         : differs(composition, batch, before!);
     let batch: Batch;
     let tries = 0;
-    do batch = rehearse(composition, info, { recording, size, count: count++ });
+    do batch = rehearse(composition, info, { recording, size, count: count++, images });
     while (++tries < TRIES && !isWanted(batch));
     before = batch;
   };
@@ -48,9 +54,9 @@ const differs = ({ variants, provides }: Composition, batch: Batch, before: Batc
 
 /** One call of each hook, in the loop's order. */
 function rehearse(
-  { hooks, variants, draws }: Composition,
+  { hooks, variants, groups }: Composition,
   info: RunInfo,
-  { recording, size, count }: { recording: 1 | 2; size: number; count: number },
+  { recording, size, count, images }: { recording: 1 | 2; size: number; count: number; images(): GroupImages },
 ): Batch {
   const { epochs, stepsPerEpoch, trainCount, classes, replicas } = info;
   const isFirst = recording === 1;
@@ -61,17 +67,24 @@ function rehearse(
   const ctx: StepContext = { epoch, step, stepInEpoch, rehearsal: true };
   const weights = Float64Array.from(classes, (_, c) => (isFirst ? 1 : 1 / (c + 2)));
   hooks.computeSamplingWeights.call(isFirst ? null : weights.slice(), { epoch, rehearsal: true });
-  for (const draw of Object.values(draws)) draw(epoch);
+  for (const group of Object.values(groups)) if (!group.view) group.weights(epoch, images());
+  hooks.computeAugmentation.call(new Float32Array(classes.length).fill(1 / recording), { epoch, rehearsal: true });
   hooks.computeClassWeights.call(weights, { epoch, rehearsal: true });
   hooks.computeLearningRate.call(1 / recording, ctx);
-  const names = Object.keys(draws);
+  const names = Object.keys(groups);
   const indices = Int32Array.from({ length: size * (1 + names.length) }, (_, i) => (i * 7919 + recording) % trainCount);
   const labels = indices.map((_, i) => (i * 7919 + recording) % classes.length);
-  const ranges = Object.fromEntries(names.map((name, k) => [name, { start: size * (k + 1), size }]));
-  const batch = hooks.onBatch.call(createBatch({ size, replicas, indices, labels, draws: ranges }, variants), ctx);
+  const rows = { size, replicas, indices, labels, groups: groupRanges(names, size) };
+  const batch = hooks.onBatch.call(createBatch(rows, variants), ctx);
   hooks.computeTargets.call(createTargets(batch), ctx);
   return batch;
 }
+
+/** Made-up images for groups to draw from, as many as the run trains on. */
+const imagesOf = ({ classCounts, trainCount }: RunInfo): GroupImages => ({
+  indices: Int32Array.from({ length: trainCount }, (_, i) => i),
+  labels: Int32Array.from(classCounts.flatMap((count, c) => Array<number>(count).fill(c))),
+});
 
 /** Notes the state of plugins; the returned function puts it back. */
 export function keepStates({ states }: Pick<Composition, 'states'>): () => void {

@@ -12,10 +12,9 @@ import type { Run, Snapshot } from '../run.ts';
 import type { EpochContext } from '../step/types.ts';
 import { own as ownDirectory } from '../tracking/ownership.ts';
 import { yieldToEventLoop } from '../util/event-loop.ts';
-import { mapValues } from '../util/map-values.ts';
 import { callAll, reportFailure } from '../util/observers.ts';
 import { backboneOf } from './backbone.ts';
-import { createMeter, ownSteps, planEpoch } from './epoch.ts';
+import { createMeter, ownSteps, planEpoch, strengthIn } from './epoch.ts';
 import { evaluateSplit, logitPrior } from './evaluate-split.ts';
 import { keepFile } from './features.ts';
 import { openFit, trainStep } from './fit.ts';
@@ -197,7 +196,7 @@ async function trainEpoch(
 ): Promise<void> {
   const { fit } = progress;
   const { composition, data, info, settings, engine, loader } = fit;
-  const { hooks, draws } = composition;
+  const { hooks, groups } = composition;
   const { link, signal } = fit.options;
   const epochOfRun = epoch + (place?.epochs ?? 0);
   await hooks.onEpochBegin.promise(epoch, own);
@@ -205,12 +204,15 @@ async function trainEpoch(
   const ctx: EpochContext = { epoch, rehearsal: false };
   const steps = planEpoch({
     subset: data.train,
+    validation: data.validation,
     seed: info.seed,
     epoch: epochOfRun,
+    phaseEpoch: epoch,
     batchSize: info.batchSize,
     dropLast: settings.train.dropLast,
     samplingWeights: hooks.computeSamplingWeights.call(null, ctx),
-    draws: mapValues(draws, (weights) => () => weights(epoch)),
+    groups,
+    strength: strengthIn(hooks, info, ctx),
   });
   const classWeights = hooks.computeClassWeights.call(new Float64Array(info.classes.length).fill(1), ctx);
   const meter = createMeter();
@@ -218,7 +220,8 @@ async function trainEpoch(
   const waited = loader.waitMs;
   let stepInEpoch = 0;
   progress.midEpoch = true;
-  for await (const rows of loader.load(data.train.split, link ? ownSteps(steps, link) : steps, epochOfRun, true)) {
+  const loaded = loader.load(data.train.split, link ? ownSteps(steps, link) : steps, epochOfRun, true, fit.sources);
+  for await (const rows of loaded) {
     const planned = steps[stepInEpoch++]!;
     const step = (epoch - 1) * info.stepsPerEpoch + stepInEpoch;
     const result = trainStep(fit, planned, rows, classWeights, { ...ctx, step, stepInEpoch }, rateFactor(progress));

@@ -17,7 +17,7 @@ const plugin = (name: string, definition: Definition = {}) =>
 const tapping = (name: string, tap: NonNullable<Definition['apply']>) => plugin(name, { apply: tap });
 
 const ctx = { epoch: 1, step: 1, stepInEpoch: 1, rehearsal: false };
-const batch = () => createBatch({ size: 2, indices: Int32Array.of(0, 1), labels: Int32Array.of(0, 1), draws: {} }, {});
+const batch = () => createBatch({ size: 2, indices: Int32Array.of(0, 1), labels: Int32Array.of(0, 1), groups: {} }, {});
 
 const messageFrom = (run: () => unknown): string => {
   try {

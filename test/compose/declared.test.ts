@@ -5,7 +5,6 @@ import {
   declared,
   declaredConflicts,
   declaredCorrection,
-  declaredDraw,
   declaredInputs,
   declaredState,
   declaredVariants,
@@ -34,7 +33,7 @@ describe('the kinds of a definition’s parts', () => {
   const refused = (parts: Parts) => given(parts, checkDefinition);
 
   test('functions and lists', async () => {
-    for (const part of ['apply', 'corrects', 'conflicts', 'inputs', 'variants', 'draw', 'extendModel'] as const)
+    for (const part of ['apply', 'corrects', 'conflicts', 'inputs', 'variants', 'rows', 'extendModel'] as const)
       expect(await refused({ [part]: 3 })).toBe(`[mine] ${part}: expected a function; got 3.`);
     for (const part of ['provides', 'requires'] as const)
       expect(await refused({ [part]: 'mix' })).toBe(`[mine] ${part}: expected a list of capabilities; got "mix".`);
@@ -96,20 +95,6 @@ describe('variants', () => {
       expect(await refused({ depth: values })).toMatch(
         /^\[mine] variants: depth: expected a list of one text or more; /,
       );
-  });
-});
-
-describe('a draw', () => {
-  test('is asked by epoch; rehearsals, which lie beyond the last one, may get no number', async () => {
-    const draw = declaredDraw(
-      plugin({ draw: () => (epoch: number) => new Float64Array(4).fill(epoch > 4 ? Number.NaN : epoch) }),
-      info,
-    )!;
-    expect([...draw(4)]).toEqual([4, 4, 4, 4]);
-    expect([...draw(5)]).toEqual(new Array(4).fill(Number.NaN));
-    const early = declaredDraw(plugin({ draw: () => () => new Float64Array(4).fill(Number.NaN) }), info)!;
-    expect(await messageOfError(() => early(4))).toMatch(/^\[mine] draw: \[0]: expected a number of 0 or more/);
-    expect(declaredDraw(plugin(), info)).toBeNull();
   });
 });
 

@@ -64,8 +64,8 @@ describe('what another plugin holds', () => {
   });
 
   test('is checked as any plugin is', async () => {
-    expect(await refused(holder([plugin('held', { draw: 3 as never })]))).toBe(
-      '[held] draw: expected a function; got 3.',
+    expect(await refused(holder([plugin('held', { rows: 3 as never })]))).toBe(
+      '[held] rows: expected a function; got 3.',
     );
   });
 });
@@ -95,11 +95,10 @@ describe('the option that lists it', () => {
 
 test('what is held adds its inputs, variants, draws and state to the run, and has hooks of its own', () => {
   let held: readonly HeldPlugin[] = [];
-  const draw = () => () => new Float64Array(4).fill(1);
   const one = plugin('one', {
     inputs: () => ({ noise: { shape: ['batch'], dtype: 'float32' } }),
     variants: () => ({ mix: ['input', 'stage1'] }),
-    draw,
+    rows: () => ({ extra: { weights: () => new Float64Array(4).fill(1) } }),
     apply: () => ({ save: () => 1, load() {} }),
   });
   const two = plugin('two', {
@@ -113,10 +112,10 @@ test('what is held adds its inputs, variants, draws and state to the run, and ha
       held = context.held;
     },
   });
-  const { inputs, variants, draws, states, hooks } = composed(top);
+  const { inputs, variants, groups, states, hooks } = composed(top);
   expect(Object.keys(inputs)).toEqual(['holder/step', 'one/noise']);
   expect(variants).toEqual({ mix: ['none', 'input', 'stage1', 'stage2'], depth: ['a'] });
-  expect([Object.keys(draws), Object.keys(states)]).toEqual([['one'], ['one']]);
+  expect([Object.keys(groups), Object.keys(states)]).toEqual([['one/extra'], ['one']]);
   expect(hooks.onBatch.taps).toEqual([]);
   expect(held.map(({ name }) => name)).toEqual(['one', 'two']);
   expect(held[0]).toMatchObject({ inputs: { 'one/noise': {} }, variants: { mix: ['input', 'stage1'] } });

@@ -100,14 +100,14 @@ test('several of one kind stand in one line; what nobody declares has none', () 
       step: { shape: [], dtype: 'int32' },
     }),
     variants: () => ({ depth: ['a', 'b'], width: ['c'] }),
-    draw: () => () => new Float64Array(4).fill(1),
+    rows: () => ({ extra: { weights: () => new Float64Array(4).fill(1) } }),
     apply: ({ warn }) => {
       warn('NO_EFFECT', 'first.');
       warn('NOT_INTENDED', 'second.');
     },
   });
   const other = plugin('other', {
-    draw: () => () => new Float64Array(4).fill(1),
+    rows: () => ({ extra: { weights: () => new Float64Array(4).fill(1) } }),
     apply: ({ hooks }) => {
       hooks.onBatch.tap({ name: 'other', stage: 7 }, (batch) => batch);
       hooks.onBatchEnd.tap('other', () => {});
@@ -125,7 +125,7 @@ test('several of one kind stand in one line; what nobody declares has none', () 
     'holds                   holder: one | two',
     'inputs                  many/noise: float32[batch, 4]  many/step: int32[]',
     'variants                depth: a | b  width: c',
-    'extra draws             many  other',
+    'rows                    many/extra: drawn from train  other/extra: drawn from train',
     'warning                 NO_EFFECT [many] first.',
     'warning                 NOT_INTENDED [many] second.',
     '',

@@ -90,7 +90,7 @@ describe('a plugin that spans the run observes, and nothing else', () => {
   test.each<[string, Partial<PluginDefinition<typeof options>>]>([
     ['has inputs', { inputs: () => ({}) }],
     ['has variants', { variants: () => ({}) }],
-    ['has draw', { draw: () => () => new Float64Array(4).fill(1) }],
+    ['has rows', { rows: () => ({ extra: { weights: () => new Float64Array(4).fill(1) } }) }],
     ['has extendModel', { extendModel: (model) => model }],
     ['provides or requires something', { provides: ['loss'] }],
     ['provides or requires something', { provides: ['mix'], requires: ['mix'] }],

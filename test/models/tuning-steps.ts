@@ -86,7 +86,7 @@ export function differencesAfterSteps(
     fixed,
   });
   const batch = createBatch(
-    { size, indices: Int32Array.from(labels, (_, i) => i), labels: Int32Array.from(labels), draws: {} },
+    { size, indices: Int32Array.from(labels, (_, i) => i), labels: Int32Array.from(labels), groups: {} },
     {},
   );
   const feeds = trainFeeds({

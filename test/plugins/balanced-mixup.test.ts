@@ -3,7 +3,7 @@ import balancedMixup, { balancedMixupBatch } from '../../plugins/balanced-mixup/
 import remix from '../../plugins/remix/index.ts';
 import { compose } from '../../src/compose/compose.ts';
 import { randomStream } from '../../src/random.ts';
-import { at, infoWithCounts, mixBatch, warningsOf } from '../support/plugins.ts';
+import { at, drawnWeights, infoWithCounts, mixBatch, warningsOf } from '../support/plugins.ts';
 
 describe('balancedMixupBatch', () => {
   test('image i is mixed with row start + i, one lambda for all', () => {
@@ -34,7 +34,7 @@ describe('balancedMixupBatch', () => {
 test('the draw has all classes alike', () => {
   const counts = [300, 100, 20];
   const composition = compose([balancedMixup()], infoWithCounts(counts));
-  const weights = composition.draws['balanced-mixup']!(1);
+  const weights = drawnWeights(composition, 'balanced-mixup/balanced', 1);
   const mass = counts.map((n, c) => n * weights[c]!);
   for (const m of mass) expect(m).toBeCloseTo(mass[0]!, 10);
   const labels = Int32Array.of(0, 0, 2, 1);

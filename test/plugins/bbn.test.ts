@@ -11,7 +11,7 @@ import { definePlugin } from '../../src/plugin.ts';
 import { randomStream } from '../../src/random.ts';
 import { tf } from '../../src/tf.ts';
 import { messageOfError } from '../support/message.ts';
-import { at, infoWithCounts, mixBatch } from '../support/plugins.ts';
+import { at, drawnWeights, infoWithCounts, mixBatch } from '../support/plugins.ts';
 import { tinyModel } from '../support/squares.ts';
 import { describeTwoStage } from '../support/two-stage.ts';
 
@@ -19,7 +19,7 @@ import { describeTwoStage } from '../support/two-stage.ts';
 const otherDraw = definePlugin({
   name: 'other',
   options: z.strictObject({}),
-  draw: () => () => Float64Array.of(1, 1, 1),
+  rows: () => ({ extra: { weights: () => Float64Array.of(1, 1, 1) } }),
   apply() {},
 })();
 
@@ -42,7 +42,7 @@ test('pairs every image with one of the second draw, which favours classes as 1/
   expect(batch.pair).toEqual(Int32Array.from([3, 4, 5]));
   expect([...batch.lambda, ...targets.labelWeight]).toEqual(new Array(6).fill(0.75));
   expect([...targets.pairLabels]).toEqual([0, 2, 1]);
-  const drawn = composition.draws.bbn!(1).map((weight, c) => weight * [300, 100, 20][c]!);
+  const drawn = drawnWeights(composition, 'bbn/rebalancing', 1).map((weight, c) => weight * [300, 100, 20][c]!);
   [3, 15].forEach((ratio, c) => {
     expect(drawn[c + 1]! / drawn[0]!).toBeCloseTo(ratio, 10);
   });
@@ -128,8 +128,8 @@ test('a branch keeps the statistics that are fixed under its own names', () => {
     seen.length = 0;
     tf.tidy(() => {
       const inputs = { labels: tf.zeros([1]), 'bbn/alpha': tf.scalar(0.5) };
-      const draws = { bbn: { start: 1, size: 1 } };
-      const pass = { training: true, inputs, draws, variants: {}, atStage: (_: string, x: tf.Tensor) => x };
+      const groups = { 'bbn/rebalancing': { start: 1, size: 1 } };
+      const pass = { training: true, inputs, groups, variants: {}, atStage: (_: string, x: tf.Tensor) => x };
       twoBranches(spied).forward({}, tf.zeros([2, 1, 1, 1]), fixed ? { ...pass, fixed: new Set(fixed) } : pass);
     });
     return seen;
@@ -140,7 +140,8 @@ test('a branch keeps the statistics that are fixed under its own names', () => {
 });
 
 test('a progressive draw goes from images alike to classes alike over the run, and stays there', () => {
-  const draw = compose([bbn({ weights: 'progressive' })], infoWithCounts([300, 100], { epochs: 4 })).draws.bbn!;
+  const composition = compose([bbn({ weights: 'progressive' })], infoWithCounts([300, 100], { epochs: 4 }));
+  const draw = (epoch: number) => drawnWeights(composition, 'bbn/rebalancing', epoch);
   const share = (epoch: number) => (100 * draw(epoch)[1]!) / (300 * draw(epoch)[0]! + 100 * draw(epoch)[1]!);
   [0.3125, 0.375, 0.4375, 0.5, 0.5].forEach((expected, i) => {
     expect(share(i + 1)).toBeCloseTo(expected, 12);

@@ -84,7 +84,7 @@ describe('the draw', () => {
       info,
     );
     expect(composition.variants).toEqual({ mix: ['input:box', 'input'] });
-    expect(Object.keys(composition.draws)).toEqual(['cmo', 'balanced-mixup']);
+    expect(Object.keys(composition.groups)).toEqual(['cmo/rare', 'balanced-mixup/balanced']);
     const ways = new Set<string>();
     for (let step = 1; step <= 60; step++) {
       const { batch } = mixBatch(composition, labels(3), at(1, step));
@@ -210,7 +210,7 @@ test('the plan names variants and draws of all', () => {
       "provides                mix: choose",
       "holds                   choose: mixup | cmo",
       "variants                mix: input | input:box",
-      "extra draws             cmo",
+      "rows                    cmo/rare: drawn from train",
       "",
     ]
   `);

@@ -5,7 +5,7 @@ import remix from '../../plugins/remix/index.ts';
 import { compose } from '../../src/compose/compose.ts';
 import { randomStream } from '../../src/random.ts';
 import { planEpoch } from '../../src/train/epoch.ts';
-import { at, infoWithCounts, mixBatch, warningsOf } from '../support/plugins.ts';
+import { at, drawnWeights, infoWithCounts, mixBatch, warningsOf } from '../support/plugins.ts';
 import { squares } from '../support/squares.ts';
 
 const counts = [300, 100, 20];
@@ -23,7 +23,7 @@ describe('the extra draw', () => {
     { gamma: 1, shares: [1 / 3, 1 / 3, 1 / 3] },
     { gamma: 2, shares: [1 / 19, 3 / 19, 15 / 19] },
   ])('gamma $gamma: shares $shares of the classes', ({ gamma, shares }) => {
-    const weights = compose([cmo({ gamma })], infoWithCounts(counts)).draws.cmo!(1);
+    const weights = drawnWeights(compose([cmo({ gamma })], infoWithCounts(counts)), 'cmo/rare', 1);
     const mass = counts.map((n, c) => n * weights[c]!);
     const sum = mass.reduce((a, b) => a + b);
     mass.forEach((m, c) => {
@@ -33,13 +33,13 @@ describe('the extra draw', () => {
 
   test('is loaded behind the trained rows and does not move them', () => {
     const subset = squares([10, 3, 2, 1]).train;
-    const plan = (draws: Parameters<typeof planEpoch>[0]['draws']) =>
-      planEpoch({ subset, seed: 0, epoch: 1, batchSize: 8, dropLast: false, samplingWeights: null, draws });
-    const { draws } = compose([cmo()], infoWithCounts([10, 3, 2, 1]));
-    const [plain, pooled] = [plan({}), plan(draws)];
-    pooled.forEach(({ indices, draws }, step) => {
+    const plan = (groups: Parameters<typeof planEpoch>[0]['groups']) =>
+      planEpoch({ subset, seed: 0, epoch: 1, batchSize: 8, dropLast: false, samplingWeights: null, groups });
+    const { groups } = compose([cmo()], infoWithCounts([10, 3, 2, 1]));
+    const [plain, pooled] = [plan({}), plan(groups)];
+    pooled.forEach(({ indices, groups }, step) => {
       expect(indices.slice(0, 8)).toEqual(plain[step]!.indices);
-      expect(draws).toEqual({ cmo: { start: 8, size: 8 } });
+      expect(groups).toEqual({ 'cmo/rare': { start: 8, size: 8 } });
     });
   });
 });

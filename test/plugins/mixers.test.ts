@@ -56,7 +56,7 @@ const names = Object.keys(mixers);
 const info = (seed = 0, classCounts = counts) =>
   infoWithCounts(classCounts, { seed, modelStages: ['input', 'stage1'], epochs: 10 });
 const labelsOf = (pool: number) => Int32Array.from({ length: pool }, (_, i) => (i + Math.floor(i / 5)) % 3);
-const poolOf = (draws: object): number => B * (1 + Object.keys(draws).length);
+const poolOf = (groups: object): number => B * (1 + Object.keys(groups).length);
 
 const kernel = uniform(PIXELS * HIDDEN, 'kernel').map((x) => x * 0.1);
 
@@ -88,7 +88,7 @@ const imagesOf = (pool: number): Uint8Array =>
 /** One step of the plugins: the batch they left, its label weights, and what the model saw. */
 function see(plugins: readonly Plugin[], step: number, seed = 0) {
   const composition = compose(plugins, info(seed));
-  const pool = poolOf(composition.draws);
+  const pool = poolOf(composition.groups);
   const { batch, targets } = mixBatch(composition, labelsOf(pool), at(1, step));
   const program = createStepProgram(recorder, composition, {
     seed: 0,
@@ -211,7 +211,7 @@ describeNative('two epochs of drawn batches, captured = eager', () => {
 describe.each(names)('label weights on %s', (name) => {
   const labels = (plugins: readonly Plugin[], seed: number, step: number, classCounts = counts) => {
     const composition = compose(plugins, info(seed, classCounts));
-    return mixBatch(composition, labelsOf(4 * poolOf(composition.draws)), at(1, step));
+    return mixBatch(composition, labelsOf(4 * poolOf(composition.groups)), at(1, step));
   };
   const moments = [fc.nat(1000), fc.integer({ min: 1, max: 1000 })] as const;
   const share = fc.double({ min: 0, max: 1, noNaN: true });

@@ -74,10 +74,10 @@ async function prepare(example: Case) {
   const imageShape = reference.imageShape as [number, number, number];
   const info = infoWithCounts(reference.classCounts, { imageShape, modelStages: model.stages });
   const composition = compose([...plugins, given(example)], info);
-  const pool = 6 * (1 + Object.keys(composition.draws).length);
-  const draws = Object.fromEntries(Object.keys(composition.draws).map((name) => [name, { start: 6, size: 6 }]));
+  const pool = 6 * (1 + Object.keys(composition.groups).length);
+  const groups = Object.fromEntries(Object.keys(composition.groups).map((name) => [name, { start: 6, size: 6 }]));
   const labels = Int32Array.from(reference.labels.slice(0, pool));
-  const rows = { size: 6, indices: labels.map((_, i) => i), labels, draws };
+  const rows = { size: 6, indices: labels.map((_, i) => i), labels, groups };
   const batch = composition.hooks.onBatch.call(createBatch(rows, composition.variants), at(1));
   const targets = composition.hooks.computeTargets.call(createTargets(batch), at(1));
   const program = createStepProgram(model, composition, {

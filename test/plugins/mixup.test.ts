@@ -76,7 +76,7 @@ describe('the plugin', () => {
   test('mixes at the input, among the trained rows only', () => {
     const { variants, hooks } = compose([mixup()], smallInfo());
     expect(variants).toEqual({ mix: ['input'] });
-    const pool = { size: 4, indices: Int32Array.from(Array(8).keys()), labels: new Int32Array(8), draws: {} };
+    const pool = { size: 4, indices: Int32Array.from(Array(8).keys()), labels: new Int32Array(8), groups: {} };
     for (let step = 1; step <= 20; step++) {
       const batch = hooks.onBatch.call({ ...mixed({}).batch, ...pool, poolSize: 8 }, at(1, step));
       expect(Math.max(...batch.pair)).toBeLessThan(4);

@@ -205,7 +205,7 @@ test('labels of extra draws are counted by their class too', () => {
     size: 1,
     indices: Int32Array.of(0, 1),
     labels: Int32Array.of(0, 2),
-    draws: { other: { start: 1, size: 1 } },
+    groups: { other: { start: 1, size: 1 } },
   };
   const batch = { ...createBatch(rows, composition.variants), pair: Int32Array.of(1), lambda: Float32Array.of(0.9) };
   expect(Array.from(composition.hooks.computeTargets.call(createTargets(batch), at(1)).labelWeight)).toEqual([0]);

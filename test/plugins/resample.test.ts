@@ -86,7 +86,7 @@ function drawnClasses(epoch: number, rule?: (typeof rules)[number]): number[] {
     batchSize: 128,
     dropLast: false,
     samplingWeights: hooks.computeSamplingWeights.call(null, at(epoch)),
-    draws: {},
+    groups: {},
   });
   const drawn = new Array<number>(10).fill(0);
   for (const { indices } of steps) for (const row of indices) drawn[labels[row]!]!++;

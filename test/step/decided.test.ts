@@ -18,7 +18,7 @@ const given = (): Batch =>
       size: 3,
       indices: Int32Array.of(50, 51, 52, 60, 61, 62),
       labels: Int32Array.of(0, 1, 2, 3, 4, 5),
-      draws: { extra: { start: 3, size: 3 } },
+      groups: { extra: { start: 3, size: 3 } },
     },
     run.variants,
   );

@@ -17,7 +17,7 @@ const imageShape = [2, 3, 1];
 /** Two trained rows of classes 0 and 2 in a pool of four: the first mixed with row 3, the second with itself. */
 const batch = (changes: Partial<Batch> = {}): Batch => ({
   ...createBatch(
-    { size: 2, indices: Int32Array.of(7, 8, 9, 10), labels: Int32Array.of(0, 2, 1, 1), draws: {} },
+    { size: 2, indices: Int32Array.of(7, 8, 9, 10), labels: Int32Array.of(0, 2, 1, 1), groups: {} },
     { mix: ['input'] },
   ),
   pair: Int32Array.of(3, 1),

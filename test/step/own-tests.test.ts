@@ -47,7 +47,7 @@ describeNative('a plugin is tested by its author without a run', () => {
     const labels = Int32Array.from({ length: 8 }, (_, i) => i);
     const random = randomStream('pixels');
     const ctx = { epoch: 1, step: 1, stepInEpoch: 1, rehearsal: false };
-    const created = createBatch({ size: 8, indices: labels, labels, draws: {} }, composition.variants);
+    const created = createBatch({ size: 8, indices: labels, labels, groups: {} }, composition.variants);
     const batch = composition.hooks.onBatch.call(created, ctx);
     const feeds = trainFeeds({
       batch,

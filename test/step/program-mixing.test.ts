@@ -15,24 +15,40 @@ describe('where rows are mixed', () => {
     options: none,
     provides: ['mix'],
     variants: () => ({ mix: ['stage1', 'none'] }),
-    draw: () => () => Float64Array.of(1, 1),
+    rows: () => ({ extra: { weights: () => Float64Array.of(1, 1) } }),
     apply: () => {},
   });
   const drawn = definePlugin({
     name: 'drawn',
     options: none,
-    draw: () => () => Float64Array.of(1, 1),
+    rows: () => ({ extra: { weights: () => Float64Array.of(1, 1) } }),
     apply: () => {},
   });
 
-  test('an extra draw that nothing mixes is cut off at the input', () => {
+  test('rows of a group that nothing mixes reach the input, and no further; where nothing looks them up, they are refused', () => {
     const seen: Parameters<typeof model>[0] = [];
-    prepare(model(seen), [drawn()]).step();
+    const reading = definePlugin({
+      name: 'drawn',
+      options: none,
+      rows: () => ({ extra: { weights: () => Float64Array.of(1, 1) } }),
+      apply: ({ hooks }) =>
+        void hooks.buildLoss.tap('drawn', (loss) => ({
+          ...loss,
+          adjustLogits: (logits, _, pass) => {
+            expect(pass.groups?.['drawn/extra']).toEqual({ start: 2, size: 2 });
+            return logits;
+          },
+        })),
+    });
+    prepare(model(seen), [reading()]).step();
     expect(seen[0]!.images).toHaveLength(8);
     expect(seen[0]!.stages).toEqual([
       [2, 1, 1, 2],
       [2, 2],
     ]);
+    expect(() => prepare(model(), [drawn()]).step()).toThrow(
+      /^\[drawn] rows: extra: expected rows that the step reads/,
+    );
   });
 
   test('the whole pool reaches the stage that mixes; one that is no stage of the model mixes nowhere', () => {

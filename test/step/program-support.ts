@@ -86,9 +86,9 @@ export function prepare(made: Model, plugins: readonly Plugin[] = [], changes: P
   const composition = compose(plugins, infoWithCounts([3, 2]));
   const program = createStepProgram(made, composition, options(changes));
   const engine = createEagerEngine(program);
-  const extra = Object.keys(composition.draws).length;
+  const extra = Object.keys(composition.groups).length;
   const labels = Int32Array.from({ length: 2 + 2 * extra }, (_, i) => i % 2);
-  const batch = createBatch({ size: 2, indices: labels, labels, draws: {} }, composition.variants);
+  const batch = createBatch({ size: 2, indices: labels, labels, groups: {} }, composition.variants);
   const feeds = trainFeeds({
     batch,
     targets: createTargets(batch),

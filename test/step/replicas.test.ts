@@ -157,7 +157,7 @@ describe('partners', () => {
     if (!plugin.definition.provides?.includes('mix') || plugin.definition.name === 'choose') return;
     const info = infoWithCounts([9, 6, 3], { epochs: 20, featureSize: 5, modelStages: ['input', 'stage1'] });
     const composition = compose([plugin({} as never)], info);
-    const pool = 12 * (1 + Object.keys(composition.draws).length);
+    const pool = 12 * (1 + Object.keys(composition.groups).length);
     const labels = Int32Array.from({ length: pool }, (_, i) => i % 3);
     for (let step = 1; step < 20; step++) {
       const { batch } = mixBatch(composition, labels, at(8, step), 3);

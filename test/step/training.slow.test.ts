@@ -179,7 +179,7 @@ async function train(example: Case, backend: Backend, step: 'eager' | 'captured'
       );
       const { loss } = trainStep(
         fit,
-        { size: batch, indices: rows, positions: rows, draws: {} },
+        { size: batch, indices: rows, positions: rows, labels: rows.map((row) => labels[row]!), groups: {} },
         { images, labels: rows.map((row) => labels[row]!), release() {} },
         classWeights,
         at(epoch, s + 1, 1 + (s % info.stepsPerEpoch)),

@@ -31,15 +31,15 @@ export const at = (epoch: number, step = 1, stepInEpoch = 1): StepContext => ({
  * each extra draw.
  */
 export function mixBatch(
-  { hooks, variants, draws }: Pick<Composition, 'hooks' | 'variants' | 'draws'>,
+  { hooks, variants, groups }: Pick<Composition, 'hooks' | 'variants' | 'groups'>,
   labels: Int32Array,
   ctx: StepContext,
   replicas = 1,
 ): { batch: Batch; targets: Targets } {
-  const names = Object.keys(draws);
+  const names = Object.keys(groups);
   const size = labels.length / (1 + names.length);
   const ranges = Object.fromEntries(names.map((name, k) => [name, { start: size * (k + 1), size }]));
-  const rows = { size, replicas, indices: labels.map((_, i) => i), labels, draws: ranges };
+  const rows = { size, replicas, indices: labels.map((_, i) => i), labels, groups: ranges };
   const batch = hooks.onBatch.call(createBatch(rows, variants), ctx);
   return { batch, targets: hooks.computeTargets.call(createTargets(batch), ctx) };
 }
@@ -51,3 +51,10 @@ export const classWeightsIn = ({ hooks }: Composition, classes: number, epoch: n
 /** Codes and messages of what plugins warn of. */
 export const warningsOf = (plugins: readonly Plugin[], info: RunInfo): string[] =>
   compose(plugins, info).warnings.map(({ code, plugin, message }) => `${code} [${plugin}] ${message}`);
+
+/** Weights that a group of rows is drawn with in an epoch. */
+export function drawnWeights({ groups }: Pick<Composition, 'groups'>, name: string, epoch: number): Float64Array {
+  const group = groups[name]!;
+  if (group.view) throw new Error(`${name} is a view`);
+  return group.weights(epoch, { indices: new Int32Array(), labels: new Int32Array() });
+}

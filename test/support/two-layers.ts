@@ -72,7 +72,7 @@ export function twoLayerSteps(
   const calls = Array.from({ length: steps }, (_, i): [Signature, Record<string, HostArray>] => {
     const step = i + 1;
     const size = step === steps ? lastSize : SIZE;
-    const pool = size * (1 + Object.keys(composition.draws).length);
+    const pool = size * (1 + Object.keys(composition.groups).length);
     const labels = Int32Array.from({ length: pool }, (_, j) => (j + 2 * j * step) % 3);
     const { batch, targets } = mixBatch(composition, labels, at(1, step, step), replicas);
     const feeds = trainFeeds({

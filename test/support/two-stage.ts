@@ -44,7 +44,7 @@ async function prepare(example: Case) {
   const { classCounts, mean, std, epochs, images, labels, classWeights } = reference;
   const info = infoWithCounts(classCounts, { imageShape, epochs, start, head: model.head! });
   const composition = compose(plugins, info);
-  const pool = SIZE * (1 + Object.keys(composition.draws).length);
+  const pool = SIZE * (1 + Object.keys(composition.groups).length);
   const program = createStepProgram(model, composition, {
     seed: 0,
     imageShape,

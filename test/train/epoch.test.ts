@@ -8,18 +8,32 @@ const subset = squares([10, 6, 4, 2]).train;
 const alike = () => new Float64Array(4).fill(1);
 
 const plan = (changes: Partial<Parameters<typeof planEpoch>[0]> = {}) =>
-  planEpoch({ subset, seed: 0, epoch: 1, batchSize: 8, dropLast: false, samplingWeights: null, draws: {}, ...changes });
+  planEpoch({
+    subset,
+    seed: 0,
+    epoch: 1,
+    batchSize: 8,
+    dropLast: false,
+    samplingWeights: null,
+    groups: {},
+    ...changes,
+  });
 
-/** What a plugin draws in each step of an epoch of 8, 8 and 6 rows. */
-const drawnBy = (plugin: string, plugins: readonly string[], changes: Parameters<typeof plan>[0] = {}) =>
-  plan({ draws: Object.fromEntries(plugins.map((name) => [name, alike])), ...changes }).map(
-    ({ indices, positions, draws }) => {
-      const { start, size } = draws[plugin]!;
-      return { rows: [...indices.slice(start, start + size)], positions: [...positions.slice(start, start + size)] };
-    },
-  );
+type Groups = Parameters<typeof planEpoch>[0]['groups'];
+const draw = (weights: (epoch: number) => Float64Array = alike): Groups[string] => ({
+  view: false,
+  from: 'train',
+  augment: null,
+  weights,
+});
+const drawsOf = (names: readonly string[]): Groups => Object.fromEntries(names.map((name) => [name, draw()]));
 
-const rowsDrawnBy = (...call: Parameters<typeof drawnBy>) => drawnBy(...call).map(({ rows }) => rows);
+/** Rows of a group in each step of an epoch of 8, 8 and 6 rows. */
+const rowsDrawnBy = (name: string, names: readonly string[], changes: Parameters<typeof plan>[0] = {}) =>
+  plan({ groups: drawsOf(names), ...changes }).map(({ indices, groups }) => {
+    const { start, size } = groups[name]!;
+    return [...indices.slice(start, start + size)];
+  });
 
 describe('the sampler', () => {
   test('a permutation of another order in each epoch and for each seed; positions count through the epoch', () => {
@@ -43,29 +57,65 @@ describe('the sampler', () => {
   });
 });
 
-describe('extra draws', () => {
+describe('groups', () => {
   test('each step takes the next rows of a draw: together they are those of one step as large as the epoch', () => {
-    const [whole] = plan({ batchSize: 22, draws: { one: alike } });
-    const steps = rowsDrawnBy('one', ['one']);
+    const [whole] = plan({ batchSize: 22, groups: drawsOf(['one/a']) });
+    const steps = rowsDrawnBy('one/a', ['one/a']);
     expect(steps.map(({ length }) => length)).toEqual([8, 8, 6]);
     expect(steps.flat()).toEqual([...whole!.indices.subarray(22)]);
     expect(steps[1]).not.toEqual(steps[0]);
   });
 
-  test('each plugin has a stream of its own, the same whichever others are there, and another in each epoch', () => {
-    expect(rowsDrawnBy('one', ['one', 'two'])).not.toEqual(rowsDrawnBy('two', ['one', 'two']));
-    expect(drawnBy('two', ['one', 'two'])).toEqual(drawnBy('two', ['two']));
-    expect(rowsDrawnBy('one', ['one'], { epoch: 2 })).not.toEqual(rowsDrawnBy('one', ['one']));
-    expect(rowsDrawnBy('one', ['one'], { seed: 1 })).not.toEqual(rowsDrawnBy('one', ['one']));
+  test('each has a stream of its own, the same whichever others are there, and another in each epoch', () => {
+    const [one, two] = ['one/a', 'one/b'];
+    expect(rowsDrawnBy(one, [one, two])).not.toEqual(rowsDrawnBy(two, [one, two]));
+    expect(rowsDrawnBy(two, [one, two])).toEqual(rowsDrawnBy(two, [two]));
+    expect(rowsDrawnBy(one, [one], { epoch: 2 })).not.toEqual(rowsDrawnBy(one, [one]));
+    expect(rowsDrawnBy(one, [one], { seed: 1 })).not.toEqual(rowsDrawnBy(one, [one]));
   });
 
-  test('positions differ from the sampler’s and from another plugin’s, and count through the epoch', () => {
-    const positions = (plugin: string) => drawnBy(plugin, ['one', 'two']).flatMap((step) => step.positions);
-    for (const drawn of [positions('one'), positions('two')]) {
-      expect(drawn[0]).toBeGreaterThanOrEqual(2 ** 24);
-      expect(drawn).toEqual(drawn.map((_, i) => drawn[0]! + i));
+  test('a view has the trained rows, at their positions, whatever the sampler drew', () => {
+    const samplingWeights = Float64Array.of(0, 1, 0, 5);
+    for (const { size, indices, positions, labels } of plan({
+      samplingWeights,
+      groups: { 'a/v': { view: true, augment: null } },
+    })) {
+      for (const rows of [indices, positions, labels]) expect([...rows.slice(size)]).toEqual([...rows.slice(0, size)]);
     }
-    expect(Math.abs(positions('one')[0]! - positions('two')[0]!)).toBeGreaterThanOrEqual(2 ** 24);
+  });
+
+  test('weights may be one an image, which is told with its row and class', () => {
+    const seen: unknown[] = [];
+    const group: Groups[string] = {
+      ...(draw() as Extract<Groups[string], { view: false }>),
+      weights(epoch, { indices, labels }) {
+        seen.push([epoch, [...indices], [...labels]]);
+        return Float64Array.from(indices, (_, i) => (i === 7 ? 2 : 0));
+      },
+    };
+    const steps = plan({ epoch: 9, phaseEpoch: 2, groups: { 'hard/one': group } });
+    expect(seen).toEqual([[2, [...subset.indices], Array.from(subset.indices, (row) => subset.split.labels[row])]]);
+    for (const { size, indices } of steps)
+      expect([...indices.slice(size)]).toEqual(Array(size).fill(subset.indices[7]));
+  });
+
+  test('validation images are drawn as many as are trained', () => {
+    const validation = {
+      ...subset,
+      indices: subset.indices.slice(3, 5),
+      split: { ...subset.split, labels: subset.split.labels.map(() => 2) },
+    };
+    const group: Groups[string] = {
+      view: false,
+      from: 'validation',
+      augment: [],
+      weights: () => Float64Array.of(0, 0, 1, 0),
+    };
+    const steps = plan({ validation, groups: { 'meta/set': group } });
+    for (const { size, indices, labels } of steps) {
+      expect([...labels.slice(size)]).toEqual(Array(size).fill(2));
+      expect(indices.slice(size).every((row) => validation.indices.includes(row))).toBe(true);
+    }
   });
 
   test('stand behind the trained rows in the order of the plugins, drawn by the weights of the epoch', () => {
@@ -74,14 +124,21 @@ describe('extra draws', () => {
       asked.push(epoch);
       return Float64Array.from({ length: 4 }, (_, c) => (c === label ? 1 : 0));
     };
-    const steps = plan({ epoch: 5, draws: { last: only(3), second: only(1) } });
+    const steps = plan({ epoch: 5, groups: { 'last/x': draw(only(3)), 'second/x': draw(only(1)) } });
     expect(asked).toEqual([5, 5]);
-    steps.forEach(({ size, indices, draws }, step) => {
+    steps.forEach(({ size, indices, labels, groups }, step) => {
       expect([...indices.subarray(0, size)]).toEqual([...plan({ epoch: 5 })[step]!.indices]);
-      expect(draws).toEqual({ last: { start: size, size }, second: { start: 2 * size, size } });
-      const labels = Array.from(indices.subarray(size), (row) => subset.split.labels[row]);
-      expect(labels).toEqual([...Array(size).fill(3), ...Array(size).fill(1)]);
+      expect(groups).toEqual({ 'last/x': { start: size, size }, 'second/x': { start: 2 * size, size } });
+      expect([...labels.subarray(size)]).toEqual([...Array(size).fill(3), ...Array(size).fill(1)]);
     });
+  });
+
+  test('a strength of each class goes with its rows, those of groups too', () => {
+    const strength = Float32Array.of(0, 0.25, 0.5, 1);
+    for (const { labels, strengths } of plan({ strength, groups: { 'a/v': { view: true, augment: null } } }))
+      expect([...strengths!]).toEqual(Array.from(labels, (label) => strength[label]));
+    expect(plan()[0]).not.toHaveProperty('strengths');
+    expect(plan()[0]).not.toHaveProperty('sources');
   });
 });
 
@@ -95,7 +152,7 @@ describe('the meter', () => {
       step: 1,
       stepInEpoch: 1,
       batch: {
-        ...createBatch({ size, indices, labels: indices, draws: {} }, {}),
+        ...createBatch({ size, indices, labels: indices, groups: {} }, {}),
         lambda: Float32Array.from(lambda),
       },
       targets: {

@@ -16,10 +16,14 @@ function listening(changes: Partial<RunInfo> = {}, parts: Partial<PluginDefiniti
   const plugin: Plugin = definePlugin({
     name: 'ear',
     options,
-    draw: () => (epoch) => {
-      drawn.push(epoch);
-      return new Float64Array(4).fill(1);
-    },
+    rows: () => ({
+      extra: {
+        weights(epoch) {
+          drawn.push(epoch);
+          return new Float64Array(4).fill(1);
+        },
+      },
+    }),
     apply({ hooks }) {
       for (const hook of ['computeSamplingWeights', 'computeClassWeights', 'computeLearningRate'] as const)
         (hooks[hook] as typeof hooks.computeClassWeights).tap('ear', (value, context) => {
@@ -64,7 +68,7 @@ test('the hooks of a step are called in the loop’s order, each with its values
       poolSize: 2 * size,
       indices: rowsOf(2 * size, recording, 35),
       labels,
-      draws: { ear: { start: size, size } },
+      groups: { 'ear/extra': { start: size, size } },
     };
     return [
       ['computeSamplingWeights', recording === 1 ? null : weights, own],

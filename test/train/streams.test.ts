@@ -2,6 +2,7 @@ import process from 'node:process';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { compose } from '../../src/compose/compose.ts';
+import type { Composition } from '../../src/compose/types.ts';
 import { identityOf } from '../../src/data/identity.ts';
 import { epochIndices } from '../../src/data/sampler.ts';
 import { definePlugin, type PluginDefinition } from '../../src/plugin.ts';
@@ -18,14 +19,27 @@ const options = z.strictObject({});
 const plugin = (name: string, parts: Partial<PluginDefinition<typeof options>>) =>
   definePlugin({ name, options, apply() {}, ...parts })();
 
-test('an epoch’s rows and positions are those of the streams that all runs have had', () => {
+test('an epoch’s rows are those of its streams: the sampler’s, and one of each group', () => {
   const { train: subset } = squares();
-  const draws = { one: () => new Float64Array(4).fill(1) };
   const size = subset.indices.length;
-  const [step] = planEpoch({ subset, seed: 5, epoch: 3, batchSize: 64, dropLast: false, samplingWeights: null, draws });
-  const drawn = epochIndices(subset, new Float64Array(size).fill(1), randomStream(5, 'draw', 'one', 3));
-  expect([...step!.indices]).toEqual([...epochIndices(subset, null, randomStream(5, 'sampler', 3)), ...drawn]);
-  expect(step!.positions[size]).toBe(2 ** 24 * (1 + randomStream('positions', 'one').integer(100)));
+  const groups: Composition['groups'] = {
+    'one/extra': { view: false, from: 'train', augment: null, weights: () => new Float64Array(4).fill(1) },
+    'one/view': { view: true, augment: null },
+  };
+  const [step] = planEpoch({
+    subset,
+    seed: 5,
+    epoch: 3,
+    batchSize: 64,
+    dropLast: false,
+    samplingWeights: null,
+    groups,
+  });
+  const trained = epochIndices(subset, null, randomStream(5, 'sampler', 3));
+  const drawn = epochIndices(subset, new Float64Array(size).fill(1), randomStream(5, 'rows', 'one/extra', 3));
+  expect([...step!.indices]).toEqual([...trained, ...drawn, ...trained]);
+  expect([...step!.positions]).toEqual([0, 1, 2].flatMap(() => trained.map((_, i) => i)).flatMap((all) => [...all]));
+  expect([...step!.sources!]).toEqual([0, 1, 2].flatMap((source) => Array<number>(size).fill(source)));
 });
 
 /** Batches of rehearsals, and class weights in them. */
@@ -46,7 +60,11 @@ function rehearsed(parts: Partial<PluginDefinition<typeof options>>, call: 'trai
   });
   const info = smallInfo();
   const composition = compose(
-    [plugin('mine', parts), plugin('other', { draw: () => () => new Float64Array(4).fill(1) }), ear],
+    [
+      plugin('mine', parts),
+      plugin('other', { rows: () => ({ extra: { weights: () => new Float64Array(4).fill(1) } }) }),
+      ear,
+    ],
     info,
   );
   const rehearse = createRehearsal(composition, info, [4]);
@@ -54,11 +72,10 @@ function rehearsed(parts: Partial<PluginDefinition<typeof options>>, call: 'trai
   return { batches, weights };
 }
 
-test('a rehearsal of a step without labels is of the first batch; each draw has rows of its own', () => {
-  const draw = () => () => new Float64Array(4).fill(1);
-  const { batches } = rehearsed({ draw });
-  expect(batches.map(({ size, draws }) => [size, draws])).toEqual(
-    [1, 2].map(() => [4, { mine: { start: 4, size: 4 }, other: { start: 8, size: 4 } }]),
+test('a rehearsal of a step without labels is of the first batch; each group has rows of its own', () => {
+  const { batches } = rehearsed({ rows: () => ({ extra: { weights: () => new Float64Array(4).fill(1) } }) });
+  expect(batches.map(({ size, groups }) => [size, groups])).toEqual(
+    [1, 2].map(() => [4, { 'mine/extra': { start: 4, size: 4 }, 'other/extra': { start: 8, size: 4 } }]),
   );
 });
 

@@ -75,6 +75,7 @@ test('hooks are called in the order of the pseudocode', async () => {
     'onTrainBegin',
     'onEpochBegin',
     'computeSamplingWeights',
+    'computeAugmentation',
     'computeClassWeights',
     ...step,
     ...step,
@@ -138,13 +139,12 @@ test('an extra draw is a pool of rows of its own, and shifts no other draw', asy
     options: z.strictObject({}),
     provides: ['mix'],
     variants: () => ({ mix: ['input'] }),
-    draw:
-      (_, { classCounts }) =>
-      () =>
-        Float64Array.from(classCounts, (count) => 1 / count ** 4),
+    rows: (_, { classCounts }) => ({
+      rare: { weights: () => Float64Array.from(classCounts, (count) => 1 / count ** 4) },
+    }),
     apply({ hooks }) {
       hooks.onBatch.tap('minority', (batch) => {
-        const { start } = batch.draws.minority!;
+        const { start } = batch.groups['minority/rare']!;
         return { ...batch, pair: batch.pair.map((_, i) => start + i), lambda: batch.lambda.fill(0.5) };
       });
     },

@@ -22,6 +22,16 @@ export interface FillOptions {
   epoch: number;
   /** Epochs of the run: some transforms change with its course. Default: 1. */
   epochs?: number | undefined;
+  /** Rows from elsewhere, which {@link StepRows.sources} tells apart. Default: none. */
+  others?: readonly OtherSource[] | undefined;
+}
+
+/** Where rows of another source lie, and what is done to them. */
+export interface OtherSource extends Pick<FillOptions, 'pixels' | 'transforms'> {
+  /** Name of their random numbers. */
+  key: string;
+  /** Whether {@link StepRows.strengths} are theirs too. */
+  isWeakened: boolean;
 }
 
 /** Writes the rows of a step, one image after the other; files that must be decoded several at once. */
@@ -31,7 +41,45 @@ export interface Filler {
 }
 
 /** Opens the images of a split for one epoch. Runs in a worker thread or in the main one, with equal bytes. */
-export function openFiller({ pixels, shape, transforms, mean, crops, seed, epoch, epochs }: FillOptions): Filler {
+export function openFiller({ others = [], ...options }: FillOptions): Filler {
+  const own = openSource(options);
+  if (others.length === 0) return own;
+  const all = [own, ...others.map((other) => openSource({ ...options, ...other }))];
+  const bytes = options.shape[0] * options.shape[1] * options.shape[2];
+  return {
+    async fill({ indices, positions, sources, strengths }, target) {
+      for (let from = 0, to = 0; from < indices.length; from = to) {
+        const source = sources?.[from] ?? 0;
+        while (to < indices.length && (sources?.[to] ?? 0) === source) to++;
+        const isWeakened = strengths && (source === 0 || others[source - 1]!.isWeakened);
+        const pending = all[source]!.fill(
+          {
+            indices: indices.subarray(from, to),
+            positions: positions.subarray(from, to),
+            ...(isWeakened && { strengths: strengths.subarray(from, to) }),
+          },
+          target.subarray(from * bytes, to * bytes),
+        );
+        if (pending) await pending;
+      }
+    },
+    close() {
+      for (const { close } of all) close();
+    },
+  };
+}
+
+function openSource({
+  pixels,
+  shape,
+  transforms,
+  mean,
+  crops,
+  seed,
+  epoch,
+  epochs,
+  key,
+}: FillOptions & { key?: string }): Filler {
   const stored = pixels.shape ?? shape;
   const bytes = stored[0] * stored[1] * stored[2];
   const bytesOut = shape[0] * shape[1] * shape[2];
@@ -41,19 +89,20 @@ export function openFiller({ pixels, shape, transforms, mean, crops, seed, epoch
     crops,
     scale: pixels.scale,
     epochs,
+    key,
   });
   if (pixels.encoded) {
     const { encoded } = pixels;
     const { read, close } = openFiles(pixels, encoded);
     return {
-      async fill({ indices, positions }, target) {
+      async fill({ indices, positions, strengths }, target) {
         for (let first = 0; first < indices.length; first += IN_FLIGHT) {
           const rows = [...indices.subarray(first, first + IN_FLIGHT)];
           // All must have ended when one throws: the file is closed then.
           const images = await Promise.allSettled(rows.map((row) => decodeRow(read(row), row, stored, encoded)));
           for (const [i, image] of images.entries()) {
             if (image.status === 'rejected') throw image.reason;
-            augment(image.value, 0, target, (first + i) * bytesOut, positions[first + i]!);
+            augment(image.value, 0, target, (first + i) * bytesOut, positions[first + i]!, strengths?.[first + i]);
           }
         }
       },
@@ -63,11 +112,11 @@ export function openFiller({ pixels, shape, transforms, mean, crops, seed, epoch
   if (pixels.kind === 'memory') {
     const source = new Uint8Array(pixels.bytes);
     return {
-      fill({ indices, positions }, target) {
+      fill({ indices, positions, strengths }, target) {
         for (let i = 0; i < indices.length; i++) {
           const from = indices[i]! * bytes;
           if (!(from >= 0 && from + bytes <= source.length)) throw internal(`row ${indices[i]} is not in the split`);
-          augment(source, from, target, i * bytesOut, positions[i]!);
+          augment(source, from, target, i * bytesOut, positions[i]!, strengths?.[i]);
         }
       },
       close() {},
@@ -77,13 +126,13 @@ export function openFiller({ pixels, shape, transforms, mean, crops, seed, epoch
   const file = attempt(path, () => openSync(path, 'r'));
   const image = new Uint8Array(bytes);
   return {
-    fill({ indices, positions }, target) {
+    fill({ indices, positions, strengths }, target) {
       for (let i = 0; i < indices.length; i++) {
         const row = indices[i]!;
         const read = attempt(path, () => readSync(file, image, 0, bytes, offset + row * bytes));
         if (read !== bytes) throw shortRead(path, row, bytes, read);
         if (checksums && crc32(image) !== checksums[row]) throw imageChanged(path, row);
-        augment(image, 0, target, i * bytesOut, positions[i]!);
+        augment(image, 0, target, i * bytesOut, positions[i]!, strengths?.[i]);
       }
     },
     close: () => closeSync(file),

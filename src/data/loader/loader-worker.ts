@@ -24,7 +24,7 @@ port.on('message', async (job: Job) => {
 });
 
 async function run(job: Job, filler: Filler): Promise<void> {
-  const { control, slots, slotBytes, indices, positions, starts } = job;
+  const { control, slots, slotBytes, indices, positions, sources, strengths, starts } = job;
   const slotCount = control.length - STATE;
   for (let step = worker; step < starts.length - 1; step += workers) {
     const slot = step % slotCount;
@@ -32,7 +32,12 @@ async function run(job: Job, filler: Filler): Promise<void> {
     const from = starts[step]!;
     const to = starts[step + 1]!;
     const pending = filler.fill(
-      { indices: indices.subarray(from, to), positions: positions.subarray(from, to) },
+      {
+        indices: indices.subarray(from, to),
+        positions: positions.subarray(from, to),
+        ...(sources && { sources: sources.subarray(from, to) }),
+        ...(strengths && { strengths: strengths.subarray(from, to) }),
+      },
       new Uint8Array(slots, slot * slotBytes, slotBytes),
     );
     if (pending) await pending;

@@ -1,8 +1,8 @@
 import { internal } from '../../errors.ts';
 import { type Crops, cropCounts, type Shape } from '../transforms/augment.ts';
 import type { TransformOptions } from '../transforms/options.ts';
-import type { LoadedRows, Loader, Split, StepRows } from '../types.ts';
-import { openFiller } from './fill.ts';
+import type { LoadedRows, Loader, OtherRows, Split, StepRows } from '../types.ts';
+import { type OtherSource, openFiller } from './fill.ts';
 import { JOB, type Job, STATE, wakeWorkers } from './ring.ts';
 import { startThreads } from './threads.ts';
 
@@ -45,11 +45,12 @@ function createMainThreadLoader({ shape, augment, mean, crops = 'centre', seed, 
     get waitMs() {
       return waitMs;
     },
-    async *load(split, steps, epoch, augmented) {
+    async *load(split, steps, epoch, augmented, others = []) {
       const filler = openFiller({
         pixels: split.pixels,
         shape,
         ...(augmented ? { transforms: augment } : { transforms: [], crops }),
+        others: sourcesOf(others, augmented ? augment : []),
         mean,
         seed,
         epoch,
@@ -61,7 +62,7 @@ function createMainThreadLoader({ shape, augment, mean, crops = 'centre', seed, 
           const images = new Uint8Array(step.indices.length * bytes);
           await filler.fill(step, images);
           waitMs += performance.now() - start;
-          yield { images, labels: labelsOf(split, step), release() {} };
+          yield { images, labels: labelsOf(split, others, step), release() {} };
         }
       } finally {
         filler.close();
@@ -89,6 +90,7 @@ function createThreadedLoader(
     steps: readonly StepRows[],
     epoch: number,
     augmented: boolean,
+    others: readonly OtherRows[] = [],
   ): AsyncGenerator<LoadedRows> {
     if (loading) throw internal('a loader loads one epoch at a time');
     loading = true;
@@ -108,6 +110,7 @@ function createThreadedLoader(
       shape,
       pixels: split.pixels,
       ...(augmented ? { transforms: augment } : { transforms: [], crops }),
+      others: sourcesOf(others, augmented ? augment : []),
       mean,
       ...shareSteps(steps),
     };
@@ -118,7 +121,7 @@ function createThreadedLoader(
         await ready(slot, s);
         yield {
           images: new Uint8Array(slots, slot * slotBytes, step.indices.length * bytes),
-          labels: labelsOf(split, step),
+          labels: labelsOf(split, others, step),
           release() {
             if (control[JOB] !== id || control[STATE + slot] !== ~s) return;
             Atomics.store(control, STATE + slot, s + slotCount);
@@ -161,22 +164,37 @@ function createThreadedLoader(
 }
 
 /** `[rows]`. */
-function labelsOf(split: Split, { indices }: StepRows): Int32Array {
-  return indices.map((row) => split.labels[row]!);
+function labelsOf(split: Split, others: readonly OtherRows[], { indices, sources }: StepRows): Int32Array {
+  const splits = [split, ...others.map((other) => other.split)];
+  return indices.map((row, i) => splits[sources?.[i] ?? 0]!.labels[row]!);
 }
 
+const sourcesOf = (others: readonly OtherRows[], augment: LoaderOptions['augment']): OtherSource[] =>
+  others.map(({ key, split, augment: own }) => ({
+    key,
+    pixels: split.pixels,
+    transforms: own ?? augment,
+    isWeakened: own === undefined,
+  }));
+
 /** The steps as flat arrays in shared memory. */
-function shareSteps(steps: readonly StepRows[]): Pick<Job, 'indices' | 'positions' | 'starts'> {
+function shareSteps(
+  steps: readonly StepRows[],
+): Pick<Job, 'indices' | 'positions' | 'starts' | 'sources' | 'strengths'> {
   const shared = (n: number): Int32Array => new Int32Array(new SharedArrayBuffer(n * 4));
   const total = steps.reduce((n, step) => n + step.indices.length, 0);
   const [indices, positions, starts] = [shared(total), shared(total), shared(steps.length + 1)];
+  const sources = steps[0]?.sources && new Uint8Array(new SharedArrayBuffer(total));
+  const strengths = steps[0]?.strengths && new Float32Array(new SharedArrayBuffer(total * 4));
   let at = 0;
   for (const [s, step] of steps.entries()) {
     starts[s] = at;
     indices.set(step.indices, at);
     positions.set(step.positions, at);
+    if (step.sources) sources?.set(step.sources, at);
+    if (step.strengths) strengths?.set(step.strengths, at);
     at += step.indices.length;
   }
   starts[steps.length] = at;
-  return { indices, positions, starts };
+  return { indices, positions, starts, ...(sources && { sources }), ...(strengths && { strengths }) };
 }

@@ -24,6 +24,9 @@ export interface Job extends FillOptions {
   indices: Int32Array;
   /** `[n]`. */
   positions: Int32Array;
+  /** `[n]`, where steps have them. */
+  sources?: Uint8Array;
+  strengths?: Float32Array;
   /** `[steps + 1]`, where each step starts in `indices`. */
   starts: Int32Array;
 }

@@ -9,8 +9,18 @@ import { type Box, type Interpolation, openResample } from './resample.ts';
 /** `[height, width, channels]`. */
 export type Shape = readonly [number, number, number];
 
-/** Reads one uint8 image at `source[from]`, writes it at `target[to]`; `position` is its place in the epoch's list. */
-export type Augment = (source: Uint8Array, from: number, target: Uint8Array, to: number, position: number) => void;
+/**
+ * Reads one uint8 image at `source[from]`, writes it at `target[to]`; `position` is its place in the epoch's list,
+ * `strength` what the transforms that have one are weakened to, 0…1. Default: 1.
+ */
+export type Augment = (
+  source: Uint8Array,
+  from: number,
+  target: Uint8Array,
+  to: number,
+  position: number,
+  strength?: number,
+) => void;
 
 /** Uniform in [0, 1): number `draw` of the image at a position. */
 export type Draw = (position: number, draw: number) => number;
@@ -27,6 +37,8 @@ interface AugmentOptions {
   scale?: Scale | undefined;
   /** Epochs of the run. Default: 1. */
   epochs?: number | undefined;
+  /** Tells the random numbers of a group of rows from those of other rows at the same positions. Default: none. */
+  key?: string | undefined;
 }
 
 /** How images are scaled whenever they are read, before the model's part of them is cut out. */
@@ -44,6 +56,11 @@ export type Crops = (typeof cropNames)[number];
 export const cropCounts: Readonly<Record<Crops, number>> = { centre: 1, five: 5 };
 
 const NEEDS_RGB: ReadonlySet<string> = new Set(['color-jitter', 'pca-lighting', 'rand-augment']);
+
+const WITH_STRENGTH: ReadonlySet<string> = new Set([...NEEDS_RGB, 'cutout']);
+
+/** Whether a transform can be weakened: rand-augment, color-jitter, pca-lighting and cutout. */
+export const hasStrength = ({ name }: Pick<TransformOptions, 'name'>): boolean => WITH_STRENGTH.has(name);
 
 /**
  * The shape after each transform of a list; what does not become `target` so is scaled at the end, or has its centre cut out.
@@ -83,7 +100,7 @@ export function openAugment(
   shape: Shape,
   seed: number,
   epoch: number,
-  { target: final = shape, mean = [], crops = 'centre', scale, epochs = 1 }: AugmentOptions = {},
+  { target: final = shape, mean = [], crops = 'centre', scale, epochs = 1, key }: AugmentOptions = {},
 ): Augment {
   const used = new Map<string, number>();
   const shapes = [...shapesAfter(transforms, shape, final, scale !== undefined)];
@@ -91,7 +108,7 @@ export function openAugment(
   const passes = transforms.map((options, i) => {
     const occurrence = used.get(options.name) ?? 0;
     used.set(options.name, occurrence + 1);
-    const random = randomField(seed, 'augment', options.name, occurrence, epoch);
+    const random = randomField(seed, 'augment', options.name, occurrence, epoch, ...(key === undefined ? [] : [key]));
     return openTransform(atTime(options, time), shapes[i - 1] ?? shape, shapes[i]!, random, mean);
   });
   if (scale && !isSame(shapes.at(-1) ?? shape, final)) {
@@ -104,16 +121,16 @@ export function openAugment(
   const last = passes.pop()!;
   const room = Math.max(...[shape, ...shapes].map(bytesOf));
   const scratch = [new Uint8Array(room), new Uint8Array(room)] as const;
-  return (source, from, target, to, position) => {
+  return (source, from, target, to, position, strength) => {
     let image = source;
     let at = from;
     for (let i = 0; i < passes.length; i++) {
       const next = scratch[(i & 1) as 0 | 1];
-      passes[i]!(image, at, next, 0, position);
+      passes[i]!(image, at, next, 0, position, strength);
       image = next;
       at = 0;
     }
-    last(image, at, target, to, position);
+    last(image, at, target, to, position, strength);
   };
 }
 
@@ -204,12 +221,13 @@ function openTransform(
     case 'cutout': {
       const bytes = bytesOf(shape);
       const colour = Array.from({ length: shape[2] }, (_, c) => Math.round(255 * (mean[c] ?? 0)));
-      return (source, from, target, to, position) => {
+      return (source, from, target, to, position, strength = 1) => {
         copyImage(source, from, target, to, bytes);
-        for (let i = 0; i < options.count; i++) {
+        const size = Math.round(options.size * strength);
+        for (let i = 0; i < options.count && size > 0; i++) {
           const y = Math.floor(random(position, 2 * i) * shape[0]);
           const x = Math.floor(random(position, 2 * i + 1) * shape[1]);
-          cover(target, to, shape, { y, x, size: options.size, colour });
+          cover(target, to, shape, { y, x, size, colour });
         }
       };
     }

@@ -11,9 +11,9 @@ export function colourPass(options: ColourOptions, shape: Shape, random: Draw): 
   if (options.name === 'rand-augment') return randAugment(options, shape, random);
   const pixels = shape[0] * shape[1];
   const changes = options.name === 'color-jitter' ? jitter(options, random) : lighting(options.std, random);
-  return (source, from, target, to, position) => {
+  return (source, from, target, to, position, strength = 1) => {
     copyImage(source, from, target, to, 3 * pixels);
-    for (const change of changes(position)) change(target, to, pixels);
+    for (const change of changes(position, strength)) change(target, to, pixels);
   };
 }
 
@@ -21,23 +21,24 @@ export function colourPass(options: ColourOptions, shape: Shape, random: Draw): 
 function jitter(
   { brightness, contrast: contrasts, saturation, hue }: Extract<ColourOptions, { name: 'color-jitter' }>,
   random: Draw,
-): (position: number) => ColourOperation[] {
-  const factor = (strength: number, draw: number): number =>
-    Math.max(0, 1 - strength) + draw * (1 + strength - Math.max(0, 1 - strength));
-  return (position) => {
+): (position: number, strength: number) => ColourOperation[] {
+  const factor = (reach: number, draw: number): number =>
+    Math.max(0, 1 - reach) + draw * (1 + reach - Math.max(0, 1 - reach));
+  return (position, strength) => {
     const draw = (k: number): number => random(position, k);
     const changes = [
-      { change: brightness > 0 ? brighten(factor(brightness, draw(0))) : null, place: draw(4) },
-      { change: contrasts > 0 ? contrast(factor(contrasts, draw(1))) : null, place: draw(5) },
-      { change: saturation > 0 ? saturate(factor(saturation, draw(2))) : null, place: draw(6) },
-      { change: hue > 0 ? turnHue(hue * (2 * draw(3) - 1)) : null, place: draw(7) },
+      { change: brightness > 0 ? brighten(factor(strength * brightness, draw(0))) : null, place: draw(4) },
+      { change: contrasts > 0 ? contrast(factor(strength * contrasts, draw(1))) : null, place: draw(5) },
+      { change: saturation > 0 ? saturate(factor(strength * saturation, draw(2))) : null, place: draw(6) },
+      { change: hue > 0 ? turnHue(strength * hue * (2 * draw(3) - 1)) : null, place: draw(7) },
     ];
     return changes.sort((a, b) => a.place - b.place).flatMap(({ change }) => change ?? []);
   };
 }
 
-function lighting(std: number, random: Draw): (position: number) => ColourOperation[] {
-  return (position) => {
+function lighting(full: number, random: Draw): (position: number, strength: number) => ColourOperation[] {
+  return (position, strength) => {
+    const std = strength * full;
     const normal = (k: number): number =>
       Math.sqrt(-2 * Math.log(1 - random(position, 2 * k))) * Math.cos(2 * Math.PI * random(position, 2 * k + 1));
     return [addColour(lightingColour([std * normal(0), std * normal(1), std * normal(2)]))];
@@ -45,14 +46,22 @@ function lighting(std: number, random: Draw): (position: number) => ColourOperat
 }
 
 function randAugment(
-  { operations: count, magnitude }: Extract<ColourOptions, { name: 'rand-augment' }>,
+  { operations: most, magnitude, probability = 1 }: Extract<ColourOptions, { name: 'rand-augment' }>,
   shape: Shape,
   random: Draw,
 ): Augment {
-  const all = openOperations(shape, magnitude);
+  const opened = new Map<number, ReturnType<typeof openOperations>>();
+  const operationsOf = (strength: number): ReturnType<typeof openOperations> => {
+    const known = opened.get(strength) ?? openOperations(shape, magnitude * strength);
+    opened.set(strength, known);
+    return known;
+  };
   const bytes = shape[0] * shape[1] * 3;
   const scratch = [new Uint8Array(bytes), new Uint8Array(bytes)] as const;
-  return (source, from, target, to, position) => {
+  return (source, from, target, to, position, strength = 1) => {
+    const all = operationsOf(strength);
+    const isChanged = probability >= 1 || random(position, 2 * most) < probability;
+    const count = isChanged ? Math.ceil(most * strength) : 0;
     let image = source;
     let at = from;
     for (let i = 0; i < count; i++) {

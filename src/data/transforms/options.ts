@@ -83,6 +83,12 @@ const randAugment = z
     name: z.literal('rand-augment'),
     operations: z.int().positive().default(2).describe('Operations an image, N.'),
     magnitude: z.int().min(0).max(30).default(9).describe('Strength of each, M, from 0 to 30.'),
+    probability: z
+      .number()
+      .min(0)
+      .max(1)
+      .optional()
+      .describe('Chance that an image is changed at all. Default: every image is.'),
   })
   .describe('Draws operations of 14 with replacement, all of one strength (Cubuk et al. 2020). Needs RGB.');
 
@@ -106,3 +112,5 @@ export const transformOptions = z.discriminatedUnion('name', [
   cutout,
 ]);
 export type TransformOptions = z.output<typeof transformOptions>;
+/** A transform as it is written: options that are left out have their defaults. */
+export type TransformInput = z.input<typeof transformOptions>;
