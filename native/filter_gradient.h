@@ -1,5 +1,5 @@
-// Gradient of a filter in bfloat16 on AMX tiles: dw[tap] = x(tap)ᵀ · dy, summed over pixels in float32. A tile of xᵀ is
-// 16 channels × 32 pixels, one of dy 16 pairs of pixels × 16 channels, their product 16 × 16 sums.
+// Gradient of a filter in bfloat16: dw[tap] = x(tap)ᵀ · dy, summed over pixels in float32, on AMX tiles or without (`AMX`). A tile
+// of xᵀ is 16 channels × 32 pixels, one of dy 16 pairs of pixels × 16 channels, their product 16 × 16 sums.
 //
 // The pixels of all images stand in one sequence. For 3×3 with stride 1 each row has a zero behind it, each image a row of
 // zeros, so that what a tap needs is dy an offset further. The offset is dy's: its tiles begin at any pair of pixels, and with
@@ -95,6 +95,7 @@ static inline int64_t sumsAt(const Gradient& g, int64_t tap, int64_t i, int64_t 
 }
 
 // Adds what rows begin … end − 1 of the sequence give of the gradient of x's channels from … until − 1.
+template <bool AMX>
 WITH_TILES static inline void add(const Gradient& g, int64_t begin, int64_t end, int64_t from, int64_t until,
                                   float* sums) {
   static thread_local Scratch ownX, ownDy, ownAt;
@@ -106,7 +107,7 @@ WITH_TILES static inline void add(const Gradient& g, int64_t begin, int64_t end,
   uint16_t* dy = ownDy.get<uint16_t>((1 + g.gap()) * g.out * reach);
   const uint16_t** at = ownAt.get<const uint16_t*>(reach + 1);
   const uint16_t* outside = zeros<uint16_t>(std::max(g.in, g.out));
-  configure();
+  if constexpr (AMX) configure();
   for (int64_t row = begin; row < end; row += rows) {
     place(g, {g.dy, g.height, g.width, g.out}, outside, row - g.gap(), rows + 2 * g.gap(), g.gap(), reach + 1, at);
     for (int64_t copy = 0; copy <= g.gap(); copy++) pack(at + copy, reach, g.out, dy + copy * g.out * reach);
@@ -123,7 +124,7 @@ WITH_TILES static inline void add(const Gradient& g, int64_t begin, int64_t end,
       for (int64_t tap = 0; tap < g.taps(); tap++) {
         gatherX(tap / g.size, tap % g.size);
         each([&](const uint16_t* channels, int64_t i, int64_t o) WITH_TILES {
-          addFour(channels, stride, dy + o * reach, reach * LANES, room, sums + sumsAt(g, tap, i, o));
+          addFour<AMX>(channels, stride, dy + o * reach, reach * LANES, room, sums + sumsAt(g, tap, i, o));
         });
       }
       continue;
@@ -138,7 +139,7 @@ WITH_TILES static inline void add(const Gradient& g, int64_t begin, int64_t end,
       for (int64_t tap = 0; tap < 9; tap += isWide(g) ? 1 : 3) {
         float* to = sums + sumsAt(g, tap, i, o);
         if (isWide(g)) {
-          addFour(channels, stride, shifted(tap, o), reach * LANES, room, to);
+          addFour<AMX>(channels, stride, shifted(tap, o), reach * LANES, room, to);
         } else {
           const uint16_t* taps[3] = {shifted(tap, o), shifted(tap + 1, o), shifted(tap + 2, o)};
           addThree(channels, stride, room, taps, to, SUMS);
@@ -146,7 +147,7 @@ WITH_TILES static inline void add(const Gradient& g, int64_t begin, int64_t end,
       }
     });
   }
-  _tile_release();
+  if constexpr (AMX) _tile_release();
 }
 
 // The gradient of x's channels from … until − 1: `parts` sums, `size` apart, added.
@@ -177,7 +178,7 @@ static inline void filterGradient(const Gradient& g) {
   float* sums = ownSums.get<float>(size * parts);
   auto work = [&](int64_t begin, int64_t end, int64_t from, int64_t until, float* to) {
     std::memset(to + from * each, 0, static_cast<size_t>((until - from) * each) * sizeof(float));
-    if (begin < end) add(g, begin, end, from, until, to);
+    if (begin < end) (available() ? add<true> : add<false>)(g, begin, end, from, until, to);
   };
   threads.run([&](int index) {
     if (byChannels) {

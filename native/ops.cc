@@ -3,8 +3,8 @@
 //   TailmixBatchNorm             batch norm of a batch, with a residual and ReLU where asked for
 //   TailmixBatchNormGrad         its gradient, with ReLU's
 //   TailmixConv2D                3×3 convolution, stride 1, zeros around; with bias, residual and ReLU where asked for
-//   TailmixConv2DBackpropInput   its gradients; all three also in bfloat16 where there is AMX, for channels as
-//   TailmixConv2DBackpropFilter  tile_convolution.h and filter_gradient.h say, the latter also for other sizes and strides
+//   TailmixConv2DBackpropInput   its gradients; all three also in bfloat16 where the processor has it: on AMX's tiles for channels
+//   TailmixConv2DBackpropFilter  as tile_convolution.h says; the latter also for other sizes and strides (filter_gradient.h)
 //   TailmixSgd                   a weight's update: momentum and weight decay; what it gives outlives the step
 //   TailmixLastingCopy           a copy that does so too
 //
@@ -92,10 +92,15 @@ struct Operands {
   }
 };
 
+template <class T>
+bool onTiles() {
+  return typeOf<T>() == TF_BFLOAT16 && tiles::available();
+}
+
 // Whether a filter is [3, 3, in, out], with channels that its kernel takes, for images of `in` channels.
 template <class T>
 bool isFilter(const std::vector<int64_t>& shape, int64_t in, int64_t out, int64_t channels) {
-  bool suits = sizeof(typename T::Stored) == 4 || (in % tiles::DEPTH == 0 && out % tiles::CHUNK == 0);
+  bool suits = !onTiles<T>() || (in % tiles::DEPTH == 0 && out % tiles::CHUNK == 0);
   return shape[0] == 3 && shape[1] == 3 && shape[2] % LANES == 0 && channels == in && suits;
 }
 
@@ -114,9 +119,10 @@ void convolution(void* options, TF_OpKernelContext* context) {
   Stored* y = call.output<Stored>(0, typeOf<T>(), {x[0], x[1], x[2], filter[3]});
   if (!call.check(true, "")) return;
   bool relu = o.relu != 0;
-  if constexpr (typeOf<T>() == TF_FLOAT)
-    winograd::convolve({x[0], x[1], x[2], x[3], filter[3]}, of.a, of.b, false, {bias, residual, relu}, y);
-  else tiles::convolve({x[0], x[1], x[2], x[3], filter[3], of.a, of.b, false, bias, residual, relu, y});
+  if constexpr (typeOf<T>() == TF_BFLOAT16)
+    if (tiles::available())
+      return tiles::convolve({x[0], x[1], x[2], x[3], filter[3], of.a, of.b, false, bias, residual, relu, y});
+  winograd::convolve<T>({x[0], x[1], x[2], x[3], filter[3]}, of.a, of.b, false, {bias, residual, relu}, y);
 }
 
 template <class T>
@@ -130,9 +136,10 @@ void convolutionInputGrad(void*, TF_OpKernelContext* context) {
   if (!call.check(suits, "filter: expected [3, 3, channels, channels of dy]")) return;
   Stored* dx = call.output<Stored>(0, typeOf<T>(), {dy[0], dy[1], dy[2], filter[2]});
   if (!call.check(true, "")) return;
-  if constexpr (typeOf<T>() == TF_FLOAT)
-    winograd::convolve({dy[0], dy[1], dy[2], dy[3], filter[2]}, of.b, of.a, true, {nullptr, nullptr, false}, dx);
-  else tiles::convolve({dy[0], dy[1], dy[2], dy[3], filter[2], of.b, of.a, true, nullptr, nullptr, false, dx});
+  if constexpr (typeOf<T>() == TF_BFLOAT16)
+    if (tiles::available())
+      return tiles::convolve({dy[0], dy[1], dy[2], dy[3], filter[2], of.b, of.a, true, nullptr, nullptr, false, dx});
+  winograd::convolve<T>({dy[0], dy[1], dy[2], dy[3], filter[2]}, of.b, of.a, true, {nullptr, nullptr, false}, dx);
 }
 
 template <class T>
@@ -152,8 +159,9 @@ void convolutionFilterGrad(void* options, TF_OpKernelContext* context) {
   float* dw = call.output<float>(0, TF_FLOAT, {o.size, o.size, x[3], dy[3]});
   if (!call.check(true, "")) return;
   if constexpr (half)
-    tiles::filterGradient({dy[0], dy[1], dy[2], x[3], dy[3], o.size, o.stride, x[1], x[2], of.a, of.b, dw});
-  else winograd::filterGradient({x[0], x[1], x[2], x[3], dy[3]}, of.a, of.b, dw);
+    if (!around || tiles::available())
+      return tiles::filterGradient({dy[0], dy[1], dy[2], x[3], dy[3], o.size, o.stride, x[1], x[2], of.a, of.b, dw});
+  winograd::filterGradient<T>({x[0], x[1], x[2], x[3], dy[3]}, of.a, of.b, dw);
 }
 
 void lastingCopy(void*, TF_OpKernelContext* context) {
@@ -252,7 +260,7 @@ void registerOps() {
   implement("TailmixConv2D", TF_FLOAT, constructConvolution, convolution<Float>);
   implement("TailmixConv2DBackpropInput", TF_FLOAT, constructPlain, convolutionInputGrad<Float>);
   implement("TailmixConv2DBackpropFilter", TF_FLOAT, constructFilterGrad, convolutionFilterGrad<Float>);
-  if (tiles::available()) {
+  if (tiles::available() || pairs::available()) {
     implement("TailmixConv2D", TF_BFLOAT16, constructConvolution, convolution<Bfloat16>);
     implement("TailmixConv2DBackpropInput", TF_BFLOAT16, constructPlain, convolutionInputGrad<Bfloat16>);
     implement("TailmixConv2DBackpropFilter", TF_BFLOAT16, constructFilterGrad, convolutionFilterGrad<Bfloat16>);

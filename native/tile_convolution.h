@@ -79,7 +79,7 @@ WITH_TILES static inline void convolveBlock(const Convolution& c, int64_t begin,
     gatherPixels(c, part, begin, groups * CHUNK, stride, x);
     for (int64_t o = 0; o < c.out / CHUNK; o++)
       for (int64_t group = 0; group < groups; group++)
-        addFour(x + group * CHUNK * stride, stride, filter + (part * c.out + o * CHUNK) * DEPTH, LANES * DEPTH, DEPTH,
+        addFour<true>(x + group * CHUNK * stride, stride, filter + (part * c.out + o * CHUNK) * DEPTH, LANES * DEPTH, DEPTH,
                 sums + (group * (c.out / CHUNK) + o) * 4 * SUMS);
   }
   finish(c, sums, begin, count);

@@ -4,9 +4,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "pairs.h"
 #include "vector.h"
 
-#define WITH_TILES __attribute__((target("amx-tile,amx-bf16")))
+#define WITH_TILES __attribute__((target("amx-tile,amx-bf16,avx512bf16")))
 
 namespace tiles {
 
@@ -87,8 +88,10 @@ static inline int64_t inSquare(int64_t side, int64_t row, int64_t column) {
 
 // sums += a · b, 32 × 32 of them, over `depth` numbers in multiples of 32. `a`: rows `stride` apart; `b`: tiles of pairs, one
 // behind the other for 16 columns, `block` from there to the next 16.
+template <bool AMX>
 WITH_TILES static inline void addFour(const uint16_t* a, int64_t stride, const uint16_t* b, int64_t block,
                                       int64_t depth, float* sums) {
+  if constexpr (!AMX) return pairs::addFour(a, stride, b, block, depth, sums);
   const uint16_t *a1 = a + LANES * stride, *b1 = b + block;
   loadSums<4>(sums, SUMS);
   for (int64_t k = 0; k < depth; k += CHUNK) {

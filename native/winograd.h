@@ -103,12 +103,13 @@ INLINE void eachTile(const Shape& shape, int64_t first, int64_t count, const Wor
 
 // Transforms S×S pixels with one corner at (y, x), zeros where the image ends, into 6×6 products, `step` apart from product to
 // product, in [channels / 16][count][16] each.
-template <int S, class Row>
-INLINE void scatter(const Shape& shape, const float* images, int64_t channels, int64_t image, int64_t y, int64_t x,
-                    const float* zeros, const Row& row, float* to, int64_t step, int64_t count) {
-  const float* corner = images + ((image * shape.height + y) * shape.width + x) * channels;
+template <int S, class T, class Row>
+INLINE void scatter(const Shape& shape, const typename T::Stored* images, int64_t channels, int64_t image, int64_t y,
+                    int64_t x, const typename T::Stored* zeros, const Row& row, float* to, int64_t step, int64_t count) {
+  using Stored = typename T::Stored;
+  const Stored* corner = images + ((image * shape.height + y) * shape.width + x) * channels;
   int64_t line = shape.width * channels;
-  const float* at[S][S];
+  const Stored* at[S][S];
   auto transform = [&](auto inside) __attribute__((always_inline)) {
     for (int64_t c = 0; c < channels; c += WIDTH) {
       float* place = to + placeOf(c, count);
@@ -116,7 +117,7 @@ INLINE void scatter(const Shape& shape, const float* images, int64_t channels, i
       for (int j = 0; j < S; j++) {
         Vector pixels[S];
         for (int i = 0; i < S; i++)
-          pixels[i] = load((inside ? corner + i * line + j * channels : at[i][j]) + c);
+          pixels[i] = T::load((inside ? corner + i * line + j * channels : at[i][j]) + c);
         row(pixels, 1, half + j, S);
       }
       for (int i = 0; i < PATCH; i++) {
@@ -136,14 +137,17 @@ INLINE void scatter(const Shape& shape, const float* images, int64_t channels, i
 }
 
 // What becomes of a result before it is stored: relu(y + bias + residual), each where there is one.
+template <class T>
 struct Finish {
-  const float *bias, *residual;
+  const float* bias;
+  const typename T::Stored* residual;
   bool relu;
 };
 
 // Transforms 6×6 products back into the results of the tile with its corner at (y, x).
-INLINE void gather(const Shape& shape, const float* from, int64_t step, int64_t count, const Finish& finish,
-                   int64_t image, int64_t y, int64_t x, float* results) {
+template <class T>
+INLINE void gather(const Shape& shape, const float* from, int64_t step, int64_t count, const Finish<T>& finish,
+                   int64_t image, int64_t y, int64_t x, typename T::Stored* results) {
   int64_t corner = ((image * shape.height + y) * shape.width + x) * shape.out, line = shape.width * shape.out;
   int64_t rows = std::min(TILE, shape.height - y), columns = std::min(TILE, shape.width - x);
   for (int64_t c = 0; c < shape.out; c += WIDTH) {
@@ -162,35 +166,40 @@ INLINE void gather(const Shape& shape, const float* from, int64_t step, int64_t 
         int64_t at = corner + i * line + j * shape.out + c;
         Vector value = result[j];
         if (finish.bias != nullptr) value = add(value, bias);
-        if (finish.residual != nullptr) value = add(value, load(finish.residual + at));
+        if (finish.residual != nullptr) value = add(value, T::load(finish.residual + at));
         if (finish.relu) value = larger(value, zero());
-        store(results + at, value);
+        T::store(results + at, value);
       }
     }
   }
 }
 
-// Filters [3, 3, in, out], or for the gradient of the input turned by half and transposed, as U[product][out / 16][in][16].
-static inline void transformFilters(const float* filters, bool turned, int64_t in, int64_t out, float* to) {
-  int64_t step = in * out;
-  float lanes[WIDTH];
-  for (int64_t i = 0; i < in; i++)
-    for (int64_t o = 0; o < out; o += WIDTH) {
-      Vector taps[TAPS], half[PATCH * 3];
-      for (int64_t tap = 0; tap < TAPS; tap++) {
-        if (!turned) {
-          taps[tap] = load(filters + (tap * in + i) * out + o);
-          continue;
-        }
-        for (int64_t l = 0; l < WIDTH; l++) lanes[l] = filters[((TAPS - 1 - tap) * out + o + l) * in + i];
-        taps[tap] = load(lanes);
+// Filters [3, 3, in, out], or for the gradient of the input turned by half and transposed, as U[product][out / 16][in][16],
+// products `step` apart. Sixteens of `out` from begin to end − 1.
+template <class T>
+static inline void transformFilters(const typename T::Stored* filters, bool turned, int64_t in, int64_t out, int64_t begin,
+                                    int64_t end, float* to, int64_t step) {
+  typename T::Stored block[TAPS][LANES][LANES];
+  for (int64_t first = begin * LANES; first < end * LANES; first += LANES)
+    for (int64_t i = 0; i < in; i++) {
+      if (turned && i % LANES == 0) {
+        for (int64_t tap = 0; tap < TAPS; tap++)
+          for (int64_t o = 0; o < LANES; o++) {
+            const auto* from = filters + ((TAPS - 1 - tap) * out + first + o) * in + i;
+            for (int64_t l = 0; l < LANES; l++) block[tap][l][o] = from[l];
+          }
       }
-      for (int j = 0; j < 3; j++) filterRow(taps + j, 3, half + j, 3);
-      for (int k = 0; k < PATCH; k++) {
-        Vector products[PATCH];
-        filterRow(half + k * 3, 1, products, 1);
-        for (int j = 0; j < PATCH; j++)
-          store(to + (k * PATCH + j) * step + placeOf(o, in) + i * LANES, products[j]);
+      for (int64_t o = 0; o < LANES; o += WIDTH) {
+        Vector taps[TAPS], half[PATCH * 3];
+        for (int64_t tap = 0; tap < TAPS; tap++)
+          taps[tap] = T::load(turned ? block[tap][i % LANES] + o : filters + (tap * in + i) * out + first + o);
+        for (int j = 0; j < 3; j++) filterRow(taps + j, 3, half + j, 3);
+        for (int k = 0; k < PATCH; k++) {
+          Vector products[PATCH];
+          filterRow(half + k * 3, 1, products, 1);
+          for (int j = 0; j < PATCH; j++)
+            store(to + (k * PATCH + j) * step + first * in + i * LANES + o, products[j]);
+        }
       }
     }
 }

@@ -1,6 +1,10 @@
-// What ops.cc names of AMX's tiles where the compiler's processor has none: nothing of it is ever called.
+// What ops.cc names of AMX's tiles and of pairs of bfloat16 where the compiler's processor has neither: nothing of it is ever called.
 #pragma once
 #include <cstdint>
+
+namespace pairs {
+constexpr bool available() { return false; }
+}  // namespace pairs
 
 namespace tiles {
 

@@ -14,12 +14,13 @@ test('which calls the custom convolution takes', () => {
   const plain = { strides: 1, pad: 'same' } as const;
   expect(suitsCustomConvolution([2, 32, 32, 16], [3, 3, 16, 32], plain)).toBe(true);
   expect(suitsCustomConvolution([2, 32, 32, 16], [3, 3, 16, 32], { strides: [1, 1], pad: 1 })).toBe(true);
+  expect(suitsCustomConvolution([4, 7, 7, 512], [3, 3, 512, 512], plain)).toBe(true);
   expect(suitsCustomConvolution([2, 32, 32, 16], [3, 3, 16, 32], { strides: 2, pad: 'same' })).toBe(false);
   expect(suitsCustomConvolution([2, 32, 32, 16], [3, 3, 16, 32], { strides: 1, pad: 'valid' })).toBe(false);
   expect(suitsCustomConvolution([2, 32, 32, 16], [3, 3, 16, 32], { ...plain, dilations: [2, 2] })).toBe(false);
   expect(suitsCustomConvolution([2, 32, 32, 16], [3, 3, 16, 20], plain)).toBe(false);
   expect(suitsCustomConvolution([2, 32, 32, 16], [1, 1, 16, 32], plain)).toBe(false);
-  expect(suitsCustomConvolution([2, 8, 8, 64], [3, 3, 64, 64], plain), 'too few tiles').toBe(false);
+  expect(suitsCustomConvolution([3, 7, 7, 512], [3, 3, 512, 512], plain), 'too few tiles').toBe(false);
 });
 
 describe.skipIf(missing !== null)('custom convolution', () => {

@@ -56,6 +56,8 @@ export const convolutionSizes: [images: Shape, out: number][] = [
   [[9, 13, 10, 32], 32],
   [[1, 61, 58, 16], 64],
   [[70, 4, 3, 32], 16],
+  [[260, 1, 1, 272], 256],
+  [[3, 6, 11, 256], 272],
 ];
 
 /** Initial state of the given shapes. */

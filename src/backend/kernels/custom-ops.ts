@@ -15,22 +15,33 @@ interface Convolution {
 
 /**
  * Whether tailmix's custom convolution (`native/convolution.h`) takes a call and is faster than TensorFlow's: 3×3, stride 1,
- * zeros around the images, channels in sixteens, and enough tiles of 4×4 results to be worth transforming the filters.
+ * zeros around the images, channels in sixteens, and enough tiles to be worth transforming the filters.
  *
  * @param x - `[batch, height, width, in]`
  * @param filter - `[3, 3, in, out]`
  */
 export function suitsCustomConvolution(
-  [batch, height, width]: readonly number[],
-  [rows, columns, channels, results]: readonly number[],
+  x: readonly number[],
+  filter: readonly number[],
   { strides, pad, dilations = 1, dataFormat = 'NHWC' }: Convolution,
 ): boolean {
   const ones = [strides, dilations].flat().every((value) => value === 1);
   const around = pad === 'same' || String(pad) === '0,0,1,1,1,1,0,0' || pad === 1;
-  const lanes = channels! % LANES === 0 && results! % LANES === 0;
-  const tiles = batch! * Math.ceil(height! / 4) * Math.ceil(width! / 4);
+  const [rows, columns, channels, results] = filter as [number, number, number, number];
+  const lanes = channels % LANES === 0 && results % LANES === 0;
   const suits = rows === 3 && columns === 3 && ones && around && lanes && dataFormat === 'NHWC';
-  return suits && tiles >= channels! + results!;
+  return suits && hasEnoughTiles(x, filter);
+}
+
+/**
+ * Whether images have enough tiles of 4×4 results for minimal filtering to be faster than a plain convolution: measured with 64 to
+ * 512 channels (docs/step-measurements.md).
+ */
+export function hasEnoughTiles(
+  [batch, height, width]: readonly number[],
+  [, , channels, results]: readonly number[],
+): boolean {
+  return 64 * batch! * Math.ceil(height! / 4) * Math.ceil(width! / 4) >= channels! + results!;
 }
 
 /** Registers kernels for tailmix's custom ops (`native/ops.cc`), one op each; convolutions take those that they suit. */

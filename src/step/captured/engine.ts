@@ -14,7 +14,7 @@ import type { Engine } from '../types.ts';
 import { joinReplicas } from './across.ts';
 import { toBfloat16 } from './bf16.ts';
 import { fuseNeighbours } from './fuse.ts';
-import { toTileConvolutions } from './tile-convolutions.ts';
+import { toHalfConvolutions } from './half-convolutions.ts';
 
 /** How a step is captured. */
 export interface CaptureOptions extends Pick<GraphOptions, 'owner' | 'rehearse' | 'openSession'> {
@@ -58,6 +58,6 @@ export function createCapturedEngine(
 const toFaster = (recording: Recording): Recording => fuseNeighbours(mergeEqual(foldNorm(recording)));
 
 function toFasterHalf(recording: Recording, canRun: OpTrial): Recording {
-  const convolved = toTileConvolutions(toStandardConvolutions(recording), canRun);
+  const convolved = toHalfConvolutions(toStandardConvolutions(recording), canRun);
   return fuseNeighbours(toBfloat16(mergeEqual(foldNorm(convolved)), canRun));
 }

@@ -1,3 +1,5 @@
+import { cpuFeatures } from '../../backend/cpu.ts';
+import { hasEnoughTiles } from '../../backend/kernels/custom-ops.ts';
 import {
   type Attribute,
   DT,
@@ -13,15 +15,21 @@ import { sizeOf } from '../../util/shape.ts';
 import { runsInBfloat16 } from './bf16.ts';
 
 /**
- * Gives convolutions that are to run in bfloat16 to tailmix's custom ops on AMX tiles where these are faster than TensorFlow's:
+ * Gives convolutions that are to run in bfloat16 to tailmix's custom ops where these are faster than TensorFlow's:
  *
  * - the filter's gradient of 3×3 with stride 1 and zeros around, and of any filter without zeros (`native/filter_gradient.h`);
- * - 3×3 with stride 1 and zeros around, forward and the input's gradient, where the filter is larger than a processor's
- *   second cache (`native/tile_convolution.h`).
+ * - 3×3 with stride 1 and zeros around, forward and the input's gradient: on AMX tiles where the filter is larger than a
+ *   processor's second cache (`native/tile_convolution.h`), without AMX by minimal filtering in float32 (`native/convolution.h`).
+ *
+ * @param tiles - whether the processor has AMX
  */
-export function toTileConvolutions(recording: Recording, canRun: OpTrial): Recording {
+export function toHalfConvolutions(
+  recording: Recording,
+  canRun: OpTrial,
+  tiles = cpuFeatures()?.amx_bf16 === true,
+): Recording {
   const custom = (node: OpNode): OpNode | undefined => {
-    const made = CUSTOM[node.op]?.(node, (from) => specOf(recording.nodes, from).shape);
+    const made = CUSTOM[node.op]?.(node, (from) => specOf(recording.nodes, from).shape, tiles);
     return made !== undefined && runsInBfloat16(recording, made, canRun) ? made : undefined;
   };
   return dropUnused(
@@ -29,26 +37,28 @@ export function toTileConvolutions(recording: Recording, canRun: OpTrial): Recor
   );
 }
 
-type Make = (node: OpNode, shapeOf: (from: Endpoint) => readonly number[]) => OpNode | undefined;
+type Make = (node: OpNode, shapeOf: (from: Endpoint) => readonly number[], tiles: boolean) => OpNode | undefined;
 
 /** The custom op in place of TensorFlow's, where it suits. */
 const CUSTOM: Readonly<Record<string, Make>> = {
-  Conv2D: (node, shapeOf) => {
+  Conv2D: (node, shapeOf, tiles) => {
     const [x, filter] = node.inputs as [Endpoint, Endpoint];
-    if (!suits(node, shapeOf(filter), shapeOf(x), node.outputs[0]!.shape, [256, 32])) return undefined;
+    if (!suits(node, shapeOf(filter), shapeOf(x), node.outputs[0]!.shape, tiles && [256, 32])) return undefined;
     const attributes = { T: FLOAT, biases: int(0), residuals: int(0) };
     return { ...node, op: 'TailmixConv2D', attributes, inputs: [x, filter] };
   },
-  Conv2DBackpropInput: (node, shapeOf) => {
+  Conv2DBackpropInput: (node, shapeOf, tiles) => {
     const [, filter, dy] = node.inputs as [Endpoint, Endpoint, Endpoint];
-    if (!suits(node, shapeOf(filter), node.outputs[0]!.shape, shapeOf(dy), [32, 256])) return undefined;
+    if (!suits(node, shapeOf(filter), node.outputs[0]!.shape, shapeOf(dy), tiles && [32, 256])) return undefined;
     return { ...node, op: 'TailmixConv2DBackpropInput', attributes: { T: FLOAT }, inputs: [filter, dy] };
   },
-  Conv2DBackpropFilter: (node, shapeOf) => {
+  Conv2DBackpropFilter: (node, shapeOf, tiles) => {
     const [x, , dy] = node.inputs as [Endpoint, Endpoint, Endpoint];
     const filter = node.outputs[0]!.shape;
     const stride = strideOf(node);
-    const lanes: [number, number] = isPadded(filter, stride) ? [16, 16] : [32, 32];
+    const around = isPadded(filter, stride);
+    const lanes: [number, number] = around ? [16, 16] : [32, 32];
+    if (around && !tiles && !hasEnoughTiles(shapeOf(x), filter)) return undefined;
     if (stride === undefined || !fits(filter, stride, shapeOf(x), shapeOf(dy), lanes)) return undefined;
     const attributes = { T: FLOAT, size: int(filter[0]!), stride: int(stride) };
     return { ...node, op: 'TailmixConv2DBackpropFilter', attributes, inputs: [x, dy] };
@@ -58,16 +68,21 @@ const CUSTOM: Readonly<Record<string, Make>> = {
 /** Elements of a filter that, in bfloat16, is larger than the second cache of a processor with AMX, 2 MiB. */
 const LARGE = 2 ** 20;
 
+/**
+ * Whether a 3×3 convolution is faster in the custom op. `lanes`: of AMX, or `false` for minimal filtering, whose filters are four
+ * times as large once they are transformed: beyond 256 × 256 they need a thousand pixels.
+ */
 function suits(
   node: OpNode,
   filter: readonly number[],
   x: readonly number[],
   y: readonly number[],
-  lanes: [number, number],
+  lanes: [number, number] | false,
 ): boolean {
   const stride = strideOf(node);
-  const large = sizeOf(filter) > LARGE;
-  return large && isPadded(filter, stride) && fits(filter, stride!, x, y, lanes);
+  if (!isPadded(filter, stride) || !fits(filter, stride!, x, y, lanes || [16, 16])) return false;
+  if (lanes) return sizeOf(filter) > LARGE;
+  return hasEnoughTiles(x, filter) && (sizeOf(filter) <= 9 * 256 ** 2 || sizeOf(x.slice(0, 3)) >= 1024);
 }
 
 /** Whether zeros stand around the images, one row and column of them. */
