@@ -50,6 +50,7 @@ export async function exportCommand(
     checkpoint,
     strict,
     readImages: int8,
+    pixels: int8,
   });
   const passedOver = tellPassedOver(run.damaged);
   const exported = await exportRun(run, {

@@ -7,6 +7,7 @@ import { lightColours } from '../report/page/style.ts';
 import { canShow, drawSheet, type SheetRow } from '../report/sheet.ts';
 import type { CheckpointChoice } from '../tracking/choose-checkpoint.ts';
 import { writeFileAtomic } from '../tracking/write-file.ts';
+import { readPixels } from '../train/prepare.ts';
 import { type Confusion, classify, confusionsOf, type Mistake, mistakesOf } from '../trained/mistakes.ts';
 import { openRun, type TrainedRun } from '../trained/open.ts';
 import { splitOf } from '../trained/split.ts';
@@ -59,8 +60,9 @@ export async function mistakes(
     'mistakes.csv': csv(list),
     'mistakes.json': `${JSON.stringify(document, null, 2)}\n`,
     ...(wrong.length > 0 &&
-      !run.info.features &&
-      canShow(run.info.imageShape) && { 'mistakes.png': await sheet(run, subset, wrong, confusions) }),
+      canShow(run.info.features?.images.shape ?? run.info.imageShape) && {
+        'mistakes.png': await sheet(run, await pictured(run, subset), wrong, confusions),
+      }),
   });
   if (json) printJson({ ...document, files });
   else {
@@ -71,6 +73,13 @@ export async function mistakes(
     ]);
   }
   return 0;
+}
+
+/** A split whose rows can be drawn: of features, that of their images, with its rows in the same order. */
+async function pictured({ info, options, data }: TrainedRun, subset: Subset): Promise<Subset> {
+  if (!info.features) return subset;
+  const images = await readPixels(options);
+  return subset === data.test ? images.test : images.validation!;
 }
 
 /** A mistake as it is written: the file where images are files, else the place in the split. */
@@ -99,13 +108,13 @@ async function sheet(
   wrong: readonly Mistake[],
   confusions: readonly Confusion[],
 ): Promise<Buffer> {
-  const { classes, imageShape } = run.info;
-  const shape = subset.split.pixels.shape ?? imageShape;
+  const { classes, imageShape, features } = run.info;
+  const shape = subset.split.pixels.shape ?? features?.images.shape ?? imageShape;
   const images = (some: readonly Mistake[]) =>
     readRows(
       subset.split,
       shape,
-      some.slice(0, COLUMNS).map(({ row }) => row),
+      some.slice(0, COLUMNS).map(({ row }) => (run.info.features ? subset.indices[row]! : row)),
     );
   const mislabelled = wrong.filter(({ likelyMislabelled }) => likelyMislabelled);
   const first: SheetRow[] =

@@ -156,6 +156,10 @@ export async function readData(options: TrainerOptions): Promise<LoadedData> {
   return loaded;
 }
 
+/** The images of a run, also where it is trained on their features. */
+export const readPixels = (options: TrainerOptions): Promise<LoadedData> =>
+  readData(isLoaded(options.data) ? options : { ...options, data: { ...options.data, features: false } });
+
 /** A preparation that starts from the weights of the phase before. */
 export function startedFrom(preparation: Preparation, snapshot: Snapshot): Preparation {
   const { info, models, start } = preparation;

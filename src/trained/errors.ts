@@ -32,10 +32,10 @@ export const withoutImages = (subset: string): TailmixError =>
     { code: 'RUN_OF_FEATURES' },
   );
 
-/** What needs the network on images, of a run that was opened with rows of features. */
+/** An export of a run that was opened with rows of features: what is exported takes images. */
 export const openedOnFeatures = (directory: string): TailmixError =>
   new TailmixError(
-    `${directory}: expected a run on images; this one was trained on features (data.features), which int8 cannot be calibrated on. Export it without int8, or train with model.freeze: [backbone] in place of data.features.`,
+    `${directory}: expected a run that was opened with its images; it was opened with their features. Open it with \`pixels: true\`, or without \`readImages\`.`,
     { code: 'RUN_OF_FEATURES', kind: 'config' },
   );
 

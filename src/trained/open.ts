@@ -18,7 +18,7 @@ import { runFiles } from '../tracking/run-files.ts';
 import { isSealBroken } from '../tracking/seal.ts';
 import { expectReadable, otherVersion, readWritten } from '../tracking/written-by.ts';
 import { optionsAt } from '../train/phases.ts';
-import { type Preparation, prepare } from '../train/prepare.ts';
+import { type Preparation, prepare, readPixels } from '../train/prepare.ts';
 import { withoutImages } from './errors.ts';
 import { expectSameConfig } from './same-config.ts';
 import { wholeNetwork } from './whole.ts';
@@ -40,6 +40,8 @@ export interface TrainedRun extends Preparation {
 export interface OpenOptions extends LoadContext, CheckpointChoice {
   /** Reads the images of its data set, to evaluate on them. Default: they need not be there. */
   readImages?: boolean;
+  /** Of a run on features, reads its images, not their features: what is opened is its network on images. Default: no. */
+  pixels?: boolean;
   /** Goes on where `subset.json` is that of other data; images that are read are compared by `splitOf`. Default: no. */
   allowOtherData?: boolean;
 }
@@ -52,7 +54,7 @@ export interface OpenOptions extends LoadContext, CheckpointChoice {
  */
 export async function openRun(
   wanted: string,
-  { readImages = false, allowOtherData = false, checkpoint, strict, ...context }: OpenOptions,
+  { readImages = false, pixels = false, allowOtherData = false, checkpoint, strict, ...context }: OpenOptions,
 ): Promise<TrainedRun> {
   const directory = await findRun(wanted);
   await expectReadable(directory);
@@ -72,11 +74,12 @@ export async function openRun(
   const described = readImages
     ? null
     : await describedData(directory, snapshot, { allowOtherData, features, interpolation });
-  if (features && described) {
-    const parts = { data: described.data, checkpoint: path, snapshot };
-    return { ...own, ...(await wholeNetwork(trainerOptions(config), parts)) };
+  const begun = trainerOptions(config);
+  if (features && (described || pixels)) {
+    const data = described?.data ?? (await readPixels(begun));
+    return { ...own, ...(await wholeNetwork(begun, { data, checkpoint: path, snapshot })) };
   }
-  const options = { ...optionsAt(trainerOptions(config), snapshot.epoch), resume: snapshot };
+  const options = { ...optionsAt(begun, snapshot.epoch), resume: snapshot };
   const preparation = await prepare({ ...options, ...described });
   const composition = compose(options.plugins ?? [], preparation.info);
   return { ...preparation, ...own, snapshot, composition };

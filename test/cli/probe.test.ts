@@ -75,9 +75,9 @@ test('tuning has each classifier as it is, and with other hyper-parameters', asy
   const features = { classCounts: [500, 300, 200, 100, 50, 40, 30, 20, 10, 6], meanSquare: 50 };
   const plain = headConfigs(loaded, features);
   const all = headConfigs(loaded, features, true);
-  expect(all).toHaveLength(31);
-  expect(new Set(all.map(({ file }) => file)).size).toBe(31);
-  expect(new Set(all.map(({ method }) => method)).size).toBe(31);
+  expect(all).toHaveLength(47);
+  expect(new Set(all.map(({ file }) => file)).size).toBe(47);
+  expect(new Set(all.map(({ method }) => method)).size).toBe(47);
   for (const method of plain) expect(all).toContainEqual(method);
   const named = (name: string) => all.find(({ method }) => method === name)!.config as unknown as Run;
   expect(named('cRT (C 10, rate 0.25)').train.optimizer).toMatchObject({ learningRate: 0.05, weightDecay: 0.1 / 1256 });
@@ -85,6 +85,18 @@ test('tuning has each classifier as it is, and with other hyper-parameters', asy
     learningRate: 0.2,
     weightDecay: 10 / 1256,
   });
+  expect(named('Balanced softmax (C 0.001)').train.optimizer).toMatchObject({
+    learningRate: 0.2,
+    weightDecay: 1000 / 1256,
+  });
+  // Short rows, as of normalised features, have a high rate: each step would then turn the weights round.
+  const short = headConfigs(loaded, { ...features, meanSquare: 1 }, true).map(
+    (one) => (one.config as unknown as Run).train,
+  );
+  for (const { optimizer } of short) {
+    const { learningRate, weightDecay } = optimizer as { learningRate: number; weightDecay: number };
+    expect(learningRate * weightDecay).toBeLessThanOrEqual(1 + 1e-12);
+  }
   expect(named('tau-norm (tau 0.5)').plugins[0]).toEqual({ use: 'tau-norm', tau: 0.5 });
   const { phases } = named('LWS (rate 0.25)') as unknown as { phases: Record<string, unknown>[] };
   expect(phases[1]!.train).toEqual({ optimizer: { learningRate: 0.025, weightDecay: 0 } });

@@ -1,6 +1,7 @@
-import { copyFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { context } from '../../src/cli/context.ts';
 import { exportRun, openRun } from '../../src/predict.ts';
@@ -80,8 +81,20 @@ test('evaluate and mistakes take it as it is', async () => {
     return (JSON.parse(stdout) as { loss: number }).loss;
   };
   expect(await figures('features')).toBeCloseTo(await figures('frozen'), 5);
-  const { code, stdout } = await tailmix(folder(), 'mistakes', 'runs/features', '--json');
-  expect([code, (JSON.parse(stdout) as { count: number }).count]).toEqual([0, 2]);
+  const mistaken = async (run: string) => {
+    const { code, stdout } = await tailmix(folder(), 'mistakes', `runs/${run}`, '--json');
+    expect(code).toBe(0);
+    const { count, mistakes, files } = JSON.parse(stdout) as Record<'mistakes', { image: string; row: number }[]> & {
+      count: number;
+      files: string[];
+    };
+    return { count, images: mistakes.map(({ image }) => image), drawn: await readFile(files.at(-1)!) };
+  };
+  const [features, frozen] = [await mistaken('features'), await mistaken('frozen')];
+  expect(features.count).toBe(2);
+  // The picture shows the same images, in the same places.
+  expect(features).toEqual(frozen);
+  expect((await sharp(features.drawn).metadata()).format).toBe('png');
 });
 
 describe('on the native backend, which is in the cache of this machine', () => {
@@ -99,6 +112,19 @@ describe('on the native backend, which is in the cache of this machine', () => {
       const exported = await exportRun(join(folder(), 'runs/features'), { format, backend: 'native', ...context });
       expect(exported.files.map(({ path }) => path)).toContain('preprocessing.json');
       expect(exported.files.reduce((sum, { bytes }) => sum + bytes, 0)).toBeGreaterThan(40_000);
+    });
+
+    test('int8 is calibrated and evaluated on its images, as that of the run with a frozen backbone', async () => {
+      const rounded = async (run: string) => {
+        const { int8, files } = await exportRun(join(folder(), `runs/${run}`), {
+          ...{ format: 'onnx', int8: { calibrationImages: 4 }, backend: 'native', ...context },
+        });
+        const { calibration, test, bytes } = int8!;
+        return { calibration, images: test.images, float32: test.float32, bytes, files: files.map(({ path }) => path) };
+      };
+      const features = await rounded('features');
+      expect(features).toMatchObject({ calibration: { split: 'train', images: 4 }, images: 2 });
+      expect(features).toEqual(await rounded('frozen'));
     });
   });
 });

@@ -34,7 +34,7 @@ interface Head {
 }
 
 /** What is tried of each hyper-parameter in addition to 1. */
-const TRIED = { C: [0.1, 10], rate: [0.25], tau: [0.25, 0.5, 0.75] } as const;
+const TRIED = { C: [0.001, 0.01, 0.1, 10], rate: [0.25], tau: [0.25, 0.5, 0.75] } as const;
 
 /** Every C with every learning rate, but for 1 and 1. */
 const regularised = [1, ...TRIED.C].flatMap((C) =>
@@ -161,7 +161,8 @@ export function headConfigs(config: ResolvedConfig, features: FeatureSet, isTune
             ...different,
             optimizer: {
               ...optimizer,
-              learningRate: rate * optimizer.learningRate,
+              // Decay alone must not overshoot either.
+              learningRate: Math.min(rate * optimizer.learningRate, C / optimizer.weightDecay),
               weightDecay: optimizer.weightDecay / C,
               ...changes,
             },

@@ -26,7 +26,7 @@ export function addCompare(program: Command, finish: Finish): void {
       .description('compute features with a config’s network once, train classifiers on them, and say which to use'),
     'classifier',
   )
-    .option('--tune', 'also try other regularisation, learning rates and tau (31 runs)')
+    .option('--tune', 'also try other regularisation, learning rates and tau (47 runs)')
     .action(async (configs, options) => finish(await (await import('../probe/index.ts')).probe(configs, options)));
 }
 
