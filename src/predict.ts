@@ -102,7 +102,10 @@ export async function exportRun(
   run: string | TrainedRun,
   { format, folder, images, force, int8 = false, measure = false, backend: wanted, ...options }: ExportRunOptions,
 ): Promise<Exported & { folder: string } & Partial<Measured>> {
-  const trained = typeof run === 'string' ? await openRun(run, { readImages: Boolean(int8), pixels: Boolean(int8), ...options }) : run;
+  const trained =
+    typeof run === 'string'
+      ? await openRun(run, { readImages: Boolean(int8), pixels: Boolean(int8), ...options })
+      : run;
   const target = resolve(folder ?? join(trained.directory, 'export', int8 ? `${format}-int8` : format));
   const { backend, release } = await holdBackend(wanted ?? trained.options.backend);
   try {
