@@ -32,6 +32,9 @@ const LENGTHS = [64, 2 ** 18] as const;
 /** What TensorFlow's codes are that a lost connection or a time limit gives: CANCELLED, DEADLINE_EXCEEDED, ABORTED, UNAVAILABLE. */
 const BROKEN = new Set(['1', '4', '10', '14']);
 
+/** What TensorFlow says, with any code, where another process has given up first. */
+const ABORTED = 'Collective ops is aborted by';
+
 /** Time limits of a first run, and of what waits for others to read data or write checkpoints: of a step's. */
 const PATIENCE = 10;
 
@@ -123,10 +126,10 @@ function startServer(module: ClusterModule, membership: Membership): string {
 }
 
 /** The error of TensorFlow among an error and its causes that says that the connection is broken; null where there is none. */
-function brokenBy(error: unknown): Error | null {
+export function brokenBy(error: unknown): Error | null {
   if (!(error instanceof Error)) return null;
   const { code } = error as NodeJS.ErrnoException;
-  if (!(error instanceof TailmixError) && BROKEN.has(code ?? '')) return error;
+  if (!(error instanceof TailmixError) && (BROKEN.has(code ?? '') || error.message.includes(ABORTED))) return error;
   return brokenBy(error.cause);
 }
 

@@ -87,7 +87,7 @@ export async function openFit(
   const putBack = keepStates(composition);
   const engine = await createEngine(program, backend, {
     ...trainSettings,
-    rehearse: createRehearsal(composition, info, batchSizes),
+    rehearse: createRehearsal(composition, info, batchSizes, link?.processes),
     synced: info.batchNorm === 'synced' && (info.replicas ?? 1) > 1,
     link,
   }).finally(putBack);

@@ -21,8 +21,9 @@ const TRIES = 50;
  * beyond the last epoch.
  *
  * @param sizes - trained rows of the batches that the run has
+ * @param processes - of a cluster: hooks decide for the whole batch, of which a signature has the rows of one process
  */
-export function createRehearsal(composition: Composition, info: RunInfo, sizes: readonly number[]) {
+export function createRehearsal(composition: Composition, info: RunInfo, sizes: readonly number[], processes = 1) {
   let count = 0;
   let made: GroupImages | undefined;
   const images = (): GroupImages => {
@@ -31,7 +32,8 @@ export function createRehearsal(composition: Composition, info: RunInfo, sizes: 
   };
   let before: Batch | undefined;
   return (recording: 1 | 2, { call, inputs, variants }: Signature): void => {
-    const own = (call === 'train' ? inputs.labels?.shape[0] : undefined) ?? sizes[0] ?? 1;
+    const rows = call === 'train' ? inputs.labels?.shape[0] : undefined;
+    const own = rows === undefined ? (sizes[0] ?? 1) : rows * processes;
     const size = recording === 1 ? own : (sizes.find((other) => other !== own) ?? own);
     const isWanted = (batch: Batch): boolean =>
       recording === 1

@@ -37,6 +37,15 @@ async function ranksOf(cases: readonly Case[], processes: number): Promise<Train
   });
 }
 
+/**
+ * Accuracy and loss of bfloat16: prediction in one process runs convolution, bias and ReLU as one op, which a session of several
+ * refuses, and rounds less often.
+ */
+const near =
+  ([accuracy, loss]: number[]) =>
+  ([ours, other]: number[]): boolean =>
+    Math.abs(ours! - accuracy!) <= 0.1 && Math.abs(other! / loss! - 1) < 0.02;
+
 /** Trains cases in one process, then in so many, and compares every bit. */
 async function expectSame(cases: readonly Case[], processes: number): Promise<Trained[]> {
   const [one] = (await ranksOf(cases, 1)) as [Trained[]];
@@ -44,7 +53,11 @@ async function expectSame(cases: readonly Case[], processes: number): Promise<Tr
   for (const [i, { name, precision = 'fp32' }] of cases.entries()) {
     expect(one[i], name).toMatchObject({ name, ran: `captured ${precision}` });
     expect(one[i]!.losses.length, name).toBeGreaterThan(2);
-    for (const rank of ranks) expect(rank[i], name).toEqual(one[i]);
+    for (const rank of ranks) {
+      const tests =
+        precision === 'bf16' ? one[i]!.tests.map((figures) => expect.toSatisfy(near(figures!))) : one[i]!.tests;
+      expect(rank[i], name).toEqual({ ...one[i], tests });
+    }
   }
   expect(new Set(one.map(({ state }) => state)).size).toBeGreaterThan(1);
   return one;
