@@ -111,9 +111,11 @@ function put(tree: Tree, path: readonly (string | number)[], { label, value }: O
       at = at[key];
     } else if (typeof at === 'object' && at !== null) {
       const map = at as Tree;
+      // A map's own options only: `constructor` is none.
+      const own = Object.hasOwn(map, key) ? map[key] : undefined;
       if (isLast && value === null) delete map[key];
       else if (isLast) map[key] = isMap(value) ? { ...value } : value;
-      else if (map[key] === undefined || map[key] === null) map[key] = {};
+      else if (own === undefined || own === null) map[key] = {};
       at = map[key];
     } else return setThrough(label, where, displayValue(at));
   }

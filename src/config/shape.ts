@@ -43,10 +43,11 @@ export function schemaAt(schema: z.ZodType, path: Path, value: unknown): z.ZodTy
   return next ? schemaAt(next, rest, below) : null;
 }
 
-/** Options of a map, in schema order; empty for anything else. */
+/** Options of a map, in schema order, and of each map that may be chosen; empty for anything else. */
 export function optionsOf(schema: z.ZodType | null): string[] {
   const own = schema && unwrap(schema);
-  return own instanceof z.ZodObject ? Object.keys(own.shape) : [];
+  if (own instanceof z.ZodObject) return Object.keys(own.shape);
+  return own === null ? [] : [...new Set((definitionOf(own).options ?? []).flatMap(optionsOf))];
 }
 
 /** Paths of every option with the given name, for example `epochs` → `train.epochs`. */

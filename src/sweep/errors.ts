@@ -52,6 +52,13 @@ export const noRuns = (patterns: readonly string[], names: readonly string[]): T
     { code: 'SWEEP_ONLY', kind: 'config' },
   );
 
+/** A sweep of more runs than anybody waits for. */
+export const tooManyRuns = (sweep: string, count: number, most: number): TailmixError =>
+  new TailmixError(
+    `sweep ${sweep}: expected at most ${most} runs; configs × settings of the grid × seeds are ${count}. Take values out of \`grid\`, or make several sweeps.`,
+    { code: 'SWEEP_TOO_LARGE', kind: 'config' },
+  );
+
 /** A run of a sweep, and the values of the grid that it has. */
 export interface TrainedAs {
   label: string;

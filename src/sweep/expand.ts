@@ -6,7 +6,7 @@ import { type Override, parseSetting } from '../config/overrides.ts';
 import type { ConfigContext } from '../config/resolve.ts';
 import { parsePath } from '../config/tree.ts';
 import { displayPath, TailmixError } from '../errors.ts';
-import { type ConfigProblem, noRuns, runsInvalid, sameRun, seedSet, type TrainedAs } from './errors.ts';
+import { type ConfigProblem, noRuns, runsInvalid, sameRun, seedSet, type TrainedAs, tooManyRuns } from './errors.ts';
 import { matchesAny } from './only.ts';
 import type { Sweep } from './read.ts';
 
@@ -42,7 +42,8 @@ export interface SweepOverrides {
  * Every run of a sweep, by seed, then config, then setting: a sweep that is stopped half-way has all methods of its
  * first seeds. Each config is read and checked.
  *
- * @throws {TailmixError} CONFIG_INVALID with everything that is wrong in any of them; SWEEP_ONLY where no run is wanted.
+ * @throws {TailmixError} CONFIG_INVALID with everything that is wrong in any of them; SWEEP_ONLY where no run is wanted;
+ *   SWEEP_TOO_LARGE.
  */
 export async function expandSweep(
   { name, options: { seeds, set, grid, out }, cells, origins: { where } }: Sweep,
@@ -51,6 +52,9 @@ export async function expandSweep(
 ): Promise<{ runs: PlannedRun[]; out: string }> {
   const root = overrides.out ?? out ?? join('runs', name);
   const shared = Object.entries(set).map(([path, value]) => setting(path, value, `${where(['set', path])}  set`));
+  const varieties = Object.values(grid).reduce((product, values) => product * values.length, 1);
+  const count = seeds.length * cells.length * varieties;
+  if (count > MOST_RUNS) throw tooManyRuns(name, count, MOST_RUNS);
   const combinations = product(
     Object.entries(grid).map(([path, values]) =>
       values.map((value, i) => setting(path, value, `${where(['grid', path, i])}  grid`)),
@@ -81,7 +85,9 @@ export async function expandSweep(
             .join('-')
             .replace(/[^\w.=-]+/g, '')
             .slice(0, LONGEST);
-          const directory = `${stem}-${keyOf(hash, overrides.backend)}`;
+          // What decides no result, such as a method's name, is not in the hash.
+          const hidden = parts.slice(0, -1).filter((part) => !stem.includes(part));
+          const directory = `${stem}-${keyOf(hash, overrides.backend, ...hidden)}`;
           const run = {
             label,
             variation: parts.slice(1).join(' '),
@@ -105,13 +111,20 @@ export async function expandSweep(
   return { runs: wanted.map(({ run }) => run), out: root };
 }
 
+/** Each is a config that is read and checked before the first is trained. */
+const MOST_RUNS = 10_000;
+
 /** Characters of a directory's name before its hash; file systems take 255 bytes. */
 const LONGEST = 200;
 
 const setting = (path: string, value: unknown, label: string): Override => ({ label, path: parsePath(path)!, value });
 
-const keyOf = (hash: string, backend: string): string =>
-  createHash('sha256').update(`${hash} ${backend}`).digest('hex').slice(0, 8);
+/** @param hidden - parts of a run's label that the name of its directory does not show */
+const keyOf = (hash: string, backend: string, ...hidden: string[]): string =>
+  createHash('sha256')
+    .update([hash, backend, ...hidden].join(' '))
+    .digest('hex')
+    .slice(0, 8);
 
 /** `plugins.remix.kappa=4`, with the value as JSON, which is YAML too. */
 const argument = ({ path, value }: Override): string =>

@@ -175,6 +175,18 @@ describe('names that are too long for a folder', () => {
     expect(new Set(runs.map(({ directory }) => directory)).size).toBe(16);
     for (const { directory } of runs) expect(basename(directory).length).toBeLessThan(255);
   });
+
+  it('of runs that differ in what decides no result, and in no character of a folder', async () => {
+    const methods = [`${'x'.repeat(300)}a`, `${'x'.repeat(300)}b`, 'é', 'è', 'a b', 'ab'];
+    await write({
+      'run.yaml': base,
+      'sweep.yaml': `configs: [run.yaml]\ngrid: { method: [${methods.map((name) => `"${name}"`).join(', ')}] }\n`,
+    });
+    const sweep = await readSweep(['sweep.yaml'], registry);
+    const { runs } = await expandSweep(sweep, { set: [], backend: 'wasm', out: null }, context);
+    expect(new Set(runs.map(({ hash }) => hash)).size).toBe(1);
+    expect(new Set(runs.map(({ directory }) => directory)).size).toBe(methods.length);
+  });
 });
 
 describe('a file with too much of something is answered at once', () => {
@@ -201,6 +213,21 @@ describe('a file with too much of something is answered at once', () => {
     await within(2, async () => {
       expect(await message('run.yaml', [`${'a.'.repeat(20_000)}b=1`])).toMatch(
         /^--set (a\.)+a?…\n {2}expected path=value/,
+      );
+    });
+  });
+
+  it('nine million runs', async () => {
+    const numbers = Array.from({ length: 3000 }, (_, i) => i + 1).join(', ');
+    await write({
+      'run.yaml': base,
+      'sweep.yaml': `configs: [run.yaml]\ngrid: { train.epochs: [${numbers}], train.batchSize: [${numbers}] }\n`,
+    });
+    await within(2, async () => {
+      const sweep = await readSweep(['sweep.yaml'], registry);
+      const expanded = () => expandSweep(sweep, { set: [], backend: 'wasm', out: null }, context);
+      expect(await messageOfError(expanded)).toBe(
+        'sweep sweep: expected at most 10000 runs; configs × settings of the grid × seeds are 9000000. Take values out of `grid`, or make several sweeps.',
       );
     });
   });

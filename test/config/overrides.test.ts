@@ -119,6 +119,9 @@ export default { data: { name: 'digits' }, model: made };
         'data.mean.x=1',
         '__proto__.x=1',
         'train.epoch=3',
+        'constructor.prototype.x=1',
+        'data.toString=1',
+        'train.onNaN={ times: 1 }',
         'model.name=resnet33',
         'plugins.checkpoint.evry=2',
         'plugins.mixup=5',
@@ -152,11 +155,20 @@ export default { data: { name: 'digits' }, model: made };
       --set data.mean.x=1  data.mean
         expected a list of at least 1, got {"x":1}.
 
+      --set data.toString=1  data.toString
+        data has no option "toString". Options: name, options, root, profile, ratio, mu, subsetSeed, split, augment, mean, std, imageSize, packSize, cropFraction, interpolation, pack, exif, features, workers, onCorrupt.
+
       --set model.name=resnet33  model.name
         expected one of resnet32, resnet18-cifar, resnet34-cifar, resnet18, resnet34, resnet50, resnet101, resnext50-32x4d, mobilenet-v2, convnext-tiny, vit-tiny-16, vit-small-16, vit-base-16, vit-small-14, vit-base-14, small-cnn, mlp, layers-model, graph-model, got "resnet33". Did you mean "resnet32"?
 
+      --set train.onNaN={ times: 1 }  train.onNaN.times
+        train.onNaN has no option "times". Options: factor, atMost.
+
       --set train.epoch=3  train.epoch
         train has no option "epoch". Did you mean "epochs"? Options: epochs, batchSize, replicas, batchNorm, dropLast, onNaN, reduction, optimizer, precision, step.
+
+      --set constructor.prototype.x=1  constructor
+        a run has no option "constructor". Options: $schema, extends, name, method, seed, data, model, train, evaluate, backend, plugins, phases, out.
 
       --set plugins.mixup=5  plugins[0]
         expected a map with \`use\`, got 5.

@@ -57,7 +57,8 @@ export async function* killRuns(
   const whole = await leftBy(join(folder, 'whole'));
   const seconds = (performance.now() - began) / 1000;
   for (let run = from, done = 0; done < kills; run++) {
-    const killed = await killedRun(folder, { setting, whole, seconds }, randomStream(seed, 'kills', name, run));
+    const about = { setting, whole, seconds, atMost: Math.min(MOST_KILLS, kills - done) };
+    const killed = await killedRun(folder, about, randomStream(seed, 'kills', name, run));
     yield { setting: name, seed, run, ...killed };
     done += Math.max(1, killed.kills.length);
   }
@@ -68,17 +69,19 @@ interface Case {
   whole: Left;
   /** How long the run takes when it is left alone. */
   seconds: number;
+  /** Kills. */
+  atMost: number;
 }
 
 async function killedRun(
   folder: string,
-  { setting, whole, seconds }: Case,
+  { setting, whole, seconds, atMost }: Case,
   random: Random,
 ): Promise<Pick<Trial, 'kills' | 'differences'>> {
   const directory = join(folder, 'killed');
   await rm(directory, { recursive: true, force: true });
   const kills: Moment[] = [];
-  for (let left = 1 + random.integer(MOST_KILLS); left > 0; left--) {
+  for (let left = Math.min(atMost, 1 + random.integer(MOST_KILLS)); left > 0; left--) {
     const moment = moments[random.integer(moments.length)]!;
     const child = start(folder, setting, 'killed', isRun(directory));
     const ended = endOf(child);
