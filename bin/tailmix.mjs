@@ -41,6 +41,26 @@ function surviveOutput() {
 const GONE = new Set(['EPIPE', 'EIO']);
 let hasLost = false;
 
+/** How long a process may go on behind its command, in ms. */
+const GRACE_MS = 10_000;
+
+/**
+ * Ends the process, soon, where something that a plugin or a data set has started and not stopped, such as a timer or a
+ * connection, would keep it for ever. One that has nothing left ends by itself before.
+ */
+function endAnyway() {
+  setTimeout(() => {
+    if (process.stdout.writableLength + process.stderr.writableLength > 0) return endAnyway();
+    const open = new Set(process.getActiveResourcesInfo().filter((kind) => !STANDARD_STREAMS.has(kind)));
+    process.stderr.write(
+      `tailmix: the command is done. What a plugin or a data set started and did not stop ends with it: ${[...open].join(', ')}.\n`,
+    );
+    process.exit();
+  }, GRACE_MS).unref();
+}
+
+const STANDARD_STREAMS = new Set(['TTYWrap', 'PipeWrap']);
+
 surviveOutput();
 try {
   const exitCode = await launch();
@@ -50,3 +70,4 @@ try {
   process.stderr.write(`tailmix: ${error instanceof Error ? error.message : error}${cure}\n`);
   process.exitCode = 1;
 }
+endAnyway();

@@ -91,3 +91,20 @@ it('a promise that fails as the run ends is told, and the run is finished', asyn
   expect(stderr).toContain('\n./stray.ts: a promise that nobody awaits failed while the run was trained: 3\n');
   expect(JSON.parse(await readFile(join(folder, 'a/summary.json'), 'utf8'))).toMatchObject({ status: 'finished' });
 });
+
+it('a timer and a server that nobody stops end with the command', async () => {
+  const folder = await temporaryFolder();
+  const body = `hooks.onTrainBegin.tap('stray', () => {
+      setInterval(() => {}, 1000);
+      void import('node:net').then(({ createServer }) => createServer().listen(0, '127.0.0.1'));
+    });`;
+  await writeFile(join(folder, 'stray.ts'), plugin(body));
+  await writeFile(
+    join(folder, 'run.yaml'),
+    'data: { name: blobs, ratio: 4, options: { samples: 40 }, workers: 0 }\nmodel: { name: mlp, width: 2 }\ntrain: { epochs: 1, step: eager }\nplugins: [{ use: ./stray.ts }]\n',
+  );
+  const { code, stderr } = await ended(start(folder, 'train', 'run.yaml', '--out', 'a'));
+  expect(code, stderr).toBe(0);
+  expect(stderr).toMatch(/the command is done\. What a plugin or a data set started .* ends with it: .*Timeout/);
+  expect(JSON.parse(await readFile(join(folder, 'a/summary.json'), 'utf8'))).toMatchObject({ status: 'finished' });
+});
