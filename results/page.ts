@@ -16,16 +16,8 @@ export interface About {
 
 /** `README.md` of a folder of results. */
 export function pageOf(lines: readonly ResultLine[], { title, text, command, planned }: About): string {
-  const comparison = compareRuns({ runs: lines.map(runOf), leftOut: [] });
-  const tables = markdownTables(comparison).split('\n').slice(2).join('\n');
-  const seconds = lines.reduce((sum, line) => sum + line.seconds, 0);
-  const kinds = [...new Set(lines.map((line) => line.precision))].join(' and ');
-  const machines = [...new Set(lines.map(({ machine }) => machine))].map(
-    (machine) => `- ${lines.filter((line) => line.machine === machine).length} on ${machine}`,
-  );
-  const commits = [...new Set(lines.map(({ commit }) => commit))].join(', ');
   const missing = planned - lines.length;
-  const state = missing > 0 ? `**${missing} of the ${planned} runs are still to be made.** ` : '';
+  const state = missing > 0 ? `**${missing} of the ${planned} runs are still to be made.**` : '';
   return `# ${title}
 
 ${text}
@@ -34,7 +26,22 @@ ${text}
 ${command}
 \`\`\`
 
-${state}${lines.length} runs, ${duration(seconds)} of training and evaluation, ${kinds}, backend ${[...new Set(lines.map((line) => line.backend))].join(' and ')}:
+${[state, lines.length > 0 ? madePart(lines) : ''].filter(Boolean).join(' ')}`
+    .trimEnd()
+    .concat('\n');
+}
+
+/** What was made on which machine, and its tables. */
+function madePart(lines: readonly ResultLine[]): string {
+  const comparison = compareRuns({ runs: lines.map(runOf), leftOut: [] });
+  const tables = markdownTables(comparison).split('\n').slice(2).join('\n');
+  const seconds = lines.reduce((sum, line) => sum + line.seconds, 0);
+  const kinds = [...new Set(lines.map((line) => line.precision))].join(' and ');
+  const machines = [...new Set(lines.map(({ machine }) => machine))].map(
+    (machine) => `- ${lines.filter((line) => line.machine === machine).length} on ${machine}`,
+  );
+  const commits = [...new Set(lines.map(({ commit }) => commit))].join(', ');
+  return `${lines.length} runs, ${duration(seconds)} of training and evaluation, ${kinds}, backend ${[...new Set(lines.map((line) => line.backend))].join(' and ')}:
 
 ${machines.join('\n')}
 

@@ -61,8 +61,7 @@ write();
 /** Lines in the order of the sweep; runs that it no longer has go. */
 function write(): void {
   const kept = listed.runs.flatMap(({ id }) => lines.get(id) ?? []);
-  if (kept.length === 0) return;
-  writeFileSync(file, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  if (kept.length > 0) writeFileSync(file, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
   writeFileSync(
     join(folder, 'README.md'),
     pageOf(kept, { title, text, command: commandFor(name), planned: listed.runs.length }),

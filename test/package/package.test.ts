@@ -10,13 +10,25 @@ interface Locked {
 
 const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as { packages: Record<string, Locked> };
 
+/** Of packages whose package.json names none: how their LICENSE begins that says so. */
+const unnamed: Record<string, { licence: string; grants: string }> = {
+  jstat: { licence: 'MIT', grants: 'Permission is hereby granted, free of charge, to any person obtaining a copy' },
+};
+
+/** The licence that a package names, or that its own text is. */
+function licenceOf(name: string, named: string | undefined): string {
+  if (named) return named;
+  const { licence, grants } = unnamed[name] ?? { licence: 'unknown', grants: '' };
+  return grants && readFileSync(join('node_modules', name, 'LICENSE'), 'utf8').includes(grants) ? licence : 'unknown';
+}
+
 /** Packages that are installed with tailmix, by licence. */
 function installed(): Map<string, string[]> {
   const byLicence = new Map<string, Set<string>>();
   for (const [path, { license, dev }] of Object.entries(packages)) {
     if (path === '' || dev) continue;
     const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
-    const licence = license ?? 'unknown';
+    const licence = licenceOf(name, license);
     byLicence.set(licence, (byLicence.get(licence) ?? new Set()).add(name));
   }
   return new Map([...byLicence].sort().map(([licence, names]) => [licence, [...names].sort()]));
