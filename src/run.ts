@@ -186,6 +186,13 @@ export interface Run {
   readonly interrupted: boolean;
   /** Ends the run after the current epoch, in good order. */
   stop(reason: string): void;
+  /**
+   * Replaces values of weights of kind `state`, by name, from the next step on. In `onTrainBegin`, `onEpochBegin` and
+   * `onEpochEnd`, where ranks before `Order.Checkpoint` are in that epoch's checkpoint. In a cluster each process must write the same.
+   *
+   * @throws {TailmixError} STATE_WRITE for another weight, another length, NaN, or a call within an epoch.
+   */
+  write(values: Readonly<Record<string, Float32Array>>): void;
   /** Reads the state back from the engine. */
   snapshot(): Snapshot;
   /** The summary as of now. */

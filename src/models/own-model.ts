@@ -50,10 +50,10 @@ export function checkedModel(model: Model, { classes }: ImageTask, name: string,
     ...model,
     weights: model.weights.map((weight) => ({
       ...weight,
-      initial: (random) =>
+      initial: (random, weights) =>
         asked(
           `initial of ${weight.name}`,
-          () => weight.initial(random),
+          () => weight.initial(random, weights),
           (values) => initialFault(values, weight.shape),
         ),
     })),
@@ -71,7 +71,7 @@ function named(model: string, call: string, thrown: unknown): TailmixError {
   return error instanceof TailmixError ? error : modelThrew(model, call, messageOf(error), error);
 }
 
-const KINDS = new Set<unknown>(['kernel', 'bias', 'norm', 'statistic']);
+const KINDS = new Set<unknown>(['kernel', 'bias', 'norm', 'statistic', 'state']);
 
 const isSeam = (seam: unknown): boolean => {
   const { name, in: inputs, out } = fieldsOf(seam) ?? {};

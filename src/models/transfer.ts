@@ -2,6 +2,7 @@ import { randomStream } from '../random.ts';
 import type { Snapshot } from '../run.ts';
 import { prefixOf } from '../util/glob.ts';
 import { initMismatch, nothingTrained, type WeightDifference, weightsUnknown } from './errors.ts';
+import { isParameter } from './kinds.ts';
 import type { Model, WeightSpec } from './types.ts';
 
 /** The word for every weight but the classifier's. */
@@ -57,11 +58,10 @@ export function frozenWeights(
   if (trained !== null) {
     for (const { name } of models.base.weights) if (!begins(name, CLASSIFIER) && !trained.has(name)) frozen.add(name);
   }
-  const isStatistic = ({ kind }: WeightSpec): boolean => kind === 'statistic';
-  if (models.model.weights.every((weight) => isStatistic(weight) || frozen.has(weight.name))) {
+  if (!models.model.weights.some((weight) => isParameter(weight) && !frozen.has(weight.name))) {
     throw nothingTrained(freeze);
   }
-  const statistics = models.model.weights.filter((weight) => isStatistic(weight) && frozen.has(weight.name));
+  const statistics = models.model.weights.filter(({ kind, name }) => kind === 'statistic' && frozen.has(name));
   return { frozen, fixed: new Set(frozenNorm === 'running' ? statistics.map(({ name }) => name) : []) };
 }
 
@@ -86,7 +86,7 @@ export function startValues(
 }
 
 /**
- * Values of what is reset, from streams of their own.
+ * Values of what is reset, from streams of their own; state begins as in a new run.
  *
  * @throws {TailmixError} MODEL_WEIGHTS.
  */
@@ -97,7 +97,7 @@ export function drawnAnew(
   const drawn = selectWeights(models, reset, 'model.reset');
   return Object.fromEntries(
     models.model.weights
-      .filter(({ name }) => drawn.has(name))
+      .filter(({ name, kind }) => drawn.has(name) && kind !== 'state')
       .map(({ name, initial }) => [name, initial(randomStream(seed, 'reset', name))]),
   );
 }

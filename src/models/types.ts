@@ -48,12 +48,19 @@ export interface WeightSpec {
   /** Unique in the model, `/`-separated, for example `stage1/block2/conv1/kernel`; the head's begin with `classifier/`. */
   name: string;
   shape: readonly number[];
-  /** `kernel`, `bias` and `norm` (scale and shift) are trained; a `statistic` is carried by the forward pass. */
-  kind: 'kernel' | 'bias' | 'norm' | 'statistic';
+  /**
+   * `kernel`, `bias` and `norm` (scale and shift) are trained; a `statistic` is carried by the forward pass. `state` is
+   * what a plugin keeps of its own, a queue or a second network: saved with the rest, carried by the forward pass, by the
+   * update or by `run.write`, and never trained, averaged (`ema`), fixed (`frozenNorm`) or counted as a parameter.
+   */
+  kind: 'kernel' | 'bias' | 'norm' | 'statistic' | 'state';
   /** Stage that ends the part of the network in which it is used. The classifier's need none. Default: not known. */
   stage?: string;
-  /** Initial values, `[product of shape]`, from the stream `(seed, 'init', name)`. */
-  initial(random: Random): Float32Array;
+  /**
+   * Initial values, `[product of shape]`, from the stream `(seed, 'init', name)`. Those of `state` may follow from what the
+   * model's other weights begin with, by name, after `model.init` and `initialWeights`: other kinds are given none.
+   */
+  initial(random: Random, weights?: Readonly<Record<string, Float32Array>>): Float32Array;
 }
 
 /** What a forward pass gives. */
@@ -62,7 +69,7 @@ export interface ModelOutputs {
   logits: tf.Tensor;
   /** `[batch, D]`, the classifier's input. */
   features: tf.Tensor;
-  /** Next value of each statistic, by weight name; empty outside training. */
+  /** Next value of each statistic, and of state, by weight name; empty outside training. */
   statistics: NamedTensors;
   /**
    * What plugins add, as `<plugin>/<name>`, of any shape: logits of experts, a projection. The loss sees it

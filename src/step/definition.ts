@@ -1,5 +1,6 @@
 import type { Hooks } from '../hooks.ts';
 import { modelGave } from '../models/errors.ts';
+import { isParameter } from '../models/kinds.ts';
 import { rowsFault } from '../models/outputs.ts';
 import type { Model, ModelOutputs, Pass } from '../models/types.ts';
 import type { NamedTensors, tf } from '../tf.ts';
@@ -28,13 +29,13 @@ export function defineStep(
     const origin = originOf(fn) ?? originOf(forward);
     throw origin ? returnedWrong(origin, fault) : modelGave(model.name, 'forward', fault);
   };
-  const statistics = new Set(model.weights.filter(({ kind }) => kind === 'statistic').map(({ name }) => name));
+  const statistics = new Set(model.weights.filter((weight) => !isParameter(weight)).map(({ name }) => name));
   const check = (fn: object, outputs: ModelOutputs, { inputs }: Pass): void => {
     refuse(fn, rowsFault(outputs, inputs.labels!.shape[0]!));
     const other = Object.keys(outputs.statistics).find((name) => !statistics.has(name));
     if (other === undefined) return;
     const part = `statistics[${JSON.stringify(other)}]`;
-    refuse(fn, { part, expected: 'a statistic of the model', got: 'a weight that is no statistic' });
+    refuse(fn, { part, expected: 'a statistic or state of the model', got: 'a weight that is neither' });
   };
 
   /** Names of the gradients that core gave last; null if a plugin has not asked it. */

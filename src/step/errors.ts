@@ -81,6 +81,18 @@ export const rowsNotSplit = (expected: number, got: number): TailmixError =>
     { code: 'STEP_ROWS' },
   );
 
+/** State that each replica would carry on otherwise. */
+export const stateOfReplicas = (name: string, replicas: number): TailmixError =>
+  returnedWrong(
+    { plugin: name.split('/')[0]!, hook: 'buildModel' },
+    {
+      part: `statistics[${JSON.stringify(name)}]`,
+      expected: `state that the forward pass leaves alone: each of ${replicas} replicas would have a next value of its own`,
+      got: 'a next value of it',
+      cure: 'Carry it on in buildUpdate or by run.write, or train without train.replicas.',
+    },
+  );
+
 /** A group of rows that is loaded, and that the step leaves out. */
 export const groupUnread = (name: string): TailmixError => {
   const [plugin = '', group = ''] = name.split('/');

@@ -1,7 +1,8 @@
 import type { GraphFunction, GraphProgram, HostArray, Signature } from '../graph/index.ts';
 import type { Hooks } from '../hooks.ts';
+import { initialOf } from '../models/initial.ts';
+import { isParameter } from '../models/kinds.ts';
 import type { Model, Pass } from '../models/types.ts';
-import { randomStream } from '../random.ts';
 import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
 import { mapValues } from '../util/map-values.ts';
@@ -11,7 +12,7 @@ import { acrossReplicas } from './across.ts';
 import { feedsOf, rowsOfAll, type Share } from './all-reduce.ts';
 import { groupRanges, MIX, resolveShape } from './batch.ts';
 import { defineStep } from './definition.ts';
-import { inputUnknown } from './errors.ts';
+import { inputUnknown, stateOfReplicas } from './errors.ts';
 import { createGroupWatch } from './group-watch.ts';
 import { BOX_MIX, modelInputs, trainInputs } from './inputs.ts';
 import { watched } from './misses.ts';
@@ -88,15 +89,10 @@ export function createStepProgram(
   options: ProgramOptions,
 ): StepProgram {
   const trained = new Set(
-    model.weights
-      .filter(({ kind, name }) => kind !== 'statistic' && !options.frozen?.has(name))
-      .map(({ name }) => name),
+    model.weights.filter((weight) => isParameter(weight) && !options.frozen?.has(weight.name)).map(({ name }) => name),
   );
   const definition = defineStep(model, hooks, options.optimizer, trained);
-  const weights = stateOf(
-    model.weights,
-    ({ name, initial }) => options.initial?.[name] ?? initial(randomStream(options.seed, 'init', name)),
-  );
+  const weights = stateOf(model.weights, initialOf(model.weights, options.initial, options.seed));
   // A slot may begin as what it is given, changed in its place.
   const initialWeights = Object.defineProperties(
     {},
@@ -113,6 +109,7 @@ export function createStepProgram(
     weights: watched('weight', pick(state, Object.keys(weights))),
     slots: watched('slot', pick(state, Object.keys(slots))),
   });
+  const kept = new Set(model.weights.filter(({ kind }) => kind === 'state').map(({ name }) => name));
   const fixed = options.fixed ?? new Set();
   const dtype = options.isFeatures ? 'float32' : 'uint8';
   const normalise = (images: tf.Tensor): tf.Tensor => (options.isFeatures ? images : normaliseImages(images, options));
@@ -145,6 +142,8 @@ export function createStepProgram(
   const trainPart = (weights: NamedTensors, pass: Pass): TrainedPart => {
     const { outputs, ...found } = definition.gradients(weights, pass);
     if (pass.variants[MIX] === undefined) read.check(Object.keys(groups));
+    const own = replicas === 1 ? undefined : Object.keys(outputs.statistics).find((name) => kept.has(name));
+    if (own !== undefined) throw stateOfReplicas(own, replicas);
     const statistics = without(outputs.statistics, fixed);
     return { ...found, statistics, predictions: outputs.logits.argMax(1) };
   };

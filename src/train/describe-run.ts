@@ -7,6 +7,7 @@ import { longTailCounts, profileLabel, profileOf, unusedOf } from '../data/profi
 import { datasetName, datasetOf } from '../data/sets/registry.ts';
 import type { CountSummary, DataPlan, ImageInfo, LoadedData } from '../data/types.ts';
 import { headEntries, headModel } from '../models/features.ts';
+import { isParameter } from '../models/kinds.ts';
 import { openModel } from '../models/open.ts';
 import { preprocessingOf, preprocessingSource } from '../models/published/preprocessing.ts';
 import { type ExtendedModel, frozenWeights } from '../models/transfer.ts';
@@ -177,7 +178,7 @@ export async function describe(
 
 function countTuned({ weights }: Model, frozen: ReadonlySet<string>): NonNullable<RunInfo['tuned']> {
   const sizeOfAll = (specs: Model['weights']): number => specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  const parameters = weights.filter(({ kind }) => kind !== 'statistic');
+  const parameters = weights.filter(isParameter);
   return { trained: sizeOfAll(parameters.filter(({ name }) => !frozen.has(name))), all: sizeOfAll(parameters) };
 }
 

@@ -174,3 +174,7 @@ export const spansInPhase = (plugin: string, phase: number): TailmixError =>
     `phases[${phase}].plugins: expected plugins of the phase; ${plugin} spans all phases of a run.\n  Make it an entry of \`plugins\` of the run.`,
     { code: 'SPANS_PHASES', kind: 'config', plugin },
   );
+
+/** A value that `run.write` was given and that cannot be written. */
+export const stateWrite = (what: string): TailmixError =>
+  new TailmixError(`run.write: ${what}.`, { code: 'STATE_WRITE' });

@@ -1,4 +1,5 @@
 import type { FeatureRows } from '../long-tail/class-means.ts';
+import { initialOf } from '../models/initial.ts';
 import type { InitialContext, Plugin } from '../plugin.ts';
 import { randomStream } from '../random.ts';
 import { pluginFailed, returnedWrong } from '../step/errors.ts';
@@ -33,7 +34,7 @@ export async function withInitialWeights(
       random: (...key) => randomStream(info.seed, plugin, 'initialWeights', ...key),
       valuesOf(name) {
         const spec = model.weights.find((weight) => weight.name === name);
-        return before[name]?.slice() ?? spec?.initial(randomStream(info.seed, 'init', name));
+        return spec && initialOf(model.weights, before, info.seed)(spec).slice();
       },
       features: () => featuresOf(preparation, { ...making, program: { ...making.program, initial: before } }),
     };

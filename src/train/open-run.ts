@@ -6,6 +6,7 @@ import type { GraphProgram } from '../graph/index.ts';
 import type { KeptLogits } from '../metrics/logits.ts';
 import { summarizeEpochs, withoutConfusions } from '../metrics/summary.ts';
 import type { EpochMetrics, Rollback, RunSummary } from '../metrics/types.ts';
+import { isParameter } from '../models/kinds.ts';
 import type { PhaseRun, Run, RunInfo, Snapshot, SnapshotData } from '../run.ts';
 import type { Engine } from '../step/types.ts';
 import { mapValues } from '../util/map-values.ts';
@@ -15,6 +16,7 @@ import { snapshotMismatch } from './errors.ts';
 import { logitPrior } from './evaluate-split.ts';
 import type { Fit } from './fit.ts';
 import type { Preparation } from './prepare.ts';
+import { writeState } from './write-state.ts';
 
 /** What a run has from its beginning to its end. */
 export interface RunParts extends Pick<Preparation, 'options' | 'settings' | 'data'> {
@@ -123,6 +125,7 @@ function view(parts: RunParts, progress: Progress, own: Pick<Run, 'info' | 'resu
     stop(reason) {
       progress.stopReason ??= reason;
     },
+    write: (values) => writeState(progress, values),
     snapshot: () => snapshotOf(parts, progress),
     summary: () => summaryOf(parts, progress),
   };
@@ -132,7 +135,7 @@ const weightsOf = ({ model, start }: Fit): Run['weights'] =>
   model.weights.map(({ name, shape, kind }) => ({
     name,
     shape,
-    trained: kind !== 'statistic' && !start.frozen.has(name),
+    trained: isParameter({ kind }) && !start.frozen.has(name),
   }));
 
 /** Of the run, what was before a resume included. */

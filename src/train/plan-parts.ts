@@ -1,4 +1,5 @@
 import type { ComposedPhase, PhasePart } from '../compose/compose-run.ts';
+import { isParameter } from '../models/kinds.ts';
 import type { WeightSpec } from '../models/types.ts';
 import { LOGITS, plainLoss } from '../step/loss.ts';
 import { createOptimizer } from '../step/optimizers.ts';
@@ -76,8 +77,6 @@ function attempt<T>(compute: () => T): T | null {
     return null;
   }
 }
-
-const isParameter = ({ kind }: WeightSpec): boolean => kind !== 'statistic';
 
 const numbersIn = (specs: readonly { shape: readonly number[] }[]): number =>
   specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);

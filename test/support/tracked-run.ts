@@ -88,6 +88,7 @@ export function fakeRun(directory: string | null, changes: Partial<Run> = {}): R
     config: { name: 'small', plugins: [{ use: 'remix', kappa: 3 }] },
     configHash: 'abc',
     plan: 'run  small\n',
+    write() {},
     resumedFrom: 0,
     epochs: [],
     engine: {
