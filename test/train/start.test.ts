@@ -29,6 +29,35 @@ test('weights begin as in the checkpoint that model.init names, which is the one
   expect(await messageOfError(() => prepare(options({ run, sha256: '0'.repeat(64) })))).toMatch(sha256.slice(0, 12));
 });
 
+test('with the backbone of another run frozen, groups name what is left: the classifier; others are refused', async () => {
+  const { snapshot: init } = await createTrainer({
+    ...options(),
+    train: { epochs: 1, batchSize: 8, step: 'eager' },
+  }).run();
+  const tuned = async (optimizer: object) => {
+    const { snapshot } = await createTrainer({
+      ...options(),
+      start: { init: init!, freeze: ['backbone'], frozenNorm: 'running' },
+      train: { epochs: 2, batchSize: 8, step: 'eager', optimizer: { name: 'sgd', weightDecay: 0.1, ...optimizer } },
+    }).run();
+    return Object.fromEntries(snapshot!.weights.map((name) => [name, snapshot!.state[name]!.values]));
+  };
+  const own = { match: 'classifier', learningRate: 0.01, weightDecay: 0 };
+  const grouped = await tuned({ learningRate: 0.1, groups: [own] });
+  const alone = await tuned({ learningRate: 0.01, weightDecay: 0 });
+  for (const [name, values] of Object.entries(grouped)) {
+    if (!name.startsWith('classifier/')) expect(values, name).toEqual(init!.state[name]!.values);
+    else {
+      expect(values, name).not.toEqual(init!.state[name]!.values);
+      values.forEach((value, i) => void expect(value, name).toBeCloseTo(alone[name]![i]!, 6));
+    }
+  }
+  for (const match of ['backbone', 'stage*'])
+    expect(await messageOfError(() => tuned({ learningRate: 0.1, groups: [{ ...own, match }] }))).toContain(
+      `expected trained weights that are in no group before it; "${match}" names`,
+    );
+});
+
 test('a resumed run does not read the published weights that it began with, in whichever phase it is', async () => {
   const file = join(await temporaryFolder(), 'resnet18.safetensors');
   await copyFile('test/models/published/resnet18.safetensors', file);
