@@ -133,7 +133,7 @@ describe('model.weights', () => {
       "model.weights: …expected the weights of resnet18 as it is here.
         missing: conv1.weight [64, 3, 7, 7], bn1.weight [64], bn1.bias [64] and 97 more
         left over: a [2], b []
-        The nearest known network is vit-tiny-16 (49 of 201 names), and this variant of it is not supported. Weights of resnet18, resnet34, resnet50, resnet101, resnext50-32x4d, mobilenet-v2, convnext-tiny, vit-tiny-16, vit-small-16, vit-base-16, vit-small-14 and vit-base-14 can be read, as torchvision and timm publish them."
+        Its names are those of no known network. Weights of resnet18, resnet34, resnet50, resnet101, resnext50-32x4d, mobilenet-v2, convnext-tiny, vit-tiny-16, vit-small-16, vit-base-16, vit-small-14 and vit-base-14 can be read, as torchvision and timm publish them."
     `);
   });
 
@@ -161,6 +161,11 @@ describe('model.weights', () => {
     expect(grey).toBe(
       '  Its names are those of resnet18: set model.width and the channels of the images as it has them.',
     );
+  });
+
+  test('a file that has no network’s names is near none, whatever several weights are made of', () => {
+    expect(nearestNetwork(new Map([['foo', { shape: [2], dtype: 'F32' }]]))).toBeNull();
+    expect(nearestNetwork(new Map([['conv1.weight', { shape: [2, 2], dtype: 'I32' }]]))).toBeNull();
   });
 
   test.each(publishedNames)('%s is the nearest network of its own arrays', (name) => {

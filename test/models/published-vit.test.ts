@@ -146,12 +146,12 @@ describe('published Vision Transformers', () => {
       "model.weights: test/models/published/vit-tiny.safetensors: expected the weights of vit-tiny-16 as it is here.
         missing: blocks.0.ls1.gamma [24], blocks.0.ls2.gamma [24], blocks.1.ls1.gamma [24] and 1 more
         different: pos_embed (expected [1, 16, 24], got [1, 26, 24])
-        The nearest known network is vit-tiny-16 (79 of 199 names), and this variant of it is not supported."
+        The nearest known network is vit-tiny-16 (30 of 150 names), and this variant of it is not supported."
     `);
     expect(await contradicted({ depth: 1 })).toMatchInlineSnapshot(`
       "model.weights: test/models/published/vit-tiny.safetensors: expected the weights of vit-tiny-16 as it is here.
         left over: blocks.1.attn.proj.bias [24], blocks.1.attn.proj.weight [24, 24], blocks.1.attn.qkv.bias [72] and 9 more
-        The nearest known network is vit-tiny-16 (79 of 199 names), and this variant of it is not supported."
+        The nearest known network is vit-tiny-16 (30 of 150 names), and this variant of it is not supported."
     `);
   });
 });

@@ -20,8 +20,10 @@ export function nearestNetwork(arrays: ReadonlyMap<string, ArrayInfo>): Nearest 
     const model = createModel(modelOptions.parse({ name, ...form }), TASK);
     const { taken, differences } = matchWeights(model, dialects[name], arrays);
     const count = (isOne: (one: ArrayDifference) => boolean): number => differences.filter(isOne).length;
-    const shared = taken.length - count(({ got }) => got === null);
-    const all = taken.length + count(({ expected }) => expected === null);
+    // Of arrays, of which one may be several weights.
+    const wanted = new Set(taken.map(({ published }) => published)).size;
+    const shared = wanted - count(({ got }) => got === null);
+    const all = wanted + count(({ expected }) => expected === null);
     const different = count(({ expected, got }) => expected !== null && got !== null);
     return { name, shared, all, score: (shared - different / 2) / all };
   });
