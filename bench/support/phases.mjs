@@ -1,9 +1,19 @@
 // A plugin for benches: tells the parent process when a run has come to each of its phases (seconds since the process
-// started, and of its processors) and how large the process was then.
+// started, of its processors and, on Linux, of its main thread) and how large the process was then.
+import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { definePlugin, z } from 'tailmix';
 
 const told = new Set();
+/** Seconds that the main thread has run; null where the system does not say. */
+function mainSeconds() {
+  try {
+    return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9;
+  } catch {
+    return null;
+  }
+}
+
 function tell(phase) {
   if (told.has(phase) || !process.connected) return;
   told.add(phase);
@@ -13,6 +23,7 @@ function tell(phase) {
     phase,
     seconds: performance.now() / 1000,
     cpuSeconds: (user + system) / 1e6,
+    mainSeconds: mainSeconds(),
     rssBytes: process.memoryUsage.rss(),
   });
 }
@@ -33,7 +44,7 @@ export default definePlugin({
       if (training) tell('first batch');
       return batch;
     });
-    hooks.onBatchEnd.tap(name, () => tell('first step'));
+    hooks.onBatchEnd.tap(name, () => tell(told.has('first step') ? 'second step' : 'first step'));
     hooks.onEpochEnd.tapPromise(name, async () => tell('first epoch'));
   },
 });
