@@ -136,8 +136,17 @@ export function displayValue(value: unknown): string {
       ? 'a function'
       : typeof value === 'number' || value === undefined
         ? String(value)
-        : (JSON.stringify(value) ?? String(value));
+        : asJson(value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+/** Of what has no JSON, such as 5n or an object that contains itself, what it is. */
+function asJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return typeof value === 'bigint' ? `${value}n` : 'an object that has no JSON';
+  }
 }
 
 /** An op of TensorFlow.js needs a tensor of another rank. */

@@ -27,8 +27,12 @@ interface Mark {
   written: Promise<void>;
 }
 
+/** A file that cannot be removed names a process that is gone. */
 const removeAtExit = (): void => {
-  for (const { file } of held.values()) rmSync(file, { force: true });
+  for (const { file } of held.values())
+    try {
+      rmSync(file, { force: true });
+    } catch {}
 };
 
 /**

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { dataOptions } from '../data/options.ts';
 import { displayValue } from '../errors.ts';
 import { isModelChoice } from '../models/definition.ts';
@@ -8,7 +9,8 @@ import type { TrainerOptions } from '../train/prepare.ts';
 import { createTrainer as create, type RunResult } from '../train/trainer.ts';
 import { configInvalid } from './errors.ts';
 import { check, type Finding } from './issues.ts';
-import { formatPath, isMap, type Path, valueAt } from './tree.ts';
+import { runOptions } from './schema.ts';
+import { formatPath, holdsItself, isMap, type Path, type Tree, valueAt } from './tree.ts';
 
 /**
  * Makes a trainer; `run()` trains, evaluates and tells every observer, once. Several may run at the same time in one
@@ -32,16 +34,58 @@ export function createTrainer(options: TrainerOptions): { run(): Promise<RunResu
   };
 }
 
+const { name, method, seed, backend } = runOptions.shape;
+/** Checked by itself, or made by tailmix. */
+const other = z.unknown().optional();
+
+/** All options that there are. */
+const outermost = z.strictObject({
+  name: name.optional(),
+  method,
+  seed: seed.optional(),
+  data: other,
+  model: other,
+  start: other,
+  plugins: other,
+  phases: other,
+  train: other,
+  evaluate: other,
+  backend: backend.optional(),
+  directory: z.string().min(1).optional(),
+  ownership: other,
+  resume: other,
+  allowOtherData: z.boolean().optional(),
+  link: other,
+  config: other,
+  signal: z.custom((value) => value instanceof AbortSignal, 'expected an AbortSignal').optional(),
+  onDataProgress: z.custom((value) => typeof value === 'function', 'expected a function').optional(),
+  known: other,
+} satisfies Record<keyof TrainerOptions, z.ZodType>);
+
+/** The options without what is checked by itself, which may be large or contain itself. */
+const outermostOf = (options: Tree): Tree =>
+  Object.fromEntries(
+    Object.entries(options).map(([key, value]) => {
+      if (!Object.hasOwn(outermost.shape, key)) return [key, null];
+      return [key, outermost.shape[key as keyof TrainerOptions] === other ? undefined : value];
+    }),
+  );
+
 function findingsOf(options: unknown): Finding[] {
   if (!isMap(options)) return [{ path: [], message: `expected a map of options, got ${displayValue(options)}.` }];
   const { data, model, train = {}, evaluate = {}, phases } = options;
-  const section = (name: string, schema: Parameters<typeof check>[0]['schema'], value: unknown): readonly Finding[] =>
-    check({ schema, value, written: value, owner: name }, [name]).findings;
+  const section = (owner: string, schema: z.ZodType, value: unknown, path: Path = [owner]): readonly Finding[] =>
+    holdsItself(value)
+      ? [{ path, message: 'expected a value that ends; it contains itself.' }]
+      : check({ schema, value, written: value, owner }, path).findings;
   const places: Path[] = [
     ['plugins'],
     ...(Array.isArray(phases) ? phases.map((_, i): Path => ['phases', i, 'plugins']) : []),
   ];
+  if (phases !== undefined && !Array.isArray(phases))
+    return [{ path: ['phases'], message: `expected a list, got ${displayValue(phases)}.` }];
   return [
+    ...section('createTrainer', outermost, outermostOf(options), []),
     ...(typeof data === 'object' && data !== null && 'train' in data ? [] : section('data', dataOptions, data)),
     ...(isMadeModel(model) ? [] : section('model', modelSection, model)),
     ...section('train', trainOptions, train),

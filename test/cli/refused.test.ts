@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { beforeAll, expect, it, vi } from 'vitest';
 import { bringBuildUpToDate } from '../support/build.ts';
+import { writePicture } from '../support/image-tree.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { quickRun } from './run.ts';
 
@@ -86,4 +87,21 @@ it('a home that is not there stops no run', async () => {
   await chmod(place, 0o777);
   const { status, stderr } = run(place, 'train', '../run.yaml', '--out', 'a');
   expect(status, stderr).toBe(0);
+});
+
+it('a file where the cache folder should be is one message, at the end of the process too', async () => {
+  const own = await temporaryFolder();
+  await writePicture(join(own, 'photos/bee/0.png'), 0, 8, 8);
+  await writePicture(join(own, 'photos/wasp/0.png'), 1, 8, 8);
+  await writeFile(join(own, 'cache'), '');
+  const config =
+    'data: { name: image-folder, root: photos, imageSize: 8, split: { test: 0.5 } }\nmodel: { name: mlp }\n';
+  await writeFile(join(own, 'run.yaml'), config);
+  const { status, stderr } = spawnSync(process.execPath, [resolve('bin/tailmix.mjs'), 'data', 'prepare', 'run.yaml'], {
+    cwd: own,
+    encoding: 'utf8',
+    env: { ...process.env, TAILMIX_BACKEND: 'wasm', TAILMIX_CACHE: join(own, 'cache') },
+  });
+  expect(status, stderr).toBe(1);
+  expect(stderr).toMatch(/A file is where a folder is needed: choose another cache with TAILMIX_CACHE\.\n$/);
 });

@@ -6,6 +6,8 @@ import type { TrainerOptions } from '../../src/train/prepare.ts';
 import { messageOfError } from '../support/message.ts';
 
 const good = { data: { name: 'digits' }, model: { name: 'mlp' } };
+const cyclic: Record<string, unknown> = { name: 'digits' };
+cyclic.ratio = cyclic;
 const failure = (options: unknown) => messageOfError(() => createTrainer(options as TrainerOptions).run());
 
 describe('options in plain JavaScript are answered as a config file is', () => {
@@ -20,6 +22,10 @@ describe('options in plain JavaScript are answered as a config file is', () => {
     ['entries of plugins', { ...good, plugins: [{ use: 'balanced-mixup', alpha: 1 }] }],
     ['a plugin that was not called', { ...good, plugins: [mixup] }],
     ['plugins that are no list', { ...good, plugins: mixup() }],
+    ['an option that there is not', { ...good, trian: { epochs: 3 }, epochs: 3 }],
+    ['options of another kind', { ...good, seed: '1', name: '', directory: 5, signal: 5, backend: 'gpu' }],
+    ['phases that are no list', { ...good, phases: 'erm' }],
+    ['what has no JSON', { ...good, train: { epochs: 3n, batchSize: Symbol('x') }, data: cyclic }],
     ['plugins of a phase', { ...good, phases: [{ name: 'erm' }, { plugins: [null] }] }],
   ])('%s', async (_, options) => {
     expect(await failure(options)).toMatchSnapshot();
