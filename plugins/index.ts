@@ -18,6 +18,7 @@ export const registry: PluginRegistry = {
   drw: () => import('./drw/index.ts'),
   'early-stopping': () => import('./early-stopping/index.ts'),
   ema: () => import('./ema/index.ts'),
+  experts: () => import('./experts/index.ts'),
   focal: () => import('./focal/index.ts'),
   'focal-sigmoid': () => import('./focal-sigmoid/index.ts'),
   gcl: () => import('./gcl/index.ts'),

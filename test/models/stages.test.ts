@@ -97,7 +97,9 @@ test('a stage that there is not is refused with those that there are', async () 
 });
 
 test('a model that begins at its images all the same is refused, and one that does not say where its weights are used', async () => {
-  const model = tinyModel();
+  const { forward, ...rest } = tinyModel();
+  const weights = rest.weights.map(({ stage: _, ...weight }) => weight);
+  const model: Model = { ...rest, weights, forward: (all, images, { from: _, ...own }) => forward(all, images, own) };
   const run = () =>
     tf.tidy(() => void forwardFrom(model.forward, valuesOf(model), { stage: 'input', features: imagesOf(8) }, pass));
   expect(await messageOfError(run)).toBe(

@@ -9,6 +9,10 @@ of BBN. Loss, gradient of what is trained, running statistics after the step, an
   tau-norm  w_c / |w_c|^tau in evaluation, without the bias or with it
   bbn       f = 2 [a f_c; (1 - a) f_r] into one linear layer, loss a CE(y_c) + (1 - a) CE(y_r), a = 1 - ((T - 1) / T_max)^2; the
             trunk sees both batches one after the other; in evaluation [f_c; f_r]
+  experts   stage 1 shared, stage 2 and the classifier for each of three; in evaluation the mean of their logits.
+            BalPoE: mean over k of CE(z_k + tau_k log pi); SADE: sum of CE(z_1), CE(z_2 + log pi) and
+            CE(z_3 + log pi - 2 log pi_rev); RIDE: sum of CE(z_k) minus factor mean(T)^2 KL(softmax(zbar / T) || softmax(z_k / T)),
+            zbar without gradient, T = 1, later T_c = (0.05 C pi_c + 0.95) / max
 """
 
 import json
@@ -54,6 +58,14 @@ extra = {
     "lws": {"lws/scale": draw(C, scale=0.2, shift=1)},
     "bbn": {f"bbn/{name}": value for name, value in block("stage2/block1", 3, 4).items()}
     | {"bbn/classifier/kernel": draw(4, C, scale=0.8)},
+}
+extra["experts"] = {
+    f"experts/{k}/{name}": value
+    for k in (2, 3)
+    for name, value in (
+        block("stage2/block1", 3, 4)
+        | {"classifier/kernel": draw(4, C, scale=0.8), "classifier/bias": draw(C, scale=0.5)}
+    ).items()
 }
 
 
@@ -147,6 +159,45 @@ def bbn(case):
     return finish(case | {"alpha": alpha}, net, loss, predicted)
 
 
+def experts(case):
+    net = Network(extra["experts"], lambda name: True)
+    method = case["options"]["method"]
+    w = torch.tensor(class_weights if case["weighted"] else [1.0] * C)
+    pi = torch.tensor(counts, dtype=torch.float64) / sum(counts)
+    reverse = pi.flip(0)  # The classes are in the order of their size.
+    offsets = {
+        "balpoe": [tau * pi.log() for tau in (0, 1, 2)],
+        "sade": [0 * pi, pi.log(), pi.log() - 2 * reverse.log()],
+        "ride": [0 * pi] * 3,
+    }[method]
+
+    def logits(train):
+        trunk = net.block(usual, "stage1/block1", 1, train)
+        found = []
+        for own in ("", "experts/2/", "experts/3/"):
+            f = net.block(trunk, f"{own}stage2/block1", 2, train).mean((2, 3))
+            found.append(f @ net.all[f"{own}classifier/kernel"] + net.all[f"{own}classifier/bias"])
+        return found
+
+    with torch.no_grad():
+        predicted = sum(logits(False)) / 3
+    z = logits(True)
+    weight = w[y[:B]]
+    terms = [(weight * cross_entropy(zk + offset, y[:B])).sum() / weight.sum() for zk, offset in zip(z, offsets)]
+    loss = sum(terms) / (3 if method == "balpoe" else 1)
+    penalty = torch.zeros(())
+    if method == "ride":
+        T = torch.ones(C)
+        if case["epoch"] > 2:
+            T = 0.05 * C * pi + 0.95
+            T = T / T.max()
+        p = torch.softmax((sum(z) / 3).detach() / T, 1)
+        kl = [F.kl_div(torch.log_softmax(zk / T, 1), p, reduction="batchmean") for zk in z]
+        penalty = -case["options"]["diversity"] * T.mean() ** 2 * sum(kl)
+    found = finish(case, net, loss + penalty, predicted)
+    return found | {"loss": loss.item(), "penalty": penalty.item()}
+
+
 def case(name, of, plugin, **rest):
     usual_values = {"options": {}, "freeze": [], "frozenNorm": "batch", "epoch": 1, "weighted": False}
     return of({"name": name, "plugin": plugin, **usual_values, **rest})
@@ -161,6 +212,10 @@ cases = [
     case("BBN, first epoch", bbn, "bbn", epoch=1),
     case("BBN, third epoch, class weights", bbn, "bbn", epoch=3, weighted=True),
     case("BBN, last epoch", bbn, "bbn", epoch=4),
+    case("BalPoE", experts, "experts", options={"method": "balpoe", "shared": "stage1"}),
+    case("SADE, class weights", experts, "experts", options={"method": "sade", "shared": "stage1"}, weighted=True),
+    case("RIDE, one temperature", experts, "experts", options={"method": "ride", "shared": "stage1", "diversity": 0.45, "deferUntil": 2}, epoch=2),
+    case("RIDE, class weights, temperatures", experts, "experts", options={"method": "ride", "shared": "stage1", "diversity": 0.45, "deferUntil": 2}, epoch=3, weighted=True),
 ]
 result = {
     "mean": mean,

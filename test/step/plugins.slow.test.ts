@@ -74,6 +74,7 @@ const combinations = [
   ['pasting', ['cutmix', 'ema', 'balanced-softmax']],
   ['two passes', ['sam', 'focal']],
   ['two branches', ['bbn']],
+  ['three experts', ['experts', 'mixup', 'remix', 'label-smoothing']],
 ] as const;
 
 describeNative('21 steps, captured as eager', () => {

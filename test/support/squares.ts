@@ -1,8 +1,9 @@
 import { subsetOf } from '../../src/data/subset.ts';
 import type { LoadedData, Split } from '../../src/data/types.ts';
+import { ofStage, throughStages } from '../../src/models/stages.ts';
 import type { Model } from '../../src/models/types.ts';
 import { randomStream } from '../../src/random.ts';
-import { tf } from '../../src/tf.ts';
+import { type NamedTensors, tf } from '../../src/tf.ts';
 
 const classes = ['a', 'b', 'c', 'd'];
 
@@ -43,8 +44,10 @@ export function tinyModel(classCount = 4, hidden = 8): Model {
     stages: ['input', 'stage1'],
     featureSize: hidden,
     weights: [
-      { name: 'hidden/kernel', shape: [inputs, hidden], kind: 'kernel', initial: normal(inputs * hidden, 0.1) },
-      { name: 'hidden/mean', shape: [hidden], kind: 'statistic', initial: () => new Float32Array(hidden) },
+      ...ofStage('stage1', [
+        { name: 'hidden/kernel', shape: [inputs, hidden], kind: 'kernel', initial: normal(inputs * hidden, 0.1) },
+        { name: 'hidden/mean', shape: [hidden], kind: 'statistic', initial: () => new Float32Array(hidden) },
+      ]),
       {
         name: 'classifier/kernel',
         shape: [hidden, classCount],
@@ -54,14 +57,16 @@ export function tinyModel(classCount = 4, hidden = 8): Model {
       { name: 'classifier/bias', shape: [classCount], kind: 'bias', initial: () => new Float32Array(classCount) },
     ],
     forward(weights, images, pass) {
-      const x = pass.atStage('input', images);
-      const hiddenLayer = tf.matMul(x.reshape([x.shape[0]!, -1]), weights['hidden/kernel']!);
       const mean = weights['hidden/mean']!;
-      const centred = hiddenLayer.sub(pass.training ? hiddenLayer.mean(0) : mean).relu();
-      const features = pass.atStage('stage1', centred);
+      const statistics: NamedTensors = {};
+      const hiddenLayer = (x: tf.Tensor): tf.Tensor => {
+        const product = tf.matMul(x.reshape([x.shape[0]!, -1]), weights['hidden/kernel']!);
+        if (pass.training) statistics['hidden/mean'] = mean.mul(0.9).add(product.mean(0).mul(0.1));
+        return product.sub(pass.training ? product.mean(0) : mean).relu();
+      };
+      const features = throughStages(pass, images, [['stage1', hiddenLayer]]);
       const logits = tf.matMul(features, weights['classifier/kernel']!).add(weights['classifier/bias']!);
-      const statistics = pass.training ? { 'hidden/mean': mean.mul(0.9).add(hiddenLayer.mean(0).mul(0.1)) } : {};
-      return { logits: logits, features, statistics };
+      return { logits, features, statistics };
     },
   };
 }

@@ -68,11 +68,17 @@ async function prepare(example: Case) {
     reduction: 'weighted-mean',
   });
   const train = signatureFor(program, 'train', batch.variants, SIZE);
+  let penalty = 0;
   const evaluated = { images: pixels.slice(0, (SIZE * images.length) / labels.length) };
   return {
     program,
     batch,
-    step: (engine: Engine) => engine.run(train, feeds).loss![0]!,
+    step(engine: Engine) {
+      const outputs = engine.run(train, feeds);
+      penalty = outputs[`penalty/${plugin}`]?.[0] ?? 0;
+      return outputs.loss![0]!;
+    },
+    penalty: () => penalty,
     predict: (engine: Engine) => engine.run(signatureFor(program, 'predict', {}), evaluated).logits as Float32Array,
   };
 }
@@ -97,7 +103,7 @@ export function describeTwoStage(plugin: string | null): void {
     beforeAll(use);
 
     test.each(cases)('%s: loss, gradients, running statistics, prediction', async (_, example) => {
-      const { program, step, predict } = await prepare(example);
+      const { program, step, penalty, predict } = await prepare(example);
       const engine = createEagerEngine(program);
       const logits = predict(engine);
       const before = engine.read();
@@ -106,6 +112,7 @@ export function describeTwoStage(plugin: string | null): void {
       engine.dispose();
       expect(relativeDistance({ logits }, { logits: example.logits })).toBeLessThan(1e-6);
       expect(Math.abs(loss / example.loss - 1)).toBeLessThan(2e-6);
+      if ('penalty' in example) expect(penalty()).toBeCloseTo(example.penalty as number, 6);
       const { gradients, statistics } = example as {
         gradients: Record<string, number[]>;
         statistics: Record<string, number[]>;
