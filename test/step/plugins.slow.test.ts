@@ -89,7 +89,7 @@ describeNative('21 steps, captured as eager', () => {
 
   test.each(combinations)('ResNet-32, %s', async (_, names) => {
     await expectSameTraining({ name: 'resnet32' }, names, 1e-4);
-  });
+  }, 300_000);
 });
 
 const bf16 = hasBfloat16() ? describeNative : describe.skip;
@@ -106,5 +106,5 @@ bf16('21 steps, bfloat16 as float32', () => {
     expect(Math.abs(half.losses[0]! / exact.losses[0]! - 1)).toBeLessThan(0.01);
     expect(relativeDistance({ losses: half.losses }, { losses: exact.losses })).toBeLessThan(0.2);
     expect(relativeDistance(kernels(half), kernels(exact))).toBeLessThan(0.04);
-  });
+  }, 300_000);
 });

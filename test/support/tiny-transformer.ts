@@ -1,6 +1,7 @@
 import { classifier } from '../../src/models/heads.ts';
 import { layerNorm, startFlow } from '../../src/models/layers.ts';
 import { transformerBlock } from '../../src/models/transformer.ts';
+import { ofStage, throughStages } from '../../src/models/stages.ts';
 import type { Model } from '../../src/models/types.ts';
 import type { Plugin } from '../../src/plugin.ts';
 import { tinyModel } from './squares.ts';
@@ -23,12 +24,12 @@ function tinyTransformer(classes = 4): Model {
     stages: ['input', 'stage1'],
     seams: [block, norm].flatMap(({ seams = [] }) => seams),
     featureSize: WIDTH,
-    weights: [...block.weights, ...norm.weights, ...head.weights],
+    weights: [...ofStage('stage1', [...block.weights, ...norm.weights]), ...head.weights],
     forward(weights, images, pass) {
-      const x = pass.atStage('input', images);
-      const tokens = x.mean(3).reshape([-1, 8, WIDTH]);
       const flow = startFlow(weights, pass);
-      const features = pass.atStage('stage1', norm.apply(block.apply(tokens, flow).mean(1), flow));
+      const features = throughStages(pass, images, [
+        ['stage1', (x) => norm.apply(block.apply(x.mean(3).reshape([-1, 8, WIDTH]), flow).mean(1), flow)],
+      ]);
       return { logits: head.apply(features, weights), features, statistics: {} };
     },
   };
