@@ -87,9 +87,13 @@ describeNative('21 steps, captured as eager', () => {
     await expectSameTraining({ name: 'resnet32', head }, withMixer(name), 1e-4);
   });
 
-  test.each(combinations)('ResNet-32, %s', async (_, names) => {
-    await expectSameTraining({ name: 'resnet32' }, names, 1e-4);
-  }, 300_000);
+  test.each(combinations)(
+    'ResNet-32, %s',
+    async (_, names) => {
+      await expectSameTraining({ name: 'resnet32' }, names, 1e-4);
+    },
+    300_000,
+  );
 });
 
 const bf16 = hasBfloat16() ? describeNative : describe.skip;
@@ -97,14 +101,18 @@ if (!hasBfloat16()) console.warn('SKIPPED: ResNet-32 in bfloat16, this processor
 
 // Early gradients of a ResNet-32 in bfloat16 are 35 to 40 % off float32's, here as in PyTorch's autocast: ReLU's mask.
 bf16('21 steps, bfloat16 as float32', () => {
-  test.each(combinations)('ResNet-32, %s', async (_, names) => {
-    const exact = await train('captured', { name: 'resnet32' }, names, 'fp32', 0.001);
-    const half = await train('captured', { name: 'resnet32' }, names, 'bf16', 0.001);
-    expect([exact.ran, half.ran]).toEqual(['captured fp32', 'captured bf16']);
-    const kernels = ({ state }: typeof exact) =>
-      Object.fromEntries(Object.entries(state).filter(([name]) => /^(?!momentum).*kernel$/.test(name)));
-    expect(Math.abs(half.losses[0]! / exact.losses[0]! - 1)).toBeLessThan(0.01);
-    expect(relativeDistance({ losses: half.losses }, { losses: exact.losses })).toBeLessThan(0.2);
-    expect(relativeDistance(kernels(half), kernels(exact))).toBeLessThan(0.04);
-  }, 300_000);
+  test.each(combinations)(
+    'ResNet-32, %s',
+    async (_, names) => {
+      const exact = await train('captured', { name: 'resnet32' }, names, 'fp32', 0.001);
+      const half = await train('captured', { name: 'resnet32' }, names, 'bf16', 0.001);
+      expect([exact.ran, half.ran]).toEqual(['captured fp32', 'captured bf16']);
+      const kernels = ({ state }: typeof exact) =>
+        Object.fromEntries(Object.entries(state).filter(([name]) => /^(?!momentum).*kernel$/.test(name)));
+      expect(Math.abs(half.losses[0]! / exact.losses[0]! - 1)).toBeLessThan(0.01);
+      expect(relativeDistance({ losses: half.losses }, { losses: exact.losses })).toBeLessThan(0.2);
+      expect(relativeDistance(kernels(half), kernels(exact))).toBeLessThan(0.04);
+    },
+    300_000,
+  );
 });

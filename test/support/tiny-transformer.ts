@@ -1,7 +1,7 @@
 import { classifier } from '../../src/models/heads.ts';
 import { layerNorm, startFlow } from '../../src/models/layers.ts';
-import { transformerBlock } from '../../src/models/transformer.ts';
 import { ofStage, throughStages } from '../../src/models/stages.ts';
+import { transformerBlock } from '../../src/models/transformer.ts';
 import type { Model } from '../../src/models/types.ts';
 import type { Plugin } from '../../src/plugin.ts';
 import { tinyModel } from './squares.ts';
