@@ -174,7 +174,7 @@ export default { data: { name: 'digits' }, model: made };
         expected a map with \`use\`, got 5.
 
       --set plugins.checkpoint.evry=2  plugins[3].evry
-        checkpoint has no option "evry". Did you mean "every"? Options: every, keep, best, metric, full."
+        checkpoint has no option "evry". Did you mean "every"? Options: every, keep, best, metric, better, full."
     `);
   });
 });
