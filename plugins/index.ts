@@ -29,6 +29,8 @@ export const registry: PluginRegistry = {
   'layer-norm-tuning': () => import('./layer-norm-tuning/index.ts'),
   ldam: () => import('./ldam/index.ts'),
   'logit-adjustment': () => import('./logit-adjustment/index.ts'),
+  'logit-norm': () => import('./logit-norm/index.ts'),
+  lookahead: () => import('./lookahead/index.ts'),
   lora: () => import('./lora/index.ts'),
   'lr-schedule': () => import('./lr-schedule/index.ts'),
   lws: () => import('./lws/index.ts'),
@@ -47,6 +49,7 @@ export const registry: PluginRegistry = {
   unimix: () => import('./unimix/index.ts'),
   vpt: () => import('./vpt/index.ts'),
   vs: () => import('./vs/index.ts'),
+  'weight-balancing': () => import('./weight-balancing/index.ts'),
 };
 
 /** Plugins that are on by default, after those of the config. An entry of the same name configures one; `enabled: false` turns it off. */

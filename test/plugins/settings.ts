@@ -36,6 +36,8 @@ export const settings: Record<string, { options: Record<string, unknown>; beside
   'layer-norm-tuning': { options: {} },
   ldam: { options: { maxMargin: 0.3, scale: 10 } },
   'logit-adjustment': { options: { mode: 'post-hoc', tau: 1.5 } },
+  'logit-norm': { options: { tau: 0.5 } },
+  lookahead: { options: { steps: 2, alpha: 0.8 } },
   lora: { options: { rank: 2, alpha: 4 } },
   'lr-schedule': { options: { schedule: 'cosine', warmup: 1, warmupBy: 'step', minimum: 0.001 } },
   lws: { options: {} },
@@ -54,4 +56,5 @@ export const settings: Record<string, { options: Record<string, unknown>; beside
   unimix: { options: { alpha: 1, tau: -1 } },
   vpt: { options: { kind: 'shallow', tokens: 3 } },
   vs: { options: { gamma: 0.15, tau: 1.25 } },
+  'weight-balancing': { options: { limit: 0.5, every: 'epoch' } },
 };

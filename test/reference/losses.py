@@ -137,6 +137,14 @@ def gcl(factor, margin, s):
     return term
 
 
+def logit_norm(tau):
+    # Wei et al. 2022, eq. 6.
+    def term(z, y, i):
+        return -torch.log(softmax(z / (tau * torch.sqrt((z * z).sum())))[y])
+
+    return term
+
+
 def reduced(term, inputs, how):
     z = torch.tensor(inputs, requires_grad=True)
     total = norm = 0
@@ -168,6 +176,8 @@ cases = [
     ("logit-adjustment", {"tau": 1.5}, logit_adjustment(1.5), logits, 1),
     ("cdt", {"gamma": 0.3}, cdt(0.3), logits, 1),
     ("vs", {"gamma": 0.15, "tau": 1.25}, vs(0.15, 1.25), logits, 1),
+    ("logit-norm", {"tau": 0.5}, logit_norm(0.5), logits, 1),
+    ("logit-norm", {}, logit_norm(0.04), logits, 1),
     ("gcl", {}, gcl(0.5, 0, 30), cosines, 1),
     ("gcl", {"noise": 1, "margin": 0.1, "scale": 10}, gcl(1, 0.1, 10), cosines, 1),
 ]

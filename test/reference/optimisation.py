@@ -96,6 +96,39 @@ def clipped(by, limit):
     return backward
 
 
+def max_norm(limit, every):
+    """Alshammari et al. 2022, equation 4: a class's vector is a column; after the update, or that of the last of four steps."""
+
+    def project(net, step):
+        if every == "epoch" and step < 4:
+            return
+        with torch.no_grad():
+            kernel = net.weights["classifier/kernel"]
+            for column in kernel.T:
+                if column.norm() > limit:
+                    column *= limit / column.norm()
+
+    return project
+
+
+def lookahead(options, steps=5):
+    """Zhang et al. 2019, algorithm 1, SGD keeping its momentum."""
+    net, slow = Net(True), Net(True)
+    optimizer = sgd(net)
+    losses = []
+    for step in range(1, steps + 1):
+        losses.append(plain(net, optimizer, images(step), labels(step)))
+        optimizer.step()
+        if step % options["steps"] == 0:
+            with torch.no_grad():
+                for phi, theta in zip(slow.parameters(), net.parameters()):
+                    phi += options["alpha"] * (theta - phi)
+                    theta.copy_(phi)
+        slow.mean = net.mean
+    logits = numbers(slow.logits(images(9), False).detach())
+    return {"options": options, "losses": losses, "state": state(net), "slow": state(slow), "logits": logits}
+
+
 def numbers(values):
     return [float(f"{v:.9g}") for v in values.flatten().tolist()]
 
@@ -108,13 +141,14 @@ def state(net):
     return {**{name: numbers(w.detach()) for name, w in net.weights.items()}, "hidden/mean": numbers(net.mean)}
 
 
-def run(plugin, options, backward, steps=4):
+def run(plugin, options, backward, steps=4, after=lambda net, step: None):
     net = Net(True)
     optimizer = sgd(net)
     losses = []
     for step in range(1, steps + 1):
         losses.append(backward(net, optimizer, images(step), labels(step)))
         optimizer.step()
+        after(net, step)
     return {"plugin": plugin, "options": options, "losses": [float(f"{v:.9g}") for v in losses], "state": state(net)}
 
 
@@ -157,7 +191,10 @@ result = {
         run("sam", {"rho": 0.8, "adaptive": True}, sam(0.8, True)),
         run("grad-clip", {"limit": 0.2}, clipped("norm", 0.2)),
         run("grad-clip", {"by": "value", "limit": 0.05}, clipped("value", 0.05)),
+        run("weight-balancing", {"limit": 0.9}, plain, after=max_norm(0.9, "step")),
+        run("weight-balancing", {"limit": 0.9, "every": "epoch"}, plain, after=max_norm(0.9, "epoch")),
     ],
+    "lookahead": [lookahead({"steps": 2, "alpha": 0.5}), lookahead({"steps": 3, "alpha": 0.8})],
     "averages": [
         ema({"decay": 0.7, "warmup": False}, lambda t: 0.7),
         ema({"decay": 0.2, "warmup": True}, lambda t: min(0.2, (1 + t) / (10 + t))),
