@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { weightsDamaged, weightsUnreadable } from './errors.ts';
 
 /** A file that is read in parts. */
@@ -16,19 +16,26 @@ export interface OpenFile {
 }
 
 /**
+ * Bytes of a file. What is opened that is none, a pipe or a device, may never answer or have no end.
+ *
+ * @throws {Error} what the system says, or that it is no file
+ */
+export async function sizeOfFile(path: string): Promise<number> {
+  const status = await stat(path);
+  if (!status.isFile()) throw new Error('it is no file');
+  return status.size;
+}
+
+/**
  * Opens a file of weights.
  *
  * @throws {TailmixError} WEIGHTS_MISSING
  */
 export async function openFile(path: string): Promise<OpenFile> {
   try {
+    await sizeOfFile(path);
     const handle = await open(path, 'r');
-    const status = await handle.stat();
-    if (!status.isFile()) {
-      await handle.close();
-      throw new Error('it is no file');
-    }
-    const { size } = status;
+    const { size } = await handle.stat();
     const fail = (found: string): Error => weightsDamaged(path, found);
     const fill = async (target: Uint8Array, position: number): Promise<void> => {
       if (position + target.length > size)

@@ -1,7 +1,8 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { notWeights, weightsDamaged, weightsUnreadable } from './errors.ts';
+import { sizeOfFile } from './file.ts';
 import { LONGEST_DESCRIPTION, MOST_ARRAYS } from './limits.ts';
 
 const index = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
@@ -32,7 +33,7 @@ export async function readShards(path: string): Promise<Map<string, string[]>> {
 async function parse(path: string): Promise<z.infer<typeof index>> {
   let text: string;
   try {
-    const { size } = await stat(path);
+    const size = await sizeOfFile(path);
     if (size > LONGEST_DESCRIPTION) throw notWeights(path, `its index has ${size} bytes`);
     text = await readFile(path, 'utf8');
   } catch (error) {

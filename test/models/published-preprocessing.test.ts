@@ -1,5 +1,7 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
 import { expect, test } from 'vitest';
 import { type DataInput, dataOptions, ownPreprocessing, withPreprocessing } from '../../src/data/options.ts';
 import { preprocessingOf, preprocessingSource } from '../../src/models/published/preprocessing.ts';
@@ -73,6 +75,24 @@ test('config.json next to the file decides; one of another program does not; a b
     ]
   `);
 });
+
+test.runIf(process.platform !== 'win32')(
+  'a config.json that is no file, or far too long, is named, and nothing waits for it',
+  async () => {
+    const file = await fileOf(['conv1.weight']);
+    const config = join(dirname(file), 'config.json');
+    const message = () => messageOfError(() => preprocessingOf({ name: 'resnet50', file }));
+    execFileSync('mkfifo', [config]);
+    expect(await message()).toMatch(/config\.json: the file: it is no file\. Get the file again, or move it away/);
+    await rm(config);
+    await mkdir(config);
+    expect(await message()).toContain('config.json: the file: it is no file.');
+    await rm(config, { recursive: true });
+    await writeFile(config, '');
+    await truncate(config, 1e12);
+    expect(await message()).toContain('config.json: the file: it has 1000000000000 bytes, and 8388608 are the most.');
+  },
+);
 
 test('what the config says stays; sets of grey images and points are left alone', () => {
   const found = {

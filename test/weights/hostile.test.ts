@@ -1,5 +1,7 @@
-import { open, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import process from 'node:process';
 import { expect, test } from 'vitest';
 import { openWeights } from '../../src/weights/index.ts';
 import { messageOfError } from '../support/message.ts';
@@ -146,4 +148,19 @@ test('more arrays than any network has are refused: a header, an index, a zip fi
     'it has 32769 entries, and 32768 are the most',
     'its header should have 8388609 bytes, and 8388608 are the most',
   ]);
+});
+
+test.runIf(process.platform !== 'win32').each([
+  ['w.safetensors', 'w.safetensors'],
+  ['w.pth', 'w.pth'],
+  ['w.safetensors.index.json', 'w.safetensors.index.json'],
+  ['w.safetensors.index.json', 'part.safetensors'],
+])('%s: a pipe at %s, which never answers, is not opened', async (name, pipe) => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, name), JSON.stringify({ weight_map: { a: 'part.safetensors' } }));
+  await rm(join(folder, pipe), { force: true });
+  execFileSync('mkfifo', [join(folder, pipe)]);
+  expect(await messageOfError(() => openWeights(join(folder, name)))).toMatch(
+    /expected a file of weights .*; it is no file\.$/,
+  );
 });

@@ -3,7 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { type Interpolation, interpolations } from '../../data/transforms/resample.ts';
+import { messageOf, TailmixError } from '../../errors.ts';
+import { sizeOfFile } from '../../weights/file.ts';
 import { openWeights } from '../../weights/index.ts';
+import { LONGEST_DESCRIPTION } from '../../weights/limits.ts';
 import { visionTransformers } from '../vit-forms.ts';
 import { weightsConfig } from './errors.ts';
 import type { PublishedWeights } from './read.ts';
@@ -101,8 +104,16 @@ export async function preprocessingSource(file: string): Promise<'config.json' |
 const besideOf = (file: string): string => join(dirname(file), 'config.json');
 
 /** timm's section of a `config.json`, if there is one. */
-const configOf = async (path: string): Promise<unknown> =>
-  parsed(path, existsSync(path) ? await readFile(path, 'utf8') : '{}');
+async function configOf(path: string): Promise<unknown> {
+  if (!existsSync(path)) return undefined;
+  try {
+    const size = await sizeOfFile(path);
+    if (size > LONGEST_DESCRIPTION) throw new Error(`it has ${size} bytes, and ${LONGEST_DESCRIPTION} are the most`);
+    return parsed(path, await readFile(path, 'utf8'));
+  } catch (error) {
+    throw error instanceof TailmixError ? error : weightsConfig(path, 'the file', messageOf(error));
+  }
+}
 
 /** timm's section of a `config.json`; undefined where it is another program's. */
 function parsed(path: string, text: string): unknown {
