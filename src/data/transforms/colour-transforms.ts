@@ -61,7 +61,8 @@ function randAugment(
   return (source, from, target, to, position, strength = 1) => {
     const all = operationsOf(strength);
     const isChanged = probability >= 1 || random(position, 2 * most) < probability;
-    const count = isChanged ? Math.ceil(most * strength) : 0;
+    // A strength is float32: a third of 9 operations is three.
+    const count = isChanged ? Math.ceil(most * strength - 1e-6) : 0;
     let image = source;
     let at = from;
     for (let i = 0; i < count; i++) {
