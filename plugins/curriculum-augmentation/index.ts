@@ -35,7 +35,11 @@ export function nextLevel(
  * createTrainer({
  *   data: {
  *     name: 'cifar10',
- *     augment: [{ name: 'pad-crop' }, { name: 'flip' }, { name: 'rand-augment', operations: 10, magnitude: 10 }],
+ *     augment: [
+ *       { name: 'pad-crop' },
+ *       { name: 'flip' },
+ *       { name: 'rand-augment', operations: 10, magnitude: 10, probability: 0.5 },
+ *     ],
  *   },
  *   model: { name: 'resnet32' },
  *   plugins: [curriculumAugmentation()],

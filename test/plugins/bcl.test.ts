@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { balancedContrastiveLoss, supervisedContrastiveLoss } from '../../plugins/bcl/contrastive.ts';
+import { balancedContrastiveLoss } from '../../plugins/bcl/contrastive.ts';
 import bcl from '../../plugins/bcl/index.ts';
 import { project } from '../../plugins/bcl/projection.ts';
 import checkpoint from '../../plugins/checkpoint/index.ts';
@@ -23,7 +23,6 @@ interface Case {
   x: number[][];
   p: number[][];
   balanced: { loss: number; dx: number[][]; dp: number[][] };
-  supervised: { loss: number; dx: number[][] };
 }
 interface Reference {
   cases: Case[];
@@ -54,14 +53,6 @@ describe('as PyTorch computes it pair by pair, with gradients', () => {
     expect(found.value.dataSync()[0]! / balanced.loss).toBeCloseTo(1, 5);
     expect(distance(found.grads[0]!, balanced.dx)).toBeLessThan(1e-5);
     expect(distance(found.grads[1]!, balanced.dp)).toBeLessThan(1e-5);
-  });
-
-  test.each(all)('the supervised loss, case %i', (_, { labels, temperature, x, p, supervised }) => {
-    const loss = (features: tf.Tensor): tf.Tensor =>
-      supervisedContrastiveLoss(unit(features), tf.tensor1d(labels, 'int32'), p.length, temperature);
-    const found = tf.valueAndGrad(loss as never)(tf.tensor(x));
-    expect(found.value.dataSync()[0]! / supervised.loss).toBeCloseTo(1, 5);
-    expect(distance(found.grad, supervised.dx)).toBeLessThan(1e-5);
   });
 
   test('the projection', () => {
