@@ -163,6 +163,8 @@ export interface Run {
     reason: string | null;
     precision: 'fp32' | 'bf16';
     precisionReason: string | null;
+    /** The PJRT device that computes, as `cuda, NVIDIA H200`; absent where TensorFlow does. */
+    device?: string;
   };
   /**
    * `profile`: how the training images were thinned out, as `exp-100`; null where they were not. `skipped`: unreadable

@@ -72,6 +72,7 @@ export function runTags({ directory, engine, subset }: Run, summary: RunSummary)
     'tailmix.config_hash': configHash,
     'tailmix.backend': engine.backend,
     ...(engine.tensorflow === null ? {} : { 'tailmix.tensorflow': engine.tensorflow }),
+    ...(engine.device === undefined ? {} : { 'tailmix.device': engine.device }),
     'tailmix.step_mode': engine.mode,
     ...(engine.reason === null ? {} : { 'tailmix.step_mode_reason': engine.reason }),
     'tailmix.precision': engine.precision,

@@ -12,6 +12,7 @@ export interface ConfigFlags {
   seed?: string;
   name?: string;
   backend?: string;
+  device?: string;
   dataRoot?: string;
   full?: boolean;
 }
@@ -23,11 +24,12 @@ export const context: Required<ConfigContext> = { registry, defaults };
 export const observers: ReadonlySet<string> = new Set(defaults.flatMap((entry) => nameOf(entry) ?? []));
 
 /** Flags as overrides that messages name by their flag. */
-export function overridesOf({ seed, name, backend, dataRoot, full }: ConfigFlags): Override[] {
+export function overridesOf({ seed, name, backend, device, dataRoot, full }: ConfigFlags): Override[] {
   const flags: [flag: string, path: string[], value: unknown][] = [
     ['--seed', ['seed'], seed === undefined || Number.isNaN(Number(seed)) ? seed : Number(seed)],
     ['--name', ['name'], name],
     ['--backend', ['backend'], backend],
+    ['--device', ['train', 'device'], device],
     ['--data-root', ['data', 'root'], dataRoot],
   ];
   return [

@@ -14,12 +14,13 @@ export function describeSummary(summary: RunSummary, directory: string): string 
     seconds,
     backend,
     stepMode,
+    device,
   } = summary;
   const share = (value: number | null): string => (value === null ? '–' : `${(100 * value).toFixed(2)} %`);
   const rows: [string, string][] = [
     [
       'run',
-      `${method}, seed ${seed}: ${status}${reason ? ` (${reason})` : ''} in ${seconds.toFixed(0)} s, ${backend}, ${stepMode}`,
+      `${method}, seed ${seed}: ${status}${reason ? ` (${reason})` : ''} in ${seconds.toFixed(0)} s, ${device === undefined ? backend : `device ${device}`}, ${stepMode}`,
     ],
   ];
   if (last) {

@@ -14,6 +14,7 @@ const NOT_RESULTS: readonly (readonly string[])[] = [
   ['model', 'init', 'run'],
   ['model', 'weights', 'file'],
   ['train', 'step'],
+  ['train', 'device'],
   ['evaluate', 'batchSize'],
   ['evaluate', 'keepLogits'],
 ];

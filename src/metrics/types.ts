@@ -161,6 +161,8 @@ export interface RunSummary {
   precision: 'fp32' | 'bf16';
   /** Why this precision; null when it was asked for. */
   precisionReason: string | null;
+  /** The PJRT device that computed, as `cuda, NVIDIA H200`; absent where TensorFlow did. */
+  device?: string;
   /** Wall time of the whole run, summed over resumes, in seconds. */
   seconds: number;
   tailmix: string;

@@ -43,6 +43,21 @@ export const pluginRefused = (file: string, cause: unknown, cure: string): Tailm
     cause,
   });
 
+/** `train.device: pjrt` without a plugin. */
+export const pluginMissing = (): TailmixError =>
+  new TailmixError(
+    'train.device: expected a PJRT plugin for pjrt, found none. Name its library: TAILMIX_PJRT=PLUGIN.so. Or train with train.device: cpu.',
+    { code: 'PJRT_MISSING', kind: 'config', path: 'train.device' },
+  );
+
+/** Settings that a device does not have. */
+export const deviceSetting = (path: string, expected: string, got: string): TailmixError =>
+  new TailmixError(`train.device: pjrt: expected ${path} to be ${expected}, got ${got}.`, {
+    code: 'DEVICE_SETTING',
+    kind: 'config',
+    path,
+  });
+
 /** An argument of a program that the plugin would read as something else. */
 export const argumentDiffers = (call: string, name: string, expected: string, got: string): TailmixError =>
   new TailmixError(`device, "${call}", argument ${name}: expected ${expected}, got ${got}.`, { code: 'STEP_INPUT' });

@@ -60,6 +60,7 @@ const runSummary = z
     stepModeReason: z.string().nullable(),
     precision: z.enum(['fp32', 'bf16']),
     precisionReason: z.string().nullable(),
+    device: z.string().exactOptional(),
     seconds: z.number().min(0),
     tailmix: z.string(),
     versions: z.record(z.string(), z.string()).exactOptional(),

@@ -53,7 +53,7 @@ export function warningsFor(groups: readonly RunGroup[]): string[] {
   );
   warnIfMixed(
     'engines',
-    ({ backend, stepMode, precision }) => `${backend} ${stepMode} ${precision}`,
+    ({ backend, stepMode, precision, device }) => `${device ?? backend} ${stepMode} ${precision}`,
     'Times are not comparable, and results may differ by rounding.',
   );
   warnIfMixed('versions of tailmix', ({ tailmix }) => tailmix, 'A method may have changed between them.');

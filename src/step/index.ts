@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { cpuFeatures, isBfloat16Native } from '../backend/cpu.ts';
 import type { Backend } from '../backend/load.ts';
 import type { Link } from '../cluster/link.ts';
@@ -12,7 +13,7 @@ import { currentOwner } from './owner.ts';
 import type { Engine } from './types.ts';
 
 /** How a step is to run. */
-export interface EngineOptions extends Pick<StepOptions, 'step' | 'precision'> {
+export interface EngineOptions extends Pick<StepOptions, 'step' | 'precision' | 'device' | 'matmul'> {
   /** Changes what differs between steps, before each of a signature's two recordings. */
   rehearse?: CaptureOptions['rehearse'];
   /** In a process of a cluster: the step is captured, in a session that reaches the others. */
@@ -25,12 +26,16 @@ export interface EngineOptions extends Pick<StepOptions, 'step' | 'precision'> {
  * Makes the engine of a run; the trainer cannot tell which one it holds. `captured` refuses what it cannot record, `auto`
  * then falls back to eager for the whole run, or from the first run of a signature that fails, and keeps the reason.
  * bf16 becomes fp32 where it would be emulated, or where nothing is captured. The capturing code is loaded only when it
- * is used.
+ * is used. On a device the step is captured, or the run ends.
  *
  * @throws {TailmixError} from `captured`, naming the op and the plugin that brought it; from both, what is wrong in any
  *   mode.
  */
 export async function createEngine(program: GraphProgram, backend: Backend, options: EngineOptions): Promise<Engine> {
+  if (wantsDevice(options, backend)) {
+    const { createDeviceEngine } = await import('./device/engine.ts');
+    return createDeviceEngine(program, backend, { ...options, owner: currentOwner });
+  }
   const { precision: wanted, rehearse, link, synced = false } = options;
   if (synced && (options.step === 'eager' || backend.binding === undefined))
     throw syncedEager(options.step, backend.name);
@@ -60,6 +65,12 @@ export async function createEngine(program: GraphProgram, backend: Backend, opti
     if (step === 'captured' || isFault(error)) throw error;
     return eager(messageOf(error));
   }
+}
+
+/** Whether a device computes: it was asked for, or there is a plugin and the step can run there. */
+function wantsDevice({ device, step, link, synced }: EngineOptions, { binding }: Backend): boolean {
+  if (device !== undefined) return device === 'pjrt';
+  return Boolean(process.env.TAILMIX_PJRT) && step !== 'eager' && !link && !synced && binding !== undefined;
 }
 
 /** Why bfloat16 would be slower than float32 here; `null` where it is native, or where nobody can tell. */

@@ -90,6 +90,18 @@ export const stepOptions = z.strictObject({
     .enum(['fp32', 'bf16'])
     .default('fp32')
     .describe('bf16: convolutions, norms and activations in bfloat16, where the hardware supports it; fp32 elsewhere.'),
+  device: z
+    .enum(['cpu', 'pjrt'])
+    .optional()
+    .describe(
+      'What computes steps: `cpu`, TensorFlow; `pjrt`, the first device of a PJRT plugin, which TAILMIX_PJRT names. Default: pjrt where TAILMIX_PJRT is set, else cpu.',
+    ),
+  matmul: z
+    .enum(['fp32', 'tf32'])
+    .optional()
+    .describe(
+      'How exactly a PJRT device multiplies float32 in convolutions and matrix products: `tf32` has 10 bits of mantissa where the device offers it. Default: fp32.',
+    ),
   step: z
     .enum(['auto', 'captured', 'eager'])
     .default('auto')

@@ -140,6 +140,8 @@ export interface Engine {
   readonly precision: 'fp32' | 'bf16';
   /** Why this precision; null when it was asked for. */
   readonly precisionReason: string | null;
+  /** The device that computes, as `cuda, NVIDIA H200`; absent where TensorFlow does. */
+  readonly device?: string;
   /** Milliseconds spent before the first step on tracing and compiling; 0 when eager. */
   readonly compileMs: number;
   /** Calls a function; its new state replaces the old. */

@@ -15,7 +15,7 @@ export interface FeatureEngineOptions {
   program: Omit<ProgramOptions, 'optimizer' | 'batchSizes'>;
   loader: LoaderOptions;
   backend: Backend;
-  train: Pick<StepOptions, 'step' | 'precision'>;
+  train: Pick<StepOptions, 'step' | 'precision' | 'device' | 'matmul'>;
 }
 
 /** Features of images; the arrays are valid until the next rows are asked for. */
@@ -41,7 +41,7 @@ const NO_UPDATE: Update = { slots: () => [], apply: () => ({ weights: {}, slots:
 /** Opens a network for its features. The backend must be loaded. */
 export async function openFeatureEngine(
   model: Model,
-  { program: options, loader: loading, backend, train: { step, precision } }: FeatureEngineOptions,
+  { program: options, loader: loading, backend, train: { step, precision, device, matmul } }: FeatureEngineOptions,
 ): Promise<FeatureEngine> {
   // Features in the place of logits, which is all that is read.
   const forward: Forward = (...given) => {
@@ -54,7 +54,7 @@ export async function openFeatureEngine(
     batchSizes: [],
     optimizer: NO_UPDATE,
   });
-  const engine = await createEngine(program, backend, { step, precision });
+  const engine = await createEngine(program, backend, { step, precision, device, matmul });
   const loader = createLoader(loading);
   const signature = signatureFor(program, 'predict', {});
   return {

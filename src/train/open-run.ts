@@ -107,8 +107,9 @@ function view(parts: RunParts, progress: Progress, own: Pick<Run, 'info' | 'resu
     evaluated: { test: evaluatedOn(data.test), validation: data.validation && evaluatedOn(data.validation) },
     epochs: progress.epochs,
     get engine() {
-      const { mode, reason, precision, precisionReason } = progress.fit.engine;
-      return { backend: backend.name, tensorflow: backend.tensorflow, mode, reason, precision, precisionReason };
+      const { mode, reason, precision, precisionReason, device } = progress.fit.engine;
+      const made = { mode, reason, precision, precisionReason, ...(device !== undefined && { device }) };
+      return { backend: backend.name, tensorflow: backend.tensorflow, ...made };
     },
     get logits() {
       return { ...progress.logits, prior: logitPrior(progress.fit.composition.plugins) };
@@ -192,6 +193,7 @@ function summaryOf(parts: RunParts, { fit, epochs, figures, rollbacks, failure, 
     stepModeReason: engine.reason,
     precision: engine.precision,
     precisionReason: engine.precisionReason,
+    ...(engine.device !== undefined && { device: engine.device }),
     seconds: secondsOf(parts),
     tailmix: version,
     versions: { node: process.versions.node, ...(backend.tensorflow && { tensorflow: backend.tensorflow }) },

@@ -51,6 +51,11 @@ export const setOption = (): Option =>
 export const jsonOption = (): Option => new Option('--json', 'print one JSON document on standard output');
 export const backendOption = (): Option =>
   new Option('--backend <name>', 'engine').choices(['auto', 'native', 'native-gpu', 'wasm']);
+export const deviceOption = (): Option =>
+  new Option('--device <name>', 'what computes: TensorFlow on the CPU, or a PJRT plugin (TAILMIX_PJRT)').choices([
+    'cpu',
+    'pjrt',
+  ]);
 export const takeOverOption = (): Option =>
   new Option('--take-over', 'take the folder from a process that cannot be seen from here: on another machine');
 export const checkpointOption = (): Option =>

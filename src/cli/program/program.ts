@@ -11,6 +11,7 @@ import {
   backendOption,
   collect,
   dataRootOption,
+  deviceOption,
   example,
   type Finish,
   jsonOption,
@@ -60,6 +61,7 @@ export function createProgram(finish: Finish): Command {
     .addOption(otherDataOption())
     .addOption(dataRootOption())
     .addOption(backendOption())
+    .addOption(deviceOption())
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix train configs/digits/remix.yaml --set train.epochs=5 --seed 1'))
     .action(async (configs, options) => finish(await (await import('../train.ts')).train(configs, options)));

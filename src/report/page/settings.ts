@@ -36,7 +36,7 @@ export function runTable({ methods }: Comparison): Html {
       ),
       row(
         'Backend',
-        each(({ backend }) => backend),
+        each(({ backend, device }) => (device === undefined ? backend : `${backend}, device ${device}`)),
       ),
       row(
         'Step',

@@ -1,0 +1,53 @@
+import type { Backend } from '../../backend/load.ts';
+import { backendNotNative } from '../../graph/errors.ts';
+import {
+  foldNorm,
+  type GraphOptions,
+  type GraphProgram,
+  mergeEqual,
+  type Recording,
+  toStandardConvolutions,
+} from '../../graph/index.ts';
+import { chooseDevice, deviceSetting, openProgram } from '../../pjrt/index.ts';
+import { toBfloat16 } from '../captured/bf16.ts';
+import type { EngineOptions } from '../index.ts';
+import type { Engine } from '../types.ts';
+
+/**
+ * A step that TensorFlow records and a PJRT device computes. It falls back to nothing: who asked for a device does not want
+ * a run on the CPU that takes a hundred times as long.
+ *
+ * @throws {CaptureError} if the program cannot be recorded, lowered or compiled, naming op and plugin.
+ * @throws {TailmixError} DEVICE_SETTING; PJRT_MISSING, PJRT_MODULE, PJRT_PLUGIN
+ */
+export function createDeviceEngine(
+  program: GraphProgram,
+  backend: Backend,
+  { step, precision, device: choice, matmul, link, rehearse, owner }: EngineOptions & Pick<GraphOptions, 'owner'>,
+): Engine {
+  if (step === 'eager') throw deviceSetting('train.step', 'auto or captured', 'eager');
+  if (link) throw deviceSetting('the run', 'one process', 'one of a cluster');
+  if (backend.binding === undefined) throw backendNotNative(backend.name);
+  const device = chooseDevice(choice)!;
+  const { stats, ...opened } = openProgram(program, backend, device, {
+    rewrite: precision === 'bf16' ? toHalf : toStandard,
+    precision: matmul === 'tf32' ? 'DEFAULT' : 'HIGHEST',
+    owner,
+    ...(rehearse && { rehearse }),
+  });
+  return {
+    ...opened,
+    mode: 'captured',
+    reason: null,
+    precision,
+    precisionReason: null,
+    device: device.kind === device.platform ? device.kind : `${device.platform}, ${device.kind}`,
+    get compileMs() {
+      return stats.compileMs;
+    },
+  };
+}
+
+const toStandard = (recording: Recording): Recording => mergeEqual(foldNorm(toStandardConvolutions(recording)));
+/** Every op that has a rule runs in bfloat16: a device's compiler has all of them. */
+const toHalf = (recording: Recording): Recording => toBfloat16(toStandard(recording), () => true);
