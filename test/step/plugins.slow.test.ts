@@ -1,16 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { z } from 'zod';
 import { registry } from '../../plugins/index.ts';
 import { cpuFeatures, isBfloat16Native } from '../../src/backend/cpu.ts';
-import { definePlugin, type Plugin } from '../../src/plugin.ts';
-import type { TrainOptions } from '../../src/train/options.ts';
-import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
-import { squares } from '../support/squares.ts';
-import { temporaryFolder } from '../support/temporary.ts';
+import type { TrainerOptions } from '../../src/train/trainer.ts';
 import { modelFor } from '../support/tiny-transformer.ts';
 import { describeNative, relativeDistance } from './captured-support.ts';
-
-const MIXER: Readonly<Record<string, string>> = { remix: 'mixup', mamix: 'mixup' };
+import { combinations, pluginsNamed, train, withMixer } from './plugin-training.ts';
 
 const COSINE = new Set(['class-mean-head', 'gcl', 'ldam']);
 
@@ -22,40 +16,6 @@ const hasBfloat16 = (): boolean => {
   return cpu !== null && isBfloat16Native(cpu);
 };
 
-const pluginsNamed = (names: readonly string[]): Promise<Plugin[]> =>
-  Promise.all(names.map(async (name) => (await registry[name as keyof typeof registry]!()).default()));
-
-/** Trains on 20 images; the last batch of an epoch is smaller. */
-async function train(
-  step: TrainOptions['step'],
-  model: TrainerOptions['model'],
-  names: readonly string[],
-  precision: TrainOptions['precision'] = 'fp32',
-  learningRate = 0.01,
-) {
-  const losses: number[] = [];
-  let ran: string | undefined;
-  const observer = definePlugin({
-    name: 'observer',
-    options: z.strictObject({}),
-    apply({ hooks }) {
-      hooks.onTrainBegin.tap('observer', (run) => {
-        ran = `${run.engine.mode} ${run.engine.precision}`;
-      });
-      hooks.onBatchEnd.tap('observer', ({ loss }) => void losses.push(loss));
-    },
-  });
-  const { snapshot } = await createTrainer({
-    data: { ...squares([10, 5, 3, 2]), validation: squares().test },
-    model,
-    plugins: [...(await pluginsNamed(names)), observer()],
-    train: { epochs: 7, batchSize: 8, step, precision, optimizer: { name: 'sgd', learningRate } },
-    directory: await temporaryFolder(),
-  }).run();
-  const state = Object.entries(snapshot!.state).map(([name, { values }]) => [name, values] as const);
-  return { ran, losses, state: Object.fromEntries(state) };
-}
-
 async function expectSameTraining(model: TrainerOptions['model'], names: readonly string[], tolerance: number) {
   const eager = await train('eager', model, names);
   const captured = await train('captured', model, names);
@@ -65,17 +25,6 @@ async function expectSameTraining(model: TrainerOptions['model'], names: readonl
   expect(Object.keys(captured.state)).toEqual(Object.keys(eager.state));
   expect(relativeDistance(captured.state, eager.state)).toBeLessThan(tolerance);
 }
-
-const withMixer = (name: string): string[] => (name in MIXER ? [MIXER[name]!, name] : [name]);
-const combinations = [
-  ['plain', []],
-  ['mixing pixels and labels', ['mixup', 'remix', 'drw']],
-  ['mixing features', ['manifold-mixup', 'label-smoothing']],
-  ['pasting', ['cutmix', 'ema', 'balanced-softmax']],
-  ['two passes', ['sam', 'focal']],
-  ['two branches', ['bbn']],
-  ['three experts', ['experts', 'mixup', 'remix', 'label-smoothing']],
-] as const;
 
 describeNative('21 steps, captured as eager', () => {
   test.each(Object.keys(registry))('%s', async (name) => {

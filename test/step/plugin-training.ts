@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { registry } from '../../plugins/index.ts';
+import { definePlugin, type Plugin } from '../../src/plugin.ts';
+import type { TrainOptions } from '../../src/train/options.ts';
+import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
+import { squares } from '../support/squares.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+const MIXER: Readonly<Record<string, string>> = { remix: 'mixup', mamix: 'mixup' };
+
+export const pluginsNamed = (names: readonly string[]): Promise<Plugin[]> =>
+  Promise.all(names.map(async (name) => (await registry[name as keyof typeof registry]!()).default()));
+
+/** Trains on 20 images; the last batch of an epoch is smaller. */
+export async function train(
+  step: TrainOptions['step'],
+  model: TrainerOptions['model'],
+  names: readonly string[],
+  precision: TrainOptions['precision'] = 'fp32',
+  learningRate = 0.01,
+  device: TrainOptions['device'] = 'cpu',
+) {
+  const losses: number[] = [];
+  let ran: string | undefined;
+  const observer = definePlugin({
+    name: 'observer',
+    options: z.strictObject({}),
+    apply({ hooks }) {
+      hooks.onTrainBegin.tap('observer', (run) => {
+        const { mode, precision: computed, device: on } = run.engine;
+        ran = `${mode} ${computed}${on === undefined ? '' : ` on ${on}`}`;
+      });
+      hooks.onBatchEnd.tap('observer', ({ loss }) => void losses.push(loss));
+    },
+  });
+  const { snapshot } = await createTrainer({
+    data: { ...squares([10, 5, 3, 2]), validation: squares().test },
+    model,
+    plugins: [...(await pluginsNamed(names)), observer()],
+    train: { epochs: 7, batchSize: 8, step, precision, device, optimizer: { name: 'sgd', learningRate } },
+    directory: await temporaryFolder(),
+  }).run();
+  const state = Object.entries(snapshot!.state).map(([name, { values }]) => [name, values] as const);
+  return { ran, losses, state: Object.fromEntries(state) };
+}
+
+/** A plugin with the mixer that it needs. */
+export const withMixer = (name: string): string[] => (name in MIXER ? [MIXER[name]!, name] : [name]);
+
+/** Plugins that go together. */
+export const combinations = [
+  ['plain', []],
+  ['mixing pixels and labels', ['mixup', 'remix', 'drw']],
+  ['mixing features', ['manifold-mixup', 'label-smoothing']],
+  ['pasting', ['cutmix', 'ema', 'balanced-softmax']],
+  ['two passes', ['sam', 'focal']],
+  ['two branches', ['bbn']],
+  ['three experts', ['experts', 'mixup', 'remix', 'label-smoothing']],
+] as const;
