@@ -23,10 +23,20 @@ import type { Engine } from '../types.ts';
 export function createDeviceEngine(
   program: GraphProgram,
   backend: Backend,
-  { step, precision, device: choice, matmul, link, rehearse, owner }: EngineOptions & Pick<GraphOptions, 'owner'>,
+  {
+    step,
+    precision,
+    device: choice,
+    matmul,
+    link,
+    synced,
+    rehearse,
+    owner,
+  }: EngineOptions & Pick<GraphOptions, 'owner'>,
 ): Engine {
   if (step === 'eager') throw deviceSetting('train.step', 'auto or captured', 'eager');
   if (link) throw deviceSetting('the run', 'one process', 'one of a cluster');
+  if (synced) throw deviceSetting('train.batchNorm', 'perReplica', 'synced');
   if (backend.binding === undefined) throw backendNotNative(backend.name);
   const device = chooseDevice(choice)!;
   const { stats, ...opened } = openProgram(program, backend, device, {
