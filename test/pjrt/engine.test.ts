@@ -125,7 +125,7 @@ const failing = (name: string, build: () => tf.Tensor) =>
     },
   })();
 
-const training = (plugins: TrainerOptions['plugins'], train: object = {}): TrainerOptions => ({
+const training = (plugins: NonNullable<TrainerOptions['plugins']>, train: object = {}): TrainerOptions => ({
   data: squares(),
   model: { name: 'mlp' },
   plugins,
