@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { nameOf } from '../config/entries.ts';
+import { mergeLayers } from '../config/inherit.ts';
 import { type Found, namesBelow, optionsAt, pathOf, valuesOf } from '../config/option-tree.ts';
 import { parseSetting, stem } from '../config/overrides.ts';
 import type { Described } from '../config/shape.ts';
@@ -112,7 +113,7 @@ async function configOf(before: readonly string[]): Promise<Tree> {
   const layers = await Promise.all(
     files.filter((file) => /\.(ya?ml|json)$/.test(file)).map((file) => readLayers(file, {}).catch(() => [])),
   );
-  const trees = layers.flat().map(({ tree }) => tree);
+  const trees = [mergeLayers(layers.flat(), context.defaults).tree];
   const settings = before.filter((_, i) => before[i - 1] === '--set').map(parseSetting);
   for (const one of settings) {
     if (!('value' in one)) continue;

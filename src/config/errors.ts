@@ -165,6 +165,10 @@ export const setPlugin = (label: string, name: string, entries: readonly string[
     `plugins has no entry "${name}".${near ? ` Did you mean "${near}"?` : ''} Entries: ${entries.join(', ') || 'none'}.`,
   );
 
+/** A `--set path+=value` of what is no list. */
+export const setNoList = (label: string, path: string, value: string): Problem =>
+  set(label, `expected a list at ${path}, to which ${value} can be added. Without + the value takes its place.`);
+
 /** Problems beyond the first that are reported. */
 export const moreProblems = (count: number): Problem => ({
   where: null,

@@ -33,9 +33,26 @@ export function runJsonSchema(plugins: readonly DescribedPlugin[]): Described {
     properties: {
       ...others,
       model: { ...model, anyOf: [...(model!.anyOf as Described[]), otherModel] },
-      plugins: { ...list, items },
+      plugins: withChanges({ ...list, items }),
       phases: withEntries(phases!),
     },
+  };
+}
+
+/** A list of plugins, or in a config that extends another a map that changes single ones of it. */
+function withChanges({ type: _, description, ...list }: Described): Described {
+  return {
+    description:
+      `${description} In a file that extends another also a map: \`NAME: { option: value }\` changes an inherited plugin, ` +
+      '`NAME: null` takes it out, `$append` and `$prepend` add plugins.',
+    type: ['array', 'object'],
+    ...list,
+    // Not by name: what is looked up here by name is an entry of the list.
+    patternProperties: {
+      '^\\$(append|prepend)$': { type: 'array', items: { $ref: '#/properties/plugins/items' } },
+      '^[^$]': { type: ['object', 'null'] },
+    },
+    additionalProperties: false,
   };
 }
 

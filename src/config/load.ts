@@ -1,12 +1,12 @@
 import { displayPath } from '../errors.ts';
 import { configIsSweep, type Problem } from './errors.ts';
 import { readLayers } from './extends.ts';
+import { mergeLayers } from './inherit.ts';
 import { filesOf, joinedName, originsOf } from './layers.ts';
 import { applyOverrides, type Override, parseSetting } from './overrides.ts';
 import { type ConfigContext, resolveTree } from './resolve.ts';
 import { findConfig } from './search.ts';
 import { isSweep } from './sweep-schema.ts';
-import { mergeTrees, type Tree } from './tree.ts';
 import type { ResolvedConfig } from './types.ts';
 
 /** What {@link loadConfig} needs in addition to the files. */
@@ -38,7 +38,7 @@ export async function loadConfig(
     if (isSweep(own.at(-1)!.tree)) throw configIsSweep(displayPath(file));
     layers.push(...own);
   }
-  const merged = layers.reduce<Tree>((base, { tree }) => mergeTrees(base, tree), {});
+  const { tree: merged, layers: placed, problems: unfit } = mergeLayers(layers, context.defaults ?? []);
   const named = files.length > 1 && merged.name === undefined ? { name: joinedName(files), ...merged } : merged;
   const settings = [...set.map(parseSetting), ...overrides];
   const problems = settings.filter((setting): setting is Problem => 'message' in setting);
@@ -46,7 +46,7 @@ export async function loadConfig(
   const applied = applyOverrides(named, fitting, context.defaults ?? []);
   return resolveTree(applied.tree, {
     ...context,
-    origins: originsOf(layers, applied.labels),
-    problems: [...problems, ...applied.problems],
+    origins: originsOf(placed, applied.labels),
+    problems: [...unfit, ...problems, ...applied.problems],
   });
 }

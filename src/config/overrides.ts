@@ -4,7 +4,7 @@ import { isModelChoice, type ModelChoice } from '../models/definition.ts';
 import { isPlugin, type Plugin } from '../plugin.ts';
 import { suggest } from '../util/suggest.ts';
 import { nameOf } from './entries.ts';
-import { type Problem, setIndex, setPlugin, setProto, setSyntax, setThrough, setValue } from './errors.ts';
+import { type Problem, setIndex, setNoList, setPlugin, setProto, setSyntax, setThrough, setValue } from './errors.ts';
 import { findProto, formatPath, isMap, mapLeaves, nameTagged, parsePath, type Tree, valueAt } from './tree.ts';
 import type { PluginEntry } from './types.ts';
 
@@ -14,18 +14,21 @@ export interface Override {
   label: string;
   path: (string | number)[];
   value: unknown;
+  /** Added to the list there, in the place of taking its place: `plugins+={ use: drw }`. */
+  append?: true;
 }
 
-/** Reads `a.b=value`; the value is YAML, and null or nothing takes the option back to its default. */
+/** Reads `a.b=value`; the value is YAML, and null or nothing takes the option back to its default. `a.b+=value` adds to a list. */
 export function parseSetting(text: string): Override | Problem {
   const equals = text.indexOf('=');
-  const path = equals > 0 ? parsePath(text.slice(0, equals)) : null;
+  const append = equals > 1 && text[equals - 1] === '+';
+  const path = equals > 0 ? parsePath(text.slice(0, append ? equals - 1 : equals)) : null;
   if (!path) return setSyntax(text);
   try {
     const value: unknown = parse(text.slice(equals + 1));
     const proto = findProto(value);
     if (proto !== null) return setProto(text, formatPath([...path, ...proto]));
-    return { label: `--set ${text}`, path, value };
+    return { label: `--set ${text}`, path, value, ...(append && { append }) };
   } catch (error) {
     return setValue(text, messageOf(error).replace(/ at line [\s\S]*/, '.'));
   }
@@ -46,7 +49,8 @@ export function applyOverrides(
   const labels = new Map<string, string>();
   const problems: Problem[] = [];
   for (const override of overrides) {
-    const path = findEntry(copy, override, defaults);
+    const found = findEntry(copy, override, defaults);
+    const path = override.append && Array.isArray(found) ? endOf(copy, found, override) : found;
     const problem = Array.isArray(path) ? put(copy, path, override) : path;
     if (problem) problems.push(problem);
     else labels.set(formatPath(path as (string | number)[]), override.label);
@@ -78,6 +82,16 @@ function findEntry(
     return setPlugin(label, name, known, suggest(name, known));
   }
   return [...start, 'plugins', index, ...rest];
+}
+
+/** The place behind the end of a list; a list that is not there is made. */
+function endOf(tree: Tree, path: (string | number)[], { label, value }: Override): (string | number)[] | Problem {
+  const list = valueAt(tree, path);
+  if (list === undefined || list === null) {
+    const made = put(tree, path, { label, path, value: [] });
+    return made ?? [...path, 0];
+  }
+  return Array.isArray(list) ? [...path, list.length] : setNoList(label, formatPath(path), displayValue(value));
 }
 
 /** What a call made, a plugin or a model. Its options were checked there. */

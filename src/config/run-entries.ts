@@ -88,7 +88,7 @@ async function loadList(
     }
     const { tree, placeholders } = substitute(entry);
     const place = [...list, index];
-    const loaded = await loadEntry(tree, { registry, directory: origins.directory(place), written: entry });
+    const loaded = await loadEntry(tree, { registry, directory: origins.directory([...place, 'use']), written: entry });
     findings.push(...within(place, loaded.findings));
     if (loaded.value !== undefined) entries.push({ ...loaded.value, placeholders });
   }

@@ -115,6 +115,7 @@ export function inWords(described: Described): string {
     const phrases = options.map((option) => inWords(option as Described));
     return [...new Set(phrases)].join(', or ');
   }
+  if (Array.isArray(type)) return type.map((one) => inWords({ ...described, type: one })).join(', or ');
   switch (type) {
     case 'integer':
       return `a whole number${rangeOf(described)}`;

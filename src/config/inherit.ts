@@ -1,0 +1,131 @@
+import { displayPath, displayValue } from '../errors.ts';
+import { isPlugin } from '../plugin.ts';
+import { suggest } from '../util/suggest.ts';
+import { nameOf } from './entries.ts';
+import type { Problem } from './errors.ts';
+import { stem } from './overrides.ts';
+import type { Layer } from './read-layer.ts';
+import { formatPath, isMap, mergeTrees, type Path, type Tree, valueAt } from './tree.ts';
+import type { PluginEntry } from './types.ts';
+
+/** Keys of a map of plugins that are no plugin's name. */
+const ADDING = ['$prepend', '$append'] as const;
+
+/** A plugin entry, and where the parts of it were written. */
+interface Inherited {
+  entry: unknown;
+  parts: readonly { layer: Layer; at: Path }[];
+}
+
+/**
+ * The layers of a config, merged: later ones win. `plugins` of a layer is a list, which replaces, or a map that changes single
+ * entries of the layers before: `NAME: { option: value }` merges, `NAME: null` takes the plugin out, `$append` and `$prepend`
+ * add entries.
+ *
+ * @param defaults - plugins that run unasked: they can be named too
+ * @returns the config, its layers as places of the list that it comes to, and what did not fit
+ */
+export function mergeLayers(
+  layers: readonly Layer[],
+  defaults: readonly PluginEntry[],
+): { tree: Tree; layers: readonly Layer[]; problems: Problem[] } {
+  if (!layers.some(({ tree }) => isMap(tree.plugins))) {
+    return { tree: layers.reduce<Tree>((base, { tree }) => mergeTrees(base, tree), {}), layers, problems: [] };
+  }
+  const problems: Problem[] = [];
+  let entries: readonly Inherited[] = [];
+  for (const layer of layers) {
+    const { plugins } = layer.tree;
+    if (Array.isArray(plugins)) entries = entriesOf(plugins, layer, ['plugins']);
+    else if (isMap(plugins)) entries = changed(entries, { layer, map: plugins, defaults, problems });
+    else if (plugins === null) entries = [];
+  }
+  const placed = layers.map((layer) => placedIn(layer, entries));
+  const others = layers.map(({ tree: { plugins: _, ...rest } }) => rest);
+  const tree = others.reduce<Tree>((base, over) => mergeTrees(base, over), {});
+  return { tree: { ...tree, plugins: entries.map(({ entry }) => entry) }, layers: placed, problems };
+}
+
+const entriesOf = (list: readonly unknown[], layer: Layer, at: Path): Inherited[] =>
+  list.map((entry, i) => ({ entry, parts: [{ layer, at: [...at, i] }] }));
+
+interface Changing {
+  layer: Layer;
+  map: Tree;
+  defaults: readonly PluginEntry[];
+  problems: Problem[];
+}
+
+function changed(before: readonly Inherited[], { layer, map, defaults, problems }: Changing): Inherited[] {
+  let entries = [...before];
+  const standard = defaults.map(nameOf);
+  const refuse = (path: Path, message: string): void => {
+    const line = layer.lineOf(path);
+    const where = `${displayPath(layer.file)}${line === null ? '' : `:${line}`}`;
+    problems.push({ where, path: formatPath(path), message });
+  };
+  for (const [name, change] of Object.entries(map)) {
+    const at = ['plugins', name];
+    if (name === '$append' || name === '$prepend') {
+      if (!Array.isArray(change)) refuse(at, `expected a list of plugins, got ${displayValue(change)}.`);
+      else if (name === '$append') entries = [...entries, ...entriesOf(change, layer, at)];
+      else entries = [...entriesOf(change, layer, at), ...entries];
+      continue;
+    }
+    if (name.startsWith('$')) {
+      refuse(at, `expected ${ADDING.join(' or ')} or the name of a plugin, got ${displayValue(name)}.`);
+      continue;
+    }
+    if (change !== null && !isMap(change)) {
+      refuse(at, `expected options to change, or null to take the plugin out, got ${displayValue(change)}.`);
+      continue;
+    }
+    if (change !== null && 'use' in change) {
+      refuse([...at, 'use'], 'expected options only. Take the plugin out (null), and add the other by $append.');
+      continue;
+    }
+    const index = entries.findIndex(({ entry }) => nameOf(entry) === name || stem(nameOf(entry)) === name);
+    const isStandard = standard.includes(name);
+    if (index < 0 && !isStandard) {
+      const known = entries.flatMap(({ entry }) => nameOf(entry) ?? []);
+      const near = suggest(name, known);
+      refuse(
+        at,
+        `no plugin "${name}" is inherited.${near ? ` Did you mean "${near}"?` : ''} Inherited: ${known.join(', ') || 'none'}. ` +
+          '$append adds one.',
+      );
+      continue;
+    }
+    const own = { layer, at };
+    const found = index < 0 ? { entry: { use: name }, parts: [] } : entries[index]!;
+    // One that runs unasked would come back without its entry.
+    const next = change ?? (isStandard ? { enabled: false } : null);
+    const replaced = next === null ? [] : [{ entry: withOptions(found.entry, next), parts: [...found.parts, own] }];
+    entries = index < 0 ? [...entries, ...replaced] : entries.toSpliced(index, 1, ...replaced);
+  }
+  return entries;
+}
+
+function withOptions(entry: unknown, change: Tree): unknown {
+  if (isPlugin(entry)) return { ...entry, options: mergeTrees(entry.options, change), changed: true };
+  return mergeTrees(entry as Tree, change);
+}
+
+/** A layer with what it has of each entry at the place that the entry has in the end. */
+function placedIn(layer: Layer, entries: readonly Inherited[]): Layer {
+  const places = new Map<number, Path>();
+  for (const [i, { parts }] of entries.entries()) {
+    const own = parts.findLast((part) => part.layer === layer);
+    if (own) places.set(i, own.at);
+  }
+  const { plugins: _, ...rest } = layer.tree;
+  const plugins = Object.fromEntries([...places].map(([i, at]) => [i, valueAt(layer.tree, at)]));
+  return {
+    ...layer,
+    tree: places.size > 0 ? { ...rest, plugins } : rest,
+    lineOf(path) {
+      const at = path[0] === 'plugins' && typeof path[1] === 'number' ? places.get(path[1]) : undefined;
+      return layer.lineOf(at ? [...at, ...path.slice(2)] : path);
+    },
+  };
+}
