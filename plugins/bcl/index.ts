@@ -16,13 +16,13 @@ const name = 'bcl';
  * ```ts
  * createTrainer({
  *   data: { name: 'digits' },
- *   model: { name: 'small-cnn', head: 'cosine' },
+ *   model: { name: 'small-cnn', head: 'cosine', scale: 30 },
  *   plugins: [logitAdjustment(), bcl({ weight: 0.3 })],
  * });
  * ```
  * @example
  * ```yaml
- * model: { name: small-cnn, head: cosine }
+ * model: { name: small-cnn, head: cosine, scale: 30 }
  * plugins:
  *   - use: logit-adjustment
  *   - use: bcl

@@ -12,7 +12,7 @@ export const viewOptions = z.strictObject({
   hidden: z.int().positive().default(512).describe('Hidden units of the projection.'),
   dimension: z.int().positive().default(128).describe('Length of what is compared.'),
   augment: z
-    .array(z.looseObject({ name: z.string() }))
+    .array(z.looseObject({ name: z.string().describe('Which transform; its options stand beside it.') }))
     .optional()
     .describe(
       'Transforms of the two views, as in `data.augment`. Default: those of `data.augment`, with other random numbers.',
