@@ -11,6 +11,8 @@
 
 # The number of threads decides the last bits of a run.
 export TAILMIX_THREADS=$SLURM_CPUS_PER_TASK
+# Since Slurm 22.05, srun does not take it from the batch script by itself.
+export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
 
 srun --kill-on-bad-exit=0 --wait=120 tailmix train "$1" --out "$2" --cluster --take-over &
 step=$!

@@ -41,6 +41,11 @@ export interface SweepCommandOptions extends Variations {
   /** Further options of `sbatch`. */
   sbatch?: string;
   dryRun?: boolean;
+  /** Nodes of Slurm that share a run. */
+  nodesPerRun?: number;
+  /** With `run`: this is one process of several that train it. */
+  cluster?: boolean;
+  openNetwork?: boolean;
   /** Id or number of the one run that is wanted. */
   run?: string;
 }
@@ -65,13 +70,13 @@ function checkSlurmOptions(options: SweepCommandOptions): void {
   const isSlurm = options.on === 'slurm';
   const vain = (isSlurm ? LOCAL_ONLY : SLURM_ONLY).filter((name) => options[name] !== undefined);
   if (vain.length === 0) return;
-  const names = vain.map((name) => (name === 'dryRun' ? '--dry-run' : `--${name}`));
+  const names = vain.map((name) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
   throw isSlurm
     ? optionsClash('--on slurm', names, '`--max` is the number of jobs at once, and the report is always written.')
     : optionsClash('--on local', names, 'They are for `--on slurm`.');
 }
 
-const SLURM_ONLY = ['partition', 'time', 'max', 'sbatch', 'dryRun'] as const;
+const SLURM_ONLY = ['partition', 'time', 'max', 'sbatch', 'dryRun', 'nodesPerRun', 'openNetwork'] as const;
 const LOCAL_ONLY = ['jobs', 'report', 'json'] as const;
 
 /**

@@ -40,8 +40,9 @@ const type = { kind: 'type', value: DT.int32 } as const;
  * A `saved_model.pb` that sums int32 vectors over all processes: `x<length>` → `sum<length>`, for each length.
  *
  * @param processes - how many there are
+ * @param firstKey - of the sums, one for each length; no other sum of the cluster has it
  */
-export function sumModel(lengths: readonly number[], processes: number): Uint8Array {
+export function sumModel(lengths: readonly number[], processes: number, firstKey = 1): Uint8Array {
   const constant = (name: string, value: number): string =>
     nodeDef({
       name,
@@ -55,7 +56,7 @@ export function sumModel(lengths: readonly number[], processes: number): Uint8Ar
       },
     });
   const nodes = lengths.flatMap((length, index) => [
-    constant(`key${length}`, index + 1),
+    constant(`key${length}`, firstKey + index),
     nodeDef({
       name: `x${length}`,
       op: 'Placeholder',

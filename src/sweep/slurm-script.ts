@@ -14,6 +14,10 @@ export interface SlurmSettings {
   threads: number;
   partition?: string | undefined;
   time?: string | undefined;
+  /** Nodes of a run: a process on each. */
+  nodes: number;
+  /** Words behind the command of a run. */
+  flags: readonly string[];
   /** Jobs at once. */
   max?: number | undefined;
   /** Further options of `sbatch`, as on its command line. */
@@ -25,6 +29,13 @@ const LIVES = 20;
 
 /** Seconds before the time limit at which a run is asked to stop. */
 const NOTICE = 120;
+
+/** Of a run on several nodes: a process or a node is gone, and the others have ended. */
+const LOST = `# 0: finished; 1, 2: a fault of the run or its config; 130, 143: it was stopped. Else a process was lost, and all begin again.
+lost=
+case "$code" in 0 | 1 | 2 | 130 | 143) ;; *) [ -n "$cancelled" ] || { lost=1 again=1; } ;; esac
+
+`;
 
 const directives = (lines: readonly (string | null)[]): string =>
   lines.flatMap((line) => (line === null ? [] : [`#SBATCH ${line}`])).join('\n');
@@ -38,13 +49,14 @@ const shared = ({ threads, partition, time, sbatch }: SlurmSettings): (string | 
 
 /** The batch script of a job array with a task for each run. */
 export function arrayScript(settings: SlurmSettings, ids: readonly string[]): string {
-  const { name, command, out, logs, max } = settings;
+  const { name, command, out, logs, max, nodes, flags, threads } = settings;
   const limit = max === undefined ? '' : `%${max}`;
   return `#!/bin/bash
 ${directives([
   `--job-name=tailmix-${name}`,
   `--array=0-${ids.length - 1}${limit}`,
   ...shared(settings),
+  ...(nodes > 1 ? [`--nodes=${nodes}`, '--ntasks-per-node=1'] : []),
   `--signal=B:USR1@${NOTICE}`,
   '--requeue',
   '--open-mode=append',
@@ -59,11 +71,11 @@ echo "$run: life $life of ${LIVES}, job \${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK
 
 # Slurm sends USR1 to this script alone, before the time limit: the run stops after a step, and the job is queued again.
 # It sends TERM to every process of a job that is cancelled: that job is not queued again.
-child= again= heard=
+child= again= heard=${nodes > 1 ? ' cancelled=' : ''}
 trap 'heard=1 again=1; [ -z "$child" ] || kill -TERM "$child"' USR1
-trap 'heard=1 again=' TERM
+trap 'heard=1 again=${nodes > 1 ? ' cancelled=1' : ''}' TERM
 
-${command.map(shellWord).join(' ')} sweep --out ${shellWord(out)} --run "$run" &
+${nodes > 1 ? `srun --cpus-per-task=${threads} --kill-on-bad-exit=0 --wait=120 ` : ''}${[...command, 'sweep', '--out', out].map(shellWord).join(' ')} --run "$run"${flags.map((flag) => ` ${flag}`).join('')} &
 child=$!
 [ -z "$again" ] || kill -TERM "$child"
 code=1
@@ -76,7 +88,7 @@ while :; do
   [ -n "$heard" ] || break
 done
 
-if [ -n "$again" ] && { [ "$code" = 130 ] || [ "$code" = 143 ]; }; then
+${nodes > 1 ? LOST : ''}if [ -n "$again" ] && { [ "$code" = 130 ] || [ "$code" = 143 ]${nodes > 1 ? ' || [ -n "$lost" ]' : ''}; }; then
   if [ "$life" -ge ${LIVES} ]; then
     echo "$run: not finished in ${LIVES} lives. The same tailmix command submits it again."
     exit 1

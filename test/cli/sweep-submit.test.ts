@@ -29,6 +29,36 @@ it('prints the scripts of an array and of the report, and writes nothing', async
   expect((await readdir(folder)).sort()).toEqual(['remix.yaml', 'sweep.yaml']);
 });
 
+it('shares each run among nodes, if its replicas allow it', async () => {
+  const folder = await sweepFolder();
+  const args = ['sweep', 'sweep.yaml', '--on', 'slurm', '--dry-run', '--nodes-per-run', '2'];
+  const refused = await tailmix(folder, ...args);
+  expect(refused.code).toBe(2);
+  expect(refused.stderr.trim()).toMatchInlineSnapshot(
+    `"--cluster: expected train.replicas to be a multiple of the 2 processes, got 1."`,
+  );
+  const settings = ['replicas=2', 'step=auto', 'dropLast=true'].flatMap((setting) => ['--set', `train.${setting}`]);
+  const { stdout, stderr } = await tailmix(folder, ...args, ...settings, '--backend', 'native', '--open-network');
+  expect(stderr).toBe('');
+  const lines = stdout.split('\n').filter((line) => /--nodes|--ntasks|srun|lost|cancelled/.test(line));
+  expect(
+    lines.map((line) => line.replaceAll(folder, 'FOLDER').replace(`${process.execPath} ${launcher}`, 'tailmix')),
+  ).toMatchInlineSnapshot(`
+    [
+      "#SBATCH --nodes=2",
+      "#SBATCH --ntasks-per-node=1",
+      "# It sends TERM to every process of a job that is cancelled: that job is not queued again.",
+      "child= again= heard= cancelled=",
+      "trap 'heard=1 again= cancelled=1' TERM",
+      "srun --cpus-per-task=1 --kill-on-bad-exit=0 --wait=120 tailmix sweep --out FOLDER/runs/sweep --run "$run" --cluster --take-over --open-network &",
+      "# 0: finished; 1, 2: a fault of the run or its config; 130, 143: it was stopped. Else a process was lost, and all begin again.",
+      "lost=",
+      "case "$code" in 0 | 1 | 2 | 130 | 143) ;; *) [ -n "$cancelled" ] || { lost=1 again=1; } ;; esac",
+      "if [ -n "$again" ] && { [ "$code" = 130 ] || [ "$code" = 143 ] || [ -n "$lost" ]; }; then",
+    ]
+  `);
+});
+
 it('has one thread count: of the environment, else one', async () => {
   const folder = await sweepFolder();
   const args = ['sweep', 'sweep.yaml', '--on', 'slurm', '--dry-run'];

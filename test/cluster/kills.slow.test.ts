@@ -10,7 +10,7 @@ import { digits, local, resultOf, train, whenSaid, whyNoCluster } from './suppor
 /** How many ranks are killed, stopped or asked to end, at random moments. */
 const COUNT = Number(process.env.TAILMIX_CLUSTER_KILLS ?? 3);
 const PROCESSES = 4;
-const EPOCHS = 30;
+const EPOCHS = 12;
 
 vi.setConfig({ testTimeout: 600_000 + 300_000 * COUNT });
 
@@ -36,7 +36,7 @@ test.skipIf(whyNoCluster !== null)(
     for (let done = 0; done < COUNT; ) {
       const [signal, code, said] = FAULTS[done % FAULTS.length]!;
       const rank = random.integer(PROCESSES);
-      const pause = 4000 * random.uniform();
+      const pause = 3000 * random.uniform();
       const child = once(`run-${runs}`);
       let isMet = false;
       whenSaid(child, /epoch \d+\//, (pid) => {

@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import process from 'node:process';
@@ -75,6 +75,26 @@ describe.skipIf(whyNoCluster !== null || whyNoSlurm !== null)('srun over two nod
     expect(said).toContain('by SLURM_*');
     expect(said).toMatch(/rank 1 \(\S+\) is gone: nobody listens at its port/);
     expect(await resultOf(join(folder, 'shared'))).toEqual(await resultOf(join(folder, 'one')));
+  });
+
+  test('a sweep whose runs have two nodes each', async () => {
+    await writeFile(join(folder, 'sweep.yaml'), 'configs: [run.yaml]\nseeds: [0]\nout: swept\n');
+    const flags = ['--on', 'slurm', '--nodes-per-run', '2', '--open-network', '--time', '30'];
+    const child = spawn(process.execPath, [resolve('bin/tailmix.mjs'), 'sweep', 'sweep.yaml', ...flags], {
+      cwd: folder,
+      env: slurm.env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const { code, stdout, stderr } = await ended(child);
+    expect(code, stderr).toBe(0);
+    const [, report] = /the report in job (\d+)/.exec(stdout)!;
+    const show = (): string => slurm.command('scontrol', 'show', 'job', report!);
+    await until('the report is written', () => !/JobState=(PENDING|RUNNING|COMPLETING)/.test(show()));
+    expect(show()).toContain('JobState=COMPLETED');
+    const [run] = (await readdir(join(folder, 'swept'))).filter((name) => name.startsWith('run-seed0'));
+    expect(await resultOf(join(folder, 'swept', run!))).toEqual(await resultOf(join(folder, 'one')));
+    const log = (await readdir(join(folder, 'swept/sweep/slurm'))).find((name) => /^\d+_0\.log$/.test(name))!;
+    expect(await read(join(folder, 'swept/sweep/slurm', log))).toContain('2 processes of 1 replicas, by SLURM_*');
   });
 });
 

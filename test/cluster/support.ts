@@ -15,7 +15,7 @@ export const clusterEnv: NodeJS.ProcessEnv = {
   ...process.env,
   TAILMIX_BACKEND: 'native',
   TAILMIX_THREADS: '1',
-  TAILMIX_CLUSTER_TIMEOUT: '20',
+  TAILMIX_CLUSTER_TIMEOUT: process.env.TAILMIX_CLUSTER_TIMEOUT ?? '20',
 };
 
 /** Flags that start so many processes here. */

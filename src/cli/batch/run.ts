@@ -8,11 +8,12 @@ import { stateOf } from '../../sweep/state.ts';
 import { isOwned, untilFree } from '../../tracking/ownership.ts';
 import { setAside } from '../../tracking/run-directory.ts';
 import { SWEEP_VARIABLE, type SweepMembership } from '../../tracking/sweep-membership.ts';
+import { memberOf } from '../cluster.ts';
 import { context } from '../context.ts';
 import { INTERRUPTED, watchInterrupts } from '../interrupt.ts';
 import { complain, print, printJson, tell } from '../output.ts';
 import type { SweepCommandOptions } from '../sweep.ts';
-import { train } from '../train.ts';
+import { type TrainCommandOptions, train } from '../train.ts';
 import { openOrFreeze } from './grid.ts';
 
 /** How often a run that another process took in the meantime is looked at again. */
@@ -23,7 +24,7 @@ const ATTEMPTS = 3;
  * of this machine trains it, this one waits.
  */
 export async function runOne(paths: readonly string[], options: SweepCommandOptions): Promise<number> {
-  const { run: wanted = '' } = options;
+  const { run: wanted = '', cluster, openNetwork } = options;
   const varied = (['set', 'grid', 'seeds', 'only'] as const).filter((name) => options[name]);
   if (varied.length > 0) {
     const hint = '`--run` trains a run of the frozen grid; give to `--list`, which freezes it, what varies the grid.';
@@ -42,6 +43,9 @@ export async function runOne(paths: readonly string[], options: SweepCommandOpti
     );
   const run = plannedOf(out, frozen);
   enterSweep(out, sweep, run);
+  const rank = memberOf({ ...(cluster && { cluster }), ...(openNetwork && { openNetwork }) })?.rank ?? 0;
+  // The directory is that of rank 0.
+  if (rank > 0) return train(run.configs, { ...trainFlags(sweep, options), out: run.directory });
   for (let attempt = 1; ; attempt++) {
     if (!(await waitFor(run))) return INTERRUPTED;
     try {
@@ -67,11 +71,8 @@ function enterSweep(out: string, { id, name, threads }: FrozenSweep, { variation
   process.env.TAILMIX_THREADS = String(threads);
 }
 
-async function trainFrozen(
-  run: PlannedRun,
-  { backend, dataRoot }: FrozenSweep,
-  { takeOver = false, json = false }: SweepCommandOptions,
-): Promise<number> {
+async function trainFrozen(run: PlannedRun, sweep: FrozenSweep, options: SweepCommandOptions): Promise<number> {
+  const { takeOver = false, json = false, cluster } = options;
   const { label, directory, configs } = run;
   const state = await stateOf(run, context);
   if (state.kind === 'finished') {
@@ -83,11 +84,21 @@ async function trainFrozen(
     const aside = await setAside(directory, { takeOver });
     tell(`${label}: what was in its folder is now in ${displayPath(aside)}: ${state.reason}`);
   }
-  const flags = { backend, ...(dataRoot !== null && { dataRoot }), takeOver, json };
-  return state.kind === 'unfinished'
+  const flags = trainFlags(sweep, options);
+  return state.kind === 'unfinished' && !cluster
     ? train([], { ...flags, resume: directory })
     : train(configs, { ...flags, out: directory });
 }
+
+const trainFlags = (
+  { backend, dataRoot }: FrozenSweep,
+  { takeOver = false, json = false, cluster, openNetwork }: SweepCommandOptions,
+): TrainCommandOptions => ({
+  ...{ backend, takeOver, json },
+  ...(dataRoot !== null && { dataRoot }),
+  ...(cluster && { cluster }),
+  ...(openNetwork && { openNetwork }),
+});
 
 /** Waits while another process of this machine trains a run; false where a signal ended the wait. */
 async function waitFor({ label, directory }: PlannedRun): Promise<boolean> {

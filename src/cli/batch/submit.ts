@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
+import { loadConfig } from '../../config/load.ts';
 import { displayPath } from '../../errors.ts';
 import { slurmValue } from '../../sweep/errors.ts';
 import { type FrozenSweep, freeze, plannedOf } from '../../sweep/frozen.ts';
@@ -17,6 +18,7 @@ import {
 import { arrayScript, reportScript, type SlurmSettings } from '../../sweep/slurm-script.ts';
 import { progressOf } from '../../sweep/status.ts';
 import { own } from '../../tracking/ownership.ts';
+import { checkForCluster } from '../cluster.ts';
 import { context } from '../context.ts';
 import { print, tell } from '../output.ts';
 import { launcher } from '../package-root.ts';
@@ -29,6 +31,9 @@ export async function submit(paths: readonly string[], options: SweepCommandOpti
   const grid = await expandFiles(paths, options);
   await planGrid(grid, options);
   const { out } = grid;
+  const { nodesPerRun: nodes = 1 } = options;
+  if (nodes > 1)
+    for (const { configs, set } of grid.runs) checkForCluster(await loadConfig(configs, { ...context, set }), nodes);
   const wanted = await freezable(grid, options, { threads: coresIn(options.sbatch), defaultThreads: 1 });
   if (options.dryRun) return show(out, wanted, options);
   const sweep = await freeze(out, wanted, grid.runs, { context });
@@ -94,7 +99,7 @@ async function unfinished(out: string, { runs }: FrozenSweep): Promise<string[]>
 function settingsOf(
   out: string,
   { name, threads }: FrozenSweep,
-  { partition, time, max, sbatch: further }: SweepCommandOptions,
+  { partition, time, max, sbatch: further, nodesPerRun: nodes = 1, openNetwork }: SweepCommandOptions,
 ): SlurmSettings {
   const command = [process.execPath, launcher];
   return {
@@ -103,6 +108,8 @@ function settingsOf(
     out: resolve(out),
     logs: resolve(logsFolder(out)),
     threads,
+    nodes,
+    flags: nodes > 1 ? ['--cluster', '--take-over', ...(openNetwork ? ['--open-network'] : [])] : [],
     partition,
     time,
     max,

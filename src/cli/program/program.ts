@@ -101,6 +101,11 @@ export function createProgram(finish: Finish): Command {
     .option('--time <limit>', 'with --on slurm: time limit of a job; a run that needs longer is queued again')
     .option('--max <n>', 'with --on slurm: jobs at once', wholeNumber)
     .option('--sbatch <options>', 'with --on slurm: further options of sbatch, as one word')
+    .addOption(
+      new Option('--nodes-per-run <n>', 'with --on slurm: nodes that share each run (train.replicas)').argParser(
+        wholeNumber,
+      ),
+    )
     .option('--dry-run', 'with --on slurm: print the scripts, and submit nothing')
     .addOption(
       new Option('--status', 'how far the runs are, in their directories and in Slurm').conflicts(['run', 'on']),
@@ -113,6 +118,8 @@ export function createProgram(finish: Finish): Command {
       ]),
     )
     .option('--run <id>', 'train one run of the frozen grid, by its id or number')
+    .option('--cluster', 'with --run: as one process of several, which srun or others have started')
+    .option('--open-network', 'with --cluster or --nodes-per-run: on machines with a public address, behind a firewall')
     .option('--out <dir>', 'folder of the runs (default: runs/<name of the sweep>)')
     .addOption(takeOverOption())
     .addOption(dataRootOption())
