@@ -16,7 +16,9 @@ vi.setConfig({ testTimeout: 600_000 + 300_000 * COUNT });
 
 if (whyNoCluster !== null) console.warn(`SKIPPED: random kills of ranks, ${whyNoCluster}`);
 else if (COUNT === 0)
-  console.warn('SKIPPED: random kills of ranks: set TAILMIX_CLUSTER_KILLS=20. Fails so far: the runs end with other bits.');
+  console.warn(
+    'SKIPPED: random kills of ranks: set TAILMIX_CLUSTER_KILLS=20. Fails so far: the runs end with other bits.',
+  );
 
 /** What a rank meets, and how all end: exit code, and what is said of the others. */
 const FAULTS = [
