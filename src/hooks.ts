@@ -282,14 +282,6 @@ export function createHooks() {
      *
      * @example
      * ```ts
-     * hooks.buildGradients.tap(name, (inner) => (weights, pass) => {
-     *   const { gradients, ...backward } = inner(weights, pass);
-     *   const halved = Object.entries(gradients).map(([weight, gradient]) => [weight, gradient.mul(0.5)]);
-     *   return { ...backward, gradients: Object.fromEntries(halved) };
-     * });
-     * ```
-     * @example
-     * ```ts
      * // Rows count the less, the higher their loss is.
      * hooks.buildGradients.tap(name, (_, { evaluate, rowLosses, differentiate }) => (weights, pass) =>
      *   differentiate(weights, (all) => {

@@ -45,7 +45,7 @@ test.each(names)(
 
 test('the examples compile in a plugin, and an editor shows them', () => {
   const code = `import { appendFile, copyFile } from 'node:fs/promises';
-import { definePlugin, Order, partners, z } from 'tailmix';
+import { definePlugin, Order, partners, stopGradient, z } from 'tailmix';
 
 const name = 'example';
 export default definePlugin({
@@ -53,7 +53,7 @@ export default definePlugin({
   options: z.strictObject({}),
   apply({ hooks, info, random }) {
 ${names.flatMap((hook) => documented.get(hook)!.examples).join('')}
-    export_(info, random, Order, appendFile, copyFile);
+    export_(info, random, Order, stopGradient, appendFile, copyFile);
   },
 });
 declare function export_(...all: unknown[]): void;

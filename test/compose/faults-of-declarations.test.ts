@@ -15,7 +15,6 @@ const extended = (change: (model: Model) => unknown) => part('extendModel', chan
 const added = (...weights: unknown[]) => extended((model) => ({ ...model, weights: [...model.weights, ...weights] }));
 const later =
   'expected its result at once, got a Promise. Make it synchronous, and do the waiting in onTrainBegin or before the plugin is made.';
-const weightsOf = 'expected a Float64Array of 4, each of 0 or more, one a class';
 
 const declarations: Fault[] = [
   ['apply throws', part('apply', fail), 'apply', 'apply: boom', 'PLUGIN_FAILED'],
