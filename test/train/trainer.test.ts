@@ -79,6 +79,7 @@ test('hooks are called in the order of the pseudocode', async () => {
     'computeClassWeights',
     ...step,
     ...step,
+    'computeFigures',
     'onEpochEnd',
     'onTrainEnd',
   ]);
