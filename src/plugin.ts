@@ -50,6 +50,8 @@ export type Capability =
   | 'optimizer'
   /** Computes the logits otherwise than the model's classifier does. */
   | 'head'
+  /** Runs the model several times, or on rows of its own, and takes its outputs apart. */
+  | 'branches'
   /** Decides the learning rate. */
   | 'learning-rate';
 

@@ -66,7 +66,7 @@ export function branchWeight(
 export default definePlugin({
   name,
   options,
-  provides: ['mix', 'head'],
+  provides: ['mix', 'head', 'branches'],
   head: 'linear',
   corrects: () => 'class prior',
   inputs: () => ({ [ALPHA]: { shape: [], dtype: 'float32' } }),

@@ -34,6 +34,7 @@ const name = 'bcl';
 export default definePlugin({
   name,
   options: viewOptions,
+  provides: ['branches'],
   rows: twoViews,
   extendModel: (model, options) => withProjections(name, requireClassifier(name, model), options, { prototypes: true }),
   apply({ hooks, warn }, { weight, temperature }) {

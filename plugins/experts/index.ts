@@ -80,7 +80,7 @@ function checkCount({ method, count, tau }: Options): void {
 export default definePlugin({
   name,
   options,
-  provides: ['head'],
+  provides: ['head', 'branches'],
   corrects: ({ method }) => (method === 'ride' ? null : 'class prior'),
   inputs: (chosen, { classes }) =>
     isDiverse(chosen) ? { [TEMPERATURE]: { shape: [classes.length], dtype: 'float32' } } : {},

@@ -21,6 +21,7 @@ const name = 'supcon';
 export default definePlugin({
   name,
   options: viewOptions,
+  provides: ['branches'],
   rows: twoViews,
   extendModel: (model, options) => withProjections(name, model, options, { prototypes: false }),
   apply({ hooks, info, warn }, { weight, temperature }) {

@@ -25,6 +25,7 @@ describe('train', () => {
     expect((await readdir(join(folder, 'runs/a'))).sort()).toEqual([
       'checkpoints',
       'config.yaml',
+      'logits-test.safetensors',
       'metrics.jsonl',
       'mlflow',
       'plan.txt',

@@ -155,16 +155,16 @@ describe('--set path+=value', () => {
   });
 });
 
-describe('${env:X:-100}', () => {
+describe('a default of an environment variable', () => {
   it('is a number where one is due: resolved, recorded and hashed as the number', async () => {
     const epochs = (value: string) => load(`train: { epochs: ${value} }\n`);
-    const byDefault = await epochs("'${env:TAILMIX_TEST_EPOCHS:-7}'");
+    const byDefault = await epochs(`'\${env:TAILMIX_TEST_EPOCHS:-7}'`);
     const written = await epochs('7');
     expect(byDefault.options.train.epochs).toBe(7);
     expect(byDefault.resolved).toEqual(written.resolved);
     expect(byDefault.hash).toBe(written.hash);
-    expect((await epochs("'${env:TAILMIX_TEST_EPOCHS:-8}'")).hash).not.toBe(written.hash);
-    const inPlugin = await load("plugins: { remix: { kappa: '${env:TAILMIX_TEST_KAPPA:-4}' } }\n");
+    expect((await epochs(`'\${env:TAILMIX_TEST_EPOCHS:-8}'`)).hash).not.toBe(written.hash);
+    const inPlugin = await load(`plugins: { remix: { kappa: '\${env:TAILMIX_TEST_KAPPA:-4}' } }\n`);
     expect(used(inPlugin)[2]).toEqual(['remix', { kappa: 4, tau: 0.25 }]);
     expect(JSON.stringify(inPlugin.resolved)).not.toContain('env:');
   });

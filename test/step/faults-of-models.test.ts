@@ -93,7 +93,7 @@ const model: Fault[] = [
     'a statistic that is a weight',
     outputs((found, weights) => ({ ...found, statistics: { 'classifier/bias': weights['classifier/bias']! } })),
     'buildModel',
-    'buildModel: statistics["classifier/bias"]: expected a statistic of the model; got a weight that is no statistic.',
+    'buildModel: statistics["classifier/bias"]: expected a statistic or state of the model; got a weight that is neither.',
   ],
   [
     'an unknown weight',
