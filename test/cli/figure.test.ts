@@ -24,7 +24,7 @@ test('boundaries of a trained run; a run on images is refused by name', async ()
     'expected a run on points in the plane (images [1, 1, 2]) of two classes; got images [28, 28, 1] of 10',
   );
 
-  const confusion = await tailmix(folder(), 'figure', 'confusion', 'digits');
-  expect(confusion).toMatchObject({ code: 0, stdout: 'confusion.svg\n' });
+  const confusion = await tailmix(folder(), 'figure', 'confusion', 'digits', '--json');
+  expect(JSON.parse(confusion.stdout)).toEqual({ kind: 'confusion', figure: join(folder(), 'confusion.svg') });
   expect(await readFile(join(folder(), 'confusion.svg'), 'utf8')).toContain('Confusion matrices of the last epoch');
 }, 240_000);

@@ -13,6 +13,7 @@ describe('help', () => {
       'compare',
       'probe',
       'report',
+      'figure',
       'evaluate',
       'mistakes',
       'predict',

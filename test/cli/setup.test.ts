@@ -74,7 +74,7 @@ onLinux('what is set up is reported, and nothing is done', async () => {
     "
   `);
   expect(errors).toMatch(
-    /Training on several machines is not available: \/bin\/false could not compile cluster\.cc: .*\n$/,
+    /Training on several machines is not available: \/bin\/false could not compile cluster\.cc: .*\nTraining on a device is not available: the set-up is of an older tailmix; run `tailmix setup --force`\.\n$/,
   );
 });
 

@@ -19,6 +19,8 @@ test('every message', () => {
     ]),
     unknownBaseline: errors.unknownBaseline('erm', ['ERM', 'Remix']),
     reportNotWritten: errors.reportNotWritten('/report', refused),
+    optionMissing: errors.optionMissing('plugins.remix.tau', ['plugins.mixup.alpha']),
+    nothingToDraw: errors.nothingToDraw('a confusion matrix'),
   };
   expect(Object.keys(messages).sort()).toEqual(Object.keys(errors).sort());
   expect(Object.values(messages).map(({ code, message }) => `${code} ${message}`)).toMatchInlineSnapshot(`
@@ -34,6 +36,9 @@ test('every message', () => {
     Write one report for each data set.",
       "REPORT_BASELINE report: expected the baseline to be one of the methods, got "erm". Methods: ERM, Remix.",
       "REPORT_NOT_WRITTEN report: expected to write /report; the system refused (EACCES: permission denied, mkdir '/report'). You have no permission there: choose another folder with --out, or change its permissions.",
+      "FIGURE_OPTION figure: expected runs with two values or more of plugins.remix.tau; there are none. Options of their plugins:
+      plugins.mixup.alpha",
+      "FIGURE_EMPTY figure: expected runs with a confusion matrix; none of them has one.",
     ]
   `);
 });

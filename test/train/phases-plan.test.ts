@@ -25,6 +25,8 @@ test('the plan has a part for each phase', async () => {
 
     phase 1 of 2            erm
     steps                   3 epochs × 3 steps of 16
+    parameters              406, all trained
+    state                   3.3 kB: weights 1.7 kB, optimizer and plugins 1.6 kB
 
     onEpochBegin            all(0)
     onEpochEnd              all(0)
@@ -38,6 +40,8 @@ test('the plan has a part for each phase', async () => {
     starts from             phase "erm"; classifier reinitialized
     frozen                  backbone; batch norms by their averages, which stay
     steps                   2 epochs × 5 steps of 8
+    parameters              406, 36 trained
+    state                   1.8 kB: weights 1.7 kB, optimizer and plugins 144 B
 
     onEpochBegin            all(0)
     onEpochEnd              all(0)

@@ -14,7 +14,7 @@ import { writeFileAtomic } from '../../tracking/write-file.ts';
 import { openRun } from '../../trained/open.ts';
 import { evaluatePlane } from '../../trained/plane.ts';
 import { checkPlace, context, observers } from '../context.ts';
-import { print } from '../output.ts';
+import { print, printJson } from '../output.ts';
 import { pathOrRun } from '../report.ts';
 
 /** What a figure shows. */
@@ -27,6 +27,8 @@ export interface FigureCommandOptions {
   out?: string;
   /** Of `tau`: key of the resolved config. Default: that of Remix's τ. */
   option: string;
+  /** Print one JSON document on standard output. */
+  json?: boolean;
 }
 
 /**
@@ -38,13 +40,14 @@ export interface FigureCommandOptions {
 export async function figure(
   kind: FigureKind,
   paths: readonly string[],
-  { out = `${kind}.svg`, option }: FigureCommandOptions,
+  { out = `${kind}.svg`, option, json = false }: FigureCommandOptions,
 ): Promise<number> {
   checkPlace('--out', out);
   const found = await Promise.all(paths.map(pathOrRun));
   const draw = { boundaries, confusion, tau: overOption }[kind];
   await writeFileAtomic(resolve(out), await draw(found, option));
-  print(displayPath(resolve(out)));
+  if (json) printJson({ kind, figure: resolve(out) });
+  else print(displayPath(resolve(out)));
   return 0;
 }
 

@@ -1,5 +1,5 @@
 import { Argument, type Command } from 'commander';
-import { example, type Finish } from './options.ts';
+import { example, type Finish, jsonOption } from './options.ts';
 
 /** `tailmix figure`. */
 export function addFigure(program: Command, finish: Finish): void {
@@ -10,6 +10,7 @@ export function addFigure(program: Command, finish: Finish): void {
     .argument('<runs...>', 'run directories, folders of them, or names of runs')
     .option('--out <file>', 'SVG file (default: <kind>.svg)')
     .option('--option <path>', 'of tau: what the runs differ in, where it is not τ', 'plugins.remix.tau')
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       example(
