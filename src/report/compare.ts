@@ -5,6 +5,7 @@ import type { ConfusionCount, Evaluation, GroupRule, ReliabilityBin } from '../m
 import { type CurvePoint, curveOf } from './curves.ts';
 import { mixedDatasets, noRuns, unknownBaseline } from './errors.ts';
 import { type FigureKey, figures } from './figures.ts';
+import { type NamedSpreads, spreadsByName } from './further.ts';
 import { groupRuns, pairRuns, type RunGroup } from './methods.ts';
 import type { LeftOut, LoadedRun, LoadedRuns } from './runs.ts';
 import { warningsFor } from './warnings.ts';
@@ -36,6 +37,10 @@ export interface MethodResult extends RunGroup {
   seeds: number[];
   /** Of the last epoch. */
   figures: Record<FigureKey, Spread | null>;
+  /** Beyond the headline, of the last epoch; docs/metrics.md has the names. */
+  further: NamedSpreads;
+  /** What plugins made of the last epoch in `computeFigures`. */
+  pluginFigures: NamedSpreads;
   /** `[C]`. */
   perClass: (Spread | null)[];
   /** Names of the worst class, of each run, without repeats. */
@@ -139,6 +144,8 @@ function resultOf(group: RunGroup, baseline: RunGroup | null): MethodResult {
     ...group,
     seeds: summaries.map(({ seed }) => seed),
     figures: figuresOf((of) => spreadOf(last.map(of))),
+    further: spreadsByName(group.runs, ({ summary }) => summary.figures),
+    pluginFigures: spreadsByName(group.runs, ({ summary }) => summary.last.figures),
     perClass: last[0]!.perClass.map((_, c) => spreadOf(last.map(({ perClass }) => perClass[c]))),
     worstClasses: [...new Set(last.map(({ worstClass }) => worstClass.name))],
     bestOnTest: pairOf(summaries.map(({ bestOnTest }) => bestOnTest)),

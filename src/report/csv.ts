@@ -1,6 +1,8 @@
+import { furtherNames } from '../metrics/further.ts';
 import { csvTable } from '../util/csv.ts';
 import type { Comparison } from './compare.ts';
 import { figures } from './figures.ts';
+import { pluginFigureNames } from './further.ts';
 
 const columns = [
   'method',
@@ -27,8 +29,13 @@ const columns = [
   'run',
 ];
 
-/** `results.csv` (RFC 4180): one row a run, shares in 0…1, an empty cell where there is no figure. */
+/**
+ * `results.csv` (RFC 4180): one row a run, shares in 0…1, an empty cell where there is no figure. Behind the columns that are
+ * always there come those of `further/…` (docs/metrics.md) and of plugins' `figures/…` that at least one run has.
+ */
 export function resultsCsv({ methods }: Comparison): string {
+  const further = furtherNames.filter((name) => methods.some((method) => method.further.has(name)));
+  const own = pluginFigureNames(methods);
   const rows = methods.flatMap(({ label, runs }) =>
     runs.map(({ path, summary }) => [
       label,
@@ -53,9 +60,12 @@ export function resultsCsv({ methods }: Comparison): string {
       summary.subsetHash,
       summary.configHash,
       path,
+      ...further.map((name) => summary.figures?.[name]),
+      ...own.map((name) => new Map(Object.entries(summary.last.figures ?? {})).get(name)),
     ]),
   );
-  return csvTable([columns, ...rows]);
+  const named = [...further.map((name) => `further/${name}`), ...own.map((name) => `figures/${name}`)];
+  return csvTable([[...columns, ...named], ...rows]);
 }
 
 /** `per-class.csv`: a row for each method and class, shares in 0…1; mean and sample standard deviation over the seeds. */

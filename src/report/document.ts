@@ -2,6 +2,7 @@ import type { Spread } from '../metrics/statistics.ts';
 import type { ConfusionCount, GroupRule } from '../metrics/types.ts';
 import type { Comparison, Difference, MethodResult } from './compare.ts';
 import { type FigureKey, figures } from './figures.ts';
+import type { NamedSpreads } from './further.ts';
 
 type Figures = Record<FigureKey, number | null>;
 interface Pair {
@@ -9,15 +10,21 @@ interface Pair {
   balancedAccuracy: number;
 }
 
+/** Figures that go by names: those beyond the headline (docs/metrics.md), and those of plugins. */
+interface NamedFigures<Value> {
+  further: Record<string, Value>;
+  figures: Record<string, Value>;
+}
+
 /** A method in {@link ResultsDocument}: means over its seeds, with the standard deviations in `sd`. */
-export interface MethodDocument extends Figures {
+export interface MethodDocument extends Figures, NamedFigures<number> {
   method: string;
   seeds: number[];
   /** `[C]`, in label order; null for a class without a test image. */
   perClass: (number | null)[];
   worstClassNames: string[];
   /** Sample standard deviations over the seeds; null for one seed. */
-  sd: (Figures & { perClass: (number | null)[] }) | null;
+  sd: (Figures & NamedFigures<number | null> & { perClass: (number | null)[] }) | null;
   /** Optimistic: the epoch was chosen on the test set. */
   bestOnTest: (Pair & { optimistic: true; sd: Pair | null }) | null;
   /** The epoch was chosen on the validation split, by balanced accuracy. */
@@ -75,6 +82,15 @@ const sdOf = (spread: Spread | null): number | null => spread?.sd ?? null;
 const figureValues = (spreads: Record<FigureKey, Spread | null>, value: typeof meanOf): Figures =>
   Object.fromEntries(figures.map(({ key }) => [key, value(spreads[key])])) as Figures;
 
+const namedValues = <Value>(
+  { further, pluginFigures }: MethodResult,
+  value: (spread: Spread) => Value,
+): NamedFigures<Value> => {
+  const values = (spreads: NamedSpreads) =>
+    Object.fromEntries([...spreads].map(([name, spread]) => [name, value(spread)]));
+  return { further: values(further), figures: values(pluginFigures) };
+};
+
 function pairValues(pair: MethodResult['bestOnTest']): (Pair & { sd: Pair | null }) | null {
   if (!pair) return null;
   const { accuracy, balancedAccuracy } = pair;
@@ -106,9 +122,17 @@ function methodDocument(method: MethodResult): MethodDocument {
     method: method.label,
     seeds: method.seeds,
     ...figureValues(method.figures, meanOf),
+    ...namedValues(method, ({ mean }) => mean),
     perClass: method.perClass.map(meanOf),
     worstClassNames: method.worstClasses,
-    sd: method.seeds.length < 2 ? null : { ...figureValues(method.figures, sdOf), perClass: method.perClass.map(sdOf) },
+    sd:
+      method.seeds.length < 2
+        ? null
+        : {
+            ...figureValues(method.figures, sdOf),
+            ...namedValues(method, ({ sd }) => sd),
+            perClass: method.perClass.map(sdOf),
+          },
     bestOnTest: best && { ...best, optimistic: true },
     chosenOnValidation: pairValues(method.chosenOnValidation),
     lastFiveMedian: pairValues(method.lastFiveMedian),

@@ -3,6 +3,7 @@ import type { Comparison, MethodResult } from './compare.ts';
 import { type Figure, figures } from './figures.ts';
 import { fittingTable } from './fitting-table.ts';
 import { capital, decimalsFor, interval, points, pValue, withSpread } from './format.ts';
+import { furtherTables } from './further.ts';
 
 /** From this many classes on, tables show top-5: of ten classes half are always among five. */
 const top5From = 100;
@@ -76,7 +77,7 @@ export function testsInWords({ methods }: Pick<Comparison, 'methods'>): string {
   return `95 %: interval of the mean difference of balanced accuracy, by Student's t over the seeds. p: paired t-test of it${corrected}. Both speak of other seeds on these images, not of other images; with few seeds they can show large differences only.`;
 }
 
-/** `results.md`: the headline table and, apart from it, best-on-test and last-five median. */
+/** `results.md`: the headline table and, apart from it, best-on-test, last-five median, differences and further figures. */
 export function markdownTables(comparison: Comparison): string {
   const { methods, testCount, groups, dataset, warnings } = comparison;
   const decimals = decimalsFor(testCount);
@@ -104,6 +105,11 @@ export function markdownTables(comparison: Comparison): string {
       ]),
     ]),
     ...differenceParts(comparison, table),
+    ...furtherTables(comparison).flatMap(({ title, caption, columns, rows }) => [
+      `## ${title}`,
+      caption,
+      table(['Method', ...columns.map(markdownText)], (method) => [name(method), ...rows[methods.indexOf(method)]!]),
+    ]),
     ...(warnings.length > 0 ? [`Before comparing:\n\n${warnings.map((w) => `- ${markdownText(w)}`).join('\n')}`] : []),
   ];
   return `${parts.join('\n\n')}\n`;

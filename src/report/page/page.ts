@@ -11,6 +11,7 @@ import {
   speedFigures,
 } from './charts.ts';
 import { choiceSection } from './choice.ts';
+import { furtherSection } from './further.ts';
 import { differencesTable, reproduction, runTable } from './settings.ts';
 import { style } from './style.ts';
 import { confusionsTable, differenceTable, headlineTable, otherProtocols, worstClassesTable } from './tables.ts';
@@ -25,6 +26,7 @@ import { trainingFigures } from './training.ts';
 export async function renderPage(comparison: Comparison, created: Date, choice: Choice | null = null): Promise<string> {
   const { dataset, methods, classes, testCount, warnings, leftOut } = comparison;
   const difference = await differenceFigure(comparison);
+  const further = furtherSection(comparison);
   const sections: { id: string; title: string; body: Html | (Html | null)[] }[] = [
     ...(choice ? [{ id: 'choice', title: 'Which should I use', body: choiceSection(choice) }] : []),
     {
@@ -43,6 +45,7 @@ export async function renderPage(comparison: Comparison, created: Date, choice: 
     { id: 'confusion', title: 'Confusion', body: [await confusionFigures(comparison), confusionsTable(comparison)] },
     { id: 'training', title: 'Training', body: await trainingFigures(comparison) },
     { id: 'calibration', title: 'Calibration', body: await reliabilityFigures(comparison) },
+    ...(further ? [{ id: 'further', title: 'Further figures', body: further }] : []),
     { id: 'data', title: 'The long tail', body: await longTailFigure(comparison) },
     { id: 'speed', title: 'Time', body: await speedFigures(comparison) },
     { id: 'settings', title: 'Settings', body: [differencesTable(comparison), runTable(comparison)] },
