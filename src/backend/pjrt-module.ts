@@ -68,6 +68,8 @@ export const {
   purpose: 'training on a device',
   flags: (folder) => ({ flags: [`-I${join(folder, 'lib')}`], libraries: ['-ldl'] }),
   whyNot: (folder) =>
-    existsSync(headerIn(folder)) ? null : 'the set-up is of an older tailmix; run `tailmix setup --force`.',
+    existsSync(headerIn(folder))
+      ? null
+      : 'the set-up is of an older tailmix; run `tailmix setup` with TAILMIX_PJRT set.',
   missing: pjrtModuleMissing,
 });

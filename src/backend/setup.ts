@@ -140,6 +140,31 @@ async function install(
   }
 }
 
+/**
+ * Gives TensorFlow's wheel to `work`: the one that `from` names, or fetched, and then deleted. Two at once wait for each other.
+ *
+ * @throws {TailmixError} FROM, WHEEL_NOT_FOUND
+ */
+export async function withWheel(
+  name: NativeName,
+  root: string,
+  { from, platform, env = process.env, onStage = () => {}, onBytes = () => {} }: SetupOptions,
+  work: (wheel: Wheel) => Promise<void>,
+): Promise<void> {
+  const target = targetOf(platform?.os ?? process.platform, platform?.arch ?? process.arch)!;
+  const project = target.wheels[name]!;
+  const downloads = join(root, 'downloads');
+  const request = { target, project, version: TENSORFLOW_VERSION, folder: downloads, env, onBytes };
+  const run = async (): Promise<void> => {
+    onStage(from === undefined ? `fetching TensorFlow ${TENSORFLOW_VERSION}` : `using ${from}`);
+    const given = from === undefined ? null : await givenWheel(resolve(from), request);
+    const wheel = given ?? (await obtainWheel({ ...request, settings: readIndexSettings(env) }));
+    await work(wheel);
+    if (wheel.downloaded) await rm(downloads, { recursive: true, force: true });
+  };
+  await withLock(join(root, 'setup.lock'), run, { onWait: () => onStage('waiting for another set-up') });
+}
+
 async function compileAndTry(compiler: Compiler, folder: string, packageName: string, target: Target): Promise<string> {
   await compileBinding(compiler, folder, packageName, target);
   return tryBinding(folder);
@@ -152,7 +177,7 @@ async function removeLeftovers(root: string): Promise<void> {
   }
 }
 
-async function givenWheel(path: string, { project, target }: Making): Promise<Wheel> {
+async function givenWheel(path: string, { project, target }: Pick<Making, 'project' | 'target'>): Promise<Wheel> {
   const found = await stat(path).catch(() => null);
   const files = found?.isDirectory() ? await readdir(path) : [basename(path)];
   const file = findWheel(files, String, { project, version: TENSORFLOW_VERSION, target });

@@ -16,11 +16,19 @@ const HEADERS = /^tensorflow\/include\/(?:tensorflow\/c|tensorflow\/core\/platfo
 /** Header of PJRT's C interface, which stays beside the libraries: `native/pjrt.cc` is compiled with it. */
 export const PJRT_HEADER = 'pjrt_c_api.h';
 
+const PJRT_MEMBER = `tensorflow/include/xla/pjrt/c/${PJRT_HEADER}`;
+
+/** The header alone, to the folder itself. */
+export const PJRT_HEADER_LAYOUT: Layout = {
+  destinationOf: (member) => (member === PJRT_MEMBER ? PJRT_HEADER : null),
+  required: [PJRT_MEMBER],
+};
+
 /** Where a member of a target's wheel goes: libraries to `lib/`, headers to `include/`; `null` for all the rest. */
 export function destinationOf(member: string, { libraries }: Target): string | null {
   const library = Object.values(libraries).find((name) => member === `tensorflow/${name}`);
   if (library !== undefined) return join('lib', library);
-  if (member === `tensorflow/include/xla/pjrt/c/${PJRT_HEADER}`) return join('lib', PJRT_HEADER);
+  if (member === PJRT_MEMBER) return join('lib', PJRT_HEADER);
   return HEADERS.test(member) ? member.slice('tensorflow/'.length) : null;
 }
 

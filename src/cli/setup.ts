@@ -2,8 +2,9 @@ import process from 'node:process';
 import { setUpClusterModule } from '../backend/cluster-module.ts';
 import { setUpCustomOps } from '../backend/custom-ops.ts';
 import { type NativeName, TENSORFLOW_VERSION } from '../backend/paths.ts';
+import { addPjrtHeader } from '../backend/pjrt-header.ts';
 import { setUpPjrtModule } from '../backend/pjrt-module.ts';
-import { type SetupResult, setUpNative } from '../backend/setup.ts';
+import { type SetupOptions, type SetupResult, setUpNative } from '../backend/setup.ts';
 import { TailmixError } from '../errors.ts';
 import { stageProgress } from './stage-progress.ts';
 
@@ -67,7 +68,7 @@ async function attempt(name: NativeName, options: SetupCommandOptions): Promise<
     if (name === 'native') {
       const why = await setUpClusterModule(result.folder, progress.onStage);
       if (why !== null) process.stderr.write(`Training on several machines is not available: ${why}\n`);
-      const whyNoDevice = await setUpPjrtModule(result.folder, progress.onStage);
+      const whyNoDevice = await setUpDevices(result.folder, options, progress);
       if (whyNoDevice !== null) process.stderr.write(`Training on a device is not available: ${whyNoDevice}\n`);
     }
     return { report: withNative(name, result, withoutCustomOps), exitCode: 0 };
@@ -77,6 +78,17 @@ async function attempt(name: NativeName, options: SetupCommandOptions): Promise<
   } finally {
     progress.stop();
   }
+}
+
+/** Says why there are no devices only to those who ask for one: most runs do without. */
+async function setUpDevices(
+  folder: string,
+  { from }: SetupCommandOptions,
+  progress: Pick<SetupOptions, 'onStage' | 'onBytes'>,
+): Promise<string | null> {
+  const noHeader = await addPjrtHeader(folder, { ...progress, ...(from !== undefined && { from }) });
+  const why = noHeader ?? (await setUpPjrtModule(folder, progress.onStage));
+  return process.env.TAILMIX_PJRT ? why : null;
 }
 
 const withNative = (

@@ -16,7 +16,7 @@ export const plugin =
 /** Why devices cannot be tested here; null if they can. */
 export const missing =
   whyNotNative('native') ??
-  (hasPjrtModule() ? null : 'native/pjrt.cc is not compiled: run `tailmix setup --force`') ??
+  (hasPjrtModule() ? null : 'native/pjrt.cc is not compiled: run `tailmix setup` with TAILMIX_PJRT set') ??
   (existsSync(plugin) ? null : 'there is no plugin: set TAILMIX_PJRT, or run .ci/run');
 if (missing !== null) console.warn(`SKIPPED: devices are not tested, ${missing}`);
 
