@@ -41,6 +41,7 @@ export const registry: PluginRegistry = {
   mixup: () => import('./mixup/index.ts'),
   mlflow: () => import('./mlflow/index.ts'),
   progress: () => import('./progress/index.ts'),
+  regmixup: () => import('./regmixup/index.ts'),
   remix: () => import('./remix/index.ts'),
   resample: () => import('./resample/index.ts'),
   reweight: () => import('./reweight/index.ts'),

@@ -43,9 +43,10 @@ const model: Model = {
 };
 
 /** Options that the script's rules have, where they are not the defaults. */
-function optionsOf(name: string, { smoothing }: Case): Record<string, unknown> {
+function optionsOf(name: string, { smoothing, eta }: Case): Record<string, unknown> {
   if (name === 'cmo') return { probability: 1, skipFirst: 0, skipLast: 0 };
   if (name === 'label-smoothing') return { epsilon: smoothing!.epsilon };
+  if (name === 'regmixup') return { weight: eta };
   if (name === 'label-aware-smoothing') return { head: smoothing!.head, tail: smoothing!.tail };
   return {};
 }
@@ -72,12 +73,14 @@ async function prepare(example: Case) {
     example.plugins.map(async (name) => (await registry[name]!()).default(optionsOf(name, example) as never)),
   );
   const imageShape = reference.imageShape as [number, number, number];
-  const info = infoWithCounts(reference.classCounts, { imageShape, modelStages: model.stages });
+  const info = infoWithCounts(reference.classCounts, { imageShape, modelStages: model.stages, featureSize: 4 });
   const composition = compose([...plugins, given(example)], info);
   const pool = 6 * (1 + Object.keys(composition.groups).length);
   const groups = Object.fromEntries(Object.keys(composition.groups).map((name) => [name, { start: 6, size: 6 }]));
   const labels = Int32Array.from(reference.labels.slice(0, pool));
   const rows = { size: 6, indices: labels.map((_, i) => i), labels, groups };
+  const weights = Float64Array.from(example.weighted ? reference.classWeights : [1, 1, 1]);
+  const classWeights = composition.hooks.computeClassWeights.call(weights, at(1));
   const batch = composition.hooks.onBatch.call(createBatch(rows, composition.variants), at(1));
   const targets = composition.hooks.computeTargets.call(createTargets(batch), at(1));
   const program = createStepProgram(model, composition, {
@@ -94,7 +97,7 @@ async function prepare(example: Case) {
     targets,
     images: Uint8Array.from(reference.images.slice(0, pool * 24)),
     imageShape,
-    classWeights: Float64Array.from(example.weighted ? reference.classWeights : [1, 1, 1]),
+    classWeights,
     learningRate: 1,
     reduction: example.reduction as 'mean' | 'weighted-mean',
   });

@@ -48,6 +48,7 @@ export const settings: Record<string, { options: Record<string, unknown>; beside
   mixup: { options: { alpha: 0.4, lambda: 'sample' } },
   mlflow: { options: { experiment: 'tests', every: 1, checkpoints: 'all', tags: { who: 'suite' } } },
   progress: { options: { style: 'none' } },
+  regmixup: { options: { weight: 0.5 }, beside: [mixup()] },
   remix: { options: { kappa: 2, tau: 0.8 }, beside: [mixup()] },
   resample: { options: { weights: 'square-root' } },
   reweight: { options: { weights: 'inverse', gamma: 0.5 } },

@@ -8,6 +8,7 @@ Writes mixing-loss.json. Needs torch. A network of two hidden layers (tanh) on i
   remix             eq. 10 on that lambda
   mamix             the reference code's form, with lambda' = 1 - lambda as weight of the partner
   labels            y~ = lambda_y e_i + (1 - lambda_y) e_j as a soft target; class weights act on each of the two labels
+  regmixup          the loss of rows 0-5 as they are, with their own labels, plus eta times that of the mixed rows
   smoothing         q = (1 - eps) e_y + eps / C as a soft target; label-aware: eps of each class from MiSLAS, eq. 8
 """
 
@@ -86,8 +87,10 @@ def run(case):
     h = mixed(x, "input")
     h = mixed(torch.tanh(h.flatten(1) @ parameters["layer1/kernel"]), "stage1")
     h = mixed(torch.tanh(h @ parameters["layer2/kernel"]), "stage2")
-    logits = h[:B] @ parameters["classifier/kernel"] + parameters["classifier/bias"]
-    log_p = logits.log_softmax(1)
+    classify = lambda h: (h @ parameters["classifier/kernel"] + parameters["classifier/bias"]).log_softmax(1)
+    log_p = classify(h[:B])
+    eta = case["eta"]
+    plain = classify(torch.tanh(torch.tanh(x[:B].flatten(1) @ parameters["layer1/kernel"]) @ parameters["layer2/kernel"]))
 
     q = smoothing(case["smoothing"])
     total, mass, shares = 0.0, 0.0, []
@@ -98,7 +101,9 @@ def run(case):
         own = share * (class_weights[yi] if case["weighted"] else 1)
         other = (1 - share) * (class_weights[yj] if case["weighted"] else 1)
         target = own * q[yi] + other * q[yj]
-        total = total - (target * log_p[i]).sum()
+        total = total - (eta or 1) * (target * log_p[i]).sum()
+        if eta is not None:
+            total = total - (class_weights[yi] if case["weighted"] else 1) * (q[yi] * plain[i]).sum()
         mass += own + other
     loss = total / (mass if case["reduction"] == "weighted-mean" else B)
     loss.backward()
@@ -110,7 +115,7 @@ def run(case):
     }
 
 
-def case(name, plugins, stage=None, lam=1.0, box=None, rule=None, smoothing=None, weighted=False, reduction="mean", pair=None):
+def case(name, plugins, stage=None, lam=1.0, box=None, rule=None, smoothing=None, weighted=False, reduction="mean", pair=None, eta=None):
     if box is not None:
         lam = 1 - (box["bottom"] - box["top"]) * (box["right"] - box["left"]) / (H * W)
     if pair is None:
@@ -124,6 +129,7 @@ def case(name, plugins, stage=None, lam=1.0, box=None, rule=None, smoothing=None
         "box": box,
         "rule": rule,
         "smoothing": smoothing,
+        "eta": eta,
         "weighted": weighted,
         "reduction": reduction,
     }
@@ -155,6 +161,10 @@ cases = [
     case("label smoothing on Mixup", ["mixup", "label-smoothing"], "input", 0.3, smoothing=even),
     case("label-aware smoothing", ["label-aware-smoothing"], smoothing=aware),
     case("label-aware smoothing on Remix, class weights", ["mixup", "remix", "label-aware-smoothing"], "input", 0.3, rule="remix", smoothing=aware, weighted=True, reduction="weighted-mean"),
+    case("RegMixup", ["mixup", "regmixup"], "input", 0.3, eta=1.0),
+    case("RegMixup on Remix, class weights, smoothing", ["mixup", "remix", "regmixup", "label-smoothing"], "input", each, rule="remix", smoothing=even, weighted=True, reduction="weighted-mean", eta=0.7),
+    case("RegMixup on Manifold Mixup", ["manifold-mixup", "regmixup"], "stage1", each, eta=2.0),
+    case("RegMixup on Remix and CMO", ["cmo", "remix", "regmixup"], "input", box=patch, pair=drawn, rule="remix", eta=0.5),
 ]
 result = {
     "imageShape": [H, W, 1],

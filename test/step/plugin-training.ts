@@ -6,7 +6,7 @@ import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
 import { squares } from '../support/squares.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
-const MIXER: Readonly<Record<string, string>> = { remix: 'mixup', mamix: 'mixup' };
+const MIXER: Readonly<Record<string, string>> = { mamix: 'mixup', regmixup: 'mixup', remix: 'mixup' };
 
 export const pluginsNamed = (names: readonly string[]): Promise<Plugin[]> =>
   Promise.all(names.map(async (name) => (await registry[name as keyof typeof registry]!()).default()));
