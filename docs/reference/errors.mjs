@@ -1,4 +1,4 @@
-// Writes docs/errors.md from the errors.ts of all rooms and plugins: npm run fix
+// Writes docs/errors.md from the errors.ts (…-errors.ts) of all rooms and plugins: npm run fix
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -70,7 +70,7 @@ const docOf = (statement) =>
 export function errorsPage() {
   const files = ['src', 'plugins'].flatMap((folder) =>
     readdirSync(folder, { recursive: true, encoding: 'utf8' })
-      .filter((name) => /(^|[\\/])errors\.ts$/.test(name))
+      .filter((name) => /(^|[\\/-])errors\.ts$/.test(name))
       .map((name) => join(folder, name).replaceAll('\\', '/')),
   );
   const byCode = new Map();

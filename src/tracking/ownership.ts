@@ -9,14 +9,14 @@ import { makeFolder } from '#make-folder';
 import { type ProcessIdentity, thisProcess, type Whereabouts, whereaboutsOf } from '../util/process-identity.ts';
 import { askSlurm, readSlurmJob, type SlurmAnswer, type SlurmJob, thisSlurmJob } from '../util/slurm-job.ts';
 import { checkpointFolder } from './checkpoint.ts';
+import { writeFailed } from './errors.ts';
 import {
   directoryOwned,
   lockMovedAside,
   lockUnreadable,
   ownershipLost,
   takenFromEndedJob,
-  writeFailed,
-} from './errors.ts';
+} from './ownership-errors.ts';
 import { createFile, removeUnfinished } from './write-file.ts';
 
 /** A process that owns a directory. */
