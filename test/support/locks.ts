@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
+import process from 'node:process';
 import type { Owner } from '../../src/tracking/ownership.ts';
 
 /** The pid of a process that has ended, and a time when none started. */
@@ -30,3 +31,15 @@ export const lockOf = (owner: Partial<Owner>): string =>
     id: 'another',
     ...owner,
   } satisfies Owner);
+
+/** The message that a promise is refused with, without what differs from machine to machine. */
+export const refusalOf = (folder: string, promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'no error',
+    ({ message }: Error) =>
+      message
+        .replaceAll(folder, 'FOLDER')
+        .replaceAll(hostname(), 'HOST')
+        .replaceAll(String(process.pid), 'PID')
+        .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/, 'TIME'),
+  );

@@ -2,34 +2,20 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
-import { hostname, userInfo } from 'node:os';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { isOwned, own, ownerFile } from '../../src/tracking/ownership.ts';
-import { fakeSlurm, NO_SUCH_JOB } from '../support/fake-slurm.ts';
-import { gone, lockOf } from '../support/locks.ts';
+import { gone, lockOf, refusalOf } from '../support/locks.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-
-afterEach(() => void vi.unstubAllEnvs());
-
-const messageOf = (folder: string, promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => 'no error',
-    ({ message }: Error) =>
-      message
-        .replaceAll(folder, 'FOLDER')
-        .replaceAll(hostname(), 'HOST')
-        .replaceAll(String(process.pid), 'PID')
-        .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/, 'TIME'),
-  );
 
 test('a directory has one owner, and is free when that lets go', async () => {
   const folder = join(await temporaryFolder(), 'deep', 'run');
   const ownership = await own(folder);
   expect(ownership.directory).toBe(folder);
   expect(await isOwned(folder)).toBe(true);
-  expect(await messageOf(folder, own(folder))).toMatchInlineSnapshot(
+  expect(await refusalOf(folder, own(folder))).toMatchInlineSnapshot(
     `"FOLDER: expected a folder that no other process writes to; process PID on this machine (HOST) has owned it since TIME. Wait until it ends, or end it with \`kill -INT PID\`."`,
   );
   await ownership.confirm();
@@ -94,7 +80,7 @@ describe('an owner', () => {
     const told: Record<string, string> = {};
     for (const [what, lock] of Object.entries(locks)) {
       await writeFile(ownerFile(folder), lock);
-      told[what] = await messageOf(folder, own(folder));
+      told[what] = await refusalOf(folder, own(folder));
       expect(await readFile(ownerFile(folder), 'utf8')).toBe(lock);
       const ownership = await own(folder, { takeOver: true });
       await ownership.confirm();
@@ -107,63 +93,6 @@ describe('an owner', () => {
         "unreadable": "FOLDER: expected a folder that no other process writes to; its owner.lock cannot be read. If nothing writes to the folder any more, repeat the command with --take-over.",
       }
     `);
-  });
-
-  test('elsewhere in a job of Slurm is replaced when the job has ended, and that is said; else it is kept', async () => {
-    const folder = await temporaryFolder();
-    const user = process.getuid?.() ?? null;
-    const lock = lockOf({ host: 'node17', pid: 4242, job: { id: '22_3', restarts: 0, cluster: 'one', user } });
-    const told: Record<string, string> = {};
-    for (const [what, squeue] of Object.entries({
-      living: 'echo RUNNING',
-      unknown: 'echo slurm_load_jobs error: Unable to contact slurm controller >&2; exit 1',
-    })) {
-      await fakeSlurm({ squeue });
-      await writeFile(ownerFile(folder), lock);
-      told[what] = await messageOf(folder, own(folder));
-      expect(await isOwned(folder)).toBe(true);
-      expect(await readFile(ownerFile(folder), 'utf8')).toBe(lock);
-      await (await own(folder, { takeOver: true })).release();
-    }
-    for (const [what, squeue] of Object.entries({ ended: 'echo TIMEOUT', forgotten: NO_SUCH_JOB })) {
-      await fakeSlurm({ squeue });
-      await writeFile(ownerFile(folder), lock);
-      expect(await isOwned(folder)).toBe(false);
-      const ownership = await own(folder);
-      told[what] = String(ownership.taken).replace(folder, 'FOLDER');
-      await ownership.confirm();
-      await ownership.release();
-    }
-    expect(told).toMatchInlineSnapshot(`
-      {
-        "ended": "FOLDER: its owner was process 4242 on node17, whose Slurm job 22_3 ended (TIMEOUT). Its lock is taken over.",
-        "forgotten": "FOLDER: its owner was process 4242 on node17, whose Slurm job 22_3 is not in the queue any more. Its lock is taken over.",
-        "living": "FOLDER: expected a folder that no other process writes to; process 4242 on node17 has owned it since TIME. Its Slurm job 22_3 is RUNNING. Wait until the job ends, or end it with \`scancel 22_3\`. If nothing writes to the folder any more, repeat the command with --take-over.",
-        "unknown": "FOLDER: expected a folder that no other process writes to; process 4242 on node17 has owned it since TIME. Its Slurm job 22_3 cannot be looked up: squeue said: slurm_load_jobs error: Unable to contact slurm controller. Whether it still runs cannot be seen from here (HOST). If nothing writes to the folder any more, repeat the command with --take-over.",
-      }
-    `);
-  });
-
-  test('in a job of Slurm is recorded with it', async () => {
-    const folder = await temporaryFolder();
-    await fakeSlurm({});
-    const lockNow = async () => {
-      const ownership = await own(folder);
-      const { job } = JSON.parse(await readFile(ownerFile(folder), 'utf8'));
-      await ownership.release();
-      return [job, ownership.taken];
-    };
-    expect(await lockNow()).toEqual([null, null]);
-    for (const [name, value] of Object.entries({
-      SLURM_JOB_ID: '25',
-      SLURMD_NODENAME: 'n1',
-      SLURM_CLUSTER_NAME: 'one',
-    }))
-      vi.stubEnv(name, value);
-    expect(await lockNow()).toEqual([
-      { id: '25', restarts: 0, cluster: 'one', user: process.getuid?.() ?? null },
-      null,
-    ]);
   });
 
   test.skipIf(process.platform === 'win32')(
@@ -195,7 +124,7 @@ describe('an owner', () => {
         const path = ownerFile(folder);
         await make(path);
         const { ino } = await lstat(path);
-        told[what] = (await messageOf(folder, own(folder))).split('; ')[1]!;
+        told[what] = (await refusalOf(folder, own(folder))).split('; ')[1]!;
         expect((await lstat(path)).ino).toBe(ino);
         expect(await isOwned(folder)).toBe(true);
         const ownership = await own(folder, { takeOver: true });
@@ -263,7 +192,7 @@ describe('an owner', () => {
     const ownership = await own(folder);
     const other = lockOf({ host: 'node17', pid: 4242 });
     await writeFile(ownerFile(folder), other);
-    expect(await messageOf(root, ownership.confirm())).toMatchInlineSnapshot(
+    expect(await refusalOf(root, ownership.confirm())).toMatchInlineSnapshot(
       `"FOLDER/run: expected to be its only writer; process 4242 on node17 has taken it over. This run ends here."`,
     );
     await ownership.release();
@@ -272,7 +201,7 @@ describe('an owner', () => {
 
     const moved = await own(folder);
     await rename(folder, join(root, 'elsewhere'));
-    expect(await messageOf(root, moved.confirm())).toMatchInlineSnapshot(
+    expect(await refusalOf(root, moved.confirm())).toMatchInlineSnapshot(
       `"FOLDER/run: expected to be its only writer; it was moved or deleted. Its checkpoints can be resumed where they are now."`,
     );
     await moved.release();
@@ -303,7 +232,7 @@ test('a new owner removes what killed writers left', async () => {
 test('a folder that cannot be made is named', async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'file'), '');
-  expect(await messageOf(folder, own(join(folder, 'file')))).toMatchInlineSnapshot(
+  expect(await refusalOf(folder, own(join(folder, 'file')))).toMatchInlineSnapshot(
     `"FOLDER/file: could not be written (EEXIST: file already exists, mkdir 'FOLDER/file'). A file is where a folder is needed: choose another place."`,
   );
 });
