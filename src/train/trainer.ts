@@ -5,9 +5,7 @@ import { type ComposedPhase, composeRun } from '../compose/compose-run.ts';
 import { metricsAt, type Place } from '../compose/span.ts';
 import type { LoadedData } from '../data/types.ts';
 import { internal, messageOf, TailmixError, toError } from '../errors.ts';
-import { furtherFigures } from '../metrics/further.ts';
-import { keptTable } from '../metrics/logits.ts';
-import type { EpochMetrics, Evaluation, RunSummary } from '../metrics/types.ts';
+import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
 import type { Run, Snapshot } from '../run.ts';
 import type { EpochContext } from '../step/types.ts';
 import { own as ownDirectory } from '../tracking/ownership.ts';
@@ -15,7 +13,7 @@ import { yieldToEventLoop } from '../util/event-loop.ts';
 import { callAll, reportFailure } from '../util/observers.ts';
 import { backboneOf } from './backbone.ts';
 import { createMeter, ownSteps, planEpoch, strengthIn } from './epoch.ts';
-import { evaluateSplit, logitPrior } from './evaluate-split.ts';
+import { completeEvaluation, evaluateOn } from './evaluate-split.ts';
 import { keepFile } from './features.ts';
 import { openFit, trainStep } from './fit.ts';
 import { warnOfHighLoss } from './loss-high.ts';
@@ -254,37 +252,6 @@ async function trainEpoch(
   addEpoch(progress, place === null ? metrics : metricsAt(metrics, place));
   await fit.options.ownership?.confirm();
   await hooks.onEpochEnd.promise(metrics, own);
-}
-
-/** Evaluates a split, whose logits the run has from then on; null where there is no such split. */
-async function evaluateOn(progress: Progress, split: 'validation' | 'test', epoch: number): Promise<Evaluation | null> {
-  const { fit } = progress;
-  const subset = fit.data[split];
-  if (!subset) return null;
-  const { evaluation, logits } = await evaluateSplit(fit, { split, subset, epoch });
-  progress.logits[split] = logits;
-  return evaluation;
-}
-
-/**
- * What the last evaluation comes to beyond its figures. A run resumed after its last epoch knows that epoch's figures, but
- * neither the confusion matrix nor the logits.
- *
- * @param before - epochs of the phases before this one
- */
-async function completeEvaluation(progress: Progress, before: number): Promise<void> {
-  const { fit, epochs } = progress;
-  const last = epochs.at(-1);
-  if (last?.test?.confusion === null) {
-    last.validation = await evaluateOn(progress, 'validation', last.epoch - before);
-    last.test = await evaluateOn(progress, 'test', last.epoch - before);
-  }
-  const tested = epochs.findLast(({ test }) => test !== null)?.test;
-  if (!tested) return;
-  const { classCounts, groups } = fit.info;
-  const table = progress.logits.test && keptTable(progress.logits.test);
-  const prior = logitPrior(fit.composition.plugins);
-  progress.figures = furtherFigures(tested, table, { classCounts, groups, prior });
 }
 
 /** What all processes of a cluster have in common, once their data are read. */
