@@ -21,36 +21,16 @@
  * A run of several phases is this loop for each, with hooks of its own; plugins that span the run are told of all.
  */
 import { SyncHook, SyncWaterfallHook } from 'tapable';
+import { buildHooks } from './build-hooks.ts';
 import { messageOf } from './errors.ts';
 import type { EpochMetrics, EvaluatedSplit, RunSummary } from './metrics/types.ts';
-import type { Forward } from './models/types.ts';
 import type { CheckpointInfo, Run } from './run.ts';
-import type {
-  Batch,
-  BatchResult,
-  EpochContext,
-  GradientParts,
-  Gradients,
-  Loss,
-  Predict,
-  StepContext,
-  Targets,
-  Update,
-} from './step/types.ts';
+import type { Batch, BatchResult, EpochContext, StepContext, Targets } from './step/types.ts';
 import { observerHook } from './util/observers.ts';
 
-/**
- * A fresh set of hooks, one per run, or per phase where a run has several.
- *
- * **Rehearsed**: before a step is captured, the hook is also called with made-up arguments and `ctx.rehearsal: true`,
- * to find host values that a recorded step would freeze. `rehearsal` may guard side effects, never values.
- *
- * **Traced**: the function that a `build…` tap returns runs in every eager step, but in a captured run only while the
- * step is recorded (twice per signature) and checked. It must not close over anything that varies; what varies comes in
- * `pass.inputs`.
- */
-export function createHooks() {
-  return Object.freeze({
+/** The hooks that are called while a run is trained. */
+function loopHooks() {
+  return {
     /**
      * Once, before the first epoch and after a resume, when the data are open and the step is compiled. May be
      * asynchronous; the result is ignored. Not rehearsed.
@@ -239,97 +219,19 @@ export function createHooks() {
      * ```
      */
     onBatchEnd: new SyncHook<[result: BatchResult]>(['result']),
-
-    /**
-     * Once, before the first step. Wraps the forward pass,
-     * `(weights, images, pass) → { logits, features, statistics }`: images `[rows, height, width, channels]` float32,
-     * logits `[B, C]`, features `[B, D]`, statistics by name. Training and prediction both call it (`pass.training`).
-     * Returns a function of the same form. Synchronous; {@link createHooks traced}.
-     *
-     * @example
-     * ```ts
-     * hooks.buildModel.tap(name, (forward) => (weights, images, pass) => {
-     *   const outputs = forward(weights, images, pass);
-     *   return { ...outputs, logits: outputs.logits.mul(0.5) };
-     * });
-     * ```
-     */
-    buildModel: new SyncWaterfallHook<[forward: Forward]>(['forward']),
-
-    /**
-     * Once, before the first step. Wraps the loss. `adjustLogits` takes logits `[B, C]` and labels `[B]` int32 and
-     * returns logits `[B, C]`; `termLoss` takes the same and returns the loss of each sample, `[B]`; `scored` are the logits
-     * that both are called with; `terms` further losses of each sample, weighted like it; `penalties` scalars by plugin
-     * name, added to the reduced loss; `figures` scalars that are logged alone; `perSample` arrays that go to `onBatchEnd`.
-     * Returns a loss of the same form. Synchronous; {@link createHooks traced}.
-     *
-     * @example
-     * ```ts
-     * hooks.buildLoss.tap(name, (loss) => ({
-     *   ...loss,
-     *   penalties: { ...loss.penalties, [name]: ({ features }) => features.square().mean() },
-     * }));
-     * ```
-     */
-    buildLoss: new SyncWaterfallHook<[loss: Loss]>(['loss']),
-
-    /**
-     * Once, before the first step. Wraps a backward pass, `(weights, pass) → { loss, penalties, outputs, gradients }`:
-     * a scalar loss, and a gradient for each trained weight, by its name and in its shape. May call the inner one
-     * twice. `parts` are what core's own is made of: forward pass, loss, losses of the rows before they are reduced, and
-     * `differentiate` for a function of the plugin's. Returns a function of the same form. Synchronous;
-     * {@link createHooks traced}.
-     *
-     * @example
-     * ```ts
-     * // Rows count the less, the higher their loss is.
-     * hooks.buildGradients.tap(name, (_, { evaluate, rowLosses, differentiate }) => (weights, pass) =>
-     *   differentiate(weights, (all) => {
-     *     const evaluated = evaluate(all, pass);
-     *     const rows = rowLosses(evaluated.outputs, pass);
-     *     const loss = rows.mul(stopGradient(rows.neg().exp())).sum().div(pass.inputs.normalizer!);
-     *     return { ...evaluated, loss };
-     *   }),
-     * );
-     * ```
-     */
-    buildGradients: new SyncWaterfallHook<[gradients: Gradients, parts: GradientParts]>(['gradients', 'parts']),
-
-    /**
-     * Once, before the first step. Wraps the optimizer. `slots` declares the arrays that it carries from step to step;
-     * `apply` takes weights, slots and gradients by name, all float32, and returns those weights and slots that
-     * changed. The learning rate is the scalar `pass.inputs.learningRate`. Returns an update of the same form.
-     * Synchronous; {@link createHooks traced}.
-     *
-     * @example
-     * ```ts
-     * hooks.buildUpdate.tap({ name, stage: Order.ClipGradients }, (update) => ({
-     *   ...update,
-     *   apply: (weights, slots, gradients, pass) => {
-     *     const clipped = Object.entries(gradients).map(([weight, gradient]) => [weight, gradient.clipByValue(-1, 1)]);
-     *     return update.apply(weights, slots, Object.fromEntries(clipped), pass);
-     *   },
-     * }));
-     * ```
-     */
-    buildUpdate: new SyncWaterfallHook<[update: Update]>(['update']),
-
-    /**
-     * Once, before the first step. Wraps prediction, `(weights, slots, images, pass) → logits`: images
-     * `[B, height, width, channels]` float32, logits `[B, C]`. `slots` is what the update carries, for example an
-     * average of the weights. Returns a function of the same form. Synchronous; {@link createHooks traced}.
-     *
-     * @example
-     * ```ts
-     * hooks.buildPrediction.tap(name, (predict) => (...given) => predict(...given).mul(2));
-     * ```
-     */
-    buildPrediction: new SyncWaterfallHook<[predict: Predict]>(['predict']),
-  });
+  };
 }
 
-export type Hooks = ReturnType<typeof createHooks>;
+export type Hooks = Readonly<ReturnType<typeof loopHooks> & ReturnType<typeof buildHooks>>;
 export type HookName = keyof Hooks;
+
+/**
+ * A fresh set of hooks, one per run, or per phase where a run has several.
+ *
+ * **Rehearsed**: before a step is captured, the hook is also called with made-up arguments and `ctx.rehearsal: true`,
+ * to find host values that a recorded step would freeze. `rehearsal` may guard side effects, never values.
+ */
+export const createHooks = (): Hooks => Object.freeze({ ...loopHooks(), ...buildHooks() });
 
 /** Hooks that wait for their taps; all others are synchronous. */
 export const isAsync = (hook: HookName): boolean => hook.startsWith('on') && !hook.startsWith('onBatch');

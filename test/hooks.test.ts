@@ -7,9 +7,8 @@ import { codeBlocks, openEditor } from './support/language-service.ts';
 const names = Object.keys(createHooks()) as HookName[];
 const page = readFileSync('docs/hooks.md', 'utf8');
 
-/** Doc comments of the hooks in `createHooks`: text and examples. */
+/** Doc comments of the hooks: text and examples. */
 const documented = new Map<string, { text: string; examples: string[] }>();
-const source = ts.createSourceFile('hooks.ts', readFileSync('src/hooks.ts', 'utf8'), ts.ScriptTarget.Latest, true);
 const visit = (node: ts.Node): void => {
   if (ts.isPropertyAssignment(node)) {
     const docs = ts.getJSDocCommentsAndTags(node).filter(ts.isJSDoc);
@@ -24,7 +23,8 @@ const visit = (node: ts.Node): void => {
   }
   ts.forEachChild(node, visit);
 };
-visit(source);
+for (const file of ['src/hooks.ts', 'src/build-hooks.ts'])
+  visit(ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true));
 
 test.each(names)(
   '%s says when it is called, what it returns, whether it waits, whether it is rehearsed, by example',
@@ -34,8 +34,8 @@ test.each(names)(
     expect(text).toContain(isAsync(name) ? 'May be asynchronous' : 'Synchronous');
     const rehearsed = name === 'onBatch' || (name.startsWith('compute') && name !== 'computeFigures');
     const traced = name.startsWith('build');
-    expect(text.match(/\*\*Rehearsed\*\*|Not rehearsed|createHooks traced/)?.[0]).toBe(
-      rehearsed ? '**Rehearsed**' : traced ? 'createHooks traced' : 'Not rehearsed',
+    expect(text.match(/\*\*Rehearsed\*\*|Not rehearsed|buildHooks traced/)?.[0]).toBe(
+      rehearsed ? '**Rehearsed**' : traced ? 'buildHooks traced' : 'Not rehearsed',
     );
     expect(text).toMatch(/[Rr]eturns |result is ignored/);
     expect(examples).toHaveLength(1);

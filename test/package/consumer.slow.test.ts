@@ -73,7 +73,7 @@ describe.each(['5.9.3', '6.0', '7.0.2'])('TypeScript %s, strict and without skip
   });
 });
 
-test('an option shows its description in an editor', { timeout: 120_000 }, () => {
+test('options and hooks show their descriptions in an editor', { timeout: 120_000 }, () => {
   const editor = openEditor(program, { file: join(folder, 'program.ts'), customConditions: [] });
   const hover = (text: string, name: string): string => {
     const at = program.indexOf(text);
@@ -86,6 +86,7 @@ test('an option shows its description in an editor', { timeout: 120_000 }, () =>
   expect(hover('remix({ kappa: 3', 'kappa')).not.toBe('');
   expect(hover('mixup({ alpha', 'alpha')).not.toBe('');
   expect(hover("optimizer: { name: 'adamw'", 'learningRate')).not.toBe('');
+  expect(hover('hooks.buildLoss', 'buildLoss')).toMatch(/^Once, before the first step/);
 });
 
 test.each([
