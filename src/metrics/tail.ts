@@ -65,3 +65,15 @@ export function wilsonInterval(share: number, n: number): [low: number, high: nu
   const half = (Z / (1 + z2 / n)) * Math.sqrt((share * (1 - share)) / n + z2 / (4 * n * n));
   return [share === 0 ? 0 : Math.max(0, centre - half), share === 1 ? 1 : Math.min(1, centre + half)];
 }
+
+/**
+ * Wilson's 95% intervals of accuracies per class, `[C]`; null for a class without an image.
+ *
+ * @param perClass - `[C]`
+ * @param support - `[C]`, test images of each class
+ */
+export const classIntervals = (
+  perClass: readonly (number | null)[],
+  support: ArrayLike<number>,
+): ([low: number, high: number] | null)[] =>
+  perClass.map((accuracy, c) => (accuracy === null ? null : wilsonInterval(accuracy, support[c]!)));

@@ -1,6 +1,7 @@
 import { createConfusion } from '../metrics/confusion.ts';
 import { holm, type PairedDifference, pairedDifference } from '../metrics/paired.ts';
 import { median, type Spread, spread, spreadOf } from '../metrics/statistics.ts';
+import { classIntervals, supportOf } from '../metrics/tail.ts';
 import type { ConfusionCount, Evaluation, GroupRule, ReliabilityBin } from '../metrics/types.ts';
 import { type CurvePoint, curveOf } from './curves.ts';
 import { mixedDatasets, noRuns, unknownBaseline } from './errors.ts';
@@ -43,6 +44,10 @@ export interface MethodResult extends RunGroup {
   pluginFigures: NamedSpreads;
   /** `[C]`. */
   perClass: (Spread | null)[];
+  /** Test images of each class, `[C]`; null where a run has no confusion matrix. */
+  testCounts: number[] | null;
+  /** Wilson's 95% intervals of the means in `perClass`, for one test set, `[C]`; null where `testCounts` is. */
+  intervals: ([low: number, high: number] | null)[] | null;
   /** Names of the worst class, of each run, without repeats. */
   worstClasses: string[];
   /** Optimistic: of each run the epoch that was best on the test set. */
@@ -140,19 +145,30 @@ function refuseMixedData(runs: readonly LoadedRun[]): void {
 function resultOf(group: RunGroup, baseline: RunGroup | null): MethodResult {
   const summaries = group.runs.map(({ summary }) => summary);
   const last = summaries.map((summary) => summary.last);
+  const perClass = last[0]!.perClass.map((_, c) => spreadOf(last.map((evaluation) => evaluation.perClass[c])));
+  const confusion = sumOfConfusions(last);
+  // Each seed predicts the same images: they are counted once.
+  const testCounts = confusion && Array.from(supportOf(confusion, perClass.length), (images) => images / last.length);
   return {
     ...group,
     seeds: summaries.map(({ seed }) => seed),
     figures: figuresOf((of) => spreadOf(last.map(of))),
     further: spreadsByName(group.runs, ({ summary }) => summary.figures),
     pluginFigures: spreadsByName(group.runs, ({ summary }) => summary.last.figures),
-    perClass: last[0]!.perClass.map((_, c) => spreadOf(last.map(({ perClass }) => perClass[c]))),
+    perClass,
+    testCounts,
+    intervals:
+      testCounts &&
+      classIntervals(
+        perClass.map((own) => own?.mean ?? null),
+        testCounts,
+      ),
     worstClasses: [...new Set(last.map(({ worstClass }) => worstClass.name))],
     bestOnTest: pairOf(summaries.map(({ bestOnTest }) => bestOnTest)),
     chosenOnValidation: pairOf(summaries.map(({ chosenOnValidation }) => chosenOnValidation ?? null)),
     lastFiveMedian: pairOf(summaries.map(({ lastFiveMedian }) => lastFiveMedian)),
     difference: baseline && differenceOf(group, baseline),
-    confusion: sumOfConfusions(last),
+    confusion,
     reliability: pooledReliability(last),
     curve: curveOf(group.runs),
     seconds: spread(summaries.map(({ seconds }) => seconds)),

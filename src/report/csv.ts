@@ -68,15 +68,31 @@ export function resultsCsv({ methods }: Comparison): string {
   return csvTable([[...columns, ...named], ...rows]);
 }
 
-/** `per-class.csv`: a row for each method and class, shares in 0…1; mean and sample standard deviation over the seeds. */
+/** `per-class.csv`: a row for each method and class, shares in 0…1; mean and sample standard deviation over the seeds, Wilson's 95% interval. */
 export const perClassCsv = ({ methods, classes, classCounts }: Comparison): string =>
   csvTable([
-    ['method', 'class', 'label', 'training_images', 'seeds', 'accuracy', 'accuracy_sd', 'difference', 'difference_sd'],
-    ...methods.flatMap(({ label: method, perClass, difference }) =>
+    [
+      ...[
+        'method',
+        'class',
+        'label',
+        'training_images',
+        'seeds',
+        'accuracy',
+        'accuracy_sd',
+        'difference',
+        'difference_sd',
+      ],
+      ...['test_images', 'accuracy_low', 'accuracy_high'],
+    ],
+    ...methods.flatMap(({ label: method, perClass, difference, testCounts, intervals }) =>
       classes.map((name, label) => {
         const against = difference?.perClass[label];
         const own = perClass[label];
-        return [method, name, label, classCounts[label], own?.n, own?.mean, own?.sd, against?.mean, against?.sd];
+        return [
+          ...[method, name, label, classCounts[label], own?.n, own?.mean, own?.sd, against?.mean, against?.sd],
+          ...[testCounts?.[label], ...(intervals?.[label] ?? [null, null])],
+        ];
       }),
     ),
   ]);

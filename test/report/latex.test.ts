@@ -40,7 +40,9 @@ test('a name cannot leave its cell', () => {
 
 test('per-class.csv', () => {
   const [head, ...rows] = perClassCsv(comparison).trim().split('\r\n');
-  expect(head).toBe('method,class,label,training_images,seeds,accuracy,accuracy_sd,difference,difference_sd');
+  expect(head).toBe(
+    'method,class,label,training_images,seeds,accuracy,accuracy_sd,difference,difference_sd,test_images,accuracy_low,accuracy_high',
+  );
   expect(rows).toHaveLength(6);
   expect(rows[2]!.split(',').slice(0, 6)).toEqual(['ERM', 'tail', '2', '5', '2', '0.15000000000000002']);
   const [accuracy, sd, difference] = rows[5]!.split(',').slice(5).map(Number);

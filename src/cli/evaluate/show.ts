@@ -1,5 +1,5 @@
 import { type FurtherSection, furtherSections, furtherTitles } from '../../metrics/further.ts';
-import { supportOf, wilsonInterval } from '../../metrics/tail.ts';
+import { classIntervals, supportOf } from '../../metrics/tail.ts';
 import type { Evaluation } from '../../metrics/types.ts';
 import { fittingTable } from '../../report/fitting-table.ts';
 
@@ -8,10 +8,8 @@ export const metricsSections = [...(Object.keys(furtherSections) as FurtherSecti
 export type MetricsSection = (typeof metricsSections)[number];
 
 /** 95% intervals of the accuracies per class, `[C]`; null for a class without an image. */
-export function intervalsOf({ perClass, confusion }: Evaluation): ([number, number] | null)[] {
-  const support = supportOf(confusion ?? [], perClass.length);
-  return perClass.map((accuracy, c) => (accuracy === null ? null : wilsonInterval(accuracy, support[c]!)));
-}
+export const intervalsOf = ({ perClass, confusion }: Evaluation): ([number, number] | null)[] =>
+  classIntervals(perClass, supportOf(confusion ?? [], perClass.length));
 
 interface Shown {
   further: Readonly<Record<string, number>>;

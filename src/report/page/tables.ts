@@ -123,6 +123,18 @@ export function differenceTable(comparison: Comparison): Html | null {
   )}${tested ? html`<p class="note">${testsInWords(comparison)}</p>` : null}`;
 }
 
+/** What the number of test images leaves open, for tables of single classes. */
+const intervalsNote = (methods: readonly MethodResult[]): string =>
+  methods.every(({ intervals }) => intervals === null)
+    ? ''
+    : ' In brackets: 95 % interval (Wilson) for as many test images as the class has; it says nothing of other seeds.';
+
+const withInterval = ({ perClass, intervals }: MethodResult, label: number, decimals: number): Html => {
+  const own = intervals?.[label];
+  const range = own ? html` <small>(${percent(own[0])} to ${percent(own[1])})</small>` : null;
+  return html`<td>${withSpread(perClass[label] ?? null, decimals)}${range}</td>`;
+};
+
 /** Accuracy per class, or per bin of classes, in figures. */
 export function perClassTable({ classes, classCounts, methods, testCount }: Comparison): Html {
   const decimals = decimalsFor(testCount);
@@ -131,11 +143,11 @@ export function perClassTable({ classes, classCounts, methods, testCount }: Comp
   return table(
     binned
       ? 'Mean test accuracy of the classes of a bin, in percent. Bins by number of training images: ranks from the largest class on.'
-      : 'Test accuracy per class, in percent, classes from head to tail.',
+      : `Test accuracy per class, in percent, classes from head to tail.${intervalsNote(methods)}`,
     heads([binned ? 'Ranks' : 'Class', 'Training images', ...methods.map(({ label }) => label)]),
     bins.map(
       (bin) =>
-        html`<tr><th scope="row">${bin.label}</th><td>${bin.detail}</td>${methods.map((method) => html`<td>${withSpread(binAccuracy(method, bin), decimals)}</td>`)}</tr>`,
+        html`<tr><th scope="row">${bin.label}</th><td>${bin.detail}</td>${methods.map((method) => (binned ? html`<td>${withSpread(binAccuracy(method, bin), decimals)}</td>` : withInterval(method, bin.members[0]!, decimals)))}</tr>`,
     ),
     { label: 'Accuracy per class' },
   );
@@ -153,11 +165,11 @@ export function worstClassesTable({ classes, classCounts, methods }: Comparison,
     .sort((a, b) => mean[a]! - mean[b]! || a - b)
     .slice(0, most);
   return table(
-    `The ${worst.length} classes of the lowest accuracy, mean over the methods, in percent.`,
+    `The ${worst.length} classes of the lowest accuracy, mean over the methods, in percent.${intervalsNote(methods)}`,
     heads(['Class', 'Training images', 'Mean', ...methods.map(({ label }) => label)]),
     worst.map(
       (label) =>
-        html`<tr><th scope="row">${classes[label]!}</th><td>${grouped(classCounts[label]!)}</td><td>${percent(mean[label]!)}</td>${methods.map(({ perClass }) => html`<td>${withSpread(perClass[label] ?? null)}</td>`)}</tr>`,
+        html`<tr><th scope="row">${classes[label]!}</th><td>${grouped(classCounts[label]!)}</td><td>${percent(mean[label]!)}</td>${methods.map((method) => withInterval(method, label, 1))}</tr>`,
     ),
     { label: 'Worst classes' },
   );
