@@ -3,6 +3,7 @@ import { npmCommand } from '#npm';
 import { messageOf } from '../errors.ts';
 import { version } from '../version.ts';
 import { cpuFeatures, isBfloat16Native } from './cpu.ts';
+import { deviceFindings } from './doctor-device.ts';
 import { gpuFindings } from './doctor-gpu.ts';
 import { cacheFinding, compilerFinding, customOpsFinding, nativeFindings } from './doctor-setup.ts';
 import type { Finding } from './finding.ts';
@@ -36,6 +37,7 @@ export async function diagnose(): Promise<Diagnosis> {
     ...(backend?.name === 'native' ? [customOpsFinding(nativeFolder('native'))] : []),
     ...nativeFindings(),
     ...(await gpuFindings(nativeFolder('native-gpu'))),
+    ...(await deviceFindings(nativeFolder('native'))),
     await compilerFinding(),
     await cacheFinding(),
   ];

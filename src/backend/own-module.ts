@@ -38,6 +38,8 @@ export interface OwnModule<Exports> {
   ): Promise<string | null>;
   /** Whether it is compiled. Default: in this machine's build. */
   isCompiled(folder?: string): boolean;
+  /** Where it is, or would be. */
+  path(folder?: string): string;
   /** Loads it into this process, after the build's libraries. */
   load(folder?: string): Exports;
 }
@@ -78,6 +80,7 @@ export function ownModule<Exports>(module: OwnModuleSource): OwnModule<Exports> 
       }
     },
     isCompiled: (folder = nativeFolder('native')) => existsSync(pathIn(folder)),
+    path: (folder = nativeFolder('native')) => pathIn(folder),
     load(folder = nativeFolder('native')) {
       const path = pathIn(folder);
       if (!existsSync(path)) throw missing('it is not compiled; run `tailmix setup`.');

@@ -55,6 +55,22 @@ export interface PjrtModule {
   memory(plugin: number, device: number): { used: number; peak?: number; limit?: number };
 }
 
+/** Options of a plugin's client. Memory is taken as it is needed, not all at once; plugins for processors know no such option. */
+export const clientOptions = (plugin: string): Readonly<Record<string, boolean>> =>
+  /cuda|rocm/.test(plugin) ? { preallocate: false } : {};
+
+/** What to do about an error at opening, by its code. */
+export const openingCure = (code: unknown): string | undefined =>
+  ({
+    DLOPEN: 'Check the path, and that the plugin’s own libraries lie where it looks for them (`ldd`).',
+    DLSYM: 'Give the library of a PJRT plugin, as TAILMIX_PJRT=PLUGIN.so.',
+    VERSION: 'Its C interface is of another kind than tailmix was built for: use a plugin of today.',
+    [NO_DEVICE]: 'Is the driver installed, and is a device visible to this process (CUDA_VISIBLE_DEVICES)?',
+  })[String(code)];
+
+/** A plugin's code where it finds no device. */
+export const NO_DEVICE = '9';
+
 const headerIn = (folder: string): string => join(folder, 'lib', PJRT_HEADER);
 
 /** Runs on this machine's processor do without it. */
@@ -62,6 +78,7 @@ export const {
   setUp: setUpPjrtModule,
   isCompiled: hasPjrtModule,
   load: loadPjrtModule,
+  path: pjrtModulePath,
 } = ownModule<PjrtModule>({
   name: 'pjrt',
   headers: ['pjrt_open.h', 'pjrt_values.h', 'node_api.h'],

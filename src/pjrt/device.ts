@@ -1,4 +1,11 @@
-import { type BufferHandle, loadPjrtModule, type PjrtModule, type ProgramHandle } from '../backend/pjrt-module.ts';
+import {
+  type BufferHandle,
+  loadPjrtModule,
+  NO_DEVICE,
+  openingCure,
+  type PjrtModule,
+  type ProgramHandle,
+} from '../backend/pjrt-module.ts';
 import { messageOf } from '../errors.ts';
 import { dtypeName, type HostArray, type TensorSpec } from '../graph/index.ts';
 import { compileOptionsProto } from './compile-options.ts';
@@ -65,21 +72,13 @@ export function openDevice(plugin: string, options: Readonly<Record<string, numb
   try {
     info = module.open(plugin, options);
   } catch (error) {
-    throw pluginRefused(plugin, error, CURES[String((error as { code?: unknown }).code)] ?? 'Run `tailmix doctor`.');
+    throw pluginRefused(plugin, error, openingCure((error as { code?: unknown }).code) ?? 'Run `tailmix doctor`.');
   }
-  if (info.devices.length === 0) throw pluginRefused(plugin, 'it finds no device', CURES['9']!);
+  if (info.devices.length === 0) throw pluginRefused(plugin, 'it finds no device', openingCure(NO_DEVICE)!);
   const device = createDevice(module, info, plugin);
   opened.set(plugin, device);
   return device;
 }
-
-/** What to do, by the code of an error at opening. */
-const CURES: Readonly<Record<string, string>> = {
-  DLOPEN: 'Check the path, and that the plugin’s own libraries lie where it looks for them (`ldd`).',
-  DLSYM: 'Give the library of a PJRT plugin, as TAILMIX_PJRT=PLUGIN.so.',
-  VERSION: 'Its C interface is of another kind than tailmix was built for: use a plugin of today.',
-  '9': 'Is the driver installed, and is a device visible to this process (CUDA_VISIBLE_DEVICES)?',
-};
 
 /** Options of XLA: the same run gives the same bits. */
 const deterministic = (platform: string): Readonly<Record<string, boolean>> =>

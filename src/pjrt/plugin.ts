@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import process from 'node:process';
+import { clientOptions } from '../backend/pjrt-module.ts';
 import { type Device, openDevice } from './device.ts';
 import { pluginMissing } from './errors.ts';
 
@@ -13,12 +14,7 @@ export type DeviceChoice = 'cpu' | 'pjrt' | undefined;
  */
 export function chooseDevice(choice: DeviceChoice, env: NodeJS.ProcessEnv = process.env): Device | null {
   if (choice === 'cpu') return null;
-  if (env.TAILMIX_PJRT) return openDevice(resolve(env.TAILMIX_PJRT), clientOptions(env));
+  if (env.TAILMIX_PJRT) return openDevice(resolve(env.TAILMIX_PJRT), clientOptions(env.TAILMIX_PJRT));
   if (choice === 'pjrt') throw pluginMissing();
   return null;
-}
-
-/** Memory is taken as it is needed, not all at once. Plugins for processors know none of these options. */
-function clientOptions(env: NodeJS.ProcessEnv): Readonly<Record<string, boolean>> {
-  return /cuda|rocm/.test(env.TAILMIX_PJRT ?? '') ? { preallocate: false } : {};
 }
