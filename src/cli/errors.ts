@@ -92,6 +92,13 @@ export const noImages = (folder: string, folders: number, recursive: boolean): T
       (folders > 0 && !recursive ? ` --recursive looks into the folders in it.` : ' Name files, or another folder.'),
   );
 
+/** `tailmix evaluate --ood` of a run on features. */
+export const oodOfFeatures = (run: string): TailmixError =>
+  config(
+    'RUN_OF_FEATURES',
+    `${run}: expected a run on images for --ood; this one was trained on features, and images of a folder have none. Leave --ood out.`,
+  );
+
 /** What only a run has, for an exported classifier. */
 export const exportHasNo = (folder: string, what: string): TailmixError =>
   config(

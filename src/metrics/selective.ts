@@ -1,3 +1,5 @@
+import type { LogitTable } from './logits.ts';
+
 /**
  * Area under the risk-coverage curve: the mean, over all n, of the error rate of the n images of highest confidence. 0 is
  * perfect; a confidence that says nothing gives the error rate. Of images of equal confidence each order counts alike.
@@ -52,4 +54,15 @@ export function separation(inside: Float64Array, outside: Float64Array): Separat
   const threshold = within[within.length - Math.ceil(0.95 * within.length)]!;
   const taken = beyond.filter((score) => score >= threshold).length;
   return { auroc: sum / (within.length * beyond.length), fpr95: taken / beyond.length };
+}
+
+/** Highest softmax probability of each image, `[N]`: the score of Hendrycks & Gimpel 2017. */
+export function confidences(table: LogitTable): Float64Array {
+  const all = new Float64Array(table.count);
+  for (let i = 0; i < table.count; i++) {
+    let sum = 0;
+    for (const below of table.below(i)) sum += Math.exp(below);
+    all[i] = 1 / sum;
+  }
+  return all;
 }

@@ -12,6 +12,7 @@ import { type ConfigFlags, context, overridesOf } from '../context.ts';
 import { commandLine, tellNext } from '../next.ts';
 import { print, printJson, tellPassedOver } from '../output.ts';
 import { fromLogits } from './from-logits.ts';
+import { outOfDistribution, outsideFiles } from './ood.ts';
 import { intervalsOf, type MetricsSection, show } from './show.ts';
 
 /** Options of `tailmix evaluate`. */
@@ -23,12 +24,14 @@ export interface EvaluateCommandOptions extends ConfigFlags, CheckpointChoice {
   metrics?: MetricsSection[];
   /** Reads the logits that the run has kept, and neither model nor images. */
   fromLogits?: boolean;
+  /** Folder of images that are of none of the classes. */
+  ood?: string;
 }
 
 /** `tailmix evaluate`: a checkpoint of a run on a split, with its own settings or others. */
 export async function evaluate(wanted: string, options: EvaluateCommandOptions): Promise<number> {
   const { set = [], split, checkpoint, strict, json, allowOtherData = false, metrics = [], ...rest } = options;
-  const { fromLogits: readsLogits, ...flags } = rest;
+  const { fromLogits: readsLogits, ood: folder, ...flags } = rest;
   if (readsLogits) return fromLogits(wanted, { split, metrics, json });
   const overrides = overridesOf(flags);
   const run = await openRun(wanted, { ...context, set, overrides, checkpoint, strict, readImages: true });
@@ -36,6 +39,7 @@ export async function evaluate(wanted: string, options: EvaluateCommandOptions):
   const passedOver = tellPassedOver(run.damaged);
   const isBestOnTest = path === bestCheckpointPath(directory, 'test');
   const { subset, otherData } = splitOf(run, split, allowOtherData);
+  const outside = folder === undefined ? null : { folder, files: await outsideFiles(run, folder) };
   const fit = await openFit(run, run.composition, await loadBackend(run.options.backend));
   try {
     const { epoch } = snapshot;
@@ -43,6 +47,7 @@ export async function evaluate(wanted: string, options: EvaluateCommandOptions):
     const { classes, classCounts, groups } = info;
     const prior = logitPrior(run.composition.plugins);
     const further = furtherFigures(evaluation, keptTable(logits!), { classCounts, groups, prior });
+    const ood = outside && (await outOfDistribution(fit, run, { ...outside, inside: logits! }));
     if (json)
       printJson({
         run: directory,
@@ -54,12 +59,13 @@ export async function evaluate(wanted: string, options: EvaluateCommandOptions):
         ...evaluation,
         further,
         intervals: intervalsOf(evaluation),
+        ...(ood && { ood }),
       });
     else {
       const chosen = isBestOnTest ? ', chosen on the test set (optimistic)' : '';
       const title = `${displayPath(directory)}, epoch ${epoch}${chosen}, ${split} split`;
       const notes = otherData ? ['not those that it was trained on (--allow-other-data)'] : [];
-      print(show(title, evaluation, { further, classes, classCounts, sections: metrics, notes }));
+      print(show(title, evaluation, { further, classes, classCounts, sections: metrics, notes, ood }));
       const onSplit = split === 'test' ? [] : ['--split', split];
       tellNext([commandLine('mistakes', displayPath(directory), ...onSplit), 'the images that it gets wrong']);
     }

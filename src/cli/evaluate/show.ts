@@ -2,6 +2,7 @@ import { type FurtherSection, furtherSections, furtherTitles } from '../../metri
 import { classIntervals, supportOf } from '../../metrics/tail.ts';
 import type { Evaluation } from '../../metrics/types.ts';
 import { fittingTable } from '../../report/fitting-table.ts';
+import type { OutOfDistribution } from './ood.ts';
 
 /** What `--metrics` takes. */
 export const metricsSections = [...(Object.keys(furtherSections) as FurtherSection[]), 'classes'] as const;
@@ -19,6 +20,7 @@ interface Shown {
   sections: readonly MetricsSection[];
   /** On the data. */
   notes?: readonly string[];
+  ood?: OutOfDistribution | null;
 }
 
 const TITLE = 20;
@@ -35,6 +37,12 @@ export function show(title: string, evaluation: Evaluation, shown: Shown): strin
     ['many, medium, few', [many, medium, few].map(share).join(', ')],
     ['worst class', `${worstClass.name}, ${share(worstClass.accuracy)}`],
     ['macro F1, ECE', `${macroF1.toFixed(4)}, ${ece.toFixed(4)}`],
+    ...(shown.ood
+      ? [
+          ['out of distribution', `AUROC ${share(shown.ood.auroc)}, FPR95 ${share(shown.ood.fpr95)}`] as const,
+          ['', `by the highest probability, ${shown.ood.count} images of ${shown.ood.folder}`] as const,
+        ]
+      : []),
     ...(own.length > 0 ? [['plugins', own.join(', ')] as const] : []),
   ];
   const lines = rows.map(([name, text]) => `${name.padEnd(TITLE)}${text}`);

@@ -23,11 +23,12 @@ export function addTrained(program: Command, finish: Finish): void {
       .addOption(setOption())
       .addOption(splitOption())
       .addOption(metricsOption())
+      .option('--ood <folder>', 'images that are of none of the classes: AUROC and FPR95 by the highest probability')
       .addOption(
         new Option(
           '--from-logits',
           'figures of the last evaluation, from the logits that the run has kept: without model and images',
-        ).conflicts(['set', 'checkpoint', 'strict', 'backend', 'dataRoot', 'allowOtherData']),
+        ).conflicts(['ood', 'set', 'checkpoint', 'strict', 'backend', 'dataRoot', 'allowOtherData']),
       ),
   )
     .addHelpText(

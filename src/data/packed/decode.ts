@@ -152,7 +152,12 @@ export async function decodeInput(
   return image;
 }
 
-async function decodePacked(
+/**
+ * Decodes a file to what a packed file would hold of it, in the channels of `shape`.
+ *
+ * @throws {TailmixError} IMAGE_UNREADABLE, IMAGE_CHANNELS
+ */
+export async function decodePacked(
   input: string | EncodedImage,
   [height, width, channels]: Shape,
   options: Pick<DecodeOptions, 'resize' | 'exif'>,
