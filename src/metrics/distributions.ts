@@ -1,6 +1,13 @@
-import jstat from 'jstat';
+import { createRequire } from 'node:module';
 
-const { jStat } = jstat;
+/** The part of jStat that is used here; the package has no types. */
+interface Distributions {
+  studentt: { cdf(x: number, df: number): number; inv(p: number, df: number): number };
+  chisquare: { cdf(x: number, df: number): number };
+  tukey: { inv(p: number, groups: number, df: number): number };
+}
+
+const { jStat } = createRequire(import.meta.url)('jstat') as { jStat: Distributions };
 
 /** Two-sided probability of a Student t at least as far from 0 as `t`, with `df` degrees of freedom. */
 export const studentTwoSided = (t: number, df: number): number => 2 * jStat.studentt.cdf(-Math.abs(t), df);

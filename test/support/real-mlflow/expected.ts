@@ -47,9 +47,10 @@ export async function expectedMetrics(directory: string): Promise<Record<string,
   }
   const summary = await json<RunSummary>(directory, 'summary.json');
   if (summary.status !== 'finished') return points;
-  const { last, lastFiveMedian, bestOnTest, seconds } = summary;
+  const { last, lastFiveMedian, bestOnTest, figures, seconds } = summary;
   const final = [
     ...tested('final', last!),
+    ...under('further', figures!),
     ...under('final', {
       seconds,
       last5_median_accuracy: lastFiveMedian!.accuracy,
