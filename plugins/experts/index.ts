@@ -1,4 +1,4 @@
-import { definePlugin, epochOption, resolveEpoch, tf, z } from 'tailmix';
+import { definePlugin, epochOption, type InputSpec, resolveEpoch, tf, z } from 'tailmix';
 import { countMismatch } from './errors.ts';
 import { diversity, expertOffsets, methods, temperatures } from './losses.ts';
 import { expertLogits, logitsOf, NAME as name, sharedStage, withExperts } from './model.ts';
@@ -82,7 +82,7 @@ export default definePlugin({
   options,
   provides: ['head', 'branches'],
   corrects: ({ method }) => (method === 'ride' ? null : 'class prior'),
-  inputs: (chosen, { classes }) =>
+  inputs: (chosen, { classes }): Record<string, InputSpec> =>
     isDiverse(chosen) ? { [TEMPERATURE]: { shape: [classes.length], dtype: 'float32' } } : {},
   extendModel(model, { count, shared = sharedStage(model) }) {
     return withExperts(model, { count, shared });

@@ -1,4 +1,4 @@
-import { definePlugin, type NamedTensors, Order, tf, type Update, z } from 'tailmix';
+import { definePlugin, type InputSpec, type NamedTensors, Order, tf, type Update, z } from 'tailmix';
 import { requireClassifier } from 'tailmix/plugins/tau-norm';
 
 const name = 'weight-balancing';
@@ -61,7 +61,8 @@ export default definePlugin({
   name,
   options,
   corrects: () => 'class prior',
-  inputs: ({ every }) => (every === 'epoch' ? { [DUE]: { shape: [], dtype: 'float32' } } : {}),
+  inputs: ({ every }): Record<string, InputSpec> =>
+    every === 'epoch' ? { [DUE]: { shape: [], dtype: 'float32' } } : {},
   extendModel: (model) => requireClassifier(name, model),
   apply({ hooks, info: { stepsPerEpoch, start }, warn }, { limit, every }) {
     if (start.freeze.includes('classifier'))
