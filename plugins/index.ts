@@ -20,6 +20,7 @@ export const registry: PluginRegistry = {
   drw: () => import('./drw/index.ts'),
   'early-stopping': () => import('./early-stopping/index.ts'),
   ema: () => import('./ema/index.ts'),
+  'etf-head': () => import('./etf-head/index.ts'),
   experts: () => import('./experts/index.ts'),
   focal: () => import('./focal/index.ts'),
   'focal-sigmoid': () => import('./focal-sigmoid/index.ts'),

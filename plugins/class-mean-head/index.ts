@@ -44,6 +44,7 @@ export const meanKernel = (directions: Float64Array, before: Float32Array, class
 export default definePlugin({
   name,
   options,
+  provides: ['head'],
   head: 'cosine',
   async initialWeights({ info, model, valuesOf, features }) {
     const classes = info.classes.length;

@@ -27,6 +27,7 @@ export const settings: Record<string, { options: Record<string, unknown>; beside
   drw: { options: { deferUntil: 1, beta: 0.99 } },
   'early-stopping': { options: { patience: 3, minDelta: 0.01, metric: 'loss' } },
   ema: { options: { decay: 0.5, warmup: false } },
+  'etf-head': { options: {} },
   experts: { options: { method: 'ride', count: 2, deferUntil: 1, diversity: 0.2, shared: 'stage1' } },
   focal: { options: { gamma: 1 } },
   'focal-sigmoid': { options: { gamma: 1, initialBias: 'none' } },

@@ -6,7 +6,7 @@ import { modelFor } from '../support/tiny-transformer.ts';
 import { describeNative, relativeDistance } from './captured-support.ts';
 import { combinations, pluginsNamed, train, withMixer } from './plugin-training.ts';
 
-const COSINE = new Set(['class-mean-head', 'gcl', 'ldam']);
+const COSINE = new Set(['class-mean-head', 'etf-head', 'gcl', 'ldam']);
 
 /** Their defaults name parts of a Vision Transformer. */
 const OF_TOKENS = new Set(['adaptformer', 'lora', 'ssf', 'vpt']);
