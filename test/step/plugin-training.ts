@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { registry } from '../../plugins/index.ts';
 import { definePlugin, type Plugin } from '../../src/plugin.ts';
+import type { Snapshot } from '../../src/run.ts';
 import type { TrainOptions } from '../../src/train/options.ts';
 import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
+import { mapValues } from '../../src/util/map-values.ts';
 import { squares } from '../support/squares.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -11,7 +13,7 @@ const MIXER: Readonly<Record<string, string>> = { mamix: 'mixup', regmixup: 'mix
 export const pluginsNamed = (names: readonly string[]): Promise<Plugin[]> =>
   Promise.all(names.map(async (name) => (await registry[name as keyof typeof registry]!()).default()));
 
-/** Trains on 20 images; the last batch of an epoch is smaller. */
+/** Trains on 20 images; the last batch of an epoch is smaller. `begun` is the run before its first step, `first` its state after it. */
 export async function train(
   step: TrainOptions['step'],
   model: TrainerOptions['model'],
@@ -19,30 +21,42 @@ export async function train(
   precision: TrainOptions['precision'] = 'fp32',
   learningRate = 0.01,
   device: TrainOptions['device'] = 'cpu',
+  { epochs = 7, resume }: { epochs?: number; resume?: Snapshot } = {},
 ) {
   const losses: number[] = [];
+  let begun: Snapshot | undefined;
+  let first: Record<string, Float32Array> | undefined;
   let ran: string | undefined;
   const observer = definePlugin({
     name: 'observer',
     options: z.strictObject({}),
     apply({ hooks }) {
+      let snapshot: () => Snapshot;
       hooks.onTrainBegin.tap('observer', (run) => {
+        snapshot = () => run.snapshot();
+        begun = structuredClone(snapshot());
         const { mode, precision: computed, device: on } = run.engine;
         ran = `${mode} ${computed}${on === undefined ? '' : ` on ${on}`}`;
       });
-      hooks.onBatchEnd.tap('observer', ({ loss }) => void losses.push(loss));
+      hooks.onBatchEnd.tap('observer', ({ loss }) => {
+        losses.push(loss);
+        first ??= valuesOf(snapshot());
+      });
     },
   });
   const { snapshot } = await createTrainer({
     data: { ...squares([10, 5, 3, 2]), validation: squares().test },
     model,
     plugins: [...(await pluginsNamed(names)), observer()],
-    train: { epochs: 7, batchSize: 8, step, precision, device, optimizer: { name: 'sgd', learningRate } },
+    train: { epochs, batchSize: 8, step, precision, device, optimizer: { name: 'sgd', learningRate } },
     directory: await temporaryFolder(),
+    ...(resume && { resume }),
   }).run();
-  const state = Object.entries(snapshot!.state).map(([name, { values }]) => [name, values] as const);
-  return { ran, losses, state: Object.fromEntries(state) };
+  return { ran, losses, begun: begun!, first: first!, state: valuesOf(snapshot!) };
 }
+
+const valuesOf = ({ state }: Snapshot): Record<string, Float32Array> =>
+  mapValues(state, ({ values }) => values.slice());
 
 /** A plugin with the mixer that it needs. */
 export const withMixer = (name: string): string[] => (name in MIXER ? [MIXER[name]!, name] : [name]);
