@@ -12,7 +12,7 @@ import { complain, tell } from './output.ts';
 import { launcher } from './package-root.ts';
 import type { TrainCommandOptions } from './train.ts';
 
-/** How long processes may outlive the first that fails. */
+/** How long processes may outlive the first that ends. */
 const GRACE_MS = 15_000;
 
 /** What rank 0 says of its run, over the channel to the process that started it. */
@@ -118,21 +118,23 @@ async function runAll(
   }
 }
 
-/** Exit code of a process, 75 of one that was killed; others that do not end by themselves soon after it are ended. */
+/** Exit code of a process, 75 of one that was killed; others that do not end by themselves soon after it, as one that was stopped, are ended. */
 async function endOf(child: ChildProcess, rank: number, all: readonly ChildProcess[]): Promise<number> {
   const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
   if (signal !== null) tell(`cluster: rank ${rank} was ended by ${signal}`);
-  if (code !== 0) {
-    setTimeout(() => {
-      for (const other of all) if (other.exitCode === null && other.signalCode === null) other.kill('SIGKILL');
-    }, GRACE_MS).unref();
-  }
+  setTimeout(() => {
+    for (const other of all) if (other.exitCode === null && other.signalCode === null) other.kill('SIGKILL');
+  }, GRACE_MS).unref();
   return code ?? TRY_AGAIN;
 }
 
-/** A fault of config or run counts before a lost process, which may be its consequence. */
+/**
+ * A fault of config or run counts before a lost process, which may be its consequence. Where rank 0 is done, so is the run, whoever was lost
+ * afterwards.
+ */
 const codeOf = (codes: readonly number[]): number =>
-  codes.find((code) => code !== 0 && code !== TRY_AGAIN && code !== INTERRUPTED) ?? Math.max(...codes);
+  codes.find((code) => code !== 0 && code !== TRY_AGAIN && code !== INTERRUPTED) ??
+  (codes[0] === 0 ? 0 : Math.max(...codes));
 
 /** Ports that are free at this moment. */
 export async function freeAddresses(count: number): Promise<string[]> {
