@@ -163,6 +163,8 @@ export interface RunSummary {
   precisionReason: string | null;
   /** The PJRT device that computed, as `cuda, NVIDIA H200`; absent where TensorFlow did. */
   device?: string;
+  /** Numbers that the network learns, of the last phase begun, and all that it could. Summaries of earlier versions have none. */
+  parameters?: { trained: number; all: number };
   /** Wall time of the whole run, summed over resumes, in seconds. */
   seconds: number;
   tailmix: string;

@@ -35,6 +35,8 @@ export interface MethodDocument extends Figures, NamedFigures<number> {
   /** Mean wall time of a run. */
   seconds: number;
   imagesPerSecond: number | null;
+  /** Of the first run; null where it does not say. */
+  parameters: { trained: number; all: number } | null;
   backend: string;
   stepMode: string;
   precision: string;
@@ -116,7 +118,7 @@ const differenceValues = (difference: Difference): DifferenceDocument => {
 };
 
 function methodDocument(method: MethodResult): MethodDocument {
-  const { epochs, backend, stepMode, precision, tailmix } = method.runs[0]!.summary;
+  const { epochs, parameters = null, backend, stepMode, precision, tailmix } = method.runs[0]!.summary;
   const best = pairValues(method.bestOnTest);
   return {
     method: method.label,
@@ -139,6 +141,7 @@ function methodDocument(method: MethodResult): MethodDocument {
     difference: method.difference && differenceValues(method.difference),
     seconds: method.seconds.mean,
     imagesPerSecond: meanOf(method.imagesPerSecond),
+    parameters,
     backend,
     stepMode,
     precision,

@@ -61,6 +61,7 @@ const runSummary = z
     precision: z.enum(['fp32', 'bf16']),
     precisionReason: z.string().nullable(),
     device: z.string().exactOptional(),
+    parameters: z.object({ trained: count, all: count }).exactOptional(),
     seconds: z.number().min(0),
     tailmix: z.string(),
     versions: z.record(z.string(), z.string()).exactOptional(),

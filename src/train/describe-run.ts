@@ -176,7 +176,8 @@ export async function describe(
   return { models, info, trained, rules };
 }
 
-function countTuned({ weights }: Model, frozen: ReadonlySet<string>): NonNullable<RunInfo['tuned']> {
+/** Numbers of a network that are learned, and all that could be. */
+export function countTuned({ weights }: Model, frozen: ReadonlySet<string>): NonNullable<RunInfo['tuned']> {
   const sizeOfAll = (specs: Model['weights']): number => specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const parameters = weights.filter(isParameter);
   return { trained: sizeOfAll(parameters.filter(({ name }) => !frozen.has(name))), all: sizeOfAll(parameters) };

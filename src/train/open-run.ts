@@ -12,6 +12,7 @@ import type { Engine } from '../step/types.ts';
 import { mapValues } from '../util/map-values.ts';
 import { version } from '../version.ts';
 import type { BackboneOf } from './backbone.ts';
+import { countTuned } from './describe-run.ts';
 import { snapshotMismatch } from './errors.ts';
 import { logitPrior } from './evaluate-split.ts';
 import type { Fit } from './fit.ts';
@@ -194,6 +195,7 @@ function summaryOf(parts: RunParts, { fit, epochs, figures, rollbacks, failure, 
     precision: engine.precision,
     precisionReason: engine.precisionReason,
     ...(engine.device !== undefined && { device: engine.device }),
+    parameters: countTuned(fit.model, fit.start.frozen),
     seconds: secondsOf(parts),
     tailmix: version,
     versions: { node: process.versions.node, ...(backend.tensorflow && { tensorflow: backend.tensorflow }) },

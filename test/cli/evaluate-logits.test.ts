@@ -28,6 +28,8 @@ describe('evaluate --from-logits', () => {
   it('has the figures that the run has, and those of its checkpoint, on either split', async () => {
     const { summary } = JSON.parse(`{"summary":${(await tailmix(folder(), 'report', 'a', '--json')).stdout}}`);
     expect(summary.testCount).toBe(1996);
+    // Two hidden layers of 16: 784 × 16 + 16, 16 × 16 + 16 and 16 × 10 + 10 numbers.
+    expect(summary.methods[0].parameters).toEqual({ trained: 13002, all: 13002 });
     for (const split of ['test', 'validation']) {
       const byModel = await evaluated('--split', split);
       const byLogits = await evaluated('--from-logits', '--split', split);

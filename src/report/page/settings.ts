@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import type { Comparison, MethodResult } from '../compare.ts';
+import { duration, grouped } from '../format.ts';
 import { type Html, html } from '../html.ts';
 import { differingKeys } from '../settings.ts';
 import { details, swatch, table } from './parts.ts';
@@ -30,6 +31,15 @@ export function runTable({ methods }: Comparison): Html {
         'Epochs',
         each(({ epochs, lastEpoch }) => (lastEpoch === epochs ? epochs : `${lastEpoch} of ${epochs}`)),
       ),
+      row(
+        'Parameters',
+        each(({ parameters }) => {
+          if (!parameters) return '–';
+          const { trained, all } = parameters;
+          return trained === all ? `${grouped(all)}, all trained` : `${grouped(all)}, ${grouped(trained)} trained`;
+        }),
+      ),
+      row('Seconds of a run', ({ seconds }) => duration(seconds.mean)),
       row(
         'Status',
         each(({ status }) => status),
