@@ -11,11 +11,12 @@ export interface ProbabilityFigures {
   nll: number;
   /** Mean squared distance of the probabilities from the label's 0 and 1, summed over the classes; 0…2. */
   brier: number;
-  /** Expected calibration error, of the probability of the predicted class. */
-  ece: number;
   /** Mean, over the classes, of the calibration error of each class's own probability. */
   classwiseEce: number;
-  /** Expected calibration error over the images of a group's classes; groups without an image are not there. */
+  /**
+   * Expected calibration error, of the probability of the predicted class, over the images of a group's classes; groups
+   * without an image are not there.
+   */
   groupEce: Partial<Record<GroupName, number>>;
   /** Area under the risk-coverage curve by the highest probability. */
   aurc: number;
@@ -34,7 +35,6 @@ export function probabilityFigures(table: LogitTable, groupOfClass: readonly Gro
   const correct = new Uint8Array(count);
   // By bin, then by class: nearly all probabilities lie in the lowest bin.
   const gaps = new Float64Array(BINS * C);
-  const all = createGaps();
   const byGroup = new Map<GroupName, ReturnType<typeof createGaps>>();
   const weights = new Float64Array(C);
   let [brier, nll] = [0, 0];
@@ -61,7 +61,6 @@ export function probabilityFigures(table: LogitTable, groupOfClass: readonly Gro
     nll += Math.log(sum) - row[label]!;
     confidence[i] = weights[best]! / sum;
     correct[i] = best === label ? 1 : 0;
-    all.add(confidence[i]!, correct[i]!);
     const group = groupOfClass[label]!;
     const gapsOfGroup = byGroup.get(group) ?? createGaps();
     gapsOfGroup.add(confidence[i]!, correct[i]!);
@@ -70,7 +69,6 @@ export function probabilityFigures(table: LogitTable, groupOfClass: readonly Gro
   return {
     nll: nll / count,
     brier: brier / count,
-    ece: all.result(),
     classwiseEce: gaps.reduce((total, gap) => total + Math.abs(gap), 0) / (count * C),
     groupEce: Object.fromEntries([...byGroup].map(([group, gapsOfGroup]) => [group, gapsOfGroup.result()])),
     aurc: areaUnderRiskCoverage(confidence, correct),
