@@ -2,10 +2,15 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import type { EpochMetrics } from '../../src/metrics/types.ts';
 import { PROGRESS_VARIABLE, type ProgressMessage } from '../../src/tracking/progress-message.ts';
+import { describeDevice, plugin } from '../pjrt/support.ts';
 import { temporaryFolder } from '../support/temporary.ts';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 const launcher = join(import.meta.dirname, '../../bin/tailmix.mjs');
 const settings = ['--set', 'train.epochs=4', '--set', 'train.batchSize=16', '--set', 'plugins.drw.deferUntil=2'];
@@ -38,7 +43,7 @@ async function figures(directory: string): Promise<Partial<EpochMetrics>[]> {
   });
 }
 
-test('a run killed by SIGKILL in mid-epoch and resumed ends with the metrics of one that never stopped', async () => {
+async function expectSameAsWhole(): Promise<void> {
   const folder = await temporaryFolder();
   const [whole, killed] = [join(folder, 'whole'), join(folder, 'killed')];
   const begin = ['train', 'configs/digits/remix-drw.yaml', ...settings, '--out'];
@@ -58,4 +63,15 @@ test('a run killed by SIGKILL in mid-epoch and resumed ends with the metrics of 
   expect(await figures(killed)).toEqual(await figures(whole));
   const last = async (directory: string) => JSON.parse(await readFile(join(directory, 'summary.json'), 'utf8')).last;
   expect(await last(killed)).toEqual(await last(whole));
-}, 180_000);
+  const logits = (directory: string) => readFile(join(directory, 'logits-test.safetensors'));
+  expect((await logits(killed)).equals(await logits(whole))).toBe(true);
+}
+
+test('a run killed by SIGKILL in mid-epoch and resumed ends as one that never stopped', expectSameAsWhole, 180_000);
+
+describeDevice('on a device', () => {
+  test('a run killed and resumed ends as one that never stopped', { timeout: 300_000 }, async () => {
+    vi.stubEnv('TAILMIX_PJRT', plugin);
+    await expectSameAsWhole();
+  });
+});
