@@ -11,6 +11,9 @@ const COSINE = new Set(['class-mean-head', 'etf-head', 'gcl', 'ldam']);
 /** Their defaults name parts of a Vision Transformer. */
 const OF_TOKENS = new Set(['adaptformer', 'lora', 'ssf', 'vpt']);
 
+/** Each step mode computes its first weights, which rounds: 3e-4 here, where eager with weights moved by their last bit is 6e-4 from itself. */
+const MEANS_FIRST = 'class-mean-head';
+
 const hasBfloat16 = (): boolean => {
   const cpu = cpuFeatures();
   return cpu !== null && isBfloat16Native(cpu);
@@ -33,7 +36,7 @@ describeNative('21 steps, captured as eager', () => {
 
   test.each(Object.keys(registry).filter((name) => !OF_TOKENS.has(name)))('ResNet-32, %s', async (name) => {
     const head = COSINE.has(name) ? 'cosine' : 'linear';
-    await expectSameTraining({ name: 'resnet32', head }, withMixer(name), 1e-4);
+    await expectSameTraining({ name: 'resnet32', head }, withMixer(name), name === MEANS_FIRST ? 2e-3 : 1e-4);
   });
 
   test.each(combinations)(
