@@ -5,6 +5,7 @@ import { loadBackend } from '../../src/backend/load.ts';
 import { hasCustomOps } from '../../src/backend/native.ts';
 import { dropUnused, mergeEqual } from '../../src/graph/prune.ts';
 import type { OpNode } from '../../src/graph/recording.ts';
+import { createOpTrial } from '../../src/graph/runs-op.ts';
 import { createShapeInference } from '../../src/graph/shapes.ts';
 import { trace } from '../../src/graph/trace.ts';
 import type { GraphFunction, HostOutputs } from '../../src/graph/types.ts';
@@ -112,10 +113,7 @@ describe.skipIf(missing !== null)('batch norm in training', () => {
   ] as const)('%s', (_, forward, expected) => {
     const { recording, shapes } = record(forward);
     expect(told(fuseNeighbours(recording)).sort()).toEqual([...expected].sort());
-    const half = toBfloat16(recording, (node, inputs) => {
-      shapes.execute(node.op, node.attributes, inputs, node.outputs.length);
-      return true;
-    });
+    const half = toBfloat16(recording, createOpTrial(shapes));
     expect(told(fuseNeighbours(half)).sort()).toEqual([...expected].sort());
 
     const engines = bothEngines(programOf(step(forward), {}, state), backend!);
