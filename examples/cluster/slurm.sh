@@ -14,12 +14,16 @@ export TAILMIX_THREADS=$SLURM_CPUS_PER_TASK
 # Since Slurm 22.05, srun does not take it from the batch script by itself.
 export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
 
+# The time limit is near (USR1): all processes end after the same step. A job that was cancelled (TERM) stays so.
+again=0
+trap 'again=1; end' USR1
+trap 'cancelled=1; end' TERM
+end() { [ -z "$step" ] || kill -TERM "$step" 2>/dev/null; }
+
 srun --kill-on-bad-exit=0 --wait=120 tailmix train "$1" --out "$2" --cluster --take-over &
 step=$!
-again=0
-# The time limit is near: all processes end after the same step. A job that was cancelled (TERM) stays so.
-trap 'again=1; kill -TERM $step' USR1
-trap 'cancelled=1; kill -TERM $step' TERM
+# A signal may have come before there was anything to end.
+[ "$again$cancelled" = 0 ] || end
 
 wait $step
 code=$?
