@@ -2,7 +2,7 @@ import { describeGroups } from '../metrics/groups.ts';
 import type { Comparison, MethodResult } from './compare.ts';
 import type { Figure } from './figures.ts';
 import { capital, decimalsFor, percent } from './format.ts';
-import { figuresShown } from './table.ts';
+import { bestOfColumns, figuresShown } from './table.ts';
 
 const escapes: Record<string, string> = {
   '\\': '\\textbackslash{}',
@@ -34,12 +34,12 @@ export function latexTable(comparison: Comparison): string {
   const { methods, dataset, testCount, groups } = comparison;
   const decimals = decimalsFor(testCount);
   const shown = figuresShown(comparison);
-  const best = new Map(shown.map((figure) => [figure.key, bestOf(methods, figure, decimals)]));
+  const isBest = bestOfColumns(comparison, decimals);
   const cell = (method: MethodResult, { key }: Figure): string => {
     const spread = method.figures[key];
     if (!spread) return '--';
     const value = percent(spread.mean, decimals);
-    const mean = value === best.get(key) ? `\\textbf{${value}}` : value;
+    const mean = isBest(method, key) ? `\\textbf{${value}}` : value;
     return spread.sd === null ? mean : `${mean} {\\scriptsize$\\pm$\\,${percent(spread.sd, decimals)}}`;
   };
   const row = (cells: readonly string[]): string => `    ${cells.join(' & ')} \\\\`;
@@ -58,11 +58,4 @@ ${methods.map((method) => row([latexText(method.label), String(method.seeds.leng
   \\end{tabular}
 \\end{table}
 `;
-}
-
-/** The best mean of a column, as it is printed; none among fewer than two. */
-function bestOf(methods: readonly MethodResult[], { key, better }: Figure, decimals: number): string | null {
-  const means = methods.flatMap(({ figures }) => figures[key]?.mean ?? []);
-  if (means.length < 2) return null;
-  return percent(better === 'high' ? Math.max(...means) : Math.min(...means), decimals);
 }

@@ -1,8 +1,8 @@
 import { describeGroups } from '../metrics/groups.ts';
 import type { Comparison, MethodResult } from './compare.ts';
-import { type Figure, figures } from './figures.ts';
+import { type Figure, type FigureKey, figures } from './figures.ts';
 import { fittingTable } from './fitting-table.ts';
-import { capital, decimalsFor, interval, points, pValue, withSpread } from './format.ts';
+import { capital, decimalsFor, interval, percent, points, pValue, withSpread } from './format.ts';
 import { furtherTables } from './further.ts';
 
 /** From this many classes on, tables show top-5: of ten classes half are always among five. */
@@ -14,6 +14,22 @@ export const figuresShown = ({ methods, classes }: Comparison): Figure[] =>
     ({ key }) =>
       (key !== 'top5' || classes.length >= top5From) && methods.some((method) => method.figures[key] !== null),
   );
+
+/** Whether a method's mean prints the same as the best one of its column; none is best among fewer than two. */
+export function bestOfColumns(
+  { methods }: Comparison,
+  decimals: number,
+): (method: MethodResult, key: FigureKey) => boolean {
+  const printed = (method: MethodResult, key: FigureKey): string | null =>
+    method.figures[key] && percent(method.figures[key].mean, decimals);
+  const best = new Map(
+    figures.map(({ key, better }) => {
+      const values = methods.flatMap((method) => printed(method, key) ?? []).sort((a, b) => Number(a) - Number(b));
+      return [key, values.length < 2 ? null : values.at(better === 'high' ? -1 : 0)!];
+    }),
+  );
+  return (method, key) => best.get(key) !== null && printed(method, key) === best.get(key);
+}
 
 /** Left of `width` as far as it fits, without cutting the first ones off. */
 const terminalOrder = [

@@ -8,7 +8,7 @@ import type { Figure } from '../figures.ts';
 import { decimalsFor, grouped, interval, percent, points, pValue, withSpread } from '../format.ts';
 import { type Html, html } from '../html.ts';
 import { unpairedSeeds } from '../methods.ts';
-import { figuresShown, protocolsShown, testsInWords } from '../table.ts';
+import { bestOfColumns, figuresShown, protocolsShown, testsInWords } from '../table.ts';
 import { heads, swatch, table } from './parts.ts';
 
 const methodHead = (label: string, index: number): Html =>
@@ -24,40 +24,21 @@ function cell(
   return html`<td class="${best ? 'best' : ''}">${show(spread.mean, decimals)}${sd}</td>`;
 }
 
-/** Means that print the same as the best one of their column. */
-function bestOf(spreads: readonly (Spread | null)[], better: 'high' | 'low', decimals: number): Set<number> {
-  const sign = better === 'high' ? 1 : -1;
-  const printed = spreads.map((spread) => (spread ? sign * Number(percent(spread.mean, decimals)) : null));
-  const present = printed.filter((value) => value !== null);
-  if (present.length < 2) return new Set();
-  const best = Math.max(...present);
-  return new Set(printed.flatMap((value, i) => (value === best ? [i] : [])));
-}
-
 /** The table everything else explains: last epoch, in percent. */
 export function headlineTable(comparison: Comparison): Html {
   const { methods, testCount, groups } = comparison;
   const decimals = decimalsFor(testCount);
   const shown = figuresShown(comparison);
-  const best = new Map(
-    shown.map(({ key, better }) => [
-      key,
-      bestOf(
-        methods.map((m) => m.figures[key]),
-        better,
-        decimals,
-      ),
-    ]),
-  );
-  const value = (method: MethodResult, i: number, { key }: Figure) =>
-    cell(method.figures[key], decimals, { best: best.get(key)?.has(i) ?? false });
+  const isBest = bestOfColumns(comparison, decimals);
+  const value = (method: MethodResult, { key }: Figure) =>
+    cell(method.figures[key], decimals, { best: isBest(method, key) });
   const several = methods.some(({ seeds }) => seeds.length > 1);
   return html`${table(
     `Last epoch, in percent${several ? '; mean ± sample standard deviation over the seeds' : ''}.`,
     heads(['Method', 'Seeds', ...shown.map(({ title }) => title)]),
     methods.map(
       (method, i) =>
-        html`<tr>${methodHead(method.label, i)}<td>${method.seeds.length}</td>${shown.map((figure) => value(method, i, figure))}</tr>`,
+        html`<tr>${methodHead(method.label, i)}<td>${method.seeds.length}</td>${shown.map((figure) => value(method, figure))}</tr>`,
     ),
     { className: 'headline', label: 'Results of the last epoch' },
   )}<p class="note">Groups: ${describeGroups(groups)}. ${worstClassNote(methods)}ECE: expected calibration error, lower is better. Bold: best value of its column, which need not be significantly better${sampling(comparison)}.</p>`;
