@@ -72,23 +72,25 @@ export function resultsCsv({ methods }: Comparison): string {
   return csvTable([[...columns, ...named], ...rows]);
 }
 
+const perClassColumns = [
+  'method',
+  'class',
+  'label',
+  'training_images',
+  'seeds',
+  'accuracy',
+  'accuracy_sd',
+  'difference',
+  'difference_sd',
+  'test_images',
+  'accuracy_low',
+  'accuracy_high',
+];
+
 /** `per-class.csv`: a row for each method and class, shares in 0…1; mean and sample standard deviation over the seeds, Wilson's 95% interval. */
 export const perClassCsv = ({ methods, classes, classCounts }: Comparison): string =>
   csvTable([
-    [
-      ...[
-        'method',
-        'class',
-        'label',
-        'training_images',
-        'seeds',
-        'accuracy',
-        'accuracy_sd',
-        'difference',
-        'difference_sd',
-      ],
-      ...['test_images', 'accuracy_low', 'accuracy_high'],
-    ],
+    perClassColumns,
     ...methods.flatMap(({ label: method, perClass, difference, testCounts, intervals }) =>
       classes.map((name, label) => {
         const against = difference?.perClass[label];

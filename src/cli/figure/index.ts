@@ -16,10 +16,7 @@ import { evaluatePlane } from '../../trained/plane.ts';
 import { checkPlace, context, observers } from '../context.ts';
 import { print, printJson } from '../output.ts';
 import { pathOrRun } from '../report.ts';
-
-/** What a figure shows. */
-export const figureKinds = ['boundaries', 'confusion', 'tau'] as const;
-export type FigureKind = (typeof figureKinds)[number];
+import type { FigureKind } from './kinds.ts';
 
 /** Options of `tailmix figure`. */
 export interface FigureCommandOptions {
@@ -61,7 +58,8 @@ async function boundaries(paths: readonly string[]): Promise<string> {
     if (!first.has(key)) first.set(key, run);
   }
   const rows = new Map<string, BoundaryPanel[]>();
-  for (const { path, summary } of loaded.runs.filter((run) => [...first.values()].includes(run))) {
+  const chosen = new Set(first.values());
+  for (const { path, summary } of loaded.runs.filter((run) => chosen.has(run))) {
     const run = await openRun(path, { ...context, readImages: true });
     await loadBackend(run.options.backend);
     const title = `${summary.dataset}, ${summary.method}: ${percent(summary.last.balancedAccuracy)} %`;

@@ -1,4 +1,5 @@
 import { Argument, type Command } from 'commander';
+import { figureKinds } from '../figure/kinds.ts';
 import { example, type Finish, jsonOption } from './options.ts';
 
 /** `tailmix figure`. */
@@ -6,7 +7,7 @@ export function addFigure(program: Command, finish: Finish): void {
   program
     .command('figure')
     .description('draw a figure of a paper from runs: decision boundaries, confusion matrices, accuracy over an option')
-    .addArgument(new Argument('<kind>', 'what to draw').choices(['boundaries', 'confusion', 'tau']))
+    .addArgument(new Argument('<kind>', 'what to draw').choices(figureKinds))
     .argument('<runs...>', 'run directories, folders of them, or names of runs')
     .option('--out <file>', 'SVG file (default: <kind>.svg)')
     .option('--option <path>', 'of tau: what the runs differ in, where it is not τ', 'plugins.remix.tau')

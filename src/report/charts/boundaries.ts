@@ -15,10 +15,7 @@ export interface BoundaryPanel {
 
 const [SIZE, GAP, MARGIN, TITLE] = [240, 16, 12, 24];
 /** Of class 0 and 1, as red, green, blue: those of medium and few in a report. */
-const COLOURS = [
-  [0, 114, 178],
-  [213, 94, 0],
-] as const;
+const COLOURS = [rgbOf(lightColours['--medium']!), rgbOf(lightColours['--few']!)] as const;
 
 /**
  * Decision boundaries side by side as an SVG file (Chou et al. 2020, Figure 4): the nearer to white, the less sure; the colours meet
@@ -41,6 +38,12 @@ export async function drawBoundaries(
     }
   }
   return `${html`<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="${description}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif"><rect width="100%" height="100%" fill="${lightColours['--ground']!}"/>${parts}</svg>`.text}\n`;
+}
+
+/** `#0072b2` → 0, 114, 178. */
+function rgbOf(hex: string): [number, number, number] {
+  const value = Number.parseInt(hex.slice(1), 16);
+  return [value >> 16, (value >> 8) & 255, value & 255];
 }
 
 async function drawPanel({ title, side, probability, points }: BoundaryPanel): Promise<Html> {
