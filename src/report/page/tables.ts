@@ -17,11 +17,12 @@ const methodHead = (label: string, index: number): Html =>
 function cell(
   spread: Spread | null,
   decimals: number,
-  { best = false, show = percent }: { best?: boolean; show?: typeof points } = {},
+  { best = false, show = percent, below = null }: { best?: boolean; show?: typeof points; below?: string | null } = {},
 ): Html {
   if (!spread) return html`<td>–</td>`;
   const sd = spread.sd === null ? null : html` <small>± ${percent(spread.sd, decimals)}</small>`;
-  return html`<td class="${best ? 'best' : ''}">${show(spread.mean, decimals)}${sd}</td>`;
+  const second = below === null ? null : html`<br><small>${below}</small>`;
+  return html`<td class="${best ? 'best' : ''}">${show(spread.mean, decimals)}${sd}${second}</td>`;
 }
 
 /** The table everything else explains: last epoch, in percent. */
@@ -89,19 +90,22 @@ export function differenceTable(comparison: Comparison): Html | null {
   const decimals = decimalsFor(testCount);
   const shown = figuresShown(comparison).filter(({ key }) => key !== 'top5');
   const tested = paired.some(({ difference }) => difference!.balanced.interval);
-  const tests = ({ balanced, correctedP }: Difference): Html =>
-    html`<td>${balanced.interval ? interval(balanced.interval, decimals) : '–'}</td><td>${correctedP === null ? '–' : pValue(correctedP)}</td>`;
+  const figureCell = ({ figures, balanced }: Difference, key: Figure['key']): Html =>
+    cell(figures[key], decimals, {
+      show: points,
+      below: key === 'balancedAccuracy' && balanced.interval ? interval(balanced.interval, decimals) : null,
+    });
   return html`${table(
     html`Difference to <strong>${baseline.label}</strong> in percentage points, each run against that of the same seed and the same images, by their hashes (so with the same batches and draws)${paired.some(({ difference }) => difference!.seeds.length > 1) ? '; mean ± standard deviation of the differences' : ''}. Wins: seeds of higher balanced accuracy. Of ECE less is better.`,
-    heads(['Method', 'Wins', ...(tested ? ['Balanced, 95 %', 'p'] : []), ...shown.map(({ title }) => title)]),
+    heads(['Method', 'Wins', ...(tested ? ['p'] : []), ...shown.map(({ title }) => title)]),
     others.map((method, i) => {
       const { label, difference } = method;
       return difference
-        ? html`<tr>${methodHead(label, i + 1)}<td>${difference.wins} of ${difference.seeds.length}</td>${tested ? tests(difference) : null}${shown.map(({ key }) => cell(difference.figures[key], decimals, { show: points }))}</tr>`
-        : html`<tr>${methodHead(label, i + 1)}<td colspan="${shown.length + (tested ? 3 : 1)}" class="text">${unpairedSeeds(method, baseline).length > 0 ? `not paired: runs of equal seeds have other images than those of ${baseline.label}` : `no seed in common with ${baseline.label}`}</td></tr>`;
+        ? html`<tr>${methodHead(label, i + 1)}<td>${difference.wins} of ${difference.seeds.length}</td>${tested ? html`<td>${difference.correctedP === null ? '–' : pValue(difference.correctedP)}</td>` : null}${shown.map(({ key }) => figureCell(difference, key))}</tr>`
+        : html`<tr>${methodHead(label, i + 1)}<td colspan="${shown.length + (tested ? 2 : 1)}" class="text">${unpairedSeeds(method, baseline).length > 0 ? `not paired: runs of equal seeds have other images than those of ${baseline.label}` : `no seed in common with ${baseline.label}`}</td></tr>`;
     }),
     { className: 'headline', label: 'Differences to the baseline' },
-  )}${tested ? html`<p class="note">${testsInWords(comparison)}</p>` : null}`;
+  )}${tested ? html`<p class="note">Second line of Balanced: the interval. ${testsInWords(comparison)}</p>` : null}`;
 }
 
 /** What the number of test images leaves open, for tables of single classes. */
