@@ -20,15 +20,6 @@ type Part = 'scored' | 'terms' | 'penalties' | 'figures' | 'perSample';
 export function adoptLoss(origin: Origin, value: unknown, before: Loss, { classes }: OutputSizes): Loss {
   const loss = fieldsDue(origin, value, 'a loss { adjustLogits, termLoss, penalties, … }');
   const at = (part: string): Origin => ({ ...origin, part });
-  const functionsOf = (part: Part, kind: string): Record<string, unknown> => {
-    const functions = fieldsDue(at(part), loss[part], `functions by ${part === 'penalties' ? 'plugin name' : 'name'}`);
-    const lost = Object.keys(before[part]).find((name) => !(name in functions));
-    if (lost !== undefined && part !== 'scored') {
-      const [expected, got] = [`the ${kind} of ${lost} to stay`, `${part} without it`];
-      throw returnedWrong(at(part), { expected, got, cure: `Spread those before: { ...loss.${part}, … }.` });
-    }
-    return functions;
-  };
   /** Functions by name, those that are new under names of the plugin. */
   const adoptAll = <Fn extends (...args: never[]) => unknown>(
     part: Part,
@@ -36,7 +27,12 @@ export function adoptLoss(origin: Origin, value: unknown, before: Loss, { classe
     signature: string,
     faultOf: FaultOf<Fn>,
   ): Record<string, Fn> => {
-    const functions = functionsOf(part, kind);
+    const functions = fieldsDue(at(part), loss[part], `functions by ${part === 'penalties' ? 'plugin name' : 'name'}`);
+    const lost = Object.keys(before[part]).find((name) => !(name in functions));
+    if (lost !== undefined && part !== 'scored') {
+      const [expected, got] = [`the ${kind} of ${lost} to stay`, `${part} without it`];
+      throw returnedWrong(at(part), { expected, got, cure: `Spread those before: { ...loss.${part}, … }.` });
+    }
     return mapValues(functions, (fn, name) => {
       if (part !== 'penalties' && !(name in before[part]) && !isNameOf(origin.plugin, name)) {
         const expected = `names of ${origin.plugin}, "${origin.plugin}" or "${origin.plugin}/…"`;
@@ -45,8 +41,8 @@ export function adoptLoss(origin: Origin, value: unknown, before: Loss, { classe
       return adoptFunction<Fn>(at(`${part}.${name}`), fn, signature, faultOf, functions);
     });
   };
-  const penalties = functionsOf('penalties', 'penalty');
-  const adopted = {
+  const adopted: Loss = {
+    penalties: adoptAll<OfOutputs>('penalties', 'penalty', '(outputs, weights, pass) → a scalar', scalarFault),
     adjustLogits: adoptFunction<Loss['adjustLogits']>(
       at('adjustLogits'),
       loss.adjustLogits,
@@ -61,45 +57,31 @@ export function adoptLoss(origin: Origin, value: unknown, before: Loss, { classe
       (losses, [, labels]) => rowsFault(losses, labels),
       loss,
     ),
-    penalties: mapValues(penalties, (penalty, name) =>
-      adoptFunction<OfOutputs>(
-        at(`penalties.${name}`),
-        penalty,
-        '(outputs, weights, pass) → a scalar',
-        (scalar) => tensorFault(scalar, '', [], { cure: 'Reduce it, for example with .mean().' }),
-        penalties,
-      ),
+    scored: adoptAll<Loss['scored'][string]>('scored', 'logits', '(outputs, pass) → { logits }', (found, [, pass]) =>
+      scoredFault(found, pass, classes),
     ),
-  };
-  const scored = adoptAll<Loss['scored'][string]>(
-    'scored',
-    'logits',
-    '(outputs, pass) → { logits }',
-    (found, [, pass]) => scoredFault(found, pass, classes),
-  );
-  if (Object.keys(scored).length === 0) {
-    throw returnedWrong(at('scored'), { expected: 'logits to score', got: 'none' });
-  }
-  return {
-    ...adopted,
-    scored,
     terms: adoptAll<Loss['terms'][string]>(
       'terms',
       'term',
       '(outputs, labels, pass) → a loss for each row',
       (losses, [, labels]) => rowsFault(losses, labels),
     ),
-    figures: adoptAll<OfOutputs>('figures', 'figure', '(outputs, weights, pass) → a scalar', (scalar) =>
-      tensorFault(scalar, '', [], { cure: 'Reduce it, for example with .mean().' }),
-    ),
+    figures: adoptAll<OfOutputs>('figures', 'figure', '(outputs, weights, pass) → a scalar', scalarFault),
     perSample: adoptAll<OfOutputs>('perSample', 'array', '(outputs, weights, pass) → an array', (array, [, , pass]) =>
       rowArrayFault(array, pass),
     ),
   };
+  if (Object.keys(adopted.scored).length === 0) {
+    throw returnedWrong(at('scored'), { expected: 'logits to score', got: 'none' });
+  }
+  return adopted;
 }
 
 /** Whether a plugin may give something a name. */
 const isNameOf = (plugin: string, name: string): boolean => name === plugin || name.startsWith(`${plugin}/`);
+
+const scalarFault = (scalar: unknown): Fault | null =>
+  tensorFault(scalar, '', [], { cure: 'Reduce it, for example with .mean().' });
 
 const rowsFault = (losses: unknown, labels: tf.Tensor): Fault | null =>
   tensorFault(losses, 'batch', labels.shape, { cure: 'It gives a loss for each row; core weights and reduces them.' });
