@@ -1,7 +1,7 @@
 import { groupNames, groupOf } from './groups.ts';
 import type { LogitTable } from './logits.ts';
 import { adjustedPerClass, probabilityFigures } from './probabilities.ts';
-import { shiftedAccuracy, shiftedMean, shiftedPriors, shiftNames } from './shift.ts';
+import { shiftedAccuracy, shiftedMean, shiftedPriors, shifts } from './shift.ts';
 import { falseHeadRate, geometricMean, harmonicMean, worstClasses } from './tail.ts';
 import type { Evaluation, GroupRule } from './types.ts';
 
@@ -15,13 +15,15 @@ export interface FurtherFigure {
 }
 
 const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1);
-const shifted = (name: string): Pick<FurtherFigure, 'title' | 'short'> => {
-  const [, direction, ratio] = /^([a-z]+)(\d*)$/.exec(name)!;
-  return {
-    title: ratio === '' ? 'Uniform' : `${capital(direction!)} ${ratio}`,
-    short: ratio === '' ? 'unif' : `${direction![0]}${ratio}`,
-  };
-};
+
+/** A figure for each shifted test set. */
+const shifted = (suffix = ''): FurtherFigure[] =>
+  shifts.map(({ name, direction, ratio }) => ({
+    name: `${name}${suffix}`,
+    title: direction === 'uniform' ? 'Uniform' : `${capital(direction)} ${ratio}`,
+    short: direction === 'uniform' ? 'unif' : `${direction[0]}${ratio}`,
+    better: 'high',
+  }));
 
 /** Figures beyond the headline, by what they tell; they are chosen and shown by these names. */
 export const furtherSections = {
@@ -43,14 +45,8 @@ export const furtherSections = {
     })),
     { name: 'aurc', title: 'AURC', short: 'AURC', better: 'low' },
   ],
-  shift: [
-    ...[...shiftNames].map((name) => ({ name, ...shifted(name), better: 'high' as const })),
-    { name: 'shiftMean', title: 'Mean', short: 'mean', better: 'high' },
-  ],
-  'shift-known': [
-    ...[...shiftNames].map((name) => ({ name: `${name}Known`, ...shifted(name), better: 'high' as const })),
-    { name: 'shiftMeanKnown', title: 'Mean', short: 'mean', better: 'high' },
-  ],
+  shift: [...shifted(), { name: 'shiftMean', title: 'Mean', short: 'mean', better: 'high' }],
+  'shift-known': [...shifted('Known'), { name: 'shiftMeanKnown', title: 'Mean', short: 'mean', better: 'high' }],
 } as const satisfies Record<string, readonly FurtherFigure[]>;
 
 export type FurtherSection = keyof typeof furtherSections;
@@ -116,14 +112,11 @@ function known(
 ): Record<string, number> {
   // A class without training images counts as one of a single image.
   const own = Float64Array.from(classCounts, (count) => (prior === 'uniform' ? 0 : Math.log(Math.max(count, 1))));
-  const names = [...priors.keys()];
-  const offsets = names.map((name) => priors.get(name)!.map((share, c) => Math.log(share) - own[c]!));
+  const offsets = [...priors.values()].map((shares) => shares.map((share, c) => Math.log(share) - own[c]!));
   const perClass = adjustedPerClass(table, offsets);
   const accuracies = Object.fromEntries(
-    names.map((name, k) => [name, shiftedAccuracy(perClass[k]!, priors.get(name)!)]),
+    [...priors].map(([name, shares], k) => [name, shiftedAccuracy(perClass[k]!, shares)]),
   );
-  return {
-    ...Object.fromEntries(names.map((name) => [`${name}Known`, accuracies[name]!])),
-    shiftMeanKnown: shiftedMean(accuracies),
-  };
+  const renamed = Object.entries(accuracies).map(([name, accuracy]) => [`${name}Known`, accuracy]);
+  return { ...Object.fromEntries(renamed), shiftMeanKnown: shiftedMean(accuracies) };
 }

@@ -3,12 +3,29 @@ import { mean } from './statistics.ts';
 /** How many times more often the first class is tested than the last, in the test sets of Hong et al. 2021 (LADE). */
 const ratios = [50, 25, 10, 5, 2] as const;
 
-/** Names of the shifted test sets, from one that is as long-tailed as the training set to one that is so in reverse. */
-export const shiftNames: readonly string[] = [
-  ...ratios.map((ratio) => `forward${ratio}`),
-  'uniform',
-  ...ratios.map((ratio) => `backward${ratio}`).reverse(),
+/** A test set with other class shares than the training set. */
+interface Shift {
+  name: string;
+  direction: 'forward' | 'uniform' | 'backward';
+  /** Of the class that is tested most to the one that is tested least. */
+  ratio: number;
+}
+
+const directed = (direction: Shift['direction'], ratio: number): Shift => ({
+  name: `${direction}${ratio}`,
+  direction,
+  ratio,
+});
+
+/** The shifted test sets, from one that is as long-tailed as the training set to one that is so in reverse. */
+export const shifts: readonly Shift[] = [
+  ...ratios.map((ratio) => directed('forward', ratio)),
+  { name: 'uniform', direction: 'uniform', ratio: 1 },
+  ...ratios.map((ratio) => directed('backward', ratio)).reverse(),
 ];
+
+/** Their names. */
+export const shiftNames: readonly string[] = shifts.map(({ name }) => name);
 
 /**
  * Class shares of the test sets of test-agnostic evaluation: geometric from the class with most training images to the one
@@ -29,10 +46,7 @@ export function shiftedPriors(classCounts: ArrayLike<number>): Map<string, Float
     return shares.map((share) => share / sum);
   };
   return new Map(
-    shiftNames.map((name) => {
-      const [, direction, ratio] = /^(forward|backward|uniform)(\d*)$/.exec(name)!;
-      return [name, prior(direction === 'uniform' ? 1 : Number(ratio) ** (direction === 'forward' ? 1 : -1))];
-    }),
+    shifts.map(({ name, direction, ratio }) => [name, prior(direction === 'backward' ? ratio ** -1 : ratio)]),
   );
 }
 
