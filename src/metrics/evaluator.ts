@@ -1,10 +1,9 @@
+import { BINS, binOf } from './bins.ts';
 import { createConfusion } from './confusion.ts';
 import { classCountMismatch, labelOutOfRange, logitsShape, nonFiniteLogit, nothingEvaluated } from './errors.ts';
 import { defaultGroups, type GroupName, groupOf } from './groups.ts';
 import { mean } from './statistics.ts';
 import type { Evaluation, GroupRule, ReliabilityBin } from './types.ts';
-
-const calibrationBins = 15;
 
 /** What an evaluation is of. */
 export interface EvaluatorOptions {
@@ -48,9 +47,9 @@ export function createEvaluator({ classes, classCounts, groups = defaultGroups }
   const predicted = new Float64Array(C);
   const correct = new Float64Array(C);
   const confusion = createConfusion(C);
-  const binCount = new Float64Array(calibrationBins);
-  const binConfidence = new Float64Array(calibrationBins);
-  const binCorrect = new Float64Array(calibrationBins);
+  const binCount = new Float64Array(BINS);
+  const binConfidence = new Float64Array(BINS);
+  const binCorrect = new Float64Array(BINS);
   let count = 0;
   let lossSum = 0;
   let top5Sum = 0;
@@ -71,7 +70,7 @@ export function createEvaluator({ classes, classCounts, groups = defaultGroups }
         predicted[best]! += 1;
         correct[label]! += hit;
         confusion.add(label, best);
-        const bin = Math.ceil(confidence * calibrationBins) - 1;
+        const bin = binOf(confidence);
         binCount[bin]! += 1;
         binConfidence[bin]! += confidence;
         binCorrect[bin]! += hit;
@@ -95,7 +94,7 @@ export function createEvaluator({ classes, classCounts, groups = defaultGroups }
         return either === 0 ? null : (2 * correct[c]!) / either;
       }).filter((value) => value !== null);
       let calibrationGap = 0;
-      for (let b = 0; b < calibrationBins; b++) calibrationGap += Math.abs(binConfidence[b]! - binCorrect[b]!);
+      for (let b = 0; b < BINS; b++) calibrationGap += Math.abs(binConfidence[b]! - binCorrect[b]!);
       const reliability = Array.from(binCount, (n, b): ReliabilityBin => {
         return n === 0
           ? { count: 0, confidence: null, accuracy: null }

@@ -1,9 +1,7 @@
+import { BINS, binOf } from './bins.ts';
 import type { GroupName } from './groups.ts';
 import type { LogitTable } from './logits.ts';
 import { areaUnderRiskCoverage } from './selective.ts';
-
-/** Bins of confidence, of equal width, closed above. */
-const BINS = 15;
 
 /** Figures of the softmax probabilities of an evaluation. */
 export interface ProbabilityFigures {
@@ -74,9 +72,6 @@ export function probabilityFigures(table: LogitTable, groupOfClass: readonly Gro
     aurc: areaUnderRiskCoverage(confidence, correct),
   };
 }
-
-/** A probability that is too small for a double is in the lowest bin too. */
-const binOf = (probability: number): number => (probability <= 1 / BINS ? 0 : Math.ceil(probability * BINS) - 1);
 
 function createGaps() {
   const gaps = new Float64Array(BINS);
