@@ -2,8 +2,8 @@ import { SingleBar } from 'cli-progress';
 import type { ReadProgress } from '../data/types.ts';
 import type { OnBytes } from '../download/download.ts';
 import { displayPath } from '../errors.ts';
-import { grouped } from '../report/format.ts';
 import { fileSize } from '../util/file-size.ts';
+import { grouped } from '../util/grouped.ts';
 import { progressStream } from './output.ts';
 
 /** From here on, in bytes, a packed file is worth a word about what would make it less than half as large. */

@@ -1,4 +1,5 @@
 import { concatenate } from '../util/concatenate.ts';
+import { grouped } from '../util/grouped.ts';
 import { classUnread, splitColumn, splitMissing, splitTwice } from './errors.ts';
 import type { DataOptions } from './options.ts';
 import { datasets } from './sets/registry.ts';
@@ -102,8 +103,6 @@ function shown(counts: Record<Part, number>, shares: Shares): string {
   const all = counts.train + counts.validation + counts.test;
   const held = (['validation', 'test'] as const)
     .filter((part) => shares[part] > 0)
-    .map((part) => `${written(counts[part])} for ${part} (${((100 * counts[part]) / Math.max(1, all)).toFixed(1)}%)`);
-  return [`${written(counts.train)} images to train on`, ...held].join(', ');
+    .map((part) => `${grouped(counts[part])} for ${part} (${((100 * counts[part]) / Math.max(1, all)).toFixed(1)}%)`);
+  return [`${grouped(counts.train)} images to train on`, ...held].join(', ');
 }
-
-const written = (count: number): string => count.toLocaleString('en-US');

@@ -1,4 +1,4 @@
-import { grouped } from './format.ts';
+import { grouped } from '../util/grouped.ts';
 
 /** A class, or with many classes a run of neighbours by training count. */
 export interface ClassBin {

@@ -46,8 +46,5 @@ export function duration(seconds: number): string {
 export const milliseconds = (value: number): string =>
   value < 999.5 ? `${value.toPrecision(3)} ms` : duration(value / 1000);
 
-/** `12406` → `12,406`. */
-export const grouped = (value: number): string => value.toLocaleString('en-US');
-
 /** The beginning of a sentence. */
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,5 +1,5 @@
+import { grouped } from '../util/grouped.ts';
 import { classBins } from './class-bins.ts';
-import { grouped } from './format.ts';
 
 /** Counts of a data set, each `[C]` in label order. */
 export interface TailCounts {

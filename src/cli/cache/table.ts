@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { sep } from 'node:path';
-import { grouped } from '../../report/format.ts';
 import { fileSize } from '../../util/file-size.ts';
+import { grouped } from '../../util/grouped.ts';
 import type { CacheEntry } from './entries.ts';
 
 /** Packed files that are shown; `--json` has all. */

@@ -7,9 +7,9 @@ import type { GroupRule } from '../../metrics/types.ts';
 import { longTailSpec } from '../../report/charts/long-tail.ts';
 import { drawChartFile } from '../../report/charts/render.ts';
 import { byClassCount } from '../../report/class-bins.ts';
-import { grouped } from '../../report/format.ts';
 import { lightColours } from '../../report/page/style.ts';
 import { canShow, drawSheet, type SheetRow } from '../../report/sheet.ts';
+import { grouped } from '../../util/grouped.ts';
 
 /** Contents by file name. */
 export type DataPictures = Record<string, string | Buffer>;

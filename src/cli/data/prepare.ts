@@ -7,7 +7,7 @@ import { dataRoot } from '../../data/root.ts';
 import { datasetName } from '../../data/sets/registry.ts';
 import type { Unreadable } from '../../data/types.ts';
 import { displayPath } from '../../errors.ts';
-import { grouped } from '../../report/format.ts';
+import { grouped } from '../../util/grouped.ts';
 import type { ConfigFlags } from '../context.ts';
 import { print, printJson, tell } from '../output.ts';
 import { type StageProgress, stageProgress } from '../stage-progress.ts';

@@ -1,3 +1,4 @@
+import { grouped } from '../../util/grouped.ts';
 import { confusionShares, confusionSpec } from '../charts/confusion.ts';
 import { binDifferences, differenceLimit, differenceSpec } from '../charts/difference.ts';
 import { groupColours, longTailSpec } from '../charts/long-tail.ts';
@@ -8,7 +9,7 @@ import { speedSpec } from '../charts/speed.ts';
 import { methodsTogether } from '../charts/theme.ts';
 import { classBins } from '../class-bins.ts';
 import type { Comparison } from '../compare.ts';
-import { decimalsFor, duration, grouped, percent, points, withSpread } from '../format.ts';
+import { decimalsFor, duration, percent, points, withSpread } from '../format.ts';
 import { type Html, html } from '../html.ts';
 import { details, figure, legend, panel, panels } from './parts.ts';
 import { perClassTable } from './tables.ts';

@@ -1,6 +1,6 @@
+import { grouped } from '../../util/grouped.ts';
 import type { Choice } from '../choice.ts';
 import type { Comparison } from '../compare.ts';
-import { grouped } from '../format.ts';
 import { Html, html } from '../html.ts';
 import {
   confusionFigures,

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
+import { grouped } from '../../util/grouped.ts';
 import type { Comparison, MethodResult } from '../compare.ts';
-import { duration, grouped } from '../format.ts';
+import { duration } from '../format.ts';
 import { type Html, html } from '../html.ts';
 import { differingKeys } from '../settings.ts';
 import { details, swatch, table } from './parts.ts';

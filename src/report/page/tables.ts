@@ -1,11 +1,12 @@
 import { createConfusion } from '../../metrics/confusion.ts';
 import { describeGroups } from '../../metrics/groups.ts';
 import type { Spread } from '../../metrics/statistics.ts';
+import { grouped } from '../../util/grouped.ts';
 import { binAccuracy } from '../charts/per-class.ts';
 import { classBins } from '../class-bins.ts';
 import type { Comparison, Difference, MethodResult } from '../compare.ts';
 import type { Figure } from '../figures.ts';
-import { decimalsFor, grouped, interval, percent, points, pValue, withSpread } from '../format.ts';
+import { decimalsFor, interval, percent, points, pValue, withSpread } from '../format.ts';
 import { type Html, html } from '../html.ts';
 import { unpairedSeeds } from '../methods.ts';
 import { bestOfColumns, figuresShown, protocolsShown, testsInWords } from '../table.ts';
