@@ -2,7 +2,7 @@ import { randomStream } from '../random.ts';
 import type { Snapshot } from '../run.ts';
 import { prefixOf } from '../util/glob.ts';
 import { initMismatch, nothingTrained, type WeightDifference, weightsUnknown } from './errors.ts';
-import { isParameter } from './kinds.ts';
+import { isTrained } from './kinds.ts';
 import type { Model, WeightSpec } from './types.ts';
 
 /** The word for every weight but the classifier's. */
@@ -58,7 +58,7 @@ export function frozenWeights(
   if (trained !== null) {
     for (const { name } of models.base.weights) if (!begins(name, CLASSIFIER) && !trained.has(name)) frozen.add(name);
   }
-  if (!models.model.weights.some((weight) => isParameter(weight) && !frozen.has(weight.name))) {
+  if (!models.model.weights.some((weight) => isTrained(weight, frozen))) {
     throw nothingTrained(freeze);
   }
   const statistics = models.model.weights.filter(({ kind, name }) => kind === 'statistic' && frozen.has(name));

@@ -1,4 +1,4 @@
-import { isParameter } from '../models/kinds.ts';
+import { isTrained } from '../models/kinds.ts';
 import { type ExtendedModel, selectWeights } from '../models/transfer.ts';
 import type { WeightSpec } from '../models/types.ts';
 import { groupEmpty, noLayers } from './errors.ts';
@@ -58,7 +58,7 @@ export function groupWeights(
   models: ExtendedModel,
   frozen: ReadonlySet<string>,
 ): Grouping {
-  const trained = models.model.weights.filter((weight) => isParameter(weight) && !frozen.has(weight.name));
+  const trained = models.model.weights.filter((weight) => isTrained(weight, frozen));
   const taken = new Map<string, { rate: number; decay: number }>();
   const notes: string[] = [];
   groups.forEach(({ match, ...own }, i) => {

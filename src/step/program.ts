@@ -1,7 +1,7 @@
 import type { GraphFunction, GraphProgram, HostArray, Signature } from '../graph/index.ts';
 import type { Hooks } from '../hooks.ts';
 import { initialOf } from '../models/initial.ts';
-import { isParameter } from '../models/kinds.ts';
+import { isTrained } from '../models/kinds.ts';
 import type { Model, Pass } from '../models/types.ts';
 import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
@@ -88,9 +88,7 @@ export function createStepProgram(
   { hooks, inputs, variants, groups }: StepPlugins,
   options: ProgramOptions,
 ): StepProgram {
-  const trained = new Set(
-    model.weights.filter((weight) => isParameter(weight) && !options.frozen?.has(weight.name)).map(({ name }) => name),
-  );
+  const trained = new Set(model.weights.filter((weight) => isTrained(weight, options.frozen)).map(({ name }) => name));
   const definition = defineStep(model, hooks, options.optimizer, trained);
   const weights = stateOf(model.weights, initialOf(model.weights, options.initial, options.seed));
   // A slot may begin as what it is given, changed in its place.

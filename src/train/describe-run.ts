@@ -7,14 +7,14 @@ import { longTailCounts, profileLabel, profileOf, unusedOf } from '../data/profi
 import { datasetName, datasetOf } from '../data/sets/registry.ts';
 import type { CountSummary, DataPlan, ImageInfo, LoadedData } from '../data/types.ts';
 import { headEntries, headModel } from '../models/features.ts';
-import { isParameter } from '../models/kinds.ts';
+import { isParameter, isTrained } from '../models/kinds.ts';
 import { openModel } from '../models/open.ts';
 import { preprocessingOf, preprocessingSource } from '../models/published/preprocessing.ts';
 import { type ExtendedModel, frozenWeights } from '../models/transfer.ts';
 import type { Model, Task } from '../models/types.ts';
 import type { RunInfo, RunStart } from '../run.ts';
 import { groupWeights, type WeightRules } from '../step/groups.ts';
-import { sizeOf } from '../util/shape.ts';
+import { numbersIn } from '../util/shape.ts';
 import { cropsOfNothing } from './errors.ts';
 import { checkFeatures, wantsFeatures } from './features.ts';
 import { evaluateOptions, trainOptions } from './options.ts';
@@ -178,9 +178,10 @@ export async function describe(
 
 /** Numbers of a network that are learned, and all that could be. */
 export function countTuned({ weights }: Model, frozen: ReadonlySet<string>): NonNullable<RunInfo['tuned']> {
-  const sizeOfAll = (specs: Model['weights']): number => specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  const parameters = weights.filter(isParameter);
-  return { trained: sizeOfAll(parameters.filter(({ name }) => !frozen.has(name))), all: sizeOfAll(parameters) };
+  return {
+    trained: numbersIn(weights.filter((weight) => isTrained(weight, frozen))),
+    all: numbersIn(weights.filter(isParameter)),
+  };
 }
 
 /** Where the weights that a run trains begin: on features, those of the classifier. */

@@ -6,7 +6,7 @@ import type { GraphProgram } from '../graph/index.ts';
 import type { KeptLogits } from '../metrics/logits.ts';
 import { summarizeEpochs, withoutConfusions } from '../metrics/summary.ts';
 import type { EpochMetrics, Rollback, RunSummary } from '../metrics/types.ts';
-import { isParameter } from '../models/kinds.ts';
+import { isTrained } from '../models/kinds.ts';
 import type { PhaseRun, Run, RunInfo, Snapshot, SnapshotData } from '../run.ts';
 import type { Engine } from '../step/types.ts';
 import { mapValues } from '../util/map-values.ts';
@@ -137,7 +137,7 @@ const weightsOf = ({ model, start }: Fit): Run['weights'] =>
   model.weights.map(({ name, shape, kind }) => ({
     name,
     shape,
-    trained: isParameter({ kind }) && !start.frozen.has(name),
+    trained: isTrained({ kind, name }, start.frozen),
   }));
 
 /** Of the run, what was before a resume included. */

@@ -1,12 +1,13 @@
 import type { ComposedPhase, PhasePart } from '../compose/compose-run.ts';
-import { isParameter } from '../models/kinds.ts';
+import { isParameter, isTrained } from '../models/kinds.ts';
 import type { WeightSpec } from '../models/types.ts';
 import { LOGITS, plainLoss } from '../step/loss.ts';
 import { createOptimizer } from '../step/optimizers.ts';
 import type { Loss } from '../step/types.ts';
 import { fileSize } from '../util/file-size.ts';
-import { sizeOf } from '../util/shape.ts';
-import type { Described } from './describe-run.ts';
+import { grouped } from '../util/grouped.ts';
+import { numbersIn } from '../util/shape.ts';
+import { countTuned, type Described } from './describe-run.ts';
 
 /** Titles of what plugins add to the loss. */
 const PARTS = {
@@ -38,22 +39,21 @@ export function planParts({
     const plugin = weight.name.split('/')[0]!;
     if (!own.has(weight.name)) added.set(plugin, [...(added.get(plugin) ?? []), weight]);
   }
-  const parameters = model.weights.filter(isParameter);
-  const isTrained = ({ name }: WeightSpec): boolean => !trained.frozen.has(name);
-  const [all, learned] = [numbersIn(parameters), numbersIn(parameters.filter(isTrained))];
+  const { all, trained: learned } = countTuned(model, trained.frozen);
   const loss = attempt(() => composition.hooks.buildLoss.call(plainLoss()));
   const slots = attempt(() => {
     const update = composition.hooks.buildUpdate.call(createOptimizer(settings.train.optimizer, rules));
-    return numbersIn(update.slots(parameters.filter(isTrained), model.weights));
+    const learns = model.weights.filter((weight) => isTrained(weight, trained.frozen));
+    return numbersIn(update.slots(learns, model.weights));
   });
   const weights = numbersIn(model.weights);
   return [
     ...[...added].map(([plugin, specs]): [string, string] => [
       'adds',
-      `${plugin}: ${counted(specs.length, 'array')}, ${withCommas(numbersIn(specs.filter(isParameter)))} parameters`,
+      `${plugin}: ${counted(specs.length, 'array')}, ${grouped(numbersIn(specs.filter(isParameter)))} parameters`,
     ]),
     ...(loss ? partsOf(loss) : []),
-    ['parameters', `${withCommas(all)}, ${learned === all ? 'all' : withCommas(learned)} trained`],
+    ['parameters', `${grouped(all)}, ${learned === all ? 'all' : grouped(learned)} trained`],
     [
       'state',
       slots === null
@@ -78,12 +78,7 @@ function attempt<T>(compute: () => T): T | null {
   }
 }
 
-const numbersIn = (specs: readonly { shape: readonly number[] }[]): number =>
-  specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-
 const counted = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? '' : 's'}`;
-
-const withCommas = (count: number): string => count.toLocaleString('en-US');
 
 /** Of float32 numbers. */
 const bytesOf = (numbers: number): string => fileSize(4 * numbers);
