@@ -10,21 +10,12 @@ export function createGroupWatch(): {
   const seen = new Set<string>();
   return {
     of: (ranges) =>
-      Object.defineProperties(
-        {},
-        Object.fromEntries(
-          Object.entries(ranges).map(([name, range]) => [
-            name,
-            {
-              enumerable: true,
-              get() {
-                seen.add(name);
-                return range;
-              },
-            },
-          ]),
-        ),
-      ) as RowRanges,
+      new Proxy(ranges, {
+        get(target, name, receiver) {
+          if (typeof name === 'string') seen.add(name);
+          return Reflect.get(target, name, receiver);
+        },
+      }),
     check(names) {
       const unread = names.find((name) => !seen.has(name));
       if (unread !== undefined) throw groupUnread(unread);
