@@ -60,17 +60,10 @@ export function rowsOfAll(
   const sent = tf.concat([...placed, stop], 0);
   const sizes = arrays.map(([, { size }]) => processes * size);
   const parts = tf.split(reduce(sent, processes, keyOf(ROWS, sent.size)), [...sizes, processes]);
-  const rows = arrays.map(
-    (
-      [
-        name,
-        {
-          shape: [length = 1, ...rest],
-        },
-      ],
-      i,
-    ) => [name, parts[i]!.reshape([processes * length, ...rest])],
-  );
+  const rows = arrays.map(([name, { shape }], i) => [
+    name,
+    parts[i]!.reshape([processes * shape[0]!, ...shape.slice(1)]),
+  ]);
   return { rows: Object.fromEntries(rows), stop: parts.at(-1)! };
 }
 

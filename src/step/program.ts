@@ -161,15 +161,13 @@ export function createStepProgram(
     const { loss, penalties, figures, statistics, gradients, ...rows } =
       replicas === 1 ? trainPart(before.weights, pass) : trainParts(before.weights, feeds, signatureVariants);
     const after = definition.update.apply({ ...before.weights, ...statistics }, before.slots, gradients, pass);
-    const all =
-      share && rowsOfAll({ ...prefixed(SAMPLE, rows.perSample), predictions: rows.predictions }, feeds[STOP]!, share);
+    const own = { ...prefixed(SAMPLE, rows.perSample), predictions: rows.predictions };
+    const all = share && rowsOfAll(own, feeds[STOP]!, share);
     return {
       state: { ...statistics, ...after.weights, ...after.slots },
       outputs: {
         loss,
-        ...(all
-          ? { ...all.rows, predictions: all.rows.predictions!.cast('int32'), [STOP]: all.stop }
-          : { ...prefixed(SAMPLE, rows.perSample), predictions: rows.predictions }),
+        ...(all ? { ...all.rows, predictions: all.rows.predictions!.cast('int32'), [STOP]: all.stop } : own),
         gradientSums: tf.stack([...trained].map((name) => gradients[name]?.sum() ?? tf.scalar(0))),
         ...prefixed(PENALTY, penalties),
         ...prefixed(FIGURE, figures),
