@@ -11,10 +11,10 @@ import supcon from '../../plugins/supcon/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
 import { tf } from '../../src/tf.ts';
 import { checkpointPath, readCheckpoint } from '../../src/tracking/checkpoint.ts';
-import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
+import type { TrainerOptions } from '../../src/train/trainer.ts';
 import { describeNative } from '../step/captured-support.ts';
 import { messageOfError } from '../support/message.ts';
-import { squares } from '../support/squares.ts';
+import { smallRun } from '../support/small-run.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 interface Case {
@@ -65,17 +65,15 @@ describe('as PyTorch computes it pair by pair, with gradients', () => {
 });
 
 async function train(plugins: TrainerOptions['plugins'] & object, changes: Partial<TrainerOptions> = {}) {
-  const { snapshot, epochs, summary } = await createTrainer({
-    data: squares([10, 5, 3, 2]),
+  const { epochs, state, mode } = await smallRun({
     model: { name: 'small-cnn', head: 'cosine' },
     train: { epochs: 3, batchSize: 8, step: 'eager', optimizer: { name: 'sgd', learningRate: 0.05 } },
     ...changes,
     plugins,
-  }).run();
-  const state = Object.fromEntries(Object.entries(snapshot!.state).map(([name, { values }]) => [name, [...values]]));
+  });
   return {
     state,
-    mode: summary.stepMode,
+    mode,
     penalties: epochs.map(({ train: { penalties } }) => penalties),
     losses: epochs.map((epoch) => epoch.train.loss),
   };

@@ -6,9 +6,10 @@ import mixup from '../../plugins/mixup/index.ts';
 import { compose } from '../../src/compose/compose.ts';
 import { definePlugin } from '../../src/plugin.ts';
 import { checkpointPath, readCheckpoint } from '../../src/tracking/checkpoint.ts';
-import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
+import type { TrainerOptions } from '../../src/train/trainer.ts';
 import { smallInfo } from '../support/info.ts';
-import { squares, tinyModel } from '../support/squares.ts';
+import { smallRun } from '../support/small-run.ts';
+import { squares } from '../support/squares.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 test('a level up above the share, else down, within 0 and the highest; a class that was not seen stays', () => {
@@ -23,25 +24,23 @@ const augment = [{ name: 'rand-augment', operations: 4, magnitude: 20 }] as cons
 
 async function train(plugins: TrainerOptions['plugins'] & object, changes: Partial<TrainerOptions> = {}) {
   const strengths: number[][] = [];
-  const ear = definePlugin({
-    name: 'ear',
+  const listener = definePlugin({
+    name: 'listener',
     options: z.strictObject({}),
     apply({ hooks }) {
-      hooks.computeAugmentation.tap('ear', (strength, { rehearsal }) => {
+      hooks.computeAugmentation.tap('listener', (strength, { rehearsal }) => {
         if (!rehearsal) strengths.push([...strength]);
         return strength;
       });
     },
   });
-  const { snapshot, epochs } = await createTrainer({
+  const { snapshot, state, epochs } = await smallRun({
     data: { ...squares([10, 5, 3, 2]), augment: [...augment] },
-    model: tinyModel(),
     train: { epochs: 6, batchSize: 8, step: 'eager', optimizer: { name: 'sgd', learningRate: 0.05 } },
     ...changes,
-    plugins: [...plugins, ear()],
-  }).run();
-  const state = Object.fromEntries(Object.entries(snapshot!.state).map(([name, { values }]) => [name, [...values]]));
-  return { strengths, state, losses: epochs.map((epoch) => epoch.train.loss), saved: snapshot!.plugins };
+    plugins: [...plugins, listener()],
+  });
+  return { strengths, state, losses: epochs.map((epoch) => epoch.train.loss), saved: snapshot.plugins };
 }
 
 const plugin = () => curriculumAugmentation({ levels: 4, accept: 0.5 });

@@ -8,10 +8,11 @@ import { forwardRows } from '../../src/step/forward-rows.ts';
 import type { BatchResult } from '../../src/step/types.ts';
 import { tf } from '../../src/tf.ts';
 import { checkpointPath, readCheckpoint, readLatest } from '../../src/tracking/checkpoint.ts';
-import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
+import type { TrainerOptions } from '../../src/train/trainer.ts';
 import { describeNative } from '../step/captured-support.ts';
 import { messageOfError } from '../support/message.ts';
-import { squares, tinyModel } from '../support/squares.ts';
+import { smallRun } from '../support/small-run.ts';
+import { squares } from '../support/squares.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const jitter = { name: 'color-jitter' } as const;
@@ -53,33 +54,13 @@ const data = () => ({
 });
 
 async function train(plugins: TrainerOptions['plugins'] & object, changes: Partial<TrainerOptions> = {}) {
-  const results: BatchResult[] = [];
-  let mode: string | undefined;
-  const ear = definePlugin({
-    name: 'ear',
-    options: z.strictObject({}),
-    apply({ hooks }) {
-      hooks.onTrainBegin.tap('ear', ({ engine }) => {
-        mode = engine.mode;
-      });
-      hooks.onBatchEnd.tap('ear', (result) => void results.push(result));
-    },
-  });
-  const { snapshot } = await createTrainer({
+  const run = await smallRun({
     data: data(),
-    model: tinyModel(),
     train: { epochs: 4, batchSize: 8, step: 'eager' },
     ...changes,
-    plugins: [...plugins, ear()],
-  }).run();
-  const state = Object.fromEntries(Object.entries(snapshot!.state).map(([name, { values }]) => [name, [...values]]));
-  return {
-    mode,
-    state,
-    results,
-    losses: results.map(({ loss }) => loss),
-    penalties: results.map(({ penalties }) => penalties.views),
-  };
+    plugins,
+  });
+  return { ...run, penalties: run.results.map(({ penalties }) => penalties.views) };
 }
 
 describeNative('groups of rows', () => {

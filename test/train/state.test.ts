@@ -7,6 +7,7 @@ import { checkpointPath, readCheckpoint } from '../../src/tracking/checkpoint.ts
 import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
 import { describeNative } from '../step/captured-support.ts';
 import { messageOfError } from '../support/message.ts';
+import { smallRun } from '../support/small-run.ts';
 import { squares, tinyModel } from '../support/squares.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -59,27 +60,9 @@ const keeper = ({
   })();
 
 async function train(plugins: TrainerOptions['plugins'] & object, changes: Partial<TrainerOptions> = {}) {
-  let mode = '';
-  const losses: number[] = [];
-  const ear = definePlugin({
-    name: 'ear',
-    options: z.strictObject({}),
-    apply({ hooks }) {
-      hooks.onTrainBegin.tap('ear', ({ engine }) => {
-        mode = engine.mode;
-      });
-      hooks.onBatchEnd.tap('ear', ({ loss }) => void losses.push(loss));
-    },
-  });
-  const { snapshot } = await createTrainer({
-    data: squares([10, 5, 3, 2]),
-    model: tinyModel(),
-    train: { epochs: 4, batchSize: 10, step: 'eager' },
-    ...changes,
-    plugins: [...plugins, ear()],
-  }).run();
-  const state = Object.fromEntries(Object.entries(snapshot!.state).map(([name, { values }]) => [name, [...values]]));
-  return { mode, losses, state, weights: snapshot!.weights };
+  const train = { epochs: 4, batchSize: 10, step: 'eager' } as const;
+  const { mode, losses, state, snapshot } = await smallRun({ train, ...changes, plugins });
+  return { mode, losses, state, weights: snapshot.weights };
 }
 
 describeNative('state that a plugin keeps', () => {
