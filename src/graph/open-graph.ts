@@ -4,7 +4,7 @@ import { internal } from '../errors.ts';
 import { checkFeeds } from './check.ts';
 import { backendNotNative, graphDisposed } from './errors.ts';
 import { type LoadedGraph, loadGraph } from './load-graph.ts';
-import { createRecordedCalls, type RecordedCallsOptions } from './recorded-calls.ts';
+import { createRecordedCalls, type Recorded, type RecordedCallsOptions } from './recorded-calls.ts';
 import { DT, type OpNode, type TensorSpec } from './recording.ts';
 import { openSession, type Session } from './session.ts';
 import { checkState } from './state.ts';
@@ -80,9 +80,10 @@ export function openGraph(
   };
   let loaded: LoadedGraph | undefined;
 
-  const record = (signature: Signature): void => {
-    calls.add(signature);
+  const record = (signature: Signature): Recorded => {
+    const call = calls.add(signature);
     stats.peak = calls.peak();
+    return call;
   };
 
   const open = given ?? ((model: Uint8Array) => openSession(binding, model));
@@ -98,10 +99,11 @@ export function openGraph(
     return loaded;
   };
 
-  const timed = (work: () => void): void => {
+  const timed = <Result>(work: () => Result): Result => {
     const start = performance.now();
-    work();
+    const result = work();
     stats.compileMs += performance.now() - start;
+    return result;
   };
 
   const read = (names: readonly string[] = Object.keys(program.state)): Record<string, Float32Array> => {
@@ -114,9 +116,9 @@ export function openGraph(
     live().write(Object.keys(values), (name) => values[name]!);
   };
 
-  const extend = (signature: Signature): void => {
+  const extend = (signature: Signature): Recorded => {
     const before = live();
-    record(signature);
+    const call = record(signature);
     const values = read();
     try {
       loaded = load();
@@ -129,6 +131,7 @@ export function openGraph(
     }
     before.dispose();
     stats.rebuilds++;
+    return call;
   };
 
   timed(() => {
@@ -153,8 +156,7 @@ export function openGraph(
     write,
     run(wanted, inputs) {
       live();
-      if (calls.get(wanted) === undefined) timed(() => extend(wanted));
-      const { index, signature } = calls.get(wanted)!;
+      const { index, signature } = calls.get(wanted) ?? timed(() => extend(wanted));
       checkFeeds(signature, inputs);
       const outputs = replay(live(), index, signature, inputs);
       stats.runs++;
