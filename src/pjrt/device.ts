@@ -25,6 +25,8 @@ export interface DeviceProgram {
   readonly lowered: LoweredProgram;
   readonly call: string;
 }
+  /** What it gives, in order. */
+  readonly results: readonly TensorSpec[];
 
 /** A device of a plugin, and what can be done there. */
 export interface Device {
@@ -103,7 +105,7 @@ function createDevice(module: PjrtModule, info: ReturnType<PjrtModule['open']>, 
     compile(call, lowered) {
       try {
         const handle = module.compile(info.id, Buffer.from(lowered.text), compileOptions);
-        return { handle, lowered, call };
+        return { handle, lowered, call, results: resultsOf(lowered) };
       } catch (error) {
         throw compileRefused(call, culpritOf(lowered, messageOf(error)), error);
       }
@@ -130,11 +132,7 @@ function createDevice(module: PjrtModule, info: ReturnType<PjrtModule['open']>, 
       checkArguments(call, lowered, inputs);
       const handles = inputs.map(({ handle }) => handle);
       const [results] = attempt(`"${call}"`, () => module.run(program.handle, [handles]));
-      const specs = [
-        ...lowered.nextState.map((name) => specOfState(lowered, name)),
-        ...lowered.outputs.map(({ spec }) => spec),
-      ];
-      return results!.map((handle, i) => ({ handle, spec: specs[i]! }));
+      return results!.map((handle, i) => ({ handle, spec: program.results[i]! }));
     },
     free: ({ handle }) => module.free(handle),
     memory() {
@@ -147,8 +145,12 @@ function createDevice(module: PjrtModule, info: ReturnType<PjrtModule['open']>, 
   };
 }
 
-const specOfState = ({ parameters }: LoweredProgram, name: string): TensorSpec =>
-  parameters.find((parameter) => parameter.kind === 'state' && parameter.name === name)!.spec;
+/** New state has the spec of the parameter that it takes the place of: the very object, which is quickly compared. */
+function resultsOf({ parameters, nextState, outputs }: LoweredProgram): TensorSpec[] {
+  const states = parameters.filter(({ kind }) => kind === 'state').map(({ name, spec }) => [name, spec] as const);
+  const specs = new Map(states);
+  return [...nextState.map((name) => specs.get(name)!), ...outputs.map(({ spec }) => spec)];
+}
 
 const describe = ({ dtype, shape }: TensorSpec): string => `${dtypeName(dtype)}[${shape.join(', ')}]`;
 
