@@ -6,12 +6,8 @@ namespace {
 
 napi_value programOf(napi_env env, const PJRT_Api* api, PJRT_LoadedExecutable* loaded) {
   Handle handle{Kind::PROGRAM, api, loaded, 0};
-  ARGS(PJRT_LoadedExecutable_GetExecutable, get);
-  get.loaded_executable = loaded;
-  CALL(api, PJRT_LoadedExecutable_GetExecutable(&get));
-  ARGS(PJRT_Executable_NumOutputs, count);
-  count.executable = get.executable;
-  CALL(api, PJRT_Executable_NumOutputs(&count));
+  ASK(api, PJRT_LoadedExecutable_GetExecutable, get, loaded_executable, loaded);
+  ASK(api, PJRT_Executable_NumOutputs, count, executable, get.executable);
   handle.outputs = count.num_outputs;
   ARGS(PJRT_Executable_Destroy, destroy);
   destroy.executable = get.executable;
@@ -227,9 +223,7 @@ napi_value memory(napi_env env, napi_callback_info info) {
   int32_t device = -1;
   napi_get_value_int32(env, given[1], &device);
   if (device < 0 || static_cast<size_t>(device) >= plugin->devices.size()) return fail(env, "no such device");
-  ARGS(PJRT_Device_MemoryStats, stats);
-  stats.device = plugin->devices[device];
-  CALL(plugin->api, PJRT_Device_MemoryStats(&stats));
+  ASK(plugin->api, PJRT_Device_MemoryStats, stats, device, plugin->devices[device]);
   napi_value result;
   napi_create_object(env, &result);
   setNumber(env, result, "used", stats.bytes_in_use);

@@ -61,6 +61,12 @@ inline bool failed(napi_env env, const PJRT_Api* api, PJRT_Error* error) {
 #define CALL(api, call) \
   if (failed(env, api, (api)->call)) return nullptr
 
+// A call of one argument; what it tells is in `name`.
+#define ASK(api, Function, name, argument, value) \
+  ARGS(Function, name);                           \
+  name.argument = value;                          \
+  CALL(api, Function(&name))
+
 // Waits for an event and frees it; true, thrown, if what it stands for failed.
 inline bool failedLater(napi_env env, const PJRT_Api* api, PJRT_Event* event, bool silent = false) {
   if (event == nullptr) return false;
