@@ -7,7 +7,7 @@ import {
   type TensorSpec,
 } from '../graph/index.ts';
 import { sizeOf } from '../util/shape.ts';
-import { createBuilder, type Value } from './builder.ts';
+import { type Builder, createBuilder, type Value } from './builder.ts';
 import { notLowered } from './errors.ts';
 import type { OpCall } from './op-call.ts';
 import { lowerings } from './ops/index.ts';
@@ -54,7 +54,7 @@ export function lower(
   const parameters = [...given('state'), ...given('input')];
   for (const [place, { spec, index }] of parameters.entries()) values[index] = [{ ...spec, id: `%arg${place}` }];
   for (const [index, node] of nodes.entries()) {
-    if (node.kind === 'constant') values[index] = [lazyConstant(node, () => b)];
+    if (node.kind === 'constant') values[index] = [lazyConstant(node, b)];
     if (node.kind !== 'op') continue;
     b.begin(index);
     values[index] = lowerOp(node, nodes, values, { b, precision });
@@ -148,19 +148,14 @@ function numbersIn({ outputs: [spec], value }: ConstantNode): number[] {
 }
 
 /** A constant that is written where it is first read as a tensor: shapes and axes never are. */
-function lazyConstant(
-  { outputs: [spec], value }: ConstantNode,
-  builder: () => ReturnType<typeof createBuilder>,
-): Value {
+function lazyConstant({ outputs: [spec], value }: ConstantNode, b: Builder): Value {
   const { shape, dtype } = spec!;
   let written: Value | undefined;
   const write = (): Value => {
-    const b = builder();
     if (dtype === DT.bool) return b.compare('NE', bytesOf(DT.uint8), b.splat(0, shape, DT.uint8));
     return bytesOf(dtype);
   };
   const bytesOf = (type: number): Value => {
-    const b = builder();
     const { width } = elementType(type);
     const bytes = Buffer.from(value as Uint8Array);
     if (sizeOf(shape) === 0) return b.constant({ shape, dtype: type }, '');
