@@ -38,46 +38,6 @@ napi_value compile(napi_env env, napi_callback_info info) {
   return programOf(env, plugin->api, args.executable);
 }
 
-// serialize(program): bytes, for the same plugin of the same version
-napi_value serialize(napi_env env, napi_callback_info info) {
-  auto given = argumentsOf(env, info);
-  Handle* program = handleOf(env, given[0], Kind::PROGRAM);
-  if (program == nullptr) return nullptr;
-  ARGS(PJRT_LoadedExecutable_GetExecutable, get);
-  get.loaded_executable = static_cast<PJRT_LoadedExecutable*>(program->pointer);
-  CALL(program->api, PJRT_LoadedExecutable_GetExecutable(&get));
-  ARGS(PJRT_Executable_Destroy, destroy);
-  destroy.executable = get.executable;
-  ARGS(PJRT_Executable_Serialize, args);
-  args.executable = get.executable;
-  PJRT_Error* error = program->api->PJRT_Executable_Serialize(&args);
-  napi_value result = nullptr;
-  if (!failed(env, program->api, error)) {
-    void* data = nullptr;
-    napi_value buffer;
-    napi_create_arraybuffer(env, args.serialized_bytes_size, &data, &buffer);
-    std::memcpy(data, args.serialized_bytes, args.serialized_bytes_size);
-    napi_create_typedarray(env, UINT8_ARRAY, args.serialized_bytes_size, buffer, 0, &result);
-    args.serialized_executable_deleter(args.serialized_executable);
-  }
-  program->api->PJRT_Executable_Destroy(&destroy);
-  return result;
-}
-
-// load(plugin, bytes): program
-napi_value load(napi_env env, napi_callback_info info) {
-  auto given = argumentsOf(env, info);
-  Plugin* plugin = pluginOf(env, given[0]);
-  if (plugin == nullptr) return nullptr;
-  Bytes bytes = bytesOf(env, given[1]);
-  ARGS(PJRT_Executable_DeserializeAndLoad, args);
-  args.client = plugin->client;
-  args.serialized_executable = bytes.data;
-  args.serialized_executable_size = bytes.size;
-  CALL(plugin->api, PJRT_Executable_DeserializeAndLoad(&args));
-  return programOf(env, plugin->api, args.loaded_executable);
-}
-
 // upload(plugin, array, { type, width, shape, device }): buffer. The array is copied during the call.
 napi_value upload(napi_env env, napi_callback_info info) {
   auto given = argumentsOf(env, info);
@@ -236,8 +196,8 @@ napi_value memory(napi_env env, napi_callback_info info) {
 
 extern "C" __attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_env env, napi_value exports) {
   const std::pair<const char*, napi_callback> functions[] = {
-      {"open", open}, {"compile", compile}, {"serialize", serialize}, {"load", load},    {"upload", upload},
-      {"download", download}, {"run", run},  {"free", free},           {"memory", memory}};
+      {"open", open}, {"compile", compile}, {"upload", upload}, {"download", download},
+      {"run", run},   {"free", free},       {"memory", memory}};
   for (auto [name, callback] : functions) {
     napi_value function;
     napi_create_function(env, name, std::strlen(name), callback, nullptr, &function);

@@ -2,6 +2,7 @@ import {
   type BufferHandle,
   loadPjrtModule,
   NO_DEVICE,
+  type OpenedPlugin,
   openingCure,
   type PjrtModule,
   type ProgramHandle,
@@ -24,24 +25,16 @@ export interface DeviceProgram {
   readonly handle: ProgramHandle;
   readonly lowered: LoweredProgram;
   readonly call: string;
-}
   /** What it gives, in order. */
   readonly results: readonly TensorSpec[];
+}
 
 /** A device of a plugin, and what can be done there. */
 export interface Device {
-  /** Absolute path of the plugin's library. */
-  readonly plugin: string;
   /** For example `cuda`, `cpu`. */
   readonly platform: string;
-  /** Version of the plugin, in its own words. */
-  readonly platformVersion: string;
   /** For example `NVIDIA H200`. */
   readonly kind: string;
-  /** Devices of the plugin. */
-  readonly count: number;
-  /** Version of the C interface, 0.x. */
-  readonly apiMinor: number;
   /** @throws {CaptureError} PJRT_COMPILE naming op and plugin where the compiler says which line it means. */
   compile(call: string, lowered: LoweredProgram): DeviceProgram;
   upload(values: HostArray, spec: TensorSpec): DeviceTensor;
@@ -54,8 +47,6 @@ export interface Device {
    */
   run(program: DeviceProgram, inputs: readonly DeviceTensor[]): DeviceTensor[];
   free(what: { handle: BufferHandle | ProgramHandle }): void;
-  /** Bytes in use, at most, and in all; null where the plugin does not tell. */
-  memory(): { used: number; peak?: number; limit?: number } | null;
 }
 
 const opened = new Map<string, Device>();
@@ -70,14 +61,14 @@ export function openDevice(plugin: string, options: Readonly<Record<string, numb
   const known = opened.get(plugin);
   if (known !== undefined) return known;
   const module = loadPjrtModule();
-  let info: ReturnType<PjrtModule['open']>;
+  let info: OpenedPlugin;
   try {
     info = module.open(plugin, options);
   } catch (error) {
     throw pluginRefused(plugin, error, openingCure((error as { code?: unknown }).code) ?? 'Run `tailmix doctor`.');
   }
   if (info.devices.length === 0) throw pluginRefused(plugin, 'it finds no device', openingCure(NO_DEVICE)!);
-  const device = createDevice(module, info, plugin);
+  const device = createDevice(module, info);
   opened.set(plugin, device);
   return device;
 }
@@ -86,8 +77,8 @@ export function openDevice(plugin: string, options: Readonly<Record<string, numb
 const deterministic = (platform: string): Readonly<Record<string, boolean>> =>
   /cuda|gpu|rocm/i.test(platform) ? { xla_gpu_deterministic_ops: true } : {};
 
-function createDevice(module: PjrtModule, info: ReturnType<PjrtModule['open']>, plugin: string): Device {
-  const compileOptions = compileOptionsProto({ xla: deterministic(info.platform) });
+function createDevice(module: PjrtModule, info: OpenedPlugin): Device {
+  const compileOptions = compileOptionsProto(deterministic(info.platform));
   const attempt = <Result>(what: string, work: () => Result): Result => {
     try {
       return work();
@@ -96,12 +87,8 @@ function createDevice(module: PjrtModule, info: ReturnType<PjrtModule['open']>, 
     }
   };
   return {
-    plugin,
     platform: info.platform,
-    platformVersion: info.platformVersion,
     kind: info.devices[0]!.kind,
-    count: info.devices.length,
-    apiMinor: info.apiMinor,
     compile(call, lowered) {
       try {
         const handle = module.compile(info.id, Buffer.from(lowered.text), compileOptions);
@@ -135,13 +122,6 @@ function createDevice(module: PjrtModule, info: ReturnType<PjrtModule['open']>, 
       return results!.map((handle, i) => ({ handle, spec: program.results[i]! }));
     },
     free: ({ handle }) => module.free(handle),
-    memory() {
-      try {
-        return module.memory(info.id, 0);
-      } catch {
-        return null;
-      }
-    },
   };
 }
 

@@ -30,19 +30,14 @@ export interface LoweredProgram {
 export interface LowerOptions {
   /** For float32: `HIGHEST`, or `DEFAULT`, which is TF32 where a device has it. Default `HIGHEST`. */
   precision?: OpCall['precision'] | undefined;
-  /** Results take the memory of the state that they replace. Default true. */
-  donate?: boolean;
 }
 
 /**
- * Writes a recording as StableHLO. Every op carries its TensorFlow op and plugin as an MLIR location.
+ * Writes a recording as StableHLO, whose new state takes the memory of the state that it replaces. Every op carries its TensorFlow op and plugin as an MLIR location.
  *
  * @throws {CaptureError} PJRT_OP for an op, or a form of one, that is not lowered.
  */
-export function lower(
-  recording: Recording,
-  { precision = 'HIGHEST', donate = true }: LowerOptions = {},
-): LoweredProgram {
+export function lower(recording: Recording, { precision = 'HIGHEST' }: LowerOptions = {}): LoweredProgram {
   const b = createBuilder();
   const { nodes } = recording;
   const values: (readonly Value[])[] = [];
@@ -65,7 +60,7 @@ export function lower(
   );
   const returned = `    return ${results.map(({ id }) => id).join(', ')} : ${results.map(tensorType).join(', ')}`;
   const parameterText = parameters.map(({ kind, name, spec }, place) => {
-    const target = donate && kind === 'state' ? nextState.indexOf(name) : -1;
+    const target = kind === 'state' ? nextState.indexOf(name) : -1;
     return `%arg${place}: ${tensorType(spec)}${target < 0 ? '' : ` {tf.aliasing_output = ${target} : i32}`}`;
   });
   const head = `module @step {\n  func.func public @main(${parameterText.join(', ')}) -> (${results.map(tensorType).join(', ')}) {`;

@@ -20,7 +20,7 @@ export interface DeviceProgramOptions extends RecordedCallsOptions, Pick<LowerOp
 
 /** A program on a device, which holds its state. */
 export interface OpenProgram extends Omit<OpenGraph, 'stats' | 'replacedBy'> {
-  readonly stats: { compileMs: number; peak: { call: string; bytes: number } };
+  readonly stats: { compileMs: number };
 }
 
 /**
@@ -40,7 +40,7 @@ export function openProgram(
   const calls = createRecordedCalls(program, binding, options);
   const programs = new Map<string, DeviceProgram>();
   let state: Record<string, DeviceTensor> | undefined;
-  const stats = { compileMs: 0, peak: { call: '', bytes: 0 } };
+  const stats = { compileMs: 0 };
 
   const compiled = (signature: Signature): DeviceProgram => {
     const key = signatureKey(signature);
@@ -50,7 +50,7 @@ export function openProgram(
     const { recording } = calls.add(signature);
     const made = device.compile(signature.call, lower(recording, { precision }));
     programs.set(key, made);
-    Object.assign(stats, { compileMs: stats.compileMs + performance.now() - start, peak: calls.peak() });
+    stats.compileMs += performance.now() - start;
     return made;
   };
   const live = (): Record<string, DeviceTensor> => {
