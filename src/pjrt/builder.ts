@@ -30,6 +30,10 @@ export function broadcastShape(a: readonly number[], b: readonly number[]): numb
 export const i64List = (values: readonly number[]): string =>
   `array<i64${values.length > 0 ? `: ${values.join(', ')}` : ''}>`;
 
+/** Paddings before and after each axis, as an attribute. */
+export const paddingText = (pairs: readonly (readonly [number, number])[]): string =>
+  `dense<${JSON.stringify(pairs)}> : tensor<${pairs.length}x2xi64>`;
+
 /** A number as MLIR writes it. */
 function literal(value: number, dtype: number): string {
   const { name } = elementType(dtype);
@@ -204,7 +208,7 @@ export function createBuilder() {
     const spec = { shape, dtype: a.dtype };
     return emit(
       spec,
-      `"stablehlo.reduce_window"(${a.id}, ${from.id}) (${region(reduction, a.dtype)}) {window_dimensions = ${i64List(sizes)}, window_strides = ${i64List(strides)}, padding = dense<${JSON.stringify(padding)}> : tensor<${padding.length}x2xi64>} : (${tensorType(a)}, ${tensorType(from)}) -> ${tensorType(spec)}`,
+      `"stablehlo.reduce_window"(${a.id}, ${from.id}) (${region(reduction, a.dtype)}) {window_dimensions = ${i64List(sizes)}, window_strides = ${i64List(strides)}, padding = ${paddingText(padding)}} : (${tensorType(a)}, ${tensorType(from)}) -> ${tensorType(spec)}`,
     );
   };
 

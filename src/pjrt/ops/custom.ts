@@ -1,19 +1,13 @@
 import { DT } from '../../graph/index.ts';
 import type { Builder, Value } from '../builder.ts';
 import { flagOf, type Lowerings, numberOf } from '../op-call.ts';
-import { carried, count, inverseOf, moments, normalised, normGradient, scaled } from './norms.ts';
+import { relu } from './elementwise.ts';
+import { carried, count, inverseOf, leading, moments, normalised, normGradient, scaled } from './norms.ts';
 
 const sum = (b: Builder, values: readonly Value[]): Value => values.reduce((a, c) => b.binary('add', a, c));
-const relu = (b: Builder, x: Value): Value => b.binary('maximum', x, b.like(0, x));
 const last = ({ shape }: Value): number[] => [shape.length - 1];
-const rowsOf = ({ shape }: Value): number[] => shape.slice(0, -1).map((_, i) => i);
 /** `[rows]` copied along the last axis. */
-const perRow = (b: Builder, values: Value, { shape }: Value): Value =>
-  b.along(
-    values,
-    shape,
-    shape.slice(0, -1).map((_, i) => i),
-  );
+const perRow = (b: Builder, values: Value, x: Value): Value => b.along(values, x.shape, leading(x));
 const meanOfRows = (b: Builder, x: Value): Value => scaled(b, b.reduce('add', x, last(x)), 1 / x.shape.at(-1)!);
 
 /** Φ(x) */
@@ -87,7 +81,7 @@ export const custom: Lowerings = {
   TailmixLayerNormSums: ({ b, inputs }) => {
     const [dy, x, mean, inverse] = inputs as [Value, Value, Value, Value];
     const products = b.binary('multiply', dy, hatOf(b, x, mean, inverse));
-    return [b.reduce('add', products, rowsOf(x)), b.reduce('add', dy, rowsOf(x))];
+    return [b.reduce('add', products, leading(x)), b.reduce('add', dy, leading(x))];
   },
   TailmixGelu: ({ b, inputs: [x] }) => [b.binary('multiply', x!, distribution(b, x!))],
   /** `dy·(Φ(x) + x·φ(x))` */

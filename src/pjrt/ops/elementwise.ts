@@ -13,7 +13,7 @@ const compare =
   ({ b, inputs: [x, y] }) => [b.compare(direction, x!, y!)];
 const same: Lowering = ({ inputs: [x] }) => [x!];
 
-const relu = (b: Builder, x: Value): Value => b.binary('maximum', x, b.like(0, x));
+export const relu = (b: Builder, x: Value): Value => b.binary('maximum', x, b.like(0, x));
 const isPositive = (b: Builder, x: Value): Value => b.compare('GT', x, b.like(0, x));
 /** `x` where the condition holds, 0 elsewhere. */
 const where = (b: Builder, condition: Value, x: Value): Value => b.select(condition, x, b.like(0, x));

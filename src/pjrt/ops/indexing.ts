@@ -7,13 +7,24 @@ import { tensorType } from '../types.ts';
 /** Rows of `x` that `indices` name along an axis. */
 function gather(b: Builder, x: Value, indices: Value, axis: number, shape: readonly number[]): Value {
   const rank = indices.shape.length;
-  const starts = b.reshape(indices, [...indices.shape, 1]);
   const offsets = shape.map((_, i) => i).filter((i) => i < axis || i >= axis + rank);
-  const sizes = x.shape.map((n, i) => (i === axis ? 1 : n));
+  return gathered(b, x, b.reshape(indices, [...indices.shape, 1]), [axis], offsets, shape);
+}
+
+/** What `indices` `[…, depth]` name by their places along `axes`; `offsets` are the axes of the result that come from the rest of `x`. */
+function gathered(
+  b: Builder,
+  x: Value,
+  indices: Value,
+  axes: readonly number[],
+  offsets: readonly number[],
+  shape: readonly number[],
+): Value {
+  const sizes = x.shape.map((n, i) => (axes.includes(i) ? 1 : n));
   const spec = { shape, dtype: x.dtype };
   return b.emit(
     spec,
-    `"stablehlo.gather"(${x.id}, ${starts.id}) {dimension_numbers = #stablehlo.gather<offset_dims = [${offsets}], collapsed_slice_dims = [${axis}], start_index_map = [${axis}], index_vector_dim = ${rank}>, slice_sizes = ${i64List(sizes)}, indices_are_sorted = false} : (${tensorType(x)}, ${tensorType(starts)}) -> ${tensorType(spec)}`,
+    `"stablehlo.gather"(${x.id}, ${indices.id}) {dimension_numbers = #stablehlo.gather<offset_dims = [${offsets}], collapsed_slice_dims = [${axes}], start_index_map = [${axes}], index_vector_dim = ${indices.shape.length - 1}>, slice_sizes = ${i64List(sizes)}, indices_are_sorted = false} : (${tensorType(x)}, ${tensorType(indices)}) -> ${tensorType(spec)}`,
   );
 }
 
@@ -67,13 +78,7 @@ export const indexing: Lowerings = {
     const depth = indices.shape[last]!;
     const named = Array.from({ length: depth }, (_, i) => i);
     const offsets = out!.shape.map((_, i) => i).slice(last);
-    const sizes = x.shape.map((n, i) => (i < depth ? 1 : n));
-    return [
-      b.emit(
-        out!,
-        `"stablehlo.gather"(${x.id}, ${indices.id}) {dimension_numbers = #stablehlo.gather<offset_dims = [${offsets}], collapsed_slice_dims = [${named}], start_index_map = [${named}], index_vector_dim = ${last}>, slice_sizes = ${i64List(sizes)}, indices_are_sorted = false} : (${tensorType(x)}, ${tensorType(indices)}) -> ${tensorType(out!)}`,
-      ),
-    ];
+    return [gathered(b, x, indices, named, offsets, out!.shape)];
   },
   ScatterNd: ({ b, inputs: [indices, updates], outputs: [out] }) => [
     scatter(b, b.like(0, out!), indices!, updates!, 'add'),

@@ -1,14 +1,14 @@
 import { DT } from '../../graph/index.ts';
 import { sizeOf } from '../../util/shape.ts';
 import type { Builder, Value } from '../builder.ts';
-import { type Lowering, type Lowerings, numberOf, type OpCall } from '../op-call.ts';
+import { type Lowering, type Lowerings, numberOf, type OpCall, requireChannelsLast } from '../op-call.ts';
 
 /** `[channels]` copied to all pixels of images of this shape. */
 const perChannel = (b: Builder, values: Value, shape: readonly number[]): Value =>
   b.along(values, shape, [shape.length - 1]);
 
-/** Axes of batch, height and width. */
-const pixels = ({ shape }: Value): number[] => shape.slice(0, -1).map((_, i) => i);
+/** All axes but the last: of images, batch, height and width. */
+export const leading = ({ shape }: Value): number[] => shape.slice(0, -1).map((_, i) => i);
 /** Pixels, of which statistics are taken. */
 export const count = ({ shape }: Value): number => sizeOf(shape.slice(0, -1));
 
@@ -17,9 +17,9 @@ const over = (b: Builder, a: Value, divisor: number): Value => b.binary('divide'
 
 /** Mean and biased variance of each channel, the latter of differences to the mean. */
 export function moments(b: Builder, x: Value): { mean: Value; variance: Value; squares: Value } {
-  const mean = over(b, b.reduce('add', x, pixels(x)), count(x));
+  const mean = over(b, b.reduce('add', x, leading(x)), count(x));
   const apart = b.binary('subtract', x, perChannel(b, mean, x.shape));
-  const squares = b.reduce('add', b.binary('multiply', apart, apart), pixels(x));
+  const squares = b.reduce('add', b.binary('multiply', apart, apart), leading(x));
   return { mean, variance: over(b, squares, count(x)), squares };
 }
 
@@ -46,8 +46,8 @@ export function normGradient(
 ): [dx: Value, dscale: Value, dshift: Value] {
   const apart = b.binary('subtract', x, perChannel(b, mean, x.shape));
   const hat = b.binary('multiply', apart, perChannel(b, inverse, x.shape));
-  const dshift = b.reduce('add', dy, pixels(x));
-  const dscale = b.reduce('add', b.binary('multiply', dy, hat), pixels(x));
+  const dshift = b.reduce('add', dy, leading(x));
+  const dscale = b.reduce('add', b.binary('multiply', dy, hat), leading(x));
   const factor = perChannel(b, b.binary('multiply', scale, inverse), x.shape);
   const each = (sum: Value): Value => perChannel(b, over(b, sum, count(x)), x.shape);
   const inner = trained
@@ -60,8 +60,8 @@ export function normGradient(
 const EPSILON = 1e-4;
 
 const batchNorm: Lowering = (call) => {
-  const { b, inputs, outputs, refuse } = call;
-  if (/^NC/.test(String(call.attributes.data_format?.value ?? ''))) refuse('its channels come first');
+  const { b, inputs, outputs } = call;
+  requireChannelsLast(call);
   const [given, scale, shift, mean, variance] = inputs as [Value, Value, Value, Value, Value];
   const x = b.convert(given, DT.float32);
   const epsilon = numberOf(call, 'epsilon', EPSILON);

@@ -1,13 +1,12 @@
 import { sizeOf } from '../../util/shape.ts';
-import type { Value } from '../builder.ts';
-import { i64List } from '../builder.ts';
-import { type Lowering, type Lowerings, numberOf, type OpCall } from '../op-call.ts';
+import { i64List, paddingText, type Value } from '../builder.ts';
+import { type Lowering, type Lowerings, numberOf, type OpCall, requireChannelsLast } from '../op-call.ts';
 import { tensorType } from '../types.ts';
 import { type Geometry, type Paddings, paddingsOf, spatial, undone, wide } from './geometry.ts';
 
 function geometryOf(call: OpCall, input: readonly number[], output: readonly number[]): Geometry {
   const rank = input.length - 2;
-  if (/^NC/.test(String(call.attributes.data_format?.value ?? ''))) call.refuse('its channels come first');
+  requireChannelsLast(call);
   return {
     input: spatial(input),
     output: spatial(output),
@@ -86,7 +85,7 @@ export const pooling: Lowerings = {
     return [
       b.emit(
         x,
-        `"stablehlo.select_and_scatter"(${x.id}, ${dy.id}, ${zero.id}) (${first}, ${b.region('add', x.dtype)}) {window_dimensions = ${i64List(around(geometry.sizes))}, window_strides = ${i64List(around(geometry.strides))}, padding = dense<${JSON.stringify(padding)}> : tensor<${padding.length}x2xi64>} : (${tensorType(x)}, ${tensorType(dy)}, ${tensorType(zero)}) -> ${tensorType(x)}`,
+        `"stablehlo.select_and_scatter"(${x.id}, ${dy.id}, ${zero.id}) (${first}, ${b.region('add', x.dtype)}) {window_dimensions = ${i64List(around(geometry.sizes))}, window_strides = ${i64List(around(geometry.strides))}, padding = ${paddingText(padding)}} : (${tensorType(x)}, ${tensorType(dy)}, ${tensorType(zero)}) -> ${tensorType(x)}`,
       ),
     ];
   },

@@ -1,4 +1,4 @@
-import { type Builder, i64List, type Value } from '../builder.ts';
+import { type Builder, i64List, paddingText, type Value } from '../builder.ts';
 import { flagOf, type Lowering, type Lowerings, type OpCall } from '../op-call.ts';
 import { tensorType } from '../types.ts';
 
@@ -92,7 +92,7 @@ export function convolve(
   const spec = { shape, dtype: x.dtype };
   const attributes = [
     `window_strides = ${i64List(strides)}`,
-    `padding = dense<${JSON.stringify(padding)}> : tensor<${padding.length}x2xi64>`,
+    `padding = ${paddingText(padding)}`,
     `lhs_dilation = ${i64List(holes)}`,
     `rhs_dilation = ${i64List(filterHoles)}`,
     `window_reversal = array<i1: ${strides.map(() => reversed).join(', ')}>`,

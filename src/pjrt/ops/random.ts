@@ -22,17 +22,14 @@ function philox(b: Builder, counter: readonly Value[], key: readonly Value[]): V
   return [...words];
 }
 
+/** The same bits as numbers of another type. */
+const bitsAs = (b: Builder, x: Value, dtype: number): Value => b.unary('bitcast_convert', x, dtype);
+
 /** Two whole numbers as the words that TensorFlow makes of them: each as 64 bits, the low half first. */
 function seedWords(b: Builder, seed: Value): Value[] {
-  const words = b.emit(
-    { shape: seed.shape, dtype: UINT32 },
-    `stablehlo.bitcast_convert ${seed.id} : (tensor<2xi32>) -> tensor<2xui32>`,
-  );
+  const words = bitsAs(b, seed, UINT32);
   const signs = b.binary('shift_right_arithmetic', seed, b.like(31, seed));
-  const high = b.emit(
-    { shape: seed.shape, dtype: UINT32 },
-    `stablehlo.bitcast_convert ${signs.id} : (tensor<2xi32>) -> tensor<2xui32>`,
-  );
+  const high = bitsAs(b, signs, UINT32);
   return [0, 1].flatMap((i) => [words, high].map((half) => b.reshape(b.slice(half, [i], [i + 1]), [])));
 }
 
@@ -63,10 +60,7 @@ export const random: Lowerings = {
     const words = b.slice(b.reshape(columns, [4 * rows[0]!]), [0], [size]);
     // 23 bits behind the exponent of 1: in [1, 2).
     const bits = b.binary('or', b.binary('and', words, b.like(0x7fffff, words)), b.like(0x3f800000, words));
-    const numbers = b.emit(
-      { shape: [size], dtype: DT.float32 },
-      `stablehlo.bitcast_convert ${bits.id} : (tensor<${size}xui32>) -> tensor<${size}xf32>`,
-    );
+    const numbers = bitsAs(b, bits, DT.float32);
     return [b.reshape(b.binary('subtract', numbers, b.like(1, numbers)), out!.shape)];
   },
 };
