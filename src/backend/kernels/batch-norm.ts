@@ -1,6 +1,7 @@
 import { tf } from '../../tf.ts';
 import { LANES } from './custom-ops.ts';
 import { hasKernel, runKernel } from './registry.ts';
+import { nextStatistics } from './running-statistics.ts';
 import { type Across, type Normalise, syncedBatchNorm } from './synced-batch-norm.ts';
 
 /** Options of {@link batchNorm}; the defaults are PyTorch's. */
@@ -77,12 +78,8 @@ export function composedBatchNorm(
   }
   const { mean, variance } = tf.moments(x, [0, 1, 2]);
   const count = x.size / x.shape[3]!;
-  const carry = (running: tf.Tensor, batch: tf.Tensor): tf.Tensor => running.mul(1 - momentum).add(batch.mul(momentum));
-  return {
-    y: normalise(mean, variance),
-    mean: carry(runningMean, mean),
-    variance: carry(runningVariance, variance.mul(count / Math.max(count - 1, 1))),
-  };
+  const running = { mean: runningMean, variance: runningVariance };
+  return { y: normalise(mean, variance), ...nextStatistics(running, { mean, variance }, count, momentum) };
 }
 
 /** Gradient of tailmix's custom op. */

@@ -1,6 +1,7 @@
 import { tf } from '../../tf.ts';
 import type { BatchNormOutputs } from './batch-norm.ts';
 import { customGradient } from './registry.ts';
+import { nextStatistics } from './running-statistics.ts';
 
 /** A vector `[n]` of each replica of a step, from this one's: `[replicas, n]`, the same for all. */
 export type Across = (own: tf.Tensor) => tf.Tensor;
@@ -52,10 +53,6 @@ export function syncedBatchNorm(
       },
     };
   });
-  const carry = (running: tf.Tensor, batch: tf.Tensor): tf.Tensor => running.mul(1 - momentum).add(batch.mul(momentum));
-  return {
-    y: forward(x, scale, shift),
-    mean: carry(runningMean, mean),
-    variance: carry(runningVariance, variance.mul(count / Math.max(count - 1, 1))),
-  };
+  const running = { mean: runningMean, variance: runningVariance };
+  return { y: forward(x, scale, shift), ...nextStatistics(running, { mean, variance }, count, momentum) };
 }
