@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { allPaths, helpOf, namesBelow, type OptionHelp, optionsAt, pathOf } from '../config/option-tree.ts';
 import type { Described } from '../config/shape.ts';
 import { displayPath } from '../errors.ts';
+import { packageRoot } from '../package-root.ts';
 import { suggest } from '../util/suggest.ts';
 import { topicUnknown } from './errors.ts';
 import { methodCard } from './method-cards.ts';
 import { print, printJson } from './output.ts';
-import { packageRoot } from './package-root.ts';
 
 /**
  * `tailmix explain`: an option of a config as its schema describes it, or what an error code means, as `docs/errors.md` says it;

@@ -7,9 +7,9 @@ import { createInterface } from 'node:readline';
 import { checkNetwork } from '../cluster/detect.ts';
 import { clusterFlag } from '../cluster/errors.ts';
 import { TRY_AGAIN } from '../errors.ts';
+import { launcher } from '../package-root.ts';
 import { INTERRUPTED } from './interrupt.ts';
 import { complain, tell } from './output.ts';
-import { launcher } from './package-root.ts';
 import type { TrainCommandOptions } from './train.ts';
 
 /** How long processes may outlive the first that ends. */

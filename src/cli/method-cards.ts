@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DescribedPlugin } from '../config/json-schema.ts';
+import { packageRoot } from '../package-root.ts';
 import { knownPlugins } from './context.ts';
-import { packageRoot } from './package-root.ts';
 
 /** Path of a built-in plugin's method card. */
 export const methodCard = (name: string): string => join(packageRoot, 'plugins', name, 'README.md');

@@ -2,11 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { type DescribedPlugin, runJsonSchema, sweepJsonSchema } from '../config/json-schema.ts';
+import { packageRoot } from '../package-root.ts';
 import { schemaNotWritten } from './errors.ts';
 import { describedPlugins, methodCard } from './method-cards.ts';
 import { withOptionsTable } from './options-table.ts';
 import { print, tell } from './output.ts';
-import { packageRoot } from './package-root.ts';
 
 /** The generated files, by path in the package: both schemas, and the method cards with their option tables. */
 export async function schemaFiles(): Promise<Record<string, string>> {

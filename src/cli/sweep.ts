@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { checkEnvironment } from '../backend/environment.ts';
 import { displayPath, messageOf } from '../errors.ts';
+import { launcher } from '../package-root.ts';
 import { optionsClash } from '../sweep/errors.ts';
 import type { PlannedRun } from '../sweep/expand.ts';
 import { type RunOutcome, runSweep } from '../sweep/run.ts';
@@ -14,7 +15,6 @@ import { expandFiles, planGrid } from './batch/grid.ts';
 import { checkPlace, context } from './context.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
 import { print, printJson, progressStream, tell, tellTaken } from './output.ts';
-import { launcher } from './package-root.ts';
 
 /** Options of `tailmix sweep`. */
 export interface SweepCommandOptions extends Variations {

@@ -2,7 +2,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { expect, it, vi } from 'vitest';
-import { launcher } from '../../src/cli/package-root.ts';
+import { launcher } from '../../src/package-root.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { quickRun, tailmix } from './run.ts';
 

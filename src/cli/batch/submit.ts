@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { loadConfig } from '../../config/load.ts';
 import { displayPath } from '../../errors.ts';
+import { launcher } from '../../package-root.ts';
 import { slurmValue } from '../../sweep/errors.ts';
 import { type FrozenSweep, freeze, plannedOf } from '../../sweep/frozen.ts';
 import {
@@ -21,7 +22,6 @@ import { own } from '../../tracking/ownership.ts';
 import { checkForCluster } from '../cluster.ts';
 import { context } from '../context.ts';
 import { print, tell } from '../output.ts';
-import { launcher } from '../package-root.ts';
 import type { SweepCommandOptions } from '../sweep.ts';
 import { expandFiles, freezable, planGrid } from './grid.ts';
 

@@ -1,5 +1,5 @@
 import { join, relative } from 'node:path';
-import { packageRoot } from '../package-root.ts';
+import { packageRoot } from '../../package-root.ts';
 
 /** The config that commands take where they are given none. */
 export const CONFIG = 'tailmix.config.yaml';
