@@ -6,3 +6,6 @@ export const packageRoot: string = dirname(createRequire(import.meta.url).resolv
 
 /** The launcher, for child processes. */
 export const launcher: string = join(packageRoot, 'bin', 'tailmix.mjs');
+
+/** C++ sources of what is compiled into a native build, shipped with the package. */
+export const nativeSources: string = join(packageRoot, 'native');

@@ -2,15 +2,13 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import process from 'node:process';
 import { messageOf } from '../errors.ts';
+import { nativeSources } from '../package-root.ts';
 import { compileModule, findCompiler, librariesAround, tryModule } from './compile.ts';
 import { type CpuFeatures, cpuFeatures } from './cpu.ts';
 import { ownTarget, targetOf } from './target.ts';
-
-/** C++ source of the ops, shipped with the package. */
-const SOURCES = join(dirname(createRequire(import.meta.url).resolve('tailmix/package.json')), 'native');
 
 /** No contraction: `a·b + c` rounds as it is written. */
 const FLAGS = ['-O3', '-ffp-contract=off', '-fvisibility=hidden'];
@@ -57,8 +55,8 @@ function digest(): string {
 function digestSources(): string {
   const hash = createHash('sha256').update(JSON.stringify([FLAGS, VARIANTS]));
   // Other modules have digests of their own.
-  const files = readdirSync(SOURCES).filter((file) => !/^(cluster|pjrt|node_api)/.test(file));
-  for (const file of files.sort()) hash.update(file).update(readFileSync(join(SOURCES, file)));
+  const files = readdirSync(nativeSources).filter((file) => !/^(cluster|pjrt|node_api)/.test(file));
+  for (const file of files.sort()) hash.update(file).update(readFileSync(join(nativeSources, file)));
   return hash.digest('hex').slice(0, 12);
 }
 
@@ -124,7 +122,7 @@ export async function setUpCustomOps(
     const failures = await Promise.allSettled(
       missing.map(async (variant) => {
         const module = join(work, `${variant.name}.node`);
-        const sources = [...FLAGS, ...variant.flags, join(SOURCES, 'ops.cc'), librariesAround(target)];
+        const sources = [...FLAGS, ...variant.flags, join(nativeSources, 'ops.cc'), librariesAround(target)];
         await compileModule('its custom ops', compiler, sources, module, libraries, target);
         if (runnable.includes(variant)) await tryModule(folder, module);
         await rename(module, customOpsPath(folder, variant));

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import process from 'node:process';
 import { messageOf, type TailmixError } from '../errors.ts';
+import { nativeSources } from '../package-root.ts';
 import { compileModule, findCompiler, tryModule } from './compile.ts';
 import { nativeFolder } from './paths.ts';
 import { ownTarget, type Target, targetOf } from './target.ts';
@@ -44,15 +45,14 @@ export interface OwnModule<Exports> {
   load(folder?: string): Exports;
 }
 
-const SOURCES = join(dirname(createRequire(import.meta.url).resolve('tailmix/package.json')), 'native');
-
 /** A module of `native/`. Its file's name holds a digest of the sources, so that an upgrade compiles it anew. */
 export function ownModule<Exports>(module: OwnModuleSource): OwnModule<Exports> {
   const { name, headers, missing } = module;
-  const source = join(SOURCES, `${name}.cc`);
+  const source = join(nativeSources, `${name}.cc`);
   const pathIn = (folder: string): string => {
     const hash = createHash('sha256');
-    for (const file of [source, ...headers.map((header) => join(SOURCES, header))]) hash.update(readFileSync(file));
+    for (const file of [source, ...headers.map((header) => join(nativeSources, header))])
+      hash.update(readFileSync(file));
     return join(folder, 'lib', `tailmix_${name}-${hash.digest('hex').slice(0, 12)}.node`);
   };
   return {

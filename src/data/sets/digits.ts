@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { packageRoot } from '../../package-root.ts';
 import { defineDataset } from '../dataset.ts';
 import { digitsUnreadable } from '../errors.ts';
 import type { DatasetInfo, Split } from '../types.ts';
 
 /** Pixels, uint8, digit after digit; gzip, whose checksum covers them. */
-const FILE = join(dirname(createRequire(import.meta.url).resolve('tailmix/package.json')), 'assets/digits.gz');
+const FILE = join(packageRoot, 'assets/digits.gz');
 const BYTES = 28 * 28;
 /** Images 4, 9, 14, … of each digit are the test split: 20 %. */
 const TEST_EVERY = 5;
