@@ -14,7 +14,7 @@ import { freeAddresses } from '../dist/src/cli/launch.js';
 import { join } from '../dist/src/cluster/link.js';
 import { sumModel } from '../dist/src/cluster/protocol.js';
 import { BUCKET } from '../dist/src/step/ring.js';
-import { machine } from './support/report.mjs';
+import { machine, median } from './support/report.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -87,10 +87,7 @@ function byMpi(program, processes, floats) {
   return execFileSync('mpirun', args, { env, encoding: 'utf8' }).trim().split('\n').map(Number);
 }
 
-const summary = (found) => {
-  const sorted = [...found].sort((a, b) => a - b);
-  return { best: sorted[0], median: sorted[Math.floor(sorted.length / 2)] };
-};
+const summary = (found) => ({ best: Math.min(...found), median: median(found) });
 
 async function main() {
   const folder = mkdtempSync(path(tmpdir(), 'tailmix-bench-'));
