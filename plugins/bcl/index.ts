@@ -1,10 +1,10 @@
-import { definePlugin, tf } from 'tailmix';
+import { definePlugin } from 'tailmix';
 import { requireClassifier } from 'tailmix/plugins/tau-norm';
 import { balancedContrastiveLoss } from './contrastive.ts';
-import { projected, twoViews, viewOptions, withProjections } from './views.ts';
+import { twoViews, viewOptions, withContrast, withProjections } from './views.ts';
 
 export { balancedContrastiveLoss, supervisedContrastiveLoss } from './contrastive.ts';
-export { projected, twoViews, type ViewOptions, viewOptions, withProjections } from './views.ts';
+export { type Contrasted, twoViews, type ViewOptions, viewOptions, withContrast, withProjections } from './views.ts';
 
 const name = 'bcl';
 
@@ -39,16 +39,10 @@ export default definePlugin({
   extendModel: (model, options) => withProjections(name, requireClassifier(name, model), options, { prototypes: true }),
   apply({ hooks, warn }, { weight, temperature }) {
     if (weight === 0) warn('NO_EFFECT', 'weight is 0: the views are loaded and change nothing.');
-    const { views, prototypes } = projected(name);
-    hooks.buildLoss.tap(name, (loss) => ({
-      ...loss,
-      penalties: {
-        ...loss.penalties,
-        [name]: ({ extras }, _, { inputs }) => {
-          const labels = tf.concat([inputs.labels!, inputs.labels!], 0);
-          return balancedContrastiveLoss(extras![views]!, labels, extras![prototypes]!, temperature).mul(weight);
-        },
-      },
-    }));
+    hooks.buildLoss.tap(name, (loss) =>
+      withContrast(name, loss, weight, ({ views, labels, prototypes }) =>
+        balancedContrastiveLoss(views, labels, prototypes!, temperature),
+      ),
+    );
   },
 });

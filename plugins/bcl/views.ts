@@ -1,4 +1,4 @@
-import { forwardRows, type Model, type NamedTensors, type RowGroup, tf, z } from 'tailmix';
+import { forwardRows, type Loss, type Model, type NamedTensors, type RowGroup, tf, z } from 'tailmix';
 import { project, projectionWeights } from './projection.ts';
 
 /** Options of a contrastive loss over two views of each image. */
@@ -32,7 +32,7 @@ export const twoViews = ({ augment }: ViewOptions): Record<(typeof VIEWS)[number
 const CLASSIFIER = 'classifier/kernel';
 
 /** Names under which a plugin keeps what it projects. */
-export const projected = (plugin: string) => ({ views: `${plugin}/views`, prototypes: `${plugin}/prototypes` });
+const projected = (plugin: string) => ({ views: `${plugin}/views`, prototypes: `${plugin}/prototypes` });
 
 /**
  * The model with a projection of features and, if asked for, one of the classifier's vectors. In training it runs on
@@ -69,6 +69,34 @@ export function withProjections(
           ...(prototypes && { [keys.prototypes]: project(centre, weights[CLASSIFIER]!.transpose(), weights) }),
         },
       };
+    },
+  };
+}
+
+/** What a contrastive loss compares: both views `[2B, d]`, their labels `[2B]`, and the prototypes `[C, d]` of a model that has them. */
+export interface Contrasted {
+  views: tf.Tensor;
+  labels: tf.Tensor;
+  prototypes: tf.Tensor | undefined;
+}
+
+/** The loss with `weight` times a contrastive one, a scalar, in addition. The model is one {@link withProjections}. */
+export function withContrast(
+  plugin: string,
+  loss: Loss,
+  weight: number,
+  contrastive: (compared: Contrasted) => tf.Tensor,
+): Loss {
+  const keys = projected(plugin);
+  return {
+    ...loss,
+    penalties: {
+      ...loss.penalties,
+      [plugin]: ({ extras }, _, { inputs }) => {
+        const labels = tf.concat([inputs.labels!, inputs.labels!], 0);
+        const compared = { views: extras![keys.views]!, labels, prototypes: extras![keys.prototypes] };
+        return contrastive(compared).mul(weight);
+      },
     },
   };
 }

@@ -1,5 +1,5 @@
-import { definePlugin, tf } from 'tailmix';
-import { projected, supervisedContrastiveLoss, twoViews, viewOptions, withProjections } from 'tailmix/plugins/bcl';
+import { definePlugin } from 'tailmix';
+import { supervisedContrastiveLoss, twoViews, viewOptions, withContrast, withProjections } from 'tailmix/plugins/bcl';
 
 const name = 'supcon';
 
@@ -26,16 +26,10 @@ export default definePlugin({
   extendModel: (model, options) => withProjections(name, model, options, { prototypes: false }),
   apply({ hooks, info, warn }, { weight, temperature }) {
     if (weight === 0) warn('NO_EFFECT', 'weight is 0: the views are loaded and change nothing.');
-    const { views } = projected(name);
-    hooks.buildLoss.tap(name, (loss) => ({
-      ...loss,
-      penalties: {
-        ...loss.penalties,
-        [name]: ({ extras }, _, { inputs }) => {
-          const labels = tf.concat([inputs.labels!, inputs.labels!], 0);
-          return supervisedContrastiveLoss(extras![views]!, labels, info.classes.length, temperature).mul(weight);
-        },
-      },
-    }));
+    hooks.buildLoss.tap(name, (loss) =>
+      withContrast(name, loss, weight, ({ views, labels }) =>
+        supervisedContrastiveLoss(views, labels, info.classes.length, temperature),
+      ),
+    );
   },
 });
