@@ -8,9 +8,6 @@ import type { Layer } from './read-layer.ts';
 import { formatPath, isMap, mergeTrees, type Path, type Tree, valueAt } from './tree.ts';
 import type { PluginEntry } from './types.ts';
 
-/** Keys of a map of plugins that are no plugin's name. */
-const ADDING = ['$prepend', '$append'] as const;
-
 /** A plugin entry, and where the parts of it were written. */
 interface Inherited {
   entry: unknown;
@@ -56,54 +53,77 @@ interface Changing {
   problems: Problem[];
 }
 
-function changed(before: readonly Inherited[], { layer, map, defaults, problems }: Changing): Inherited[] {
-  let entries = [...before];
+/** The entries as a layer's map changes them; what does not fit is a problem, and changes none. */
+function changed(before: readonly Inherited[], { layer, map, defaults, problems }: Changing): readonly Inherited[] {
   const standard = defaults.map(nameOf);
-  const refuse = (path: Path, message: string): void => {
-    const line = layer.lineOf(path);
-    const where = `${displayPath(layer.file)}${line === null ? '' : `:${line}`}`;
-    problems.push({ where, path: formatPath(path), message });
-  };
+  let entries = before;
   for (const [name, change] of Object.entries(map)) {
     const at = ['plugins', name];
-    if (name === '$append' || name === '$prepend') {
-      if (!Array.isArray(change)) refuse(at, `expected a list of plugins, got ${displayValue(change)}.`);
-      else if (name === '$append') entries = [...entries, ...entriesOf(change, layer, at)];
-      else entries = [...entriesOf(change, layer, at), ...entries];
-      continue;
-    }
-    if (name.startsWith('$')) {
-      refuse(at, `expected ${ADDING.join(' or ')} or the name of a plugin, got ${displayValue(name)}.`);
-      continue;
-    }
-    if (change !== null && !isMap(change)) {
-      refuse(at, `expected options to change, or null to take the plugin out, got ${displayValue(change)}.`);
-      continue;
-    }
-    if (change !== null && 'use' in change) {
-      refuse([...at, 'use'], 'expected options only. Take the plugin out (null), and add the other by $append.');
-      continue;
-    }
-    const index = entries.findIndex(({ entry }) => nameOf(entry) === name || stem(nameOf(entry)) === name);
-    const isStandard = standard.includes(name);
-    if (index < 0 && !isStandard) {
-      const known = entries.flatMap(({ entry }) => nameOf(entry) ?? []);
-      const near = suggest(name, known);
-      refuse(
-        at,
-        `no plugin "${name}" is inherited.${near ? ` Did you mean "${near}"?` : ''} Inherited: ${known.join(', ') || 'none'}. ` +
-          '$append adds one.',
-      );
-      continue;
-    }
-    const own = { layer, at };
-    const found = index < 0 ? { entry: { use: name }, parts: [] } : entries[index]!;
-    // One that runs unasked would come back without its entry.
-    const next = change ?? (isStandard ? { enabled: false } : null);
-    const replaced = next === null ? [] : [{ entry: withOptions(found.entry, next), parts: [...found.parts, own] }];
-    entries = index < 0 ? [...entries, ...replaced] : entries.toSpliced(index, 1, ...replaced);
+    const refusal = refusalOf(name, change, entries, standard);
+    if (refusal !== null) {
+      const path = [...at, ...refusal.below];
+      problems.push({ where: whereOf(layer, path), path: formatPath(path), message: refusal.message });
+    } else if (name === '$append') entries = [...entries, ...entriesOf(change as unknown[], layer, at)];
+    else if (name === '$prepend') entries = [...entriesOf(change as unknown[], layer, at), ...entries];
+    else entries = withChange(entries, change as Tree | null, { layer, at, name, isStandard: standard.includes(name) });
   }
   return entries;
+}
+
+function whereOf(layer: Layer, path: Path): string {
+  const line = layer.lineOf(path);
+  return `${displayPath(layer.file)}${line === null ? '' : `:${line}`}`;
+}
+
+/**
+ * Why a key of a map of plugins and its value are no change; null where they are one.
+ *
+ * @returns the message, and the path of what it is about, from the key's value
+ */
+function refusalOf(
+  name: string,
+  change: unknown,
+  entries: readonly Inherited[],
+  standard: readonly (string | null)[],
+): { below: Path; message: string } | null {
+  const refusal = (message: string, below: Path = []) => ({ below, message });
+  if (name === '$append' || name === '$prepend') {
+    return Array.isArray(change) ? null : refusal(`expected a list of plugins, got ${displayValue(change)}.`);
+  }
+  if (name.startsWith('$')) {
+    return refusal(`expected $prepend or $append or the name of a plugin, got ${displayValue(name)}.`);
+  }
+  if (change !== null && !isMap(change)) {
+    return refusal(`expected options to change, or null to take the plugin out, got ${displayValue(change)}.`);
+  }
+  if (change !== null && 'use' in change) {
+    return refusal('expected options only. Take the plugin out (null), and add the other by $append.', ['use']);
+  }
+  if (indexOf(entries, name) >= 0 || standard.includes(name)) return null;
+  const known = entries.flatMap(({ entry }) => nameOf(entry) ?? []);
+  const near = suggest(name, known);
+  return refusal(
+    `no plugin "${name}" is inherited.${near ? ` Did you mean "${near}"?` : ''} Inherited: ${known.join(', ') || 'none'}. ` +
+      '$append adds one.',
+  );
+}
+
+const indexOf = (entries: readonly Inherited[], name: string): number =>
+  entries.findIndex(({ entry }) => nameOf(entry) === name || stem(nameOf(entry)) === name);
+
+/** The entries with other options of one of them, or without it; one that runs unasked gets its entry here. */
+function withChange(
+  entries: readonly Inherited[],
+  change: Tree | null,
+  { layer, at, name, isStandard }: { layer: Layer; at: Path; name: string; isStandard: boolean },
+): readonly Inherited[] {
+  const index = indexOf(entries, name);
+  const found: Inherited = entries[index] ?? { entry: { use: name }, parts: [] };
+  // One that runs unasked would come back without its entry.
+  const next = change ?? (isStandard ? { enabled: false } : null);
+  const replaced =
+    next === null ? [] : [{ entry: withOptions(found.entry, next), parts: [...found.parts, { layer, at }] }];
+  return index < 0 ? [...entries, ...replaced] : entries.toSpliced(index, 1, ...replaced);
 }
 
 function withOptions(entry: unknown, change: Tree): unknown {
