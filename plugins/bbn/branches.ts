@@ -3,6 +3,7 @@ import {
   type ModelOutputs,
   type NamedTensors,
   type Pass,
+  rowsOf,
   stopGradient,
   tf,
   type WeightSpec,
@@ -83,13 +84,11 @@ export function twoBranches(model: Model): Model {
       }
       const alpha = pass.inputs[PREFIX + ALPHA];
       const { start, size } = pass.groups![PREFIX + SECOND]!;
-      const rowsFrom = (row: number): tf.Tensor =>
-        images.slice([row, 0, 0, 0], [size, ...images.shape.slice(1)] as [number]);
-      const conventional = model.forward(all, rowsFrom(0), pass);
+      const conventional = model.forward(all, rowsOf(images, 0, size), pass);
       // The shared batch norms see one batch after the other, and average over both.
       const averaged = Object.entries(conventional.statistics).map(([name, value]) => [name, stopGradient(value)]);
       const after = { ...all, ...Object.fromEntries(averaged) };
-      const rebalancing = model.forward(second(after), rowsFrom(start), secondPass(pass));
+      const rebalancing = model.forward(second(after), rowsOf(images, start, size), secondPass(pass));
       return joined(conventional, rebalancing, alpha!, all);
     },
   };

@@ -1,4 +1,4 @@
-import { forwardRows, type Loss, type Model, type NamedTensors, type RowGroup, tf, z } from 'tailmix';
+import { forwardRows, type Loss, type Model, type NamedTensors, type RowGroup, rowsOf, tf, z } from 'tailmix';
 import { project, projectionWeights } from './projection.ts';
 
 /** Options of a contrastive loss over two views of each image. */
@@ -65,7 +65,7 @@ export function withProjections(
         ...outputs,
         extras: {
           ...outputs.extras,
-          [keys.views]: all.slice([size, 0], [all.shape[0]! - size, dimension]),
+          [keys.views]: rowsOf(all, size, all.shape[0]! - size),
           ...(prototypes && { [keys.prototypes]: project(centre, weights[CLASSIFIER]!.transpose(), weights) }),
         },
       };

@@ -1,4 +1,4 @@
-import { definePlugin, type Forward, type Loss, Order, tf, z } from 'tailmix';
+import { definePlugin, type Forward, type Loss, mixStage, Order, rowsOf, tf, z } from 'tailmix';
 
 const name = 'regmixup';
 
@@ -14,9 +14,6 @@ const OWN = 'weight';
 const INPUT = `${name}/${OWN}`;
 const PLAIN = `${name}/plain`;
 
-const rowsOf = (x: tf.Tensor, start: number, rows: number): tf.Tensor =>
-  x.slice([start, ...x.shape.slice(1).map(() => 0)], [rows, ...x.shape.slice(1)]);
-
 /**
  * A forward pass over the trained rows twice, mixed and as they are, with one batch norm: `outputs` are those of the mixed
  * rows, `[B, …]`; the logits of the others, `[B, C]`, are `extras['regmixup/plain']`. In prediction it is the forward pass.
@@ -25,7 +22,7 @@ export const mixedAndPlain =
   (forward: Forward): Forward =>
   (weights, images, pass) => {
     if (!pass.training) return forward(weights, images, pass);
-    const mixesAt = pass.variants.mix?.replace(/:box$/, '');
+    const mixesAt = pass.variants.mix && mixStage(pass.variants.mix);
     let size: number | undefined;
     const outputs = forward(weights, images, {
       ...pass,

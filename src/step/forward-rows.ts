@@ -56,5 +56,6 @@ export function forwardRows(
   };
 }
 
-const rowsOf = (x: tf.Tensor, start: number, rows: number): tf.Tensor =>
+/** Rows `start` to `start + rows` of a tensor, its first axis: `[rows, …]`. */
+export const rowsOf = (x: tf.Tensor, start: number, rows: number): tf.Tensor =>
   x.slice([start, ...x.shape.slice(1).map(() => 0)], [rows, ...x.shape.slice(1)]);

@@ -48,7 +48,7 @@ export const BOX_MIX = 'input:box';
 /** Whether a mix variant pastes a box. */
 export const isBox = (mix: string): boolean => mix.endsWith(':box');
 
-/** Model stage at which a mix variant mixes. */
+/** Model stage at which a mix variant mixes: of `input:box`, `input`. */
 export const mixStage = (mix: string): string => mix.replace(/:box$/, '');
 
 /** What one training step is fed. */
