@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { displayPath, displayValue } from '../errors.ts';
 import { substituteText } from '../util/placeholders.ts';
 import { extendsCycle, extendsMissing, extendsPlace, extendsType } from './errors.ts';
+import { placeOf } from './layers.ts';
 import { problemOfPlace } from './places.ts';
 import { type Layer, readLayer } from './read-layer.ts';
 import type { PluginRegistry } from './types.ts';
@@ -23,8 +24,7 @@ export async function readLayers(
   if (before !== undefined) return before;
   const layer = await readLayer(file, registry);
   const { extends: bases, $schema: _, ...tree } = layer.tree;
-  const line = layer.lineOf(['extends']);
-  const where = line === null ? displayPath(file) : `${displayPath(file)}:${line}`;
+  const where = placeOf(layer, ['extends']);
   const layers: Layer[] = [];
   for (const base of listOf(bases, where)) {
     const path = resolve(dirname(file), base);

@@ -1,8 +1,9 @@
-import { displayPath, displayValue } from '../errors.ts';
+import { displayValue } from '../errors.ts';
 import { isPlugin } from '../plugin.ts';
 import { suggest } from '../util/suggest.ts';
 import { nameOf } from './entries.ts';
 import type { Problem } from './errors.ts';
+import { placeOf } from './layers.ts';
 import { stem } from './overrides.ts';
 import type { Layer } from './read-layer.ts';
 import { formatPath, isMap, mergeTrees, type Path, type Tree, valueAt } from './tree.ts';
@@ -62,17 +63,12 @@ function changed(before: readonly Inherited[], { layer, map, defaults, problems 
     const refusal = refusalOf(name, change, entries, standard);
     if (refusal !== null) {
       const path = [...at, ...refusal.below];
-      problems.push({ where: whereOf(layer, path), path: formatPath(path), message: refusal.message });
+      problems.push({ where: placeOf(layer, path), path: formatPath(path), message: refusal.message });
     } else if (name === '$append') entries = [...entries, ...entriesOf(change as unknown[], layer, at)];
     else if (name === '$prepend') entries = [...entriesOf(change as unknown[], layer, at), ...entries];
     else entries = withChange(entries, change as Tree | null, { layer, at, name, isStandard: standard.includes(name) });
   }
   return entries;
-}
-
-function whereOf(layer: Layer, path: Path): string {
-  const line = layer.lineOf(path);
-  return `${displayPath(layer.file)}${line === null ? '' : `:${line}`}`;
 }
 
 /**

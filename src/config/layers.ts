@@ -14,6 +14,12 @@ export interface Origins {
   directory(path: Path): string;
 }
 
+/** Where a path is written in a layer, for messages: the file, and the line where it is known. */
+export function placeOf(layer: Layer, path: Path): string {
+  const line = layer.lineOf(path);
+  return `${displayPath(layer.file)}${line === null ? '' : `:${line}`}`;
+}
+
 /**
  * Absolute paths of files that a command names.
  *
@@ -52,9 +58,7 @@ export function originsOf(layers: readonly Layer[], labels: ReadonlyMap<string, 
   return {
     where(path) {
       const found = find(path);
-      if ('label' in found) return found.label;
-      const line = found.layer.lineOf(found.at);
-      return `${displayPath(found.layer.file)}${line === null ? '' : `:${line}`}`;
+      return 'label' in found ? found.label : placeOf(found.layer, found.at);
     },
     directory(path) {
       const found = find(path);

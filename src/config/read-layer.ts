@@ -14,6 +14,7 @@ import {
   configUnreadable,
 } from './errors.ts';
 import { importModule, reasonOf } from './import-module.ts';
+import { placeOf } from './layers.ts';
 import { findProto, formatPath, holdsItself, isMap, type Path, type Tree } from './tree.ts';
 import type { PluginRegistry } from './types.ts';
 import { parseYaml } from './yaml.ts';
@@ -51,22 +52,21 @@ export async function readLayer(file: string, registry: PluginRegistry): Promise
   const ending = extname(file);
   if (SCRIPTS.includes(ending)) {
     const layer = { file, tree: await readScript(file, shown, registry), lineOf: () => null };
-    return withoutProto(layer, shown);
+    return withoutProto(layer);
   }
   if (ending === '.json') checkJson(text, shown);
   else if (!['.yaml', '.yml', ''].includes(ending)) throw configEnding(shown);
   const prefix = basename(file) === 'package.json' ? [PACKAGE_KEY] : [];
   const { value, lineOf } = parseYaml(text, shown);
   const own = prefix.reduce<unknown>((map, key) => (isMap(map) ? map[key] : undefined), value);
-  return withoutProto({ file, tree: asMap(own ?? {}, shown), lineOf: (path) => lineOf([...prefix, ...path]) }, shown);
+  return withoutProto({ file, tree: asMap(own ?? {}, shown), lineOf: (path) => lineOf([...prefix, ...path]) });
 }
 
 /** @throws {TailmixError} CONFIG_PROTO */
-function withoutProto(layer: Layer, shown: string): Layer {
+function withoutProto(layer: Layer): Layer {
   const place = findProto(layer.tree);
   if (place === null) return layer;
-  const line = layer.lineOf(place);
-  throw configProto(`${shown}${line === null ? '' : `:${line}`}`, formatPath(place));
+  throw configProto(placeOf(layer, place), formatPath(place));
 }
 
 /** Of a file or a pipe: a device has no end. */
