@@ -114,7 +114,7 @@ async function sheet(
     readRows(
       subset.split,
       shape,
-      some.slice(0, COLUMNS).map(({ row }) => (run.info.features ? subset.indices[row]! : row)),
+      some.slice(0, COLUMNS).map(({ row }) => (features ? subset.indices[row]! : row)),
     );
   const mislabelled = wrong.filter(({ likelyMislabelled }) => likelyMislabelled);
   const first: SheetRow[] =
