@@ -8,29 +8,28 @@ const options = z.strictObject({});
 
 const KERNEL = 'classifier/kernel';
 
+const dot = (a: Float64Array, b: Float64Array): number => {
+  let sum = 0;
+  for (let r = 0; r < a.length; r++) sum += a[r]! * b[r]!;
+  return sum;
+};
+
 /**
- * `[D × K]` with orthonormal columns that span those of a matrix: Gram and Schmidt's, each column twice, so that they are
+ * Orthonormal vectors that span linearly independent ones: Gram and Schmidt's, each vector twice, so that they are
  * orthogonal to float64.
- *
- * @param drawn - `[D × K]`, row-major, D ≥ K, with columns that are linearly independent
  */
-function orthonormal(drawn: Float64Array, columns: number): Float64Array {
-  const basis = drawn.slice();
-  const rows = basis.length / columns;
-  const dot = (a: number, b: number): number => {
-    let sum = 0;
-    for (let r = 0; r < rows; r++) sum += basis[r * columns + a]! * basis[r * columns + b]!;
-    return sum;
-  };
-  for (let c = 0; c < columns; c++) {
+function orthonormal(drawn: readonly Float64Array[]): Float64Array[] {
+  const basis: Float64Array[] = [];
+  for (const vector of drawn) {
+    const rest = vector.slice();
     for (let pass = 0; pass < 2; pass++) {
-      for (let before = 0; before < c; before++) {
-        const share = dot(c, before);
-        for (let r = 0; r < rows; r++) basis[r * columns + c]! -= share * basis[r * columns + before]!;
+      for (const before of basis) {
+        const share = dot(rest, before);
+        for (let r = 0; r < rest.length; r++) rest[r]! -= share * before[r]!;
       }
     }
-    const length = Math.sqrt(dot(c, c));
-    for (let r = 0; r < rows; r++) basis[r * columns + c]! /= length;
+    const length = Math.sqrt(dot(rest, rest));
+    basis.push(rest.map((value) => value / length));
   }
   return basis;
 }
@@ -39,17 +38,23 @@ function orthonormal(drawn: Float64Array, columns: number): Float64Array {
  * Simplex equiangular tight frame `√(K/(K−1))·U·(I − 11ᵀ/K)`: K directions of length 1, each pair with the cosine −1/(K−1)
  * (Yang et al. 2022, eq. 1). U has the orthonormal columns of a matrix that was drawn.
  *
- * @param drawn - `[D × K]`, row-major, D ≥ K
+ * @param drawn - `[D × K]`, row-major, D ≥ K, with columns that are linearly independent
  * @returns `[D × K]`, a class in each column
  */
 export function simplexFrame(drawn: Float64Array, classes: number): Float32Array {
-  const basis = orthonormal(drawn, classes);
+  const rows = drawn.length / classes;
+  const columnOf = (c: number) => Float64Array.from({ length: rows }, (_, row) => drawn[row * classes + c]!);
+  const basis = orthonormal(Array.from({ length: classes }, (_, c) => columnOf(c)));
   const factor = Math.sqrt(classes / (classes - 1));
-  return Float32Array.from(basis, (value, at) => {
-    const row = at - (at % classes);
-    const mean = basis.subarray(row, row + classes).reduce((sum, one) => sum + one, 0) / classes;
-    return factor * (value - mean);
-  });
+  const frame = new Float32Array(drawn.length);
+  for (let row = 0; row < rows; row++) {
+    const mean = basis.reduce((sum, column) => sum + column[row]!, 0) / classes;
+    frame.set(
+      basis.map((column) => factor * (column[row]! - mean)),
+      row * classes,
+    );
+  }
+  return frame;
 }
 
 /** The model with a classifier that no step changes. */
