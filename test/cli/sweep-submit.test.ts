@@ -38,6 +38,9 @@ it('shares each run among nodes, if its replicas allow it', async () => {
     `"--cluster: expected train.replicas to be a multiple of the 2 processes, got 1."`,
   );
   const settings = ['replicas=2', 'step=auto', 'dropLast=true'].flatMap((setting) => ['--set', `train.${setting}`]);
+  const onWasm = await tailmix(folder, ...args, ...settings, '--backend', 'wasm');
+  expect(onWasm.code).toBe(2);
+  expect(onWasm.stderr.trim()).toBe('--cluster: expected backend to be native, got wasm.');
   const { stdout, stderr } = await tailmix(folder, ...args, ...settings, '--backend', 'native', '--open-network');
   expect(stderr).toBe('');
   const lines = stdout.split('\n').filter((line) => /--nodes|--ntasks|srun|lost|cancelled/.test(line));

@@ -20,10 +20,10 @@ import { arrayScript, reportScript, type SlurmSettings } from '../../sweep/slurm
 import { progressOf } from '../../sweep/status.ts';
 import { own } from '../../tracking/ownership.ts';
 import { checkForCluster } from '../cluster.ts';
-import { context } from '../context.ts';
+import { context, overridesOf } from '../context.ts';
 import { print, tell } from '../output.ts';
 import type { SweepCommandOptions } from '../sweep.ts';
-import { expandFiles, freezable, planGrid } from './grid.ts';
+import { expandFiles, freezable, type Grid, planGrid } from './grid.ts';
 
 /** `tailmix sweep --on slurm`: a job array of the runs that are neither finished nor queued, and a job that writes the report. */
 export async function submit(paths: readonly string[], options: SweepCommandOptions): Promise<number> {
@@ -31,9 +31,7 @@ export async function submit(paths: readonly string[], options: SweepCommandOpti
   const grid = await expandFiles(paths, options);
   await planGrid(grid, options);
   const { out } = grid;
-  const { nodesPerRun: nodes = 1 } = options;
-  if (nodes > 1)
-    for (const { configs, set } of grid.runs) checkForCluster(await loadConfig(configs, { ...context, set }), nodes);
+  await checkNodes(grid, options);
   const wanted = await freezable(grid, options, { threads: coresIn(options.sbatch), defaultThreads: 1 });
   if (options.dryRun) return show(out, wanted, options);
   const sweep = await freeze(out, wanted, grid.runs, { context });
@@ -42,6 +40,15 @@ export async function submit(paths: readonly string[], options: SweepCommandOpti
     return await submitRuns(out, sweep, options);
   } finally {
     await ownership.release();
+  }
+}
+
+/** Refuses nodes among which a run cannot be shared, with the engine that it will have. */
+async function checkNodes({ runs, backend }: Grid, { nodesPerRun = 1 }: SweepCommandOptions): Promise<void> {
+  if (nodesPerRun === 1) return;
+  const overrides = overridesOf({ backend });
+  for (const { configs, set } of runs) {
+    checkForCluster(await loadConfig(configs, { ...context, set, overrides }), nodesPerRun);
   }
 }
 
