@@ -100,7 +100,7 @@ export default definePlugin({
     }
     const offsets = expertOffsets(classCounts, chosen);
     const share = method === 'balpoe' ? 1 / count : 1;
-    hooks.buildLoss.tap(name, ({ scored: _, ...loss }) => ({
+    hooks.buildLoss.tap(name, (loss) => ({
       ...loss,
       scored: Object.fromEntries(
         offsets.map((offset, i) => [
@@ -114,7 +114,7 @@ export default definePlugin({
       penalties: isDiverse(chosen)
         ? {
             ...loss.penalties,
-            [name]: (outputs, __, { inputs }) =>
+            [name]: (outputs, _, { inputs }) =>
               diversity(expertLogits(outputs, count), outputs.logits, inputs[INPUT]!).mul(-factor),
           }
         : loss.penalties,
