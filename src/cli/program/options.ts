@@ -65,7 +65,7 @@ export const strictOption = (): Option =>
 export const metricsOption = (): Option =>
   new Option(
     '--metrics <sections>',
-    'print more figures: tail, calibration, shift, shift-known, classes, with commas between them, or all',
+    `print more figures: ${SECTIONS.join(', ')}, with commas between them, or all`,
   ).argParser(sections);
 export const otherDataOption = (): Option =>
   new Option('--allow-other-data', 'go on although the weights were trained on other classes or images');
