@@ -138,8 +138,8 @@ function loopHooks() {
     /**
      * Each epoch: how strongly images of each class are augmented. Takes and returns `[C]` in 0…1, initially 1, what the
      * transforms of `data.augment` that have a strength are weakened to: rand-augment to ⌈s·N⌉ operations of s·M,
-     * color-jitter, pca-lighting and the side of cutout to s times theirs. It acts on trained rows and on groups without
-     * an `augment` of their own. The array may be changed in place. Synchronous. **Rehearsed** with made-up epochs.
+     * chances of auto-augment, color-jitter, pca-lighting and the side of cutout to s times theirs. It acts on trained rows
+     * and on groups without an `augment` of their own. The array may be changed in place. Synchronous. **Rehearsed** with made-up epochs.
      *
      * @example
      * ```ts

@@ -120,6 +120,6 @@ export function rowWarnings(
     });
   const idle = augment.some(hasStrength) ? [] : hooks.computeAugmentation.taps;
   const message =
-    'changes the strength of the augmentation, and no transform of data.augment has one (rand-augment, color-jitter, pca-lighting, cutout).';
+    'changes the strength of the augmentation, and no transform of data.augment has one (rand-augment, auto-augment, color-jitter, pca-lighting, cutout).';
   return [...chosen, ...idle.map(({ name }): Warning => ({ code: 'NO_EFFECT', plugin: name, message }))];
 }

@@ -49,7 +49,16 @@ describe('drawBox', () => {
 });
 
 describe('a list of transforms', () => {
-  const every = ['pad-crop', 'flip', 'random-resized-crop', 'color-jitter', 'pca-lighting', 'rand-augment', 'cutout'];
+  const every = [
+    'pad-crop',
+    'flip',
+    'random-resized-crop',
+    'color-jitter',
+    'pca-lighting',
+    'rand-augment',
+    'auto-augment',
+    'cutout',
+  ];
   const list = (...names: (string | Record<string, unknown>)[]): TransformOptions[] =>
     names.map((entry) => transformOptions.parse(typeof entry === 'string' ? { name: entry } : entry));
   const run = (

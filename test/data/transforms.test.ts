@@ -113,7 +113,7 @@ describe('against Pillow and torchvision', () => {
   test('strengths of RandAugment', () => {
     const applied = (magnitude: number, operation: number, sign = 1): Uint8Array => {
       const target = new Uint8Array(image.length);
-      openOperations(shape, magnitude)[operation]!(sign)(image, 0, target);
+      Object.values(openOperations(shape, magnitude / 30))[operation]!(sign)(image, 0, target);
       return target;
     };
     for (const [step, strength] of Object.entries(reference.randAugment)) {

@@ -86,7 +86,7 @@ test('without a transform that has a strength it is warned of', () => {
       code: 'NO_EFFECT',
       plugin: 'curriculum-augmentation',
       message:
-        'changes the strength of the augmentation, and no transform of data.augment has one (rand-augment, color-jitter, pca-lighting, cutout).',
+        'changes the strength of the augmentation, and no transform of data.augment has one (rand-augment, auto-augment, color-jitter, pca-lighting, cutout).',
     },
   ]);
 });

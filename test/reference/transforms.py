@@ -14,6 +14,7 @@ import torch
 import torchvision
 from PIL import Image
 from torchvision.transforms import functional as F
+from torchvision.transforms.autoaugment import _apply_op
 from torchvision.transforms.functional import InterpolationMode
 
 HEIGHT, WIDTH = 21, 26
@@ -58,6 +59,24 @@ def rand_augment(magnitude):
     return {name: float(values[magnitude]) if values.ndim > 0 else float(values) for name, (values, _) in space.items()}
 
 
+AUTO = torchvision.transforms.AutoAugment(torchvision.transforms.AutoAugmentPolicy.CIFAR10)
+GEOMETRY = {"ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate"}
+
+
+def auto_augment(pair, sign):
+    """Both operations of a sub-policy, one after the other; colours on a uint8 tensor, geometry by Pillow."""
+    space = AUTO._augmentation_space(10, (HEIGHT, WIDTH))
+    now = tensor
+    for name, _, step in pair:
+        values, signed = space[name]
+        magnitude = float(values[step]) if step is not None else 0.0
+        magnitude *= sign if signed else 1
+        value = F.to_pil_image(now) if name in GEOMETRY else now
+        changed = _apply_op(value, name, magnitude, InterpolationMode.NEAREST, None)
+        now = F.pil_to_tensor(changed) if name in GEOMETRY else changed
+    return of_tensor(now)
+
+
 result = {
     "versions": {"torchvision": torchvision.__version__, "pillow": PIL.__version__, "numpy": numpy.__version__},
     "image": pack(pixels),
@@ -82,5 +101,9 @@ result = {
     "affine": [{"matrix": m, **affine(m)} for m in [[1, 0.09, 0, 0, 1, 0], [1, 0, 0, -0.21, 1, 0], [1, 0, -3, 0, 1, 0]]],
     "rotate": [{"degrees": d, **pack(picture.rotate(d))} for d in [9, -9, 30, 77]],
     "randAugment": {str(m): rand_augment(m) for m in [0, 9, 17, 30]},
+    "autoAugment": {
+        "policies": AUTO.policies,
+        "images": [{"plus": auto_augment(pair, 1), "minus": auto_augment(pair, -1)} for pair in AUTO.policies],
+    },
 }
 print(json.dumps(result))

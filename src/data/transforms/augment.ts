@@ -55,11 +55,11 @@ export type Crops = (typeof cropNames)[number];
 /** How many there are. */
 export const cropCounts: Readonly<Record<Crops, number>> = { centre: 1, five: 5 };
 
-const NEEDS_RGB: ReadonlySet<string> = new Set(['color-jitter', 'pca-lighting', 'rand-augment']);
+const NEEDS_RGB: ReadonlySet<string> = new Set(['color-jitter', 'pca-lighting', 'rand-augment', 'auto-augment']);
 
 const WITH_STRENGTH: ReadonlySet<string> = new Set([...NEEDS_RGB, 'cutout']);
 
-/** Whether a transform can be weakened: rand-augment, color-jitter, pca-lighting and cutout. */
+/** Whether a transform can be weakened: rand-augment, auto-augment, color-jitter, pca-lighting and cutout. */
 export const hasStrength = ({ name }: Pick<TransformOptions, 'name'>): boolean => WITH_STRENGTH.has(name);
 
 /**

@@ -1,14 +1,19 @@
 import type { Augment, Draw, Shape } from './augment.ts';
+import { openPolicies } from './auto-augment.ts';
 import { addColour, brighten, type ColourOperation, contrast, lightingColour, saturate, turnHue } from './colour.ts';
 import { copyImage } from './geometry.ts';
 import type { TransformOptions } from './options.ts';
-import { openOperations } from './rand-augment.ts';
+import { type Operation, openOperations, randAugmentNames } from './rand-augment.ts';
 
-type ColourOptions = Extract<TransformOptions, { name: 'color-jitter' | 'pca-lighting' | 'rand-augment' }>;
+type ColourOptions = Extract<
+  TransformOptions,
+  { name: 'color-jitter' | 'pca-lighting' | 'rand-augment' | 'auto-augment' }
+>;
 
 /** Opens a transform of the colours of RGB images, which keeps their shape. */
 export function colourPass(options: ColourOptions, shape: Shape, random: Draw): Augment {
   if (options.name === 'rand-augment') return randAugment(options, shape, random);
+  if (options.name === 'auto-augment') return autoAugment(options, shape, random);
   const pixels = shape[0] * shape[1];
   const changes = options.name === 'color-jitter' ? jitter(options, random) : lighting(options.std, random);
   return (source, from, target, to, position, strength = 1) => {
@@ -45,6 +50,9 @@ function lighting(full: number, random: Draw): (position: number, strength: numb
   };
 }
 
+/** Steps of RandAugment's strength. */
+const STEPS = 30;
+
 function randAugment(
   { operations: most, magnitude, probability = 1 }: Extract<ColourOptions, { name: 'rand-augment' }>,
   shape: Shape,
@@ -52,26 +60,54 @@ function randAugment(
 ): Augment {
   const opened = new Map<number, ReturnType<typeof openOperations>>();
   const operationsOf = (strength: number): ReturnType<typeof openOperations> => {
-    const known = opened.get(strength) ?? openOperations(shape, magnitude * strength);
+    const known = opened.get(strength) ?? openOperations(shape, (magnitude * strength) / STEPS);
     opened.set(strength, known);
     return known;
   };
-  const bytes = shape[0] * shape[1] * 3;
-  const scratch = [new Uint8Array(bytes), new Uint8Array(bytes)] as const;
+  const apply = oneAfterTheOther(shape);
   return (source, from, target, to, position, strength = 1) => {
     const all = operationsOf(strength);
     const isChanged = probability >= 1 || random(position, 2 * most) < probability;
     // A strength is float32: a third of 9 operations is three.
     const count = isChanged ? Math.ceil(most * strength - 1e-6) : 0;
+    const drawn = Array.from({ length: count }, (_, i) => {
+      const name = randAugmentNames[Math.floor(random(position, 2 * i) * randAugmentNames.length)]!;
+      return all[name](random(position, 2 * i + 1) < 0.5 ? -1 : 1);
+    });
+    apply(drawn, source, from, target, to);
+  };
+}
+
+/** Applies operations to an RGB image in turn, with room of its own for what lies between them. */
+function oneAfterTheOther(shape: Shape) {
+  const bytes = shape[0] * shape[1] * 3;
+  const scratch = [new Uint8Array(bytes), new Uint8Array(bytes)] as const;
+  return (operations: readonly Operation[], source: Uint8Array, from: number, target: Uint8Array, to: number): void => {
     let image = source;
     let at = from;
-    for (let i = 0; i < count; i++) {
+    for (const [i, operation] of operations.entries()) {
       const next = scratch[(i & 1) as 0 | 1];
-      const open = all[Math.floor(random(position, 2 * i) * all.length)]!;
-      open(random(position, 2 * i + 1) < 0.5 ? -1 : 1)(image, at, next);
+      operation(image, at, next);
       image = next;
       at = 0;
     }
     copyImage(image, at, target, to, bytes);
+  };
+}
+
+/** One sub-policy of AutoAugment an image: each of its two operations by chance, which a strength below 1 lowers. */
+function autoAugment(
+  { policy }: Extract<ColourOptions, { name: 'auto-augment' }>,
+  shape: Shape,
+  random: Draw,
+): Augment {
+  const policies = openPolicies(policy, shape);
+  const apply = oneAfterTheOther(shape);
+  return (source, from, target, to, position, strength = 1) => {
+    const pair = policies[Math.floor(random(position, 0) * policies.length)]!;
+    const drawn = pair.flatMap(({ chance, open }, i) =>
+      random(position, 1 + 2 * i) < strength * chance ? [open(random(position, 2 + 2 * i) < 0.5 ? -1 : 1)] : [],
+    );
+    apply(drawn, source, from, target, to);
   };
 }

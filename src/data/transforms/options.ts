@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { policyNames } from './auto-augment.ts';
 import { interpolations } from './resample.ts';
 
 const chance = (value: number, description: string) => z.number().min(0).max(1).default(value).describe(description);
@@ -92,6 +93,15 @@ const randAugment = z
   })
   .describe('Draws operations of 14 with replacement, all of one strength (Cubuk et al. 2020). Needs RGB.');
 
+const autoAugment = z
+  .strictObject({
+    name: z.literal('auto-augment'),
+    policy: z.enum(policyNames).default('cifar10').describe('Data set whose policy it is.'),
+  })
+  .describe(
+    'Draws one of 25 pairs of operations, each of which has its chance and strength (Cubuk et al. 2019). Needs RGB.',
+  );
+
 const cutout = z
   .strictObject({
     name: z.literal('cutout'),
@@ -109,6 +119,7 @@ export const transformOptions = z.discriminatedUnion('name', [
   colorJitter,
   pcaLighting,
   randAugment,
+  autoAugment,
   cutout,
 ]);
 export type TransformOptions = z.output<typeof transformOptions>;

@@ -5,18 +5,36 @@ import { affine, type Matrix } from './geometry.ts';
 /** Reads an RGB image at `source[from]`, writes it at `target[0]`. */
 export type Operation = (source: Uint8Array, from: number, target: Uint8Array) => void;
 
-/** Steps of the strength. */
-const STEPS = 30;
+/** The 14 operations that RandAugment draws from (Cubuk et al. 2020), in torchvision's order. */
+export const randAugmentNames = [
+  'identity',
+  'shear-x',
+  'shear-y',
+  'translate-x',
+  'translate-y',
+  'rotate',
+  'brightness',
+  'color',
+  'contrast',
+  'sharpness',
+  'posterize',
+  'solarize',
+  'auto-contrast',
+  'equalize',
+] as const;
+
+/** Those of AutoAugment too (Cubuk et al. 2019). */
+export type OperationName = (typeof randAugmentNames)[number] | 'invert';
 
 /**
- * The 14 operations of Cubuk et al. 2020 with the ranges of torchvision's RandAugment, M of 30 along each: strength grows
- * from none at 0. Those with a sign take either by chance. Geometry is by the nearest pixel and leaves black behind.
+ * The operations of RandAugment and AutoAugment with torchvision's ranges: strength grows from none at 0. Those with a sign
+ * take either by chance. Geometry is by the nearest pixel and leaves black behind.
  *
- * @param sign - 1 or −1
+ * @param share - of the range, 0…1
+ * @returns for each what it does with a sign of 1 or −1
  */
-export function openOperations(shape: Shape, magnitude: number): ((sign: number) => Operation)[] {
+export function openOperations(shape: Shape, share: number): Record<OperationName, (sign: number) => Operation> {
   const [height, width] = shape;
-  const share = magnitude / STEPS;
   const move =
     (matrix: (sign: number) => Matrix): ((sign: number) => Operation) =>
     (sign) =>
@@ -31,22 +49,23 @@ export function openOperations(shape: Shape, magnitude: number): ((sign: number)
       change(sign)(target, 0, height * width);
     };
   const factor = (sign: number): number => 1 + sign * 0.9 * share;
-  return [
-    colour(() => () => {}),
-    move((sign) => [1, sign * 0.3 * share, 0, 0, 1, 0]),
-    move((sign) => [1, 0, 0, sign * 0.3 * share, 1, 0]),
-    move((sign) => [1, 0, -sign * Math.trunc((150 / 331) * width * share), 0, 1, 0]),
-    move((sign) => [1, 0, 0, 0, 1, -sign * Math.trunc((150 / 331) * height * share)]),
-    move((sign) => rotation(shape, sign * 30 * share)),
-    colour((sign) => brighten(factor(sign))),
-    colour((sign) => saturate(factor(sign))),
-    colour((sign) => contrast(factor(sign))),
-    (sign) => (source, from, target) => sharpen(source, from, target, shape, factor(sign)),
-    colour(() => posterize(8 - Math.round(4 * share))),
-    colour(() => solarize(255 * (1 - share))),
-    colour(() => autoContrast),
-    colour(() => equalize),
-  ];
+  return {
+    identity: colour(() => () => {}),
+    'shear-x': move((sign) => [1, sign * 0.3 * share, 0, 0, 1, 0]),
+    'shear-y': move((sign) => [1, 0, 0, sign * 0.3 * share, 1, 0]),
+    'translate-x': move((sign) => [1, 0, -sign * Math.trunc((150 / 331) * width * share), 0, 1, 0]),
+    'translate-y': move((sign) => [1, 0, 0, 0, 1, -sign * Math.trunc((150 / 331) * height * share)]),
+    rotate: move((sign) => rotation(shape, sign * 30 * share)),
+    brightness: colour((sign) => brighten(factor(sign))),
+    color: colour((sign) => saturate(factor(sign))),
+    contrast: colour((sign) => contrast(factor(sign))),
+    sharpness: (sign) => (source, from, target) => sharpen(source, from, target, shape, factor(sign)),
+    posterize: colour(() => posterize(8 - Math.round(4 * share))),
+    solarize: colour(() => solarize(255 * (1 - share))),
+    'auto-contrast': colour(() => autoContrast),
+    equalize: colour(() => equalize),
+    invert: colour(() => solarize(0)),
+  };
 }
 
 /** A turn around the centre, in degrees, counter-clockwise. */
