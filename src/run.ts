@@ -42,6 +42,8 @@ export interface RunInfo {
   replicas?: number;
   /** Whether replicas share the statistics of batch norm. Default: `perReplica`. */
   batchNorm?: 'perReplica' | 'synced';
+  /** Whether partners to mix with are of the same replica. Default: `perReplica`. */
+  pairs?: 'perReplica' | 'global';
   /** Stages of the model between which features can be mixed; the first is `input`. */
   modelStages: readonly string[];
   featureSize: number;

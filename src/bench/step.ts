@@ -9,7 +9,7 @@ import { modelOptions } from '../models/options.ts';
 import type { Plugin } from '../plugin.ts';
 import { signatureFor } from '../step/signature.ts';
 import { planEpoch } from '../train/epoch.ts';
-import { openFit, trainStep } from '../train/fit.ts';
+import { decideStep, openFit, trainStep } from '../train/fit.ts';
 import type { TrainOptions } from '../train/options.ts';
 import { prepare } from '../train/prepare.ts';
 import { noiseData } from './noise.ts';
@@ -123,7 +123,8 @@ export async function openStepBench(options: Omit<StepBenchOptions, 'rounds' | '
   const work = {
     train(): void {
       const at = step++ % batches.length;
-      trainStep(fit, planned[at]!, batches[at]!, weights, { epoch: 1, step, stepInEpoch: step, rehearsal: false });
+      const ctx = { epoch: 1, step, stepInEpoch: step, rehearsal: false };
+      trainStep(fit, decideStep(fit, planned[at]!, ctx), batches[at]!.images, weights, ctx);
     },
     predict: (): void => void fit.engine.run(signature, { images: pixels[step++ % pixels.length]! }),
   };

@@ -2,8 +2,10 @@ import type { CountSummary } from '../data/types.ts';
 import { checkStart, type ExtendedModel } from '../models/transfer.ts';
 import type { Plugin, PluginDefinition } from '../plugin.ts';
 import type { PhaseInfo, RunInfo } from '../run.ts';
+import { MIX } from '../step/batch.ts';
+import { mixStage } from '../step/inputs.ts';
 import { compose } from './compose.ts';
-import { noSteps, unevenReplicas } from './errors.ts';
+import { noSteps, pairsOfFeatures, unevenReplicas } from './errors.ts';
 import { formatBrief, formatPhases, formatPlan, type PlanLines } from './plan.ts';
 import { checkSpanning, type Place, spansRun } from './span.ts';
 import type { Composition, Warning } from './types.ts';
@@ -46,7 +48,7 @@ export interface ComposedRun<Part> {
  *
  * @param parts - each phase, described or prepared.
  * @param more - lines of the plan about a phase beside those on its hooks, as title and text.
- * @throws {TailmixError} what `compose` throws, NO_STEPS, REPLICAS_UNEVEN, SPANS_PHASES, MODEL_WEIGHTS, INIT_MISMATCH.
+ * @throws {TailmixError} what `compose` throws, NO_STEPS, REPLICAS_UNEVEN, PAIRS_FEATURES, SPANS_PHASES, MODEL_WEIGHTS, INIT_MISMATCH.
  */
 export function composeRun<Part extends PhasePart>(
   { plugins = [], known }: { plugins?: readonly Plugin[]; known?: readonly PluginDefinition[] },
@@ -65,6 +67,7 @@ export function composeRun<Part extends PhasePart>(
   });
   if (first.phase === null) {
     const composition = warned(compose(plugins, first.info, known));
+    checkPairs(composition, first.info);
     const phases = [{ ...first, composition, place: null }];
     const plan = formatPlan(composition, first.info, unread, more(phases[0]!));
     return { info: first.info, phases, spanning: null, plan, brief: formatBrief(first.info, phases, unread) };
@@ -85,6 +88,7 @@ export function composeRun<Part extends PhasePart>(
     const steps = earlier.reduce((sum, phase) => sum + phase.epochs * phase.stepsPerEpoch, 0);
     const place = { phase: part.info.phase.name, epochs: part.before, steps };
     const composition = compose(part.options.plugins ?? [], part.info, known, { composition: spanning, place });
+    checkPairs(composition, part.info);
     return { ...part, composition: i === 0 ? warned(composition) : composition, place };
   });
   const planned = phases.map((phase) => ({ ...phase, more: more(phase) }));
@@ -96,6 +100,17 @@ export function composeRun<Part extends PhasePart>(
 function checkFollows({ models, info }: { models: ExtendedModel; info: RunInfo }, before: { models: ExtendedModel }) {
   const shapes = Object.fromEntries(before.models.model.weights.map(({ name, shape }) => [name, shape]));
   checkStart(models, shapes, { source: info.start.init!, reset: info.start.reset });
+}
+
+/**
+ * Partners of other replicas have images there, and no features.
+ *
+ * @throws {TailmixError} PAIRS_FEATURES
+ */
+function checkPairs({ variants, provides }: Composition, { pairs, replicas = 1 }: RunInfo): void {
+  if (pairs !== 'global' || replicas === 1) return;
+  const stage = variants[MIX]?.map(mixStage).find((one) => one !== 'input');
+  if (stage !== undefined) throw pairsOfFeatures(provides.mix!, stage);
 }
 
 /** @throws {TailmixError} REPLICAS_UNEVEN */

@@ -170,6 +170,13 @@ export function unevenReplicas(
   });
 }
 
+/** A plugin that mixes features, where partners are images. */
+export const pairsOfFeatures = (plugin: string, stage: string): TailmixError =>
+  new TailmixError(
+    `[${plugin}] train.pairs: expected mixing at the input where partners are of the whole batch (global), for a replica has no features of other replicas; got mixing at ${JSON.stringify(stage)}.\n  Use train.pairs: perReplica, or a plugin that mixes images.`,
+    { code: 'PAIRS_FEATURES', kind: 'config', path: 'train.pairs', plugin },
+  );
+
 /** A plugin that changes pixels, in a run whose rows are features. */
 export const pixelsNeeded = (plugin: string, position: number): TailmixError =>
   new TailmixError(

@@ -111,10 +111,10 @@ const phaseTitle = ({ phase }: RunInfo, count: number): string[] => [
   line(`phase ${phase!.number} of ${count}`, phase!.name),
 ];
 
-const stepsLine = ({ epochs, stepsPerEpoch, batchSize, replicas = 1, batchNorm }: RunInfo): string =>
+const stepsLine = ({ epochs, stepsPerEpoch, batchSize, replicas = 1, batchNorm, pairs }: RunInfo): string =>
   line(
     'steps',
-    `${epochs} epochs × ${stepsPerEpoch} steps of ${batchSize}${replicas > 1 ? ` in ${replicas} replicas of ${batchSize / replicas}${batchNorm === 'synced' ? ', batch norm synced' : ''}` : ''}`,
+    `${epochs} epochs × ${stepsPerEpoch} steps of ${batchSize}${replicas > 1 ? ` in ${replicas} replicas of ${batchSize / replicas}${batchNorm === 'synced' ? ', batch norm synced' : ''}${pairs === 'global' ? ', partners from the whole batch' : ''}` : ''}`,
   );
 
 const warningLine = ({ code, plugin, message }: Warning): string => line('warning', `${code} [${plugin}] ${message}`);

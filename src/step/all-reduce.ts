@@ -116,7 +116,7 @@ export function feedsOf(
             taken: rowsOfShare(length === 'batch' ? size : pool, size, share),
           },
     );
-    own[name] = take(values, axes);
+    own[name] = takeRows(values, axes);
   }
   return own;
 }
@@ -127,8 +127,8 @@ export function rowsOfShare(pool: number, size: number, { rank, processes }: Sha
   return Int32Array.from({ length: pool / processes }, (_, i) => Math.floor(i / own) * size + rank * own + (i % own));
 }
 
-/** Elements of an array at some positions of its axes. */
-function take(values: HostArray, axes: readonly { length: number; taken: Int32Array | null }[]): HostArray {
+/** Elements of an array at some positions of its axes; all of an axis where none are named. */
+export function takeRows(values: HostArray, axes: readonly { length: number; taken: Int32Array | null }[]): HostArray {
   const places = axes.reduce<Int32Array>((before, { length, taken }) => {
     const at = taken ?? Int32Array.from({ length }, (_, i) => i);
     const after = new Int32Array(before.length * at.length);

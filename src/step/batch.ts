@@ -1,5 +1,6 @@
 import type { HostArray } from '../graph/index.ts';
 import type { Random } from '../random.ts';
+import type { RunInfo } from '../run.ts';
 import { concatenate } from '../util/concatenate.ts';
 import { sizeOf } from '../util/shape.ts';
 import type { Batch, InputSpec, RowRanges, Targets } from './types.ts';
@@ -24,17 +25,21 @@ export function createBatch(
   };
 }
 
+/** In how many parts a batch is mixed, each among its own rows: R, or 1 with `train.pairs: global`. */
+export const partsOfPairs = ({ replicas, pairs }: Pick<RunInfo, 'replicas' | 'pairs'>): number | undefined =>
+  pairs === 'global' ? 1 : replicas;
+
 /** Where the rows of groups are in a pool: behind the trained ones, one group after the other. */
 export const groupRanges = (names: readonly string[], size: number): RowRanges =>
   Object.fromEntries(names.map((name, k) => [name, { start: size * (k + 1), size }]));
 
-/** The rows of each replica, as 0…B−1: those of the r-th begin at r·B/R. */
+/** The rows of each part that mixes its own, as 0…B−1: those of the r-th begin at r·B/R. */
 export const sharesOf = ({ size, replicas }: Pick<Batch, 'size' | 'replicas'>): { start: number; size: number }[] =>
   Array.from({ length: replicas }, (_, replica) => ({ start: (replica * size) / replicas, size: size / replicas }));
 
 /**
  * Partners to mix with, at random: a permutation of the batch's rows. With `train.replicas` it is one of each replica's
- * rows, for a replica computes with its own rows alone.
+ * rows, for a replica computes with its own rows alone (with `train.pairs: global`, with those of their partners too).
  *
  * @returns `[B]`; a row may be its own partner
  */

@@ -118,7 +118,7 @@ function strayFault(pair: Int32Array, { size, replicas }: Batch): Fault | null {
     part: `pair[${stray}]`,
     expected: `a row of replica ${replicaOf(stray)} (train.replicas is ${replicas})`,
     got: `row ${pair[stray]}, of replica ${replicaOf(pair[stray]!)}`,
-    cure: 'Draw partners with partners(batch, random), or within each of sharesOf(batch).',
+    cure: 'Draw partners with partners(batch, random), or within each of sharesOf(batch); with train.pairs: global any will do.',
   };
 }
 

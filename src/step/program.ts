@@ -48,6 +48,8 @@ export interface ProgramOptions {
   replicas?: number;
   /** Replicas share the statistics of batch norm, which only a captured step can. Default: each has its own. */
   batchNorm?: 'perReplica' | 'synced';
+  /** Partners to mix with may be of any replica; something mixes at the input. Default: each replica mixes its own rows. */
+  pairs?: 'perReplica' | 'global';
   /** In a process of a cluster, the replicas that it computes. Default: all. */
   share?: Share;
   /** Values to start with, in the place of drawn ones, by weight name. */
@@ -70,6 +72,8 @@ export const SAMPLE = 'sample/';
 export interface StepProgram extends GraphProgram {
   /** Weights that are trained, in the order of `gradientSums`. */
   trained: readonly string[];
+  /** Whether a step takes the batch of `withPartners`, and its images. */
+  hasPartners: boolean;
   /** What a step of the whole batch is fed, cut to the rows of this process. Images are its own already. */
   own(
     feeds: Readonly<Record<string, HostArray>>,
@@ -183,7 +187,8 @@ export function createStepProgram(
     };
   };
 
-  const pools = 1 + Object.keys(groups).length;
+  const hasPartners = options.pairs === 'global' && replicas > 1 && MIX in variants;
+  const pools = 1 + Object.keys(groups).length + Number(hasPartners);
   const sharedInputs: Record<string, InputSpec> = share ? { [STOP]: { shape: [processes], dtype: 'float32' } } : {};
   const trainSignatures = options.batchSizes
     .map((whole) => whole / processes)
@@ -211,6 +216,7 @@ export function createStepProgram(
     state: { ...weights, ...slots },
     signatures: [...trainSignatures, predictSignature],
     trained: [...trained],
+    hasPartners,
     own: (feeds, mix, rows) => (share ? feedsOf(feeds, specsOf(mix), rows, share) : feeds),
   };
 }

@@ -174,7 +174,10 @@ export type RowRanges = Readonly<Record<string, { start: number; size: number }>
 export interface Batch {
   /** B, rows that are trained. */
   readonly size: number;
-  /** R, by which B can be divided: row i is of replica ⌊i·R/B⌋, which mixes its own rows, and those of groups, alone. */
+  /**
+   * R, by which B can be divided: row i is of replica ⌊i·R/B⌋, which mixes its own rows, and those of groups, alone. With
+   * `train.pairs: global` it is 1.
+   */
   readonly replicas: number;
   /** Rows loaded: B, and B of each group. */
   readonly poolSize: number;

@@ -163,6 +163,7 @@ export async function describe(
     batchSize: train.batchSize,
     ...(train.replicas && { replicas: train.replicas }),
     ...(train.batchNorm && { batchNorm: train.batchNorm }),
+    ...(train.pairs && { pairs: train.pairs }),
     stepsPerEpoch: train.dropLast ? Math.floor(steps) : Math.ceil(steps),
     modelStages: model.stages,
     featureSize: model.featureSize,

@@ -109,15 +109,15 @@ export const labelsOf = ({ labels }: Pick<Split, 'labels'>, indices: Int32Array)
 
 /** The rows of each step that a process of a cluster loads. */
 export const ownSteps = (steps: readonly PlannedStep[], share: Share): StepRows[] =>
-  steps.map(({ size, indices, positions, sources, strengths }) => {
-    const rows = rowsOfShare(indices.length, size, share);
-    return {
-      indices: rows.map((row) => indices[row]!),
-      positions: rows.map((row) => positions[row]!),
-      ...(sources && { sources: Uint8Array.from(rows, (row) => sources[row]!) }),
-      ...(strengths && { strengths: Float32Array.from(rows, (row) => strengths[row]!) }),
-    };
-  });
+  steps.map((step) => rowsOfStep(step, rowsOfShare(step.indices.length, step.size, share)));
+
+/** Some rows of a step. */
+export const rowsOfStep = ({ indices, positions, sources, strengths }: StepRows, rows: Int32Array): StepRows => ({
+  indices: rows.map((row) => indices[row]!),
+  positions: rows.map((row) => positions[row]!),
+  ...(sources && { sources: Uint8Array.from(rows, (row) => sources[row]!) }),
+  ...(strengths && { strengths: Float32Array.from(rows, (row) => strengths[row]!) }),
+});
 
 const rowWeights = ({ split, indices }: Subset, classWeights: Float64Array): Float64Array =>
   Float64Array.from(indices, (row) => classWeights[split.labels[row]!]!);

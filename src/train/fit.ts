@@ -2,13 +2,14 @@ import type { Backend } from '../backend/load.ts';
 import type { Composition } from '../compose/types.ts';
 import { rowShape, rowValues } from '../data/features.ts';
 import { createLoader } from '../data/loader/loader.ts';
-import type { LoadedRows, Loader, OtherRows } from '../data/types.ts';
+import type { Loader, OtherRows } from '../data/types.ts';
 import type { RunInfo } from '../run.ts';
-import { createBatch, createTargets, MIX } from '../step/batch.ts';
+import { createBatch, createTargets, MIX, partsOfPairs } from '../step/batch.ts';
 import { checkInputs } from '../step/decided.ts';
 import { createEngine } from '../step/index.ts';
 import { modelFeeds, trainFeeds } from '../step/inputs.ts';
 import { createOptimizer } from '../step/optimizers.ts';
+import { withPartners } from '../step/partners.ts';
 import { createStepProgram, FIGURE, PENALTY, SAMPLE, STOP, type StepProgram } from '../step/program.ts';
 import { signatureFor } from '../step/signature.ts';
 import type { BatchResult, Engine, StepContext } from '../step/types.ts';
@@ -29,6 +30,8 @@ export interface Fit extends Preparation {
   program: StepProgram;
   engine: Engine;
   loader: Loader;
+  /** In a process of a cluster with `train.pairs: global`: reads images of partners that other processes train. */
+  partnerLoader: Loader | null;
   /** Where the rows of plugins' groups are loaded from. */
   sources: readonly OtherRows[];
   /** Throws CAPTURE_VARIES if a plugin has changed, since the step was recorded, what its functions close over. */
@@ -82,6 +85,7 @@ export async function openFit(
     optimizer: createOptimizer(trainSettings.optimizer, rules),
     ...(info.replicas && { replicas: info.replicas }),
     ...(info.batchNorm && { batchNorm: info.batchNorm }),
+    ...(info.pairs && { pairs: info.pairs }),
     ...(link && { share: link }),
   });
   const putBack = keepStates(composition);
@@ -93,8 +97,9 @@ export async function openFit(
   }).finally(putBack);
   if (preparation.options.resume) restore(preparation.options.resume, composition, program, engine);
   const loader = createLoader({ ...loading, crops: evaluateSettings.crops });
+  const partnerLoader = link && program.hasPartners ? createLoader({ ...loading, workers: 0 }) : null;
   const verify = verifyAt(composition, engine);
-  return { ...preparation, start, composition, program, engine, loader, sources, verify };
+  return { ...preparation, start, composition, program, engine, loader, partnerLoader, sources, verify };
 }
 
 /** Sizes of the batches of an epoch, the full one first. */
@@ -117,37 +122,52 @@ export function verifyAt(composition: Pick<Composition, 'timings'>, engine: Pick
   };
 }
 
+/** What hooks decide for a step, on the host. */
+export type DecidedStep = Pick<BatchResult, 'batch' | 'targets' | 'learningRate'>;
+
 /**
- * One training step: the host decides, the engine computes.
+ * Asks the hooks how a step is mixed, labelled and scaled.
  *
+ * @throws {TailmixError} RETURNED_WRONG, or what a plugin threw.
+ */
+export function decideStep({ composition, info, settings }: Fit, planned: PlannedStep, ctx: StepContext): DecidedStep {
+  const { hooks, variants, inputs } = composition;
+  const { size, indices, labels, groups } = planned;
+  const learningRate = hooks.computeLearningRate.call(settings.train.optimizer.learningRate, ctx);
+  const created = createBatch({ size, replicas: partsOfPairs(info), indices, labels, groups }, variants);
+  const batch = hooks.onBatch.call(created, ctx);
+  checkInputs(batch, inputs);
+  return { batch, targets: hooks.computeTargets.call(createTargets(batch), ctx), learningRate };
+}
+
+/**
+ * One training step: the engine computes what the hooks have decided.
+ *
+ * @param images - `[rows, …]`, as bytes: of a process's own rows of the pool, and with `program.hasPartners` those of partners
  * @param classWeights - `[C]`
  * @param rateFactor - of the learning rate that hooks decide
- * @throws {TailmixError} RETURNED_WRONG, CLASS_WEIGHTS, PENALTY_NOT_FINITE, LOSS_NOT_FINITE,
- * GRADIENT_NOT_FINITE, or what a plugin threw.
+ * @throws {TailmixError} CLASS_WEIGHTS, PENALTY_NOT_FINITE, LOSS_NOT_FINITE, GRADIENT_NOT_FINITE.
  */
 export function trainStep(
   fit: Fit,
-  planned: PlannedStep,
-  rows: LoadedRows,
+  { batch, targets, learningRate: decidedRate }: DecidedStep,
+  images: Uint8Array,
   classWeights: Float64Array,
   ctx: StepContext,
   rateFactor = 1,
 ): BatchResult {
   const { composition, info, settings, program, engine } = fit;
-  const { hooks, variants, inputs } = composition;
-  const { size, indices, labels, groups } = planned;
-  const learningRate = rateFactor * hooks.computeLearningRate.call(settings.train.optimizer.learningRate, ctx);
+  const { hooks, inputs } = composition;
+  const { size } = batch;
+  const learningRate = rateFactor * decidedRate;
   const { link, signal } = fit.options;
-  const created = createBatch({ size, replicas: info.replicas, indices, labels, groups }, variants);
-  const batch = hooks.onBatch.call(created, ctx);
-  checkInputs(batch, inputs);
-  const targets = hooks.computeTargets.call(createTargets(batch), ctx);
+  const fed = program.hasPartners ? withPartners(batch, inputs) : batch;
   const feeds = {
     ...modelFeeds(fit.model, info.seed, ctx),
     ...trainFeeds({
-      batch,
+      batch: fed,
       targets,
-      images: rowValues(rows.images, info.features !== undefined),
+      images: rowValues(images, info.features !== undefined),
       imageShape: info.imageShape,
       classWeights,
       learningRate,
@@ -156,7 +176,7 @@ export function trainStep(
   };
   if (!(feeds.normalizer![0]! > 0)) throw batchWithoutWeight(ctx, tappersOf(hooks.computeClassWeights));
   const signature = signatureFor(program, 'train', batch.variants, size / (link?.processes ?? 1));
-  const own = program.own(feeds, batch.variants[MIX], { size, pool: batch.poolSize });
+  const own = program.own(feeds, batch.variants[MIX], { size, pool: fed.poolSize });
   const stop = link && {
     [STOP]: Float32Array.from(link.addresses, (_, rank) => Number(rank === link.rank && signal?.aborted)),
   };

@@ -11,13 +11,19 @@ export const trainOptions = z.strictObject({
     .positive()
     .optional()
     .describe(
-      'Parts that each batch is trained in, as if on so many machines: each mixes its own images, and normalises them as `batchNorm` says; gradients, statistics and losses are averaged. It divides the batch size. Default: 1.',
+      'Parts that each batch is trained in, as if on so many machines: each mixes its own images (but see `pairs`), and normalises them as `batchNorm` says; gradients, statistics and losses are averaged. It divides the batch size. Default: 1.',
     ),
   batchNorm: z
     .enum(['perReplica', 'synced'])
     .optional()
     .describe(
       'With replicas: batch norm by the images of each (`perReplica`, default), or by those of the whole batch (`synced`), which needs a captured step.',
+    ),
+  pairs: z
+    .enum(['perReplica', 'global'])
+    .optional()
+    .describe(
+      'With replicas: whether a plugin that mixes takes partners from the images of the same replica (`perReplica`, default), or from the whole batch (`global`), which is for mixing at the input alone.',
     ),
   dropLast: z.boolean().default(false).describe('Leave out a last batch that is not full.'),
   onNaN: z

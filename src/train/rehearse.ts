@@ -3,7 +3,7 @@ import type { Signature } from '../graph/index.ts';
 import type { HookName } from '../hooks.ts';
 import type { GroupImages } from '../plugin.ts';
 import type { RunInfo } from '../run.ts';
-import { createBatch, createTargets, groupRanges } from '../step/batch.ts';
+import { createBatch, createTargets, groupRanges, partsOfPairs } from '../step/batch.ts';
 import type { Batch, StepContext } from '../step/types.ts';
 
 /** Divides by 2 to 6: what a plugin does in every so many epochs, it does not do in both rehearsals. */
@@ -60,7 +60,7 @@ function rehearse(
   info: RunInfo,
   { recording, size, count, images }: { recording: 1 | 2; size: number; count: number; images(): GroupImages },
 ): Batch {
-  const { epochs, stepsPerEpoch, trainCount, classes, replicas } = info;
+  const { epochs, stepsPerEpoch, trainCount, classes } = info;
   const isFirst = recording === 1;
   const epoch = isFirst ? 1 : ROUND_EPOCH * (Math.floor(epochs / ROUND_EPOCH) + 1 + count);
   const stepInEpoch = isFirst ? 1 + (count % Math.max(1, stepsPerEpoch - 1)) : Math.max(1, stepsPerEpoch);
@@ -76,7 +76,7 @@ function rehearse(
   const names = Object.keys(groups);
   const indices = Int32Array.from({ length: size * (1 + names.length) }, (_, i) => (i * 7919 + recording) % trainCount);
   const labels = indices.map((_, i) => (i * 7919 + recording) % classes.length);
-  const rows = { size, replicas, indices, labels, groups: groupRanges(names, size) };
+  const rows = { size, replicas: partsOfPairs(info), indices, labels, groups: groupRanges(names, size) };
   const batch = hooks.onBatch.call(createBatch(rows, variants), ctx);
   hooks.computeTargets.call(createTargets(batch), ctx);
   return batch;

@@ -15,7 +15,7 @@ import { backboneOf } from './backbone.ts';
 import { createMeter, ownSteps, planEpoch, strengthIn } from './epoch.ts';
 import { completeEvaluation, evaluateOn } from './evaluate-split.ts';
 import { keepFile } from './features.ts';
-import { openFit, trainStep } from './fit.ts';
+import { decideStep, openFit, trainStep } from './fit.ts';
 import { warnOfHighLoss } from './loss-high.ts';
 import {
   addEpoch,
@@ -26,6 +26,7 @@ import {
   type Progress,
   type RunParts,
 } from './open-run.ts';
+import { withPartnerImages } from './partner-images.ts';
 import { type Phase, phaseOfEpoch, phasesOf } from './phases.ts';
 import { type Preparation, prepare, readData, startedFrom, type TrainerOptions, throwFailure } from './prepare.ts';
 import { checkState, frozen, rateFactor, rollBack, rollbackRule } from './rollback.ts';
@@ -222,7 +223,12 @@ async function trainEpoch(
   for await (const rows of loaded) {
     const planned = steps[stepInEpoch++]!;
     const step = (epoch - 1) * info.stepsPerEpoch + stepInEpoch;
-    const result = trainStep(fit, planned, rows, classWeights, { ...ctx, step, stepInEpoch }, rateFactor(progress));
+    const at = { ...ctx, step, stepInEpoch };
+    const decided = decideStep(fit, planned, at);
+    const images = fit.program.hasPartners
+      ? await withPartnerImages(fit, rows.images, planned, decided.batch, epochOfRun)
+      : rows.images;
+    const result = trainStep(fit, decided, images, classWeights, at, rateFactor(progress));
     rows.release();
     meter.add(result);
     hooks.onBatchEnd.call(result);

@@ -13,6 +13,7 @@ export interface Case {
   replicas: number;
   precision?: 'fp32' | 'bf16';
   batchNorm?: 'synced';
+  pairs?: 'global';
   /** Two phases: all, then the classifier alone. */
   phases?: true;
   /** Of each phase. Default: 2. */

@@ -66,6 +66,8 @@ async function expectSame(cases: readonly Case[], processes: number): Promise<Tr
 const mixed = ['mixup', 'remix'];
 const models: readonly Omit<Case, 'replicas'>[] = [
   { name: 'small-cnn, synced', model: 'small-cnn', plugins: mixed, batchNorm: 'synced' },
+  { name: 'small-cnn, partners from the whole batch', model: 'small-cnn', plugins: mixed, pairs: 'global' },
+  { name: 'small-cnn, patches from the whole batch', model: 'small-cnn', plugins: ['cutmix'], pairs: 'global' },
   { name: 'small-cnn, two phases', model: 'small-cnn', phases: true },
   { name: 'resnet32', model: 'resnet32', plugins: mixed },
   { name: 'resnet32, synced', model: 'resnet32', batchNorm: 'synced' },

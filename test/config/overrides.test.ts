@@ -165,7 +165,7 @@ export default { data: { name: 'digits' }, model: made };
         train.onNaN has no option "times". Options: factor, atMost.
 
       --set train.epoch=3  train.epoch
-        train has no option "epoch". Did you mean "epochs"? Options: epochs, batchSize, replicas, batchNorm, dropLast, onNaN, reduction, optimizer, precision, device, matmul, step.
+        train has no option "epoch". Did you mean "epochs"? Options: epochs, batchSize, replicas, batchNorm, pairs, dropLast, onNaN, reduction, optimizer, precision, device, matmul, step.
 
       --set constructor.prototype.x=1  constructor
         a run has no option "constructor". Options: $schema, extends, name, method, seed, data, model, train, evaluate, backend, plugins, phases, out.

@@ -157,7 +157,7 @@ train: { optimizer: { name: adm, momentum: 0.9 } }
   it('takes a map where a map is due', async () => {
     expect(await report(`${data}train: 200\nplugins: remix\n`)).toMatchInlineSnapshot(`
       "run.yaml:3  train
-        expected a map with epochs, batchSize, replicas, batchNorm, dropLast, onNaN, reduction, optimizer, precision, device, matmul, step, got 200.
+        expected a map with epochs, batchSize, replicas, batchNorm, pairs, dropLast, onNaN, reduction, optimizer, precision, device, matmul, step, got 200.
 
       run.yaml:4  plugins
         expected a list, got "remix"."

@@ -148,7 +148,7 @@ describe('partners', () => {
     const mixed = (replicas: number) => () => mixBatch(composition, new Int32Array(6), at(1), replicas);
     expect(mixed(1)).not.toThrow();
     expect(await messageOfError(mixed(2))).toMatchInlineSnapshot(
-      `"[crossing] onBatch: pair[1]: expected a row of replica 0 (train.replicas is 2); got row 3, of replica 1. Draw partners with partners(batch, random), or within each of sharesOf(batch)."`,
+      `"[crossing] onBatch: pair[1]: expected a row of replica 0 (train.replicas is 2); got row 3, of replica 1. Draw partners with partners(batch, random), or within each of sharesOf(batch); with train.pairs: global any will do."`,
     );
   });
 

@@ -11,7 +11,7 @@ import { definePlugin, Order, type Plugin } from '../../src/plugin.ts';
 import type { optimizerOptions } from '../../src/step/options.ts';
 import { signatureFor } from '../../src/step/signature.ts';
 import type { Box } from '../../src/step/types.ts';
-import { openFit, trainStep } from '../../src/train/fit.ts';
+import { decideStep, openFit, trainStep } from '../../src/train/fit.ts';
 import { prepare } from '../../src/train/prepare.ts';
 import { type Description, distanceTo, noise, readReference, referenceWeight } from '../models/reference.ts';
 import { at } from '../support/plugins.ts';
@@ -177,13 +177,15 @@ async function train(example: Case, backend: Backend, step: 'eager' | 'captured'
         new Float64Array(classes.length).fill(1),
         at(epoch),
       );
-      const { loss } = trainStep(
-        fit,
-        { size: batch, indices: rows, positions: rows, labels: rows.map((row) => labels[row]!), groups: {} },
-        { images, labels: rows.map((row) => labels[row]!), release() {} },
-        classWeights,
-        at(epoch, s + 1, 1 + (s % info.stepsPerEpoch)),
-      );
+      const planned = {
+        size: batch,
+        indices: rows,
+        positions: rows,
+        labels: rows.map((row) => labels[row]!),
+        groups: {},
+      };
+      const ctx = at(epoch, s + 1, 1 + (s % info.stepsPerEpoch));
+      const { loss } = trainStep(fit, decideStep(fit, planned, ctx), images, classWeights, ctx);
       losses.push(loss);
       states[s + 1] = s === 0 || s === count - 1 ? engine.read(names) : {};
     }

@@ -75,7 +75,7 @@ describe('the config of a run that the command line varies', () => {
         "--grid train.epochs=3,3  grid.train.epochs
         expected each value once, got [3,3].",
         "--grid train.epoch=3  grid  train.epoch
-        train has no option "epoch". Did you mean "epochs"? Options: epochs, batchSize, replicas, batchNorm, dropLast, onNaN, reduction, optimizer, precision, device, matmul, step.",
+        train has no option "epoch". Did you mean "epochs"? Options: epochs, batchSize, replicas, batchNorm, pairs, dropLast, onNaN, reduction, optimizer, precision, device, matmul, step.",
         "--grid seed=1,x  seeds[1]
         expected a whole number 0 or more, got "x".",
         "--grid seed=3: expected PATH=VALUE,VALUE, for example train.optimizer.learningRate=0.05,0.1; seed is varied twice.",

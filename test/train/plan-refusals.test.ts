@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import bbn from '../../plugins/bbn/index.ts';
+import manifoldMixup from '../../plugins/manifold-mixup/index.ts';
+import mixup from '../../plugins/mixup/index.ts';
 import type { DataInput } from '../../src/data/options.ts';
+import type { Plugin } from '../../src/plugin.ts';
 import { planRun } from '../../src/train/plan-run.ts';
 import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
 import { messageOfError } from '../support/message.ts';
@@ -87,6 +91,22 @@ describe('replicas', () => {
     expect(info.replicas).toBe(4);
     expect((await plan({ batchSize: 5, replicas: 5 })).brief).toContain('397 steps of 5 in 5 replicas of 1');
     expect((await plan({ replicas: 1 })).brief).toContain('200 epochs × 16 steps of 128\n');
+  });
+
+  test('with partners from the whole batch: said in the plan; mixing of features is refused', async () => {
+    const global = { batchSize: 5, replicas: 5, pairs: 'global' } as const;
+    const mixing = (plugin: Plugin, train: TrainerOptions['train'] = global) =>
+      planRun(options({ train, plugins: [plugin] }));
+    expect((await mixing(mixup())).brief).toContain('5 replicas of 1, partners from the whole batch');
+    expect(await messageOfError(() => mixing(manifoldMixup()))).toMatchInlineSnapshot(`
+      "[manifold-mixup] train.pairs: expected mixing at the input where partners are of the whole batch (global), for a replica has no features of other replicas; got mixing at "stage1".
+        Use train.pairs: perReplica, or a plugin that mixes images."
+    `);
+    expect(await messageOfError(() => mixing(bbn()))).toMatch(/^\[bbn\] train.pairs: .* got mixing at "bbn"/);
+    await mixing(manifoldMixup({ stages: ['input'] }));
+    await mixing(manifoldMixup(), { pairs: 'global' });
+    const phases = [{ name: 'first' }, { name: 'second', plugins: [manifoldMixup()] }];
+    await expect(planRun(options({ train: global, phases }))).rejects.toMatchObject({ code: 'PAIRS_FEATURES' });
   });
 
   test('that cannot share a batch are refused', async () => {
