@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { countLabels } from '../data/subset.ts';
 import { hasStrength } from '../data/transforms/augment.ts';
 import { type TransformOptions, transformOptions } from '../data/transforms/options.ts';
 import type { GroupImages, Plugin, RowGroup } from '../plugin.ts';
@@ -56,8 +57,12 @@ function weightsFault(
   { images, epoch, info }: { images: GroupImages; epoch: number; info: RunInfo },
 ): Fault | null {
   const count = images.labels.length;
-  const perImage = weights instanceof Float64Array && weights.length === count && count !== info.classes.length;
-  if (!perImage) return drawWeightsFault(weights, info, { rehearsal: epoch > info.epochs });
+  const { classes } = info;
+  const perImage = weights instanceof Float64Array && weights.length === count && count !== classes.length;
+  if (!perImage) {
+    const classCounts = countLabels(images.labels, classes.length);
+    return drawWeightsFault(weights, { classes, classCounts }, { rehearsal: epoch > info.epochs });
+  }
   if (epoch > info.epochs) return null;
   const wrong = weights.findIndex((weight) => !(weight >= 0 && weight < Infinity));
   if (wrong >= 0)

@@ -6,6 +6,8 @@ import type { RunInfo } from '../run.ts';
 import { createBatch, createTargets, groupRanges, partsOfPairs } from '../step/batch.ts';
 import type { Batch, StepContext } from '../step/types.ts';
 
+type Source = 'train' | 'validation';
+
 /** Divides by 2 to 6: what a plugin does in every so many epochs, it does not do in both rehearsals. */
 const ROUND_EPOCH = 60;
 
@@ -25,11 +27,8 @@ const TRIES = 50;
  */
 export function createRehearsal(composition: Composition, info: RunInfo, sizes: readonly number[], processes = 1) {
   let count = 0;
-  let made: GroupImages | undefined;
-  const images = (): GroupImages => {
-    made ??= imagesOf(info);
-    return made;
-  };
+  const made: Partial<Record<Source, GroupImages>> = {};
+  const images = (from: Source): GroupImages => (made[from] ??= imagesOf(info, from));
   let before: Batch | undefined;
   return (recording: 1 | 2, { call, inputs, variants }: Signature): void => {
     const rows = call === 'train' ? inputs.labels?.shape[0] : undefined;
@@ -58,7 +57,12 @@ const differs = ({ variants, provides }: Composition, batch: Batch, before: Batc
 function rehearse(
   { hooks, variants, groups }: Composition,
   info: RunInfo,
-  { recording, size, count, images }: { recording: 1 | 2; size: number; count: number; images(): GroupImages },
+  {
+    recording,
+    size,
+    count,
+    images,
+  }: { recording: 1 | 2; size: number; count: number; images(from: Source): GroupImages },
 ): Batch {
   const { epochs, stepsPerEpoch, trainCount, classes } = info;
   const isFirst = recording === 1;
@@ -69,7 +73,7 @@ function rehearse(
   const ctx: StepContext = { epoch, step, stepInEpoch, rehearsal: true };
   const weights = Float64Array.from(classes, (_, c) => (isFirst ? 1 : 1 / (c + 2)));
   hooks.computeSamplingWeights.call(isFirst ? null : weights.slice(), { epoch, rehearsal: true });
-  for (const group of Object.values(groups)) if (!group.view) group.weights(epoch, images());
+  for (const group of Object.values(groups)) if (!group.view) group.weights(epoch, images(group.from));
   hooks.computeAugmentation.call(new Float32Array(classes.length).fill(1 / recording), { epoch, rehearsal: true });
   hooks.computeClassWeights.call(weights, { epoch, rehearsal: true });
   hooks.computeLearningRate.call(1 / recording, ctx);
@@ -82,11 +86,14 @@ function rehearse(
   return batch;
 }
 
-/** Made-up images for groups to draw from, as many as the run trains on. */
-const imagesOf = ({ classCounts, trainCount }: RunInfo): GroupImages => ({
-  indices: Int32Array.from({ length: trainCount }, (_, i) => i),
-  labels: Int32Array.from(classCounts.flatMap((count, c) => Array<number>(count).fill(c))),
-});
+/** Made-up images for groups to draw from, as many as the split has; those of validation take the classes in turn. */
+const imagesOf = ({ classes, classCounts, trainCount, validationCount }: RunInfo, from: Source): GroupImages => {
+  const [count, labels] =
+    from === 'train'
+      ? [trainCount, classCounts.flatMap((count, c) => Array<number>(count).fill(c))]
+      : [validationCount, Array.from({ length: validationCount }, (_, i) => i % classes.length)];
+  return { indices: Int32Array.from({ length: count }, (_, i) => i), labels: Int32Array.from(labels) };
+};
 
 /** Notes the state of plugins; the returned function puts it back. */
 export function keepStates({ states }: Pick<Composition, 'states'>): () => void {

@@ -67,6 +67,17 @@ describe('weights', () => {
     for (const length of [4, 9]) expect(drawn(new Float64Array(length).fill(Number.NaN), 1000)).toHaveLength(length);
   });
 
+  test('are judged by the classes of the images that are drawn from, not by those that are trained on', async () => {
+    const classes = { classCounts: [9, 4, 2, 0], validationCount: 2 };
+    const group = composed({ one: { weights: () => Float64Array.of(0, 0, 0, 1), from: 'validation' } }, classes);
+    const { weights } = group.groups['mine/one'] as { weights(epoch: number, images: GroupImages): Float64Array };
+    const of = (...labels: number[]) => weights(1, { indices: new Int32Array(2), labels: Int32Array.from(labels) });
+    expect(of(3, 0)).toEqual(Float64Array.of(0, 0, 0, 1));
+    expect(await messageOfError(() => of(0, 2))).toBe(
+      '[mine] rows: weights of one: expected a weight above 0 for a class that has images; got zeros for all of them.',
+    );
+  });
+
   test.each<[string, unknown, string]>([
     [
       'of another number',

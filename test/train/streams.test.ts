@@ -5,7 +5,7 @@ import { compose } from '../../src/compose/compose.ts';
 import type { Composition } from '../../src/compose/types.ts';
 import { identityOf } from '../../src/data/identity.ts';
 import { epochIndices } from '../../src/data/sampler.ts';
-import { definePlugin, type PluginDefinition } from '../../src/plugin.ts';
+import { definePlugin, type GroupImages, type PluginDefinition } from '../../src/plugin.ts';
 import { randomStream } from '../../src/random.ts';
 import type { Batch } from '../../src/step/types.ts';
 import { planEpoch } from '../../src/train/epoch.ts';
@@ -77,6 +77,21 @@ test('a rehearsal of a step without labels is of the first batch; each group has
   expect(batches.map(({ size, groups }) => [size, groups])).toEqual(
     [1, 2].map(() => [4, { 'mine/extra': { start: 4, size: 4 }, 'other/extra': { start: 8, size: 4 } }]),
   );
+});
+
+test('groups are rehearsed with images of the split that they draw from', () => {
+  const seen: Record<string, number[]> = {};
+  const noting = (from: 'train' | 'validation') => ({
+    from,
+    weights: (_: number, { labels }: GroupImages) => {
+      seen[from] = [...labels];
+      return new Float64Array(4).fill(1);
+    },
+  });
+  rehearsed({ rows: () => ({ train: noting('train'), meta: noting('validation') }) });
+  const { classCounts } = smallInfo();
+  expect(seen.train).toEqual(classCounts.flatMap((count, c) => Array(count).fill(c)));
+  expect(seen.validation).toEqual([0, 1, 2, 3, 0, 1, 2, 3]);
 });
 
 test('lambdas that differ are what a second rehearsal wants', () => {
