@@ -5,7 +5,7 @@ import { messageOf } from './errors.ts';
 import { type Exported, type ExportOptions, exportRun as writeExport } from './export/index.ts';
 import { type Latency, measureLatency } from './export/latency.ts';
 import { openOnnx } from './export/onnx/runtime.ts';
-import { describeExport, type ExportAbout, isExport, openExport } from './export/open.ts';
+import { describeExport, type ExportAbout, isExport, isOnnx, openExport } from './export/open.ts';
 import { isRun } from './tracking/run-directory.ts';
 import { openNetwork } from './trained/network.ts';
 import { type OpenOptions, openRun as open, type TrainedRun } from './trained/open.ts';
@@ -62,7 +62,7 @@ export async function loadPredictor(
 async function loadExported(folder: string, wanted: BackendChoice | undefined): Promise<Predictor<PredictorSource>> {
   const described = await describeExport(folder);
   const { about, ...rest } = described;
-  const held = about.format === 'onnx' ? null : await holdBackend(wanted);
+  const held = isOnnx(about.format) ? null : await holdBackend(wanted);
   const release = (): void => held?.release();
   return releasedOnError(release, async () => {
     const network = await openExport(described, held?.backend ?? null);

@@ -14,7 +14,10 @@ export const options = z.strictObject({
     .enum(['none', 'last', 'all'])
     .default('none')
     .describe('Checkpoints to send as artifacts: none, the newest at the end, each one when it is written.'),
-  model: z.boolean().default(true).describe('Lists the trained model among the logged models of MLflow 3.'),
+  model: z
+    .boolean()
+    .default(true)
+    .describe('Lists the trained model among the logged models of MLflow 3, in a form that it loads and serves.'),
   system: z
     .number()
     .min(0)

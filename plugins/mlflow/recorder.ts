@@ -99,6 +99,7 @@ export async function openRecorder(
       const hasFailed = error !== null || summary.status === 'failed';
       const isFinished = !hasFailed && !(summary.status === 'stopped' && run.interrupted);
       const { last } = summary;
+      const hasModel = isFinished && options.model && !spool.models.has(summary.lastEpoch);
       const parts: (() => unknown)[] = [
         () =>
           spool.tags({
@@ -113,10 +114,8 @@ export async function openRecorder(
         },
         () => options.checkpoints === 'last' && addLastCheckpoint(spool, directory),
         () => isFinished && withReport && addReport(spool, directory),
-        () => {
-          if (isFinished && options.model && !spool.models.has(summary.lastEpoch))
-            addModel(spool, directory, summary, options.checkpoints !== 'none');
-        },
+        () => hasModel && withReport && exportModel(directory),
+        () => hasModel && addModel(spool, run, summary, options.checkpoints !== 'none'),
       ];
       const problems: unknown[] = [];
       for (const part of parts) {
@@ -167,16 +166,28 @@ function addCheckpoint(spool: SpoolWriter, directory: string, checkpoint: string
   spool.tags({ 'mlflow.latest_checkpoint_artifact': path });
 }
 
+/**
+ * The trained model in the form that MLflow loads; none of a run without checkpoints. What writes it is imported only now: it
+ * imports this plugin.
+ */
+async function exportModel(directory: string): Promise<void> {
+  if ((await checkpointEpochs(directory)).length === 0) return;
+  const { exportRun } = await import('tailmix/predict');
+  await exportRun(directory, { format: 'mlflow', folder: join(directory, spoolFiles.model), force: true });
+}
+
 /** The trained model, as MLflow 3 lists it: linked to the test's figures of the last epoch, with what describes it. */
 function addModel(
   spool: SpoolWriter,
-  directory: string,
+  run: Run,
   { method, lastEpoch, classes }: RunSummary,
   withWeights: boolean,
 ): void {
+  const directory = run.directory!;
   const points = spool.last('test/accuracy');
   const checkpoint = `checkpoints/${basename(checkpointPath(directory, lastEpoch))}`;
   const wanted = [runFiles.config, runFiles.subset, ...(withWeights ? [checkpoint] : [])];
+  const dataset = datasetsOf(run).find(({ context }) => context === 'test');
   const tested = Object.entries(points?.values ?? {}).filter(([key]) => key.startsWith('test/'));
   spool.write({
     type: 'model',
@@ -186,6 +197,9 @@ function addModel(
     params: { epoch: String(lastEpoch), classes: String(classes.length) },
     tags: {},
     files: wanted.filter((file) => existsSync(join(directory, file))).map((file) => ({ path: basename(file), file })),
-    ...(points?.step === lastEpoch ? { metrics: { ...points, values: Object.fromEntries(tested) } } : {}),
+    folder: spoolFiles.model,
+    ...(points?.step === lastEpoch
+      ? { metrics: { ...points, values: Object.fromEntries(tested), ...(dataset && { dataset }) } }
+      : {}),
   });
 }

@@ -124,8 +124,12 @@ const sentence = (message: string, got: string): string =>
 
 function unknownOption(key: string, path: Path, { schema, value, owner }: Checked): string {
   const options = optionsOf(schemaAt(schema, path, value));
-  const near = suggest(key, options) ?? findOption(schema, key).map(formatPath)[0];
+  const near = suggest(key, options);
+  const [elsewhere] = findOption(schema, key);
+  const meant = near
+    ? `"${near}"`
+    : elsewhere && `"${formatPath(elsewhere)}"${elsewhere.length > 1 ? '' : ' at the top level'}`;
   const where = path.length === 0 ? owner : formatPath(path);
   const list = options.length > 0 ? `Options: ${options.join(', ')}.` : 'It has none.';
-  return `${where} has no option "${key}".${near ? ` Did you mean "${near}"?` : ''} ${list}`;
+  return `${where} has no option "${key}".${meant ? ` Did you mean ${meant}?` : ''} ${list}`;
 }

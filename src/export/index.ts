@@ -7,13 +7,14 @@ import { type Agreement, compareLogits, openGraph, openTfjs } from './compare.ts
 import { int8Format } from './errors.ts';
 import { type ExportedFile, expectFree, RECORD, writeFolder } from './files.ts';
 import { type Int8Options, type Int8Report, quantizeClassifier } from './int8.ts';
+import { mlflowFiles } from './mlflow/index.ts';
 import { type ImageType, onnxModel } from './onnx/index.ts';
 import { preprocessingFiles } from './preprocessing-files.ts';
 import { savedModel } from './saved-model.ts';
 import { tfjsModel } from './tfjs.ts';
 
 /** What a classifier can be written as. */
-export const formats = ['saved-model', 'tfjs', 'onnx'] as const;
+export const formats = ['saved-model', 'tfjs', 'onnx', 'mlflow'] as const;
 export type Format = (typeof formats)[number];
 
 /** What to write, and where. */
@@ -36,10 +37,13 @@ export interface Exported extends Agreement {
   int8?: Int8Report;
 }
 
-const writers: Readonly<Record<Format, (classifier: Classifier, options: ExportOptions) => ExportedFile[]>> = {
+type Writer = (classifier: Classifier, options: ExportOptions) => ExportedFile[] | Promise<ExportedFile[]>;
+
+const writers: Readonly<Record<Format, Writer>> = {
   'saved-model': savedModel,
   tfjs: tfjsModel,
   onnx: (classifier, { images = 'uint8' }) => onnxModel(classifier, images),
+  mlflow: async (classifier) => [...onnxModel(classifier, 'uint8'), ...(await mlflowFiles(classifier))],
 };
 
 /**
@@ -63,7 +67,7 @@ export async function exportRun(
   const rounded = int8
     ? await quantizeClassifier(run, classifier, images, { ...(int8 !== true && int8), allowOtherData })
     : null;
-  const written = rounded ? onnxModel(classifier, images, rounded.model) : writers[format](classifier, options);
+  const written = rounded ? onnxModel(classifier, images, rounded.model) : await writers[format](classifier, options);
   const own = [...written, ...(await preprocessingFiles(run))];
   const report = rounded && { int8: rounded.report };
   const record = {

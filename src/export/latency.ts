@@ -17,6 +17,7 @@ const runtimes: Readonly<Record<Format, string>> = {
   'saved-model': 'TensorFlow of the native backend',
   tfjs: 'TensorFlow.js on the native backend',
   onnx: 'onnxruntime-node',
+  mlflow: 'onnxruntime-node',
 };
 
 /** Runs that are measured of each size: for a second, but at least three and at most fifty. */

@@ -11,6 +11,7 @@ import { damagedExport, savedModelBackend } from './errors.ts';
 import { RECORD } from './files.ts';
 import { photoGeometry } from './geometry.ts';
 import type { Format } from './index.ts';
+import { MLMODEL } from './mlflow/index.ts';
 import { openOnnx } from './onnx/runtime.ts';
 
 /** An exported classifier, as its files say. */
@@ -23,12 +24,18 @@ export interface ExportAbout {
   epoch: number;
 }
 
-/** Files by which a format is known. */
+const ONNX = 'model.onnx';
+
+/** Files by which a format is known; that of MLflow holds `model.onnx` too. */
 const marks: Readonly<Record<Format, string>> = {
   'saved-model': 'saved_model.pb',
   tfjs: 'model.json',
-  onnx: 'model.onnx',
+  mlflow: MLMODEL,
+  onnx: ONNX,
 };
+
+/** Whether ONNX Runtime computes it. */
+export const isOnnx = (format: Format): boolean => format === 'onnx' || format === 'mlflow';
 
 const PREPROCESSING = 'preprocessing.json';
 
@@ -75,9 +82,9 @@ export async function openExport(
   }: Pick<Network, 'imageShape' | 'classes'> & { about: Pick<ExportAbout, 'folder' | 'format'> },
   backend: Backend | null,
 ): Promise<Pick<Network, 'run' | 'dispose'>> {
-  const path = join(folder, marks[format]);
+  const path = join(folder, isOnnx(format) ? ONNX : marks[format]);
   try {
-    if (format === 'onnx') return await openOnnx(path, path, imageShape);
+    if (isOnnx(format)) return await openOnnx(path, path, imageShape);
     if (format === 'tfjs') return await openTfjs(await tfjsFiles(folder), imageShape);
     if (backend?.binding === undefined) throw savedModelBackend(displayPath(folder), backend?.name ?? 'none');
     return openSavedModel(await readFile(path), imageShape, backend.binding);

@@ -63,7 +63,7 @@ describe('completion', () => {
     expect(completed(folder, 'train', '--resume', 'ru')).toEqual(['runs']); // there is no tailmix to ask
     expect(completed(folder, 'sweep', '--grid', 'ru')).toEqual([]);
     expect(completed(folder, 'probe', '--tune', 'ru')).toEqual(['runs']);
-    expect(completed(folder, 'export', 'runs', '--format', '')).toEqual(['saved-model', 'tfjs', 'onnx']);
+    expect(completed(folder, 'export', 'runs', '--format', '')).toEqual(['saved-model', 'tfjs', 'onnx', 'mlflow']);
     expect(completed(folder, 'completion', 'z')).toEqual(['zsh']);
     expect(completed(folder, 'plan', '--', 'x.yaml', '--s')).toEqual(['--set', '--seed']);
   });

@@ -17,6 +17,8 @@ import { predictLogits, rowsOf, softmax } from '../../src/trained/predict.ts';
 import { concatenate } from '../../src/util/concatenate.ts';
 import { describeNative } from '../step/captured-support.ts';
 import { hasChromium } from '../support/chromium.ts';
+import { runPython } from '../support/real-mlflow/read.ts';
+import { hasMlflow } from '../support/real-mlflow/server.ts';
 import { tensorflowPython } from '../support/tensorflow-python.ts';
 import { inPage } from './page.ts';
 import { type Photo, sureNetwork, unsureNetwork, writePhotos } from './photos.ts';
@@ -180,6 +182,22 @@ describeNative('a photo is classified as `tailmix predict` does', (use) => {
         expect([first, second]).toEqual([best, `['${best}']`]);
         expectSame(each, 'Python, serving_photo', photos!);
         expectSame(each, 'Python, Pillow', images!);
+      }
+    },
+    240_000,
+  );
+
+  test.skipIf(!hasMlflow('photos are not classified by a model in MLflow'))(
+    'by the loader of a model in MLflow',
+    async () => {
+      for (const each of cases) {
+        const paths = each.files.map(({ path }) => path);
+        const got = await runPython<number[][]>('load_folder.py', [join(root, each.name, 'mlflow'), ...paths]);
+        expectSame(
+          each,
+          'MLflow',
+          got.map((probabilities) => Float64Array.from(probabilities)),
+        );
       }
     },
     240_000,

@@ -227,7 +227,7 @@ describeNative('exports', () => {
     expect(messages).toMatchInlineSnapshot(`
       [
         "…/damaged/model.onnx: expected a model of 5 classes; got "Load model from …/damaged/model.onnx failed:Protobuf parsing failed.". Export the run again.",
-        "…/damaged: expected one of saved_model.pb, model.json, model.onnx; got none. Export the run again.",
+        "…/damaged: expected one of saved_model.pb, model.json, MLmodel, model.onnx; got none. Export the run again.",
         "…/damaged/preprocessing.json: expected \`exif\` as \`tailmix export\` writes it; got none, or another. Export the run again.",
         "…/damaged/preprocessing.json: expected a file of JSON; got none, or another. Export the run again.",
         "…/damaged/classes.json: expected \`classes\` as \`tailmix export\` writes it; got none, or another. Export the run again.",

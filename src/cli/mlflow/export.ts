@@ -1,8 +1,11 @@
 import { basename, relative } from 'node:path';
 import process from 'node:process';
+import { displayPath } from '../../errors.ts';
 import { writeFileStore } from '../../tracking/file-store/write.ts';
 import { findSpools } from '../../tracking/spool/find.ts';
+import { completeSpool } from '../../tracking/spool/sync.ts';
 import { print, printJson, tell } from '../output.ts';
+import { writers } from './complete.ts';
 
 /** Options of `tailmix mlflow export`. */
 export interface MlflowExportOptions {
@@ -22,7 +25,12 @@ export async function mlflowExport(
   paths: readonly string[],
   { mlruns, json = false }: MlflowExportOptions,
 ): Promise<number> {
-  const runs = await writeFileStore(mlruns, await findSpools(paths), tell);
+  const directories = await findSpools(paths);
+  for (const directory of directories)
+    await completeSpool(directory, { writeModel: writers.writeModel }, (remark) =>
+      tell(`${displayPath(directory)}: ${remark}`),
+    );
+  const runs = await writeFileStore(mlruns, directories, tell);
   const commands = commandsFor(mlruns);
   if (json) {
     printJson({ mlruns, runs, commands });

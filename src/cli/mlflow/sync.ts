@@ -1,6 +1,5 @@
 import process from 'node:process';
 import { displayPath, messageOf, TailmixError } from '../../errors.ts';
-import { writeRunReport } from '../../report/index.ts';
 import { resolveSettings } from '../../tracking/mlflow/settings.ts';
 import { type Destination, experimentDestination } from '../../tracking/spool/attach.ts';
 import { findSpools } from '../../tracking/spool/find.ts';
@@ -9,6 +8,7 @@ import { readSent } from '../../tracking/spool/sent.ts';
 import { type Synced, syncRun } from '../../tracking/spool/sync.ts';
 import { noMlflowServer } from '../errors.ts';
 import { print, printJson, tell } from '../output.ts';
+import { writers } from './complete.ts';
 
 /** Options of `tailmix mlflow sync`. */
 export interface MlflowSyncOptions {
@@ -32,7 +32,7 @@ export async function mlflowSync(
   for (const directory of directories) {
     const settings = resolveSettings(await serverFor(directory, server));
     try {
-      const synced = await syncRun(directory, settings, { destination, writeReport: writeRunReport });
+      const synced = await syncRun(directory, settings, { destination, ...writers });
       const { run: url, experiment } = await pagesOf(directory, settings.server, synced);
       experiments.add(experiment);
       outcomes.push({ directory, url, ...synced });

@@ -2,7 +2,6 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { displayPath, messageOf } from '../../errors.ts';
-import { writeRunReport } from '../../report/index.ts';
 import { findMlflow, startLocalServer } from '../../tracking/local-server.ts';
 import { type MlflowSettings, resolveSettings } from '../../tracking/mlflow/settings.ts';
 import { isRun } from '../../tracking/run-directory.ts';
@@ -13,6 +12,7 @@ import { syncRun } from '../../tracking/spool/sync.ts';
 import { watchInterrupts } from '../interrupt.ts';
 import { print, printJson, tell } from '../output.ts';
 import { sharedFolder } from '../report.ts';
+import { writers } from './complete.ts';
 
 /** Options of `tailmix mlflow ui`. */
 export interface MlflowUiOptions {
@@ -94,7 +94,7 @@ function follower(
       const size = statSync(join(directory, spoolFiles.spool), { throwIfNoEntry: false })?.size;
       if (size === undefined || sent.get(directory) === size) continue;
       try {
-        const synced = await syncRun(directory, settings, { writeReport: writeRunReport });
+        const synced = await syncRun(directory, settings, writers);
         const { isRunning, remarks } = synced;
         const { experiment } = await pagesOf(directory, settings.server, synced);
         if (!pages.has(experiment)) onPage(experiment);

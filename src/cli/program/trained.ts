@@ -81,7 +81,12 @@ export function addTrained(program: Command, finish: Finish): void {
       .description('write a checkpoint of a run for TensorFlow, TensorFlow.js or ONNX Runtime')
       .argument('<run>', 'its directory or its name')
       .addOption(
-        new Option('--format <name>', 'what to write; onnx with --int8').choices(['saved-model', 'tfjs', 'onnx']),
+        new Option('--format <name>', 'what to write; onnx with --int8').choices([
+          'saved-model',
+          'tfjs',
+          'onnx',
+          'mlflow',
+        ]),
       )
       .option('--int8', 'ONNX with weights and activations of 8 bits; says what that costs on the test set')
       .addOption(
@@ -95,7 +100,7 @@ export function addTrained(program: Command, finish: Finish): void {
       )
       .option('--force', 'replace an export that is there')
       .addOption(
-        new Option('--images <type>', 'what ONNX takes (default: uint8; the others take both)').choices([
+        new Option('--images <type>', 'what onnx takes (default: uint8; mlflow takes that, the others both)').choices([
           'uint8',
           'float32',
         ]),

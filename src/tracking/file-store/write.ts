@@ -5,6 +5,7 @@ import { makeFolder } from '#make-folder';
 import { writeFailed } from '../errors.ts';
 import { experimentTags } from '../spool/attach.ts';
 import { filledIn } from '../spool/experiment-name.ts';
+import { modelFiles } from '../spool/model.ts';
 import { hasSpool, readSpool, readSpoolRun } from '../spool/read.ts';
 import type { RecordOf, RunRecord, SpoolRecord } from '../spool/records.ts';
 import { writeFileAtomic } from '../write-file.ts';
@@ -206,7 +207,7 @@ async function writeRun(store: string, { directory, experimentId, runId, told, o
 
 async function writeModel(
   folder: string,
-  { name, kind, time, params, tags, files, metrics }: RecordOf<'model'>,
+  { name, kind, time, params, tags, metrics, ...own }: RecordOf<'model'>,
   { directory, experimentId, runId, onRemark }: Omit<Place, 'told'>,
 ): Promise<void> {
   await rm(folder, { recursive: true, force: true });
@@ -217,7 +218,12 @@ async function writeModel(
   const finite = metrics && Object.entries(metrics.values).filter(([, value]) => typeof value === 'number');
   const points = metrics && { ...metrics, values: Object.fromEntries(finite!) };
   await writeValues(join(folder, 'metrics'), metricFiles(points ? [points] : [], ` ${runId}`), onRemark);
-  await copyFiles(directory, join(folder, 'artifacts'), new Map(files.map(({ path, file }) => [path, file])), onRemark);
+  await copyFiles(
+    directory,
+    join(folder, 'artifacts'),
+    new Map(modelFiles(directory, own).map(({ path, file }) => [path, file])),
+    onRemark,
+  );
   const modelId = folder.slice(folder.lastIndexOf('m-'));
   await write(join(folder, 'meta.yaml'), {
     artifact_location: `mlflow-artifacts:/${experimentId}/models/${modelId}/artifacts`,

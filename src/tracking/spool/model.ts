@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MlflowClient } from '../mlflow/client.ts';
 import type { LoggedModel } from '../mlflow/types.ts';
 import { isRefusal, pointsOf } from './batch.ts';
-import type { RecordOf } from './records.ts';
+import type { Artifact, RecordOf } from './records.ts';
 import type { ServerState } from './sent.ts';
 
 const MODEL_TAG = 'tailmix.model';
@@ -34,18 +34,30 @@ export async function sendModel(
   if (models[key] !== undefined) return models[key];
   const { modelId, artifactUri, status } = await ensureModel(client, record, { experimentId, runId, key });
   if (status === 'LOGGED_MODEL_READY') return modelId;
-  for (const { path, file } of record.files) {
+  for (const { path, file } of modelFiles(runDirectory, record)) {
     const source = join(runDirectory, file);
     if (existsSync(source)) await client.uploadArtifact(artifactUri, path, { file: source, onRead: onProgress });
     else onRemark(`${file}: it is not in the run directory any more, and was not sent with the model.`);
   }
   if (record.metrics) {
-    const metrics = pointsOf(record.metrics).map((point) => ({ ...point, modelId }));
+    const { dataset } = record.metrics;
+    const measuredOn = dataset && { datasetName: dataset.name, datasetDigest: dataset.digest };
+    const metrics = pointsOf(record.metrics).map((point) => ({ ...point, modelId, ...measuredOn }));
     await client.logBatch(runId, { metrics });
   }
   await addOutput(client, runId, { modelId, step: record.step });
   await client.finishModel(modelId, 'LOGGED_MODEL_READY');
   return modelId;
+}
+
+/** The files of a model; those of its export as they are now. */
+export function modelFiles(
+  runDirectory: string,
+  { files, folder }: Pick<RecordOf<'model'>, 'files' | 'folder'>,
+): readonly Artifact[] {
+  if (folder === undefined || !existsSync(join(runDirectory, folder))) return files;
+  const exported = readdirSync(join(runDirectory, folder)).sort();
+  return [...exported.map((path) => ({ path, file: `${folder}/${path}` })), ...files];
 }
 
 /** Refused where an answer was lost and it is there already. */

@@ -62,7 +62,17 @@ const spoolRecord = z.discriminatedUnion('type', [
     params: texts,
     tags: texts,
     files: z.array(artifact),
-    metrics: z.object({ time, step: z.int(), values: metricValues }).exactOptional(),
+    /** An export of the run for MLflow, relative to the run directory: its files are the model's too. */
+    folder: z.string().exactOptional(),
+    /** `dataset`: name and digest of an input that they were measured on. */
+    metrics: z
+      .object({
+        time,
+        step: z.int(),
+        values: metricValues,
+        dataset: z.object({ name: z.string(), digest: z.string() }).exactOptional(),
+      })
+      .exactOptional(),
   }),
   /** `RUNNING` where a run goes on; otherwise `time` is its end. */
   z.object({ type: z.literal('status'), time, status: z.enum(['RUNNING', 'FINISHED', 'FAILED', 'KILLED']) }),
@@ -70,6 +80,8 @@ const spoolRecord = z.discriminatedUnion('type', [
 
 /** First line of a spool. */
 export type RunRecord = z.infer<typeof run>;
+/** A file of the run directory, and where it goes. */
+export type Artifact = z.infer<typeof artifact>;
 /** A line of a spool. */
 export type SpoolRecord = z.infer<typeof spoolRecord>;
 /** A line of a spool of one type. */
@@ -97,4 +109,6 @@ export const spoolFiles = {
   spool: 'mlflow/spool.jsonl',
   /** How far each server has it. */
   sent: 'mlflow/sent.json',
+  /** The trained model in MLflow's own form. */
+  model: 'mlflow/model',
 } as const;

@@ -1,4 +1,6 @@
-import { TailmixError } from '../../errors.ts';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf, TailmixError } from '../../errors.ts';
 import { createMlflowClient } from '../mlflow/client.ts';
 import type { MlflowSettings } from '../mlflow/settings.ts';
 import { isOwned, own } from '../ownership.ts';
@@ -26,6 +28,8 @@ export interface SyncOptions {
   destination?: Destination;
   /** Writes the report of a run that has none, and returns its files. Default: none is added. */
   writeReport?: (runDirectory: string) => Promise<string[]>;
+  /** Exports the trained model of a run to a folder for MLflow. Default: a model that was not exported is listed without. */
+  writeModel?: (runDirectory: string, folder: string) => Promise<unknown>;
 }
 
 /**
@@ -38,10 +42,10 @@ export interface SyncOptions {
 export async function syncRun(
   runDirectory: string,
   settings: MlflowSettings,
-  { destination = {}, writeReport }: SyncOptions = {},
+  { destination = {}, ...writers }: SyncOptions = {},
 ): Promise<Synced> {
   const remarks: string[] = [];
-  const isRunning = !(await completeSpool(runDirectory, writeReport, (remark) => remarks.push(remark)));
+  const isRunning = !(await completeSpool(runDirectory, writers, (remark) => remarks.push(remark)));
   const client = createMlflowClient(settings);
   try {
     const sender = createSender(runDirectory, { client, destination, onRemark: (remark) => remarks.push(remark) });
@@ -53,18 +57,19 @@ export async function syncRun(
 }
 
 /**
- * Adds to the spool of a run that is over what is still missing: its end, if it was killed, and its report.
+ * Adds to a run that is over what is still missing: its end, if it was killed, its report, and the export of its model.
  *
  * @returns whether the run is over.
  * @throws {TailmixError} SPOOL_MISSING, SPOOL_DAMAGED
  */
-async function completeSpool(
+export async function completeSpool(
   runDirectory: string,
-  writeReport: SyncOptions['writeReport'],
+  { writeReport, writeModel }: Pick<SyncOptions, 'writeReport' | 'writeModel'>,
   onRemark: (remark: string) => void,
 ): Promise<boolean> {
   if (await isOwned(runDirectory)) return false;
-  const lackingNow = () => lackingIn(runDirectory, writeReport !== undefined);
+  const lackingNow = () =>
+    lackingIn(runDirectory, { withReport: writeReport !== undefined, withModel: writeModel !== undefined });
   if ((await lackingNow()) === null) return true;
   const ownership = await own(runDirectory, { brief: true }).catch((error: unknown) => {
     if (error instanceof TailmixError && error.code === 'DIRECTORY_OWNED') return null;
@@ -79,6 +84,11 @@ async function completeSpool(
     const summary = await readSummary(runDirectory).catch(() => null);
     const status = summary?.status === 'finished' ? 'FINISHED' : 'KILLED';
     const end = lacking.endedAt === null ? null : ({ type: 'status', status, time: lacking.endedAt } as const);
+    if (lacking.model !== null) {
+      await writeModel?.(runDirectory, lacking.model).catch((error: unknown) => {
+        onRemark(`the model cannot be loaded in MLflow: ${messageOf(error)}`);
+      });
+    }
     addTo(runDirectory, end, lacking.report ? await writeReport?.(runDirectory) : []);
     return true;
   } finally {
@@ -91,22 +101,31 @@ interface Lacking {
   /** Time of the last line of a run without an end; null where it has one. */
   endedAt: number | null;
   report: boolean;
+  /** Folder of the model's export; null where it is there or none is listed. */
+  model: string | null;
 }
 
-async function lackingIn(runDirectory: string, withReport: boolean): Promise<Lacking | null> {
+async function lackingIn(
+  runDirectory: string,
+  { withReport, withModel }: { withReport: boolean; withModel: boolean },
+): Promise<Lacking | null> {
   let last: SpoolRecord | undefined;
   let status: SpoolRecord | undefined;
   let hasReport = false;
+  let folder: string | undefined;
   for await (const { record } of readSpool(runDirectory)) {
     if (!record) continue;
     last = record;
     if (record.type === 'status') status = record;
     if (record.type === 'artifact' && record.path.startsWith('report/')) hasReport = true;
+    if (record.type === 'model') folder = record.folder;
   }
   const isOver = status?.type === 'status' && status.status !== 'RUNNING';
   const report = withReport && !hasReport && isRun(runDirectory);
-  if (!last || (isOver && !report)) return null;
-  return { endedAt: isOver ? null : last.time, report };
+  const isExported = folder === undefined || existsSync(join(runDirectory, folder));
+  const model = withModel && !isExported ? folder! : null;
+  if (!last || (isOver && !report && model === null)) return null;
+  return { endedAt: isOver ? null : last.time, report, model };
 }
 
 function addTo(runDirectory: string, end: RecordOf<'status'> | null, report: readonly string[] = []): void {

@@ -6,12 +6,17 @@ import { pathToFileURL } from 'node:url';
 import { withLock } from '../../../bin/lock.mjs';
 import { cacheRoot } from '../../../src/backend/paths.ts';
 import { type Ended, findCommand, lastLines, runCommand } from '../../../src/backend/run-command.ts';
+import { pinned } from '../../../src/export/mlflow/index.ts';
 
-const VERSION = '3.17.2';
+const { mlflow: VERSION } = pinned;
+const PACKAGES = [
+  `mlflow[auth]==${VERSION}`,
+  ...(['onnx', 'onnxruntime', 'pillow'] as const).map((name) => `${name}==${pinned[name]}`),
+];
 
 /** Where the tests' MLflow is: an environment of Python's, and empty stores that a server opens without migrating. */
 export const installed = (() => {
-  const root = join(cacheRoot(), `mlflow-${VERSION}-${process.platform}-${process.arch}`);
+  const root = join(cacheRoot(), `mlflow-${VERSION}-onnx-${process.platform}-${process.arch}`);
   return {
     root,
     python: join(root, 'venv', 'bin', 'python'),
@@ -62,7 +67,7 @@ export async function install(): Promise<string | null> {
     const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--retries', '2'];
     const steps: [string, ...string[]][] = [
       [python, '-m', 'venv', join(installed.root, 'venv')],
-      [installed.python, ...pip, `mlflow[auth]==${VERSION}`],
+      [installed.python, ...pip, ...PACKAGES],
       [installed.python, '-c', MAKE_STORES, installed.store, installed.users],
     ];
     for (const step of steps) {

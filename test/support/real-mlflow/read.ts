@@ -42,10 +42,42 @@ export async function readExperiment(
   { url, env = {} }: { url: string; env?: Record<string, string> },
   name: string,
 ): Promise<{ experiment: { id: string; tags: Record<string, string> }; runs: ReadRun[] }> {
-  const script = join(import.meta.dirname, 'read_runs.py');
-  const { code, stdout, stderr } = await runCommand([installed.python, script, url, name], {
-    env: { ...withoutMlflow(process.env), MLFLOW_DISABLE_TELEMETRY: 'true', ...env },
+  return runPython('read_runs.py', [url, name], env);
+}
+
+/** What a model that is loaded in MLflow says of a photo: class, its probability, and those of all classes. */
+export type Said = [top: string, probability: number, probabilities: number[]];
+
+/** The newest model of an experiment, loaded and asked about photos in the ways that MLflow has; see `use_model.py`. */
+export const useModel = (
+  url: string,
+  experiment: string,
+  photos: readonly string[],
+): Promise<{
+  logged: Said[];
+  registered: Said[];
+  served: { found: Said[]; example: number; refused: string };
+  onnx: string[];
+  classes: string[];
+  signature: string;
+  refused: string;
+  metrics: [dataset: string, digest: number][];
+}> => runPython('use_model.py', [url, experiment, ...photos]);
+
+/** Runs a script beside this file with the tests' Python, and reads what it prints. */
+export async function runPython<T>(
+  script: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<T> {
+  const { code, stdout, stderr } = await runCommand([installed.python, join(import.meta.dirname, script), ...args], {
+    env: {
+      ...withoutMlflow(process.env),
+      PATH: `${installed.programs}:${process.env.PATH}`,
+      MLFLOW_DISABLE_TELEMETRY: 'true',
+      ...env,
+    },
   });
-  if (code !== 0) throw new Error(`read_runs.py: ${stderr}`);
+  if (code !== 0) throw new Error(`${script}: ${stderr}`);
   return JSON.parse(stdout);
 }
