@@ -59,9 +59,11 @@ export type Capability =
 export type Correction = 'class prior';
 
 /** What `apply` gets. */
-export interface PluginContext {
+export interface PluginContext<Prepared = unknown> {
   hooks: Hooks;
   info: RunInfo;
+  /** What `prepare` gave. */
+  prepared: Prepared;
   /** Opens the plugin's own stream `(seed, plugin, …key)`; use `(ctx.epoch, ctx.step)` as key inside a step. */
   random(...key: (string | number)[]): Random;
   /** Tells the user once that an option has no effect or is not meant so; `code` as in errors. */
@@ -80,6 +82,58 @@ export interface HeldPlugin {
   variants: Readonly<Record<string, readonly string[]>>;
 }
 
+/** What was read to prepare a plugin, by the place as a config names it: it decides the hash of the config. */
+export type Pins = Readonly<Record<string, Pin>>;
+
+/** A file, or the weights of another network, that a plugin was prepared with. */
+export interface Pin {
+  /** Of a file's bytes, or of names, shapes and values of a run's weights; hex. */
+  sha256: string;
+  /** Of another network: what it is. */
+  network?: NetworkFacts;
+}
+
+/** What is known of a trained network without its weights. JSON. */
+export interface NetworkFacts {
+  /** Section `model` of its config, without where its weights began. */
+  model: Readonly<Record<string, unknown>>;
+  /** In label order; null for a file of weights, which does not say. */
+  classes: readonly string[] | null;
+  /** What its images were normalised by, per channel; null where the file does not say. */
+  mean: readonly number[] | null;
+  std: readonly number[] | null;
+}
+
+/** A trained network beside the run's own: a teacher. */
+export interface PreparedNetwork extends NetworkFacts {
+  /**
+   * Its weights, by the names that `model` has. They are read when asked for, and must then be those that were pinned. A resumed
+   * run has its own state in its checkpoint: ask in `initialWeights`, which is not called there.
+   *
+   * @throws {TailmixError} INIT_MISSING, INIT_CHANGED, WEIGHTS_…, NETWORK_EXTENDED for a run whose plugins added weights
+   */
+  weights(model: Model): Promise<Record<string, Float32Array>>;
+}
+
+/** What `prepare` reads with: what is read by these is pinned by its content. */
+export interface PrepareTools {
+  /**
+   * The bytes of a file.
+   *
+   * @param path - from the folder of the config, or the working directory
+   * @throws {TailmixError} FILE_MISSING, FILE_CHANGED
+   */
+  file(path: string): Promise<Buffer>;
+  /**
+   * A trained network.
+   *
+   * @param from - a run (its directory, or its name: the newest), a checkpoint file, or with `model` a file of published weights
+   * @param model - section `model` of a network whose weights are published, where `from` is a file of those
+   * @throws {TailmixError} INIT_MISSING, NETWORK_OWN, WEIGHTS_…
+   */
+  network(from: string, model?: Readonly<Record<string, unknown>>): Promise<PreparedNetwork>;
+}
+
 /** State that must survive a resume; a plugin without it is stateless by contract. */
 export interface PluginState {
   /** JSON. */
@@ -88,8 +142,10 @@ export interface PluginState {
 }
 
 /** What `initialWeights` gets. */
-export interface InitialContext {
+export interface InitialContext<Prepared = unknown> {
   info: RunInfo;
+  /** What `prepare` gave. */
+  prepared: Prepared;
   /** With what plugins added to it. */
   model: Model;
   /** Opens the plugin's own stream for this. */
@@ -134,11 +190,27 @@ export type RowGroup =
     };
 
 /** What a plugin is: declarations that core checks before any data is read, and one function that taps hooks. */
-export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject> {
+export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject, Prepared = unknown> {
   /** kebab-case; also the `use:` value, the stream's name and the prefix of declared inputs. */
   name: string;
   /** `z.strictObject`; each option described, with a default where it has one. */
   options: Options;
+  /**
+   * Reads what the plugin needs before it is composed: files, other runs. May be asynchronous. What it reads by `tools` is pinned by
+   * content: it is part of the config's hash and in the logged config, so that a resumed or evaluated run has the same or
+   * says so. Called whenever a config is read (for `plan` too): read no more than needed. What it returns is given to
+   * `extendModel`, `initialWeights` and `apply`; write it above those, so that TypeScript knows its type there. A plugin that another
+   * one holds cannot have it.
+   *
+   * @example
+   * ```ts
+   * async prepare({ costs }, tools) {
+   *   return parseCsv(await tools.file(costs));
+   * },
+   * apply({ hooks, prepared }) { … },
+   * ```
+   */
+  prepare?(options: z.output<Options>, tools: PrepareTools): Promise<Prepared> | Prepared;
   provides?: readonly Capability[];
   requires?: readonly Capability[];
   /**
@@ -178,7 +250,7 @@ export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject> {
    * logits, a second branch. Names of added weights begin with the plugin's. Runs before any hook; a plugin that
    * another one holds cannot have it.
    */
-  extendModel?(model: Model, options: z.output<Options>, task: Task): Model;
+  extendModel?(model: Model, options: z.output<Options>, task: Task, prepared: Prepared): Model;
   /**
    * Names of the model's weights that are trained, before plugins added to it: all others but the classifier's are frozen,
    * in addition to `model.freeze`. What plugins add is trained. Where several plugins say it, what any of them names is trained.
@@ -190,11 +262,11 @@ export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject> {
    * resumed: its checkpoint has the weights. Everything random in it comes from `random`.
    */
   initialWeights?(
-    context: InitialContext,
+    context: InitialContext<Prepared>,
     options: z.output<Options>,
   ): Promise<Record<string, Float32Array>> | Record<string, Float32Array>;
   // biome-ignore lint/suspicious/noConfusingVoidType: a plugin without state returns nothing.
-  apply(context: PluginContext, options: z.output<Options>): PluginState | undefined | void;
+  apply(context: PluginContext<Prepared>, options: z.output<Options>): PluginState | undefined | void;
   /**
    * Option that lists plugins which this one holds: `z.array(z.strictObject({ plugin: pluginOption(), … }))`. In YAML
    * its items are plugin entries, with the other keys of the item among their options:
@@ -209,6 +281,8 @@ export interface Plugin {
   definition: PluginDefinition;
   /** Resolved, defaults in. */
   options: Record<string, unknown>;
+  /** What `prepare` gave, once it was called, what it has read, and where that was by the place that it named. */
+  prepared?: { value: unknown; pins: Pins; places: Readonly<Record<string, string>> };
 }
 
 /** An item of the option that `holds` names. */
@@ -250,14 +324,14 @@ export interface PluginFactory<Options extends z.ZodObject = z.ZodObject> {
  *
  * @throws {z.ZodError} from the returned factory when options do not fit; the config reader turns it into a report.
  */
-export function definePlugin<Options extends z.ZodObject>(
-  definition: PluginDefinition<Options>,
+export function definePlugin<Options extends z.ZodObject, Prepared = unknown>(
+  definition: PluginDefinition<Options, Prepared>,
 ): PluginFactory<Options> {
   const factory = (options?: z.input<Options>): Plugin => ({
     definition: definition as unknown as PluginDefinition,
     options: definition.options.parse(options ?? {}),
   });
-  return Object.assign(factory, { definition });
+  return Object.assign(factory, { definition: definition as unknown as PluginDefinition<Options> });
 }
 
 /**

@@ -93,6 +93,7 @@ export function compose(
     const context: PluginContext = {
       hooks: onlyKnown(own, (hook) => hookUnknown(hook, Object.keys(own))),
       info,
+      prepared: plugin.prepared?.value,
       random: (...key) => randomStream(info.seed, name, ...later, ...key),
       warn: (code, message) => warnings.push({ code, plugin: name, message }),
       held,

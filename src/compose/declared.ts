@@ -43,6 +43,7 @@ const FUNCTIONS = [
   'inputs',
   'variants',
   'rows',
+  'prepare',
   'extendModel',
   'trains',
   'initialWeights',
@@ -174,14 +175,14 @@ function jsonFault(value: unknown, part?: string): Fault | null {
  *
  * @throws {TailmixError} PLUGIN_FAILED, RETURNED_PROMISE, RETURNED_WRONG
  */
-export function extendModel(model: Model, { definition, options }: Plugin, task: Task): Model {
+export function extendModel(model: Model, { definition, options, prepared }: Plugin, task: Task): Model {
   const { name } = definition;
   if (!definition.extendModel) return model;
   const given = { ...model, forward: ownedBy(null, model.forward) };
   const extended = declared(
     name,
     'extendModel',
-    () => definition.extendModel!(given, options, task),
+    () => definition.extendModel!(given, options, task, prepared?.value),
     (found) => modelFault(found) ?? addedFault(name, given.weights, found.weights),
   );
   const at = (part: string) => ({ plugin: name, hook: 'extendModel', part });

@@ -90,19 +90,16 @@ export const heldTwice = (holder: string, name: string): TailmixError =>
   });
 
 const CHANGES = {
+  prepare: 'reads files or runs',
   extendModel: 'adds weights to it',
   trains: 'decides which weights are trained',
   initialWeights: 'computes the first values of weights',
 } as const;
 
 /** A held plugin that would change the model, which only an entry of the run can. */
-export const heldExtends = (
-  holder: string,
-  name: string,
-  part: 'extendModel' | 'trains' | 'initialWeights',
-): TailmixError =>
+export const heldExtends = (holder: string, name: string, part: keyof typeof CHANGES): TailmixError =>
   new TailmixError(
-    `[${holder}] holds ${name}: expected a plugin that leaves the model as it is; ${name} ${CHANGES[part]}.\n  Make it an entry of the run.`,
+    `[${holder}] holds ${name}: expected a plugin that leaves the model as it is and reads nothing; ${name} ${CHANGES[part]}.\n  Make it an entry of the run.`,
     { code: 'PLUGIN_NOT_HELD', kind: 'config', plugin: name },
   );
 

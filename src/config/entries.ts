@@ -1,14 +1,16 @@
-import { displayValue } from '../errors.ts';
-import { heldBy, isPlugin, type Plugin, type PluginFactory } from '../plugin.ts';
+import { z } from 'zod';
+import { displayValue, TailmixError } from '../errors.ts';
+import { heldBy, isPlugin, type Pin, type Pins, type Plugin, type PluginFactory } from '../plugin.ts';
+import { type PrepareContext, preparePlugin } from '../train/prepared.ts';
 import { suggest } from '../util/suggest.ts';
 import { check, type Finding, invalid, type Result, valid, within } from './issues.ts';
 import { isPath, loadOwnModule, noFile } from './own-module.ts';
 import { optionsOf, schemaAt } from './shape.ts';
-import { isMap, type Tree, valueAt } from './tree.ts';
+import { isMap, mapLeaves, type Tree, valueAt } from './tree.ts';
 import type { PluginRegistry } from './types.ts';
 
 /** Keys of an entry that are not the plugin's options. */
-export const RESERVED = ['use', 'enabled'] as const;
+export const RESERVED = ['use', 'enabled', 'pinned'] as const;
 
 /** A plugin entry that was found and whose options fit. */
 export interface LoadedEntry {
@@ -31,6 +33,9 @@ export interface EntryContext {
   written: unknown;
 }
 
+/** How a place that a plugin was prepared with is written. */
+type NamePin = (place: string, pin: Pin) => string;
+
 /** What an entry uses, as written; null where it says nothing. */
 export const nameOf = (entry: unknown): string | null =>
   isPlugin(entry) ? entry.definition.name : isMap(entry) && typeof entry.use === 'string' ? entry.use : null;
@@ -39,20 +44,52 @@ export const nameOf = (entry: unknown): string | null =>
 export async function loadEntry(entry: unknown, context: EntryContext): Promise<Result<LoadedEntry>> {
   if (isPlugin(entry)) {
     const made = madeByCall(entry);
-    return 'changed' in entry ? withOptions(entry.definition, entry.options, entry.options, made) : valid(made);
+    const { definition, options } = entry;
+    return prepared('changed' in entry ? withOptions(definition, options, options, made) : valid(made), context);
   }
   if (!isMap(entry)) {
     const hint = typeof entry === 'string' ? ` Write \`- use: ${displayValue(context.written).slice(1, -1)}\`.` : '';
     return invalid({ path: [], message: `expected a map with \`use\`, got ${displayValue(context.written)}.${hint}` });
   }
-  const { use, enabled = true, ...options } = entry;
+  const { use, enabled = true, pinned, ...options } = entry;
   const flag: Finding[] =
     typeof enabled === 'boolean'
       ? []
       : [{ path: ['enabled'], message: `expected true or false, got ${displayValue(enabled)}.` }];
+  const pins = check({ schema: pinsOption, value: pinned, written: pinned, owner: 'an entry' }, ['pinned']);
   const loaded = await loadUsed(use, options, context);
-  if (loaded.value === undefined || flag.length > 0) return invalid(...flag, ...loaded.findings);
-  return valid({ ...loaded.value, enabled: enabled === true });
+  const findings = [...flag, ...pins.findings, ...loaded.findings];
+  if (loaded.value === undefined || findings.length > 0) return invalid(...findings);
+  if (enabled !== true) return valid({ ...loaded.value, enabled: false });
+  return prepared(loaded, { ...context, pins: pins.value as Pins | undefined });
+}
+
+const pinsOption = z
+  .record(
+    z.string(),
+    z.strictObject({
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      network: z
+        .strictObject({
+          model: z.record(z.string(), z.unknown()),
+          classes: z.array(z.string()).nullable(),
+          mean: z.array(z.number()).nullable(),
+          std: z.array(z.number()).nullable(),
+        })
+        .optional(),
+    }),
+  )
+  .optional();
+
+/** An entry whose plugin is prepared, where it was found. */
+async function prepared(loaded: Result<LoadedEntry>, context: PrepareContext): Promise<Result<LoadedEntry>> {
+  if (loaded.value === undefined) return loaded;
+  try {
+    return valid({ ...loaded.value, plugin: await preparePlugin(loaded.value.plugin, context) });
+  } catch (error) {
+    if (!(error instanceof TailmixError)) throw error;
+    return invalid({ path: [], message: error.message });
+  }
 }
 
 async function loadUsed(use: unknown, options: Tree, context: EntryContext): Promise<Result<LoadedEntry>> {
@@ -70,9 +107,19 @@ async function loadUsed(use: unknown, options: Tree, context: EntryContext): Pro
   return withOptions(definition, own, written, { ...found.value, held });
 }
 
-/** Options as an entry writes them: the plugins that it holds as entries. */
-export function writtenOptions({ plugin, held }: LoadedEntry): Tree {
+/**
+ * Options as an entry writes them: the plugins that it holds as entries, and a place that was read as `named` names it.
+ *
+ * @param named - by default as a config in any folder of the project can
+ */
+export function writtenOptions({ plugin, held }: LoadedEntry, named: NamePin = (place) => place): Tree {
   const { holds } = plugin.definition;
+  if (plugin.prepared) {
+    const { places, pins } = plugin.prepared;
+    const renamed = (leaf: unknown): unknown =>
+      typeof leaf === 'string' && Object.hasOwn(places, leaf) ? named(places[leaf]!, pins[places[leaf]!]!) : leaf;
+    return mapLeaves(plugin.options, renamed) as Tree;
+  }
   if (holds === undefined) return plugin.options;
   const entries = heldBy(plugin).map(({ plugin: child, ...own }, i) => ({
     use: held[i]!.use ?? child.definition.name,
@@ -124,7 +171,7 @@ const pick = (map: Tree, wanted: (key: string) => boolean): Tree =>
   Object.fromEntries(Object.entries(map).filter(([key]) => wanted(key)));
 
 /** The options of an entry. */
-export const withoutReserved = ({ use: _, enabled: __, ...options }: Tree): Tree => options;
+export const withoutReserved = ({ use: _, enabled: __, pinned: ___, ...options }: Tree): Tree => options;
 
 function withOptions(
   definition: Plugin['definition'],

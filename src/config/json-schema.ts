@@ -17,6 +17,12 @@ const enabled: Described = {
   description: 'false leaves the plugin out; the way to switch off a default.',
 };
 
+const pinned: Described = {
+  type: 'object',
+  description:
+    'Written by tailmix: checksums of files and networks that the plugin reads, which must stay what they are.',
+};
+
 /**
  * JSON Schema (draft 7) of a run's config, for editors: `configs/schema.json`.
  * Nothing is required outside lists, since a file may extend another.
@@ -69,8 +75,8 @@ export const sweepJsonSchema = (): Described => ({ title: 'A sweep of tailmix', 
 
 function runEntry(plugin: DescribedPlugin, plugins: readonly DescribedPlugin[]): Described {
   const { properties, ...entry } = entryOf(plugin);
-  const { holds, provides = [] } = plugin.definition;
-  if (holds === undefined) return { ...entry, properties: { ...properties, enabled } };
+  const { holds, prepare, provides = [] } = plugin.definition;
+  if (holds === undefined) return { ...entry, properties: { ...properties, ...(prepare && { pinned }), enabled } };
   const candidates = plugins.filter(({ definition: { holds: nested, provides: own = [], requires = [] } }) => {
     const fits = own.length > 0 && own.every((capability) => provides.includes(capability));
     return fits && requires.length === 0 && nested === undefined;

@@ -6,10 +6,11 @@ import { withForm } from '../models/published/form.ts';
 import { type PublishedPreprocessing, preprocessingOf } from '../models/published/preprocessing.ts';
 import { type PublishedWeights, publishedOf } from '../models/published/read.ts';
 import { pinInit } from '../tracking/pinned-init.ts';
+import { findFile, portable } from '../util/find-file.ts';
 import { checksumWeights } from '../weights/checksum.ts';
 import type { Placeholder } from './env.ts';
 import { check, invalid, type Result, valid } from './issues.ts';
-import { findFile, isPath, loadOwnModule, noFile, portable } from './own-module.ts';
+import { isPath, loadOwnModule, noFile } from './own-module.ts';
 import { formatPath, isMap, type Path, type Tree } from './tree.ts';
 import type { PluginRegistry } from './types.ts';
 

@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
-import { isAbsolute, join, relative, resolve } from 'node:path';
-import process from 'node:process';
+import { isAbsolute, join, resolve } from 'node:path';
 import { displayPath } from '../errors.ts';
+import { findFile, portable } from '../util/find-file.ts';
 import { importModule, reasonOf, resolvePackage } from './import-module.ts';
 import { hashModule } from './source-hash.ts';
 import type { PluginRegistry } from './types.ts';
@@ -39,17 +38,6 @@ export async function loadOwnModule(
     return { message: `${specifier}: expected a module that loads; it threw: ${reasonOf(error)}` };
   }
 }
-
-/** A path: relative to the config that names it, else (the config of a run directory) to the working directory. */
-export function findFile(path: string, directory: string): string | null {
-  return [resolve(directory, path), resolve(path)].find((file) => existsSync(file)) ?? null;
-}
-
-/** A file as the logged config names it: from the working directory where it lies below. */
-export const portable = (file: string): string => {
-  const path = relative(process.cwd(), file).replaceAll('\\', '/');
-  return path.startsWith('../') ? path : `./${path}`;
-};
 
 /** For a path at which nothing lies. */
 export const noFile = (path: string, directory: string): string =>

@@ -102,19 +102,32 @@ export const enabledPlugins = (entries: readonly RunEntry[]): Plugin[] =>
 /** An entry as it is logged: defaults in, placeholders as written. */
 export function describeEntry(entry: RunEntry): unknown {
   const use = entry.use ?? entry.plugin.definition.name;
+  const pins = entry.plugin.prepared?.pins ?? {};
   const written = { use, ...(entry.enabled ? {} : { enabled: false }), ...writtenOptions(entry) };
-  return restore(written, entry.placeholders);
+  return { ...(restore(written, entry.placeholders) as Tree), ...(Object.keys(pins).length > 0 && { pinned: pins }) };
 }
 
-/** Entries as they decide a run's results: name, options and, of files, their hashes. */
+/** Entries as they decide a run's results: name, options and, of files and what was read, hashes in the place of names. */
 export const decisivePlugins = (entries: readonly RunEntry[]): Tree[] =>
   entries
     .filter(({ enabled }) => enabled)
     .map((entry) => ({
       name: entry.plugin.definition.name,
-      options: plain(restore(writtenOptions(entry), entry.placeholders) as Tree),
+      options: plain(
+        restore(
+          writtenOptions(entry, (_, { sha256 }) => sha256),
+          entry.placeholders,
+        ) as Tree,
+      ),
+      ...readBy(entry),
       ...sourcesOf(entry),
     }));
+
+/** Hashes of what a plugin was prepared with, whatever it is called. */
+function readBy({ plugin }: LoadedEntry): Tree {
+  const read = Object.values(plugin.prepared?.pins ?? {}).map(({ sha256 }) => sha256);
+  return read.length > 0 ? { read: read.sort() } : {};
+}
 
 /** Hashes of the files of a plugin and of those that it holds. */
 function sourcesOf({ source, held }: LoadedEntry): Tree {

@@ -99,18 +99,18 @@ export function initMismatch(source: string, model: string, differences: readonl
 }
 
 /** A checkpoint that is not the one a run began with. */
-export const initChanged = (source: string, expected: string, got: string): TailmixError =>
+export const initChanged = (source: string, expected: string, got: string, option = 'model.init'): TailmixError =>
   new TailmixError(
-    `model.init: ${source}: expected weights with SHA-256 ${expected.slice(0, 12)}…, got ${got.slice(0, 12)}…: they were changed. Restore the file, or remove model.init.sha256.`,
-    { code: 'INIT_CHANGED', kind: 'config', path: 'model.init.sha256' },
+    `${option}: ${source}: expected weights with SHA-256 ${expected.slice(0, 12)}…, got ${got.slice(0, 12)}…: they were changed. Restore the file, or remove ${option}.sha256.`,
+    { code: 'INIT_CHANGED', kind: 'config', path: `${option}.sha256` },
   );
 
 /** No run, or no checkpoint in it. */
-export const initMissing = (detail: string): TailmixError =>
-  new TailmixError(`model.init: ${detail} A checkpoint file can be named as well.`, {
+export const initMissing = (detail: string, option = 'model.init'): TailmixError =>
+  new TailmixError(`${option}: ${detail} A checkpoint file can be named as well.`, {
     code: 'INIT_MISSING',
     kind: 'config',
-    path: 'model.init',
+    path: option,
   });
 
 /** A plugin that wraps a part which the model does not have. */

@@ -25,12 +25,13 @@ export const runOfInit = (init: Init): { run: string; sha256?: string | undefine
  * checksum already is not read.
  *
  * @param init - a run directory, the name of a run (the newest), or a checkpoint file.
+ * @param option - that names it, for messages. Default: `model.init`.
  * @throws {TailmixError} INIT_MISSING, CHECKPOINT_DAMAGED, CHECKPOINT_FOREIGN.
  */
-export async function pinInit(init: Init): Promise<PinnedInit> {
+export async function pinInit(init: Init, option?: string): Promise<PinnedInit> {
   const { run, sha256 } = runOfInit(init);
   if (sha256 !== undefined) return { run, sha256 };
-  const { path, snapshot } = await readSource(run);
+  const { path, snapshot } = await readSource(run, option);
   return { run: displayPath(path), sha256: checksumOf(snapshot.state, snapshot.weights) };
 }
 
@@ -39,26 +40,26 @@ export async function pinInit(init: Init): Promise<PinnedInit> {
  *
  * @throws {TailmixError} as {@link pinInit}; INIT_CHANGED when its checksum is another.
  */
-export async function readInit(init: Init): Promise<Snapshot> {
+export async function readInit(init: Init, option?: string): Promise<Snapshot> {
   const { run, sha256 } = runOfInit(init);
-  const { snapshot } = await readSource(run);
+  const { snapshot } = await readSource(run, option);
   const found = checksumOf(snapshot.state, snapshot.weights);
-  if (sha256 !== undefined && sha256 !== found) throw initChanged(run, sha256, found);
+  if (sha256 !== undefined && sha256 !== found) throw initChanged(run, sha256, found, option);
   return snapshot;
 }
 
-async function readSource(run: string): Promise<{ path: string; snapshot: Snapshot }> {
+async function readSource(run: string, option = 'model.init'): Promise<{ path: string; snapshot: Snapshot }> {
   if (existsSync(run) && statSync(run).isFile())
     return { path: run, snapshot: await readCheckpoint(run, { history: false }) };
   try {
     const { path, snapshot, damaged } = await readLatest(await findRun(run));
     for (const { message } of damaged)
-      process.emitWarning(`model.init: ${message}\n  ${displayPath(path)} is used.`, {
+      process.emitWarning(`${option}: ${message}\n  ${displayPath(path)} is used.`, {
         type: 'TailmixWarning',
         code: 'CHECKPOINT_PASSED_OVER',
       });
     return { path, snapshot };
   } catch (error) {
-    throw error instanceof TailmixError && error.code.endsWith('_MISSING') ? initMissing(error.message) : error;
+    throw error instanceof TailmixError && error.code.endsWith('_MISSING') ? initMissing(error.message, option) : error;
   }
 }

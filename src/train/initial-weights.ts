@@ -24,12 +24,13 @@ export async function withInitialWeights(
   const { model, info, start, options } = preparation;
   const computing = options.resume ? [] : plugins.filter(({ definition }) => definition.initialWeights);
   let initial = start.initial;
-  for (const { definition, options: own } of computing) {
+  for (const { definition, options: own, prepared } of computing) {
     const { name: plugin, initialWeights } = definition;
     const origin = { plugin, hook: 'initialWeights' };
     const before = initial;
     const context: InitialContext = {
       info,
+      prepared: prepared?.value,
       model,
       random: (...key) => randomStream(info.seed, plugin, 'initialWeights', ...key),
       valuesOf(name) {

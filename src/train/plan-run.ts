@@ -7,6 +7,7 @@ import { describeRun } from './describe-run.ts';
 import { phasesOf } from './phases.ts';
 import { planParts } from './plan-parts.ts';
 import type { TrainerOptions } from './prepare.ts';
+import { withPrepared } from './prepared.ts';
 
 /**
  * What would run, without TensorFlow and, for known data sets, without data. Where the class counts come with data that
@@ -14,7 +15,7 @@ import type { TrainerOptions } from './prepare.ts';
  *
  * @returns `model`, with what plugins added to it, and `composition` of the first phase; `phases` have them all, and a run that says nothing of phases has one.
  */
-export async function planRun(options: TrainerOptions): Promise<{
+export async function planRun(given: TrainerOptions): Promise<{
   info: RunInfo;
   model: Model;
   composition: Composition;
@@ -24,6 +25,7 @@ export async function planRun(options: TrainerOptions): Promise<{
   brief: string;
   unread: CountSummary | null;
 }> {
+  const options = await withPrepared(given);
   const described = await Promise.all(
     phasesOf(options).map(async (phase) => ({ ...phase, ...(await describeRun(phase.options)) })),
   );

@@ -29,6 +29,7 @@ import {
 import { withPartnerImages } from './partner-images.ts';
 import { type Phase, phaseOfEpoch, phasesOf } from './phases.ts';
 import { type Preparation, prepare, readData, startedFrom, type TrainerOptions, throwFailure } from './prepare.ts';
+import { withPrepared } from './prepared.ts';
 import { checkState, frozen, rateFactor, rollBack, rollbackRule } from './rollback.ts';
 import { seenData } from './seen-data.ts';
 import { checkStartFile } from './start.ts';
@@ -69,7 +70,8 @@ interface Session {
   run: Run;
 }
 
-async function train(options: TrainerOptions): Promise<RunResult> {
+async function train(given: TrainerOptions): Promise<RunResult> {
+  const options = await withPrepared(given);
   const data = await readData(options);
   if (data.info.features) await keepFile(options);
   const prepared = await Promise.all(

@@ -194,7 +194,7 @@ describe('a model that is extended', () => {
       return { ...model, weights: [...model.weights, own] };
     };
     const { weights, forward } = extendModel(base, plugin({ extendModel: extend }), task as never);
-    expect(seen).toEqual([{ size: 3 }, task]);
+    expect(seen).toEqual([{ size: 3 }, task, undefined]);
     expect(weights.slice(0, 4).map((weight, i) => weight === base.weights[i])).toEqual([true, true, true, true]);
     expect(originOf(weights[4]!.initial)).toEqual({ plugin: 'mine', hook: 'extendModel', part: 'initial of mine/x' });
     expect([...weights[4]!.initial(undefined as never)]).toEqual([0, 0]);

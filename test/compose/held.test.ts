@@ -53,7 +53,7 @@ describe('what another plugin holds', () => {
 
   test('leaves the model as it is', async () => {
     expect(await refused(holder([plugin('held', { extendModel: (model) => model })]))).toBe(
-      '[holder] holds held: expected a plugin that leaves the model as it is; held adds weights to it.\n  Make it an entry of the run.',
+      '[holder] holds held: expected a plugin that leaves the model as it is and reads nothing; held adds weights to it.\n  Make it an entry of the run.',
     );
     expect(await refused(holder([plugin('held', { trains: () => [] })]))).toContain(
       'held decides which weights are trained.\n',

@@ -87,7 +87,7 @@ describeNative('a run', () => {
 test('fewer features than classes are refused', async () => {
   const task = { classes: 5, imageShape: [8, 8, 3] } as const;
   const model = { name: 'narrow', stages: [], weights: [], featureSize: 4, forward: () => undefined as never };
-  expect(await messageOfError(async () => etfHead.definition.extendModel!(model, {}, task))).toBe(
+  expect(await messageOfError(async () => etfHead.definition.extendModel!(model, {}, task, undefined))).toBe(
     '[etf-head] expected a model with at least as many features as classes, 5; got 4. Take a wider model.',
   );
   expect(compose([etfHead()], smallInfo()).provides.head).toBe('etf-head');

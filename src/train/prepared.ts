@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { displayPath } from '../errors.ts';
+import type { ModelInput } from '../models/open.ts';
+import { withoutStart } from '../models/open.ts';
+import { type ModelSection, modelSection } from '../models/options.ts';
+import { preprocessingOf } from '../models/published/preprocessing.ts';
+import { type PublishedWeights, publishedOf, readPublished } from '../models/published/read.ts';
+import type { NetworkFacts, Pin, Pins, Plugin, PreparedNetwork, PrepareTools } from '../plugin.ts';
+import { pluginFailed } from '../step/errors.ts';
+import { pinInit, readInit } from '../tracking/pinned-init.ts';
+import { runFiles } from '../tracking/run-files.ts';
+import { fieldsOf } from '../util/fault.ts';
+import { findFile, portable } from '../util/find-file.ts';
+import { checksumWeights } from '../weights/checksum.ts';
+import type { TrainerOptions } from './prepare.ts';
+import { fileChanged, fileMissing, networkExtended, networkOwn } from './prepared-errors.ts';
+
+/** Where a plugin is prepared. */
+export interface PrepareContext {
+  /** Folder that paths are relative to. */
+  directory: string;
+  /** What it was prepared with before: what is read now must be the same. Default: nothing. */
+  pins?: Pins | undefined;
+  /** The bytes of a file by its checksum, where they were kept with a run; null where they were not. */
+  kept?: ((sha256: string) => Promise<Buffer | null>) | undefined;
+}
+
+/**
+ * A plugin with what its `prepare` gives; one that has none, or was prepared before, as it is.
+ *
+ * @throws {TailmixError} FILE_MISSING, FILE_CHANGED, INIT_…, WEIGHTS_…, NETWORK_OWN, PLUGIN_FAILED
+ */
+export async function preparePlugin(plugin: Plugin, context: PrepareContext): Promise<Plugin> {
+  const { definition, options } = plugin;
+  if (!definition.prepare || plugin.prepared) return plugin;
+  const pins: Record<string, Pin> = {};
+  const places: Record<string, string> = {};
+  const tools = toolsOf(definition.name, context, (named, place, pin) => {
+    pins[place] = pin;
+    places[named] = place;
+  });
+  const value = await Promise.resolve()
+    .then(() => definition.prepare!(options, tools))
+    .catch((error: unknown) => {
+      throw pluginFailed({ plugin: definition.name, hook: 'prepare' }, error);
+    });
+  return { ...plugin, prepared: { value, pins, places } };
+}
+
+/** Options whose plugins, of all phases, are prepared; of a config they are already. */
+export async function withPrepared(options: TrainerOptions): Promise<TrainerOptions> {
+  const prepared = (plugins: readonly Plugin[]) =>
+    Promise.all(plugins.map((plugin) => preparePlugin(plugin, { directory: '.' })));
+  const { plugins, phases } = options;
+  return {
+    ...options,
+    ...(plugins && { plugins: await prepared(plugins) }),
+    ...(phases && {
+      phases: await Promise.all(
+        phases.map(async (phase) => ({ ...phase, ...(phase.plugins && { plugins: await prepared(phase.plugins) }) })),
+      ),
+    }),
+  };
+}
+
+function toolsOf(
+  plugin: string,
+  { directory, pins = {}, kept }: PrepareContext,
+  note: (named: string, place: string, pin: Pin) => void,
+): PrepareTools {
+  return {
+    async file(named) {
+      const found = findFile(named, directory);
+      const place = found === null ? named : portable(found);
+      const expected = pins[place]?.sha256 ?? pins[named]?.sha256;
+      const bytes = found === null ? null : await readFile(found);
+      const sha256 = bytes && createHash('sha256').update(bytes).digest('hex');
+      if (bytes && sha256 && (expected === undefined || sha256 === expected)) {
+        note(named, place, { sha256 });
+        return bytes;
+      }
+      const stored = expected === undefined ? null : await kept?.(expected);
+      if (stored) {
+        note(named, place, { sha256: expected! });
+        return stored;
+      }
+      throw sha256 ? fileChanged(plugin, place, expected!, sha256) : fileMissing(plugin, named, directory);
+    },
+    async network(from, model) {
+      const known = pins[from];
+      const { place, pin } = known?.network
+        ? { place: from, pin: { ...known, network: known.network } }
+        : model === undefined
+          ? await pinRun(plugin, from)
+          : await pinFile(from, directory, model);
+      note(from, place, pin);
+      return { ...pin.network, weights: weightsOf(plugin, place, pin, model !== undefined) };
+    },
+  };
+}
+
+type NetworkPin = { place: string; pin: Pin & { network: NetworkFacts } };
+
+const described = z.object({
+  classes: z.array(z.string()),
+  mean: z.array(z.number()),
+  std: z.array(z.number()),
+});
+
+/** Another run: the checkpoint that its name means now. */
+async function pinRun(plugin: string, from: string): Promise<NetworkPin> {
+  const { run: place, sha256 } = await pinInit(from, plugin);
+  const directory = dirname(dirname(place));
+  const [config, subset] = await Promise.all(
+    [runFiles.config, runFiles.subset].map(async (file): Promise<unknown> => {
+      // JSON is YAML too.
+      return parse(await readFile(join(directory, file), 'utf8').catch(() => 'null'));
+    }),
+  );
+  const about = described.safeParse(subset);
+  const section = modelSection.safeParse(fieldsOf(config)?.model);
+  if (!about.success || !section.success) throw networkOwn(plugin, displayPath(place));
+  return { place, pin: { sha256, network: { model: sectionOf(section.data), ...about.data } } };
+}
+
+/** A file of published weights of a network that the plugin's options describe. */
+async function pinFile(from: string, directory: string, model: Readonly<Record<string, unknown>>): Promise<NetworkPin> {
+  const place = portable(findFile(from, directory) ?? from);
+  const published = publishedIn(model, place);
+  const found = await preprocessingOf(published);
+  const [mean, std] = [found?.mean ?? null, found?.std ?? null];
+  const network = { model: sectionOf(modelSection.parse(model)), classes: null, mean, std };
+  return { place, pin: { sha256: await checksumWeights(place), network } };
+}
+
+const sectionOf = (section: ModelSection): Readonly<Record<string, unknown>> =>
+  withoutStart(section as ModelInput) as unknown as Record<string, unknown>;
+
+/** @throws {z.ZodError} for a section that names no network of published weights */
+const publishedIn = (model: Readonly<Record<string, unknown>>, file: string): PublishedWeights =>
+  publishedOf(modelSection.parse({ ...model, weights: file }))!;
+
+function weightsOf(
+  plugin: string,
+  place: string,
+  { sha256, network }: NetworkPin['pin'],
+  isPublished: boolean,
+): PreparedNetwork['weights'] {
+  return async (model) => {
+    if (isPublished) return readPublished({ ...publishedIn(network.model, place), sha256 }, model, () => true);
+    const { state, weights } = await readInit({ run: place, sha256 }, plugin);
+    const own = new Set(model.weights.map(({ name }) => name));
+    const added = weights.filter((name) => !own.has(name));
+    if (added.length > 0) throw networkExtended(plugin, place, added);
+    return Object.fromEntries(weights.map((name) => [name, state[name]!.values]));
+  };
+}
