@@ -99,7 +99,9 @@ export async function runSweepFiles(
   if (!given) tellTaken(ownership);
   try {
     tell(`${read.name}: ${runs.length} runs, ${jobs} at once, backend ${backend}, in ${displayPath(out)}`);
-    return await trainAll(runs, await trackSweep(read.name, out), { ...options, jobs, out, conclude });
+    const tracking = await trackSweep(read.name, out);
+    if (tracking.address !== null) tell(`MLflow: ${tracking.address}`);
+    return await trainAll(runs, tracking, { ...options, jobs, out, conclude });
   } finally {
     if (!given) await ownership.release();
   }
@@ -146,8 +148,8 @@ async function trainAll(
     concluding = error;
   }
   try {
-    const unsent = await tracking.end(outcomes, isInterrupted);
-    if (unsent !== null) tell(unsent);
+    const sent = await tracking.end(outcomes, isInterrupted);
+    if (sent !== null) tell(sent);
   } catch (error) {
     if (concluding === null) throw error;
     tell(messageOf(error));

@@ -4,7 +4,8 @@ import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { displayPath, internal, messageOf } from '../errors.ts';
 import { writeFailed } from '../tracking/errors.ts';
-import { isServer, resolveSettings } from '../tracking/mlflow/settings.ts';
+import { isServer, type MlflowSettings, resolveSettings } from '../tracking/mlflow/settings.ts';
+import { pagesOf } from '../tracking/spool/pages.ts';
 import { hasSpool } from '../tracking/spool/read.ts';
 import { spoolFiles } from '../tracking/spool/records.ts';
 import { readSent } from '../tracking/spool/sent.ts';
@@ -13,13 +14,16 @@ import { openSpool, type SpoolWriter } from '../tracking/spool/write.ts';
 import { SWEEP_VARIABLE, type SweepMembership } from '../tracking/sweep-membership.ts';
 import type { PlannedRun } from './expand.ts';
 import { sweepId } from './frozen.ts';
+import { noResults, sweepResults } from './results.ts';
 import type { RunOutcome } from './run.ts';
 
 /** The run that stands for a sweep: its runs make it, where they are tracked, and are parts of it. */
 export interface SweepTracking {
   /** Tells a run what it is a part of. */
   env(run: PlannedRun): Record<string, string>;
-  /** Gives it its end and its report, sends them, and says how to send what is missing; null where nothing is. */
+  /** Where it is in MLflow, or will be; null where no server is named. */
+  readonly address: string | null;
+  /** Gives it its end, its figures and its report, and sends them. Says where it is, and how to send what is missing; null without a server. */
   end(outcomes: readonly RunOutcome[], isInterrupted: boolean): Promise<string | null>;
 }
 
@@ -36,30 +40,50 @@ export async function trackSweep(name: string, out: string): Promise<SweepTracki
   const directory = resolve(out);
   const uid = await sweepId(directory);
   if (hasSpool(directory)) append(directory, (spool) => spool.write({ type: 'status', status: 'RUNNING' }));
+  const server = environmentServer();
+  const known = server && (await readSent(directory))[server.server];
   return {
+    address: known ? (await pagesOf(directory, server.server, known)).run : (server?.server ?? null),
     env: ({ variation }) => ({
       [SWEEP_VARIABLE]: JSON.stringify({ directory, uid, name, variation } satisfies SweepMembership),
     }),
     async end(outcomes, isInterrupted) {
-      if (hasSpool(directory)) addEnd(directory, outcomes, isInterrupted);
-      return hasSpool(directory) ? send(directory, outcomes) : null;
+      if (!hasSpool(directory)) return null;
+      const problem = await addEnd(directory, outcomes, isInterrupted);
+      const sent = await send(directory, outcomes);
+      return [problem, sent].filter((line) => line !== null).join('\n') || null;
     },
   };
 }
 
-function addEnd(directory: string, outcomes: readonly RunOutcome[], isInterrupted: boolean): void {
+async function addEnd(
+  directory: string,
+  outcomes: readonly RunOutcome[],
+  isInterrupted: boolean,
+): Promise<string | null> {
+  const done = outcomes.filter(({ status }) => status === 'finished' || status === 'skipped').map(({ run }) => run);
+  let problem: string | null = null;
+  const { figures, tags, params } = await sweepResults(done).catch((error: unknown) => {
+    problem = `MLflow: the figures of the sweep are left out: ${messageOf(error)}`;
+    return noResults;
+  });
   const count = (status: RunOutcome['status']): number => outcomes.filter((run) => run.status === status).length;
   append(directory, (spool) => {
     spool.tags({
       'tailmix.runs': String(outcomes.length),
-      'tailmix.finished': String(count('finished') + count('skipped')),
+      'tailmix.finished': String(done.length),
       'tailmix.failed': String(count('failed')),
+      ...tags,
     });
+    spool.params(params);
+    // A sweep that goes on has more runs at its next end.
+    spool.metrics(done.length, figures);
     for (const file of REPORT_FILES)
       if (existsSync(join(directory, file))) spool.write({ type: 'artifact', path: file, file });
     spool.write({ type: 'status', status: isInterrupted ? 'KILLED' : count('failed') > 0 ? 'FAILED' : 'FINISHED' });
     spool.flush();
   });
+  return problem;
 }
 
 /** Adds lines to a spool that is there. */
@@ -82,24 +106,34 @@ function append(directory: string, write: (spool: SpoolWriter) => void): void {
 
 /** Servers that got some of it, or should have. */
 async function send(directory: string, outcomes: readonly RunOutcome[]): Promise<string | null> {
-  const named = process.env.MLFLOW_TRACKING_URI ?? '';
-  const environment = isServer(named) ? resolveSettings(named) : null;
+  const environment = environmentServer();
   const known = Object.keys(await readSent(directory)).filter((server) => server !== environment?.server);
   const runs = outcomes.map(({ run }) => run.directory).filter(hasSpool);
+  const pages: string[] = [];
   for (const settings of [...(environment ? [environment] : []), ...known.map((server) => resolveSettings(server))]) {
     const { server } = settings;
     let reason = 'it lacks some of its runs.';
     try {
-      await syncRun(directory, { ...settings, retries: 0 });
+      const synced = await syncRun(directory, { ...settings, retries: 0 });
       const complete = await Promise.all(runs.map((run) => isComplete(run, server)));
-      if (complete.every(Boolean)) continue;
+      if (complete.every(Boolean)) {
+        const { run, experiment } = await pagesOf(directory, server, synced);
+        pages.push(`MLflow: ${run}\n  all runs: ${experiment}`);
+        continue;
+      }
     } catch (error) {
       reason = messageOf(error);
     }
     const flag = settings === environment ? '' : ` --server ${server}`;
     return `MLflow does not have all of this sweep: ${reason}\nSend the rest: tailmix mlflow sync ${displayPath(directory)}${flag}`;
   }
-  return null;
+  return pages.length > 0 ? pages.join('\n') : null;
+}
+
+/** The server that the environment names; null for none. */
+function environmentServer(): MlflowSettings | null {
+  const named = process.env.MLFLOW_TRACKING_URI ?? '';
+  return isServer(named) ? resolveSettings(named) : null;
 }
 
 async function isComplete(directory: string, server: string): Promise<boolean> {

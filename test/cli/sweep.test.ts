@@ -167,7 +167,7 @@ it('checks everything before the first run', async () => {
       In erm.yaml, remix.yaml.
 
     wrong.yaml:3  set  train.epoch
-      train has no option "epoch". Did you mean "epochs"? Options: epochs, batchSize, replicas, batchNorm, dropLast, onNaN, reduction, optimizer, precision, device, matmul, step.
+      train has no option "epoch". Did you mean "epochs"? Options: epochs, batchSize, replicas, batchNorm, pairs, dropLast, onNaN, reduction, optimizer, precision, device, matmul, step.
       In erm.yaml, remix.yaml.
 
     wrong.yaml:5  grid  plugins[1].kappa

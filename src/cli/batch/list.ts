@@ -126,8 +126,8 @@ async function conclude(
         setAside: null,
       }),
     );
-    const unsent = await tracking.end(outcomes, false);
-    if (unsent !== null) tell(unsent);
+    const sent = await tracking.end(outcomes, false);
+    if (sent !== null) tell(sent);
   } finally {
     await ownership.release();
   }
