@@ -77,7 +77,7 @@ export { createBatch, createTargets, emptyInput, partners, sharesOf } from './st
 export { forwardRows, type RowOutputs, rowsOf } from './step/forward-rows.ts';
 export { globalNorm } from './step/global-norm.ts';
 export { createEngine, type EngineOptions } from './step/index.ts';
-export { mixStage, trainFeeds } from './step/inputs.ts';
+export { boxMask, mixStage, trainFeeds } from './step/inputs.ts';
 export { createOptimizer } from './step/optimizers.ts';
 export { createStepProgram, type ProgramOptions, type StepPlugins, type StepProgram } from './step/program.ts';
 export { signatureFor } from './step/signature.ts';

@@ -172,6 +172,8 @@ export type RowGroup =
   | {
       /** The trained rows once more, in their order. */
       view: true;
+      /** A group of the plugin's own that draws: its rows once more, in the place of the trained ones. */
+      of?: string;
       /** Transforms of the view, in order; what they draw is the group's own. Default: those of the run, `data.augment`. */
       augment?: readonly TransformInput[];
     }

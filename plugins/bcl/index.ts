@@ -4,6 +4,7 @@ import { balancedContrastiveLoss } from './contrastive.ts';
 import { twoViews, viewOptions, withContrast, withProjections } from './views.ts';
 
 export { balancedContrastiveLoss, supervisedContrastiveLoss } from './contrastive.ts';
+export { linear, linearWeights, type ProjectionSizes, project, projectionWeights } from './projection.ts';
 export { type Contrasted, twoViews, type ViewOptions, viewOptions, withContrast, withProjections } from './views.ts';
 
 const name = 'bcl';

@@ -17,6 +17,29 @@ const uniform =
     return Float32Array.from({ length }, () => (2 * random.uniform() - 1) / Math.sqrt(inputs));
   };
 
+/** Weights of a linear layer, `<prefix>/kernel` and `<prefix>/bias`. */
+export function linearWeights(prefix: string, inputs: number, outputs: number): WeightSpec[] {
+  return [kernelOf(`${prefix}/kernel`, [inputs, outputs]), biasOf(`${prefix}/bias`, outputs, inputs)];
+}
+
+/** `x·W + b`: `[N, inputs]` → `[N, outputs]`. */
+export const linear = (prefix: string, x: tf.Tensor, weights: NamedTensors): tf.Tensor =>
+  tf.matMul(x, weights[`${prefix}/kernel`]!).add(weights[`${prefix}/bias`]!);
+
+const kernelOf = (name: string, shape: readonly [number, number]): WeightSpec => ({
+  name,
+  shape,
+  kind: 'kernel',
+  initial: uniform(shape, shape[0]),
+});
+
+const biasOf = (name: string, outputs: number, inputs: number): WeightSpec => ({
+  name,
+  shape: [outputs],
+  kind: 'bias',
+  initial: uniform([outputs], inputs),
+});
+
 /** Weights of a projection: two layers with batch norm and ReLU between them. */
 export function projectionWeights(prefix: string, { features, hidden, dimension }: ProjectionSizes): WeightSpec[] {
   const filled = (name: string, value: number): WeightSpec => ({
@@ -25,18 +48,11 @@ export function projectionWeights(prefix: string, { features, hidden, dimension 
     kind: 'norm',
     initial: () => new Float32Array(hidden).fill(value),
   });
-  const kernel = (name: string, shape: readonly [number, number]): WeightSpec => ({
-    name: `${prefix}/${name}`,
-    shape,
-    kind: 'kernel',
-    initial: uniform(shape, shape[0]),
-  });
   return [
-    kernel('hidden', [features, hidden]),
+    kernelOf(`${prefix}/hidden`, [features, hidden]),
     filled('scale', 1),
     filled('shift', 0),
-    kernel('kernel', [hidden, dimension]),
-    { name: `${prefix}/bias`, shape: [dimension], kind: 'bias', initial: uniform([dimension], hidden) },
+    ...linearWeights(prefix, hidden, dimension),
   ];
 }
 
@@ -52,6 +68,6 @@ export function project(prefix: string, x: tf.Tensor, weights: NamedTensors): tf
   const hidden = tf.matMul(x, of('hidden'));
   const centred = hidden.sub(hidden.mean(0));
   const scaled = centred.mul(centred.square().mean(0).add(EPSILON).rsqrt());
-  const out = tf.matMul(relu(scaled.mul(of('scale')).add(of('shift'))), of('kernel')).add(of('bias'));
+  const out = linear(prefix, relu(scaled.mul(of('scale')).add(of('shift'))), weights);
   return out.mul(out.square().sum(1, true).maximum(1e-24).rsqrt());
 }

@@ -3,6 +3,8 @@ import { countMismatch } from './errors.ts';
 import { diversity, expertOffsets, methods, temperatures } from './losses.ts';
 import { expertLogits, logitsOf, NAME as name, sharedStage, withExperts } from './model.ts';
 
+export { expertLogits, logitsOf, withExperts } from './model.ts';
+
 const options = z.strictObject({
   method: z
     .enum(methods)

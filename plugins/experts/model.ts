@@ -2,11 +2,8 @@ import { forwardFrom, type Model, type ModelOutputs, type NamedTensors, type Pas
 
 export const NAME = 'experts';
 
-/** Name of the logits of the k-th expert among the outputs, k from 1. */
-export const logitsOf = (k: number): string => `${NAME}/${k}`;
-
-/** How the names of the k-th expert's own weights begin; the first has those of the model. */
-const prefixOf = (k: number): string => (k === 1 ? '' : `${NAME}/${k}/`);
+/** Name of the logits of a plugin's k-th expert among the outputs, k from 1. */
+export const logitsOf = (k: number, plugin: string = NAME): string => `${plugin}/${k}`;
 
 /** The last stage that experts share by default: the last two stages before the features are their own. */
 export const sharedStage = ({ stages }: Pick<Model, 'stages'>): string => stages.at(-4) ?? stages[0]!;
@@ -16,10 +13,16 @@ export const sharedStage = ({ stages }: Pick<Model, 'stages'>): string => stages
  * Its logits are the mean of theirs, which the outputs have too; its features are theirs, one behind another, or the shared
  * ones where the experts are classifiers alone.
  *
- * @param shared - the last stage that they share
+ * @param shared - the last stage that they share; `input` makes networks of them that share nothing
+ * @param plugin - how names of what is added begin
  * @throws {TailmixError} STAGE_UNKNOWN where the model has no such stage, or does not say where its weights are used.
  */
-export function withExperts(model: Model, { count, shared }: { count: number; shared: string }): Model {
+export function withExperts(
+  model: Model,
+  { count, shared, plugin = NAME }: { count: number; shared: string; plugin?: string },
+): Model {
+  /** How the names of the k-th expert's own weights begin; the first has those of the model. */
+  const prefixOf = (k: number): string => (k === 1 ? '' : `${plugin}/${k}/`);
   const own = weightsBehind(model, shared);
   const ownNames = new Set(own.map(({ name }) => name));
   const isHead = shared === model.stages.at(-1);
@@ -76,7 +79,7 @@ export function withExperts(model: Model, { count, shared }: { count: number; sh
         ),
         extras: {
           ...first.extras,
-          ...Object.fromEntries(experts.map(({ logits }, i) => [logitsOf(i + 1), logits])),
+          ...Object.fromEntries(experts.map(({ logits }, i) => [logitsOf(i + 1, plugin), logits])),
         },
       };
     },
@@ -84,8 +87,8 @@ export function withExperts(model: Model, { count, shared }: { count: number; sh
 }
 
 /** Logits of all experts, the first one's first. */
-export const expertLogits = ({ extras }: ModelOutputs, count: number): tf.Tensor[] =>
-  Array.from({ length: count }, (_, i) => extras![logitsOf(i + 1)]!);
+export const expertLogits = ({ extras }: ModelOutputs, count: number, plugin: string = NAME): tf.Tensor[] =>
+  Array.from({ length: count }, (_, i) => extras![logitsOf(i + 1, plugin)]!);
 
 const meanOf = (tensors: readonly tf.Tensor[]): tf.Tensor =>
   tensors.reduce((sum, tensor) => sum.add(tensor)).div(tensors.length);

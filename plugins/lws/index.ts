@@ -2,7 +2,14 @@ import { definePlugin, type Model, type ModelOutputs, type tf, z } from 'tailmix
 
 const name = 'lws';
 
-const options = z.strictObject({});
+const options = z.strictObject({
+  classifier: z
+    .enum(['frozen', 'trained'])
+    .optional()
+    .describe(
+      'Whether the classifier is meant to be trained with the scales (MiSLAS). Default: frozen, the scales alone.',
+    ),
+});
 
 const SCALE = `${name}/scale`;
 
@@ -67,16 +74,16 @@ export default definePlugin({
   options,
   provides: ['head'],
   extendModel: (model, _, { classes }) => withScales(model, classes),
-  apply({ info: { start }, warn }) {
+  apply({ info: { start }, warn }, { classifier = 'frozen' }) {
     const isHead = (entry: string): boolean => entry === 'classifier';
     const left = [
       ...(start.freeze.every(isHead) ? ['backbone'] : []),
-      ...(start.freeze.some(isHead) ? [] : ['classifier']),
+      ...(start.freeze.some(isHead) || classifier === 'trained' ? [] : ['classifier']),
     ];
     if (left.length > 0) {
       warn(
         'NOT_INTENDED',
-        `${left.join(' and ')} ${left.length > 1 ? 'are' : 'is'} trained in addition to the scales. Set model.freeze: [backbone, classifier].`,
+        `${left.join(' and ')} ${left.length > 1 ? 'are' : 'is'} trained in addition to the scales. Set model.freeze: [backbone${classifier === 'frozen' ? ', classifier' : ''}].`,
       );
     }
   },

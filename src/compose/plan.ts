@@ -170,10 +170,11 @@ function describeSteps(
   return lines;
 }
 
-/** `bcl/first: view (flip)`, `cmo/rare: drawn from train`. */
+/** `bcl/first: view (flip)`, `glmc/patch: view of glmc/partner`, `cmo/rare: drawn from train`. */
 const describeGroup = ([name, group]: [string, DeclaredRows]): string => {
   const augment = group.augment === null ? '' : ` (${group.augment.map(formatTransform).join(', ') || 'no augment'})`;
-  return `${name}: ${group.view ? 'view' : `drawn from ${group.from}`}${augment}`;
+  const view = group.view && (group.of === undefined ? 'view' : `view of ${group.of}`);
+  return `${name}: ${view || `drawn from ${(group as { from: string }).from}`}${augment}`;
 };
 
 const tunedLine = ({ tuned }: RunInfo): string[] =>

@@ -33,7 +33,7 @@ export function declaredRows({ definition, options }: Plugin, info: RunInfo): Re
 
 function declaredGroup(plugin: string, group: string, value: RowGroup, info: RunInfo): DeclaredRows {
   const augment = value.augment === undefined ? null : transformsOf(plugin, group, value.augment);
-  if (value.view) return { view: true, augment };
+  if (value.view) return { view: true, ...(value.of !== undefined && { of: `${plugin}/${value.of}` }), augment };
   const { from = 'train' } = value;
   return {
     view: false,
@@ -85,14 +85,22 @@ function groupsFault(found: unknown, info: RunInfo): Fault | null {
   const groups = fieldsOf(found);
   if (groups === null || Array.isArray(found)) return { expected: 'groups of rows by name', got: describeValue(found) };
   for (const [part, group] of Object.entries(groups)) {
-    const fault = groupFault(fieldsOf(group), group, info);
+    const fault = groupFault(fieldsOf(group), group, info) ?? viewFault(group as RowGroup, groups);
     if (fault !== null) return { ...fault, part };
   }
   return null;
 }
 
+/** A view of a group shows one that draws. */
+function viewFault(group: RowGroup, groups: Record<string, unknown>): Fault | null {
+  if (!group.view || group.of === undefined) return null;
+  const drawn = Object.keys(groups).filter((name) => fieldsOf(groups[name])?.view !== true);
+  if (drawn.includes(group.of)) return null;
+  return { expected: `of: a group that draws (${drawn.join(', ') || 'there is none'})`, got: describeValue(group.of) };
+}
+
 function groupFault(fields: Record<string, unknown> | null, group: unknown, info: RunInfo): Fault | null {
-  const expected = '{ view: true, augment } or { from, weights, augment }';
+  const expected = '{ view: true, of, augment } or { from, weights, augment }';
   if (fields === null) return { expected, got: describeValue(group) };
   const { view = false, from = 'train', weights, augment } = fields;
   if (view === true ? weights !== undefined || fields.from !== undefined : typeof weights !== 'function') {

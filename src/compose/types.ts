@@ -16,8 +16,9 @@ export interface Warning {
 export type DeclaredRows = {
   /** Transforms of its own; null: those of the run. */
   augment: readonly TransformOptions[] | null;
-} & (
-  | { view: true }
+} & /** `of`: the group, as `<plugin>/<group>`, whose rows it has. Default: the trained ones. */
+(
+  | { view: true; of?: string }
   | { view: false; from: 'train' | 'validation'; weights(epoch: number, images: GroupImages): Float64Array }
 );
 

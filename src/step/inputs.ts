@@ -116,8 +116,8 @@ export function pairMatrix({ size, poolSize, pair }: Batch, own: (i: number) => 
   return matrix;
 }
 
-/** `[1, height, width, 1]`: 1 where sample i's pixels stay, 0 where the partner's are pasted. */
-function boxMask({ box }: Batch, [height = 0, width = 0]: readonly number[]): Float32Array {
+/** `[1, height, width, 1]`: 1 where sample i's pixels stay, 0 where the partner's are pasted; no box pastes nothing. */
+export function boxMask({ box }: Pick<Batch, 'box'>, [height = 0, width = 0]: readonly number[]): Float32Array {
   const mask = new Float32Array(height * width).fill(1);
   if (box) for (let y = box.top; y < box.bottom; y++) mask.fill(0, y * width + box.left, y * width + box.right);
   return mask;

@@ -56,7 +56,7 @@ export function planEpoch({
   const weights = samplingWeights && rowWeights(subset, samplingWeights);
   const trained = epochIndices(subset, weights, randomStream(seed, 'sampler', epoch));
   const names = Object.keys(groups);
-  const others = Object.entries(groups).map(([key, group]) => {
+  const drawn = mapValues(groups, (group, key) => {
     if (group.view) return { indices: trained, split: subset.split };
     const from = group.from === 'validation' ? validation! : subset;
     const given = group.weights(phaseEpoch, imagesOf(from));
@@ -64,6 +64,7 @@ export function planEpoch({
     const indices = epochIndices(from, perImage, randomStream(seed, 'rows', key, epoch), trained.length);
     return { indices, split: from.split };
   });
+  const others = Object.entries(groups).map(([key, group]) => drawn[(group.view && group.of) || key]!);
   return splitSteps(trained, batchSize, { dropLast }).map(({ indices, positions }): PlannedStep => {
     const size = indices.length;
     const first = positions[0]!;

@@ -13,7 +13,8 @@ export function groupSources({ groups }: Pick<Composition, 'groups'>, data: Load
   const { shape, packShape = shape, keptShape } = data.info;
   return Object.entries(groups).map(([key, group]): OtherRows => {
     const { augment } = group;
-    const subset = !group.view && group.from === 'validation' ? data.validation! : data.train;
+    const drawn = group.view && group.of !== undefined ? groups[group.of]! : group;
+    const subset = !drawn.view && drawn.from === 'validation' ? data.validation! : data.train;
     if (augment === null) return { key, split: subset.split };
     try {
       shapesAfter(augment, keptShape ?? packShape, shape, keptShape !== undefined);

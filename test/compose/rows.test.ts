@@ -41,10 +41,11 @@ test('the plan names them, and what is done to them', () => {
     one: { view: true },
     two: { view: true, augment: [{ name: 'flip' }] },
     three: { weights, from: 'validation' },
+    four: { view: true, of: 'three' },
   };
   const plan = formatPlan(compose([plugin(rows)], info), info);
   expect(plan.split('\n').filter((line) => /^rows|^warning/.test(line))).toEqual([
-    'rows                    mine/one: view  mine/two: view (flip (probability 0.5))  mine/three: drawn from validation (no augment)',
+    'rows                    mine/one: view  mine/two: view (flip (probability 0.5))  mine/three: drawn from validation (no augment)  mine/four: view of mine/three',
     'warning                 NOT_INTENDED [mine] trains on validation images: figures on them, and what is chosen by them, look better than they are.',
   ]);
 });
@@ -98,12 +99,16 @@ describe('weights', () => {
 });
 
 describe('what is refused', () => {
-  const expected = 'expected { view: true, augment } or { from, weights, augment }';
+  const expected = 'expected { view: true, of, augment } or { from, weights, augment }';
   test.each<[unknown, string, Partial<RunInfo>?]>([
     [3, '[mine] rows: expected groups of rows by name; got 3.'],
     [{ one: 3 }, `[mine] rows: one: ${expected}; got 3.`],
     [{ one: {} }, `[mine] rows: one: ${expected}; got an empty object.`],
     [{ one: { view: true, weights } }, `[mine] rows: one: ${expected}; got an object with view, weights.`],
+    [
+      { one: { weights }, two: { view: true, of: 'two' } },
+      '[mine] rows: two: expected of: a group that draws (one); got "two".',
+    ],
     [{ one: { weights, from: 'test' } }, '[mine] rows: one: expected from: train or validation; got "test".'],
     [
       { one: { weights, from: 'validation' } },

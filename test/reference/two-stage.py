@@ -228,6 +228,13 @@ result = {
     "weights": {name: value.flatten().tolist() for part in (weights, *extra.values()) for name, value in part.items()},
     "cases": cases,
 }
-Path(__file__).with_suffix(".json").write_text(json.dumps(result) + "\n")
-for one in cases:
-    print(f'{one["loss"]:.6f}  {one["name"]}')
+
+
+def write(path, found):
+    Path(path).with_suffix(".json").write_text(json.dumps(found) + "\n")
+    for one in found["cases"]:
+        print(f'{one["loss"]:.6f}  {one["name"]}')
+
+
+if __name__ == "__main__":
+    write(__file__, result)

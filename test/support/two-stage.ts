@@ -11,18 +11,39 @@ import { createOptimizer } from '../../src/step/optimizers.ts';
 import { createStepProgram } from '../../src/step/program.ts';
 import { signatureFor } from '../../src/step/signature.ts';
 import type { Engine } from '../../src/step/types.ts';
+import { mapValues } from '../../src/util/map-values.ts';
 import { describeBackends } from '../backend/kernels/support.ts';
-import reference from '../reference/two-stage.json' with { type: 'json' };
+import branches from '../reference/branches.json' with { type: 'json' };
+import twoStage from '../reference/two-stage.json' with { type: 'json' };
 import { bothEngines, describeNative, relativeDistance } from '../step/captured-support.ts';
 import { at, infoWithCounts, mixBatch } from './plugins.ts';
 
-type Case = (typeof reference.cases)[number];
+type Reference = Omit<typeof twoStage, 'cases' | 'weights'> & { cases: Case[]; weights: Record<string, number[]> };
+
+/** One step of a method in a script. */
+interface Case {
+  name: string;
+  plugin: string | null;
+  options: object;
+  freeze: string[];
+  frozenNorm: string;
+  epoch: number;
+  weighted: boolean;
+  /** In the place of what the host draws: λ of all rows, and inputs. */
+  lambda?: number;
+  inputs?: Record<string, number[]>;
+  loss: number;
+  penalty?: number;
+  logits: number[];
+  gradients: Record<string, number[]>;
+  statistics: Record<string, number[]>;
+}
+
+const references = [twoStage, branches] as unknown as Reference[];
 
 const SIZE = 5;
 const imageShape: [number, number, number] = [6, 6, 2];
 const task = { classes: 3, imageShape };
-const values = reference.weights as Record<string, number[]>;
-
 /** The script's network. */
 const base = network({
   name: 'two-blocks',
@@ -36,7 +57,7 @@ const base = network({
 });
 
 /** The program of a case, its training step with plain SGD at rate 1, and its prediction. */
-async function prepare(example: Case) {
+async function prepare(reference: Reference, example: Case) {
   const { plugin, options, freeze, frozenNorm, epoch, weighted } = example;
   const plugins = plugin === null ? [] : [(await registry[plugin]!()).default(options as never)];
   const model = plugins.reduce((before, one) => extendModel(before, one, task), base);
@@ -53,10 +74,15 @@ async function prepare(example: Case) {
     batchSizes: [SIZE],
     evaluateBatchSize: SIZE,
     optimizer: createOptimizer({ name: 'sgd', learningRate: 1, momentum: 0, nesterov: false, weightDecay: 0 }),
-    initial: Object.fromEntries(model.weights.map(({ name }) => [name, Float32Array.from(values[name]!)])),
+    initial: Object.fromEntries(model.weights.map(({ name }) => [name, Float32Array.from(reference.weights[name]!)])),
     ...frozenWeights({ base, model }, start),
   });
   const { batch, targets } = mixBatch(composition, Int32Array.from(labels.slice(0, pool)), at(epoch));
+  Object.assign(
+    batch.inputs,
+    mapValues(example.inputs ?? {}, (values) => Float32Array.from(values)),
+  );
+  if (example.lambda !== undefined) for (const of of [batch.lambda, targets.labelWeight]) of.fill(example.lambda);
   const pixels = Uint8Array.from(images.slice(0, (pool * images.length) / labels.length));
   const feeds = trainFeeds({
     batch,
@@ -90,20 +116,22 @@ const distance = (a: Float32Array, b: readonly number[]): number => {
 };
 
 /**
- * Tests of the cases of test/reference/two-stage.py that have a plugin, or none (classifier re-training): one step and a
+ * Tests of the cases of test/reference/two-stage.py and branches.py that have a plugin, or none (classifier re-training): one step and a
  * prediction against PyTorch, captured as eager.
  */
 export function describeTwoStage(plugin: string | null): void {
-  const cases = reference.cases
-    .filter((example) => example.plugin === plugin)
-    .map((example) => [example.name, example] as const);
-  if (cases.length === 0) throw new Error(`test/reference/two-stage.json has no case of ${plugin}`);
+  const cases = references.flatMap((reference) =>
+    reference.cases
+      .filter((example) => example.plugin === plugin)
+      .map((example) => [example.name, example, reference] as const),
+  );
+  if (cases.length === 0) throw new Error(`test/reference has no step of ${plugin}`);
 
-  describeBackends('one step against PyTorch (test/reference/two-stage.py)', (use) => {
+  describeBackends('one step against PyTorch (test/reference/two-stage.py, branches.py)', (use) => {
     beforeAll(use);
 
-    test.each(cases)('%s: loss, gradients, running statistics, prediction', async (_, example) => {
-      const { program, step, penalty, predict } = await prepare(example);
+    test.each(cases)('%s: loss, gradients, running statistics, prediction', async (_, example, reference) => {
+      const { program, step, penalty, predict } = await prepare(reference, example);
       const engine = createEagerEngine(program);
       const logits = predict(engine);
       const before = engine.read();
@@ -112,11 +140,8 @@ export function describeTwoStage(plugin: string | null): void {
       engine.dispose();
       expect(relativeDistance({ logits }, { logits: example.logits })).toBeLessThan(1e-6);
       expect(Math.abs(loss / example.loss - 1)).toBeLessThan(2e-6);
-      if ('penalty' in example) expect(penalty()).toBeCloseTo(example.penalty as number, 6);
-      const { gradients, statistics } = example as {
-        gradients: Record<string, number[]>;
-        statistics: Record<string, number[]>;
-      };
+      if (example.penalty !== undefined) expect(penalty()).toBeCloseTo(example.penalty, 5);
+      const { gradients, statistics } = example;
       const trained = Object.keys(before).filter((name) => !(name in statistics));
       for (const name of trained) {
         const gradient = before[name]!.map((w, i) => w - after[name]![i]!);
@@ -133,8 +158,8 @@ export function describeTwoStage(plugin: string | null): void {
   });
 
   describeNative('captured = eager', (use) => {
-    test.each(cases)('%s', async (_, example) => {
-      const { program, step, predict } = await prepare(example);
+    test.each(cases)('%s', async (_, example, reference) => {
+      const { program, step, predict } = await prepare(reference, example);
       const engines = bothEngines(program, use());
       for (let i = 0; i < 2; i++) {
         expect(step(engines.captured)).toBeCloseTo(step(engines.eager), 5);

@@ -84,6 +84,16 @@ describe('groups', () => {
     }
   });
 
+  test('a view of a draw has its rows, at its positions', () => {
+    for (const { size, indices, positions, labels } of plan({
+      groups: { 'a/v': { view: true, of: 'a/w', augment: null }, ...drawsOf(['a/w']) },
+    })) {
+      for (const rows of [indices, positions, labels])
+        expect([...rows.slice(size, 2 * size)]).toEqual([...rows.slice(2 * size)]);
+      expect(indices.slice(size, 2 * size)).not.toEqual(indices.slice(0, size));
+    }
+  });
+
   test('weights may be one an image, which is told with its row and class', () => {
     const seen: unknown[] = [];
     const group: Groups[string] = {
