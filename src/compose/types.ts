@@ -12,12 +12,11 @@ export interface Warning {
   message: string;
 }
 
-/** A group of rows as a run has it. */
+/** A group of rows as a run has it: a view, of the trained rows or of those of a group (`of`, as `<plugin>/<group>`), or a draw. */
 export type DeclaredRows = {
   /** Transforms of its own; null: those of the run. */
   augment: readonly TransformOptions[] | null;
-} & /** `of`: the group, as `<plugin>/<group>`, whose rows it has. Default: the trained ones. */
-(
+} & (
   | { view: true; of?: string }
   | { view: false; from: 'train' | 'validation'; weights(epoch: number, images: GroupImages): Float64Array }
 );
