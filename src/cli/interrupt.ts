@@ -11,8 +11,18 @@ export interface Interruption {
   stop(): void;
 }
 
+/** Signals that ask a command to end, and what each says. Grid Engine sends SIGUSR2 before it kills; SIGUSR1 is Node's own. */
+const signals = {
+  SIGINT: 'interrupted',
+  SIGTERM: 'terminated',
+  SIGHUP: 'the terminal was closed',
+  SIGQUIT: 'asked to quit',
+  SIGUSR2: 'warned by SIGUSR2',
+} as const;
+const names = Object.keys(signals) as (keyof typeof signals)[];
+
 /**
- * The first SIGINT, SIGTERM or SIGHUP, or the end of the parent process that holds a channel, aborts the signal; a second
+ * The first of these {@link signals}, or the end of the parent process that holds a channel, aborts the signal; a second
  * signal ends the process at once.
  */
 export function watchInterrupts(what: string): Interruption {
@@ -24,14 +34,15 @@ export function watchInterrupts(what: string): Interruption {
     tell(`\n${reason}: ${what} Again to end at once.`);
     controller.abort(reason);
   };
-  const onInt = (): void => abort('interrupted');
-  const onTerm = (): void => abort('terminated');
-  const onHangup = (): void => abort('the terminal was closed');
+  const onSignal = (name: keyof typeof signals): void => abort(signals[name]);
   const onDisconnect = (): void => controller.abort('the parent process ended');
-  process.on('SIGINT', onInt).on('SIGTERM', onTerm).on('SIGHUP', onHangup).on('disconnect', onDisconnect);
+  for (const name of names) process.on(name, onSignal);
+  process.on('disconnect', onDisconnect);
   return {
     signal: controller.signal,
-    stop: () =>
-      void process.off('SIGINT', onInt).off('SIGTERM', onTerm).off('SIGHUP', onHangup).off('disconnect', onDisconnect),
+    stop() {
+      for (const name of names) process.off(name, onSignal);
+      process.off('disconnect', onDisconnect);
+    },
   };
 }

@@ -101,7 +101,7 @@ async function runAll(
     if (message.type === 'directory') onDirectory(message.directory);
   });
   let interrupted = false;
-  // A terminal sends it to all processes by itself.
+  // A terminal sends these to all processes by itself.
   const onInt = (): void => {
     interrupted = true;
   };
@@ -109,12 +109,19 @@ async function runAll(
     interrupted = true;
     children[0]!.kill('SIGTERM');
   };
-  process.on('SIGINT', onInt).on('SIGTERM', onTerm).on('SIGHUP', onTerm);
+  const handlers = [
+    ['SIGINT', onInt],
+    ['SIGQUIT', onInt],
+    ['SIGTERM', onTerm],
+    ['SIGHUP', onTerm],
+    ['SIGUSR2', onTerm],
+  ] as const;
+  for (const [name, handler] of handlers) process.on(name, handler);
   try {
     const codes = await Promise.all(children.map((child, rank) => endOf(child, rank, children)));
     return { code: codeOf(codes), interrupted };
   } finally {
-    process.off('SIGINT', onInt).off('SIGTERM', onTerm).off('SIGHUP', onTerm);
+    for (const [name, handler] of handlers) process.off(name, handler);
   }
 }
 

@@ -32,6 +32,8 @@ it.each([
   ['SIGINT', 'interrupted'],
   ['SIGTERM', 'terminated'],
   ['SIGHUP', 'the terminal was closed'],
+  ['SIGQUIT', 'asked to quit'],
+  ['SIGUSR2', 'warned by SIGUSR2'],
 ] as const)('%s ends a run in good order', async (signal, reason) => {
   const folder = await quickFolder();
   const child = start(folder, 'train', 'run.yaml', '--out', 'a', '--set', 'train.epochs=40');
