@@ -114,7 +114,7 @@ export async function openRecorder(
         },
         () => options.checkpoints === 'last' && addLastCheckpoint(spool, directory),
         () => isFinished && withReport && addReport(spool, directory),
-        () => hasModel && withReport && exportModel(directory),
+        () => hasModel && withReport && exportModel(run, directory),
         () => hasModel && addModel(spool, run, summary, options.checkpoints !== 'none'),
       ];
       const problems: unknown[] = [];
@@ -167,11 +167,11 @@ function addCheckpoint(spool: SpoolWriter, directory: string, checkpoint: string
 }
 
 /**
- * The trained model in the form that MLflow loads; none of a run without checkpoints. What writes it is imported only now: it
- * imports this plugin.
+ * The trained model in the form that MLflow loads; none of a run without checkpoints, or without TensorFlow, whose ops are what
+ * is exported. What writes it is imported only now: it imports this plugin.
  */
-async function exportModel(directory: string): Promise<void> {
-  if ((await checkpointEpochs(directory)).length === 0) return;
+async function exportModel({ engine }: Run, directory: string): Promise<void> {
+  if (engine.tensorflow === null || (await checkpointEpochs(directory)).length === 0) return;
   const { exportRun } = await import('tailmix/predict');
   await exportRun(directory, { format: 'mlflow', folder: join(directory, spoolFiles.model), force: true });
 }
