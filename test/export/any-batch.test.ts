@@ -37,12 +37,16 @@ describeNative('the recorded prediction', (use) => {
     return exportRun(run, use(), { format: 'saved-model', folder });
   };
 
-  test.each(Object.entries(registry))('is that of a run with %s', async (name, load) => {
-    const { options, beside = [] } = settings[name]!;
-    const { default: factory } = await load();
-    const { difference, largest } = await exported([...beside, factory(options)], factory.definition.head);
-    expect(difference / largest).toBeLessThan(1e-5);
-  });
+  // What was read is for training alone, of another number of classes here.
+  test.each(Object.entries(registry).filter(([name]) => !settings[name]!.reads))(
+    'is that of a run with %s',
+    async (name, load) => {
+      const { options, beside = [] } = settings[name]!;
+      const { default: factory } = await load();
+      const { difference, largest } = await exported([...beside, factory(options)], factory.definition.head);
+      expect(difference / largest).toBeLessThan(1e-5);
+    },
+  );
 
   test.each<[string, Change]>([
     ['an array of the size of the batch that has equal rows', (logits) => logits.add(tf.ones(logits.shape).mul(2))],

@@ -51,7 +51,7 @@ test('a plugin that keeps a tensor each epoch is found out', async () => {
   expect(after[0]! - before[0]!).toBe(7);
 });
 
-describe.each(Object.entries(settings))('%s', (name, { options, beside = [] }) => {
+describe.each(Object.entries(settings))('%s', (name, { options, beside = [], reads }) => {
   const load = async (): Promise<PluginFactory> => (await registry[name]!()).default;
 
   test('is named as its folder', async () => {
@@ -74,7 +74,8 @@ describe.each(Object.entries(settings))('%s', (name, { options, beside = [] }) =
       { data: { name: 'digits' }, model: { name: 'mlp' }, plugins: [...beside, { use: name, ...options }] } as never,
       { registry, defaults: [] },
     );
-    expect(plugins.at(-1)).toEqual(factory(options as never));
+    const { prepared: _, ...plugin } = plugins.at(-1)!;
+    expect(plugin).toEqual(factory(options as never));
   });
 
   test('trains two steps, the same twice', async () => {
@@ -127,6 +128,7 @@ describe.each(Object.entries(settings))('%s', (name, { options, beside = [] }) =
     test('shows YAML that resolves and trains', async () => {
       const blocks = [...card.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, block]) => parse(block!));
       expect(blocks).toHaveLength(1);
+      for (const entry of blocks[0].plugins ?? []) if (entry.use === name) Object.assign(entry, reads);
       const { phases, ...run } = await resolveConfig(
         { data: { name: 'digits' }, model: { name: 'mlp' }, ...blocks[0] },
         { registry, defaults: [] },

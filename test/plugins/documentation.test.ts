@@ -5,6 +5,7 @@ import { registry } from '../../plugins/index.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import type { Plugin } from '../../src/plugin.ts';
 import { codeBlocks, openEditor } from '../support/language-service.ts';
+import { settings } from './settings.ts';
 
 const names = Object.keys(registry);
 const variableOf = (name: string): string => name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
@@ -70,10 +71,14 @@ describe.each(names)('%s', (name) => {
     const { plugins, phases, ...run } = await optionsOf(examplesOf(name, 'ts')[0]!);
     const yaml = parse(examplesOf(name, 'yaml')[0]!);
     const { data, model } = run;
+    // What an example reads is not there.
+    const { reads } = settings[name]!;
+    for (const entry of yaml.plugins ?? []) if (entry.use === name) Object.assign(entry, reads);
+    for (const { definition, options } of plugins ?? []) if (definition.name === name) Object.assign(options, reads);
     const resolved = await resolveConfig({ data, model, ...yaml }, { registry, defaults: [] });
     const { plugins: _, phases: __, ...others } = yaml;
     expect(run).toEqual({ data, model, ...others });
-    expect(plugins ?? []).toEqual(yaml.plugins ? resolved.plugins : []);
+    expect(plugins ?? []).toEqual(yaml.plugins ? resolved.plugins.map(({ prepared: ___, ...plugin }) => plugin) : []);
     expect(phases?.map((phase) => phase.plugins ?? [])).toEqual(
       resolved.phases && yaml.phases ? resolved.phases.map((phase) => phase.plugins ?? []) : undefined,
     );

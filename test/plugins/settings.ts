@@ -1,10 +1,22 @@
+import { fileURLToPath } from 'node:url';
 import balancedMixup from '../../plugins/balanced-mixup/index.ts';
 import cutmix from '../../plugins/cutmix/index.ts';
 import mixup from '../../plugins/mixup/index.ts';
 import type { Plugin } from '../../src/plugin.ts';
 
+/** A trained network for squares of four classes; make.ts beside it made it. */
+const teacher = fileURLToPath(new URL('teacher/checkpoints/epoch-0001.safetensors', import.meta.url));
+
 /** Settings to try each plugin with, and what it needs beside it. */
-export const settings: Record<string, { options: Record<string, unknown>; beside?: readonly Plugin[] }> = {
+export const settings: Record<
+  string,
+  {
+    options: Record<string, unknown>;
+    beside?: readonly Plugin[];
+    /** Options that name what is read: those of an example name what is not there. */
+    reads?: Record<string, unknown>;
+  }
+> = {
   adaptformer: { options: { dimension: 2 } },
   'balanced-mixup': { options: { alpha: 0.5 } },
   'balanced-softmax': { options: {} },
@@ -23,6 +35,7 @@ export const settings: Record<string, { options: Record<string, unknown>; beside
   'cross-entropy': { options: {} },
   'curriculum-augmentation': { options: { levels: 4, accept: 0.5 } },
   cutmix: { options: { alpha: 0.5, probability: 0.8 } },
+  distill: { options: { alpha: 0.3, temperature: 2, power: 0.5, teacher }, reads: { teacher } },
   drs: { options: { deferUntil: 1, weights: 'class-uniform' } },
   drw: { options: { deferUntil: 1, beta: 0.99 } },
   'early-stopping': { options: { patience: 3, minDelta: 0.01, metric: 'loss' } },

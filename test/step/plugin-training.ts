@@ -5,13 +5,20 @@ import type { Snapshot } from '../../src/run.ts';
 import type { TrainOptions } from '../../src/train/options.ts';
 import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
 import { mapValues } from '../../src/util/map-values.ts';
+import { settings } from '../plugins/settings.ts';
 import { squares } from '../support/squares.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const MIXER: Readonly<Record<string, string>> = { mamix: 'mixup', regmixup: 'mixup', remix: 'mixup' };
 
 export const pluginsNamed = (names: readonly string[]): Promise<Plugin[]> =>
-  Promise.all(names.map(async (name) => (await registry[name as keyof typeof registry]!()).default()));
+  Promise.all(
+    names.map(async (name) => {
+      const factory: (options?: Record<string, unknown>) => Plugin = (await registry[name as keyof typeof registry]!())
+        .default;
+      return factory(settings[name]!.reads);
+    }),
+  );
 
 /** Trains on 20 images; the last batch of an epoch is smaller. `begun` is the run before its first step, `first` its state after it. */
 export async function train(
