@@ -176,6 +176,11 @@ async function exportModel({ engine }: Run, directory: string): Promise<void> {
   await exportRun(directory, { format: 'mlflow', folder: join(directory, spoolFiles.model), force: true });
 }
 
+/** Of a model, on its page. */
+const LOADING =
+  '`mlflow.pyfunc.load_model` opens it: a table with a column `image`, JPEG or PNG files as bytes or in base64, gives `class`, ' +
+  '`probability` and `probabilities`.';
+
 /** The trained model, as MLflow 3 lists it: linked to the test's figures of the last epoch, with what describes it. */
 function addModel(
   spool: SpoolWriter,
@@ -195,7 +200,7 @@ function addModel(
     kind: 'image-classifier',
     step: lastEpoch,
     params: { epoch: String(lastEpoch), classes: String(classes.length) },
-    tags: {},
+    tags: { 'mlflow.note.content': LOADING },
     files: wanted.filter((file) => existsSync(join(directory, file))).map((file) => ({ path: basename(file), file })),
     folder: spoolFiles.model,
     ...(points?.step === lastEpoch
