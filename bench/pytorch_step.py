@@ -35,6 +35,7 @@ def timm_network(name):
 
 
 NETWORKS["vit-tiny-16"] = timm_network("vit_tiny_patch16_224")
+NETWORKS["vit-base-16"] = timm_network("vit_base_patch16_224")
 
 
 class Adapted(torch.nn.Module):
@@ -69,6 +70,7 @@ parser.add_argument("--classes", type=int, default=10)
 parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
 parser.add_argument("--mode", choices=["eager", "compile"], default="eager")
 parser.add_argument("--adapters", action="store_true", help="AdaptFormer of a ViT: the network stays as it is")
+parser.add_argument("--frozen", action="store_true", help="trains the classifier alone; batch norms use their averages")
 parser.add_argument("--threads", type=int, required=True)
 args = parser.parse_args()
 
@@ -77,6 +79,9 @@ torch.set_num_threads(args.threads)
 net = NETWORKS[args.model](args.classes).to(memory_format=torch.channels_last)
 if args.adapters:
     add_adapters(net)
+if args.frozen:
+    for name, weight in net.named_parameters():
+        weight.requires_grad = name.startswith(("head.", "classifier."))
 trained = [weight for weight in net.parameters() if weight.requires_grad]
 optimizer = torch.optim.SGD(trained, lr=0.1, momentum=0.9, weight_decay=2e-4, foreach=True)
 images = torch.randint(0, 256, (BATCHES, args.batch, args.size, args.size, 3), dtype=torch.uint8)
@@ -109,7 +114,7 @@ if args.mode == "compile":
 
 
 def train(step):
-    net.train()
+    net.train(not args.frozen)
     pixels, y = images[step % BATCHES], labels[step % BATCHES]
     order, weight = torch.randperm(args.batch), float(torch.rand(()))
     ni, nj = counts[y], counts[y[order]]

@@ -22,6 +22,10 @@ const CASES = [
   { name: 'vit-tiny-fp32', model: 'vit-tiny-16', batch: 32, size: 224, precision: 'fp32' },
   { name: 'vit-tiny-adapters-fp32', model: 'vit-tiny-16', batch: 32, size: 224, precision: 'fp32', adapters: true },
   { name: 'vit-tiny-adapters-bf16', model: 'vit-tiny-16', batch: 32, size: 224, precision: 'bf16', adapters: true },
+  { name: 'resnet50-frozen-fp32', model: 'resnet50', batch: 32, size: 224, precision: 'fp32', frozen: true },
+  { name: 'resnet50-frozen-bf16', model: 'resnet50', batch: 32, size: 224, precision: 'bf16', frozen: true },
+  { name: 'vit-base-frozen-fp32', model: 'vit-base-16', batch: 8, size: 224, precision: 'fp32', frozen: true },
+  { name: 'vit-base-frozen-bf16', model: 'vit-base-16', batch: 8, size: 224, precision: 'bf16', frozen: true },
   { name: 'vit-tiny-bf16', model: 'vit-tiny-16', batch: 32, size: 224, precision: 'bf16' },
 ];
 
@@ -63,10 +67,11 @@ async function open(name, command, args) {
   };
 }
 
-async function measure({ name, model, batch: usual, size, precision, plain, adapters }) {
+async function measure({ name, model, batch: usual, size, precision, plain, adapters, frozen }) {
   const batch = Number(values.batch ?? usual);
   const shared = ['--model', model, '--batch', String(batch), '--size', String(size), '--precision', precision];
   if (adapters) shared.push('--adapters');
+  if (frozen) shared.push('--frozen');
   const torch = (mode) => [here('pytorch_step.py'), ...shared, '--threads', values.threads, '--mode', mode];
   const peers = [await open('tailmix', process.execPath, [here('tailmix-step.mjs'), ...shared])];
   peers.push(await open('pytorch eager', values.python, torch('eager')));

@@ -16,6 +16,7 @@ const { values } = parseArgs({
     precision: option('fp32'),
     step: option('captured'),
     adapters: { type: 'boolean', default: false },
+    frozen: { type: 'boolean', default: false },
   },
 });
 const names = ['mixup', 'remix', ...(values.adapters ? ['adaptformer'] : [])];
@@ -29,6 +30,7 @@ const bench = await openStepBench({
   step: values.step,
   backend: 'native',
   plugins,
+  frozen: values.frozen,
 });
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 const { tensorflow, compileMs } = bench.describe();

@@ -30,6 +30,8 @@ export interface StepBenchOptions {
   backend: BackendChoice;
   /** What the step does beside plain training, for example mixup and remix. */
   plugins: readonly Plugin[];
+  /** Trains the classifier alone, on features of a network that stays as it is, its batch norms' averages too. Default: false. */
+  frozen?: boolean;
 }
 
 /** Throughput of the bare step: no loader, no metrics. */
@@ -96,6 +98,7 @@ export async function openStepBench(options: Omit<StepBenchOptions, 'rounds' | '
     data: noiseData(batch * BATCHES, classes, [imageSize, imageSize, 3]),
     model: modelOptions.parse({ name: options.model }),
     plugins: options.plugins,
+    ...(options.frozen && { start: { freeze: ['backbone'], frozenNorm: 'running' } }),
     train: { epochs: 1, batchSize: batch, precision, step: options.step, dropLast: true },
     evaluate: { batchSize: batch },
   });
@@ -114,7 +117,12 @@ export async function openStepBench(options: Omit<StepBenchOptions, 'rounds' | '
   });
   const loader = createLoader({ shape: info.imageShape, augment: [], seed: 0, workers: 0 });
   const batches: LoadedRows[] = [];
-  for await (const rows of loader.load(data.train.split, planned, 1, false)) batches.push(rows);
+  const noise = new Uint8Array((data.train.split.pixels as { bytes: SharedArrayBuffer }).bytes);
+  // Noise like any other, where it lies: a second copy would count as memory of the step.
+  for await (const rows of loader.load(data.train.split, planned, 1, false)) {
+    const end = Math.min(noise.length, (batches.length + 1) * rows.images.length);
+    batches.push({ ...rows, images: noise.subarray(end - rows.images.length, end) });
+  }
   const weights = new Float64Array(classes).fill(1);
   const signature = signatureFor(fit.program, 'predict', {});
   // Where a plugin draws more rows, a step loads more than it predicts.

@@ -1,5 +1,6 @@
 import { sizeOf } from '../util/shape.ts';
-import { type Attribute, DT, type Endpoint, opOf, type RecordedNode, type Recording } from './recording.ts';
+import { preparedSpecs } from './fixed.ts';
+import { type Attribute, DT, type Endpoint, opOf, type RecordedNode, type Recording, specOf } from './recording.ts';
 import type { Signature } from './types.ts';
 
 /** A node of a TensorFlow graph; inputs are `name:output`, `^name` for order alone. */
@@ -35,13 +36,15 @@ export interface Graph {
   nodes: readonly GraphNode[];
   signatures: readonly SignaturePorts[];
   groups: readonly StateGroup[];
+  /** Fetched after the state was written, before any signature; undefined where nothing is prepared. */
+  prepared: string | undefined;
 }
 
 /**
- * The session keeps a compiled graph per set of fetches, so state moves in fixed groups: of so many elements at most, for
+ * The session compiles a graph per set of fetches, 15 ms each, so state moves in few fixed groups: of so many elements at most, for
  * what moves is in memory twice.
  */
-const GROUP_SIZE = 4 * 2 ** 20;
+const GROUP_SIZE = 16 * 2 ** 20;
 
 type State = Readonly<Record<string, { shape: readonly number[] }>>;
 
@@ -77,19 +80,22 @@ const DTYPE_FLOAT = { dtype: FLOAT };
  * Joins recordings into one graph over shared variables, given by name.
  *
  * @param copy - op that copies what the host writes.
+ * @param preparation - computes what recordings read beside the variables.
  */
 export function buildGraph(
   parts: readonly { signature: Signature; recording: Recording }[],
   state: State,
   copy = 'DeepCopy',
+  preparation?: Recording,
 ): Graph {
   const nodes: GraphNode[] = [];
   const variables = new Map(Object.keys(state).map((name, index) => [name, `state/${index}`]));
   const groups = declareState(nodes, state, variables, copy);
+  const prepared = preparation && addPreparation(nodes, preparation, variables);
   const signatures = parts.map(({ signature, recording }, index) =>
     addSignature(nodes, `s${index}`, signature, recording, variables),
   );
-  return { nodes, signatures, groups };
+  return { nodes, signatures, groups, prepared };
 }
 
 /** Names of arrays that move together. */
@@ -142,10 +148,30 @@ function declareState(
   return groups;
 }
 
-const assign = (name: string, handle: string, value: string, after: readonly string[]): GraphNode => ({
+/** Declares a variable for each value that a preparation makes, and what makes them all. */
+function addPreparation(nodes: GraphNode[], preparation: Recording, variables: Map<string, string>): string {
+  for (const [name, { shape, dtype }] of Object.entries(preparedSpecs(preparation))) {
+    variables.set(name, name);
+    const attributes: GraphNode['attributes'] = {
+      dtype: { kind: 'type', value: dtype },
+      shape: { kind: 'shape', value: shape },
+      shared_name: { kind: 'string', value: name },
+    };
+    nodes.push({ name, op: 'VarHandleOp', attributes, inputs: [] });
+  }
+  return addSignature(nodes, 'prepare', { call: 'prepare', variants: {}, inputs: {} }, preparation, variables).done;
+}
+
+const assign = (
+  name: string,
+  handle: string,
+  value: string,
+  after: readonly string[],
+  dtype: number = DT.float32,
+): GraphNode => ({
   name,
   op: 'AssignVariableOp',
-  attributes: { ...DTYPE_FLOAT, validate_shape: { kind: 'bool', value: true } },
+  attributes: { dtype: { kind: 'type', value: dtype }, validate_shape: { kind: 'bool', value: true } },
   inputs: [handle, value, ...after],
 });
 
@@ -199,7 +225,8 @@ function addSignature(
     const handle = variables.get(variable)!;
     const read = reads.get(variable);
     const name = `${prefix}/assign/${handle}`;
-    nodes.push(assign(name, handle, edge(value), read === undefined ? [] : [`^${read}`]));
+    const { dtype } = specOf(recording.nodes, value);
+    nodes.push(assign(name, handle, edge(value), read === undefined ? [] : [`^${read}`], dtype));
     return `^${name}`;
   });
   const done = `${prefix}/done`;

@@ -1,5 +1,6 @@
 import { buildGraph, type Graph } from './build-graph.ts';
 import { runFailed } from './errors.ts';
+import { hoistFixed } from './fixed.ts';
 import { packState } from './pack.ts';
 import { savedModelBytes } from './proto.ts';
 import type { Recording } from './recording.ts';
@@ -42,14 +43,16 @@ export function loadGraph(
   state: GraphProgram['state'],
   copyOp: string,
 ): LoadedGraph {
-  const { recordings, variables } = packState(
+  const { recordings: packed, variables } = packState(
     calls.map(({ recording }) => recording),
     state,
   );
+  const { recordings, preparation } = hoistFixed(packed);
   const graph = buildGraph(
     calls.map(({ signature }, index) => ({ signature, recording: recordings[index]! })),
     variables,
     copyOp,
+    preparation,
   );
   const session = open(
     savedModelBytes(
@@ -57,7 +60,7 @@ export function loadGraph(
       calls.map(({ signature }) => signature),
     ),
   );
-  const run: LoadedGraph['run'] = (call, feeds, fetches, wanted) => {
+  const runAny: LoadedGraph['run'] = (call, feeds, fetches, wanted) => {
     try {
       return session.run(feeds, fetches, wanted);
     } catch (error) {
@@ -67,12 +70,20 @@ export function loadGraph(
       throw runFailed({ call, owner: node?.owner }, node?.op, error);
     }
   };
-  const access: StateAccess = { variables, groups: graph.groups, run };
+  const access: StateAccess = { variables, groups: graph.groups, run: runAny };
+  let isPrepared = graph.prepared === undefined;
   return {
     graph,
-    run,
+    run(...call) {
+      if (!isPrepared) runAny('prepare', [], [graph.prepared!]);
+      isPrepared = true;
+      return runAny(...call);
+    },
     read: (names) => readState(access, names),
-    write: (names, valuesOf) => writeState(access, names, valuesOf),
+    write(names, valuesOf) {
+      isPrepared = graph.prepared === undefined;
+      writeState(access, names, valuesOf);
+    },
     dispose: () => session.dispose(),
   };
 }

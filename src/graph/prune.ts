@@ -18,7 +18,7 @@ export function dropUnused(recording: Recording): Recording {
   return rebuild(recording, (node, index, keep) => (node.kind === 'input' || used.has(index) ? keep(node) : -1));
 }
 
-/** Computes equal nodes once (same op, attributes and inputs, or the same constant), and idle ones never. */
+/** Computes equal nodes once (same op, attributes and inputs, the same state or constant), and idle ones never. */
 export function mergeEqual(recording: Recording): Recording {
   const seen = new Map<string, number>();
   return rebuild(recording, (node, _, keep, kept) => {
@@ -42,6 +42,7 @@ function isIdle(node: RecordedNode, nodes: readonly RecordedNode[]): node is OpN
 
 function keyOf(node: RecordedNode): string | null {
   if (node.kind === 'op') return JSON.stringify([node.op, node.attributes, node.inputs]);
+  if (node.kind === 'state') return JSON.stringify(node.name);
   if (node.kind !== 'constant' || !(node.value instanceof Uint8Array) || node.value.length > MERGED_BYTES) return null;
   return JSON.stringify([node.outputs, Buffer.from(node.value).toString('latin1')]);
 }

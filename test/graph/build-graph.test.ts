@@ -135,6 +135,7 @@ test('a program with too many constants is refused', () => {
     nodes: [{ name: 'c', op: 'Const', attributes: {}, inputs: [], value: huge }],
     signatures: [],
     groups: [],
+    prepared: undefined,
   };
   expect(() => savedModelBytes(graph, [])).toThrowErrorMatchingInlineSnapshot(
     `[TailmixError: captured step: expected constants of less than 496 MiB, got 536870912 bytes. Make large host arrays inputs or state.]`,

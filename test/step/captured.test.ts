@@ -189,7 +189,7 @@ describeNative('captured engine', (use) => {
   });
 
   test('large state moves in several parts; initial values are asked for once each', () => {
-    const size = 3 * 2 ** 20;
+    const size = 9 * 2 ** 20;
     const asked: string[] = [];
     const arrayOf = (name: string, value: number) => ({
       shape: [size],
