@@ -5,7 +5,15 @@ import { twoViews, viewOptions, withContrast, withProjections } from './views.ts
 
 export { balancedContrastiveLoss, supervisedContrastiveLoss } from './contrastive.ts';
 export { linear, linearWeights, type ProjectionSizes, project, projectionWeights } from './projection.ts';
-export { type Contrasted, twoViews, type ViewOptions, viewOptions, withContrast, withProjections } from './views.ts';
+export {
+  type Contrasted,
+  projectedViews,
+  twoViews,
+  type ViewOptions,
+  viewOptions,
+  withContrast,
+  withProjections,
+} from './views.ts';
 
 const name = 'bcl';
 

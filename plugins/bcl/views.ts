@@ -1,4 +1,14 @@
-import { forwardRows, type Loss, type Model, type NamedTensors, type RowGroup, rowsOf, tf, z } from 'tailmix';
+import {
+  forwardRows,
+  type Loss,
+  type Model,
+  type ModelOutputs,
+  type NamedTensors,
+  type RowGroup,
+  rowsOf,
+  tf,
+  z,
+} from 'tailmix';
 import { project, projectionWeights } from './projection.ts';
 
 /** Options of a contrastive loss over two views of each image. */
@@ -73,11 +83,17 @@ export function withProjections(
   };
 }
 
+/** Both views projected, `[2B, d]`, of a model {@link withProjections} in training. */
+export const projectedViews = (plugin: string, { extras }: ModelOutputs): tf.Tensor =>
+  extras![projected(plugin).views]!;
+
 /** What a contrastive loss compares: both views `[2B, d]`, their labels `[2B]`, and the prototypes `[C, d]` of a model that has them. */
 export interface Contrasted {
   views: tf.Tensor;
   labels: tf.Tensor;
   prototypes: tf.Tensor | undefined;
+  /** All of the forward pass. */
+  outputs: ModelOutputs;
 }
 
 /** The loss with `weight` times a contrastive one, a scalar, in addition. The model is one {@link withProjections}. */
@@ -92,10 +108,10 @@ export function withContrast(
     ...loss,
     penalties: {
       ...loss.penalties,
-      [plugin]: ({ extras }, _, { inputs }) => {
+      [plugin]: (outputs, _, { inputs }) => {
         const labels = tf.concat([inputs.labels!, inputs.labels!], 0);
-        const compared = { views: extras![keys.views]!, labels, prototypes: extras![keys.prototypes] };
-        return contrastive(compared).mul(weight);
+        const prototypes = outputs.extras![keys.prototypes];
+        return contrastive({ views: projectedViews(plugin, outputs), labels, prototypes, outputs }).mul(weight);
       },
     },
   };

@@ -9,6 +9,9 @@ trained; further fives of rows are the groups of a method, in its order.
   ncl    K networks: sum_k CE(z_k + log n, y) + CE(mask (z_k + log n), y) + factor / (K - 1) sum_{i != j} KL(p_j || p_i) on
          both, the mask being 1 for the classes that rank first in z_1, y before all
   lws    as in two-stage.py, with the classifier trained too: stage 2 of MiSLAS
+  proco  rows 5-9 and 10-14 two more views, all through one batch norm and projected. Class means m of this epoch (those of the last
+         one when it begins) with the views in them; kappa = d R / (1 - R^2); views against classes by log I_n(k) - n log k at
+         |kappa m / R + z / tau| minus the same at kappa, n = d / 2 - 1, I by its power series; CE of that + log pi
 """
 
 from importlib import import_module
@@ -39,9 +42,28 @@ def network():
     }
 
 
+HIDDEN, LENGTH = 3, 4
+
+
+def projection(name):
+    return {
+        f"{name}/hidden": base.draw(4, HIDDEN, scale=0.7),
+        f"{name}/scale": base.draw(HIDDEN, scale=0.2, shift=1),
+        f"{name}/shift": base.draw(HIDDEN, scale=0.2),
+        **linear(name, HIDDEN, LENGTH),
+    }
+
+
 extra = {
     "glmc": linear("glmc/classifier", 4, C) | linear("glmc/projection", 4, PROJECTED) | linear("glmc/predictor", PROJECTED, PROJECTED),
     "ncl": {f"ncl/{k}/{name}": value for k in (2, 3) for name, value in network().items()},
+    "proco": projection("proco/head")
+    | {
+        "proco/mean": base.draw(C, LENGTH, scale=0.3),
+        "proco/count": torch.tensor([40.0, 20.0, 6.0]),
+        "proco/next-mean": base.draw(C, LENGTH, scale=0.4),
+        "proco/next-count": torch.tensor([30.0, 7.0, 0.0]),
+    },
     "lws": {"lws/scale": base.draw(C, scale=0.2, shift=1)},
 }
 
@@ -113,6 +135,56 @@ def ncl(case):
     return found | {"loss": loss.item(), "penalty": penalty.item()}
 
 
+def project(net, name, f):
+    w = {part: net.all[f"{name}/{part}"] for part in ("hidden", "scale", "shift")}
+    hidden = F.batch_norm(f @ w["hidden"], None, None, w["scale"], w["shift"], training=True)
+    return F.normalize(apply(net, name, F.relu(hidden)), dim=1)
+
+
+def log_bessel(n, k):
+    """log I_n(k) - n log k by the power series, for autograd."""
+    j = torch.arange(400.0)
+    terms = 2 * j * (k.unsqueeze(-1) / 2).log() - torch.lgamma(j + 1) - torch.lgamma(j + n + 1)
+    return torch.logsumexp(terms, -1) - n * torch.log(torch.tensor(2.0))
+
+
+def with_rows(mean, count, z, target):
+    mean, count = mean.clone(), count.clone()
+    for c in range(C):
+        of = z[target == c]
+        if len(of) > 0:
+            mean[c] = (mean[c] * count[c] + of.sum(0)) / (count[c] + len(of))
+            count[c] += len(of)
+    return mean, count
+
+
+def proco(case):
+    state = [f"proco/{part}" for part in ("mean", "count", "next-mean", "next-count")]
+    net = base.Network(extra["proco"], lambda name: name not in state)
+    with torch.no_grad():
+        predicted = net.classifier(net.features(rows[0], False))
+    f = net.features(torch.cat(rows[:3]), True)
+    z = project(net, "proco/head", f)[B:]
+    target = torch.cat([y, y])
+    mean, count, next_mean, next_count = (net.all[name] for name in state)
+    if case["inputs"]["proco/begin"][0]:
+        mean, count, next_count = next_mean, next_count, torch.zeros(C)
+    mean, count = with_rows(mean, count, z.detach(), target)
+    next_mean, next_count = with_rows(next_mean, next_count, z.detach(), target)
+    net.all |= dict(zip(state, (mean, count, next_mean, next_count)))
+    R = mean.norm(dim=1)
+    kappa = LENGTH * R / (1 - R**2)
+    n, tau = LENGTH / 2 - 1, case["options"]["temperature"]
+    moved = (kappa[:, None] * mean / R[:, None] + z[:, None] / tau).norm(dim=2)
+    contrast = log_bessel(n, moved) - log_bessel(n, kappa)
+    pi = torch.tensor(counts).double() / sum(counts)
+    penalty = case["options"]["weight"] * F.cross_entropy(contrast + pi.log(), target)
+    loss = F.cross_entropy(net.classifier(f[:B]), y)
+    found = base.finish(case, net, loss + penalty, predicted)
+    kept = {name: net.all[name].flatten().tolist() for name in state}
+    return found | {"loss": loss.item(), "penalty": penalty.item(), "statistics": found["statistics"] | kept}
+
+
 def lws(case):
     net = base.Network(extra["lws"], lambda name: name.startswith(("lws/", "classifier/")))
 
@@ -128,6 +200,7 @@ case = base.case
 box = [[1.0 if not (1 <= i < 4 and 2 <= j < 6) else 0.0 for j in range(SIDE)] for i in range(SIDE)]
 mask = {"glmc/mask": sum(box, [])}
 of_glmc = {"options": {"weight": 4, "reweight": 1.2, "dimension": PROJECTED}, "inputs": mask, "lambda": 0.625}
+of_proco = {"hidden": HIDDEN, "dimension": LENGTH, "temperature": 0.2, "weight": 0.7}
 of_ncl = {"count": 3, "hard": 0.6, "hardWeight": 0.5, "mutual": 0.6}
 result = base.result | {
     "images": images.flatten().tolist(),
@@ -138,6 +211,8 @@ result = base.result | {
         case("GLMC, third epoch", glmc, "glmc", epoch=3, **of_glmc),
         case("NCL, two of three classes are hard", ncl, "ncl", hardClasses=2, options=of_ncl),
         case("NCL, two networks, all are hard", ncl, "ncl", hardClasses=3, options=of_ncl | {"count": 2, "hard": 1}),
+        case("ProCo, an epoch begins", proco, "proco", options=of_proco, inputs={"proco/begin": [1.0]}),
+        case("ProCo, later in an epoch", proco, "proco", options=of_proco, inputs={"proco/begin": [0.0]}),
         case("MiSLAS: LWS with the classifier", lws, "lws", options={"classifier": "trained"}, freeze=["backbone"]),
     ],
 }
