@@ -44,6 +44,7 @@ export const registry: PluginRegistry = {
   mixup: () => import('./mixup/index.ts'),
   mlflow: () => import('./mlflow/index.ts'),
   ncl: () => import('./ncl/index.ts'),
+  paco: () => import('./paco/index.ts'),
   proco: () => import('./proco/index.ts'),
   progress: () => import('./progress/index.ts'),
   regmixup: () => import('./regmixup/index.ts'),

@@ -74,7 +74,7 @@ export { type Random, randomStream } from './random.ts';
 export { writeRunReport } from './report/index.ts';
 export type { CheckpointInfo, Run, RunInfo, RunWeight, Snapshot, SnapshotBackbone } from './run.ts';
 export { createBatch, createTargets, emptyInput, partners, sharesOf } from './step/batch.ts';
-export { forwardRows, type RowOutputs, rowsOf } from './step/forward-rows.ts';
+export { afterPass, forwardRows, type RowOutputs, rowsOf } from './step/forward-rows.ts';
 export { globalNorm } from './step/global-norm.ts';
 export { createEngine, type EngineOptions } from './step/index.ts';
 export { boxMask, mixStage, trainFeeds } from './step/inputs.ts';

@@ -1,10 +1,10 @@
 import {
+  afterPass,
   type Model,
   type ModelOutputs,
   type NamedTensors,
   type Pass,
   rowsOf,
-  stopGradient,
   tf,
   type WeightSpec,
 } from 'tailmix';
@@ -86,9 +86,8 @@ export function twoBranches(model: Model): Model {
       const { start, size } = pass.groups![PREFIX + SECOND]!;
       const conventional = model.forward(all, rowsOf(images, 0, size), pass);
       // The shared batch norms see one batch after the other, and average over both.
-      const averaged = Object.entries(conventional.statistics).map(([name, value]) => [name, stopGradient(value)]);
-      const after = { ...all, ...Object.fromEntries(averaged) };
-      const rebalancing = model.forward(second(after), rowsOf(images, start, size), secondPass(pass));
+      const after = second(afterPass(all, conventional));
+      const rebalancing = model.forward(after, rowsOf(images, start, size), secondPass(pass));
       return joined(conventional, rebalancing, alpha!, all);
     },
   };

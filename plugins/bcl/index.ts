@@ -4,9 +4,10 @@ import { balancedContrastiveLoss } from './contrastive.ts';
 import { twoViews, viewOptions, withContrast, withProjections } from './views.ts';
 
 export { balancedContrastiveLoss, supervisedContrastiveLoss } from './contrastive.ts';
-export { linear, linearWeights, type ProjectionSizes, project, projectionWeights } from './projection.ts';
+export { directions, linear, linearWeights, type ProjectionSizes, project, projectionWeights } from './projection.ts';
 export {
   type Contrasted,
+  oneView,
   projectedViews,
   twoViews,
   type ViewOptions,

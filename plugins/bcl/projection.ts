@@ -17,6 +17,14 @@ const uniform =
     return Float32Array.from({ length }, () => (2 * random.uniform() - 1) / Math.sqrt(inputs));
   };
 
+/** Random directions: `[rows, dimension]`, each row of the given length. */
+export const directions =
+  (rows: number, dimension: number, length = 1) =>
+  (random: Random): Float32Array => {
+    const drawn = Array.from({ length: rows }, () => Array.from({ length: dimension }, () => random.normal()));
+    return Float32Array.from(drawn.flatMap((row) => row.map((value) => (length * value) / Math.hypot(...row))));
+  };
+
 /** Weights of a linear layer, `<prefix>/kernel` and `<prefix>/bias`. */
 export function linearWeights(prefix: string, inputs: number, outputs: number): WeightSpec[] {
   return [kernelOf(`${prefix}/kernel`, [inputs, outputs]), biasOf(`${prefix}/bias`, outputs, inputs)];

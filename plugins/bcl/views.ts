@@ -33,11 +33,15 @@ export type ViewOptions = z.output<typeof viewOptions>;
 
 const VIEWS = ['first', 'second'] as const;
 
+/** One more view of each trained row. */
+export const oneView = ({ augment }: Pick<ViewOptions, 'augment'>): RowGroup =>
+  ({ view: true, ...(augment && { augment }) }) as RowGroup;
+
 /** Two more views of each trained row. */
-export const twoViews = ({ augment }: ViewOptions): Record<(typeof VIEWS)[number], RowGroup> => {
-  const view = { view: true, ...(augment && { augment }) } as RowGroup;
-  return { first: view, second: view };
-};
+export const twoViews = (options: ViewOptions): Record<(typeof VIEWS)[number], RowGroup> => ({
+  first: oneView(options),
+  second: oneView(options),
+});
 
 const CLASSIFIER = 'classifier/kernel';
 

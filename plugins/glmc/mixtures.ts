@@ -1,4 +1,5 @@
 import {
+  afterPass,
   forwardFrom,
   type Loss,
   type Model,
@@ -76,10 +77,8 @@ export function withTwoMixtures(model: Model, dimension: number): Model {
       };
       const first = model.forward(all, images, watching);
       // The batch norms see one mixture after the other, and average over both.
-      const averaged = Object.entries(first.statistics).map(([name, value]) => [name, stopGradient(value)]);
       const features = pasted(pool!, pass.inputs[own(MASK)]!, pass.groups!);
-      const after: NamedTensors = { ...all, ...Object.fromEntries(averaged) };
-      const second = forwardFrom(model.forward, after, { stage: 'input', features }, watching);
+      const second = forwardFrom(model.forward, afterPass(all, first), { stage: 'input', features }, watching);
       const others: NamedTensors = Object.fromEntries(classifier.map(({ name }) => [name, all[own(name)]!]));
       const conventional = forwardFrom(
         model.forward,

@@ -1,5 +1,5 @@
-import { definePlugin, type Model, type Random, stopGradient, tf, z } from 'tailmix';
-import { projectedViews, twoViews, viewOptions, withContrast, withProjections } from 'tailmix/plugins/bcl';
+import { definePlugin, type Model, stopGradient, tf, z } from 'tailmix';
+import { directions, projectedViews, twoViews, viewOptions, withContrast, withProjections } from 'tailmix/plugins/bcl';
 import { probabilisticContrastiveLoss, updatedMeans } from './distribution.ts';
 
 export { bessel } from './bessel.ts';
@@ -23,20 +23,19 @@ const [MEAN, COUNT, NEXT_MEAN, NEXT_COUNT] = ['mean', 'count', 'next-mean', 'nex
   (part) => `${name}/${part}`,
 ) as [string, string, string, string];
 
-/** A random direction for each class, with means as long as the authors begin with. */
-const directions =
-  (classes: number, dimension: number) =>
-  (random: Random): Float32Array => {
-    const rows = Array.from({ length: classes }, () => Array.from({ length: dimension }, () => random.normal()));
-    return Float32Array.from(rows.flatMap((row) => row.map((value) => (0.9 * value) / Math.hypot(...row))));
-  };
+/** Length of the means that the authors begin with. */
+const FIRST_LENGTH = 0.9;
 
 /**
  * The model with the means of each class's projected views as state: those of the last epoch and this one so far, which the
  * loss uses, and those of this epoch alone, which take their place when the next begins.
  */
 function withClassMeans(model: Model, classes: number, dimension: number): Model {
-  const mean = { shape: [classes, dimension], kind: 'state', initial: directions(classes, dimension) } as const;
+  const mean = {
+    shape: [classes, dimension],
+    kind: 'state',
+    initial: directions(classes, dimension, FIRST_LENGTH),
+  } as const;
   const count = { shape: [classes], kind: 'state', initial: () => new Float32Array(classes) } as const;
   return {
     ...model,

@@ -71,8 +71,8 @@ export function adoptLoss(origin: Origin, value: unknown, before: Loss, { classe
       rowArrayFault(array, pass),
     ),
   };
-  if (Object.keys(adopted.scored).length === 0) {
-    throw returnedWrong(at('scored'), { expected: 'logits to score', got: 'none' });
+  if (Object.keys(adopted.scored).length + Object.keys(adopted.terms).length === 0) {
+    throw returnedWrong(at('scored'), { expected: 'logits to score, or terms', got: 'none' });
   }
   return adopted;
 }

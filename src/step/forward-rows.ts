@@ -1,7 +1,9 @@
 import type { Forward, ModelOutputs, Pass } from '../models/types.ts';
 import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
+import { mapValues } from '../util/map-values.ts';
 import { groupUnknown, rowsNotSplit } from './errors.ts';
+import { stopGradient } from './stop-gradient.ts';
 
 /** What a model gives for the rows of a group. */
 export type RowOutputs = Pick<ModelOutputs, 'logits' | 'features'>;
@@ -59,3 +61,9 @@ export function forwardRows(
 /** Rows `start` to `start + rows` of a tensor, its first axis: `[rows, …]`. */
 export const rowsOf = (x: tf.Tensor, start: number, rows: number): tf.Tensor =>
   x.slice([start, ...x.shape.slice(1).map(() => 0)], [rows, ...x.shape.slice(1)]);
+
+/** Weights as a second pass of the same step finds them: statistics as the first one left them, taken as given. */
+export const afterPass = (weights: NamedTensors, { statistics }: Pick<ModelOutputs, 'statistics'>): NamedTensors => ({
+  ...weights,
+  ...mapValues(statistics, (value) => stopGradient(value)),
+});

@@ -36,7 +36,7 @@ export interface Loss {
   termLoss(logits: tf.Tensor, labels: tf.Tensor, pass: Pass): tf.Tensor;
   /**
    * What is scored, by name; label rules, class weights, margins and smoothing act on each. Default: `logits`, those of the
-   * model. A plugin adds its own as `<plugin>/<name>`, from `outputs.extras`, and may leave `logits` out.
+   * model. A plugin adds its own as `<plugin>/<name>`, from `outputs.extras`, and may leave `logits` out, and score nothing where it has `terms`.
    */
   scored: Readonly<Record<string, (outputs: ModelOutputs, pass: Pass) => Scored>>;
   /**

@@ -63,6 +63,7 @@ export const settings: Record<
   mixup: { options: { alpha: 0.4, lambda: 'sample' } },
   mlflow: { options: { experiment: 'tests', every: 1, checkpoints: 'all', tags: { who: 'suite' } } },
   ncl: { options: { count: 2, hard: 0.5, mutual: 0.4 } },
+  paco: { options: { queue: 12, hidden: 8, dimension: 4, momentum: 0.9 } },
   proco: { options: { hidden: 8, dimension: 4, temperature: 0.2 } },
   progress: { options: { style: 'none' } },
   regmixup: { options: { weight: 0.5 }, beside: [mixup()] },

@@ -12,6 +12,9 @@ trained; further fives of rows are the groups of a method, in its order.
   proco  rows 5-9 and 10-14 two more views, all through one batch norm and projected. Class means m of this epoch (those of the last
          one when it begins) with the views in them; kappa = d R / (1 - R^2); views against classes by log I_n(k) - n log k at
          |kappa m / R + z / tau| minus the same at kappa, n = d / 2 - 1, I by its power series; CE of that + log pi
+  paco   rows 5-9 second views, by a momentum encoder (gpaco: by the network, after the first). For each anchor (gpaco: both views)
+         one softmax over z + log pi and cosines / tau with all others, second views and the queue; -sum of target log p over the
+         sum of targets, the class's centre 1 (1 - smooth, the others smooth / (C - 1)), rows of the class alpha
 """
 
 from importlib import import_module
@@ -42,7 +45,7 @@ def network():
     }
 
 
-HIDDEN, LENGTH = 3, 4
+HIDDEN, LENGTH, QUEUED = 3, 4, 7
 
 
 def projection(name):
@@ -64,6 +67,9 @@ extra = {
         "proco/next-mean": base.draw(C, LENGTH, scale=0.4),
         "proco/next-count": torch.tensor([30.0, 7.0, 0.0]),
     },
+    "paco": projection("paco/head")
+    | {f"paco/key/{name}": value for name, value in (network() | projection("paco/head")).items() if not name.endswith(("mean", "variance"))}
+    | {"paco/queue": F.normalize(base.draw(QUEUED, LENGTH), dim=1), "paco/queue-labels": torch.tensor([0.0, 1, 2, 0, 1, -1, -1])},
     "lws": {"lws/scale": base.draw(C, scale=0.2, shift=1)},
 }
 
@@ -185,6 +191,50 @@ def proco(case):
     return found | {"loss": loss.item(), "penalty": penalty.item(), "statistics": found["statistics"] | kept}
 
 
+def paco(case):
+    o = case["options"]
+    momentum_encoder = o["form"] == "paco"
+    is_state = lambda name: name.startswith(("paco/key", "paco/queue"))
+    given = {name: value for name, value in extra["paco"].items() if momentum_encoder or not name.startswith("paco/key")}
+    net = base.Network(given, lambda name: not is_state(name))
+    with torch.no_grad():
+        predicted = net.classifier(net.features(rows[0], False))
+    f = net.features(rows[0], True)
+    q, z = project(net, "paco/head", f), net.classifier(f)
+    if momentum_encoder:
+        key = base.Network(extra["paco"], lambda name: False)
+        key.all |= {name.removeprefix("paco/key/"): value for name, value in extra["paco"].items() if name.startswith("paco/key/")}
+        k = project(key, "paco/head", key.features(rows[1], True))
+        anchors, target = q, y
+    else:
+        f_k = net.features(rows[1], True)
+        k, z = project(net, "paco/head", f_k), torch.cat([z, net.classifier(f_k)])
+        anchors, target = torch.cat([q, k]), torch.cat([y, y])
+    queue, queue_labels = net.all["paco/queue"], net.all["paco/queue-labels"]
+    items = [*zip(q, y), *zip(k, y), *((one, c) for one, c in zip(queue, queue_labels) if c >= 0)]
+    pi = torch.tensor(counts).double() / sum(counts)
+    total = 0
+    for i, anchor in enumerate(anchors):
+        centres = (z[i] + pi.log()) / o["centreTemperature"]
+        others = [(anchor @ one / o["temperature"], c) for j, (one, c) in enumerate(items) if j != i]
+        rest = torch.logsumexp(torch.cat([centres, torch.stack([s for s, _ in others])]), 0)
+        pairs = [((1 - o["smooth"]) if c == target[i] else o["smooth"] / (C - 1), centres[c]) for c in range(C)]
+        pairs += [(o["alpha"], s) for s, c in others if c == target[i]]
+        total = total - sum(t * (s - rest) for t, s in pairs) / sum(t for t, _ in pairs)
+    found = base.finish(case, net, total / len(anchors), predicted)
+    kept = {
+        "paco/queue": torch.cat([k.detach(), queue])[:QUEUED],
+        "paco/queue-labels": torch.cat([y.double(), queue_labels])[:QUEUED],
+    }
+    if momentum_encoder:  # The weights after a step of SGD with rate 1.
+        m = o["momentum"]
+        for name, value in extra["paco"].items():
+            if name.startswith("paco/key/"):
+                own = net.all[name.removeprefix("paco/key/")]
+                kept[name] = m * value + (1 - m) * (own - own.grad).detach()
+    return found | {"statistics": found["statistics"] | {name: value.flatten().tolist() for name, value in kept.items()}}
+
+
 def lws(case):
     net = base.Network(extra["lws"], lambda name: name.startswith(("lws/", "classifier/")))
 
@@ -201,6 +251,7 @@ box = [[1.0 if not (1 <= i < 4 and 2 <= j < 6) else 0.0 for j in range(SIDE)] fo
 mask = {"glmc/mask": sum(box, [])}
 of_glmc = {"options": {"weight": 4, "reweight": 1.2, "dimension": PROJECTED}, "inputs": mask, "lambda": 0.625}
 of_proco = {"hidden": HIDDEN, "dimension": LENGTH, "temperature": 0.2, "weight": 0.7}
+of_paco = {"hidden": HIDDEN, "dimension": LENGTH, "queue": QUEUED, "temperature": 0.2, "centreTemperature": 0.8, "alpha": 0.3, "momentum": 0.9}
 of_ncl = {"count": 3, "hard": 0.6, "hardWeight": 0.5, "mutual": 0.6}
 result = base.result | {
     "images": images.flatten().tolist(),
@@ -213,6 +264,8 @@ result = base.result | {
         case("NCL, two networks, all are hard", ncl, "ncl", hardClasses=3, options=of_ncl | {"count": 2, "hard": 1}),
         case("ProCo, an epoch begins", proco, "proco", options=of_proco, inputs={"proco/begin": [1.0]}),
         case("ProCo, later in an epoch", proco, "proco", options=of_proco, inputs={"proco/begin": [0.0]}),
+        case("PaCo", paco, "paco", options=of_paco | {"form": "paco", "smooth": 0}),
+        case("GPaCo, smoothed", paco, "paco", options=of_paco | {"form": "gpaco", "smooth": 0.1}),
         case("MiSLAS: LWS with the classifier", lws, "lws", options={"classifier": "trained"}, freeze=["backbone"]),
     ],
 }
