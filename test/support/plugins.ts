@@ -56,5 +56,5 @@ export const warningsOf = (plugins: readonly Plugin[], info: RunInfo): string[] 
 export function drawnWeights({ groups }: Pick<Composition, 'groups'>, name: string, epoch: number): Float64Array {
   const group = groups[name]!;
   if (group.view) throw new Error(`${name} is a view`);
-  return group.weights(epoch, { indices: new Int32Array(), labels: new Int32Array() });
+  return group.weights(epoch, { indices: Int32Array.of(0), labels: Int32Array.of(0) });
 }
