@@ -193,7 +193,11 @@ describeNative('the parts of gradients', () => {
 describe('what a plugin gives wrongly', () => {
   const scored = (value: unknown) => ({ scored: { 'own/a': () => value } }) as unknown as Partial<Loss>;
   test.each([
-    ['no logits at all', () => ({ scored: {} }), '[own] buildLoss, scored: expected logits to score, or terms; got none.'],
+    [
+      'no logits at all',
+      () => ({ scored: {} }),
+      '[own] buildLoss, scored: expected logits to score, or terms; got none.',
+    ],
     [
       'a name of somebody else',
       ({ figures }: Loss) => ({ figures: { ...figures, other: () => tf.scalar(1) } }),
