@@ -18,7 +18,7 @@ export interface ConfigFlags {
 }
 
 /** The plugins that the command line knows. */
-export const context: Required<ConfigContext> = { registry, defaults };
+export const context: Required<Omit<ConfigContext, 'run'>> = { registry, defaults };
 
 /** Plugins that only observe: they and their options change no figures. */
 export const observers: ReadonlySet<string> = new Set(defaults.flatMap((entry) => nameOf(entry) ?? []));

@@ -1,3 +1,4 @@
+import type { RunContext } from '../config/load.ts';
 import { displayPath } from '../errors.ts';
 import type { ExportOptions } from '../export/index.ts';
 import type { Int8Report } from '../export/int8.ts';
@@ -10,7 +11,7 @@ import { commandLine, tellNext } from './next.ts';
 import { print, printJson, tellPassedOver } from './output.ts';
 
 /** Options of `tailmix export`. */
-export interface ExportCommandOptions extends ConfigFlags, CheckpointChoice {
+export interface ExportCommandOptions extends ConfigFlags, CheckpointChoice, Pick<RunContext, 'trust'> {
   format: ExportOptions['format'];
   /** Folder to write to. Default: `export/<format>` in the run directory. */
   out?: string;
@@ -36,6 +37,7 @@ export async function exportCommand(
     force,
     checkpoint,
     strict,
+    trust,
     json,
     allowOtherData = false,
     ...flags
@@ -49,6 +51,7 @@ export async function exportCommand(
     allowOtherData,
     checkpoint,
     strict,
+    trust,
     readImages: int8,
     pixels: int8,
   });

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { makeFolder } from '#make-folder';
+import type { RunContext } from '../config/load.ts';
 import { readRows } from '../data/inspect/scan.ts';
 import type { Subset } from '../data/types.ts';
 import { displayPath } from '../errors.ts';
@@ -17,7 +18,7 @@ import { commandLine, tellNext } from './next.ts';
 import { print, printJson, tellPassedOver } from './output.ts';
 
 /** Options of `tailmix mistakes`. */
-export interface MistakesCommandOptions extends ConfigFlags, CheckpointChoice {
+export interface MistakesCommandOptions extends ConfigFlags, CheckpointChoice, Pick<RunContext, 'trust'> {
   split: 'test' | 'validation';
   /** Folder to write to. Default: `mistakes/<split>` in the run directory. */
   out?: string;
@@ -34,11 +35,11 @@ type Named = ReturnType<typeof named>;
 /** `tailmix mistakes`: the images that a run gets wrong, as a table, JSON and a picture. */
 export async function mistakes(
   wanted: string,
-  { set = [], split, out, checkpoint, strict, json, allowOtherData, ...flags }: MistakesCommandOptions,
+  { set = [], split, out, checkpoint, strict, trust, json, allowOtherData, ...flags }: MistakesCommandOptions,
 ): Promise<number> {
   checkPlace('--out', out);
   const overrides = overridesOf(flags);
-  const run = await openRun(wanted, { ...context, set, overrides, checkpoint, strict, readImages: true });
+  const run = await openRun(wanted, { ...context, set, overrides, checkpoint, strict, trust, readImages: true });
   const passedOver = tellPassedOver(run.damaged);
   const { subset, otherData } = splitOf(run, split, allowOtherData);
   const classified = await classify(run, subset);

@@ -21,6 +21,7 @@ export interface PredictCommandOptions extends ConfigFlags {
   json?: boolean;
   checkpoint?: string;
   strict?: boolean;
+  trust?: boolean;
   allowOtherData?: boolean;
 }
 
@@ -30,7 +31,7 @@ export async function predict(
   paths: readonly string[],
   { set = [], top = 3, recursive, csv, jsonl, json, allowOtherData, ...flags }: PredictCommandOptions,
 ): Promise<number> {
-  const { checkpoint, strict, ...configFlags } = flags;
+  const { checkpoint, strict, trust, ...configFlags } = flags;
   const runOnly = { '--set': set.length > 0, '--checkpoint': checkpoint !== undefined, '--strict': strict };
   const unfit = Object.entries(runOnly).find(([, isGiven]) => isGiven);
   if (unfit && isExport(wanted) && !isRun(wanted)) throw exportHasNo(wanted, unfit[0]);
@@ -42,6 +43,7 @@ export async function predict(
     ...(allowOtherData && { allowOtherData }),
     checkpoint,
     strict,
+    trust,
     ...(configFlags.backend !== undefined && { backend: configFlags.backend as BackendChoice }),
   });
   const { classes, from } = predictor;

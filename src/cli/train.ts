@@ -11,7 +11,7 @@ import { clusterOut } from '../cluster/errors.ts';
 import { patient, shareSnapshot } from '../cluster/exchange.ts';
 import type { Link } from '../cluster/link.ts';
 import type { Membership } from '../cluster/membership.ts';
-import { loadConfig } from '../config/load.ts';
+import { loadConfig, loadRunConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import type { ResolvedConfig } from '../config/types.ts';
 import type { ReadProgress } from '../data/types.ts';
@@ -41,6 +41,7 @@ import { describeSummary } from './summary.ts';
 export interface TrainCommandOptions extends ConfigFlags, ClusterOptions {
   out?: string;
   resume?: string;
+  trust?: boolean;
   takeOver?: boolean;
   allowOtherData?: boolean;
   /** Show the hooks too. */
@@ -74,8 +75,11 @@ async function trainInCluster(
 ): Promise<number> {
   if (member.rank > 0) quietly();
   const { set = [], resume, out } = options;
-  const source = resume === undefined ? paths : [join(await findRun(resume), runFiles.config)];
-  const config = await loadConfig(source, { ...context, set, overrides: overridesOf(options) });
+  const given = { ...context, set, overrides: overridesOf(options) };
+  const config =
+    resume === undefined
+      ? await loadConfig(paths, given)
+      : await loadRunConfig(await findRun(resume), { ...given, trust: options.trust });
   const link = await joinCluster(member, config, interruption.signal);
   try {
     const opened = member.rank > 0 ? { config, ownership: null, resume: null } : await openFirst();
@@ -239,7 +243,7 @@ async function openNew(
 async function openResumed(
   wanted: string,
   paths: readonly string[],
-  { set = [], out, seed, name, takeOver = false, ...flags }: TrainCommandOptions,
+  { set = [], out, seed, name, takeOver = false, trust, ...flags }: TrainCommandOptions,
 ): Promise<Opened> {
   if (paths.length > 0) throw resumeWith(`the config ${paths.join(' ')}`);
   for (const [flag, value] of Object.entries({ out, seed, name }))
@@ -250,8 +254,8 @@ async function openResumed(
   try {
     await expectReadable(directory);
     const path = join(directory, runFiles.config);
-    const written = await readWritten(directory, () => loadConfig(path, context));
-    const config = await loadConfig(path, { ...context, set, overrides: overridesOf(flags) });
+    const written = await readWritten(directory, () => loadRunConfig(directory, { ...context, trust }));
+    const config = await loadRunConfig(directory, { ...context, trust, set, overrides: overridesOf(flags) });
     const latest = await readWritten(directory, () => findLatest(directory));
     tellPassedOver(latest?.damaged ?? []);
     const configHash = latest ? latest.snapshot.configHash : written.hash;

@@ -5,9 +5,8 @@ import { profileOf } from '../data/profile.ts';
 import { datasets } from '../data/sets/registry.ts';
 import { displayValue } from '../errors.ts';
 import { check, invalid, type Result, valid } from './issues.ts';
-import { loadOwnModule, noFile } from './own-module.ts';
+import { loadOwnModule, type ModuleContext, noFile } from './own-module.ts';
 import { type Tree, valueAt } from './tree.ts';
-import type { PluginRegistry } from './types.ts';
 
 /** The data set of a run. */
 export interface LoadedDataset {
@@ -23,7 +22,7 @@ export interface LoadedDataset {
 /** Finds the data set of a run and checks its own options. Findings are at paths from the config's root. */
 export async function loadDataset(
   { name, options = {} }: DataOptions,
-  context: { registry: PluginRegistry; directory: string /** The config as written. */; written: Tree },
+  context: ModuleContext & { /** The config as written. */ written: Tree },
 ): Promise<Result<LoadedDataset>> {
   const found = await findDataset(name, context);
   if (found.value === undefined) return invalid(...found.findings);
@@ -35,7 +34,7 @@ export async function loadDataset(
 
 async function findDataset(
   name: DataOptions['name'],
-  context: { registry: PluginRegistry; directory: string },
+  context: ModuleContext,
 ): Promise<Result<Omit<LoadedDataset, 'options'>>> {
   const wrong = (message: string): Result<never> => invalid({ path: ['data', 'name'], message });
   if (isDataset(name)) return valid({ dataset: name, name: name.name, source: null });

@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import { displayValue, TailmixError } from '../errors.ts';
 import { heldBy, isPlugin, type Pin, type Pins, type Plugin, type PluginFactory } from '../plugin.ts';
-import { type PrepareContext, preparePlugin } from '../train/prepared.ts';
+import { preparePlugin } from '../train/prepared.ts';
 import { suggest } from '../util/suggest.ts';
 import { check, type Finding, invalid, type Result, valid, within } from './issues.ts';
-import { isPath, loadOwnModule, noFile } from './own-module.ts';
+import { isPath, loadOwnModule, type ModuleContext, noFile } from './own-module.ts';
 import { optionsOf, schemaAt } from './shape.ts';
 import { isMap, mapLeaves, type Tree, valueAt } from './tree.ts';
-import type { PluginRegistry } from './types.ts';
 
 /** Keys of an entry that are not the plugin's options. */
 export const RESERVED = ['use', 'enabled', 'pinned'] as const;
@@ -25,10 +24,7 @@ export interface LoadedEntry {
 }
 
 /** An entry as it is to be loaded. */
-export interface EntryContext {
-  registry: PluginRegistry;
-  /** Folder that paths are relative to. */
-  directory: string;
+export interface EntryContext extends ModuleContext {
   /** The entry with placeholders where it had them. */
   written: unknown;
 }
@@ -82,10 +78,17 @@ const pinsOption = z
   .optional();
 
 /** An entry whose plugin is prepared, where it was found. */
-async function prepared(loaded: Result<LoadedEntry>, context: PrepareContext): Promise<Result<LoadedEntry>> {
+async function prepared(
+  loaded: Result<LoadedEntry>,
+  context: EntryContext & { pins?: Pins | undefined },
+): Promise<Result<LoadedEntry>> {
   if (loaded.value === undefined) return loaded;
   try {
-    return valid({ ...loaded.value, plugin: await preparePlugin(loaded.value.plugin, context) });
+    const { pins, directory, run } = context;
+    return valid({
+      ...loaded.value,
+      plugin: await preparePlugin(loaded.value.plugin, { pins, directory, kept: run?.read }),
+    });
   } catch (error) {
     if (!(error instanceof TailmixError)) throw error;
     return invalid({ path: [], message: error.message });
@@ -186,11 +189,12 @@ function withOptions(
 
 async function findFactory(
   use: string,
-  { registry, directory }: EntryContext,
+  context: EntryContext,
 ): Promise<Result<{ factory: PluginFactory; use: string; source: string | null }>> {
+  const { registry, directory } = context;
   const wrong = (message: string): Result<never> => invalid({ path: ['use'], message });
   if (Object.hasOwn(registry, use)) return valid({ factory: (await registry[use]!()).default, use, source: null });
-  const loaded = await loadOwnModule(use, { directory, registry });
+  const loaded = await loadOwnModule(use, context);
   if (loaded === null) return wrong(notFound(use, directory, Object.keys(registry)));
   if ('message' in loaded) return wrong(loaded.message);
   const problem = problemOf(loaded.value);

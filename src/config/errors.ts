@@ -175,3 +175,10 @@ export const moreProblems = (count: number): Problem => ({
   path: '',
   message: `and ${count} more problems of this kind.`,
 });
+
+/** A run whose own code was kept by someone else, or elsewhere, or not at all. */
+export const runNotTrusted = (directory: string, place: string): TailmixError =>
+  new TailmixError(
+    `${directory}: expected a run that you have trained on this machine; ${place} of it would be executed, and what is kept with the run does not say that it is yours. Read it, then give --trust.`,
+    { code: 'RUN_NOT_TRUSTED', kind: 'config' },
+  );

@@ -1,4 +1,7 @@
+import { join } from 'node:path';
 import { displayPath } from '../errors.ts';
+import { runFiles } from '../tracking/run-files.ts';
+import { openSources } from '../tracking/sources.ts';
 import { configIsSweep, type Problem } from './errors.ts';
 import { readLayers } from './extends.ts';
 import { mergeLayers } from './inherit.ts';
@@ -15,6 +18,12 @@ export interface LoadContext extends ConfigContext {
   set?: readonly string[];
   /** Other options of the command line, which win over `set`; a problem among them is reported with all others. */
   overrides?: readonly (Override | Problem)[];
+}
+
+/** What {@link loadRunConfig} needs. */
+export interface RunContext extends Omit<LoadContext, 'run'> {
+  /** Runs the run's own code, whoever it is from. Default: only if this user has trained it on this machine. */
+  trust?: boolean | undefined;
 }
 
 /**
@@ -49,4 +58,18 @@ export async function loadConfig(
     origins: originsOf(placed, applied.labels),
     problems: [...unfit, ...problems, ...applied.problems],
   });
+}
+
+/**
+ * Reads the config of a trained run. Plugins, models and data sets of the user's own are those that were kept with it, where
+ * what lies in the working directory is not the same; that is told.
+ *
+ * @throws {TailmixError} RUN_NOT_TRUSTED, RUN_DAMAGED, and as {@link loadConfig}
+ */
+export async function loadRunConfig(
+  directory: string,
+  { trust = false, ...context }: RunContext,
+): Promise<ResolvedConfig> {
+  const run = { ...(await openSources(directory)), directory: displayPath(directory), trust };
+  return loadConfig(join(directory, runFiles.config), { ...context, run });
 }

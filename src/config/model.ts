@@ -10,9 +10,8 @@ import { findFile, portable } from '../util/find-file.ts';
 import { checksumWeights } from '../weights/checksum.ts';
 import type { Placeholder } from './env.ts';
 import { check, invalid, type Result, valid } from './issues.ts';
-import { isPath, loadOwnModule, noFile } from './own-module.ts';
+import { isPath, loadOwnModule, type ModuleContext, noFile } from './own-module.ts';
 import { formatPath, isMap, type Path, type Tree } from './tree.ts';
-import type { PluginRegistry } from './types.ts';
 
 /** A model of the user's own that a config names, or holds as a call. */
 export interface LoadedModel {
@@ -24,10 +23,7 @@ export interface LoadedModel {
 }
 
 /** Where a `model` section stands. */
-export interface ModelContext {
-  registry: PluginRegistry;
-  /** Folder that paths are relative to. */
-  directory: string;
+export interface ModelContext extends ModuleContext {
   /** The section with placeholders where it had them. */
   written: unknown;
 }

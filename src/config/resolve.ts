@@ -4,6 +4,7 @@ import { withPreprocessing } from '../data/options.ts';
 import { displayPath, displayValue } from '../errors.ts';
 import { modelNames } from '../models/model-names.ts';
 import type { ModelSection } from '../models/options.ts';
+import type { OwnSource } from '../tracking/sources.ts';
 import type { PhaseOptions } from '../train/phases.ts';
 import { decisiveData, describeData, type LoadedDataset, loadDataset } from './dataset.ts';
 import { nameOf } from './entries.ts';
@@ -22,6 +23,7 @@ import {
   pixelsOf,
   type RunModel,
 } from './model.ts';
+import type { RunSources } from './own-module.ts';
 import { mergePhaseTrain, phasesOfOptions, withoutEntries } from './phases.ts';
 import { badPlaces } from './places.ts';
 import { plain } from './plain.ts';
@@ -35,6 +37,8 @@ export interface ConfigContext {
   registry: PluginRegistry;
   /** Entries that run after those of the config, unless it configures them or switches them off. */
   defaults?: readonly PluginEntry[];
+  /** Of a trained run's config: what was kept with it. */
+  run?: RunSources | undefined;
 }
 
 /**
@@ -82,21 +86,22 @@ export async function resolveTree(
   const { extends: _, $schema: __, ...written } = input;
   const { tree, placeholders, problems: unfilled } = substitute(written);
   const source = { written, tree: tree as Tree, placeholders };
-  const parts = await loadParts(source, context);
+  const modules: OwnSource[] = [];
+  const parts = await loadParts(source, { ...context, modules });
   const all = [
     ...problems,
     ...problemsOf([...unfilled, ...badPlaces(written)], parts.findings, source, context.origins),
   ];
   if (parts.value === undefined || all.length > 0) throw configInvalid(all);
-  return resolved(parts.value, pinnedPlaceholders(placeholders), context.defaults ?? []);
+  return { ...resolved(parts.value, pinnedPlaceholders(placeholders), context.defaults ?? []), modules };
 }
 
 /** Loads and checks each part; one that does not hold does not keep the others from being checked. */
 async function loadParts(
   { tree, written }: Source,
-  { registry, defaults = [], origins }: ConfigContext & { origins: Origins },
+  { defaults = [], origins, ...context }: ConfigContext & { origins: Origins; modules: OwnSource[] },
 ): Promise<Result<Parts>> {
-  const place = { registry, directory: origins.directory(['model', 'name']), written: written.model };
+  const place = { ...context, directory: origins.directory(['model', 'name']), written: written.model };
   const own = await loadModel(tree.model, place);
   const options = checkOptions(tree, written, own.value !== null);
   const model =
@@ -109,9 +114,9 @@ async function loadParts(
     if (found.value !== null) options.value.data = withPreprocessing(options.value.data, found.value);
   }
   const directory = origins.directory(['data', 'name']);
-  const data = options.value ? await loadDataset(options.value.data, { registry, directory, written }) : invalid();
+  const data = options.value ? await loadDataset(options.value.data, { ...context, directory, written }) : invalid();
   const train = options.value ? mergePhaseTrain(tree, written) : invalid();
-  const entries = await loadEntries(written, { registry, defaults, origins });
+  const entries = await loadEntries(written, { ...context, defaults, origins });
   const findings = [options, model, data, train, entries].flatMap((part) => part.findings);
   if (!options.value || !model.value || !data.value || !train.value || !entries.value) return invalid(...findings);
   return {
@@ -157,7 +162,7 @@ function resolved(
   { options, model, data, train, entries }: Parts,
   placeholders: readonly Placeholder[],
   defaults: readonly PluginEntry[],
-): ResolvedConfig {
+): Omit<ResolvedConfig, 'modules'> {
   const run = { ...options, model: describeModel(model) as ModelSection };
   const logged = describeRun({ ...run, data: describeData(run.data, data, data.name) }, placeholders, entries);
   const choice = ownChoice(model);

@@ -3,10 +3,11 @@ import { type LoadedEntry, loadEntry, nameOf, writtenOptions } from './entries.t
 import { type Placeholder, restore, substitute } from './env.ts';
 import { type Finding, invalid, type Result, valid, within } from './issues.ts';
 import type { Origins } from './layers.ts';
+import type { ModuleContext } from './own-module.ts';
 import { writtenPhases } from './phases.ts';
 import { plain } from './plain.ts';
 import { isMap, type Path, type Tree } from './tree.ts';
-import type { PluginEntry, PluginRegistry } from './types.ts';
+import type { PluginEntry } from './types.ts';
 
 /** A loaded entry of a run or a phase, and what its texts had for placeholders. */
 export type RunEntry = LoadedEntry & { placeholders: readonly Placeholder[] };
@@ -22,8 +23,7 @@ export interface RunEntries {
 }
 
 /** Where entries stand. */
-interface Context {
-  registry: PluginRegistry;
+interface Context extends Omit<ModuleContext, 'directory'> {
   /** Entries that run unasked. */
   defaults: readonly PluginEntry[];
   origins: Origins;
@@ -77,7 +77,7 @@ function placeEntries(placed: readonly PlacedEntry[], defaults: readonly PluginE
 async function loadList(
   placed: readonly PlacedEntry[],
   list: Path,
-  { registry, origins }: Omit<Context, 'defaults'>,
+  { origins, ...context }: Omit<Context, 'defaults'>,
 ): Promise<Result<RunEntry[]>> {
   const entries: RunEntry[] = [];
   const findings: Finding[] = [];
@@ -88,7 +88,11 @@ async function loadList(
     }
     const { tree, placeholders } = substitute(entry);
     const place = [...list, index];
-    const loaded = await loadEntry(tree, { registry, directory: origins.directory([...place, 'use']), written: entry });
+    const loaded = await loadEntry(tree, {
+      ...context,
+      directory: origins.directory([...place, 'use']),
+      written: entry,
+    });
     findings.push(...within(place, loaded.findings));
     if (loaded.value !== undefined) entries.push({ ...loaded.value, placeholders });
   }

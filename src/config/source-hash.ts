@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile, realpath, stat } from 'node:fs/promises';
-import { dirname, extname, relative } from 'node:path';
+import { dirname, extname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Endings of modules. */
@@ -19,14 +20,19 @@ const PLACE = /(['"`])((?:\.{1,2}\/|\/|file:\/\/|#)[^'"`\n]+)\1/g;
  *
  * @param file - absolute
  */
-export async function hashModule(file: string): Promise<string> {
+export const hashModule = async (file: string): Promise<string> => (await readModule(file)).source;
+
+/** The hash of a module, and the files that running it needs: those of the hash, and each one's package.json. */
+export async function readModule(file: string): Promise<{ source: string; files: string[] }> {
   const { createJiti } = await import('jiti');
   const hashes = new Map<string, string>();
+  const packages = new Set<string>();
   const own = await realpath(file);
   const visit = async (path: string): Promise<void> => {
     if (hashes.has(path)) return;
     const bytes = await readFile(path);
     hashes.set(path, sha256(bytes));
+    for (const found of packageOf(path)) packages.add(found);
     if (extname(path) === '.json') return;
     const jiti = createJiti(path);
     for (const [, , place] of bytes.toString('utf8').matchAll(PLACE)) {
@@ -37,9 +43,19 @@ export async function hashModule(file: string): Promise<string> {
   };
   await visit(own);
   const first = hashes.get(own)!;
-  if (hashes.size === 1) return first;
+  const files = [...hashes.keys(), ...packages];
+  if (hashes.size === 1) return { source: first, files };
   const helpers = [...hashes].filter(([path]) => path !== own).map(([path, hash]) => [placeOf(path, own), hash]);
-  return sha256(JSON.stringify([first, ...helpers.sort(([a], [b]) => (a! < b! ? -1 : 1))]));
+  return { source: sha256(JSON.stringify([first, ...helpers.sort(([a], [b]) => (a! < b! ? -1 : 1))])), files };
+}
+
+/** The nearest package.json: it says what a folder and a name with # mean. */
+function packageOf(file: string): string[] {
+  for (let folder = dirname(file); ; folder = dirname(folder)) {
+    const found = join(folder, 'package.json');
+    if (existsSync(found)) return [found];
+    if (folder === dirname(folder)) return [];
+  }
 }
 
 const placeOf = (path: string, own: string): string => relative(dirname(own), path).replaceAll('\\', '/');

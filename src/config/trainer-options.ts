@@ -9,6 +9,7 @@ export function trainerOptions({
   phases,
   resolved,
   hash,
+  modules,
 }: ResolvedConfig): TrainerOptions {
   const { name, method, seed, data, model, train, evaluate, backend } = options;
   return {
@@ -22,6 +23,6 @@ export function trainerOptions({
     backend,
     plugins,
     ...(phases && { phases }),
-    config: { resolved, hash },
+    config: { resolved, hash, modules },
   };
 }

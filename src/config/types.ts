@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { ModelChoice } from '../models/definition.ts';
 import type { Plugin, PluginFactory } from '../plugin.ts';
+import type { OwnSource } from '../tracking/sources.ts';
 import type { PhaseOptions } from '../train/phases.ts';
 import type { runOptions } from './schema.ts';
 
@@ -26,4 +27,6 @@ export interface ResolvedConfig {
   resolved: Record<string, unknown>;
   /** SHA-256 of `resolved`, hex. */
   hash: string;
+  /** Files of the user's own that were loaded: a run keeps them. */
+  modules: readonly OwnSource[];
 }

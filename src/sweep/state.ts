@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { loadConfig } from '../config/load.ts';
+import { loadRunConfig } from '../config/load.ts';
 import type { ConfigContext } from '../config/resolve.ts';
 import { TailmixError } from '../errors.ts';
 import { findLatest } from '../tracking/checkpoint.ts';
@@ -27,9 +26,8 @@ export async function stateOf({ directory, hash }: PlannedRun, context: ConfigCo
   // A damaged summary is written again by the resumed run.
   const summary = await damagedAs(readSummary(directory), () => null);
   if (summary?.status === 'finished' && summary.configHash === hash) return { kind: 'finished' };
-  const path = join(directory, runFiles.config);
   const config = await damagedAs(
-    readWritten(directory, () => loadConfig(path, context)),
+    readWritten(directory, () => loadRunConfig(directory, context)),
     ({ message }) => message,
   );
   if (typeof config === 'string') return foreign(config);

@@ -17,6 +17,7 @@ import {
 import { type Ownership, own, ownerFile } from './ownership.ts';
 import { runFiles } from './run-files.ts';
 import { type FileSeal, isSealBroken } from './seal.ts';
+import { SOURCES } from './sources.ts';
 
 /**
  * Makes the directory of a new run: `<root>/<name>-<time>`, with a number behind it where that exists already.
@@ -71,7 +72,7 @@ export async function claimRunDirectory(directory: string, options?: Parameters<
 }
 
 /** Files and folders of which each shows that a folder was a run's. */
-const MARKS: readonly string[] = [...Object.values(runFiles), 'checkpoints', 'mlflow'];
+const MARKS: readonly string[] = [...Object.values(runFiles), 'checkpoints', 'mlflow', SOURCES];
 
 /** What a folder holds of a run, with or without its config. */
 export const marksOfRun = async (directory: string): Promise<string[]> =>

@@ -14,6 +14,7 @@ import type { Plugin, PluginDefinition } from '../plugin.ts';
 import type { RunInfo, RunStart, Snapshot } from '../run.ts';
 import type { WeightRules } from '../step/groups.ts';
 import type { Ownership } from '../tracking/ownership.ts';
+import type { OwnSource } from '../tracking/sources.ts';
 import type { FromFile } from './backbone.ts';
 import {
   baseModel,
@@ -65,8 +66,8 @@ export interface TrainerOptions {
   allowOtherData?: boolean;
   /** In a process of a cluster, what connects it with the others. */
   link?: Link;
-  /** Resolved config and its hash, as logged. */
-  config?: { resolved: Record<string, unknown>; hash: string };
+  /** Resolved config and its hash, as logged, and files of the user's own that are kept with the run. */
+  config?: { resolved: Record<string, unknown>; hash: string; modules?: readonly OwnSource[] };
   /** Ends the run after the current step, in good order; aborted with a TailmixError, the run fails with it. */
   signal?: AbortSignal;
   onDataProgress?: ReadProgress;

@@ -13,6 +13,7 @@ import type { NetworkFacts, Pin, Pins, Plugin, PreparedNetwork, PrepareTools } f
 import { pluginFailed } from '../step/errors.ts';
 import { pinInit, readInit } from '../tracking/pinned-init.ts';
 import { runFiles } from '../tracking/run-files.ts';
+import { warnChanged } from '../tracking/sources.ts';
 import { fieldsOf } from '../util/fault.ts';
 import { findFile, portable } from '../util/find-file.ts';
 import { checksumWeights } from '../weights/checksum.ts';
@@ -85,6 +86,7 @@ function toolsOf(
       }
       const stored = expected === undefined ? null : await kept?.(expected);
       if (stored) {
+        if (sha256) warnChanged(place);
         note(named, place, { sha256: expected! });
         return stored;
       }
@@ -113,7 +115,7 @@ const described = z.object({
 
 /** Another run: the checkpoint that its name means now. */
 async function pinRun(plugin: string, from: string): Promise<NetworkPin> {
-  const { run: place, sha256 } = await pinInit(from, plugin);
+  const { run: place, sha256 } = await pinInit(from, 'network');
   const directory = dirname(dirname(place));
   const [config, subset] = await Promise.all(
     [runFiles.config, runFiles.subset].map(async (file): Promise<unknown> => {
@@ -152,7 +154,7 @@ function weightsOf(
 ): PreparedNetwork['weights'] {
   return async (model) => {
     if (isPublished) return readPublished({ ...publishedIn(network.model, place), sha256 }, model, () => true);
-    const { state, weights } = await readInit({ run: place, sha256 }, plugin);
+    const { state, weights } = await readInit({ run: place, sha256 }, 'pinned');
     const own = new Set(model.weights.map(({ name }) => name));
     const added = weights.filter((name) => !own.has(name));
     if (added.length > 0) throw networkExtended(plugin, place, added);

@@ -9,6 +9,7 @@ import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
 import type { Run, Snapshot } from '../run.ts';
 import type { EpochContext } from '../step/types.ts';
 import { own as ownDirectory } from '../tracking/ownership.ts';
+import { keepSources } from '../tracking/sources.ts';
 import { yieldToEventLoop } from '../util/event-loop.ts';
 import { callAll, reportFailure } from '../util/observers.ts';
 import { backboneOf } from './backbone.ts';
@@ -72,6 +73,7 @@ interface Session {
 
 async function train(given: TrainerOptions): Promise<RunResult> {
   const options = await withPrepared(given);
+  await keepOwn(options);
   const data = await readData(options);
   if (data.info.features) await keepFile(options);
   const prepared = await Promise.all(
@@ -97,6 +99,14 @@ async function train(given: TrainerOptions): Promise<RunResult> {
   } finally {
     release();
   }
+}
+
+/** Keeps the user's own code and what plugins have read in the directory of a run that begins. */
+async function keepOwn({ directory, resume, config, plugins = [], phases = [] }: TrainerOptions): Promise<void> {
+  if (directory === undefined || resume) return;
+  const all = [...plugins, ...phases.flatMap((phase) => phase.plugins ?? [])];
+  const pins = all.flatMap(({ prepared }) => (prepared ? [prepared.pins] : []));
+  await keepSources(directory, config?.modules ?? [], pins);
 }
 
 async function trainPhases(phases: readonly PreparedPhase[], parts: RunParts): Promise<RunResult> {

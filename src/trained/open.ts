@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { compose } from '../compose/compose.ts';
 import type { Composition } from '../compose/types.ts';
-import { type LoadContext, loadConfig } from '../config/load.ts';
+import { loadRunConfig, type RunContext } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import { type DataIdentity, expectSameData, warnUncompared } from '../data/identity.ts';
 import type { Exif } from '../data/packed/decode.ts';
@@ -37,7 +37,7 @@ export interface TrainedRun extends Preparation {
 }
 
 /** Which checkpoint to open, and how. */
-export interface OpenOptions extends LoadContext, CheckpointChoice {
+export interface OpenOptions extends RunContext, CheckpointChoice {
   /** Reads the images of its data set, to evaluate on them. Default: they need not be there. */
   readImages?: boolean;
   /** Of a run on features, reads its images, not their features: what is opened is its network on images. Default: no. */
@@ -61,13 +61,13 @@ export async function openRun(
   const configPath = join(directory, runFiles.config);
   const { set = [], overrides = [], ...asWritten } = context;
   const { written, chosen } = await readWritten(directory, async () => {
-    const written = await loadConfig(configPath, asWritten);
+    const written = await loadRunConfig(directory, asWritten);
     const chosen = await chooseCheckpoint(directory, { checkpoint, strict });
     return { written, chosen };
   });
   const { snapshot, path, damaged } = chosen;
   await expectSameConfig(configPath, written, snapshot);
-  const config = set.length + overrides.length === 0 ? written : await loadConfig(configPath, context);
+  const config = set.length + overrides.length === 0 ? written : await loadRunConfig(directory, context);
   if (!snapshot.data) warnUncompared(displayPath(path));
   const { exif = 'honour', features = false, interpolation } = config.options.data;
   const own = { directory, checkpoint: path, damaged, exif };

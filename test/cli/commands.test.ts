@@ -21,7 +21,7 @@ describe('exit codes and messages', () => {
         expected a whole number 0 or more, got "x".
 
       run.yaml:4  train.epoch
-        train has no option "epoch". Did you mean "epochs"? Options: epochs, batchSize, replicas, batchNorm, dropLast, onNaN, reduction, optimizer, precision, device, matmul, step.
+        train has no option "epoch". Did you mean "epochs"? Options: epochs, batchSize, replicas, batchNorm, pairs, dropLast, onNaN, reduction, optimizer, precision, device, matmul, step.
       ",
         "stdout": "",
       }

@@ -134,7 +134,7 @@ describe('networks', () => {
     });
     const { prepared } = (await load('again.yaml')).plugins[0]!;
     const missing = (prepared!.value as Awaited<ReturnType<typeof networkOf>>).weights(model);
-    expect(await messageOfError(() => missing)).toMatch(/^teacher: /);
+    expect(await messageOfError(() => missing)).toMatch(/^pinned: /);
   });
 
   test('whose weights have changed, or have more than the network, are refused when they are read', async () => {
@@ -157,7 +157,7 @@ describe('networks', () => {
     const other = snapshotAfter(2);
     other.state[weights[0]!]!.values[0]! += 1;
     await writeCheckpoint(checkpointPath(run, 2), other);
-    expect(await messageOfError(() => network.weights(model))).toMatch(/^teacher: .*they were changed/);
+    expect(await messageOfError(() => network.weights(model))).toMatch(/^pinned: .*they were changed/);
   });
 
   test('of a checkpoint that lies alone are not known', async () => {

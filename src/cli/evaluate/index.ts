@@ -1,4 +1,5 @@
 import { loadBackend } from '../../backend/load.ts';
+import type { RunContext } from '../../config/load.ts';
 import { displayPath } from '../../errors.ts';
 import { furtherFigures } from '../../metrics/further.ts';
 import { keptTable } from '../../metrics/logits.ts';
@@ -16,7 +17,7 @@ import { outOfDistribution, outsideFiles } from './ood.ts';
 import { intervalsOf, type MetricsSection, show } from './show.ts';
 
 /** Options of `tailmix evaluate`. */
-export interface EvaluateCommandOptions extends ConfigFlags, CheckpointChoice {
+export interface EvaluateCommandOptions extends ConfigFlags, CheckpointChoice, Pick<RunContext, 'trust'> {
   split: 'test' | 'validation';
   json?: boolean;
   allowOtherData?: boolean;
@@ -30,11 +31,11 @@ export interface EvaluateCommandOptions extends ConfigFlags, CheckpointChoice {
 
 /** `tailmix evaluate`: a checkpoint of a run on a split, with its own settings or others. */
 export async function evaluate(wanted: string, options: EvaluateCommandOptions): Promise<number> {
-  const { set = [], split, checkpoint, strict, json, allowOtherData = false, metrics = [], ...rest } = options;
+  const { set = [], split, checkpoint, strict, trust, json, allowOtherData = false, metrics = [], ...rest } = options;
   const { fromLogits: readsLogits, ood: folder, ...flags } = rest;
   if (readsLogits) return fromLogits(wanted, { split, metrics, json });
   const overrides = overridesOf(flags);
-  const run = await openRun(wanted, { ...context, set, overrides, checkpoint, strict, readImages: true });
+  const run = await openRun(wanted, { ...context, set, overrides, checkpoint, strict, trust, readImages: true });
   const { directory, snapshot, checkpoint: path, info } = run;
   const passedOver = tellPassedOver(run.damaged);
   const isBestOnTest = path === bestCheckpointPath(directory, 'test');

@@ -62,6 +62,8 @@ export const checkpointOption = (): Option =>
   new Option('--checkpoint <which>', 'last, best, an epoch, or a file (default: last, or the one before if damaged)');
 export const strictOption = (): Option =>
   new Option('--strict', 'refuse an older checkpoint where the newest is damaged');
+export const trustOption = (): Option =>
+  new Option('--trust', 'run the code that is kept with a run of someone else, or of another machine');
 export const metricsOption = (): Option =>
   new Option(
     '--metrics <sections>',

@@ -20,6 +20,7 @@ import {
   seedList,
   setOption,
   takeOverOption,
+  trustOption,
   webFolder,
   wholeNumber,
 } from './options.ts';
@@ -49,6 +50,7 @@ export function createProgram(finish: Finish): Command {
     .option('--full', 'write all weights into checkpoints, also those of a frozen backbone')
     .option('--plan', 'show the hooks and their taps, as tailmix plan does')
     .option('--resume <run>', 'continue a run: its directory or its name')
+    .addOption(trustOption())
     .option('--cluster', 'one process of a run on several machines: docs/cluster.md')
     .option('--workers <list>', 'with --cluster: host:port of each process, with commas between them')
     .option('--worker <n>', 'with --workers: which of them this process is, from 0')

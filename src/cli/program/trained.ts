@@ -10,6 +10,7 @@ import {
   otherDataOption,
   setOption,
   strictOption,
+  trustOption,
   wholeNumber,
 } from './options.ts';
 
@@ -28,7 +29,7 @@ export function addTrained(program: Command, finish: Finish): void {
         new Option(
           '--from-logits',
           'figures of the last evaluation, from the logits that the run has kept: without model and images',
-        ).conflicts(['ood', 'set', 'checkpoint', 'strict', 'backend', 'dataRoot', 'allowOtherData']),
+        ).conflicts(['ood', 'set', 'checkpoint', 'strict', 'trust', 'backend', 'dataRoot', 'allowOtherData']),
       ),
   )
     .addHelpText(
@@ -126,6 +127,7 @@ const ofTheRun = (command: Command, own: Option): Command =>
   command
     .addOption(checkpointOption())
     .addOption(strictOption())
+    .addOption(trustOption())
     .addOption(own)
     .addOption(backendOption())
     .addOption(otherDataOption())
