@@ -131,6 +131,11 @@ export interface Snapshot {
   data?: SnapshotData;
   /** The version of tailmix that made it; checkpoints of earlier versions have none. */
   tailmix?: string;
+  /**
+   * What computed it, beside the config: backend, version of TensorFlow, build of the custom ops, threads, kind of step,
+   * precision, device. With another, last bits differ. By name, as messages show it; checkpoints of earlier versions have none.
+   */
+  computedBy?: Readonly<Record<string, string>>;
 }
 
 /** What a run was trained on, and what its weights have seen that differs from it. */

@@ -80,6 +80,7 @@ export const checkpointMetadata = z
     seconds: z.coerce.number().min(0),
     data: json(data as z.ZodType<SnapshotData>).exactOptional(),
     tailmix: z.string().exactOptional(),
+    computedBy: json(z.record(z.string(), z.string())).exactOptional(),
   })
   .refine(({ epoch, history }) => (history.at(-1)?.epoch ?? 0) === epoch, { path: ['epoch'] })
   .refine(({ step, history }) => (history.at(-1)?.step ?? 0) === step, { path: ['step'] });

@@ -72,6 +72,7 @@ export async function writeCheckpoint(
     seconds: String(snapshot.seconds),
     ...(snapshot.data && { data: JSON.stringify(snapshot.data) }),
     ...(snapshot.tailmix && { tailmix: snapshot.tailmix }),
+    ...(snapshot.computedBy && { computedBy: JSON.stringify(snapshot.computedBy) }),
   };
   const sha256 = checksum({ tensors, metadata });
   await writeFileAtomic(path, encodeSafetensors({ tensors, metadata: { ...metadata, sha256 } }));

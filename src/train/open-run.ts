@@ -12,6 +12,7 @@ import type { Engine } from '../step/types.ts';
 import { mapValues } from '../util/map-values.ts';
 import { version } from '../version.ts';
 import type { BackboneOf } from './backbone.ts';
+import { computedBy } from './computed-by.ts';
 import { countTuned } from './describe-run.ts';
 import { snapshotMismatch } from './errors.ts';
 import { logitPrior } from './evaluate-split.ts';
@@ -163,6 +164,7 @@ function snapshotOf(parts: RunParts, { fit, epochs, rollbacks }: Progress): Snap
     configHash: parts.options.config?.hash ?? '',
     data: parts.seen,
     tailmix: version,
+    computedBy: computedBy(parts.backend, engine),
   };
 }
 

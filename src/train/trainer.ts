@@ -13,6 +13,7 @@ import { keepSources } from '../tracking/sources.ts';
 import { yieldToEventLoop } from '../util/event-loop.ts';
 import { callAll, reportFailure } from '../util/observers.ts';
 import { backboneOf } from './backbone.ts';
+import { computedBy, warnOfOtherArithmetic } from './computed-by.ts';
 import { createMeter, ownSteps, planEpoch, strengthIn } from './epoch.ts';
 import { completeEvaluation, evaluateOn } from './evaluate-split.ts';
 import { keepFile } from './features.ts';
@@ -137,6 +138,7 @@ async function openPhase(phase: PreparedPhase, parts: RunParts, session: Session
   const opening = openFit(phase, phase.composition, parts.backend, parts.info.epochs);
   if (session === null) {
     const progress = beginProgress(await opening, parts);
+    warnOfOtherArithmetic(parts.options, computedBy(parts.backend, progress.fit.engine));
     return { parts, progress, run: createRun(parts, progress) };
   }
   session.progress.fit = await opening.catch((error: unknown) => failed(phase, session, error));
