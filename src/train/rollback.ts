@@ -78,6 +78,7 @@ export async function rollBack(
   epochs.length = source.history.length;
   progress.midEpoch = false;
   rollbacks.push({ epoch: done + 1, to: source.epoch, factor: rule.factor, reason: messageOf(error) });
+  if (link && link.rank > 0) return source.epoch;
   process.emitWarning(
     `${messageOf(error)}\n  The run goes back to epoch ${source.epoch}; learning rates are multiplied by ${rateFactor(progress)} from here on (${rollbacks.length} of at most ${rule.atMost}).`,
     { type: 'TailmixWarning', code: 'ROLLED_BACK' },

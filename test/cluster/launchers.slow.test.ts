@@ -22,7 +22,7 @@ let env: NodeJS.ProcessEnv;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tailmix-launched-'));
   if (whyNoCluster !== null) return;
-  await writeFile(join(folder, 'run.yaml'), digits(3, 2));
+  await writeFile(join(folder, 'run.yaml'), digits(20, 2));
   expect((await ended(train(folder, 'run.yaml', '--out', 'one'))).code).toBe(0);
   // The examples call tailmix as it is installed.
   await mkdir(join(folder, 'bin'));
@@ -65,7 +65,7 @@ describe.skipIf(whyNoCluster !== null || whyNoSlurm !== null)('srun over two nod
     }).trim();
     const log = join(folder, 'job.log');
     const show = (): string => slurm.command('scontrol', 'show', 'job', job);
-    await until('the first epoch has ended', async () => (await read(log)).includes('epoch 1/3'));
+    await until('the first epoch has ended', async () => (await read(log)).includes('epoch 1/20'));
     const [, pid] = /rank 1 of 2 \(process (\d+)\)/.exec(await read(log))!;
     process.kill(Number(pid), 'SIGKILL');
     await until('the job is queued again', () => /Restarts=1/.test(show()));

@@ -4,40 +4,56 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ended } from '../cli/run.ts';
-import { digits, local, resultOf, train, whenSaid, whyNoCluster } from './support.ts';
+import { clusterEnv, digits, local, resultOf, train, trainIn, whenSaid, whyNoCluster } from './support.ts';
 
 if (whyNoCluster !== null) console.warn(`SKIPPED: training in several processes, ${whyNoCluster}`);
 
 const LOCAL = local(2);
+
+/** The first time that a run comes to one of these steps, a rate at which every weight becomes infinite. */
+const leap = `import { definePlugin, z } from 'tailmix';
+export default definePlugin({
+  name: 'leap',
+  options: z.strictObject({ at: z.array(z.int()) }),
+  apply({ hooks }, { at }) {
+    const left = new Set(at);
+    hooks.computeLearningRate.tap('leap', (rate, { step, rehearsal }) => (!rehearsal && left.delete(step) ? 1e39 : rate));
+  },
+});
+`;
+const diverging = digits(4, 2)
+  .replace('replicas: 2', 'replicas: 2, onNaN: rollback')
+  .replace('[{ use: mixup }', '[{ use: ./leap.mjs, at: [10, 80] }, { use: mixup }');
 
 describe.skipIf(whyNoCluster !== null)('one run in two processes', { timeout: 600_000 }, () => {
   let folder: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tailmix-cluster-'));
     for (const [name, text] of [
-      ['two.yaml', digits(2, 2)],
       ['four.yaml', digits(1, 4)],
-      ['long.yaml', digits(3, 2)],
+      ['long.yaml', digits(16, 2)],
+      ['diverging.yaml', diverging],
+      ['leap.mjs', leap],
     ] as const)
       await writeFile(join(folder, name), text);
   });
 
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  test.each(['two', 'four'])('is, to the bit, the run of one process: %s replicas', async (name) => {
-    const one = await ended(train(folder, `${name}.yaml`, '--out', `${name}-one`));
+  test('of two replicas each is, to the bit, the run of one process', async () => {
+    const one = await ended(train(folder, 'four.yaml', '--out', 'four-one'));
     expect(one.stderr).not.toContain('cluster');
     expect(one.code, one.stderr).toBe(0);
-    const both = await ended(train(folder, `${name}.yaml`, '--out', `${name}-both`, ...LOCAL));
+    const both = await ended(train(folder, 'four.yaml', '--out', 'four-both', ...LOCAL));
     expect(both.code, both.stderr).toBe(0);
-    expect(both.stderr).toMatch(/^cluster {17}2 processes of [12] replicas, by --workers: 127/m);
-    expect(await resultOf(join(folder, `${name}-both`))).toEqual(await resultOf(join(folder, `${name}-one`)));
+    expect(both.stderr).toMatch(/^cluster {17}2 processes of 2 replicas, by --workers: 127/m);
+    expect(await resultOf(join(folder, 'four-both'))).toEqual(await resultOf(join(folder, 'four-one')));
   });
 
   test('a process that is killed is named, all end, and all are started again from the checkpoint', async () => {
     expect((await ended(train(folder, 'long.yaml', '--out', 'long-one'))).code).toBe(0);
     const child = train(folder, 'long.yaml', '--out', 'killed', ...LOCAL, '--restarts', '1');
-    whenSaid(child, /epoch 1\/3/, (pid) => process.kill(pid(1), 'SIGKILL'));
+    whenSaid(child, /epoch 1\/16/, (pid) => process.kill(pid(1), 'SIGKILL'));
     const { code, stderr } = await ended(child);
     expect(stderr).toMatch(
       /cluster, rank 0: rank 1 \(127\.0\.0\.1:\d+\) is gone: nobody listens at its port\. Start all/,
@@ -47,10 +63,25 @@ describe.skipIf(whyNoCluster !== null)('one run in two processes', { timeout: 60
     expect(await resultOf(join(folder, 'killed'))).toEqual(await resultOf(join(folder, 'long-one')));
   });
 
+  test('a run that diverges goes back in all processes, to its beginning and to a checkpoint', async () => {
+    const one = await ended(train(folder, 'diverging.yaml', '--out', 'diverging-one'));
+    expect(one.code, one.stderr).toBe(0);
+    const both = await ended(train(folder, 'diverging.yaml', '--out', 'diverging-both', ...LOCAL));
+    expect(both.code, both.stderr).toBe(0);
+    expect(both.stderr.match(/The run goes back to epoch \d/g)).toEqual(
+      [0, 2].map((n) => `The run goes back to epoch ${n}`),
+    );
+    const rollbacksOf = async (run: string): Promise<unknown> =>
+      (JSON.parse(await readFile(join(folder, run, 'summary.json'), 'utf8')) as { rollbacks: unknown }).rollbacks;
+    expect(await rollbacksOf('diverging-both')).toEqual(await rollbacksOf('diverging-one'));
+    expect(await resultOf(join(folder, 'diverging-both'))).toEqual(await resultOf(join(folder, 'diverging-one')));
+  });
+
   test('a process that is stopped is noticed by the time limit', async () => {
-    const child = train(folder, 'long.yaml', '--out', 'stopped', ...LOCAL);
+    const env = { ...clusterEnv, TAILMIX_CLUSTER_TIMEOUT: '6' };
+    const child = trainIn(folder, env, 'long.yaml', '--out', 'stopped', ...LOCAL);
     let stopped = 0;
-    whenSaid(child, /epoch 1\/3/, (pid) => {
+    whenSaid(child, /epoch 1\/16/, (pid) => {
       stopped = pid(0);
       // In the middle of an epoch: at its end, the others wait longer.
       setTimeout(() => process.kill(stopped, 'SIGSTOP'), 500);
@@ -64,7 +95,7 @@ describe.skipIf(whyNoCluster !== null)('one run in two processes', { timeout: 60
 
   test('SIGTERM of one ends all after the same step, and the run can be resumed', async () => {
     const child = train(folder, 'long.yaml', '--out', 'terminated', ...LOCAL);
-    whenSaid(child, /epoch 1\/3/, (pid) => process.kill(pid(1), 'SIGTERM'));
+    whenSaid(child, /epoch 1\/16/, (pid) => process.kill(pid(1), 'SIGTERM'));
     const { code, stderr } = await ended(child);
     expect(code, stderr).toBe(130);
     const summary = JSON.parse(await readFile(join(folder, 'terminated', 'summary.json'), 'utf8')) as object;

@@ -22,10 +22,13 @@ export const clusterEnv: NodeJS.ProcessEnv = {
 export const local = (processes: number): string[] => ['--cluster', '--local', String(processes), '--open-network'];
 
 /** `tailmix train`, in a folder. */
-export const train = (folder: string, ...args: string[]): ChildProcess =>
+export const train = (folder: string, ...args: string[]): ChildProcess => trainIn(folder, clusterEnv, ...args);
+
+/** {@link train}, with another environment. */
+export const trainIn = (folder: string, env: NodeJS.ProcessEnv, ...args: string[]): ChildProcess =>
   spawn(process.execPath, [resolve('bin/tailmix.mjs'), 'train', ...args], {
     cwd: folder,
-    env: clusterEnv,
+    env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 
