@@ -1,10 +1,12 @@
-// tailmix's side of bench/step.mjs: the same protocol as pytorch_step.py.
+// tailmix's side of bench/step.mjs: the same protocol as pytorch_step.py. With --workers, a process of a cluster.
 
-import { cpuUsage, resourceUsage } from 'node:process';
+import process, { cpuUsage, resourceUsage } from 'node:process';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { registry } from '../dist/plugins/index.js';
+import { loadBackend } from '../dist/src/backend/load.js';
 import { openStepBench } from '../dist/src/bench/step.js';
+import { join } from '../dist/src/cluster/link.js';
 
 const option = (fallback) => ({ type: 'string', default: fallback });
 const { values } = parseArgs({
@@ -17,10 +19,16 @@ const { values } = parseArgs({
     step: option('captured'),
     adapters: { type: 'boolean', default: false },
     frozen: { type: 'boolean', default: false },
+    replicas: option('1'),
+    workers: { type: 'string' },
+    worker: option('0'),
   },
 });
 const names = ['mixup', 'remix', ...(values.adapters ? ['adaptformer'] : [])];
 const plugins = await Promise.all(names.map(async (name) => (await registry[name]()).default()));
+await loadBackend('native');
+const member = { rank: Number(values.worker), addresses: values.workers?.split(','), from: 'the benchmark' };
+const link = values.workers && (await join(member, { tell: () => {} }));
 const bench = await openStepBench({
   model: values.model,
   batch: Number(values.batch),
@@ -31,6 +39,8 @@ const bench = await openStepBench({
   backend: 'native',
   plugins,
   frozen: values.frozen,
+  ...(values.replicas !== '1' && { replicas: Number(values.replicas) }),
+  ...(link && { link }),
 });
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 const { tensorflow, compileMs } = bench.describe();
@@ -45,3 +55,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   say({ imagesPerSecond, imagesPerCpuSecond, peakMemoryBytes: resourceUsage().maxRSS * 1024 });
 }
 await bench.close();
+if (link) {
+  await link.leave();
+  process.exit(0);
+}

@@ -1,5 +1,6 @@
 import { resourceUsage } from 'node:process';
 import { type BackendChoice, loadBackend } from '../backend/load.ts';
+import type { Link } from '../cluster/link.ts';
 import { compose } from '../compose/compose.ts';
 import { createLoader } from '../data/loader/loader.ts';
 import type { LoadedRows } from '../data/types.ts';
@@ -8,7 +9,7 @@ import type { ModelName } from '../models/model-names.ts';
 import { modelOptions } from '../models/options.ts';
 import type { Plugin } from '../plugin.ts';
 import { signatureFor } from '../step/signature.ts';
-import { planEpoch } from '../train/epoch.ts';
+import { ownSteps, planEpoch } from '../train/epoch.ts';
 import { decideStep, openFit, trainStep } from '../train/fit.ts';
 import type { TrainOptions } from '../train/options.ts';
 import { prepare } from '../train/prepare.ts';
@@ -32,6 +33,10 @@ export interface StepBenchOptions {
   plugins: readonly Plugin[];
   /** Trains the classifier alone, on features of a network that stays as it is, its batch norms' averages too. Default: false. */
   frozen?: boolean;
+  /** Parts that each batch is trained in. Default: 1. */
+  replicas?: number;
+  /** In a process of a cluster, what connects it with the others: all of them take the same steps. */
+  link?: Link;
 }
 
 /** Throughput of the bare step: no loader, no metrics. */
@@ -92,15 +97,24 @@ export async function benchStep(options: StepBenchOptions): Promise<StepBenchRes
 
 /** Builds the step and warms it up. */
 export async function openStepBench(options: Omit<StepBenchOptions, 'rounds' | 'steps'>): Promise<OpenStepBench> {
-  const { batch, imageSize, classes, precision } = options;
+  const { batch, imageSize, classes, precision, replicas, link } = options;
+  const own = batch / (link?.processes ?? 1);
   const preparation = await prepare({
     name: 'bench',
     data: noiseData(batch * BATCHES, classes, [imageSize, imageSize, 3]),
     model: modelOptions.parse({ name: options.model }),
     plugins: options.plugins,
     ...(options.frozen && { start: { freeze: ['backbone'], frozenNorm: 'running' } }),
-    train: { epochs: 1, batchSize: batch, precision, step: options.step, dropLast: true },
-    evaluate: { batchSize: batch },
+    train: {
+      epochs: 1,
+      batchSize: batch,
+      precision,
+      step: options.step,
+      dropLast: true,
+      ...(replicas && { replicas }),
+    },
+    ...(link && { link }),
+    evaluate: { batchSize: own },
   });
   const { info, data } = preparation;
   const backend = await loadBackend(options.backend);
@@ -118,15 +132,16 @@ export async function openStepBench(options: Omit<StepBenchOptions, 'rounds' | '
   const loader = createLoader({ shape: info.imageShape, augment: [], seed: 0, workers: 0 });
   const batches: LoadedRows[] = [];
   const noise = new Uint8Array((data.train.split.pixels as { bytes: SharedArrayBuffer }).bytes);
+  const loaded = link ? ownSteps(planned, link) : planned;
   // Noise like any other, where it lies: a second copy would count as memory of the step.
-  for await (const rows of loader.load(data.train.split, planned, 1, false)) {
+  for await (const rows of loader.load(data.train.split, loaded, 1, false)) {
     const end = Math.min(noise.length, (batches.length + 1) * rows.images.length);
     batches.push({ ...rows, images: noise.subarray(end - rows.images.length, end) });
   }
   const weights = new Float64Array(classes).fill(1);
   const signature = signatureFor(fit.program, 'predict', {});
   // Where a plugin draws more rows, a step loads more than it predicts.
-  const pixels = batches.map(({ images }) => images.subarray(0, batch * imageSize * imageSize * 3));
+  const pixels = batches.map(({ images }) => images.subarray(0, own * imageSize * imageSize * 3));
   let step = 0;
   const work = {
     train(): void {

@@ -2,7 +2,7 @@ import { attribute, type NativeBackend } from '../backend/kernels/native-op.ts';
 import { GROUP } from '../cluster/protocol.ts';
 import type { HostArray } from '../graph/index.ts';
 import { type NamedTensors, tf } from '../tf.ts';
-import { BUCKET, sumInRing } from './ring.ts';
+import { sumInRing } from './ring.ts';
 import type { InputSpec } from './types.ts';
 
 /** Which part of a step's replicas a process of a cluster computes. */
@@ -20,24 +20,16 @@ const keyOf = (place: number, length: number): number => length * 256 + place;
 const ROWS = 255;
 
 /**
- * The sum over all replicas, from vectors of those of this process, by TensorFlow's own collectives: in a ring where
+ * The sum of a bucket over all replicas, from vectors of those of this process, by TensorFlow's own collectives: in a ring where
  * each process has one replica; else all vectors are gathered, and summed here in the order that a ring of R has.
  *
  * @param own - `[n]` each
+ * @param place - of the bucket in a step
  */
-export function sumOverProcesses(own: readonly tf.Tensor[], { processes }: Share): tf.Tensor {
-  const length = own[0]!.size;
-  const sizes = Array.from({ length: Math.ceil(length / BUCKET) }, (_, i) => Math.min(BUCKET, length - i * BUCKET));
-  if (own.length === 1) {
-    const sums = tf.split(own[0]!, sizes).map((bucket, place) => reduce(bucket, processes, keyOf(place, bucket.size)));
-    return tf.concat(sums, 0);
-  }
-  const buckets = tf.split(tf.stack([...own]), sizes, 1);
-  const gathered = tf.concat(
-    buckets.map((bucket, place) => gather(bucket, processes, keyOf(place, bucket.size))),
-    1,
-  );
-  return sumInRing(tf.unstack(gathered));
+export function sumOverProcesses(own: readonly tf.Tensor[], place: number, { processes }: Share): tf.Tensor {
+  const key = keyOf(place, own[0]!.size);
+  if (own.length === 1) return reduce(own[0]!, processes, key);
+  return sumInRing(tf.unstack(gather(tf.stack([...own]), processes, key)));
 }
 
 /**

@@ -4,7 +4,7 @@ import { tf } from '../tf.ts';
 import { mapValues } from '../util/map-values.ts';
 import { prefixed } from '../util/prefixed.ts';
 import { type Share, sumOverProcesses } from './all-reduce.ts';
-import { sumInRing } from './ring.ts';
+import { bucketsOf, sumInRing } from './ring.ts';
 import type { Backward, InputSpec } from './types.ts';
 
 /**
@@ -98,20 +98,33 @@ export function meanOfParts(parts: readonly TrainedPart[], share?: Share): Train
 }
 
 /**
- * The mean of what replicas computed, each tensor of the first by name. All are laid end to end and summed in the order
- * in which TensorFlow's ring sums them among processes (see `ringParts`): one process gives the same bits as many.
+ * The mean of what replicas computed, each tensor of the first by name. All are laid end to end, cut into buckets, and summed in the
+ * order in which TensorFlow's ring sums them among processes (see `ringParts`): one process gives the same bits as many. A bucket
+ * is summed once its own tensors are there, while the backward pass goes on.
  */
 export function meanOf(replicas: readonly NamedTensors[], share?: Share): NamedTensors {
   const first = replicas[0]!;
   const names = Object.keys(first);
-  const sizes = names.map((name) => first[name]!.size);
-  const flat = replicas.map((tensors) =>
-    tf.concat(
-      names.map((name) => tensors[name]!.reshape([-1])),
-      0,
-    ),
-  );
-  const sum = share ? sumOverProcesses(flat, share) : sumInRing(flat);
-  const means = tf.split(sum.div(replicas.length * (share?.processes ?? 1)), sizes);
-  return Object.fromEntries(names.map((name, i) => [name, means[i]!.reshape(first[name]!.shape)]));
+  const pieces = new Map(names.map((name) => [name, [] as tf.Tensor[]]));
+  for (const [place, bucket] of bucketsOf(names.map((name) => first[name]!.size)).entries()) {
+    const own = replicas.map((tensors) =>
+      tf.concat(
+        bucket.map((piece) => pieceOf(tensors[names[piece.tensor]!]!, piece)),
+        0,
+      ),
+    );
+    const sum = share ? sumOverProcesses(own, place, share) : sumInRing(own);
+    const means = tf.split(
+      sum.div(replicas.length * (share?.processes ?? 1)),
+      bucket.map(({ size }) => size),
+    );
+    for (const [i, { tensor }] of bucket.entries()) pieces.get(names[tensor]!)!.push(means[i]!);
+  }
+  return mapValues(first, ({ shape }, name) => {
+    const all = pieces.get(name)!;
+    return (all.length === 1 ? all[0]! : tf.concat(all, 0)).reshape(shape);
+  });
 }
+
+const pieceOf = (x: tf.Tensor, { start, size }: { start: number; size: number }): tf.Tensor =>
+  size === x.size ? x.reshape([-1]) : x.reshape([-1]).slice(start, size);

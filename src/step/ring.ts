@@ -6,6 +6,32 @@ export const BUCKET = 2 ** 21;
 /** A ring's parts are a multiple of this many floats. */
 const ALIGNED = 16;
 
+/** Part of a tensor, of those that are laid end to end: its elements from `start` on. */
+interface Piece {
+  tensor: number;
+  start: number;
+  size: number;
+}
+
+/** Tensors laid end to end and cut into buckets of {@link BUCKET} floats: the pieces of each. Empty tensors have none. */
+export function bucketsOf(sizes: readonly number[]): Piece[][] {
+  const buckets: Piece[][] = [];
+  let room = 0;
+  for (const [tensor, length] of sizes.entries()) {
+    for (let start = 0; start < length; ) {
+      if (room === 0) {
+        buckets.push([]);
+        room = BUCKET;
+      }
+      const size = Math.min(room, length - start);
+      buckets.at(-1)!.push({ tensor, start, size });
+      room -= size;
+      start += size;
+    }
+  }
+  return buckets;
+}
+
 /**
  * The sum of vectors in the order of a ring.
  *
