@@ -75,6 +75,8 @@ export const settings: Record<
   supcon: { options: { hidden: 8, dimension: 4, augment: [{ name: 'flip' }] } },
   'tau-norm': { options: { tau: 0.7, bias: 'keep' } },
   tracking: { options: {} },
+  temperature: { options: {} },
+  tta: { options: { crops: 'five', padding: 2, average: 'probabilities' } },
   unimix: { options: { alpha: 1, tau: -1 } },
   vpt: { options: { kind: 'shallow', tokens: 3 } },
   vs: { options: { gamma: 0.15, tau: 1.25 } },
