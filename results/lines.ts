@@ -30,6 +30,7 @@ export const runOf = ({ id, last, commit: _commit, machine: _machine, ...summary
   epochs: [],
   config: { method: summary.method },
   configText: null,
+  logits: null,
   notes: [],
   writtenAt: 0,
 });

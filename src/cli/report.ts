@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import process from 'node:process';
 import { type Comparison, compareRuns } from '../report/compare.ts';
-import { type ResultsDocument, resultsDocument } from '../report/document.ts';
-import { loadRuns } from '../report/runs.ts';
-import { formatResultsTable } from '../report/table.ts';
-import { writeReport } from '../report/write.ts';
+import { byDataSet, type DataSetRuns } from '../report/data-sets.ts';
+import { overviewDocument, type ResultsDocument, resultsDocument } from '../report/document.ts';
+import { withImageIntervals } from '../report/image-intervals.ts';
+import { type DataSetComparison, overviewOf } from '../report/overview.ts';
+import { type LoadedRun, loadRuns } from '../report/runs.ts';
+import { formatOverview, formatResultsTable } from '../report/table.ts';
+import { writeOverview, writeReport } from '../report/write.ts';
 import { findRun } from '../tracking/run-directory.ts';
 import { observers } from './context.ts';
 import { commandLine, tellNext } from './next.ts';
@@ -40,8 +43,15 @@ export async function report(
 ): Promise<number> {
   const found = await Promise.all(paths.map(pathOrRun));
   const loaded = await loadRuns(found);
-  const comparison = compareRuns(loaded, { observers, ...(baseline !== undefined && { baseline }) });
-  const page = resolve(await writeReport(comparison, out ?? join(sharedFolder(found), 'report')));
+  const directory = out ?? join(sharedFolder(found), 'report');
+  const compare = (runs: readonly LoadedRun[]): Promise<Comparison> =>
+    withImageIntervals(
+      compareRuns({ ...loaded, runs: [...runs] }, { observers, ...(baseline !== undefined && { baseline }) }),
+    );
+  const sets = byDataSet(loaded.runs);
+  if (sets.length > 1) return reportOverview(sets, compare, { directory, title: basename(sharedFolder(found)), json });
+  const comparison = await compare(loaded.runs);
+  const page = resolve(await writeReport(comparison, directory));
   if (json) {
     const document: ReportCommandDocument = { ...resultsDocument(comparison), report: page };
     printJson(document);
@@ -51,6 +61,27 @@ export async function report(
     print(`\nReport: ${page}`);
     const [only, ...others] = loaded.runs;
     if (only && others.length === 0) tellNext([commandLine('mistakes', only.path), 'the images that it gets wrong']);
+  }
+  return 0;
+}
+
+/** Runs on several data sets: a report for each, and one page over them. */
+async function reportOverview(
+  sets: readonly DataSetRuns[],
+  compare: (runs: readonly LoadedRun[]) => Promise<Comparison>,
+  { directory, title, json }: { directory: string; title: string; json: boolean },
+): Promise<number> {
+  const dataSets: DataSetComparison[] = [];
+  for (const { runs, ...set } of sets) dataSets.push({ ...set, comparison: await compare(runs) });
+  const overview = overviewOf(dataSets);
+  const page = resolve(await writeOverview(overview, directory, title));
+  if (json) printJson({ ...overviewDocument(overview), report: page });
+  else {
+    print(formatOverview(overview, process.stdout.columns ?? 100));
+    const warnings = dataSets.flatMap(({ name, comparison }) => comparison.warnings.map((line) => `${name}: ${line}`));
+    const leftOut = new Map(dataSets.flatMap(({ comparison }) => comparison.leftOut).map((one) => [one.path, one]));
+    for (const line of remarks({ warnings, leftOut: [...leftOut.values()] })) tell(line);
+    print(`\nReport: ${page}`);
   }
   return 0;
 }
@@ -68,7 +99,7 @@ export function sharedFolder(paths: readonly string[]): string {
   return folder;
 }
 
-function remarks({ warnings, leftOut }: Comparison): string[] {
+function remarks({ warnings, leftOut }: Pick<Comparison, 'warnings' | 'leftOut'>): string[] {
   const list = (title: string, lines: readonly string[]) =>
     lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)];
   return [

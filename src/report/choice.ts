@@ -1,5 +1,5 @@
-import { type Spread, spread, spreadOf } from '../metrics/statistics.ts';
-import { type Comparison, isPlain, type MethodResult } from './compare.ts';
+import { type Spread, spreadOf } from '../metrics/statistics.ts';
+import { bestValidation, type Comparison, isPlain, type MethodResult } from './compare.ts';
 import { duration, percent, points } from './format.ts';
 
 /** A method as one may choose it. */
@@ -45,7 +45,7 @@ export function chooseMethod(comparison: Comparison, baseline?: string): Choice 
   );
   const [best] = sorted as [Choosable];
   const against = choosable[0]!;
-  const evaluated = bestEpochs(methods.find(({ label }) => label === best.method)!)[0]!;
+  const evaluated = bestValidation(methods.find(({ label }) => label === best.method)!.runs[0]!)!;
   return {
     methods: sorted,
     chosen: best.method,
@@ -59,19 +59,11 @@ export function chooseMethod(comparison: Comparison, baseline?: string): Choice 
   };
 }
 
-/** Of each run, the validation of its best epoch; runs without are left out. */
-const bestEpochs = ({ runs }: MethodResult) =>
-  runs.flatMap(({ epochs }) => {
-    const there = epochs.flatMap(({ validation }) => validation ?? []);
-    return there.length === 0 ? [] : [there.reduce((a, b) => (b.balancedAccuracy > a.balancedAccuracy ? b : a))];
-  });
-
 function choosableOf(method: MethodResult): Choosable | null {
-  const best = bestEpochs(method);
-  if (best.length < method.runs.length || method.chosenOnValidation === null) return null;
+  if (method.validation === null || method.chosenOnValidation === null) return null;
   return {
     method: method.label,
-    validation: spread(best.map(({ balancedAccuracy }) => balancedAccuracy)),
+    validation: method.validation.chosen,
     test: method.chosenOnValidation.balancedAccuracy,
     seconds: method.seconds.mean,
     imagesPerSecond: spreadOf([method.imagesPerSecond?.mean])?.mean ?? null,

@@ -7,6 +7,7 @@ import { type CurvePoint, curveOf } from './curves.ts';
 import { mixedDatasets, noRuns, unknownBaseline } from './errors.ts';
 import { type FigureKey, figures } from './figures.ts';
 import { type NamedSpreads, spreadsByName } from './further.ts';
+import type { ImageIntervals } from './image-intervals.ts';
 import { groupRuns, pairRuns, type RunGroup } from './methods.ts';
 import type { LeftOut, LoadedRun, LoadedRuns } from './runs.ts';
 import { warningsFor } from './warnings.ts';
@@ -31,6 +32,8 @@ export interface Difference {
   perClass: (Spread | null)[];
   /** Seeds of higher balanced accuracy than the baseline's. */
   wins: number;
+  /** Over the test images instead of the seeds; null where it is not known. */
+  overImages: ImageIntervals | null;
 }
 
 /** What a method came to, over its seeds. */
@@ -54,6 +57,8 @@ export interface MethodResult extends RunGroup {
   bestOnTest: AccuracyPair | null;
   /** Of each run the epoch of highest balanced accuracy on validation; null where a run has no validation split. */
   chosenOnValidation: AccuracyPair | null;
+  /** Balanced accuracy on the validation split: of the last epoch, and of the epoch chosen by it; null where a run has none. */
+  validation: { last: Spread; chosen: Spread } | null;
   lastFiveMedian: AccuracyPair | null;
   /** Null for the baseline, and for a method without a seed in common. */
   difference: Difference | null;
@@ -166,6 +171,7 @@ function resultOf(group: RunGroup, baseline: RunGroup | null): MethodResult {
     worstClasses: [...new Set(last.map(({ worstClass }) => worstClass.name))],
     bestOnTest: pairOf(summaries.map(({ bestOnTest }) => bestOnTest)),
     chosenOnValidation: pairOf(summaries.map(({ chosenOnValidation }) => chosenOnValidation ?? null)),
+    validation: validationOf(group.runs),
     lastFiveMedian: pairOf(summaries.map(({ lastFiveMedian }) => lastFiveMedian)),
     difference: baseline && differenceOf(group, baseline),
     confusion,
@@ -174,6 +180,25 @@ function resultOf(group: RunGroup, baseline: RunGroup | null): MethodResult {
     seconds: spread(summaries.map(({ seconds }) => seconds)),
     imagesPerSecond: spreadOf(group.runs.map(speedOf)),
   };
+}
+
+/** Of a run the validation of its best epoch; null where it has none. */
+export const bestValidation = ({ epochs }: LoadedRun) =>
+  epochs
+    .flatMap(({ validation }) => validation ?? [])
+    .reduce<Validation | null>(
+      (best, own) => (best && best.balancedAccuracy >= own.balancedAccuracy ? best : own),
+      null,
+    );
+
+type Validation = NonNullable<LoadedRun['epochs'][number]['validation']>;
+
+function validationOf(runs: readonly LoadedRun[]): MethodResult['validation'] {
+  const best = runs.flatMap((run) => bestValidation(run) ?? []);
+  const last = runs.flatMap(({ epochs }) => epochs.findLast(({ validation }) => validation)?.validation ?? []);
+  if (best.length < runs.length) return null;
+  const balanced = (all: readonly Validation[]) => spread(all.map(({ balancedAccuracy }) => balancedAccuracy));
+  return { last: balanced(last), chosen: balanced(best) };
 }
 
 const figuresOf = (
@@ -209,6 +234,7 @@ function differenceOf(group: RunGroup, baseline: RunGroup): Difference | null {
       spreadOf(pairs.map(({ ours, theirs }) => minus(ours.perClass[c], theirs.perClass[c]))),
     ),
     wins: pairs.filter(({ ours, theirs }) => ours.balancedAccuracy > theirs.balancedAccuracy).length,
+    overImages: null,
   };
 }
 

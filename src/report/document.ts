@@ -3,6 +3,8 @@ import type { ConfusionCount, GroupRule } from '../metrics/types.ts';
 import type { Comparison, Difference, MethodResult } from './compare.ts';
 import { type FigureKey, figures } from './figures.ts';
 import type { NamedSpreads } from './further.ts';
+import type { ImageIntervals } from './image-intervals.ts';
+import type { Overview, Ranks } from './overview.ts';
 
 type Figures = Record<FigureKey, number | null>;
 interface Pair {
@@ -29,6 +31,8 @@ export interface MethodDocument extends Figures, NamedFigures<number> {
   bestOnTest: (Pair & { optimistic: true; sd: Pair | null }) | null;
   /** The epoch was chosen on the validation split, by balanced accuracy. */
   chosenOnValidation: (Pair & { sd: Pair | null }) | null;
+  /** Balanced accuracy on validation, of the last and of the chosen epoch. */
+  validation: { last: Spread; chosen: Spread } | null;
   lastFiveMedian: (Pair & { sd: Pair | null }) | null;
   /** Paired by seed; null for the baseline. */
   difference: DifferenceDocument | null;
@@ -57,6 +61,8 @@ interface DifferenceDocument extends Figures {
   /** Paired t-test of balanced accuracy, and the same corrected for all comparisons (Holm); null for one seed. */
   p: number | null;
   correctedP: number | null;
+  /** Bootstrap over test images; null where runs kept no logits. */
+  overImages: ImageIntervals | null;
   perClass: (number | null)[];
 }
 
@@ -76,6 +82,18 @@ export interface ResultsDocument {
 export const resultsDocument = ({ methods, ...comparison }: Comparison): ResultsDocument => ({
   ...comparison,
   methods: methods.map(methodDocument),
+});
+
+/** `overview.json`, and with several data sets what `tailmix report --json` prints. */
+export interface OverviewDocument {
+  dataSets: (ResultsDocument & { name: string })[];
+  /** Null where the data sets have fewer than three methods in common. */
+  ranks: Ranks | null;
+}
+
+export const overviewDocument = ({ dataSets, ranks }: Overview): OverviewDocument => ({
+  dataSets: dataSets.map(({ name, comparison }) => ({ name, ...resultsDocument(comparison) })),
+  ranks,
 });
 
 const meanOf = (spread: Spread | null): number | null => spread?.mean ?? null;
@@ -104,7 +122,7 @@ function pairValues(pair: MethodResult['bestOnTest']): (Pair & { sd: Pair | null
 }
 
 const differenceValues = (difference: Difference): DifferenceDocument => {
-  const { against, seeds, wins, balanced, correctedP, figures, perClass } = difference;
+  const { against, seeds, wins, balanced, correctedP, overImages, figures, perClass } = difference;
   return {
     against,
     seeds,
@@ -112,6 +130,7 @@ const differenceValues = (difference: Difference): DifferenceDocument => {
     balancedInterval: balanced.interval,
     p: balanced.p,
     correctedP,
+    overImages,
     ...figureValues(figures, meanOf),
     perClass: perClass.map(meanOf),
   };
@@ -137,6 +156,7 @@ function methodDocument(method: MethodResult): MethodDocument {
           },
     bestOnTest: best && { ...best, optimistic: true },
     chosenOnValidation: pairValues(method.chosenOnValidation),
+    validation: method.validation,
     lastFiveMedian: pairValues(method.lastFiveMedian),
     difference: method.difference && differenceValues(method.difference),
     seconds: method.seconds.mean,

@@ -6,13 +6,13 @@ interface Column {
 
 /**
  * Lines of a table for a terminal: the first column to the left, figures to the right. Columns that do not fit `width` are
- * left off from the right; the first one stays.
+ * left off from the right; the first one stays, and its cells may have several lines.
  */
 export function fittingTable(columns: readonly Column[], width: number): string[] {
   const sized = columns.map(({ head, cells }) => ({
     head,
     cells,
-    size: Math.max(head.length, ...cells.map((cell) => cell.length)),
+    size: Math.max(head.length, ...cells.flatMap((cell) => cell.split('\n').map((line) => line.length))),
   }));
   let used = -2;
   const fitting = sized.filter(({ size }, i) => {
@@ -27,6 +27,8 @@ export function fittingTable(columns: readonly Column[], width: number): string[
   return [
     line(({ head }) => head),
     line(({ size }) => '─'.repeat(size)),
-    ...(columns[0]?.cells ?? []).map((_, row) => line(({ cells }) => cells[row]!)),
+    ...(columns[0]?.cells ?? []).flatMap((name, row) =>
+      name.split('\n').map((part, i) => (i === 0 ? line(({ cells }) => cells[row]!.split('\n')[0]!) : part)),
+    ),
   ];
 }

@@ -127,11 +127,21 @@ function uniqueLabels(groups: readonly { method: string; settings: Settings; dat
   const taken = new Map<string, number>();
   return groups.map(({ method, settings, data }) => {
     const siblings = groups.filter((group) => group.method === method).map((group) => group.settings);
-    const differences = differencesIn(siblings)[siblings.indexOf(settings)]!.slice(0, 3);
+    const differences = tellingPart(differencesIn(siblings), siblings.indexOf(settings));
     const what = [...differences, ...(data === undefined ? [] : [`images ${data}`])].join(', ');
     const label = what === '' ? method : `${method} (${what})`;
     const times = (taken.get(label) ?? 0) + 1;
     taken.set(label, times);
     return times === 1 ? label : `${label} #${times}`;
   });
+}
+
+/** As few differences, three or more where there are, as tell one from all that are told otherwise. */
+function tellingPart(all: readonly string[][], place: number): string[] {
+  const own = all[place]!;
+  const others = all.filter((other) => other.join() !== own.join());
+  let count = 3;
+  while (count < own.length && others.some((other) => other.slice(0, count).join() === own.slice(0, count).join()))
+    count++;
+  return own.slice(0, count);
 }

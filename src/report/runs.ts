@@ -5,8 +5,8 @@ import type { z } from 'zod';
 import { messageOf } from '../errors.ts';
 import type { Evaluation, RunSummary } from '../metrics/types.ts';
 import { isSetAside } from '../tracking/run-directory.ts';
-import { runFiles } from '../tracking/run-files.ts';
-import { beginsAs, isSealBroken } from '../tracking/seal.ts';
+import { logitsFile, runFiles } from '../tracking/run-files.ts';
+import { beginsAs, type FileSeal, isSealBroken } from '../tracking/seal.ts';
 import { otherWriter } from '../tracking/written-by.ts';
 import { version } from '../version.ts';
 import { noPaths, reportPathIsFile, reportPathMissing, reportUnreadable } from './errors.ts';
@@ -28,6 +28,8 @@ export interface LoadedRun {
   notes: string[];
   /** When `summary.json` was written, in milliseconds. */
   writtenAt: number;
+  /** The file with the logits of the last evaluation on the test set, as the run wrote it; null where none were kept. */
+  logits: FileSeal | null;
 }
 
 /** A run directory that the report does not count, and why. */
@@ -140,7 +142,8 @@ async function readRun(directory: string, path: string): Promise<LoadedRun | str
     notes.push(`config.yaml cannot be read (${firstLine(error)}); the settings are unknown`);
   }
   const { mtimeMs } = await stat(join(directory, runFiles.summary));
-  return { path, summary: { ...rest, last }, epochs, config, configText, notes, writtenAt: mtimeMs };
+  const logits = files[logitsFile('test')] ?? null;
+  return { path, summary: { ...rest, last }, epochs, config, configText, notes, writtenAt: mtimeMs, logits };
 }
 
 function readEpochs(text: string | null): { epochs: EpochPoint[]; damaged: number[] } {

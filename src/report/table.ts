@@ -1,9 +1,11 @@
 import { describeGroups } from '../metrics/groups.ts';
+import { grouped } from '../util/grouped.ts';
 import type { Comparison, MethodResult } from './compare.ts';
 import { type Figure, type FigureKey, figures } from './figures.ts';
 import { fittingTable } from './fitting-table.ts';
 import { capital, decimalsFor, interval, percent, points, pValue, withSpread } from './format.ts';
 import { furtherTables } from './further.ts';
+import { type Overview, overviewRows, ranksInWords } from './overview.ts';
 
 /** From this many classes on, tables show top-5: of ten classes half are always among five. */
 const top5From = 100;
@@ -45,7 +47,7 @@ const terminalOrder = [
 
 /**
  * The headline table for a terminal: last epoch, in percent, mean ± sd over seeds. Columns that do not fit `width` are
- * left off from the right; long method names are cut in the middle.
+ * left off from the right; a long name of a method goes on in the next line.
  *
  * @param options.width - Columns of the terminal. Default 100.
  */
@@ -54,7 +56,7 @@ export function formatResultsTable(comparison: Comparison, { width = 100 }: { wi
   const decimals = decimalsFor(testCount);
   const shown = figuresShown(comparison);
   const columns = [
-    { head: 'method', cells: methods.map(({ label }) => shorten(label, 28)) },
+    { head: 'method', cells: methods.map(({ label }) => wrap(label, NAME_WIDTH).join('\n')) },
     { head: 'seeds', cells: methods.map(({ seeds }) => String(seeds.length)) },
     ...terminalOrder.flatMap((key) => {
       const figure = shown.find((candidate) => candidate.key === key);
@@ -73,8 +75,21 @@ export function formatResultsTable(comparison: Comparison, { width = 100 }: { wi
   ].join('\n');
 }
 
-const shorten = (text: string, length: number): string =>
-  text.length <= length ? text : `${text.slice(0, length - 12)}…${text.slice(-11)}`;
+/** Columns of a method's name; a longer one goes on in the next line. */
+const NAME_WIDTH = 28;
+
+/** Lines of a text of at most `width` characters, broken at spaces where there are any. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let rest = text;
+  while (rest.length > width) {
+    const space = rest.lastIndexOf(' ', width);
+    const end = space > 0 ? space : width;
+    lines.push(rest.slice(0, end));
+    rest = rest.slice(end).trimStart();
+  }
+  return [...lines, rest];
+}
 
 const protocols = [
   { key: 'bestOnTest', title: 'Best on test', group: 'Best on test (optimistic)' },
@@ -86,11 +101,31 @@ const protocols = [
 export const protocolsShown = ({ methods }: Pick<Comparison, 'methods'>): readonly (typeof protocols)[number][] =>
   protocols.filter(({ key }) => key !== 'chosenOnValidation' || methods.some((method) => method[key]));
 
-/** What the interval and p of a difference are, and what they do not say. */
+const validationFigures = [
+  { key: 'last', title: 'Validation, last epoch', short: 'Last epoch' },
+  { key: 'chosen', title: 'Validation, chosen epoch', short: 'Chosen epoch' },
+] as const;
+
+/** Figures on the validation split; none where no method has them. */
+export const validationShown = ({
+  methods,
+}: Pick<Comparison, 'methods'>): readonly (typeof validationFigures)[number][] =>
+  methods.some(({ validation }) => validation) ? validationFigures : [];
+
+/** What the intervals and p of a difference are, and what they do not say. */
 export function testsInWords({ methods }: Pick<Comparison, 'methods'>): string {
-  const tests = methods.filter(({ difference }) => difference?.correctedP != null).length;
+  const differences = methods.flatMap(({ difference }) => difference ?? []);
+  const tests = differences.filter(({ correctedP }) => correctedP !== null).length;
   const corrected = tests > 1 ? `, corrected for ${tests} comparisons (Holm)` : '';
-  return `95 %: interval of the mean difference of balanced accuracy, by Student's t over the seeds. p: paired t-test of it${corrected}. Both speak of other seeds on these images, not of other images; with few seeds they can show large differences only.`;
+  const images = differences.find(({ overImages }) => overImages)?.overImages;
+  return [
+    tests > 0 &&
+      `95 % over seeds: interval of the mean difference of balanced accuracy, by Student's t. p: paired t-test of it${corrected}. Both speak of other seeds on these images, not of other images; with few seeds they can show large differences only.`,
+    images &&
+      `95 % over images: bootstrap of the test images, ${grouped(images.resamples)} resamples within each class, the same for all methods; the seeds stay as they are. It speaks of other test images, not of other seeds or other training images; where a class has few test images it is too narrow. Neither interval is corrected for the number of methods, and no interval here covers seeds and images together.`,
+  ]
+    .filter(Boolean)
+    .join(' ');
 }
 
 /** `results.md`: the headline table and, apart from it, best-on-test, last-five median, differences and further figures. */
@@ -99,10 +134,9 @@ export function markdownTables(comparison: Comparison): string {
   const decimals = decimalsFor(testCount);
   const shown = figuresShown(comparison);
   const others = protocolsShown(comparison);
+  const validated = validationShown(comparison);
   const table = (head: string[], row: (method: MethodResult) => string[], rows: readonly MethodResult[] = methods) =>
-    [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows.map(row)]
-      .map((cells) => `| ${cells.join(' | ')} |`)
-      .join('\n');
+    markdownTable(head, rows.map(row));
   const name = ({ label }: MethodResult) => markdownText(label);
   const parts = [
     `# ${markdownText(dataset)}: ${methods.length} ${methods.length === 1 ? 'method' : 'methods'}`,
@@ -113,13 +147,21 @@ export function markdownTables(comparison: Comparison): string {
       ...shown.map(({ key }) => withSpread(method.figures[key], decimals)),
     ]),
     '**Best on test is optimistic**: the epoch was chosen on the test set itself. It is here only to compare with papers that report it.',
-    table(['Method', ...others.flatMap(({ title }) => [`${title}: accuracy`, `${title}: balanced`])], (method) => [
-      name(method),
-      ...others.flatMap(({ key }) => [
-        withSpread(method[key]?.accuracy ?? null, decimals),
-        withSpread(method[key]?.balancedAccuracy ?? null, decimals),
-      ]),
-    ]),
+    table(
+      [
+        'Method',
+        ...validated.map(({ title }) => `${title}: balanced`),
+        ...others.flatMap(({ title }) => [`${title}: accuracy`, `${title}: balanced`]),
+      ],
+      (method) => [
+        name(method),
+        ...validated.map(({ key }) => withSpread(method.validation?.[key] ?? null, decimals)),
+        ...others.flatMap(({ key }) => [
+          withSpread(method[key]?.accuracy ?? null, decimals),
+          withSpread(method[key]?.balancedAccuracy ?? null, decimals),
+        ]),
+      ],
+    ),
     ...differenceParts(comparison, table),
     ...furtherTables(comparison).flatMap(({ title, caption, columns, rows }) => [
       `## ${title}`,
@@ -131,6 +173,40 @@ export function markdownTables(comparison: Comparison): string {
   return `${parts.join('\n\n')}\n`;
 }
 
+/** `overview.md`. */
+export function overviewMarkdown(overview: Overview, title: string): string {
+  const { head, rows } = overviewRows(overview);
+  const parts = [
+    `# ${markdownText(title)}`,
+    'Balanced accuracy of the last epoch, in percent; mean ± sample standard deviation over seeds.',
+    markdownTable(
+      head.map(markdownText),
+      rows.map((cells) => cells.map(markdownText)),
+    ),
+    ...ranksInWords(overview).map(markdownText),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+/** The same for a terminal of `width` columns. */
+export function formatOverview(overview: Overview, width: number): string {
+  const { head, rows } = overviewRows(overview);
+  const columns = head.map((text, i) => ({
+    head: text,
+    cells: rows.map((cells) => (i === 0 ? wrap(cells[0]!, NAME_WIDTH).join('\n') : cells[i]!.replace(' ± ', '±'))),
+  }));
+  return [
+    'Balanced accuracy of the last epoch, in percent, mean ± sd over seeds.',
+    '',
+    ...fittingTable(columns, width),
+    '',
+    ...ranksInWords(overview),
+  ].join('\n');
+}
+
+const markdownTable = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+
 function differenceParts(
   comparison: Comparison,
   table: (head: string[], row: (method: MethodResult) => string[], methods: readonly MethodResult[]) => string,
@@ -140,22 +216,22 @@ function differenceParts(
   const paired = others.filter(({ difference }) => difference);
   if (paired.length === 0) return [];
   const rows = table(
-    ['Method', 'Wins', 'Balanced', '95 %', 'p'],
+    ['Method', 'Wins', 'Balanced', '95 % over seeds', 'p', '95 % over images'],
     ({ label, difference }) => {
-      const { wins, seeds, balanced, correctedP } = difference!;
+      const { wins, seeds, balanced, correctedP, overImages } = difference!;
       return [
         markdownText(label),
         `${wins} of ${seeds.length}`,
         withSpread(balanced, decimals, { show: points }),
         balanced.interval ? interval(balanced.interval, decimals) : '–',
         correctedP === null ? '–' : pValue(correctedP),
+        overImages?.interval ? interval(overImages.interval, decimals) : '–',
       ];
     },
     paired,
   );
-  const tested = paired.some(({ difference }) => difference!.balanced.interval);
   return [
-    `Difference to ${markdownText(baseline!.label)} in points of balanced accuracy, each run against that of the same seed and the same images.${tested ? ` ${testsInWords(comparison)}` : ''}`,
+    `Difference to ${markdownText(baseline!.label)} in points of balanced accuracy, each run against that of the same seed and the same images. ${testsInWords(comparison)}`.trimEnd(),
     rows,
   ];
 }

@@ -1,14 +1,17 @@
 import { join } from 'node:path';
 import { makeFolder } from '#make-folder';
+import { folderName } from '../tracking/run-directory.ts';
 import { writeFileAtomic } from '../tracking/write-file.ts';
 import type { Choice } from './choice.ts';
 import type { Comparison } from './compare.ts';
 import { perClassCsv, resultsCsv } from './csv.ts';
-import { resultsDocument } from './document.ts';
+import { overviewDocument, resultsDocument } from './document.ts';
 import { reportNotWritten } from './errors.ts';
 import { latexTable } from './latex.ts';
+import type { Overview } from './overview.ts';
+import { renderOverview } from './page/overview.ts';
 import { renderPage } from './page/page.ts';
-import { markdownTables } from './table.ts';
+import { markdownTables, overviewMarkdown } from './table.ts';
 
 /**
  * Writes `index.html` (self-contained), `report.json`, `results.csv`, `per-class.csv`, `results.md` and `results.tex`.
@@ -32,6 +35,32 @@ export async function writeReport(
     'results.md': markdownTables(comparison),
     'results.tex': latexTable(comparison),
   };
+  return writeFiles(directory, files);
+}
+
+/**
+ * Writes a report of several data sets: `index.html`, `overview.md` and `overview.json`, and for each data set a folder as
+ * {@link writeReport} writes it.
+ *
+ * @param title - Of the page.
+ * @returns Path of `index.html`.
+ * @throws {TailmixError} REPORT_NOT_WRITTEN, WRITE_FAILED.
+ */
+export async function writeOverview(overview: Overview, directory: string, title: string): Promise<string> {
+  const created = new Date();
+  const folders = overview.dataSets.map(({ name }) => folderName(name));
+  for (const [i, { comparison }] of overview.dataSets.entries()) {
+    await writeReport(comparison, join(directory, folders[i]!), { created });
+  }
+  const links = folders.map((folder) => `${encodeURIComponent(folder)}/index.html`);
+  return writeFiles(directory, {
+    'index.html': renderOverview(overview, title, links, created),
+    'overview.md': overviewMarkdown(overview, title),
+    'overview.json': `${JSON.stringify(overviewDocument(overview), null, 1)}\n`,
+  });
+}
+
+async function writeFiles(directory: string, files: Readonly<Record<string, string>>): Promise<string> {
   await makeFolder(directory).catch((error) => {
     throw reportNotWritten(directory, error);
   });

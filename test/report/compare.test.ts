@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { compareRuns } from '../../src/report/compare.ts';
-import { differenceTable } from '../../src/report/page/tables.ts';
+import { differenceTable } from '../../src/report/page/differences.ts';
 import type { LoadedRun } from '../../src/report/runs.ts';
 import { madeUpRun } from './in-memory-runs.ts';
 

@@ -51,6 +51,7 @@ export function madeUpRun(
     configText: JSON.stringify(config),
     notes: [],
     writtenAt: seed,
+    logits: null,
     ...rest,
     summary: {
       name: method,

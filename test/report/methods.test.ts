@@ -66,3 +66,14 @@ describe('which runs make a method', () => {
     expect(alone.warnings).toEqual(['runs/ERM-2 was stopped after epoch 1 of 3: interrupted.']);
   });
 });
+
+test('methods that differ in their fourth setting only are told apart by it', () => {
+  const of = (seed: number, options: Record<string, number>) =>
+    madeUpRun('Remix', seed, [9, 9, 9], { plugins: [{ use: 'remix', ...options }] });
+  const runs = [
+    of(1, { a: 1, b: 1, c: 1, d: 1 }),
+    of(2, { a: 1, b: 1, c: 1, d: 2 }),
+    of(3, { a: 2, b: 2, c: 2, d: 1 }),
+  ];
+  expect(labels(runs)).toEqual(['Remix (a 1, b 1, c 1, d 1)', 'Remix (a 1, b 1, c 1, d 2)', 'Remix (a 2, b 2, c 2)']);
+});

@@ -14,6 +14,7 @@ import { compareRuns } from '../../report/compare.ts';
 import { resultsDocument } from '../../report/document.ts';
 import { fittingTable } from '../../report/fitting-table.ts';
 import { duration, withSpread } from '../../report/format.ts';
+import { withImageIntervals } from '../../report/image-intervals.ts';
 import { type LeftOut, loadRuns } from '../../report/runs.ts';
 import { writeReport } from '../../report/write.ts';
 import type { RunOutcome } from '../../sweep/run.ts';
@@ -138,7 +139,9 @@ async function conclude(
   const isDone = ({ status }: RunOutcome): boolean => status === 'finished' || status === 'skipped';
   const loaded = await loadRuns(outcomes.filter(isDone).map(({ run }) => run.directory));
   const isThere = loaded.runs.some(({ summary }) => summary.method === baseline);
-  const comparison = compareRuns(loaded, { observers, ...(baseline !== undefined && isThere && { baseline }) });
+  const comparison = await withImageIntervals(
+    compareRuns(loaded, { observers, ...(baseline !== undefined && isThere && { baseline }) }),
+  );
   const missing = outcomes
     .filter((outcome) => !isDone(outcome))
     .map(({ run, log }) => ({ run: run.label, directory: run.directory, log }));

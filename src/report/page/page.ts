@@ -1,7 +1,7 @@
 import { grouped } from '../../util/grouped.ts';
 import type { Choice } from '../choice.ts';
 import type { Comparison } from '../compare.ts';
-import { Html, html } from '../html.ts';
+import { html } from '../html.ts';
 import {
   confusionFigures,
   differenceFigure,
@@ -11,10 +11,11 @@ import {
   speedFigures,
 } from './charts.ts';
 import { choiceSection } from './choice.ts';
+import { differenceTable } from './differences.ts';
 import { furtherSection } from './further.ts';
 import { differencesTable, reproduction, runTable } from './settings.ts';
-import { style } from './style.ts';
-import { confusionsTable, differenceTable, headlineTable, otherProtocols, worstClassesTable } from './tables.ts';
+import { notice, type Section, shell } from './shell.ts';
+import { confusionsTable, headlineTable, otherProtocols, worstClassesTable } from './tables.ts';
 import { trainingFigures } from './training.ts';
 
 /**
@@ -27,7 +28,7 @@ export async function renderPage(comparison: Comparison, created: Date, choice: 
   const { dataset, methods, classes, testCount, warnings, leftOut } = comparison;
   const difference = await differenceFigure(comparison);
   const further = furtherSection(comparison);
-  const sections: { id: string; title: string; body: Html | (Html | null)[] }[] = [
+  const sections: Section[] = [
     ...(choice ? [{ id: 'choice', title: 'Which should I use', body: choiceSection(choice) }] : []),
     {
       id: 'results',
@@ -53,39 +54,17 @@ export async function renderPage(comparison: Comparison, created: Date, choice: 
   ];
   const title = `${dataset}: ${methods.length === 1 ? methods[0]!.label : `${methods.length} methods`}`;
   const runs = methods.reduce((sum, method) => sum + method.runs.length, 0);
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="generator" content="tailmix">
-<title>${title}</title>
-<style>${new Html(style)}</style>
-</head>
-<body>
-<header>
-<h1>${title}</h1>
-<p class="lead">${runs} ${runs === 1 ? 'run' : 'runs'}, ${grouped(classes.length)} classes, ${grouped(testCount)} test images. Headline numbers are from the last epoch. Written ${created.toISOString().slice(0, 10)}.</p>
-${notice('Before comparing', warnings)}
-${notice(
-  'Left out',
-  leftOut.map(({ path, reason }) => `${path}: ${reason}`),
-)}
-<nav aria-label="Sections"><ul>${sections.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`)}</ul></nav>
-</header>
-<main>
-${sections.map(({ id, title, body }) => html`<section aria-labelledby="${id}"><h2 id="${id}">${title}</h2>${body}</section>\n`)}
-</main>
-<footer>Written by tailmix. results.csv, results.md and report.json beside this page hold the figures.</footer>
-</body>
-</html>
-`;
-  return page.text;
+  return shell({
+    title,
+    lead: `${runs} ${runs === 1 ? 'run' : 'runs'}, ${grouped(classes.length)} classes, ${grouped(testCount)} test images. Headline numbers are from the last epoch. Written ${created.toISOString().slice(0, 10)}.`,
+    notices: [
+      notice('Before comparing', warnings),
+      notice(
+        'Left out',
+        leftOut.map(({ path, reason }) => `${path}: ${reason}`),
+      ),
+    ],
+    sections,
+    footer: 'results.csv, results.md and report.json beside this page hold the figures.',
+  });
 }
-
-const notice = (title: string, lines: readonly string[]): Html | null =>
-  lines.length === 0
-    ? null
-    : html`<div class="warnings" role="note"><p>${title}</p><ul>${lines.map((line) => html`<li>${line}</li>`)}</ul></div>`;

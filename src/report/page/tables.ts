@@ -4,18 +4,19 @@ import type { Spread } from '../../metrics/statistics.ts';
 import { grouped } from '../../util/grouped.ts';
 import { binAccuracy } from '../charts/per-class.ts';
 import { classBins } from '../class-bins.ts';
-import type { Comparison, Difference, MethodResult } from '../compare.ts';
+import type { Comparison, MethodResult } from '../compare.ts';
 import type { Figure } from '../figures.ts';
-import { decimalsFor, interval, percent, points, pValue, withSpread } from '../format.ts';
+import { decimalsFor, percent, type points, withSpread } from '../format.ts';
 import { type Html, html } from '../html.ts';
-import { unpairedSeeds } from '../methods.ts';
-import { bestOfColumns, figuresShown, protocolsShown, testsInWords } from '../table.ts';
+import { bestOfColumns, figuresShown, protocolsShown, validationShown } from '../table.ts';
 import { heads, swatch, table } from './parts.ts';
 
-const methodHead = (label: string, index: number): Html =>
+/** A method's name with its colour, as the head of a row. */
+export const methodHead = (label: string, index: number): Html =>
   html`<th scope="row" class="${label.length <= 24 ? 'short' : 'long'}">${swatch(index)}${label}</th>`;
 
-function cell(
+/** A figure with its spread, and below it a second line. */
+export function cell(
   spread: Spread | null,
   decimals: number,
   { best = false, show = percent, below = null }: { best?: boolean; show?: typeof points; below?: string | null } = {},
@@ -65,48 +66,42 @@ function sampling({ methods, testCount }: Comparison): string {
   return `: the ${grouped(testCount)} test images alone leave ±${(196 * Math.sqrt(widest / testCount)).toFixed(1)} points of doubt (95 %)`;
 }
 
-/** Figures that other papers report, kept apart from the headline. */
+/** Figures that other papers report, beside those of the last epoch. */
 export function otherProtocols(comparison: Comparison): Html {
   const { methods, testCount } = comparison;
   const decimals = decimalsFor(testCount);
-  const shown = protocolsShown(comparison);
+  const validated = validationShown(comparison);
+  const pairs = ['Accuracy', 'Balanced'];
+  const columns: { group: string; titles: string[]; of: (method: MethodResult) => (Spread | null | undefined)[] }[] = [
+    { group: 'Last epoch', titles: pairs, of: ({ figures }) => [figures.accuracy, figures.balancedAccuracy] },
+    ...(validated.length === 0
+      ? []
+      : [
+          {
+            group: 'Validation, balanced',
+            titles: validated.map(({ short }) => short),
+            of: ({ validation }: MethodResult) => validated.map(({ key }) => validation?.[key]),
+          },
+        ]),
+    ...protocolsShown(comparison).map(({ group, key }) => ({
+      group,
+      titles: pairs,
+      of: (method: MethodResult) => [method[key]?.accuracy, method[key]?.balancedAccuracy],
+    })),
+  ];
+  const chosen = columns.some(({ group }) => group === 'Chosen on validation')
+    ? ' Chosen on validation: the epoch of highest balanced accuracy on the validation split, told on test.'
+    : '';
   return table(
-    html`<strong>Best on test is optimistic</strong>: the epoch was chosen on the test set itself, separately for each run. It is shown only for comparison with papers that report it. The last-five median is over the last five evaluated epochs.`,
-    html`<tr><th rowspan="2" scope="col">Method</th>${shown.map(({ group }) => html`<th colspan="2" scope="colgroup">${group}</th>`)}</tr>
-<tr>${shown.map(() => html`<th scope="col">Accuracy</th><th scope="col">Balanced</th>`)}</tr>`,
+    html`<strong>Best on test is optimistic</strong>: the epoch was chosen on the test set itself, separately for each run. It is shown only for comparison with papers that report it.${chosen} The last-five median is over the last five evaluated epochs.`,
+    html`<tr><th rowspan="2" scope="col">Method</th>${columns.map(({ group, titles }) => html`<th colspan="${titles.length}" scope="colgroup">${group}</th>`)}</tr>
+<tr>${columns.map(({ titles }) => titles.map((title) => html`<th scope="col">${title}</th>`))}</tr>`,
     methods.map(
       (method, i) =>
-        html`<tr>${methodHead(method.label, i)}${shown.map(({ key }) => method[key]).map((pair) => [cell(pair?.accuracy ?? null, decimals), cell(pair?.balancedAccuracy ?? null, decimals)])}</tr>`,
+        html`<tr>${methodHead(method.label, i)}${columns.map(({ of }) => of(method).map((spread) => cell(spread ?? null, decimals)))}</tr>`,
     ),
     { label: 'Other protocols' },
   );
-}
-
-/** Differences to the baseline, seed by seed. */
-export function differenceTable(comparison: Comparison): Html | null {
-  const { methods, testCount } = comparison;
-  const [baseline, ...others] = methods;
-  const paired = others.filter(({ difference }) => difference);
-  if (!baseline || paired.length === 0) return null;
-  const decimals = decimalsFor(testCount);
-  const shown = figuresShown(comparison).filter(({ key }) => key !== 'top5');
-  const tested = paired.some(({ difference }) => difference!.balanced.interval);
-  const figureCell = ({ figures, balanced }: Difference, key: Figure['key']): Html =>
-    cell(figures[key], decimals, {
-      show: points,
-      below: key === 'balancedAccuracy' && balanced.interval ? interval(balanced.interval, decimals) : null,
-    });
-  return html`${table(
-    html`Difference to <strong>${baseline.label}</strong> in percentage points, each run against that of the same seed and the same images, by their hashes (so with the same batches and draws)${paired.some(({ difference }) => difference!.seeds.length > 1) ? '; mean ± standard deviation of the differences' : ''}. Wins: seeds of higher balanced accuracy. Of ECE less is better.`,
-    heads(['Method', 'Wins', ...(tested ? ['p'] : []), ...shown.map(({ title }) => title)]),
-    others.map((method, i) => {
-      const { label, difference } = method;
-      return difference
-        ? html`<tr>${methodHead(label, i + 1)}<td>${difference.wins} of ${difference.seeds.length}</td>${tested ? html`<td>${difference.correctedP === null ? '–' : pValue(difference.correctedP)}</td>` : null}${shown.map(({ key }) => figureCell(difference, key))}</tr>`
-        : html`<tr>${methodHead(label, i + 1)}<td colspan="${shown.length + (tested ? 2 : 1)}" class="text">${unpairedSeeds(method, baseline).length > 0 ? `not paired: runs of equal seeds have other images than those of ${baseline.label}` : `no seed in common with ${baseline.label}`}</td></tr>`;
-    }),
-    { className: 'headline', label: 'Differences to the baseline' },
-  )}${tested ? html`<p class="note">Second line of Balanced: the interval. ${testsInWords(comparison)}</p>` : null}`;
 }
 
 /** What the number of test images leaves open, for tables of single classes. */
