@@ -84,7 +84,7 @@ export const resultsDocument = ({ methods, ...comparison }: Comparison): Results
   methods: methods.map(methodDocument),
 });
 
-/** `overview.json`, and with several data sets what `tailmix report --json` prints. */
+/** `report.json`, and with several data sets what `tailmix report --json` prints. */
 export interface OverviewDocument {
   dataSets: (ResultsDocument & { name: string })[];
   /** Null where the data sets have fewer than three methods in common. */

@@ -120,7 +120,7 @@ export function testsInWords({ methods }: Pick<Comparison, 'methods'>): string {
   const images = differences.find(({ overImages }) => overImages)?.overImages;
   return [
     tests > 0 &&
-      `95 % over seeds: interval of the mean difference of balanced accuracy, by Student's t. p: paired t-test of it${corrected}. Both speak of other seeds on these images, not of other images; with few seeds they can show large differences only.`,
+      `95 %: interval of the mean difference of balanced accuracy, by Student's t over the seeds. p: paired t-test of it${corrected}. Both speak of other seeds on these images, not of other images; with few seeds they can show large differences only.`,
     images &&
       `95 % over images: bootstrap of the test images, ${grouped(images.resamples)} resamples within each class, the same for all methods; the seeds stay as they are. It speaks of other test images, not of other seeds or other training images; where a class has few test images it is too narrow. Neither interval is corrected for the number of methods, and no interval here covers seeds and images together.`,
   ]
@@ -173,7 +173,7 @@ export function markdownTables(comparison: Comparison): string {
   return `${parts.join('\n\n')}\n`;
 }
 
-/** `overview.md`. */
+/** `results.md`. */
 export function overviewMarkdown(overview: Overview, title: string): string {
   const { head, rows } = overviewRows(overview);
   const parts = [
@@ -215,17 +215,18 @@ function differenceParts(
   const [baseline, ...others] = comparison.methods;
   const paired = others.filter(({ difference }) => difference);
   if (paired.length === 0) return [];
+  const overImages = paired.some(({ difference }) => difference!.overImages);
   const rows = table(
-    ['Method', 'Wins', 'Balanced', '95 % over seeds', 'p', '95 % over images'],
+    ['Method', 'Wins', 'Balanced', '95 %', 'p', ...(overImages ? ['95 % over images'] : [])],
     ({ label, difference }) => {
-      const { wins, seeds, balanced, correctedP, overImages } = difference!;
+      const { wins, seeds, balanced, correctedP, overImages: images } = difference!;
       return [
         markdownText(label),
         `${wins} of ${seeds.length}`,
         withSpread(balanced, decimals, { show: points }),
         balanced.interval ? interval(balanced.interval, decimals) : '–',
         correctedP === null ? '–' : pValue(correctedP),
-        overImages?.interval ? interval(overImages.interval, decimals) : '–',
+        ...(overImages ? [images?.interval ? interval(images.interval, decimals) : '–'] : []),
       ];
     },
     paired,

@@ -39,7 +39,7 @@ export async function writeReport(
 }
 
 /**
- * Writes a report of several data sets: `index.html`, `overview.md` and `overview.json`, and for each data set a folder as
+ * Writes a report of several data sets: `index.html`, `results.md` and `report.json`, and for each data set a folder as
  * {@link writeReport} writes it.
  *
  * @param title - Of the page.
@@ -55,8 +55,8 @@ export async function writeOverview(overview: Overview, directory: string, title
   const links = folders.map((folder) => `${encodeURIComponent(folder)}/index.html`);
   return writeFiles(directory, {
     'index.html': renderOverview(overview, title, links, created),
-    'overview.md': overviewMarkdown(overview, title),
-    'overview.json': `${JSON.stringify(overviewDocument(overview), null, 1)}\n`,
+    'results.md': overviewMarkdown(overview, title),
+    'report.json': `${JSON.stringify(overviewDocument(overview), null, 1)}\n`,
   });
 }
 

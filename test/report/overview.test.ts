@@ -128,8 +128,8 @@ describe('tailmix report', () => {
       'digits',
       'index.html',
       'letters',
-      'overview.json',
-      'overview.md',
+      'report.json',
+      'results.md',
     ]);
     const page = await readFile(join(root, 'report', 'index.html'), 'utf8');
     expect(page).toContain('<a href="letters/index.html">letters</a>');
