@@ -6,12 +6,15 @@ import { displayPath, messageOf } from '../errors.ts';
 import { launcher } from '../package-root.ts';
 import { optionsClash } from '../sweep/errors.ts';
 import type { PlannedRun } from '../sweep/expand.ts';
+import { runHalving } from '../sweep/halving.ts';
+import { BEST_TAG, sweepResults } from '../sweep/results.ts';
 import { type RunOutcome, runSweep } from '../sweep/run.ts';
 import { sweepDisplay } from '../sweep/show.ts';
+import type { Search } from '../sweep/space.ts';
 import { type SweepTracking, trackSweep } from '../sweep/tracking.ts';
 import type { Variations } from '../sweep/variations.ts';
 import { type Ownership, own } from '../tracking/ownership.ts';
-import { expandFiles, planGrid } from './batch/grid.ts';
+import { expandFiles, type Grid, planGrid } from './batch/grid.ts';
 import { checkPlace, context } from './context.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
 import { print, printJson, progressStream, tell, tellTaken } from './output.ts';
@@ -101,24 +104,25 @@ export async function runSweepFiles(
     tell(`${read.name}: ${runs.length} runs, ${jobs} at once, backend ${backend}, in ${displayPath(out)}`);
     const tracking = await trackSweep(read.name, out);
     if (tracking.address !== null) tell(`MLflow: ${tracking.address}`);
-    return await trainAll(runs, tracking, { ...options, jobs, out, conclude });
+    const { search } = read.options;
+    return await trainAll(grid, tracking, { ...options, jobs, conclude, search });
   } finally {
     if (!given) await ownership.release();
   }
 }
 
 async function trainAll(
-  runs: readonly PlannedRun[],
+  { runs, trials, out }: Grid,
   tracking: SweepTracking,
-  options: SweepCommandOptions & { jobs: number; out: string; conclude: Conclude },
+  options: SweepCommandOptions & { jobs: number; conclude: Conclude; search: Search | undefined },
 ): Promise<number> {
-  const { jobs, out, backend, dataRoot, takeOver = false, conclude } = options;
+  const { jobs, backend, dataRoot, takeOver = false, conclude, search } = options;
   const interruption = watchInterrupts('running runs end after their step; the same command continues them.');
   const display = sweepDisplay(progressStream(), runs.length);
   const threads = threadsFor(jobs);
   let outcomes: RunOutcome[];
   try {
-    outcomes = await runSweep(runs, {
+    const how = {
       jobs,
       display,
       config: context,
@@ -130,8 +134,9 @@ async function trainAll(
         ...(dataRoot === undefined ? [] : ['--data-root', dataRoot]),
         ...(takeOver ? ['--take-over'] : []),
       ],
-      env: (run) => ({ ...threads, ...tracking.env(run) }),
-    });
+      env: (run: PlannedRun) => ({ ...threads, ...tracking.env(run) }),
+    };
+    outcomes = await (search?.halving ? runHalving(runs, trials, search.halving, how) : runSweep(runs, how));
   } finally {
     display.stop();
     interruption.stop();
@@ -144,6 +149,7 @@ async function trainAll(
   let concluding: unknown = null;
   try {
     if (done.length > 0 && !isInterrupted) await conclude(done, outcomes, join(out, 'report'));
+    if (search && !isInterrupted) await tellBest(done);
   } catch (error) {
     concluding = error;
   }
@@ -157,6 +163,12 @@ async function trainAll(
   if (concluding !== null) throw concluding;
   if (isInterrupted) return INTERRUPTED;
   return failed.length > 0 ? 1 : 0;
+}
+
+/** Which trial of a search to use, by validation; test figures are told beside it. */
+async function tellBest(done: readonly RunOutcome[]): Promise<void> {
+  const best = (await sweepResults(done.map(({ run }) => run))).tags[BEST_TAG];
+  if (best !== undefined) tell(`Best on validation: ${best}`);
 }
 
 /** A failed run in one line: its cause, and where there is more. */

@@ -44,6 +44,8 @@ export interface TrainCommandOptions extends ConfigFlags, ClusterOptions {
   trust?: boolean;
   takeOver?: boolean;
   allowOtherData?: boolean;
+  /** Epoch after which the run ends. */
+  until?: number;
   /** Show the hooks too. */
   plan?: boolean;
   json?: boolean;
@@ -125,6 +127,7 @@ async function trainOpened(
     known: await knownPlugins(),
     ...(ownership && { directory: ownership.directory, ownership }),
     ...(options.allowOtherData && { allowOtherData: true }),
+    ...(options.until !== undefined && { until: options.until }),
     ...(link && { link }),
     ...resume,
   };

@@ -57,6 +57,7 @@ const outermost = z.strictObject({
   allowOtherData: z.boolean().optional(),
   link: other,
   config: other,
+  until: z.int().positive().optional(),
   signal: z.custom((value) => value instanceof AbortSignal, 'expected an AbortSignal').optional(),
   onDataProgress: z.custom((value) => typeof value === 'function', 'expected a function').optional(),
   known: other,

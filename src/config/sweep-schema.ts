@@ -8,6 +8,22 @@ export const isSweep = ({ configs, methods, data }: Tree): boolean => [configs, 
 
 const file = z.string().min(1);
 
+const choices = () => z.array(z.unknown()).min(1).refine(unique, 'expected each value once');
+
+const range = z
+  .strictObject({
+    min: z.number(),
+    max: z.number(),
+    scale: z.enum(['linear', 'log']).default('linear'),
+    whole: z.boolean().default(false),
+  })
+  .refine(({ min, max }) => min < max, 'expected `min` below `max`')
+  .refine(({ min, max, whole }) => !whole || (Number.isInteger(min) && Number.isInteger(max)), 'expected whole numbers')
+  .refine(({ min, scale }) => scale === 'linear' || min > 0, 'expected `min` above 0 for a logarithmic scale');
+
+/** Numbers that a setting is drawn from: between the two, evenly on the scale; `whole` rounds them. */
+export type Range = z.output<typeof range>;
+
 const filesList = () =>
   z
     .array(z.union([file, z.array(file).min(1)]))
@@ -41,9 +57,39 @@ export const sweepOptions = z.strictObject({
     .default({})
     .describe('Settings of every run: path to value, as `--set` takes them.'),
   grid: z
-    .record(z.string(), z.array(z.unknown()).min(1).refine(unique, 'expected each value once'))
+    .record(z.string(), choices())
     .default({})
     .describe('Settings that vary: path to list of values; every combination runs.'),
+  search: z
+    .strictObject({
+      space: z
+        .record(z.string(), z.union([choices(), range]))
+        .refine((space) => Object.keys(space).length > 0, 'expected a setting or more to search over')
+        .describe('Settings that are drawn: path to a range, or to a list of values.'),
+      trials: z.int().positive().describe('Drawn combinations of the settings, each with each config and seed.'),
+      seed: z.int().min(0).default(0).describe('Of the draws; more trials keep the first ones as they are.'),
+      halving: z
+        .strictObject({
+          from: z.int().positive().describe('Epochs that every trial trains for.'),
+          factor: z
+            .number()
+            .min(1.5)
+            .default(3)
+            .describe('One in so many trials goes on, for so many times the epochs.'),
+        })
+        .optional()
+        .describe(
+          'Successive halving on validation: trials that are behind are not trained to their end. Default: all are.',
+        ),
+    })
+    .optional()
+    .describe('Draws settings at random. It chooses by balanced accuracy on validation, which every run must have.'),
+  baseline: z
+    .boolean()
+    .optional()
+    .describe(
+      'A run beside those that vary options of plugins, without these plugins. Default: with `search`; never with a grid alone.',
+    ),
   jobs: z
     .int()
     .positive()

@@ -96,6 +96,20 @@ export const seedSet = (seed: number, seeds: readonly number[]): TailmixError =>
     },
   ]);
 
+/** A search over runs without a validation split, which it would choose by. */
+export const searchBlind = (where = ''): TailmixError =>
+  new TailmixError(
+    `${where}search: expected runs with a validation split, by which it chooses (never by test); got none. Set data.split.validation, for example to 0.1.`,
+    { code: 'SEARCH_BLIND', kind: 'config', path: 'search' },
+  );
+
+/** Jobs of a cluster know nothing of each other. */
+export const halvingApart = (): TailmixError =>
+  new TailmixError(
+    'search.halving: expected runs in one process, which compares them on the way; jobs of a cluster run each by itself. Leave halving out there, or run the sweep in one process: --jobs N.',
+    { code: 'SEARCH_APART', kind: 'config', path: 'search.halving' },
+  );
+
 /** What ended a run that could not say it. */
 export const childKilled = (signal: NodeJS.Signals): string =>
   `the process of the run was ended by ${signal}${signal === 'SIGKILL' ? ', as the system does when memory runs out (then fewer --jobs, or a smaller batch, help)' : ''}; the same command continues it.`;

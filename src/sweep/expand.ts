@@ -4,11 +4,12 @@ import { canonicalJson } from '../config/identity.ts';
 import { loadConfig } from '../config/load.ts';
 import { type Override, parseSetting } from '../config/overrides.ts';
 import type { ConfigContext } from '../config/resolve.ts';
-import { parsePath } from '../config/tree.ts';
 import { displayPath, TailmixError } from '../errors.ts';
+import { epochsOf } from '../train/phases.ts';
 import { type ConfigProblem, noRuns, runsInvalid, sameRun, seedSet, type TrainedAs, tooManyRuns } from './errors.ts';
 import { matchesAny } from './only.ts';
 import type { Sweep } from './read.ts';
+import { countVarieties, setting, varietiesOf } from './varieties.ts';
 
 /** One run of a sweep. */
 export interface PlannedRun {
@@ -24,6 +25,18 @@ export interface PlannedRun {
   directory: string;
   /** Config hash that the run will have. */
   hash: string;
+}
+
+/** What a sweep runs with each seed. */
+export interface Trial {
+  /** Config, as the sweep shows it. */
+  cell: string;
+  /** Of its runs, without the seed. */
+  label: string;
+  isBaseline: boolean;
+  epochs: number;
+  /** By seed. */
+  runs: PlannedRun[];
 }
 
 /** What the command line adds to a sweep. */
@@ -46,29 +59,25 @@ export interface SweepOverrides {
  *   SWEEP_TOO_LARGE.
  */
 export async function expandSweep(
-  { name, options: { seeds, set, grid, out }, cells, origins: { where } }: Sweep,
+  { name, options, cells, origins: { where } }: Sweep,
   overrides: SweepOverrides,
   context: ConfigContext,
-): Promise<{ runs: PlannedRun[]; out: string }> {
+): Promise<{ runs: PlannedRun[]; out: string; trials: Trial[] }> {
+  const { seeds, set, out } = options;
   const root = overrides.out ?? out ?? join('runs', name);
   const shared = Object.entries(set).map(([path, value]) => setting(path, value, `${where(['set', path])}  set`));
-  const varieties = Object.values(grid).reduce((product, values) => product * values.length, 1);
-  const count = seeds.length * cells.length * varieties;
+  const count = seeds.length * cells.length * countVarieties(options);
   if (count > MOST_RUNS) throw tooManyRuns(name, count, MOST_RUNS);
-  const combinations = product(
-    Object.entries(grid).map(([path, values]) =>
-      values.map((value, i) => setting(path, value, `${where(['grid', path, i])}  grid`)),
-    ),
-  );
+  const varieties = varietiesOf(options, where);
   const named: { run: PlannedRun; names: string[] }[] = [];
   const problems: ConfigProblem[] = [];
-  const keys = shortKeys(Object.keys(grid).map((path) => parsePath(path)!));
+  const trials = new Map<string, Trial>();
   const trained = new Map<string, TrainedAs>();
   for (const seed of seeds) {
     for (const { files, name: short } of cells) {
-      for (const varied of combinations) {
+      for (const { settings: varied, parts: words, isBaseline } of varieties) {
         const settings = [...shared, ...varied, { label: `${where(['seeds'])}  seeds`, path: ['seed'], value: seed }];
-        const parts = [short, ...varied.map(({ value }, i) => `${keys[i]}=${inWords(value)}`), `seed ${seed}`];
+        const parts = [short, ...words, `seed ${seed}`];
         const label = parts.join(' ');
         try {
           const { hash, options, resolved } = await loadConfig(files, {
@@ -97,6 +106,9 @@ export async function expandSweep(
             hash,
           };
           named.push({ run, names: [options.name, short, label] });
+          const key = parts.slice(0, -1).join(' ');
+          const trial = trials.get(key) ?? { cell: short, label: key, isBaseline, epochs: epochsOf(options), runs: [] };
+          trials.set(key, { ...trial, runs: [...trial.runs, run] });
         } catch (error) {
           if (!(error instanceof TailmixError)) throw error;
           problems.push({ files: files.map(displayPath), error });
@@ -108,7 +120,12 @@ export async function expandSweep(
   const { only } = overrides;
   const wanted = only ? named.filter(({ names }) => matchesAny(only, names)) : named;
   if (wanted.length === 0) throw noRuns(only!, [...new Set(cells.map((cell) => cell.name))]);
-  return { runs: wanted.map(({ run }) => run), out: root };
+  const runs = wanted.map(({ run }) => run);
+  const kept = [...trials.values()].map((trial) => ({
+    ...trial,
+    runs: trial.runs.filter((run) => runs.includes(run)),
+  }));
+  return { runs, out: root, trials: kept.filter((trial) => trial.runs.length > 0) };
 }
 
 /** Each is a config that is read and checked before the first is trained. */
@@ -116,8 +133,6 @@ const MOST_RUNS = 10_000;
 
 /** Characters of a directory's name before its hash; file systems take 255 bytes. */
 const LONGEST = 200;
-
-const setting = (path: string, value: unknown, label: string): Override => ({ label, path: parsePath(path)!, value });
 
 /** @param hidden - parts of a run's label that the name of its directory does not show */
 const keyOf = (hash: string, backend: string, ...hidden: string[]): string =>
@@ -129,21 +144,3 @@ const keyOf = (hash: string, backend: string, ...hidden: string[]): string =>
 /** `plugins.remix.kappa=4`, with the value as JSON, which is YAML too. */
 const argument = ({ path, value }: Override): string =>
   `${path.join('.')}=${value === Number.POSITIVE_INFINITY ? '.inf' : JSON.stringify(value)}`;
-
-/** A value of a label: JSON without quotes. */
-const inWords = (value: unknown): string => String(JSON.stringify(value)).replaceAll('"', '');
-
-/** `kappa` for `plugins.remix.kappa`, and `drw.enabled`: as much of each path as tells it from the others. */
-export function shortKeys(paths: readonly (readonly (string | number)[])[]): string[] {
-  return paths.map((path) => {
-    const tail = (own: readonly (string | number)[], length: number): string => own.slice(-length).join('.');
-    let length = path.at(-1) === 'enabled' ? 2 : 1;
-    while (length < path.length && paths.some((other) => other !== path && tail(other, length) === tail(path, length)))
-      length++;
-    return tail(path, length);
-  });
-}
-
-/** Every way to take one of each list. */
-const product = <T>(lists: readonly (readonly T[])[]): T[][] =>
-  lists.reduce<T[][]>((all, list) => all.flatMap((taken) => list.map((one) => [...taken, one])), [[]]);

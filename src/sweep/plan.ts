@@ -4,7 +4,7 @@ import { trainerOptions } from '../config/trainer-options.ts';
 import { TailmixError } from '../errors.ts';
 import type { PluginDefinition } from '../plugin.ts';
 import { planRun } from '../train/plan-run.ts';
-import { type ConfigProblem, runsInvalid } from './errors.ts';
+import { type ConfigProblem, runsInvalid, searchBlind } from './errors.ts';
 import type { PlannedRun } from './expand.ts';
 
 /**
@@ -12,12 +12,13 @@ import type { PlannedRun } from './expand.ts';
  * sweep before its first run and not hours later.
  *
  * @param name - of the sweep, for messages
+ * @param mustValidate - each run must have a validation split
  * @throws {TailmixError} CONFIG_INVALID with everything that is wrong in any of them.
  */
 export async function planRuns(
   name: string,
   runs: readonly PlannedRun[],
-  { known, ...context }: LoadContext & { known: readonly PluginDefinition[] },
+  { known, mustValidate, ...context }: LoadContext & { known: readonly PluginDefinition[]; mustValidate: boolean },
 ): Promise<void> {
   const problems: ConfigProblem[] = [];
   const planned = new Set<string>();
@@ -26,7 +27,11 @@ export async function planRuns(
     if (planned.has(cell) || existsSync(directory)) continue;
     planned.add(cell);
     try {
-      await planRun({ ...trainerOptions(await loadConfig(configs, { ...context, set })), known });
+      const { info, unread } = await planRun({
+        ...trainerOptions(await loadConfig(configs, { ...context, set })),
+        known,
+      });
+      if (mustValidate && unread === null && info.validationCount === 0) throw searchBlind();
     } catch (error) {
       if (!(error instanceof TailmixError) || error.kind !== 'config') throw error;
       problems.push({ files: [cell], error });

@@ -5,7 +5,7 @@ import { filesOf, joinedName, type Origins, originsOf } from '../config/layers.t
 import { type Layer, readLayer } from '../config/read-layer.ts';
 import { findConfig } from '../config/search.ts';
 import { isSweep, sweepOptions } from '../config/sweep-schema.ts';
-import { formatPath, isMap, mergeTrees, parsePath, type Tree } from '../config/tree.ts';
+import { formatPath, isMap, mergeTrees, type Path, parsePath, type Tree, valueAt } from '../config/tree.ts';
 import type { PluginRegistry } from '../config/types.ts';
 import { displayPath } from '../errors.ts';
 import { type Cell, cellsOf, repeatedCells } from './cells.ts';
@@ -86,36 +86,48 @@ function incomplete({ configs, methods, data }: z.output<typeof sweepOptions>): 
 
 /** Settings that would be passed over without a word: what a sweep says elsewhere, and what its grid varies. */
 function passedOver(tree: Tree): Finding[] {
-  const [set, grid] = [tree.set, tree.grid].map((section) => Object.keys(isMap(section) ? section : {}));
-  const elsewhere = (section: string, keys: readonly string[]): Finding[] => [
-    ...(keys.includes('seed') && (section === 'grid' || tree.seeds === undefined)
-      ? [{ path: [section, 'seed'], message: 'expected seeds in `seeds`, which sets the seed of every run.' }]
+  const sections: Path[] = [['set'], ['grid'], ['search', 'space']];
+  const [set, grid, space] = sections.map((section) => keysAt(tree, section)) as [string[], string[], string[]];
+  const elsewhere = (section: Path, keys: readonly string[]): Finding[] => [
+    ...(keys.includes('seed') && (section[0] !== 'set' || tree.seeds === undefined)
+      ? [{ path: [...section, 'seed'], message: 'expected seeds in `seeds`, which sets the seed of every run.' }]
       : []),
     ...(keys.includes('out')
       ? [
           {
-            path: [section, 'out'],
+            path: [...section, 'out'],
             message: 'expected the folder of the runs in `out`; each run has its own below it.',
           },
         ]
       : []),
   ];
   return [
-    ...elsewhere('set', set!),
-    ...elsewhere('grid', grid!),
-    ...set!
-      .filter((key) => grid!.includes(key))
-      .map((key) => ({ path: ['set', key], message: 'has no effect, since `grid` varies it. Leave it out.' })),
+    ...sections.flatMap((section, i) => elsewhere(section, [set, grid, space][i]!)),
+    ...set
+      .filter((key) => grid.includes(key) || space.includes(key))
+      .map((key) => ({
+        path: ['set', key],
+        message: `has no effect, since \`${grid.includes(key) ? 'grid' : 'search'}\` varies it. Leave it out.`,
+      })),
+    ...grid
+      .filter((key) => space.includes(key))
+      .map((key) => ({ path: ['grid', key], message: 'has no effect, since `search` draws it. Leave it out.' })),
   ];
 }
 
-/** Keys of `set` and `grid` that are no paths. */
+/** Keys of a map in a sweep; none where it is not there. */
+const keysAt = (tree: Tree, path: Path): string[] => {
+  const found = valueAt(tree, path);
+  return isMap(found) ? Object.keys(found) : [];
+};
+
+/** Keys of `set`, `grid` and `search.space` that are no paths. */
 const badPaths = (tree: Tree): Finding[] =>
-  ['set', 'grid'].flatMap((section) =>
-    Object.keys(isMap(tree[section]) ? tree[section] : {})
+  [['set'], ['grid'], ['search', 'space']].flatMap((section) =>
+    keysAt(tree, section)
       .filter((key) => parsePath(key) === null)
       .map((key) => ({
-        path: [section, key],
+        path: [...section, key],
         message: `expected a path such as train.epochs or plugins.remix.kappa, got ${JSON.stringify(key)}.`,
       })),
   );

@@ -15,6 +15,9 @@ export interface SweepResults {
   params: Texts;
 }
 
+/** Tag with the method of highest balanced accuracy on validation. */
+export const BEST_TAG = 'tailmix.best_on_validation';
+
 /** Of a sweep without a run that is done. */
 export const noResults: SweepResults = { figures: {}, tags: {}, params: {} };
 
@@ -40,7 +43,7 @@ export async function sweepResults(runs: readonly Pick<PlannedRun, 'directory' |
     figures: Object.assign({}, ...parts.map(figuresOf)),
     tags: {
       ...(loaded.length > 0 && { 'mlflow.note.content': description(parts) }),
-      ...(best.length > 0 && { 'tailmix.best_on_validation': best.join('; ') }),
+      ...(best.length > 0 && { [BEST_TAG]: best.join('; ') }),
     },
     params: {
       ...varying(new Set(loaded.map(({ summary }) => summary.method)), 'method'),

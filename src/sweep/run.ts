@@ -12,8 +12,9 @@ import { stateOf } from './state.ts';
 /** What became of a run. */
 export interface RunOutcome {
   run: PlannedRun;
-  status: 'finished' | 'skipped' | 'failed' | 'stopped';
-  /** Of a failed run: what it said. */
+  /** `pruned`: a search did not train it to its end. */
+  status: 'finished' | 'skipped' | 'failed' | 'stopped' | 'pruned';
+  /** Of a failed run: what it said; of a pruned one: why. */
   message: string;
   /** Of a failed run: file with all that it said; null where it did not start or the file cannot be written. */
   log: string | null;
@@ -44,7 +45,7 @@ export async function runSweep(
 }
 
 /** What all runs of a sweep share. */
-interface RunContext extends Omit<ChildContext, 'onProgress' | 'resume'> {
+export interface RunContext extends Omit<ChildContext, 'onProgress' | 'resume'> {
   config: ConfigContext;
   /** Takes directories from processes that cannot be seen from here. */
   takeOver: boolean;

@@ -73,6 +73,7 @@ async function addEnd(
       'tailmix.runs': String(outcomes.length),
       'tailmix.finished': String(done.length),
       'tailmix.failed': String(count('failed')),
+      ...(count('pruned') > 0 && { 'tailmix.pruned': String(count('pruned')) }),
       ...tags,
     });
     spool.params(params);

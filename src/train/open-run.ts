@@ -66,6 +66,9 @@ export const beginProgress = (fit: Fit, { options }: Pick<RunParts, 'options'>):
   midEpoch: false,
 });
 
+/** Why a run stops that was to be trained until an epoch. */
+export const askedUntil = (epoch: number | undefined): string => `trained until epoch ${epoch}, as asked`;
+
 /** Adds an epoch. Of confusion matrices only those of the last evaluation are kept. */
 export function addEpoch({ epochs }: Pick<Progress, 'epochs'>, metrics: EpochMetrics): void {
   const last = metrics.test === null ? -1 : epochs.findLastIndex(({ test }) => test !== null);
@@ -123,7 +126,7 @@ function view(parts: RunParts, progress: Progress, own: Pick<Run, 'info' | 'resu
       return progress.stopReason;
     },
     get interrupted() {
-      return options.signal?.aborted ?? false;
+      return options.signal?.aborted || progress.stopReason === askedUntil(options.until);
     },
     stop(reason) {
       progress.stopReason ??= reason;

@@ -68,6 +68,8 @@ export interface TrainerOptions {
   link?: Link;
   /** Resolved config and its hash, as logged, and files of the user's own that are kept with the run. */
   config?: { resolved: Record<string, unknown>; hash: string; modules?: readonly OwnSource[] };
+  /** Ends the run after this epoch, evaluated, as if it was asked to from outside; resumed, it goes on. At its last epoch without effect. */
+  until?: number;
   /** Ends the run after the current step, in good order; aborted with a TailmixError, the run fails with it. */
   signal?: AbortSignal;
   onDataProgress?: ReadProgress;

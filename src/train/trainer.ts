@@ -21,6 +21,7 @@ import { decideStep, openFit, trainStep } from './fit.ts';
 import { warnOfHighLoss } from './loss-high.ts';
 import {
   addEpoch,
+  askedUntil,
   beginProgress,
   createPhaseRun,
   createRun,
@@ -178,7 +179,7 @@ async function trainPhase(
     const begin = rollbackRule(fit.settings.train) && frozen(run.snapshot());
     for (let epoch = own.resumedFrom + 1; epoch <= info.epochs && progress.stopReason === null; epoch++) {
       try {
-        await trainEpoch(progress, { own, place }, epoch);
+        await trainEpoch(progress, { own, place, isLast: ends && epoch === info.epochs }, epoch);
         if (link) progress.stopReason = agreedStop(link, progress.stopReason);
       } catch (error) {
         epoch = (await rollBack(error, { parts, progress, begin })) - before;
@@ -204,7 +205,7 @@ async function trainPhase(
 /** @param epoch - counts from the phase's beginning; images are drawn and augmented by the run's epoch. */
 async function trainEpoch(
   progress: Progress,
-  { own, place }: { own: Run; place: Place | null },
+  { own, place, isLast }: { own: Run; place: Place | null; isLast: boolean },
   epoch: number,
 ): Promise<void> {
   const { fit } = progress;
@@ -255,6 +256,7 @@ async function trainEpoch(
   progress.midEpoch = false;
   if (rollbackRule(settings.train)) checkState(fit, epochOfRun);
   if (link) expectSameState(link, engine.read(), epochOfRun);
+  if (epochOfRun === fit.options.until && !isLast) own.stop(askedUntil(epochOfRun));
   const seconds = (performance.now() - start) / 1000;
   const waitSeconds = (loader.waitMs - waited) / 1000;
   const due = epoch % settings.evaluate.every === 0 || epoch === info.epochs || progress.stopReason !== null;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { expandSweep, type SweepOverrides, shortKeys } from '../../src/sweep/expand.ts';
+import { expandSweep, type SweepOverrides } from '../../src/sweep/expand.ts';
 import { readSweep } from '../../src/sweep/read.ts';
+import { shortKeys } from '../../src/sweep/varieties.ts';
 import { defaults, registry } from '../config/few-plugins.ts';
 import { inEmptyFolder } from '../config/folder.ts';
 import { messageOfError } from '../support/message.ts';

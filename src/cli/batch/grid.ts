@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { wantedThreads } from '../../backend/environment.ts';
 import { whyNotNative } from '../../backend/native.ts';
-import { notFrozen } from '../../sweep/errors.ts';
-import { expandSweep, type PlannedRun } from '../../sweep/expand.ts';
+import { halvingApart, notFrozen } from '../../sweep/errors.ts';
+import { expandSweep, type PlannedRun, type Trial } from '../../sweep/expand.ts';
 import { type FrozenSweep, freeze, frozenOf, readFrozen } from '../../sweep/frozen.ts';
 import { planRuns } from '../../sweep/plan.ts';
 import { readSweep, type Sweep } from '../../sweep/read.ts';
@@ -14,6 +14,8 @@ import type { SweepCommandOptions } from '../sweep.ts';
 export interface Grid {
   read: Sweep;
   runs: PlannedRun[];
+  /** The same, by what they run with each seed. */
+  trials: Trial[];
   /** Folder of the runs. */
   out: string;
   /** Engine that they will have. */
@@ -25,8 +27,8 @@ export async function expandFiles(paths: readonly string[], options: SweepComman
   const { set = [], only, out: wanted = null } = options;
   const backend = backendOf(options.backend);
   const read = await readSweep(paths, context.registry, options);
-  const { runs, out } = await expandSweep(read, { set, only, backend, out: wanted }, context);
-  return { read, runs, out, backend };
+  const expanded = await expandSweep(read, { set, only, backend, out: wanted }, context);
+  return { read, backend, ...expanded };
 }
 
 /** Refuses what `tailmix plan` would refuse of a run. */
@@ -35,22 +37,33 @@ export async function planGrid({ read, runs }: Grid, { backend, dataRoot }: Swee
     ...(backend !== undefined && { backend }),
     ...(dataRoot !== undefined && { dataRoot }),
   });
-  await planRuns(read.name, runs, { ...context, overrides, known: await knownPlugins() });
+  await planRuns(read.name, runs, {
+    ...context,
+    overrides,
+    known: await knownPlugins(),
+    mustValidate: read.options.search !== undefined,
+  });
 }
 
-/** The grid of sweep files as it would be frozen now; threads as the environment asks, where nothing else does. */
-export const freezable = (
+/**
+ * The grid of sweep files as it would be frozen now; threads as the environment asks, where nothing else does.
+ *
+ * @throws {TailmixError} SEARCH_APART
+ */
+export async function freezable(
   { read, runs, out, backend }: Grid,
   { dataRoot }: SweepCommandOptions,
   { threads = null, defaultThreads = wantedThreads() }: { threads?: number | null; defaultThreads?: number } = {},
-): Promise<FrozenSweep> =>
-  frozenOf(out, runs, {
+): Promise<FrozenSweep> {
+  if (read.options.search?.halving) throw halvingApart();
+  return frozenOf(out, runs, {
     name: read.name,
     backend,
     threads: threads ?? (process.env.TAILMIX_THREADS ? wantedThreads() : null),
     defaultThreads,
     dataRoot: dataRoot ?? null,
   });
+}
 
 /** A frozen sweep and the folder of its runs. */
 export interface Opened {

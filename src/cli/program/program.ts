@@ -50,6 +50,11 @@ export function createProgram(finish: Finish): Command {
     .option('--full', 'write all weights into checkpoints, also those of a frozen backbone')
     .option('--plan', 'show the hooks and their taps, as tailmix plan does')
     .option('--resume <run>', 'continue a run: its directory or its name')
+    .addOption(
+      new Option('--until <epoch>', 'end the run after this epoch, in good order; --resume goes on').argParser(
+        wholeNumber,
+      ),
+    )
     .addOption(trustOption())
     .option('--cluster', 'one process of a run on several machines: docs/cluster.md')
     .option('--workers <list>', 'with --cluster: host:port of each process, with commas between them')
