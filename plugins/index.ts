@@ -54,6 +54,7 @@ export const registry: PluginRegistry = {
   sam: () => import('./sam/index.ts'),
   ssf: () => import('./ssf/index.ts'),
   supcon: () => import('./supcon/index.ts'),
+  swa: () => import('./swa/index.ts'),
   'tau-norm': () => import('./tau-norm/index.ts'),
   tracking: () => import('./tracking/index.ts'),
   temperature: () => import('./temperature/index.ts'),

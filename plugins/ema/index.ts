@@ -1,4 +1,4 @@
-import { definePlugin, type NamedTensors, Order, type Predict, tf, type Update, z } from 'tailmix';
+import { definePlugin, type NamedTensors, Order, type Pass, type Predict, tf, type Update, z } from 'tailmix';
 
 const name = 'ema';
 
@@ -14,57 +14,68 @@ type Options = z.output<typeof options>;
 
 const UPDATES = `${name}/updates`;
 
-const slotOf = (weight: string): string => `${name}/${weight}`;
-
 /** Decay of the next update: min(decay, (1 + t)/(10 + t)), t the updates so far, a scalar. */
 export const warmDecay = (decay: number, updates: tf.Tensor): tf.Tensor =>
   tf.minimum(decay, updates.add(1).div(updates.add(10)));
 
 /**
- * An update that also averages: a ← d·a + (1 − d)·w for every trained weight and every statistic, from the initial ones
- * on. The weights themselves are updated as before.
+ * An update that also averages: a ← k·a + (1 − k)·w for every trained weight and every statistic, from the initial ones on, in
+ * slots `<prefix>/<weight>`. The weights themselves are updated as before.
+ *
+ * @param keptOf - k, a scalar
  */
+export const averagedBy = (
+  prefix: string,
+  update: Update,
+  keptOf: (slots: NamedTensors, pass: Pass) => tf.Tensor,
+): Update => ({
+  slots(trained, all) {
+    const statistics = all.filter(({ kind }) => kind === 'statistic');
+    const averages = [...trained, ...statistics].map((weight) => ({
+      name: `${prefix}/${weight.name}`,
+      shape: weight.shape,
+      initial: (values: Readonly<Record<string, Float32Array>>) => values[weight.name]!,
+    }));
+    return [...update.slots(trained, all), ...averages];
+  },
+  apply(weights, slots, gradients, pass) {
+    const next = update.apply(weights, slots, gradients, pass);
+    const now = { ...weights, ...next.weights };
+    const kept = keptOf(slots, pass);
+    const taken = tf.sub(1, kept);
+    const averages = Object.keys(now)
+      .filter((weight) => slots[`${prefix}/${weight}`])
+      .map((weight) => [`${prefix}/${weight}`, slots[`${prefix}/${weight}`]!.mul(kept).add(now[weight]!.mul(taken))]);
+    return { weights: next.weights, slots: { ...next.slots, ...Object.fromEntries(averages) } };
+  },
+});
+
+/** A prediction with the slots `<prefix>/<weight>` in the place of the weights that have one. */
+export const predictingFrom =
+  (prefix: string) =>
+  (predict: Predict): Predict =>
+  (weights, slots, images, pass) => {
+    const own: NamedTensors = Object.fromEntries(
+      Object.keys(weights).map((weight) => [weight, slots[`${prefix}/${weight}`] ?? weights[weight]!]),
+    );
+    return predict(own, slots, images, pass);
+  };
+
+/** Exponential averages, with a counter of updates where they warm up. */
 export function averaging(update: Update, { decay, warmup }: Options): Update {
+  const averaged = averagedBy(name, update, (slots) => (warmup ? warmDecay(decay, slots[UPDATES]!) : tf.scalar(decay)));
+  if (!warmup) return averaged;
   return {
-    slots(trained, all) {
-      const statistics = all.filter(({ kind }) => kind === 'statistic');
-      const averages = [...trained, ...statistics].map(({ name, shape }) => ({
-        name: slotOf(name),
-        shape,
-        initial: (values: Readonly<Record<string, Float32Array>>) => values[name]!,
-      }));
-      const counter = { name: UPDATES, shape: [], initial: () => new Float32Array(1) };
-      return [...update.slots(trained, all), ...averages, ...(warmup ? [counter] : [])];
-    },
+    slots: (...given) => [
+      ...averaged.slots(...given),
+      { name: UPDATES, shape: [], initial: () => new Float32Array(1) },
+    ],
     apply(weights, slots, gradients, pass) {
-      const next = update.apply(weights, slots, gradients, pass);
-      const now = { ...weights, ...next.weights };
-      const kept = warmup ? warmDecay(decay, slots[UPDATES]!) : tf.scalar(decay);
-      const taken = tf.sub(1, kept);
-      const averages = Object.keys(now)
-        .filter((weight) => slots[slotOf(weight)])
-        .map((weight) => [slotOf(weight), slots[slotOf(weight)]!.mul(kept).add(now[weight]!.mul(taken))]);
-      return {
-        weights: next.weights,
-        slots: {
-          ...next.slots,
-          ...Object.fromEntries(averages),
-          ...(warmup ? { [UPDATES]: slots[UPDATES]!.add(1) } : {}),
-        },
-      };
+      const next = averaged.apply(weights, slots, gradients, pass);
+      return { ...next, slots: { ...next.slots, [UPDATES]: slots[UPDATES]!.add(1) } };
     },
   };
 }
-
-/** A prediction with the averages instead of the weights that have one. */
-export const withAverages =
-  (predict: Predict): Predict =>
-  (weights, slots, images, pass) => {
-    const averages: NamedTensors = Object.fromEntries(
-      Object.keys(weights).map((weight) => [weight, slots[slotOf(weight)] ?? weights[weight]!]),
-    );
-    return predict(averages, slots, images, pass);
-  };
 
 /**
  * Exponential moving average of weights and statistics. Training is unchanged; evaluation uses the averages.
@@ -88,6 +99,6 @@ export default definePlugin({
   apply({ hooks, warn }, options) {
     if (options.decay === 0) warn('NO_EFFECT', 'decay is 0: the average is the weights themselves.');
     hooks.buildUpdate.tap({ name, stage: Order.Average }, (update) => averaging(update, options));
-    hooks.buildPrediction.tap({ name, stage: Order.Average }, withAverages);
+    hooks.buildPrediction.tap({ name, stage: Order.Average }, predictingFrom(name));
   },
 });

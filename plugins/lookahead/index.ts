@@ -1,4 +1,5 @@
-import { definePlugin, type NamedTensors, Order, type Predict, tf, type Update, z } from 'tailmix';
+import { definePlugin, type NamedTensors, Order, tf, type Update, z } from 'tailmix';
+import { predictingFrom } from 'tailmix/plugins/ema';
 
 const name = 'lookahead';
 
@@ -51,14 +52,6 @@ export function lookingAhead(update: Update, { steps, alpha }: Options): Update 
   };
 }
 
-/** A prediction with the slow weights. */
-export const withSlowWeights =
-  (predict: Predict): Predict =>
-  (weights, slots, images, pass) => {
-    const slow = Object.keys(weights).map((weight) => [weight, slots[slotOf(weight)] ?? weights[weight]!]);
-    return predict(Object.fromEntries(slow), slots, images, pass);
-  };
-
 /**
  * Lookahead: slow weights that follow the optimizer's in steps of their own, and from which it goes on. Evaluation uses the
  * slow weights.
@@ -81,6 +74,6 @@ export default definePlugin({
   apply({ hooks, warn }, options) {
     if (options.alpha === 1) warn('NO_EFFECT', 'alpha is 1: the slow weights are the fast ones.');
     hooks.buildUpdate.tap({ name, stage: Order.ClipGradients }, (update) => lookingAhead(update, options));
-    hooks.buildPrediction.tap({ name, stage: Order.ClipGradients }, withSlowWeights);
+    hooks.buildPrediction.tap({ name, stage: Order.ClipGradients }, predictingFrom(name));
   },
 });

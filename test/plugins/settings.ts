@@ -73,6 +73,7 @@ export const settings: Record<
   sam: { options: { rho: 0.5, adaptive: true } },
   ssf: { options: { at: ['block1/mlp', 'block*/norm*'] } },
   supcon: { options: { hidden: 8, dimension: 4, augment: [{ name: 'flip' }] } },
+  swa: { options: { start: 0.3, every: 2 } },
   'tau-norm': { options: { tau: 0.7, bias: 'keep' } },
   tracking: { options: {} },
   temperature: { options: {} },

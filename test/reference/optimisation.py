@@ -171,6 +171,24 @@ def ema(options, decay_of, steps=4):
     }
 
 
+def swa(options, steps=8, per_epoch=2):
+    """Izmailov et al. 2018, algorithm 1, averaged at the ends of epochs; what predicts is the weights until the first."""
+    net, kept = Net(True), []
+    optimizer = sgd(net)
+    for step in range(1, steps + 1):
+        plain(net, optimizer, images(step), labels(step))
+        optimizer.step()
+        epoch = step // per_epoch
+        if step % per_epoch == 0 and epoch > options["start"] and (epoch - options["start"] - 1) % options["every"] == 0:
+            kept.append([w.detach().clone() for w in net.parameters()] + [net.mean])
+    average = Net(True)
+    with torch.no_grad():
+        for a, *values in zip([*average.parameters(), average.mean], *kept):
+            a.copy_(torch.stack(values).mean(0))
+    logits = numbers(average.logits(images(9), False).detach())
+    return {"options": options, "state": state(net), "average": state(average), "logits": logits}
+
+
 def large_batches(reduction, clip):
     """An epoch of five steps, of 6 images and the last of 3, three to an update: batches of 18 and 9."""
     net = Net(False)
@@ -199,6 +217,7 @@ result = {
         ema({"decay": 0.7, "warmup": False}, lambda t: 0.7),
         ema({"decay": 0.2, "warmup": True}, lambda t: min(0.2, (1 + t) / (10 + t))),
     ],
+    "swa": [swa({"start": 1, "every": 1}), swa({"start": 0, "every": 2}), swa({"start": 3, "every": 1})],
     "accumulated": [large_batches(reduction, clip) for reduction in ["weighted-mean", "mean"] for clip in [None, 0.2]],
 }
 text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m.group(1)) + "]", json.dumps(result, indent=1))

@@ -45,7 +45,7 @@ const twoLayers = (centred: boolean): Model => ({
   },
 });
 
-/** Its step with plugins, and what an epoch of `steps` steps is fed; the last has `lastSize` images. */
+/** Its step with plugins, and what `steps` steps are fed, one epoch if nothing else is said; the last has `lastSize` images. */
 export function twoLayerSteps(
   plugins: readonly Plugin[],
   {
@@ -54,9 +54,11 @@ export function twoLayerSteps(
     steps = 4,
     lastSize = SIZE,
     replicas = 1,
+    stepsPerEpoch: given = undefined as number | undefined,
   } = {},
 ) {
-  const composition = compose(plugins, infoWithCounts([10, 6, 4], { stepsPerEpoch: steps, epochs: 4, featureSize: 5 }));
+  const stepsPerEpoch = given ?? steps;
+  const composition = compose(plugins, infoWithCounts([10, 6, 4], { stepsPerEpoch, epochs: 4, featureSize: 5 }));
   const task = { classes: 3, imageShape: IMAGE };
   const model = plugins.reduce<Model>((before, plugin) => extendModel(before, plugin, task), twoLayers(centred));
   const program = createStepProgram(model, composition, {
@@ -74,7 +76,12 @@ export function twoLayerSteps(
     const size = step === steps ? lastSize : SIZE;
     const pool = size * (1 + Object.keys(composition.groups).length);
     const labels = Int32Array.from({ length: pool }, (_, j) => (j + 2 * j * step) % 3);
-    const { batch, targets } = mixBatch(composition, labels, at(1, step, step), replicas);
+    const { batch, targets } = mixBatch(
+      composition,
+      labels,
+      at(Math.ceil(step / stepsPerEpoch), step, (i % stepsPerEpoch) + 1),
+      replicas,
+    );
     const feeds = trainFeeds({
       batch,
       targets,
