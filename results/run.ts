@@ -1,5 +1,6 @@
-// npm run results -- SET [--data-root DIR] [--out DIR] [--page]: trains the runs of a set that runs.jsonl does not have yet, one after
-// the other, and adds a line for each as it ends; then writes the page. Stopped, it goes on where it stopped. --page only writes the page.
+// npm run results -- SET [--only TEXT] [--data-root DIR] [--out DIR] [--page]: trains the runs of a set that runs.jsonl does not have yet, one after
+// the other, and adds a line for each as it ends; then writes the page. Stopped, it goes on where it stopped. --only takes the runs whose
+// id has the text, such as `paco-seed0`; --page only writes the page.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -20,6 +21,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     'data-root': { type: 'string' },
+    only: { type: 'string', default: '' },
     out: { type: 'string' },
     page: { type: 'boolean', default: false },
   },
@@ -45,7 +47,7 @@ const lines = existsSync(file) ? linesOf(readFileSync(file, 'utf8')) : new Map<s
 const before = listed.runs.filter(({ id }) => lines.has(id)).length;
 console.log(`${name}: ${before} of ${listed.runs.length} runs are there`);
 for (const { id, directory } of values.page ? [] : listed.runs) {
-  if (lines.has(id)) continue;
+  if (lines.has(id) || !id.includes(values.only)) continue;
   console.log(`${id}: ${lines.size + 1} of ${listed.runs.length}`);
   const arguments_ = ['bin/tailmix.mjs', 'sweep', sweep, '--run', id, ...out, ...data];
   const { status } = spawnSync(process.execPath, arguments_, { stdio: ['ignore', 'ignore', 'inherit'] });

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { lineOf, linesOf, runOf } from '../../results/lines.ts';
@@ -34,6 +34,12 @@ test('a line keeps the confusion matrix, and not what vouches for files', async 
   const { loaded, lines } = await synthetic();
   expect(lines[0]).not.toHaveProperty('files');
   expect(runOf(lines[0]!).summary.last.confusion).toEqual(loaded.runs[0]!.summary.last.confusion);
+});
+
+test('every config for digits is in the sweep of all methods', () => {
+  const sweep = readFileSync('results/digits/sweep.yaml', 'utf8');
+  const missing = readdirSync('configs/digits').filter((config) => !sweep.includes(`/configs/digits/${config}\n`));
+  expect(missing).toEqual([]);
 });
 
 const made = Object.entries(sets).filter(([name]) => existsSync(join('results', name, 'runs.jsonl')));
