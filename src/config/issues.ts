@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { displayValue, messageOf } from '../errors.ts';
 import { isLabel } from '../plugin.ts';
 import { suggest } from '../util/suggest.ts';
-import { choicesOf, expectation, findOption, optionsOf, schemaAt, unwrap } from './shape.ts';
+import { choicesOf, choicesWith, expectation, findOption, optionsOf, schemaAt, unwrap } from './shape.ts';
 import { formatPath, mapLeaves, type Path, valueAt } from './tree.ts';
 
 /** What is wrong at a place, in words. */
@@ -131,5 +131,7 @@ function unknownOption(key: string, path: Path, { schema, value, owner }: Checke
     : elsewhere && `"${formatPath(elsewhere)}"${elsewhere.length > 1 ? '' : ' at the top level'}`;
   const where = path.length === 0 ? owner : formatPath(path);
   const list = options.length > 0 ? `Options: ${options.join(', ')}.` : 'It has none.';
-  return `${where} has no option "${key}".${meant ? ` Did you mean ${meant}?` : ''} ${list}`;
+  const others = choicesWith(schema, path, key);
+  const has = others.length > 0 ? ` "${key}" is an option of ${others.join(', ')}.` : '';
+  return `${where} has no option "${key}".${meant ? ` Did you mean ${meant}?` : ''} ${list}${has}`;
 }

@@ -60,6 +60,16 @@ export function findOption(schema: z.ZodType, name: string, path: Path = []): Pa
   ]);
 }
 
+/** Of a union at a place, the choices (what its discriminator may be) that have an option of this name; empty for anything else. */
+export function choicesWith(schema: z.ZodType, path: Path, name: string): string[] {
+  const union = schemaAt(schema, path, undefined);
+  const { options = [], discriminator }: Partial<Definition> = union ? definitionOf(unwrap(union)) : {};
+  if (discriminator === undefined) return [];
+  return options
+    .filter((option) => optionsOf(option).includes(name))
+    .flatMap((option) => choicesOf((unwrap(option) as z.ZodObject).shape[discriminator] as z.ZodType));
+}
+
 function chosenOption({ options = [], discriminator }: Definition, value: unknown): z.ZodType | undefined {
   if (discriminator === undefined) return undefined;
   const chosen = valueAt(value, [discriminator]);

@@ -112,7 +112,7 @@ describe('phases of a config', () => {
     const others = crt.replace('learningRate: 0.2', 'learningRate: 0.2, beta1: 0.5');
     expect(await messageOfError(() => load(others))).toMatchInlineSnapshot(`
       "run.yaml:8  phases[1].train.optimizer.beta1
-        optimizer has no option "beta1". Options: name, learningRate, momentum, nesterov, weightDecay, groups, noDecay, layerDecay."
+        optimizer has no option "beta1". Options: name, learningRate, momentum, nesterov, weightDecay, groups, noDecay, layerDecay. "beta1" is an option of adamw."
     `);
     expect(await messageOfError(() => load('extends: erm.yaml\nphases: []\n'))).toMatchInlineSnapshot(`
       "run.yaml:2  phases

@@ -17,6 +17,12 @@ async function report(text: string, others: Record<string, string> = {}): Promis
 const data = 'data: { name: digits }\nmodel: { name: small-cnn }\n';
 
 describe('one report of everything that is wrong', () => {
+  it('names the choices that have an option which the chosen one lacks', async () => {
+    const message = await report('data: { name: digits }\nmodel: { name: resnet18-cifar, weights: resnet18.pth }\n');
+    expect(message).toContain('model has no option "weights". Options: name, width,');
+    expect(message).toMatch(/ "weights" is an option of resnet18, resnet34, .*, vit-base-14\.$/m);
+  });
+
   it('goes over options, plugins and base files, with line, path and a suggestion', async () => {
     const message = await report(
       `extends: base.yaml
