@@ -1,7 +1,8 @@
 // Training steps of two processes with one thread each against one process with two threads: the same global batch, the same cores,
-// in turns in one run; the ratio is of each round's two rates, and their median is shown. By processor time with --cpu.
+// in turns in one run. Ratios are of each round's two rates, by the clock and by the processor time of all processes (for machines that
+// others use too: threads that wait for one another lose more there than processes), and their medians are shown.
 //
-//   npm run build && node bench/cluster-step.mjs [--only resnet32-fp32,…] [--processes 2] [--rounds 5] [--seconds 4] [--cpu] [--json FILE]
+//   npm run build && node bench/cluster-step.mjs [--only resnet32-fp32,…] [--processes 2] [--rounds 5] [--seconds 4] [--json FILE]
 import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -22,22 +23,23 @@ const { values } = parseArgs({
     processes: { type: 'string', default: '2' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
-    cpu: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
 });
 const processes = Number(values.processes);
 const program = fileURLToPath(new URL('tailmix-step.mjs', import.meta.url));
 
-/** Processes that compute the same steps: images a second, by the clock or by the processor time of all. */
+/** Processes that compute the same steps: images a second, by the clock and by the processor time of all. */
 async function open(name, threads, argLists) {
   const env = { TAILMIX_THREADS: String(threads), TF_CPP_MIN_LOG_LEVEL: '3' };
   const peers = await Promise.all(argLists.map((args) => openPeer(name, process.execPath, [program, ...args], env)));
   return {
     async rate(steps) {
       const answers = await Promise.all(peers.map(({ ask }) => ask(`train ${steps}`)));
-      if (!values.cpu) return Math.min(...answers.map(({ imagesPerSecond }) => imagesPerSecond));
-      return 1 / answers.reduce((sum, { imagesPerCpuSecond }) => sum + 1 / imagesPerCpuSecond, 0);
+      return {
+        clock: Math.min(...answers.map(({ imagesPerSecond }) => imagesPerSecond)),
+        cpu: 1 / answers.reduce((sum, { imagesPerCpuSecond }) => sum + 1 / imagesPerCpuSecond, 0),
+      };
     },
     close: () => {
       for (const peer of peers) peer.close();
@@ -53,28 +55,35 @@ async function measure({ name, model, batch, size, precision }) {
     ...['--replicas', String(processes), '--workers', addresses, '--worker', String(rank)],
   ]);
   const [one, many] = [await open('one process', processes, [shared]), await open('a process', 1, ranks)];
-  const steps = Math.max(2, Math.round(((await one.rate(2)) * Number(values.seconds)) / batch));
+  const steps = Math.max(2, Math.round(((await one.rate(2)).clock * Number(values.seconds)) / batch));
   await many.rate(2);
   const rounds = [];
   for (let round = 0; round < Number(values.rounds); round++) {
     const turn = round % 2 === 0 ? [one, many] : [many, one];
     const rates = new Map();
     for (const peers of turn) rates.set(peers, await peers.rate(steps));
-    rounds.push({ one: rates.get(one), many: rates.get(many), ratio: rates.get(many) / rates.get(one) });
+    rounds.push({ one: rates.get(one), many: rates.get(many) });
   }
   one.close();
   many.close();
-  const ratios = rounds.map(({ ratio }) => ratio);
-  const of = (side) => median(rounds.map((round) => round[side]));
-  return {
-    ...{ name, batch, steps, rounds, one: of('one'), many: of('many'), ratio: median(ratios) },
-    ...{ lowest: Math.min(...ratios), highest: Math.max(...ratios), load: machine().load },
+  const by = (unit) => {
+    const ratios = rounds.map((round) => round.many[unit] / round.one[unit]);
+    const of = (side) => median(rounds.map((round) => round[side][unit]));
+    return {
+      one: of('one'),
+      many: of('many'),
+      ratio: median(ratios),
+      lowest: Math.min(...ratios),
+      highest: Math.max(...ratios),
+    };
   };
+  return { name, batch, steps, clock: by('clock'), cpu: by('cpu'), load: machine().load, rounds };
 }
 
 const hasBf16 = /avx512_bf16|amx_bf16/.test(readFileSync('/proc/cpuinfo', 'utf8'));
 const wanted = CASES.filter(({ name }) => values.only === undefined || values.only.split(',').includes(name));
-const unit = values.cpu ? 'images per second of processor time' : 'images/s';
+const shown = ({ one, many, ratio, lowest, highest }) =>
+  `${one.toFixed(1)} and ${many.toFixed(1)}, ratio ${ratio.toFixed(3)} (${lowest.toFixed(3)} to ${highest.toFixed(3)})`;
 console.log(JSON.stringify(machine()));
 const rows = [];
 for (const one of wanted) {
@@ -85,7 +94,9 @@ for (const one of wanted) {
   const row = await measure(one);
   rows.push(row);
   console.log(
-    `${row.name}, batch ${row.batch}: 1 process × ${processes} threads ${row.one.toFixed(1)} ${unit}, ${processes} × 1 thread ${row.many.toFixed(1)}, ratio ${row.ratio.toFixed(3)} (${row.lowest.toFixed(3)} to ${row.highest.toFixed(3)}), load ${row.load.toFixed(1)}`,
+    `${row.name}, batch ${row.batch}, 1 process × ${processes} threads and ${processes} × 1 thread, load ${row.load.toFixed(1)}`,
   );
+  console.log(`  images/s ${shown(row.clock)}`);
+  console.log(`  images per second of processor time ${shown(row.cpu)}`);
 }
-if (values.json) writeFileSync(values.json, `${JSON.stringify({ machine: machine(), unit, rows }, null, 2)}\n`);
+if (values.json) writeFileSync(values.json, `${JSON.stringify({ machine: machine(), rows }, null, 2)}\n`);
