@@ -1,7 +1,8 @@
 // The sum of gradients over processes of this machine, by TensorFlow's ring in buckets of 8 MiB as the training step has it, beside
-// MPI_Allreduce (Open MPI: mpicc, mpirun) of the same size. Best and median of several, in turns; processes share the cores.
+// MPI_Allreduce (Open MPI: mpicc, mpirun) of the same size. Both take turns: the best of all, and the ratio of each round's medians, by its
+// own median. Processes share the cores.
 //
-//   npm run build && node bench/cluster.mjs [--processes 2,3,4] [--floats 464154,25557032] [--times 5] [--json FILE]
+//   npm run build && node bench/cluster.mjs [--processes 2,3,4] [--floats 464154,25557032] [--times 5] [--rounds 5] [--json FILE]
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     processes: { type: 'string', default: '2,3,4' },
     floats: { type: 'string', default: '464154,25557032' },
     times: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '5' },
     json: { type: 'string' },
     rank: { type: 'string' },
     addresses: { type: 'string' },
@@ -87,7 +89,24 @@ function byMpi(program, processes, floats) {
   return execFileSync('mpirun', args, { env, encoding: 'utf8' }).trim().split('\n').map(Number);
 }
 
-const summary = (found) => ({ best: Math.min(...found), median: median(found) });
+const summary = (rounds) => ({ best: Math.min(...rounds.flat()), median: median(rounds.flat()) });
+
+/** Milliseconds of all rounds, by floats: `[round][time]`. */
+async function inTurns(processes, program) {
+  const sizes = numbers(values.floats);
+  const found = sizes.map(() => ({ tensorflow: [], mpi: [] }));
+  for (let round = 0; round < Number(values.rounds); round++) {
+    const ours = await byTensorFlow(processes);
+    for (const [i, floats] of sizes.entries()) {
+      found[i].tensorflow.push(ours[floats]);
+      if (program) found[i].mpi.push(byMpi(program, processes, floats));
+    }
+  }
+  return found.map(({ tensorflow, mpi }, i) => ({
+    ...{ processes, floats: sizes[i], load: machine().load, tensorflow: summary(tensorflow) },
+    ...(program && { mpi: summary(mpi), ratio: median(tensorflow.map((one, k) => median(one) / median(mpi[k]))) }),
+  }));
+}
 
 async function main() {
   const folder = mkdtempSync(path(tmpdir(), 'tailmix-bench-'));
@@ -97,22 +116,18 @@ async function main() {
   if (!hasMpi) console.log('SKIPPED: MPI_Allreduce, mpicc is not here (Open MPI)');
   const rows = [];
   try {
-    for (const processes of numbers(values.processes)) {
-      const ours = await byTensorFlow(processes);
-      for (const floats of numbers(values.floats)) {
-        const theirs = hasMpi ? summary(byMpi(program, processes, floats)) : null;
-        rows.push({ processes, floats, tensorflow: summary(ours[floats]), mpi: theirs });
-      }
-    }
+    for (const processes of numbers(values.processes)) rows.push(...(await inTurns(processes, hasMpi && program)));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
   const shown = ({ best, median }, floats) =>
     `${best.toFixed(1)} ms best, ${median.toFixed(1)} median, ${((4e-6 * floats) / best).toFixed(2)} GB/s`;
   console.log(JSON.stringify(machine()));
-  for (const { processes, floats, tensorflow, mpi } of rows) {
-    console.log(`${processes} processes, ${floats} floats: TensorFlow ${shown(tensorflow, floats)}`);
-    if (mpi) console.log(`${processes} processes, ${floats} floats: MPI        ${shown(mpi, floats)}`);
+  for (const { processes, floats, tensorflow, mpi, ratio, load } of rows) {
+    console.log(
+      `${processes} processes, ${floats} floats, load ${load.toFixed(1)}: TensorFlow ${shown(tensorflow, floats)}`,
+    );
+    if (mpi) console.log(`  MPI ${shown(mpi, floats)}; TensorFlow takes ${ratio.toFixed(2)} times as long`);
   }
   if (values.json) writeFileSync(values.json, `${JSON.stringify({ machine: machine(), rows }, null, 2)}\n`);
 }
