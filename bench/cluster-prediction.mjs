@@ -16,8 +16,11 @@ const MACHINES = [1, 2, 4, 8, 16, 32, 64];
 const NETWORKS = [10, 100];
 /** Cores of each machine, and of the one that was measured. */
 const CORES = 2;
-/** Floats that a step sums: weights, statistics and a loss. */
-const FLOATS = { 'resnet32-fp32': 464_154, 'resnet50-fp32': 25_557_032 };
+/** With the floats that a step sums: weights, statistics and a loss. */
+const NETS = [
+  { title: 'ResNet-32', name: 'resnet32-fp32', floats: 464_154 },
+  { title: 'ResNet-50', name: 'resnet50-fp32', floats: 25_557_032 },
+];
 
 /** What was measured: best milliseconds of a sum by floats and processes, and images per second of processor time. */
 function measured() {
@@ -57,7 +60,7 @@ console.log(
   `fitted: ${message.toFixed(2)} ms a message, ${perMegabyte.toFixed(2)} ms a megabyte; off by ${(100 * error).toFixed(0)}% at most`,
 );
 const points = [];
-for (const [name, floats] of Object.entries(FLOATS)) {
+for (const { title, name, floats } of NETS) {
   const { batch, imagesPerCpuSecond } = found.steps.find((step) => step.name === name);
   const compute = (1000 * batch) / (CORES * imagesPerCpuSecond);
   for (const gigabits of NETWORKS) {
@@ -66,7 +69,7 @@ for (const [name, floats] of Object.entries(FLOATS)) {
       const share = (2 * (machines - 1)) / machines;
       const sum = 2 * (machines - 1) * message + share * megabytes(floats) * (perMegabyte + wire);
       const faster = (machines * compute) / (compute + sum);
-      points.push({ line: `${name.split('-')[0]}, ${batch} images a machine, ${gigabits} Gbit/s`, machines, faster });
+      points.push({ line: `${title}, ${gigabits} Gbit/s`, machines, faster });
       console.log(
         `${name}, ${gigabits} Gbit/s, ${machines} machines: step ${compute.toFixed(0)} + ${sum.toFixed(0)} ms, ${faster.toFixed(1)} times as fast`,
       );
@@ -118,6 +121,6 @@ const spec = {
     },
   },
 };
-const title = 'Prediction, not measured: images per second of several machines, weak scaling';
-writeFileSync(image('svg'), await drawChartFile(spec, title));
+const description = 'Prediction, not measured: images per second of several machines, weak scaling';
+writeFileSync(image('svg'), await drawChartFile(spec, description));
 writeFileSync(image('json'), `${JSON.stringify(found, null, 2)}\n`);
