@@ -16,8 +16,8 @@ export interface Variety {
 }
 
 /** How many {@link varietiesOf} would give at most. */
-export const countVarieties = ({ grid, search }: Options): number =>
-  Object.values(grid).reduce((product, values) => product * values.length, search?.trials ?? 1) + 1;
+export const countVarieties = ({ grid, search, baseline = search !== undefined }: Options): number =>
+  Object.values(grid).reduce((product, values) => product * values.length, search?.trials ?? 1) + (baseline ? 1 : 0);
 
 /**
  * Every combination of the grid with every trial of the search, and last the baseline.
