@@ -216,3 +216,17 @@ export const cacheNotRemoved = (path: string, cause: unknown): TailmixError =>
     code: 'CACHE_REMOVE',
     cause,
   });
+
+/** A run or sweep that nobody trains. */
+export const nothingToWatch = (folder: string): TailmixError =>
+  config(
+    'WATCH_ENDED',
+    `watch: expected a run or a sweep that is being trained; in ${folder} nothing is. \`tailmix report ${folder}\` shows what there is.`,
+  );
+
+/** A port that the system does not give. */
+export const portTaken = (port: number, cause: unknown): TailmixError =>
+  new TailmixError(
+    `watch: expected to listen on port ${port} of 127.0.0.1; ${systemRefused(cause, 'name another with --port, or leave it out')}`,
+    { code: 'WATCH_PORT', kind: 'config', cause },
+  );

@@ -60,7 +60,7 @@ export async function loadRuns(paths: readonly string[]): Promise<LoadedRuns> {
     const found = await stat(path).catch(() => null);
     if (!found) throw reportPathMissing(path);
     if (!found.isDirectory()) throw reportPathIsFile(path);
-    for (const directory of await findRuns(resolve(path), foldersDeep)) {
+    for (const directory of await findRuns(resolve(path))) {
       const place = await realpath(directory);
       if (!directories.has(place)) directories.set(place, directory);
     }
@@ -76,7 +76,12 @@ export async function loadRuns(paths: readonly string[]): Promise<LoadedRuns> {
   return { runs, leftOut };
 }
 
-async function findRuns(directory: string, deep: number): Promise<string[]> {
+/**
+ * Run directories in a folder, or the folder itself where it is one.
+ *
+ * @param deep - levels of folders that are searched
+ */
+export async function findRuns(directory: string, deep = foldersDeep): Promise<string[]> {
   let entries: string[];
   try {
     entries = await readdir(directory);

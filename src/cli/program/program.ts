@@ -24,6 +24,7 @@ import {
   webFolder,
   wholeNumber,
 } from './options.ts';
+import { addReport } from './report.ts';
 import { addTrained } from './trained.ts';
 
 /**
@@ -145,16 +146,7 @@ export function createProgram(finish: Finish): Command {
 
   addCompare(program, finish);
 
-  program
-    .command('report')
-    .description('compare runs: tables, charts, one self-contained HTML page')
-    .argument('<runs...>', 'run directories, folders of them, or names of runs')
-    .option('--out <dir>', 'folder of the report')
-    .option('--baseline <method>', 'method that the others are compared with (default: the first)')
-    .addOption(jsonOption())
-    .addHelpText('after', example('tailmix report runs/digits --out report'))
-    .action(async (runs, options) => finish(await (await import('../report.ts')).report(runs, options)));
-
+  addReport(program, finish);
   addFigure(program, finish);
 
   addTrained(program, finish);

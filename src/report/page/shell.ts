@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Html, html } from '../html.ts';
 import { style } from './style.ts';
 
@@ -18,17 +19,19 @@ interface Page {
   sections: readonly Section[];
   /** Behind who wrote it. */
   footer: string;
+  /** Keeps the page up to date. Default: none, and nothing is loaded from anywhere, which the content policy also says. */
+  script?: string;
 }
 
-/** A page as one HTML document: no script, nothing loaded from anywhere, which its content policy also says. */
-export function shell({ title, lead, notices, sections, footer }: Page): string {
+/** A page as one HTML document. */
+export function shell({ title, lead, notices, sections, footer, script }: Page): string {
   const page = html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="${contentPolicy(script)}">
 <meta name="generator" content="tailmix">
 <title>${title}</title>
 <style>${new Html(style)}</style>
@@ -38,19 +41,32 @@ export function shell({ title, lead, notices, sections, footer }: Page): string 
 <h1>${title}</h1>
 <p class="lead">${lead}</p>
 ${notices}
-<nav aria-label="Sections"><ul>${sections.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`)}</ul></nav>
+<nav aria-label="Sections">${contents(sections)}</nav>
 </header>
 <main>
 ${sections.map(sectionOf)}
 </main>
 <footer>Written by tailmix. ${footer}</footer>
+${script === undefined ? null : new Html(`<script>${script}</script>`)}
 </body>
 </html>
 `;
   return page.text;
 }
 
-const sectionOf = ({ id, title, body }: Section): Html =>
+/** Allows the page's own style, and where it has a script that one, and what it asks its own server. */
+export const contentPolicy = (script?: string): string =>
+  `default-src 'none'; style-src 'unsafe-inline'${
+    script === undefined
+      ? ''
+      : `; connect-src 'self'; script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'`
+  }`;
+
+/** Links to the sections. */
+export const contents = (sections: readonly Section[]): Html =>
+  html`<ul>${sections.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`)}</ul>`;
+
+export const sectionOf = ({ id, title, body }: Section): Html =>
   html`<section aria-labelledby="${id}"><h2 id="${id}">${title}</h2>${body}</section>\n`;
 
 /** Lines that a reader must see before anything else; null for none. */

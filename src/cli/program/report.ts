@@ -1,0 +1,23 @@
+import type { Command } from 'commander';
+import { example, type Finish, jsonOption, wholeNumber } from './options.ts';
+
+/** `tailmix report` and `tailmix watch`. */
+export function addReport(program: Command, finish: Finish): void {
+  program
+    .command('report')
+    .description('compare runs: tables, charts, one self-contained HTML page')
+    .argument('<runs...>', 'run directories, folders of them, or names of runs')
+    .option('--out <dir>', 'folder of the report')
+    .option('--baseline <method>', 'method that the others are compared with (default: the first)')
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix report runs/digits --out report'))
+    .action(async (runs, options) => finish(await (await import('../report.ts')).report(runs, options)));
+
+  program
+    .command('watch')
+    .description('serve the report of a run or a sweep as it stands, on 127.0.0.1, until it ends')
+    .argument('<run>', 'run, by its directory or name, or the folder of a sweep')
+    .option('--port <n>', 'port (default: any that is free)', wholeNumber)
+    .addHelpText('after', example('tailmix watch runs/digits'))
+    .action(async (run, options) => finish(await (await import('../watch.ts')).watch(run, options)));
+}
