@@ -11,12 +11,14 @@ import { observers } from './context.ts';
 import { nothingToWatch, portTaken } from './errors.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
 import { commandLine, tellNext } from './next.ts';
-import { print } from './output.ts';
+import { print, printJson } from './output.ts';
 
 /** Options of `tailmix watch`. */
 export interface WatchCommandOptions {
   /** Default: any that is free. */
   port?: number;
+  /** Print the address as one JSON document, and nothing at the end. */
+  json?: boolean;
 }
 
 /** How often the files of the runs are looked at. */
@@ -30,7 +32,7 @@ const SHARE = 10;
  * @param wanted - a run, by its directory or name, or the folder of a sweep
  * @throws {TailmixError} RUN_MISSING, WATCH_ENDED, WATCH_PORT
  */
-export async function watch(wanted: string, { port = 0 }: WatchCommandOptions = {}): Promise<number> {
+export async function watch(wanted: string, { port = 0, json = false }: WatchCommandOptions = {}): Promise<number> {
   const isFolder = existsSync(wanted) && statSync(wanted).isDirectory();
   const folder = isFolder ? resolve(wanted) : await findRun(wanted);
   let runs = await readLive(folder);
@@ -40,7 +42,8 @@ export async function watch(wanted: string, { port = 0 }: WatchCommandOptions = 
     throw portTaken(port, error);
   });
   const interruption = watchInterrupts('the page is closed; the runs go on.');
-  print(server.address);
+  if (json) printJson({ address: server.address });
+  else print(server.address);
   try {
     let seen = keyOf(runs);
     for (let isOver = false; !isOver && !interruption.signal.aborted; ) {
@@ -61,7 +64,7 @@ export async function watch(wanted: string, { port = 0 }: WatchCommandOptions = 
     interruption.stop();
   }
   if (interruption.signal.aborted) return INTERRUPTED;
-  print(statusOf(runs));
+  if (!json) print(statusOf(runs));
   tellNext([commandLine('report', displayPath(folder)), 'tables and charts of what there is']);
   return 0;
 }

@@ -18,6 +18,7 @@ export function addReport(program: Command, finish: Finish): void {
     .description('serve the report of a run or a sweep as it stands, on 127.0.0.1, until it ends')
     .argument('<run>', 'run, by its directory or name, or the folder of a sweep')
     .option('--port <n>', 'port (default: any that is free)', wholeNumber)
+    .addOption(jsonOption())
     .addHelpText('after', example('tailmix watch runs/digits'))
     .action(async (run, options) => finish(await (await import('../watch.ts')).watch(run, options)));
 }

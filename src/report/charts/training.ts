@@ -43,7 +43,7 @@ export function trainingSpec(
     type: 'quantitative',
     title: null,
     scale: { zero: false },
-    axis: { grid: true, tickCount: 5, ...(share ? { labelExpr: "datum.label + ' %'" } : {}) },
+    axis: { grid: true, tickCount: 5, format: '.4~r', ...(share ? { labelExpr: "datum.label + ' %'" } : {}) },
   };
   return {
     data: { values },

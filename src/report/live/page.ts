@@ -87,7 +87,7 @@ function runsTable(runs: readonly LiveRun[]): Html {
     heads(['Run', 'State', 'Epoch', 'To go', 'Loss', 'Accuracy']),
     runs.map(({ method, seed, state, reason, epoch, epochs, secondsLeft, loss, loaded }) => {
       const name = `${method}, seed ${seed}`;
-      return html`<tr><th scope="row" class="${name.length <= 24 ? 'short' : 'long'}">${name}</th><td class="text">${reason === null ? state : `${state}: ${reason}`}</td><td>${epoch} of ${epochs}</td><td>${secondsLeft === null ? '–' : duration(secondsLeft)}</td><td>${loss === null ? '–' : loss.toPrecision(3)}</td><td>${loaded ? percent(loaded.summary.last.balancedAccuracy) : '–'}</td></tr>`;
+      return html`<tr><th scope="row" class="${name.length <= 24 ? 'short' : 'long'}">${name}</th><td class="${reason === null ? '' : 'text'}">${reason === null ? state : `${state}: ${reason}`}</td><td>${epoch} of ${epochs}</td><td>${secondsLeft === null ? '–' : duration(secondsLeft)}</td><td>${loss === null ? '–' : loss.toPrecision(3)}</td><td>${loaded ? percent(loaded.summary.last.balancedAccuracy) : '–'}</td></tr>`;
     }),
     { className: 'headline', label: 'Runs' },
   );

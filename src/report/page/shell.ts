@@ -31,7 +31,7 @@ export function shell({ title, lead, notices, sections, footer, script }: Page):
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="${contentPolicy(script)}">
+<meta http-equiv="Content-Security-Policy" content="${new Html(contentPolicy(script))}">
 <meta name="generator" content="tailmix">
 <title>${title}</title>
 <style>${new Html(style)}</style>
