@@ -4,15 +4,26 @@
 
 namespace {
 
+void destroy(const PJRT_Api* api, PJRT_Executable* executable) {
+  ARGS(PJRT_Executable_Destroy, args);
+  args.executable = executable;
+  api->PJRT_Executable_Destroy(&args);
+}
+
 napi_value programOf(napi_env env, const PJRT_Api* api, PJRT_LoadedExecutable* loaded) {
-  Handle handle{Kind::PROGRAM, api, loaded, 0};
-  ASK(api, PJRT_LoadedExecutable_GetExecutable, get, loaded_executable, loaded);
-  ASK(api, PJRT_Executable_NumOutputs, count, executable, get.executable);
-  handle.outputs = count.num_outputs;
-  ARGS(PJRT_Executable_Destroy, destroy);
-  destroy.executable = get.executable;
-  api->PJRT_Executable_Destroy(&destroy);
-  return held(env, handle);
+  ARGS(PJRT_LoadedExecutable_GetExecutable, get);
+  ARGS(PJRT_Executable_NumOutputs, count);
+  get.loaded_executable = loaded;
+  PJRT_Error* error = api->PJRT_LoadedExecutable_GetExecutable(&get);
+  if (error == nullptr) {
+    count.executable = get.executable;
+    error = api->PJRT_Executable_NumOutputs(&count);
+    destroy(api, get.executable);
+  }
+  Handle handle{Kind::PROGRAM, api, loaded, count.num_outputs};
+  if (!failed(env, api, error)) return held(env, handle);
+  release(handle);
+  return nullptr;
 }
 
 // compile(plugin, StableHLO as bytes, CompileOptionsProto): program
@@ -36,6 +47,42 @@ napi_value compile(napi_env env, napi_callback_info info) {
   args.compile_options_size = options.size;
   CALL(plugin->api, PJRT_Client_Compile(&args));
   return programOf(env, plugin->api, args.executable);
+}
+
+// serialize(program): bytes, which the same version of the plugin loads on the same kind of device
+napi_value serialize(napi_env env, napi_callback_info info) {
+  auto given = argumentsOf(env, info);
+  Handle* program = handleOf(env, given[0], Kind::PROGRAM);
+  if (program == nullptr) return nullptr;
+  ASK(program->api, PJRT_LoadedExecutable_GetExecutable, get, loaded_executable,
+      static_cast<PJRT_LoadedExecutable*>(program->pointer));
+  ARGS(PJRT_Executable_Serialize, args);
+  args.executable = get.executable;
+  napi_value result = nullptr;
+  if (!failed(env, program->api, program->api->PJRT_Executable_Serialize(&args))) {
+    void* data = nullptr;
+    napi_value buffer;
+    napi_create_arraybuffer(env, args.serialized_bytes_size, &data, &buffer);
+    std::memcpy(data, args.serialized_bytes, args.serialized_bytes_size);
+    napi_create_typedarray(env, UINT8_ARRAY, args.serialized_bytes_size, buffer, 0, &result);
+    args.serialized_executable_deleter(args.serialized_executable);
+  }
+  destroy(program->api, get.executable);
+  return result;
+}
+
+// load(plugin, bytes of serialize): program
+napi_value load(napi_env env, napi_callback_info info) {
+  auto given = argumentsOf(env, info);
+  Plugin* plugin = pluginOf(env, given[0]);
+  if (plugin == nullptr) return nullptr;
+  Bytes bytes = bytesOf(env, given[1]);
+  ARGS(PJRT_Executable_DeserializeAndLoad, args);
+  args.client = plugin->client;
+  args.serialized_executable = bytes.data;
+  args.serialized_executable_size = bytes.size;
+  CALL(plugin->api, PJRT_Executable_DeserializeAndLoad(&args));
+  return programOf(env, plugin->api, args.loaded_executable);
 }
 
 // upload(plugin, array, { type, width, shape, device }): buffer. The array is copied during the call.
@@ -196,8 +243,8 @@ napi_value memory(napi_env env, napi_callback_info info) {
 
 extern "C" __attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_env env, napi_value exports) {
   const std::pair<const char*, napi_callback> functions[] = {
-      {"open", open}, {"compile", compile}, {"upload", upload}, {"download", download},
-      {"run", run},   {"free", free},       {"memory", memory}};
+      {"open", open},     {"compile", compile},   {"serialize", serialize}, {"load", load},    {"upload", upload},
+      {"run", run},       {"download", download}, {"free", free},           {"memory", memory}};
   for (auto [name, callback] : functions) {
     napi_value function;
     napi_create_function(env, name, std::strlen(name), callback, nullptr, &function);

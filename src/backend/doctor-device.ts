@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import process from 'node:process';
+import { driverFindings, MIN_DRIVERS } from './doctor-gpu.ts';
 import type { Finding } from './finding.ts';
+import { installedPlugins } from './installed-plugins.ts';
+import { cacheRoot } from './paths.ts';
 import { clientOptions, NO_DEVICE, type OpenedPlugin, openingCure, pjrtModulePath } from './pjrt-module.ts';
 import { lastLines, runCommand } from './run-command.ts';
 
@@ -21,23 +24,35 @@ try {
 process.stdout.write('\\n' + JSON.stringify(found) + '\\n');`;
 
 /**
- * Plugin, version of its C interface, and devices, where `TAILMIX_PJRT` names a plugin; nothing elsewhere. A process of its own opens
- * it: a plugin may abort, and holds its device.
+ * Plugin, version of its C interface, devices and memory settings, where `TAILMIX_PJRT` names a plugin or one is set up; nothing
+ * elsewhere. A process of its own opens it: a plugin may abort, and holds its device.
  *
  * @param folder - of the native build, which has the module that opens plugins.
  */
 export async function deviceFindings(folder: string, env: NodeJS.ProcessEnv = process.env): Promise<Finding[]> {
-  if (!env.TAILMIX_PJRT) return [];
-  const plugin = resolve(env.TAILMIX_PJRT);
+  const named = env.TAILMIX_PJRT ? resolve(env.TAILMIX_PJRT) : null;
+  const plugin = named ?? installedPlugins(cacheRoot(env))[0]?.plugin;
+  if (plugin === undefined) return [];
+  // Runs pass over a plugin that was set up and finds no device, and fail with one that is named.
   const problem = (why: string, cure: string): Finding[] => [
-    { name: 'device', status: 'problem', value: why.startsWith(plugin) ? why : `${plugin}: ${why}`, cure },
+    {
+      name: 'device',
+      status: named ? 'problem' : 'note',
+      value: why.startsWith(plugin) ? why : `${plugin}: ${why}`,
+      cure,
+    },
+    ...driver,
   ];
+  const driver = /cuda/.test(basename(plugin))
+    ? await driverFindings(env, MIN_DRIVERS[/cuda13/.test(plugin) ? 13 : 12])
+    : [];
   const module = pjrtModulePath(folder);
   if (!existsSync(module)) return problem('what opens PJRT plugins is not compiled', 'run `tailmix setup`');
-  const options = JSON.stringify(clientOptions(plugin));
+  const memoryOptions = clientOptions(plugin, env);
+  const options = JSON.stringify(memoryOptions);
   const { stdout, stderr } = await runCommand([process.execPath, '-e', OPEN, module, plugin, options], { env });
   const opened = openedIn(stdout);
-  const cure = 'check the plugin and its driver, or unset TAILMIX_PJRT';
+  const cure = `check the plugin and its driver, or ${named ? 'unset TAILMIX_PJRT' : 'train with --device cpu'}`;
   if (opened === null) return problem(lastLines(stderr) || 'it ended the process', cure);
   if ('error' in opened) return problem(opened.error.trim(), openingCure(opened.code) ?? cure);
   if (opened.devices.length === 0) return problem('it finds no device', openingCure(NO_DEVICE)!);
@@ -52,8 +67,21 @@ export async function deviceFindings(folder: string, env: NodeJS.ProcessEnv = pr
       status: 'ok',
       value: `${plugin}; PJRT 0.${apiMinor}, ${platformVersion.replaceAll(/\s*\n\s*/g, ', ')}`,
     },
+    ...memoryFindings(memoryOptions),
+    ...driver,
   ];
 }
+
+const memoryFindings = ({ preallocate, memory_fraction: fraction }: ReturnType<typeof clientOptions>): Finding[] =>
+  preallocate === undefined
+    ? []
+    : [
+        {
+          name: 'device memory',
+          status: 'ok',
+          value: preallocate ? `${fraction} of it taken at once (TAILMIX_PJRT_MEMORY)` : 'taken as it is needed',
+        },
+      ];
 
 function openedIn(stdout: string): Opened | null {
   try {

@@ -6,8 +6,8 @@ import type { Finding } from './finding.ts';
 import { findCommand, lastLines, runCommand } from './run-command.ts';
 import { compareVersions } from './specifier.ts';
 
-/** Oldest driver that runs all of CUDA 12 (https://docs.nvidia.com/deploy/cuda-compatibility). */
-const MIN_DRIVER = '525.60';
+/** Oldest drivers that run all of a version of CUDA (https://docs.nvidia.com/deploy/cuda-compatibility). */
+export const MIN_DRIVERS = { 12: '525.60', 13: '580.65' } as const;
 
 /** Where WSL 2 has `nvidia-smi`, beside what `PATH` holds. */
 const SMI = ['nvidia-smi', '/usr/lib/wsl/lib/nvidia-smi'];
@@ -15,12 +15,13 @@ const SMI = ['nvidia-smi', '/usr/lib/wsl/lib/nvidia-smi'];
 /** Driver, devices and CUDA's libraries of the GPU build in `folder`; nothing where there is no such build. */
 export async function gpuFindings(folder: string, env: NodeJS.ProcessEnv = process.env): Promise<Finding[]> {
   if (!existsSync(folder)) return [];
-  return [...(await driverFindings(env)), await cudaFinding(folder, env)];
+  return [...(await driverFindings(env, MIN_DRIVERS[12])), await cudaFinding(folder, env)];
 }
 
-async function driverFindings(env: NodeJS.ProcessEnv): Promise<Finding[]> {
+/** NVIDIA's driver and the GPUs that it sees. */
+export async function driverFindings(env: NodeJS.ProcessEnv, oldest: string): Promise<Finding[]> {
   const name = 'NVIDIA driver';
-  const cure = `install NVIDIA's driver ${MIN_DRIVER} or newer (in a container, start it with its GPUs), and check it with nvidia-smi`;
+  const cure = `install NVIDIA's driver ${oldest} or newer (in a container, start it with its GPUs), and check it with nvidia-smi`;
   const smi = await findCommand(SMI, env);
   if (smi === null) return [{ name, status: 'note', value: 'not found (no nvidia-smi)', cure }];
   const query = ['--query-gpu=driver_version,name,memory.total', '--format=csv,noheader'];
@@ -34,8 +35,8 @@ async function driverFindings(env: NodeJS.ProcessEnv): Promise<Finding[]> {
   }
   const { driver } = devices[0]!;
   const found: Finding =
-    compareVersions(driver, MIN_DRIVER) < 0
-      ? { name, status: 'note', value: `${driver}, too old for CUDA 12`, cure }
+    compareVersions(driver, oldest) < 0
+      ? { name, status: 'note', value: `${driver}, older than ${oldest}`, cure }
       : { name, status: 'ok', value: driver };
   return [found, { name: 'GPU', status: 'ok', value: devices.map(({ device }) => device).join('; ') }];
 }

@@ -21,6 +21,17 @@ export const badThreads = (got: string): TailmixError =>
     },
   );
 
+/** `TAILMIX_PJRT_MEMORY` is no fraction. */
+export const badDeviceMemory = (got: string): TailmixError =>
+  new TailmixError(
+    `TAILMIX_PJRT_MEMORY: expected a fraction of the device's memory, above 0 and up to 1, got ${JSON.stringify(got)}.`,
+    {
+      code: 'PJRT_MEMORY',
+      kind: 'config',
+      path: 'TAILMIX_PJRT_MEMORY',
+    },
+  );
+
 /** `TAILMIX_OPS` names no instruction set that custom ops are compiled for. */
 export const unknownOps = (got: string): TailmixError =>
   new TailmixError(`TAILMIX_OPS: expected 0, avx2, avx512 or neon, got ${JSON.stringify(got)}.`, {
@@ -136,10 +147,10 @@ export const wheelWithout = (wheel: string, member: string): TailmixError =>
   setUpProblem('WHEEL_WITHOUT', `${wheel} holds no ${member}; it is not a TensorFlow wheel that tailmix knows.`);
 
 /** TensorFlow's wheel does not say which packages of NVIDIA it needs. */
-export const cudaNotNamed = (wheel: string): TailmixError =>
+export const cudaNotNamed = (wheel: string, extra: string): TailmixError =>
   setUpProblem(
     'WHEEL_WITHOUT',
-    `${wheel} names no packages of CUDA (its extra \`and-cuda\`); it is not TensorFlow's wheel for GPUs.`,
+    `${wheel} names no packages of CUDA (its extra \`${extra}\`); it is not the wheel that was wanted.`,
   );
 
 /** Training on several machines needs a module that is not there. */

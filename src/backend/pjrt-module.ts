@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { pjrtModuleMissing } from './errors.ts';
+import { basename, join } from 'node:path';
+import process from 'node:process';
+import { badDeviceMemory, pjrtModuleMissing } from './errors.ts';
 import { ownModule } from './own-module.ts';
 import { PJRT_HEADER } from './wheel-layout.ts';
 
@@ -52,9 +53,22 @@ export interface PjrtModule {
   memory(plugin: number, device: number): { used: number; peak?: number; limit?: number };
 }
 
-/** Options of a plugin's client. Memory is taken as it is needed, not all at once; plugins for processors know no such option. */
-export const clientOptions = (plugin: string): Readonly<Record<string, boolean>> =>
-  /cuda|rocm/.test(plugin) ? { preallocate: false } : {};
+/**
+ * Options of a plugin's client. Memory is taken as it is needed, or the fraction of it at once that `TAILMIX_PJRT_MEMORY` says;
+ * plugins for processors know no such options.
+ *
+ * @throws {TailmixError} PJRT_MEMORY
+ */
+export function clientOptions(
+  plugin: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Readonly<Record<string, boolean | number>> {
+  const given = env.TAILMIX_PJRT_MEMORY;
+  const fraction = given ? Number(given) : null;
+  if (fraction !== null && !(fraction > 0 && fraction <= 1)) throw badDeviceMemory(given!);
+  if (!/cuda|rocm/.test(basename(plugin))) return {};
+  return fraction === null ? { preallocate: false } : { preallocate: true, memory_fraction: fraction };
+}
 
 /** What to do about an error at opening, by its code. */
 export const openingCure = (code: unknown): string | undefined =>

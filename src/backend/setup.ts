@@ -1,14 +1,12 @@
-import { existsSync } from 'node:fs';
-import { readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { withLock } from '#lock';
-import { makeFolder } from '#make-folder';
 import type { OnBytes } from '../download/download.ts';
-import { TailmixError } from '../errors.ts';
+import { makeBuild } from './build-folder.ts';
 import { type Compiler, compileBinding, findCompiler, tryBinding } from './compile.ts';
 import { installCuda, type Requirement } from './cuda.ts';
-import { cacheUnusable, diskFull, fromNotUsable, unsupported, wrongVersion } from './errors.ts';
+import { fromNotUsable, unsupported, wrongVersion } from './errors.ts';
 import { readIndexSettings } from './index-settings.ts';
 import { installPackages, npmPackages } from './npm-packages.ts';
 import { cacheRoot, NATIVE_PACKAGES, type NativeName, nativeFolder, TENSORFLOW_VERSION } from './paths.ts';
@@ -53,8 +51,7 @@ export interface SetupResult {
 
 /**
  * Installs a native build into the cache: TensorFlow's C library from its wheel, CUDA from NVIDIA's for the GPU build,
- * tfjs-node from npm, and the binding between them, compiled here. Does nothing if it is there. Built aside and moved in place at the end, so that a set-up
- * that is killed leaves nothing half valid; two at once wait for each other.
+ * tfjs-node from npm, and the binding between them, compiled here. Does nothing if it is there ({@link makeBuild}).
  *
  * @throws {TailmixError} with what is missing and its cure
  */
@@ -75,19 +72,14 @@ export async function setUpNative(options: SetupOptions = {}): Promise<SetupResu
   const made: Making = { name, target: target!, folder, project: target!.wheels[name]! };
   const given = from === undefined ? null : await givenWheel(resolve(from), made);
   const compiler = await findCompiler(options.env);
-  try {
-    await makeFolder(root);
-    await requireRoom(root, NEEDED_MB[name]);
-    const onWait = (): void => onStage('waiting for another set-up');
-    return await withLock(
-      join(root, 'setup.lock'),
-      async () => (force ? null : ready()) ?? (await install(made, given, compiler, root, options)),
-      { onWait },
-    );
-  } catch (error) {
-    if (error instanceof TailmixError || (error as NodeJS.ErrnoException).syscall === undefined) throw error;
-    throw cacheUnusable(root, error);
-  }
+  return makeBuild({
+    folder,
+    root,
+    neededMb: NEEDED_MB[name],
+    ready: () => (force ? null : ready()),
+    make: (work) => install(made, work, given, compiler, root, options),
+    onStage,
+  });
 }
 
 /** What is being made, and where. */
@@ -101,43 +93,41 @@ interface Making {
 
 async function install(
   { name, target, folder, project }: Making,
+  work: string,
   given: Wheel | null,
   compiler: Compiler,
   root: string,
   { env = process.env, build = compileAndTry, onStage = () => {}, onBytes = () => {} }: SetupOptions,
 ): Promise<SetupResult> {
-  await removeLeftovers(root);
-  const work = `${folder}.building-${process.pid}`;
-  try {
-    onStage('fetching tfjs-node');
-    await installPackages(npmPackages(name), work, given && dirname(given.path), env);
-    onStage(given ? `using ${given.path}` : `fetching TensorFlow ${TENSORFLOW_VERSION}`);
-    const settings = readIndexSettings(env);
-    const request = { target, folder: join(root, 'downloads'), env, onBytes };
-    const wheel = given ?? (await obtainWheel({ ...request, settings, project, version: TENSORFLOW_VERSION }));
-    onStage('unpacking TensorFlow');
-    await unpackMembers(wheel.path, work, tensorflowLayout(target), onBytes);
-    // Wheels beside a given one are taken before those of an index.
-    const findLinks = [...(given ? [dirname(given.path)] : []), ...settings.findLinks];
-    const obtain = ({ project, specifier }: Requirement): Promise<Wheel> =>
-      obtainWheel({ ...request, settings: { ...settings, findLinks }, project, version: specifier });
-    const cuda = name === 'native-gpu' ? await installCuda(wheel.path, work, obtain, onStage) : [];
-    onStage('compiling the binding');
-    const tensorflow = await build(compiler, work, NATIVE_PACKAGES[name], target);
-    if (tensorflow !== TENSORFLOW_VERSION) throw wrongVersion(TENSORFLOW_VERSION, tensorflow);
-    for (const spare of ['include', 'tarballs', join('node_modules', 'node-api-headers')]) {
-      await rm(join(work, spare), { recursive: true, force: true });
-    }
-    const made = { tensorflow, compiler: compiler.join(' '), wheel: basename(wheel.path) };
-    const stamp = writeStamp(work, { ...made, cuda: cuda.map(({ path }) => basename(path)) }, target);
-    if (existsSync(folder)) await rename(folder, `${folder}.old-${process.pid}`);
-    await rename(work, folder);
-    if ([wheel, ...cuda].some(({ downloaded }) => downloaded))
-      await rm(join(root, 'downloads'), { recursive: true, force: true });
-    return { folder, changed: true, stamp };
-  } finally {
-    await removeLeftovers(root);
+  onStage('fetching tfjs-node');
+  await installPackages(npmPackages(name), work, given && dirname(given.path), env);
+  onStage(given ? `using ${given.path}` : `fetching TensorFlow ${TENSORFLOW_VERSION}`);
+  const settings = readIndexSettings(env);
+  const request = { target, folder: join(root, 'downloads'), env, onBytes };
+  const wheel = given ?? (await obtainWheel({ ...request, settings, project, version: TENSORFLOW_VERSION }));
+  onStage('unpacking TensorFlow');
+  await unpackMembers(wheel.path, work, tensorflowLayout(target), onBytes);
+  // Wheels beside a given one are taken before those of an index.
+  const findLinks = [...(given ? [dirname(given.path)] : []), ...settings.findLinks];
+  const obtain = ({ project, specifier }: Requirement): Promise<Wheel> =>
+    obtainWheel({ ...request, settings: { ...settings, findLinks }, project, version: specifier });
+  const cuda =
+    name === 'native-gpu' ? await installCuda({ wheel: wheel.path, extra: 'and-cuda' }, work, obtain, onStage) : [];
+  onStage('compiling the binding');
+  const tensorflow = await build(compiler, work, NATIVE_PACKAGES[name], target);
+  if (tensorflow !== TENSORFLOW_VERSION) throw wrongVersion(TENSORFLOW_VERSION, tensorflow);
+  for (const spare of ['include', 'tarballs', join('node_modules', 'node-api-headers')]) {
+    await rm(join(work, spare), { recursive: true, force: true });
   }
+  const made = { tensorflow, compiler: compiler.join(' '), wheel: basename(wheel.path) };
+  const stamp = writeStamp(work, { ...made, cuda: cuda.map(({ path }) => basename(path)) }, target);
+  await removeDownloads(root, [wheel, ...cuda]);
+  return { folder, changed: true, stamp };
+}
+
+/** Wheels that were downloaded are deleted once they are unpacked. */
+export async function removeDownloads(root: string, wheels: readonly Wheel[]): Promise<void> {
+  if (wheels.some(({ downloaded }) => downloaded)) await rm(join(root, 'downloads'), { recursive: true, force: true });
 }
 
 /**
@@ -160,7 +150,7 @@ export async function withWheel(
     const given = from === undefined ? null : await givenWheel(resolve(from), request);
     const wheel = given ?? (await obtainWheel({ ...request, settings: readIndexSettings(env) }));
     await work(wheel);
-    if (wheel.downloaded) await rm(downloads, { recursive: true, force: true });
+    await removeDownloads(root, [wheel]);
   };
   await withLock(join(root, 'setup.lock'), run, { onWait: () => onStage('waiting for another set-up') });
 }
@@ -170,23 +160,10 @@ async function compileAndTry(compiler: Compiler, folder: string, packageName: st
   return tryBinding(folder);
 }
 
-/** Folders that a killed set-up left, or that a new build replaced; called by the holder of the lock only. */
-async function removeLeftovers(root: string): Promise<void> {
-  for (const entry of await readdir(root)) {
-    if (/\.(building|old)-\d+$/.test(entry)) await rm(join(root, entry), { recursive: true, force: true });
-  }
-}
-
 async function givenWheel(path: string, { project, target }: Pick<Making, 'project' | 'target'>): Promise<Wheel> {
   const found = await stat(path).catch(() => null);
   const files = found?.isDirectory() ? await readdir(path) : [basename(path)];
   const file = findWheel(files, String, { project, version: TENSORFLOW_VERSION, target });
   if (found === null || file === undefined) throw fromNotUsable(path, project, TENSORFLOW_VERSION, target.label);
   return { path: found.isDirectory() ? join(path, file) : path, downloaded: false };
-}
-
-async function requireRoom(root: string, neededMb: number): Promise<void> {
-  const { bavail, bsize } = await statfs(root);
-  const freeMb = Math.floor((bavail * bsize) / 1e6);
-  if (freeMb < neededMb) throw diskFull(root, neededMb, freeMb);
 }

@@ -38,20 +38,30 @@ export const tensorflowLayout = (target: Target): Layout => ({
   required: Object.values(target.libraries).map((library) => `tensorflow/${library}`),
 });
 
-/** Libraries of a wheel of NVIDIA, and the two files of its compiler that TensorFlow may use: its assembler and device library. */
-const CUDA = /^nvidia\/(?:\w+\/lib\/[\w.-]+\.so(?:\.\d+)*|cuda_nvcc\/(?:bin\/ptxas|nvvm\/libdevice\/[\w.]+\.bc))$/;
+/** Libraries of a wheel of NVIDIA, and what XLA runs or reads of its compiler: assembler, linkers, device library. */
+const CUDA =
+  /^nvidia\/\w+\/(?:lib\/[\w.-]+\.so(?:\.\d+)*|bin\/(?:ptxas|nvlink|fatbinary)|nvvm\/libdevice\/[\w.]+\.bc)$/;
 
 /** Of NVIDIA's wheels; members keep their paths. */
 export const CUDA_LAYOUT: Layout = { destinationOf: (member) => (CUDA.test(member) ? member : null), required: [] };
+
+/** Of the wheel of a PJRT plugin: the plugin, two folders deep, from where it looks for its vendor's libraries. */
+export const pluginLayout = (library: string): Layout => ({
+  destinationOf: (member) => (member === library ? member : null),
+  required: [library],
+});
 
 /** The version in a wheel's file name if it is of this project and for a target, else `null`; any Python version serves. */
 export function versionOfWheel(filename: string, project: string, { tag }: Target): string | null {
   if (!filename.endsWith('.whl')) return null;
   const [name, version, ...tags] = filename.slice(0, -'.whl'.length).split('-');
   const platform = tags.at(-1) ?? '';
-  const fits = name?.toLowerCase().replace(/[-_.]+/g, '-') === project && tag.test(platform);
+  const fits = name !== undefined && normalized(name) === normalized(project) && tag.test(platform);
   return fits ? version! : null;
 }
+
+/** A project's name as an index compares it. */
+const normalized = (project: string): string => project.toLowerCase().replace(/[-_.]+/g, '-');
 
 /** Of some file names, the wheel of this project and the newest version that fits; of several, the first by name. */
 export function findWheel<File>(

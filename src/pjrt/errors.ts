@@ -46,7 +46,7 @@ export const pluginRefused = (file: string, cause: unknown, cure: string): Tailm
 /** `train.device: pjrt` without a plugin. */
 export const pluginMissing = (): TailmixError =>
   new TailmixError(
-    'train.device: expected a PJRT plugin for pjrt, found none. Name its library: TAILMIX_PJRT=PLUGIN.so. Or train with train.device: cpu.',
+    'train.device: expected a PJRT plugin for pjrt, found none. Set one up: `tailmix setup --device cuda13` (or cuda12, rocm7); or name its library: TAILMIX_PJRT=PLUGIN.so. Or train with train.device: cpu.',
     { code: 'PJRT_MISSING', kind: 'config', path: 'train.device' },
   );
 

@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { cpuFeatures, isBfloat16Native } from '../backend/cpu.ts';
+import { installedPlugins } from '../backend/installed-plugins.ts';
 import type { Backend } from '../backend/load.ts';
 import type { Link } from '../cluster/link.ts';
 import { messageOf } from '../errors.ts';
@@ -32,9 +33,13 @@ export interface EngineOptions extends Pick<StepOptions, 'step' | 'precision' | 
  *   mode.
  */
 export async function createEngine(program: GraphProgram, backend: Backend, options: EngineOptions): Promise<Engine> {
-  if (wantsDevice(options, backend)) {
-    const { createDeviceEngine } = await import('./device/engine.ts');
-    return createDeviceEngine(program, backend, { ...options, owner: currentOwner });
+  if (mayHaveDevice(options, backend)) {
+    const [{ chooseDevice }, { createDeviceEngine }] = await Promise.all([
+      import('../pjrt/index.ts'),
+      import('./device/engine.ts'),
+    ]);
+    const device = chooseDevice(options.device);
+    if (device) return createDeviceEngine(program, backend, device, { ...options, owner: currentOwner });
   }
   const { precision: wanted, rehearse, link, synced = false } = options;
   if (synced && (options.step === 'eager' || backend.binding === undefined))
@@ -67,10 +72,11 @@ export async function createEngine(program: GraphProgram, backend: Backend, opti
   }
 }
 
-/** Whether a device computes: it was asked for, or there is a plugin and the step can run there. */
-function wantsDevice({ device, step, link, synced }: EngineOptions, { binding }: Backend): boolean {
+/** Whether a device may compute: it was asked for, or there is a plugin and the step can run there. */
+function mayHaveDevice({ device, step, link, synced }: EngineOptions, { binding }: Backend): boolean {
   if (device !== undefined) return device === 'pjrt';
-  return Boolean(process.env.TAILMIX_PJRT) && step !== 'eager' && !link && !synced && binding !== undefined;
+  const canRun = step !== 'eager' && !link && !synced && binding !== undefined;
+  return canRun && (Boolean(process.env.TAILMIX_PJRT) || installedPlugins().length > 0);
 }
 
 /** Why bfloat16 would be slower than float32 here; `null` where it is native, or where nobody can tell. */

@@ -94,7 +94,7 @@ export const stepOptions = z.strictObject({
     .enum(['cpu', 'pjrt'])
     .optional()
     .describe(
-      'What computes steps: `cpu`, TensorFlow; `pjrt`, the first device of a PJRT plugin, which TAILMIX_PJRT names. Default: pjrt where TAILMIX_PJRT is set, else cpu.',
+      'What computes steps: `cpu`, TensorFlow; `pjrt`, the first device of a PJRT plugin, which TAILMIX_PJRT names or `tailmix setup --device` has set up. Default: pjrt where there is one that finds a device, else cpu.',
     ),
   matmul: z
     .enum(['fp32', 'tf32'])

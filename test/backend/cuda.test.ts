@@ -25,13 +25,16 @@ Requires-Dist: nvidia-cudnn-cu12<10.0,>=9.3.0.75; extra == "and-cuda"
 `;
 
 test('the packages that TensorFlow wants are read from its metadata', () => {
-  expect(cudaRequirements(METADATA)).toEqual([
+  expect(cudaRequirements(METADATA, 'and-cuda')).toEqual([
     { project: 'nvidia-cublas-cu12', specifier: '<13.0,>=12.5.3.2' },
     { project: 'nvidia-cuda-nvcc-cu12', specifier: '<13.0,>=12.5.82' },
     { project: 'nvidia-cudnn-cu12', specifier: '<10.0,>=9.3.0.75' },
   ]);
   expect(
-    cudaRequirements("Requires-Dist: a (==1.2) ; extra == 'and-cuda'\nRequires-Dist: b; extra == 'and-cuda'"),
+    cudaRequirements(
+      'Requires-Dist: a (==1.2) ; extra == \'x\'\nRequires-Dist: b; sys_platform == "linux" and extra == "x"\nRequires-Dist: c; extra == "y"',
+      'x',
+    ),
   ).toEqual([
     { project: 'a', specifier: '==1.2' },
     { project: 'b', specifier: '>=0' },
@@ -125,7 +128,7 @@ test('CUDA comes from the wheels that TensorFlow names, only libraries, where th
       .filter((file) => file.isFile())
       .map(({ name }) => name)
       .sort(),
-  ).toEqual(['libcublas.so.12', 'libcudnn.so.9', 'libdevice.10.bc', 'ptxas']);
+  ).toEqual(['libcublas.so.12', 'libcudnn.so.9', 'libdevice.10.bc', 'nvlink', 'ptxas']);
   expect(readFileSync(join(folder, 'nvidia/cublas/lib/libcublas.so.12'), 'utf8')).toBe('cublas');
   expect(statSync(join(folder, 'nvidia/cuda_nvcc/bin/ptxas')).mode & 0o100).toBe(0o100);
   expect(stamp.cuda).toEqual(Object.keys(WHEELS));
@@ -168,6 +171,6 @@ test("wheels beside TensorFlow's are taken first: no network is needed", async (
 test('a wheel that names no packages of CUDA is told', async () => {
   const { options, folder } = await gpuSetup({ metadata: 'Name: tensorflow\n' });
   expect(await messageOfError(() => setUpNative(options), folder)).toMatchInlineSnapshot(
-    `"…/offline/tensorflow-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl names no packages of CUDA (its extra \`and-cuda\`); it is not TensorFlow's wheel for GPUs."`,
+    `"…/offline/tensorflow-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl names no packages of CUDA (its extra \`and-cuda\`); it is not the wheel that was wanted."`,
   );
 });

@@ -49,7 +49,7 @@ test.skipIf(library === undefined)('driver, devices and libraries', async () => 
 
 test.each([
   ['no driver', null, 'not found (no nvidia-smi)'],
-  ['an old driver', "echo '470.82.01, Tesla T4, 15109 MiB'", '470.82.01, too old for CUDA 12'],
+  ['an old driver', "echo '470.82.01, Tesla T4, 15109 MiB'", '470.82.01, older than 525.60'],
   ['no device', 'echo No devices were found; exit 6', 'no GPU: No devices were found'],
   ['silence', '', 'no GPU: nvidia-smi lists none'],
 ])('%s is told', async (_what, script, value) => {

@@ -50,6 +50,7 @@ onLinux('without a compiler, WASM serves and the exit code is 0', async () => {
     changed: false,
     problem: expect.stringContaining('no C++ compiler was found'),
     withoutCustomOps: null,
+    device: null,
     seconds: expect.any(Number),
   });
 });

@@ -76,7 +76,7 @@ const list = async (folder: string): Promise<string[]> => (await readdir(folder)
 const isDownload = (name: string): boolean => name === '.tailmix' || Object.hasOwn(sources, name);
 
 function kindOf(name: string): Kind {
-  if (/^native(-gpu)?-tf\d/.test(name)) return 'backend';
+  if (/^(native(-gpu)?-tf|device-\w+-)\d/.test(name)) return 'backend';
   if (name === 'downloads') return 'downloads';
   if (/^mlflow-\d/.test(name)) return 'python';
   return name === 'test' ? 'tests' : 'other';

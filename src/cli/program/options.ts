@@ -52,10 +52,7 @@ export const jsonOption = (): Option => new Option('--json', 'print one JSON doc
 export const backendOption = (): Option =>
   new Option('--backend <name>', 'engine').choices(['auto', 'native', 'native-gpu', 'wasm']);
 export const deviceOption = (): Option =>
-  new Option('--device <name>', 'what computes: TensorFlow on the CPU, or a PJRT plugin (TAILMIX_PJRT)').choices([
-    'cpu',
-    'pjrt',
-  ]);
+  new Option('--device <name>', 'what computes: TensorFlow on the CPU, or a PJRT plugin').choices(['cpu', 'pjrt']);
 export const takeOverOption = (): Option =>
   new Option('--take-over', 'take the folder from a process that cannot be seen from here: on another machine');
 export const checkpointOption = (): Option =>

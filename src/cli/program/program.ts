@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { Argument, Command, Option } from 'commander';
+import { deviceNames } from '../../backend/installed-plugins.ts';
 import { modelNames } from '../../models/model-names.ts';
 import { version } from '../../version.ts';
 import { addMlflow } from '../mlflow/program.ts';
@@ -195,7 +196,8 @@ export function createProgram(finish: Finish): Command {
     .command('setup')
     .description('fetch and build the native backend')
     .option('--gpu', 'the GPU build too')
-    .option('--from <path>', 'a downloaded wheel of TensorFlow, or a folder that holds it')
+    .addOption(new Option('--device <kind>', 'the PJRT plugin for a kind of GPU too').choices(deviceNames))
+    .option('--from <path>', 'a downloaded wheel of TensorFlow, or a folder that holds wheels')
     .option('--force', 'again, even if it is there')
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix setup'))

@@ -8,7 +8,7 @@ import {
   type Recording,
   toStandardConvolutions,
 } from '../../graph/index.ts';
-import { chooseDevice, deviceSetting, openProgram } from '../../pjrt/index.ts';
+import { type Device, deviceSetting, openProgram } from '../../pjrt/index.ts';
 import { toBfloat16 } from '../captured/bf16.ts';
 import type { EngineOptions } from '../index.ts';
 import type { Engine } from '../types.ts';
@@ -18,27 +18,18 @@ import type { Engine } from '../types.ts';
  * a run on the CPU that takes a hundred times as long.
  *
  * @throws {CaptureError} if the program cannot be recorded, lowered or compiled, naming op and plugin.
- * @throws {TailmixError} DEVICE_SETTING; PJRT_MISSING, PJRT_MODULE, PJRT_PLUGIN
+ * @throws {TailmixError} DEVICE_SETTING
  */
 export function createDeviceEngine(
   program: GraphProgram,
   backend: Backend,
-  {
-    step,
-    precision,
-    device: choice,
-    matmul,
-    link,
-    synced,
-    rehearse,
-    owner,
-  }: EngineOptions & Pick<GraphOptions, 'owner'>,
+  device: Device,
+  { step, precision, matmul, link, synced, rehearse, owner }: EngineOptions & Pick<GraphOptions, 'owner'>,
 ): Engine {
   if (step === 'eager') throw deviceSetting('train.step', 'auto or captured', 'eager');
   if (link) throw deviceSetting('the run', 'one process', 'one of a cluster');
   if (synced) throw deviceSetting('train.batchNorm', 'perReplica', 'synced');
   if (backend.binding === undefined) throw backendNotNative(backend.name);
-  const device = chooseDevice(choice)!;
   const { stats, ...opened } = openProgram(program, backend, device, {
     rewrite: precision === 'bf16' ? toHalf : toStandard,
     precision: matmul === 'tf32' ? 'DEFAULT' : 'HIGHEST',
