@@ -57,7 +57,10 @@ export const folderOf = (name: DeviceName, root: string, { os, arch }: { os: str
   join(root, `device-${name}-${PLUGINS[name].version}-${os}-${arch}`);
 
 /** The plugins that are set up and whole, the preferred one first. */
-export const installedPlugins = (root: string = cacheRoot(), machine = { os: process.platform, arch: process.arch }) =>
+export const installedPlugins = (
+  root: string = cacheRoot(),
+  machine: { os: string; arch: string } = { os: process.platform, arch: process.arch },
+) =>
   deviceNames.flatMap((name): InstalledPlugin[] => {
     const installed = readInstalled(name, folderOf(name, root, machine));
     return installed === null ? [] : [installed];

@@ -5,6 +5,7 @@ import { backendNotNative, graphDisposed } from '../graph/errors.ts';
 import {
   DT,
   type GraphProgram,
+  type HostArray,
   type HostOutputs,
   type OpenGraph,
   type Signature,
@@ -20,6 +21,12 @@ export interface DeviceProgramOptions extends RecordedCallsOptions, Pick<LowerOp
 
 /** A program on a device, which holds its state. */
 export interface OpenProgram extends Omit<OpenGraph, 'stats' | 'replacedBy'> {
+  /**
+   * Starts a call and returns at once: the state that it replaces may be used by the next one, which waits for it on the device.
+   *
+   * @returns what waits for the outputs and copies them; to be called once
+   */
+  start(signature: Signature, inputs: Readonly<Record<string, HostArray>>): () => HostOutputs;
   readonly stats: { compileMs: number };
 }
 
@@ -46,11 +53,11 @@ export function openProgram(
     const key = signatureKey(signature);
     const known = programs.get(key);
     if (known !== undefined) return known;
-    const start = performance.now();
+    const before = performance.now();
     const { recording } = calls.add(signature);
     const made = device.compile(signature.call, lower(recording, { precision }));
     programs.set(key, made);
-    stats.compileMs += performance.now() - start;
+    stats.compileMs += performance.now() - before;
     return made;
   };
   const live = (): Record<string, DeviceTensor> => {
@@ -79,37 +86,42 @@ export function openProgram(
     throw error;
   }
 
-  return {
-    stats,
-    run(signature, inputs) {
-      const current = live();
-      checkFeeds(signature, inputs);
-      const made = compiled(signature);
-      const { parameters, nextState, outputs } = made.lowered;
-      const fed: DeviceTensor[] = [];
-      let results: DeviceTensor[] = [];
-      try {
-        const given = parameters.map(({ kind, name, spec }) => {
-          if (kind === 'state') return current[name]!;
-          fed.push(device.upload(inputs[name]!, spec));
-          return fed.at(-1)!;
-        });
-        results = device.run(made, given);
-      } finally {
-        for (const tensor of fed) device.free(tensor);
-      }
-      for (const [i, name] of nextState.entries()) {
-        device.free(current[name]!);
-        current[name] = results[i]!;
-      }
-      const wanted = results.slice(nextState.length);
+  const start: OpenProgram['start'] = (signature, inputs) => {
+    const current = live();
+    checkFeeds(signature, inputs);
+    const made = compiled(signature);
+    const { parameters, nextState, outputs } = made.lowered;
+    const fed: DeviceTensor[] = [];
+    let results: DeviceTensor[] = [];
+    try {
+      const given = parameters.map(({ kind, name, spec }) => {
+        if (kind === 'state') return current[name]!;
+        fed.push(device.upload(inputs[name]!, spec));
+        return fed.at(-1)!;
+      });
+      results = device.run(made, given);
+    } finally {
+      for (const tensor of fed) device.free(tensor);
+    }
+    for (const [i, name] of nextState.entries()) {
+      device.free(current[name]!);
+      current[name] = results[i]!;
+    }
+    const wanted = results.slice(nextState.length);
+    return () => {
       try {
         const arrays = device.download(wanted);
         return Object.fromEntries(outputs.map(({ name }, i) => [name, asOutput(arrays[i]!)])) as HostOutputs;
       } finally {
         for (const tensor of wanted) device.free(tensor);
       }
-    },
+    };
+  };
+
+  return {
+    stats,
+    start,
+    run: (signature, inputs) => start(signature, inputs)(),
     read(names = Object.keys(program.state)) {
       const current = live();
       for (const name of names) checkState(program.state, name);

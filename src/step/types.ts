@@ -146,6 +146,11 @@ export interface Engine {
   readonly compileMs: number;
   /** Calls a function; its new state replaces the old. */
   run(signature: Signature, inputs: Readonly<Record<string, HostArray>>): HostOutputs;
+  /**
+   * As `run`, but returns before the outputs are computed: what it returns waits for them, and is called once. Absent where the
+   * host itself computes.
+   */
+  start?(signature: Signature, inputs: Readonly<Record<string, HostArray>>): () => HostOutputs;
   /** Copies state out, all of it or the named part. */
   read(names?: readonly string[]): Record<string, Float32Array>;
   /** Replaces state by name; shapes must agree. */

@@ -3,6 +3,7 @@ import type { Composition } from '../compose/types.ts';
 import { rowShape, rowValues } from '../data/features.ts';
 import { createLoader } from '../data/loader/loader.ts';
 import type { Loader, OtherRows } from '../data/types.ts';
+import type { HostOutputs } from '../graph/index.ts';
 import type { RunInfo } from '../run.ts';
 import { createBatch, createTargets, MIX, partsOfPairs } from '../step/batch.ts';
 import { checkInputs } from '../step/decided.ts';
@@ -140,22 +141,27 @@ export function decideStep({ composition, info, settings }: Fit, planned: Planne
   return { batch, targets: hooks.computeTargets.call(createTargets(batch), ctx), learningRate };
 }
 
+/** One training step: {@link startStep}, and what it came to. */
+export const trainStep = (...given: Parameters<typeof startStep>): BatchResult => startStep(...given)();
+
 /**
- * One training step: the engine computes what the hooks have decided.
+ * Starts a training step: the engine computes what the hooks have decided.
  *
  * @param images - `[rows, …]`, as bytes: of a process's own rows of the pool, and with `program.hasPartners` those of partners
  * @param classWeights - `[C]`
  * @param rateFactor - of the learning rate that hooks decide
- * @throws {TailmixError} CLASS_WEIGHTS, PENALTY_NOT_FINITE, LOSS_NOT_FINITE, GRADIENT_NOT_FINITE.
+ * @returns what waits for the step and gives its result, to be called once; it throws PENALTY_NOT_FINITE, LOSS_NOT_FINITE,
+ *   GRADIENT_NOT_FINITE. Where another step was started meanwhile, state that an error describes is that of after it.
+ * @throws {TailmixError} CLASS_WEIGHTS
  */
-export function trainStep(
+export function startStep(
   fit: Fit,
   { batch, targets, learningRate: decidedRate }: DecidedStep,
   images: Uint8Array,
   classWeights: Float64Array,
   ctx: StepContext,
   rateFactor = 1,
-): BatchResult {
+): () => BatchResult {
   const { composition, info, settings, program, engine } = fit;
   const { hooks, inputs } = composition;
   const { size } = batch;
@@ -180,7 +186,22 @@ export function trainStep(
   const stop = link && {
     [STOP]: Float32Array.from(link.addresses, (_, rank) => Number(rank === link.rank && signal?.aborted)),
   };
-  const outputs = engine.run(signature, { ...own, ...stop });
+  const fedToEngine = { ...own, ...stop };
+  const outputsOf = engine.start?.(signature, fedToEngine);
+  const computed = outputsOf ? null : engine.run(signature, fedToEngine);
+  return () => resultOf(fit, { batch, targets, learningRate }, outputsOf?.() ?? computed!, ctx);
+}
+
+/** What a step came to, or why it may not go on. */
+function resultOf(
+  fit: Fit,
+  { batch, targets, learningRate }: DecidedStep,
+  outputs: HostOutputs,
+  ctx: StepContext,
+): BatchResult {
+  const { composition, program, engine } = fit;
+  const { hooks } = composition;
+  const { link } = fit.options;
   const asked = outputs[STOP]?.findIndex((flag) => flag > 0) ?? -1;
   if (link && asked >= 0) link.stoppedBy = asked;
   const penalties = scalarsOf(outputs, PENALTY);

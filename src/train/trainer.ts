@@ -17,7 +17,7 @@ import { computedBy, warnOfOtherArithmetic } from './computed-by.ts';
 import { createMeter, ownSteps, planEpoch, strengthIn } from './epoch.ts';
 import { completeEvaluation, evaluateOn } from './evaluate-split.ts';
 import { keepFile } from './features.ts';
-import { decideStep, openFit, trainStep } from './fit.ts';
+import { decideStep, openFit, startStep } from './fit.ts';
 import { warnOfHighLoss } from './loss-high.ts';
 import {
   addEpoch,
@@ -33,6 +33,7 @@ import { withPartnerImages } from './partner-images.ts';
 import { type Phase, phaseOfEpoch, phasesOf } from './phases.ts';
 import { type Preparation, prepare, readData, startedFrom, type TrainerOptions, throwFailure } from './prepare.ts';
 import { withPrepared } from './prepared.ts';
+import { readResults } from './read-results.ts';
 import { checkState, frozen, rateFactor, rollBack, rollbackRule } from './rollback.ts';
 import { seenData } from './seen-data.ts';
 import { checkStartFile } from './start.ts';
@@ -233,6 +234,10 @@ async function trainEpoch(
   const start = performance.now();
   const waited = loader.waitMs;
   let stepInEpoch = 0;
+  const results = readResults(fit, (result) => {
+    meter.add(result);
+    hooks.onBatchEnd.call(result);
+  });
   progress.midEpoch = true;
   const loaded = loader.load(data.train.split, link ? ownSteps(steps, link) : steps, epochOfRun, true, fit.sources);
   for await (const rows of loaded) {
@@ -243,15 +248,15 @@ async function trainEpoch(
     const images = fit.program.hasPartners
       ? await withPartnerImages(fit, rows.images, planned, decided.batch, epochOfRun)
       : rows.images;
-    const result = trainStep(fit, decided, images, classWeights, at, rateFactor(progress));
+    results.add(startStep(fit, decided, images, classWeights, at, rateFactor(progress)));
     rows.release();
-    meter.add(result);
-    hooks.onBatchEnd.call(result);
     await yieldToEventLoop();
     throwFailure(signal);
     const asked = link ? link.stoppedBy !== null : signal?.aborted;
+    if (asked) results.flush();
     if (asked) return own.stop(signal?.aborted ? String(signal.reason) : `rank ${link!.stoppedBy} was asked to stop`);
   }
+  results.flush();
   fit.verify.afterSteps();
   progress.midEpoch = false;
   if (rollbackRule(settings.train)) checkState(fit, epochOfRun);

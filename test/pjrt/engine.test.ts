@@ -49,17 +49,41 @@ describeDevice('an engine on a device', (use) => {
 
   test('its memory is flat over many steps: state is replaced in place, what is fed and given is freed', () => {
     const { backend, device } = use();
-    const opened = openProgram(descent(), backend, device);
-    const x = new Float32Array(2 ** 18);
+    const size = 2 ** 16;
+    const opened = openProgram(descent(size), backend, device);
+    const x = new Float32Array(size);
     const resident = (steps: number): number => {
-      for (let i = 0; i < steps; i++) opened.run(step(), { x });
+      let unread = opened.start(step(size), { x });
+      for (let i = 1; i < steps; i++) {
+        const next = opened.start(step(size), { x });
+        unread();
+        unread = next;
+      }
+      unread();
       return process.memoryUsage().rss / 2 ** 20;
     };
-    const sizes = Array.from({ length: 6 }, () => resident(150));
-    // Three arrays of 1 MiB a step: at least 150 MiB more each time if one of them stayed.
+    const sizes = Array.from({ length: 5 }, () => resident(1000));
+    // Three arrays of a quarter of a MiB a step: at least 250 MiB more each time if one of them stayed.
     const growths = sizes.slice(1).map((size, i) => size - sizes[i]!);
     expect(Math.min(...growths)).toBeLessThan(50);
+    expect(sizes.at(-1)! - sizes[0]!).toBeLessThan(200);
     opened.dispose();
+  });
+
+  test('a step may be started before the outputs of the one before it are read; what it was fed may change meanwhile', () => {
+    const { backend, device } = use();
+    const [one, two] = [openProgram(descent(6), backend, device), openProgram(descent(6), backend, device)];
+    const x = Float32Array.of(1, -2, 3, -4, 5, -6);
+    const read = Array.from({ length: 4 }, (_, i) => one.run(step(6), { x: x.map((value) => value + i) }));
+    const fed = new Float32Array(6);
+    const started = Array.from({ length: 4 }, (_, i) => {
+      fed.set(x.map((value) => value + i));
+      return two.start(step(6), { x: fed });
+    });
+    expect(started.map((outputs) => outputs())).toEqual(read);
+    expect(two.read()).toEqual(one.read());
+    one.dispose();
+    two.dispose();
   });
 
   test('what it is fed is checked, for a plugin would take a number for another', () => {
@@ -149,8 +173,21 @@ describeDevice('a run on a device', () => {
 
   test('a loss that is not finite ends it at its step', async () => {
     vi.stubEnv('TAILMIX_PJRT', plugin);
-    const run = createTrainer(training([], { optimizer: { name: 'sgd', learningRate: 1e30 } })).run();
-    await expect(run).rejects.toMatchObject({ code: expect.stringMatching(/^(LOSS|GRADIENT)_NOT_FINITE$/) });
+    const ended = async (device: 'cpu' | 'pjrt') => {
+      const seen: number[] = [];
+      const watcher = definePlugin({
+        name: 'watcher',
+        options: z.strictObject({}),
+        apply: ({ hooks }) => hooks.onBatchEnd.tap('watcher', ({ step }) => void seen.push(step)),
+      })();
+      const settings = { device, optimizer: { name: 'sgd', learningRate: 1e30 } };
+      const error = await createTrainer(training([watcher], settings))
+        .run()
+        .catch((error: Error) => error);
+      expect(error).toMatchObject({ code: expect.stringMatching(/^(LOSS|GRADIENT)_NOT_FINITE$/) });
+      return { step: /step \d+/.exec((error as Error).message)![0], seen };
+    };
+    expect(await ended('pjrt')).toEqual(await ended('cpu'));
   });
 
   test('settings that a device does not have, and a plugin that is none, are refused', async () => {
