@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createJiti } from 'jiti';
 import { registry } from '../dist/plugins/index.js';
-import { openStepBench } from '../dist/src/bench/step.js';
+import { openStepBench, shortcomings } from '../dist/src/bench/step.js';
 import { machine, median } from './support/report.mjs';
 
 const { values } = parseArgs({
@@ -74,6 +74,8 @@ const bench = await openStepBench({
   backend: 'native',
   plugins,
 });
+const without = shortcomings(bench.describe());
+for (const lack of without) console.error(`CAUTION: measured ${lack}`);
 const STEPS = 40;
 const rounds = [];
 for (let round = 0; round < Number(values.rounds); round++) {
@@ -93,6 +95,7 @@ const of = (key) => median(rounds.map((round) => round[key]));
 const report = {
   ...machine(),
   config: values.config,
+  without,
   imagesPerSecond: of('imagesPerSecond'),
   bareImagesPerSecond: of('bareImagesPerSecond'),
   epochAgainstBareStep: of('share'),

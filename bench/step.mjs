@@ -49,13 +49,14 @@ const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 async function open(name, command, args) {
   const threads = { TAILMIX_THREADS: values.threads, OMP_NUM_THREADS: values.threads };
   const { said, ask, close } = await openPeer(name, command, args, threads);
-  const { version, compileMs } = said;
+  const { version, compileMs, without = [] } = said;
   const rates = { train: [], predict: [] };
   let peakMemoryBytes = 0;
   return {
     name,
     version,
     compileMs,
+    without,
     rates,
     async time(work, steps) {
       const answer = await ask(`${work} ${steps}`);
@@ -103,6 +104,7 @@ async function measure({ name, model, batch: usual, size, precision, plain, adap
       trainRounds: peer.rates.train,
       peakMemoryBytes: peer.memory(),
       ...(peer.compileMs && { compileMs: peer.compileMs }),
+      ...(peer.without.length > 0 && { without: peer.without }),
     })),
     trainAgainstPytorch: median(own.rates.train) / best('train'),
     predictAgainstPytorch: median(own.rates.predict) / best('predict'),

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { registry } from '../dist/plugins/index.js';
 import { loadBackend } from '../dist/src/backend/load.js';
-import { openStepBench } from '../dist/src/bench/step.js';
+import { openStepBench, shortcomings } from '../dist/src/bench/step.js';
 import { join } from '../dist/src/cluster/link.js';
 
 const option = (fallback) => ({ type: 'string', default: fallback });
@@ -43,8 +43,9 @@ const bench = await openStepBench({
   ...(link && { link }),
 });
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
-const { tensorflow, compileMs } = bench.describe();
-say({ ready: true, version: tensorflow, compileMs });
+const described = bench.describe();
+const { tensorflow, compileMs } = described;
+say({ ready: true, version: tensorflow, compileMs, without: shortcomings(described) });
 for await (const line of createInterface({ input: process.stdin })) {
   const [name, steps] = line.split(' ');
   if (name === 'quit') break;

@@ -4,7 +4,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 
 /**
- * Starts a peer and waits for its first line, what it says of itself.
+ * Starts a peer and waits for its first line, what it says of itself; what it does `without` is told on standard error.
  *
  * @param {string} name - for messages and reports
  * @param {string} program
@@ -21,6 +21,7 @@ export async function openPeer(name, program, args, env = {}) {
     return JSON.parse(value);
   };
   const said = await next();
+  for (const lack of said.without ?? []) console.error(`CAUTION: ${name} is measured ${lack}`);
   const ask = (line) => {
     child.stdin.write(`${line}\n`);
     return next();

@@ -93,8 +93,12 @@ export function requireFromTfjsNode<T = unknown>(path: string): T {
   return loaded.require(`./${path}`) as T;
 }
 
+/** Why the native build in use does without tailmix's custom ops, as a sentence; `null` if it has them. */
+export const whyWithoutCustomOps = (): string | null =>
+  loaded === null ? 'no native backend is loaded.' : loaded.withoutCustomOps;
+
 /** Whether the native build in use has tailmix's custom ops. */
-export const hasCustomOps = (): boolean => loaded?.withoutCustomOps === null;
+export const hasCustomOps = (): boolean => whyWithoutCustomOps() === null;
 
 /**
  * Loads the build in `folder` and registers tfjs-node's kernels and its backend `tensorflow`. A process holds one

@@ -1,5 +1,6 @@
 import { resourceUsage } from 'node:process';
 import { type BackendChoice, loadBackend } from '../backend/load.ts';
+import { whyWithoutCustomOps } from '../backend/native.ts';
 import type { Link } from '../cluster/link.ts';
 import { compose } from '../compose/compose.ts';
 import { createLoader } from '../data/loader/loader.ts';
@@ -56,6 +57,8 @@ export interface StepBenchResult {
   threads: number;
   stepMode: string;
   stepModeReason: string | null;
+  /** Why tailmix's custom ops are not used, or `null` if they are. */
+  customOpsReason: string | null;
   compileMs: number;
   /** Of the whole process, highest so far. */
   peakMemoryBytes: number;
@@ -93,6 +96,17 @@ export async function benchStep(options: StepBenchOptions): Promise<StepBenchRes
   } finally {
     await bench.close();
   }
+}
+
+/** What a figure was measured without, though it is faster with it: a line each. */
+export function shortcomings(
+  result: Pick<StepBenchResult, 'precisionReason' | 'stepModeReason' | 'customOpsReason'>,
+): string[] {
+  return [
+    ...(result.precisionReason ? [`in float32: ${result.precisionReason}`] : []),
+    ...(result.stepModeReason ? [`eagerly: ${result.stepModeReason}`] : []),
+    ...(result.customOpsReason ? [`without custom ops: ${result.customOpsReason}`] : []),
+  ];
 }
 
 /** Builds the step and warms it up. */
@@ -168,6 +182,7 @@ export async function openStepBench(options: Omit<StepBenchOptions, 'rounds' | '
       threads: backend.threads,
       stepMode: fit.engine.mode,
       stepModeReason: fit.engine.reason,
+      customOpsReason: backend.name === 'wasm' ? 'WASM has none.' : whyWithoutCustomOps(),
       compileMs: fit.engine.compileMs,
       peakMemoryBytes: resourceUsage().maxRSS * 1024,
       plugins: options.plugins.map(({ definition }) => definition.name),

@@ -1,7 +1,7 @@
 import { registry } from '../../plugins/index.ts';
 import type { BackendChoice } from '../backend/load.ts';
 import { benchLoader } from '../bench/loader.ts';
-import { benchStep } from '../bench/step.ts';
+import { benchStep, shortcomings } from '../bench/step.ts';
 import { isPublished, type ModelName } from '../models/model-names.ts';
 import type { TrainOptions } from '../train/options.ts';
 
@@ -42,8 +42,7 @@ export async function benchStepCommand({ json, imageSize, ...options }: BenchSte
     `training    ${Math.round(result.imagesPerSecond)} images/s (${result.rounds.map(Math.round).join(', ')})`,
     `prediction  ${Math.round(result.evaluationImagesPerSecond)} images/s`,
     `compiling   ${Math.round(result.compileMs)} ms, peak memory ${Math.round(result.peakMemoryBytes / 2 ** 20)} MiB`,
-    ...(result.precisionReason ? [`not bf16: ${result.precisionReason}`] : []),
-    ...(result.stepModeReason ? [`not captured: ${result.stepModeReason}`] : []),
+    ...shortcomings(result),
   ]);
   return 0;
 }
