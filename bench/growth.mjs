@@ -8,16 +8,23 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { noiseData } from '../dist/src/bench/noise.js';
+import { compose } from '../dist/src/compose/compose.js';
 import { describeData } from '../dist/src/data/load-data.js';
 import { epochIndices, splitSteps } from '../dist/src/data/sampler.js';
 import { countLabels, drawRows, rowsByClass } from '../dist/src/data/subset.js';
 import { createHooks } from '../dist/src/hooks.js';
 import { createEvaluator } from '../dist/src/metrics/evaluator.js';
 import { summarizeEpochs, withoutConfusions } from '../dist/src/metrics/summary.js';
+import { modelOptions } from '../dist/src/models/options.js';
 import { randomStream } from '../dist/src/random.js';
 import { writeRunReport } from '../dist/src/report/run-report.js';
 import { keepHistory } from '../dist/src/tracking/history.js';
 import { openSpool } from '../dist/src/tracking/spool/write.js';
+import { planEpoch } from '../dist/src/train/epoch.js';
+import { decideStep } from '../dist/src/train/fit.js';
+import { prepare } from '../dist/src/train/prepare.js';
+import { realPlugins } from './support/plugins.mjs';
 import { machine } from './support/report.mjs';
 
 const { values } = parseArgs({
@@ -140,6 +147,24 @@ const works = {
       const hooks = createHooks();
       for (let i = 0; i < plugins; i++) hooks.computeLearningRate.tap(`plugin ${i}`, (rate) => rate * 0.999);
       for (let step = 0; step < 1e5; step++) hooks.computeLearningRate.call(0.1, { step });
+    },
+  },
+  'real-plugins': {
+    what: 'plugins: built-in ones that go together, from the 23rd on of your own: composed, and 10,000 steps decided',
+    sizes: [1, 3, 10, 30],
+    async work(count) {
+      const plugins = await realPlugins(count);
+      const batchSize = 128;
+      const data = noiseData(10 * batchSize, 10, [16, 16, 3]);
+      const model = modelOptions.parse({ name: 'small-cnn' });
+      const preparation = await prepare({ name: 'bench', data, model, plugins, train: { epochs: 1, batchSize } });
+      const composition = compose(plugins, preparation.info);
+      const rows = { subset: data.train, seed: 0, epoch: 1, batchSize, dropLast: true, samplingWeights: null };
+      const planned = planEpoch({ ...rows, groups: composition.groups });
+      for (let step = 0; step < 1e4; step++) {
+        const ctx = { epoch: 1, step, stepInEpoch: step % planned.length, rehearsal: false };
+        decideStep({ ...preparation, composition }, planned[ctx.stepInEpoch], ctx);
+      }
     },
   },
   metrics: {

@@ -116,12 +116,13 @@ interface Division {
   group: string | null;
 }
 
-/** An image as its line has it. */
-interface Listed {
-  path: string;
-  label: string;
-  line: number;
-  group: string;
+/** Lines of a split, a column each: ten million objects would take as much memory as what is made of them. */
+interface Columned {
+  paths: string[];
+  /** Place of each label in the list of all. */
+  labels: number[];
+  lines: number[];
+  groups: string[];
 }
 
 interface Listing {
@@ -139,7 +140,10 @@ async function readManifest(
   { columns, classes: given }: Options,
   { isTestCut, group }: Division,
 ): Promise<Listing> {
-  const rows = new Map<string, Listed[]>([TRAIN, ...HELD_OUT].map((split) => [split, []]));
+  const rows = new Map<string, Columned>(
+    [TRAIN, ...HELD_OUT].map((split) => [split, { paths: [], labels: [], lines: [], groups: [] }]),
+  );
+  const places = new Map<string, number>();
   const names = [columns.path, columns.label, ...(group === null ? [] : [group]), columns.split];
   const optional = isTestCut ? columns.split : null;
   await readRows(path, { names, optional }, (line, [file, label, ...rest]) => {
@@ -148,24 +152,30 @@ async function readManifest(
     if (file === '' || label === '') throw manifestRow(path, line, 'a path and a label', 'an empty one');
     const own = rows.get(split);
     if (own === undefined) throw manifestRow(path, line, `a split of ${[...rows.keys()].join(', ')}`, `"${split}"`);
-    const place = isAbsolute(file!) ? file! : `${images}${sep}${file}`;
-    own.push({ path: place, label: label!, line, group: rest[0] ?? '' });
+    if (!places.has(label!)) places.set(label!, places.size);
+    own.paths.push(isAbsolute(file!) ? file! : `${images}${sep}${file}`);
+    own.labels.push(places.get(label!)!);
+    own.lines.push(line);
+    if (group !== null) own.groups.push(rest[0]!);
   });
   const train = rows.get(TRAIN)!;
-  const held = heldOut(path, (split) => rows.get(split)!.length > 0, isTestCut);
-  if (train.length === 0) throw manifestLacks(path, 'rows with the split train', 'none');
+  const held = heldOut(path, (split) => rows.get(split)!.paths.length > 0, isTestCut);
+  if (train.paths.length === 0) throw manifestLacks(path, 'rows with the split train', 'none');
   if (held.test === null && !isTestCut) {
     throw manifestLacks(path, `rows with the split ${HELD_OUT.join(' or ')}, or data.split.test`, 'none');
   }
-  const classes = given ?? classesOf(train);
-  const written = new Set([...rows.values()].flatMap((own) => own.map(({ label }) => label)));
-  expectOneForm([...classes, ...written], (name) => `${path}: class ${JSON.stringify(name)}`);
-  const labels = new Map(classes.map((name, label) => [name, label]));
-  const files = (own: readonly Listed[]): ImageList['files'] =>
-    own.map(({ path: file, label: name, line }) => {
-      const label = labels.get(name);
-      if (label === undefined)
-        throw manifestRow(path, line, given ? 'a class of data.options' : 'a class of train', `"${name}"`);
+  const written = [...places.keys()];
+  const classes = given ?? classesOf([...new Set(train.labels)].map((place) => written[place]!));
+  expectOneForm([...new Set([...classes, ...written])], (name) => `${path}: class ${JSON.stringify(name)}`);
+  const known = new Map(classes.map((name, label) => [name, label]));
+  const labelAt = written.map((name) => known.get(name));
+  const files = ({ paths, labels, lines }: Columned): ImageList['files'] =>
+    paths.map((file, i) => {
+      const label = labelAt[labels[i]!];
+      if (label === undefined) {
+        const expected = given ? 'a class of data.options' : 'a class of train';
+        throw manifestRow(path, lines[i]!, expected, `"${written[labels[i]!]}"`);
+      }
       return { path: file, label };
     });
   const all = {
@@ -174,7 +184,10 @@ async function readManifest(
     validation: held.validation && files(rows.get(held.validation)!),
     test: held.test && files(rows.get(held.test)!),
     notes: held.notes,
-    groups: group === null ? null : new Map(train.flatMap((row) => (row.group === '' ? [] : [[row.path, row.group]]))),
+    groups:
+      group === null
+        ? null
+        : new Map(train.paths.flatMap((file, i) => (train.groups[i] === '' ? [] : [[file, train.groups[i]!]]))),
   };
   const trained = new Set(all.train.map(({ label }) => label));
   const empty = classes.find((_, label) => !trained.has(label));
@@ -182,8 +195,7 @@ async function readManifest(
   return all;
 }
 
-function classesOf(rows: readonly Listed[]): string[] {
-  const names = [...new Set(rows.map(({ label }) => label))];
+function classesOf(names: string[]): string[] {
   const numeric = names.every((name) => /^(0|[1-9]\d*)$/.test(name));
   return names.sort(numeric ? (a, b) => a.length - b.length || byCodePoint(a, b) : byCodePoint);
 }
