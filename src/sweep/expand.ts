@@ -85,7 +85,9 @@ export async function expandSweep(
             overrides: [...settings, ...overrides.set.map(parseSetting)],
           });
           if (options.seed !== seed) throw seedSet(options.seed, seeds);
-          const same = canonicalJson({ short, seed, resolved, out: options.out });
+          // Another name or method makes no other run.
+          const { name: _, method: __, ...settled } = resolved;
+          const same = canonicalJson({ short, seed, resolved: settled, out: options.out });
           const before = trained.get(same);
           const now = { label, varied };
           if (before) throw sameRun(before, now);

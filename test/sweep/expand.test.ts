@@ -226,3 +226,14 @@ describe('settings without an effect are refused', () => {
     ]);
   });
 });
+
+it('a grid over names alone trains nothing else, and is refused', async () => {
+  const sweep = (grid: string) => ({ 'sweep.yaml': `configs: [data/hundred.yaml]\ngrid: ${grid}\n` });
+  for (const key of ['name', 'method']) {
+    expect(await failure(sweep(`{ ${key}: [a, b] }`))).toContain(
+      `${key} "a" and "b" give the same config: "hundred ${key}=a seed 0" and "hundred ${key}=b seed 0" would train one run twice.`,
+    );
+  }
+  const { labels } = await expand(sweep('{ train.epochs: [2, 3], train.step: [eager, captured] }'));
+  expect(labels).toHaveLength(4);
+});
