@@ -82,11 +82,17 @@ const others: readonly Omit<Case, 'replicas'>[] = [
   ...(hasHalf ? [{ name: 'resnet32, bf16', model: 'resnet32', plugins: mixed, precision: 'bf16' } as const] : []),
 ];
 
+/** Their forward pass has next values of state, which replicas would each have of their own: refused by name. */
+const ofOneReplica = new Set(['paco', 'proco']);
+
 describe.skipIf(whyNoCluster !== null)('several processes are one process to the bit', { timeout: 600_000 }, () => {
   test('every plugin, in two', async () => {
-    const cases = Object.keys(registry).map((plugin): Case => ({ name: plugin, plugin, replicas: 2 }));
-    const trained = await expectSame(cases, 2);
-    expect(trained).toHaveLength(Object.keys(registry).length);
+    const names = Object.keys(registry).filter((plugin) => !ofOneReplica.has(plugin));
+    const trained = await expectSame(
+      names.map((plugin): Case => ({ name: plugin, plugin, replicas: 2 })),
+      2,
+    );
+    expect(trained).toHaveLength(Object.keys(registry).length - ofOneReplica.size);
   });
 
   test.each([
