@@ -104,7 +104,7 @@ async function allRuns(): Promise<PlannedCell[]> {
   return [...whole, ...cells];
 }
 
-it('every run plans without a warning; runs with one plan are shown together', async () => {
+it('every run plans without a warning; runs with one plan are shown together', { timeout: 300_000 }, async () => {
   const known = await knownPlugins();
   const settings = new Map<string, Set<string>>();
   const plans = new Map<string, Map<string, number>>();
