@@ -22,6 +22,8 @@ export interface ReportCommandOptions {
   json?: boolean;
   /** Method that the others are compared with. Default: the one called ERM, else the first. */
   baseline?: string;
+  /** For the title. Default: that of the folder, where one is given that holds several runs. */
+  name?: string;
 }
 
 /** What `tailmix report --json` prints. */
@@ -39,7 +41,7 @@ interface ReportCommandDocument extends ResultsDocument {
  */
 export async function report(
   paths: readonly string[],
-  { out, json = false, baseline }: ReportCommandOptions = {},
+  { out, json = false, baseline, name }: ReportCommandOptions = {},
 ): Promise<number> {
   const found = await Promise.all(paths.map(pathOrRun));
   const loaded = await loadRuns(found);
@@ -49,9 +51,12 @@ export async function report(
       compareRuns({ ...loaded, runs: [...runs] }, { observers, ...(baseline !== undefined && { baseline }) }),
     );
   const sets = byDataSet(loaded.runs);
-  if (sets.length > 1) return reportOverview(sets, compare, { directory, title: basename(sharedFolder(found)), json });
+  if (sets.length > 1)
+    return reportOverview(sets, compare, { directory, title: name ?? basename(sharedFolder(found)), json });
   const comparison = await compare(loaded.runs);
-  const page = resolve(await writeReport(comparison, directory));
+  const isFolder = found.length === 1 && loaded.runs.length > 1;
+  const title = name ?? (isFolder ? basename(resolve(found[0]!)) : undefined);
+  const page = resolve(await writeReport(comparison, directory, { name: title }));
   if (json) {
     const document: ReportCommandDocument = { ...resultsDocument(comparison), report: page };
     printJson(document);

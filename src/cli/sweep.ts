@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { checkEnvironment } from '../backend/environment.ts';
 import { displayPath, messageOf } from '../errors.ts';
@@ -191,7 +191,7 @@ async function conclude(
     const { report } = await import('./report.ts');
     await report(
       done.map(({ run }) => run.directory),
-      { out, json },
+      { out, json, name: basename(dirname(out)) },
     );
   } else if (json) printJson(outcomes.map(({ run, status, log, setAside }) => ({ ...run, status, log, setAside })));
   else print(`Tables and charts: tailmix report ${done.map(({ run }) => displayPath(run.directory)).join(' ')}`);

@@ -19,16 +19,21 @@ import { markdownTables, overviewMarkdown } from './table.ts';
  * @param directory - Made where it is missing.
  * @param options.created - Default: now.
  * @param options.choice - Which method to use.
+ * @param options.name - Of the sweep, for the title.
  * @returns Path of `index.html`.
  * @throws {TailmixError} REPORT_NOT_WRITTEN, WRITE_FAILED.
  */
 export async function writeReport(
   comparison: Comparison,
   directory: string,
-  { created = new Date(), choice = null }: { created?: Date; choice?: Choice | null } = {},
+  {
+    created = new Date(),
+    choice = null,
+    name,
+  }: { created?: Date; choice?: Choice | null; name?: string | undefined } = {},
 ): Promise<string> {
   const files = {
-    'index.html': await renderPage(comparison, created, choice),
+    'index.html': await renderPage(comparison, created, { choice, name }),
     'report.json': `${JSON.stringify({ ...resultsDocument(comparison), ...(choice && { choice }) }, null, 1)}\n`,
     'results.csv': resultsCsv(comparison),
     'per-class.csv': perClassCsv(comparison),

@@ -94,7 +94,7 @@ test('the answer in words, and on the page first', async () => {
       "Chance moves such figures by ±18.2 points (one standard error) with 30 validation images: another seed may choose otherwise. More validation images or --seeds 0,1,2 make it surer.",
     ]
   `);
-  const page = await renderPage(compareRuns({ runs, leftOut: [] }), new Date(0), choice);
+  const page = await renderPage(compareRuns({ runs, leftOut: [] }), new Date(0), { choice });
   expect(page).toMatch(/<h2 id="choice">Which should I use<\/h2><p>Use Remix: 50\.0% on validation/);
   expect(page.indexOf('id="choice"')).toBeLessThan(page.indexOf('id="results"'));
 });

@@ -114,7 +114,7 @@ async function conclude(
     if (done.length > 0)
       await report(
         done.map(({ directory }) => directory),
-        { out: join(out, 'report'), json },
+        { out: join(out, 'report'), json, name: sweep.name },
       );
     const tracking = await trackSweep(sweep.name, out);
     const outcomes = runs.map(

@@ -16,15 +16,21 @@ import { furtherSection } from './further.ts';
 import { differencesTable, reproduction, runTable } from './settings.ts';
 import { notice, type Section, shell } from './shell.ts';
 import { confusionsTable, headlineTable, otherProtocols, worstClassesTable } from './tables.ts';
+import { countAccuracyFigure, tradeOffFigure } from './trade-off.ts';
 import { trainingFigures } from './training.ts';
 
 /**
  * The report as one HTML document: no script, nothing loaded from anywhere, which its content policy also says.
  *
  * @param created - When the report was written; shown in its head.
- * @param choice - Which method to use, told first.
+ * @param options.choice - Which method to use, told first.
+ * @param options.name - Of the sweep.
  */
-export async function renderPage(comparison: Comparison, created: Date, choice: Choice | null = null): Promise<string> {
+export async function renderPage(
+  comparison: Comparison,
+  created: Date,
+  { choice = null, name }: { choice?: Choice | null; name?: string | undefined } = {},
+): Promise<string> {
   const { dataset, methods, classes, testCount, warnings, leftOut } = comparison;
   const difference = await differenceFigure(comparison);
   const further = furtherSection(comparison);
@@ -47,12 +53,17 @@ export async function renderPage(comparison: Comparison, created: Date, choice: 
     { id: 'training', title: 'Training', body: await trainingFigures(comparison) },
     { id: 'calibration', title: 'Calibration', body: await reliabilityFigures(comparison) },
     ...(further ? [{ id: 'further', title: 'Further figures', body: further }] : []),
-    { id: 'data', title: 'The long tail', body: await longTailFigure(comparison) },
-    { id: 'speed', title: 'Time', body: await speedFigures(comparison) },
+    {
+      id: 'data',
+      title: 'The long tail',
+      body: [await longTailFigure(comparison), await countAccuracyFigure(comparison)],
+    },
+    { id: 'speed', title: 'Time', body: [await tradeOffFigure(comparison), await speedFigures(comparison)] },
     { id: 'settings', title: 'Settings', body: [differencesTable(comparison), runTable(comparison)] },
     { id: 'reproduce', title: 'Run it again', body: reproduction(comparison) },
   ];
-  const title = `${dataset}: ${methods.length === 1 ? methods[0]!.label : `${methods.length} methods`}`;
+  const what = methods.length === 1 ? methods[0]!.label : `${methods.length} methods`;
+  const title = name === undefined || name === dataset ? `${dataset}: ${what}` : `${name}: ${dataset}, ${what}`;
   const runs = methods.reduce((sum, method) => sum + method.runs.length, 0);
   return shell({
     title,
