@@ -73,7 +73,7 @@ describe('the page', () => {
       .map(([tag]) => tag)
       .filter((tag) => !tag.includes('aria-hidden'));
     // Per class, two confusion matrices, three curves, two reliability diagrams, long tail, two of time, one difference.
-    expect(drawings).toHaveLength(12);
+    expect(drawings).toHaveLength(14);
     for (const tag of drawings) expect(tag).toMatch(/ role="img" aria-label="[^"]{10,}"/);
     const tables = page.split('<table').slice(1);
     expect(tables.length).toBeGreaterThan(5);
