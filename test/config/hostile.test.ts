@@ -177,15 +177,15 @@ describe('names that are too long for a folder', () => {
   });
 
   it('of runs that differ in what decides no result, and in no character of a folder', async () => {
-    const methods = [`${'x'.repeat(300)}a`, `${'x'.repeat(300)}b`, 'é', 'è', 'a b', 'ab'];
+    const roots = [`${'x'.repeat(300)}a`, `${'x'.repeat(300)}b`, 'é', 'è', 'a b', 'ab'];
     await write({
       'run.yaml': base,
-      'sweep.yaml': `configs: [run.yaml]\ngrid: { method: [${methods.map((name) => `"${name}"`).join(', ')}] }\n`,
+      'sweep.yaml': `configs: [run.yaml]\ngrid: { data.root: [${roots.map((name) => `"${name}"`).join(', ')}] }\n`,
     });
     const sweep = await readSweep(['sweep.yaml'], registry);
     const { runs } = await expandSweep(sweep, { set: [], backend: 'wasm', out: null }, context);
     expect(new Set(runs.map(({ hash }) => hash)).size).toBe(1);
-    expect(new Set(runs.map(({ directory }) => directory)).size).toBe(methods.length);
+    expect(new Set(runs.map(({ directory }) => directory)).size).toBe(roots.length);
   });
 });
 
