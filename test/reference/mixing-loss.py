@@ -9,6 +9,8 @@ Writes mixing-loss.json. Needs torch. A network of two hidden layers (tanh) on i
   mamix             the reference code's form, with lambda' = 1 - lambda as weight of the partner
   labels            y~ = lambda_y e_i + (1 - lambda_y) e_j as a soft target; class weights act on each of the two labels
   regmixup          the loss of rows 0-5 as they are, with their own labels, plus eta times that of the mixed rows
+  infinite          each pair has a classifier of its own, mixed from those of its classes by the weights of its labels; cross-entropy of
+                    the B x B outputs along both axes
   smoothing         q = (1 - eps) e_y + eps / C as a soft target; label-aware: eps of each class from MiSLAS, eq. 8
 """
 
@@ -93,6 +95,7 @@ def run(case):
     plain = classify(torch.tanh(torch.tanh(x[:B].flatten(1) @ parameters["layer1/kernel"]) @ parameters["layer2/kernel"]))
 
     q = smoothing(case["smoothing"])
+    vectors, offsets, pair_weights = [], [], []
     total, mass, shares = 0.0, 0.0, []
     for i in range(B):
         yi, yj = labels[i], labels[pair[i]]
@@ -101,10 +104,22 @@ def run(case):
         own = share * (class_weights[yi] if case["weighted"] else 1)
         other = (1 - share) * (class_weights[yj] if case["weighted"] else 1)
         target = own * q[yi] + other * q[yj]
+        if case["infinite"]:
+            columns = parameters["classifier/kernel"].T
+            vectors.append((own * columns[yi] + other * columns[yj]) / (own + other))
+            bias = parameters["classifier/bias"]
+            offsets.append((own * bias[yi] + other * bias[yj]) / (own + other))
+            pair_weights.append(own + other)
+            mass += own + other
+            continue
         total = total - (eta or 1) * (target * log_p[i]).sum()
         if eta is not None:
             total = total - (class_weights[yi] if case["weighted"] else 1) * (q[yi] * plain[i]).sum()
         mass += own + other
+    if case["infinite"]:
+        outputs = h[:B] @ torch.stack(vectors).T + torch.stack(offsets)
+        both = torch.log_softmax(outputs, 1).diag() + torch.log_softmax(outputs, 0).diag()
+        total = -(torch.tensor(pair_weights) * both).sum()
     loss = total / (mass if case["reduction"] == "weighted-mean" else B)
     loss.backward()
     return {
@@ -115,7 +130,7 @@ def run(case):
     }
 
 
-def case(name, plugins, stage=None, lam=1.0, box=None, rule=None, smoothing=None, weighted=False, reduction="mean", pair=None, eta=None):
+def case(name, plugins, stage=None, lam=1.0, box=None, rule=None, smoothing=None, weighted=False, reduction="mean", pair=None, eta=None, infinite=False):
     if box is not None:
         lam = 1 - (box["bottom"] - box["top"]) * (box["right"] - box["left"]) / (H * W)
     if pair is None:
@@ -130,6 +145,7 @@ def case(name, plugins, stage=None, lam=1.0, box=None, rule=None, smoothing=None
         "rule": rule,
         "smoothing": smoothing,
         "eta": eta,
+        "infinite": infinite,
         "weighted": weighted,
         "reduction": reduction,
     }
@@ -164,6 +180,9 @@ cases = [
     case("RegMixup", ["mixup", "regmixup"], "input", 0.3, eta=1.0),
     case("RegMixup on Remix, class weights, smoothing", ["mixup", "remix", "regmixup", "label-smoothing"], "input", each, rule="remix", smoothing=even, weighted=True, reduction="weighted-mean", eta=0.7),
     case("RegMixup on Manifold Mixup", ["manifold-mixup", "regmixup"], "stage1", each, eta=2.0),
+    case("Infinite Class Mixup", ["mixup", "infinite-class-mixup"], "input", each, infinite=True),
+    case("Infinite Class Mixup on Remix, class weights", ["mixup", "remix", "infinite-class-mixup"], "input", each, rule="remix", weighted=True, reduction="weighted-mean", infinite=True),
+    case("Infinite Class Mixup on Remix-MM", ["manifold-mixup", "remix", "infinite-class-mixup"], "stage1", 0.3, rule="remix", infinite=True),
     case("RegMixup on Remix and CMO", ["cmo", "remix", "regmixup"], "input", box=patch, pair=drawn, rule="remix", eta=0.5),
 ]
 result = {

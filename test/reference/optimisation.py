@@ -1,7 +1,7 @@
 """Reference numbers for test/plugins/optimisation, in float64 (written with torch 2.12): SAM and ASAM, averages, clipped
 gradients, and the large batches that accumulated ones must equal.
 
-Run: python test/reference/optimisation.py   (needs torch and numpy; writes optimisation.json beside itself)
+Run: python test/reference/optimisation.py   (needs torch, numpy and schedulefree; writes optimisation.json beside itself)
 
 A network of two layers takes a few steps of SGD (rate 0.1, momentum 0.9, decay 0.01). Weights come from the formula of
 noise.py; pixel i of the images of step t is (7919 i + 31 t) mod 256, over 255; label j of step t is (j + 2 j t) mod 3.
@@ -12,7 +12,9 @@ import json
 import pathlib
 import re
 
+import schedulefree
 import torch
+import torch.optim._muon
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
 from noise import noise
@@ -129,6 +131,77 @@ def lookahead(options, steps=5):
     return {"options": options, "losses": losses, "state": state(net), "slow": state(slow), "logits": logits}
 
 
+def averaged(options, steps=5):
+    """The authors' schedule-free optimizers; the rate grows over two steps. Batch norm's mean also at the averages."""
+    net, average = Net(True), Net(True)
+    kinds = {"sgd": schedulefree.SGDScheduleFreeReference, "adamw": schedulefree.AdamWScheduleFreeReference}
+    own = {"betas": (0.8, 0.99)} if options["method"] == "adamw" else {"momentum": 0.8}
+    optimizer = kinds[options["method"]](
+        net.parameters(), lr=LEARNING_RATE, weight_decay=options["weightDecay"], warmup_steps=2, **own
+    )
+    optimizer.train()
+    losses, mean = [], average.mean
+    for step in range(1, steps + 1):
+        if step > 1:
+            for w, x in zip(average.parameters(), net.parameters()):
+                w.data = optimizer.state[x]["x"].clone()
+        average.mean = mean
+        average.logits(images(step), True)
+        mean = average.mean
+        losses.append(plain(net, optimizer, images(step), labels(step)))
+        optimizer.step()
+    for w, x in zip(average.parameters(), net.parameters()):
+        w.data = optimizer.state[x]["x"].clone()
+    logits = numbers(average.logits(images(9), False).detach())
+    return {"options": options, "losses": losses, "state": state(net), "average": state(average), "logits": logits}
+
+
+def exact_newton_schulz(grad, coefficients, steps, eps):
+    """That of torch.optim.Muon, which rounds to bfloat16, in float64."""
+    a, b, c = coefficients
+    x = grad.T if grad.size(0) > grad.size(1) else grad
+    x = x / x.norm().clamp(min=eps)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.T if grad.size(0) > grad.size(1) else x
+
+
+def muon(options, steps=4):
+    """torch.optim.Muon for the hidden layer, [out, in], SGD for the classifier."""
+    net = Net(True)
+    kernel = torch.nn.Parameter(net.weights["hidden/kernel"].detach().T.clone())
+    net.weights["hidden/kernel"] = kernel
+    logits = net.logits
+
+    def transposed(x, training):
+        net.weights["hidden/kernel"] = kernel.T
+        result = logits(x, training)
+        net.weights["hidden/kernel"] = kernel
+        return result
+
+    net.logits = transposed
+    others = [w for name, w in net.weights.items() if name != "hidden/kernel"]
+    sgd_others = torch.optim.SGD(others, lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=DECAY)
+    torch.optim._muon._zeropower_via_newtonschulz = exact_newton_schulz
+    optimizer = torch.optim.Muon(
+        [kernel],
+        lr=LEARNING_RATE * options["rate"],
+        weight_decay=options["weightDecay"],
+        momentum=options["momentum"],
+        nesterov=options["nesterov"],
+        adjust_lr_fn={"shape": "original", "rms": "match_rms_adamw"}[options["scale"]],
+    )
+    losses = []
+    for step in range(1, steps + 1):
+        kernel.grad = None
+        losses.append(plain(net, sgd_others, images(step), labels(step)))
+        sgd_others.step()
+        optimizer.step()
+    net.weights["hidden/kernel"] = kernel.T
+    return {"options": options, "losses": losses, "state": state(net)}
+
+
 def numbers(values):
     return [float(f"{v:.9g}") for v in values.flatten().tolist()]
 
@@ -213,6 +286,14 @@ result = {
         run("weight-balancing", {"limit": 0.9, "every": "epoch"}, plain, after=max_norm(0.9, "epoch")),
     ],
     "lookahead": [lookahead({"steps": 2, "alpha": 0.5}), lookahead({"steps": 3, "alpha": 0.8})],
+    "muon": [
+        muon({"rate": 0.3, "momentum": 0.8, "nesterov": True, "weightDecay": 0.1, "scale": "shape"}),
+        muon({"rate": 0.1, "momentum": 0.5, "nesterov": False, "weightDecay": 0, "scale": "rms"}),
+    ],
+    "scheduleFree": [
+        averaged({"method": "sgd", "momentum": 0.8, "weightDecay": 0.01}),
+        averaged({"method": "adamw", "momentum": 0.8, "beta2": 0.99, "weightDecay": 0.1}),
+    ],
     "averages": [
         ema({"decay": 0.7, "warmup": False}, lambda t: 0.7),
         ema({"decay": 0.2, "warmup": True}, lambda t: min(0.2, (1 + t) / (10 + t))),

@@ -9,7 +9,12 @@ import { settings } from '../plugins/settings.ts';
 import { squares } from '../support/squares.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
-const MIXER: Readonly<Record<string, string>> = { mamix: 'mixup', regmixup: 'mixup', remix: 'mixup' };
+const MIXER: Readonly<Record<string, string>> = {
+  'infinite-class-mixup': 'mixup',
+  mamix: 'mixup',
+  regmixup: 'mixup',
+  remix: 'mixup',
+};
 
 export const pluginsNamed = (names: readonly string[]): Promise<Plugin[]> =>
   Promise.all(
