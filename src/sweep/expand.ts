@@ -5,7 +5,7 @@ import { loadConfig } from '../config/load.ts';
 import { type Override, parseSetting } from '../config/overrides.ts';
 import type { ConfigContext } from '../config/resolve.ts';
 import { displayPath, TailmixError } from '../errors.ts';
-import { epochsOf } from '../train/phases.ts';
+import { epochsOf } from '../train/run-epochs.ts';
 import { type ConfigProblem, noRuns, runsInvalid, sameRun, seedSet, type TrainedAs, tooManyRuns } from './errors.ts';
 import { matchesAny } from './only.ts';
 import type { Sweep } from './read.ts';

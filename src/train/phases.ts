@@ -32,15 +32,6 @@ export interface Phase {
   options: TrainerOptions;
 }
 
-/** Epochs of a run, those of all its phases. */
-export const epochsOf = ({
-  train,
-  phases,
-}: {
-  train: { epochs: number };
-  phases?: readonly { epochs?: number | undefined }[] | undefined;
-}): number => phases?.reduce((sum, { epochs = train.epochs }) => sum + epochs, 0) ?? train.epochs;
-
 /**
  * The phases of a run, each as the options of a run of its own: those that follow start from the one before.
  *

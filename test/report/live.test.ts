@@ -54,6 +54,12 @@ describe('runs as they stand', () => {
     expect((await drawn()).status).toBe('2 runs: 1 finished, 1 running. 4 of 6 epochs.');
   });
 
+  test('one of several phases has the epochs of all of them', async () => {
+    const config = join(directory, 'config.yaml');
+    await writeFile(config, `${await readFile(config, 'utf8')}phases: [{ epochs: 2 }, {}]\n`);
+    expect((await readLive(root))[1]).toMatchObject({ state: 'running', epochs: 5 });
+  });
+
   test('one that nobody trains any more is unfinished', async () => {
     await release();
     expect((await readLive(root))[1]).toMatchObject({ state: 'unfinished' });

@@ -2,11 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { median } from '../../metrics/statistics.ts';
 import { summarizeEpochs } from '../../metrics/summary.ts';
 import type { EpochMetrics } from '../../metrics/types.ts';
 import { isOwned } from '../../tracking/ownership.ts';
 import { readEpochs } from '../../tracking/run-directory.ts';
 import { runFiles } from '../../tracking/run-files.ts';
+import { epochsOf } from '../../train/run-epochs.ts';
 import { findRuns, type LoadedRun, loadRuns } from '../runs.ts';
 
 /** A run as it stands. */
@@ -35,7 +37,7 @@ const config = z.looseObject({
   method: z.string(),
   seed: z.number(),
   train: z.looseObject({ epochs: count }),
-  phases: z.array(z.looseObject({ train: z.looseObject({ epochs: count.optional() }).optional() })).optional(),
+  phases: z.array(z.looseObject({ epochs: count.optional() })).optional(),
   evaluate: z.looseObject({ groups: z.object({ manyAbove: z.number(), fewBelow: z.number() }) }),
 });
 const subset = z.looseObject({
@@ -83,15 +85,10 @@ async function readRun(directory: string): Promise<LiveRun | null> {
     epochs,
     loss: last?.train.loss ?? null,
     secondsLeft:
-      state === 'running' && last ? (epochs - last.epoch) * middle(lines.map(({ seconds }) => seconds)) : null,
+      state === 'running' && last ? (epochs - last.epoch) * median(lines.map(({ seconds }) => seconds)) : null,
     loaded: ended ?? (await provisional(directory, settings, { parsed, text, lines, epochs })),
   };
 }
-
-const epochsOf = ({ train, phases = [] }: z.output<typeof config>): number =>
-  phases.length === 0 ? train.epochs : phases.reduce((sum, phase) => sum + (phase.train?.epochs ?? train.epochs), 0);
-
-const middle = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 /** A run that has no summary yet, as if it had ended with its last evaluated epoch; null before the first. */
 async function provisional(
