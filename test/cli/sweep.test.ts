@@ -147,7 +147,7 @@ it('checks everything before the first run', async () => {
       expected a list of at least 1, got 3.
 
     bad.yaml:2  seed
-      a sweep has no option "seed". Did you mean "seeds"? Options: $schema, name, configs, methods, data, seeds, set, grid, jobs, out.
+      a sweep has no option "seed". Did you mean "seeds"? Options: $schema, name, configs, methods, data, seeds, set, grid, search, baseline, jobs, out.
 
     bad.yaml:4  grid.a b
       expected a path such as train.epochs or plugins.remix.kappa, got "a b".
