@@ -42,6 +42,10 @@ export interface PjrtModule {
   open(file: string, options: Readonly<Record<string, number | string | boolean>>): OpenedPlugin;
   /** Compiles StableHLO, as text in UTF-8, with a `CompileOptionsProto`. */
   compile(plugin: number, code: Uint8Array, options: Uint8Array): ProgramHandle;
+  /** A compiled program as bytes, which the same version of the plugin loads on the same kind of device. */
+  serialize(program: ProgramHandle): Uint8Array;
+  /** Loads what `serialize` gave; the bytes are not checked. */
+  load(plugin: number, bytes: Uint8Array): ProgramHandle;
   /** Copies an array to a device. */
   upload(plugin: number, values: ArrayBufferView, spec: UploadSpec): BufferHandle;
   /** Copies buffers to arrays of their sizes, and waits for what computes them. */

@@ -1,3 +1,7 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { cpuFeatures } from '../backend/cpu.ts';
+import { cacheRoot } from '../backend/paths.ts';
 import {
   type BufferHandle,
   loadPjrtModule,
@@ -12,6 +16,7 @@ import { dtypeName, type HostArray, type TensorSpec } from '../graph/index.ts';
 import { compileOptionsProto } from './compile-options.ts';
 import { argumentDiffers, compileRefused, deviceFailed, pluginRefused } from './errors.ts';
 import type { LoweredProgram } from './lower.ts';
+import { programCache, programKey } from './program-cache.ts';
 import { elementType, hostArray } from './types.ts';
 
 /** A tensor in a device's memory. */
@@ -35,7 +40,11 @@ export interface Device {
   readonly platform: string;
   /** For example `NVIDIA H200`. */
   readonly kind: string;
-  /** @throws {CaptureError} PJRT_COMPILE naming op and plugin where the compiler says which line it means. */
+  /**
+   * Compiles a program, or takes it from the cache of compiled programs.
+   *
+   * @throws {CaptureError} PJRT_COMPILE naming op and plugin where the compiler says which line it means.
+   */
   compile(call: string, lowered: LoweredProgram): DeviceProgram;
   upload(values: HostArray, spec: TensorSpec): DeviceTensor;
   /** Copies tensors to the host, and waits for what computes them. */
@@ -68,7 +77,7 @@ export function openDevice(plugin: string, options: Readonly<Record<string, numb
     throw pluginRefused(plugin, error, openingCure((error as { code?: unknown }).code) ?? 'Run `tailmix doctor`.');
   }
   if (info.devices.length === 0) throw pluginRefused(plugin, 'it finds no device', openingCure(NO_DEVICE)!);
-  const device = createDevice(module, info);
+  const device = createDevice(module, info, statSync(plugin));
   opened.set(plugin, device);
   return device;
 }
@@ -77,7 +86,7 @@ export function openDevice(plugin: string, options: Readonly<Record<string, numb
 const deterministic = (platform: string): Readonly<Record<string, boolean>> =>
   /cuda|gpu|rocm/i.test(platform) ? { xla_gpu_deterministic_ops: true } : {};
 
-function createDevice(module: PjrtModule, info: OpenedPlugin): Device {
+function createDevice(module: PjrtModule, info: OpenedPlugin, file: { size: number; mtimeMs: number }): Device {
   const compileOptions = compileOptionsProto(deterministic(info.platform));
   const attempt = <Result>(what: string, work: () => Result): Result => {
     try {
@@ -86,13 +95,35 @@ function createDevice(module: PjrtModule, info: OpenedPlugin): Device {
       throw deviceFailed(what, error);
     }
   };
+  const { apiMinor, platform, platformVersion, devices } = info;
+  // A program of a processor has its instructions.
+  const machine = platform === 'cpu' ? JSON.stringify(cpuFeatures()) : '';
+  const compiler = [file.size, file.mtimeMs, apiMinor, platform, platformVersion, devices[0]!.kind, machine];
+  const compiled = (text: Uint8Array): ProgramHandle => {
+    const cache = programCache(join(cacheRoot(), 'programs'));
+    const key = programKey([...compiler, compileOptions, text]);
+    const kept = cache.read(key);
+    if (kept !== null) {
+      try {
+        return module.load(info.id, kept);
+      } catch {
+        // The plugin does not take it back: it is compiled again.
+      }
+    }
+    const program = module.compile(info.id, text, compileOptions);
+    try {
+      cache.write(key, module.serialize(program));
+    } catch {
+      // A plugin that cannot serialise.
+    }
+    return program;
+  };
   return {
     platform: info.platform,
     kind: info.devices[0]!.kind,
     compile(call, lowered) {
       try {
-        const handle = module.compile(info.id, Buffer.from(lowered.text), compileOptions);
-        return { handle, lowered, call, results: resultsOf(lowered) };
+        return { handle: compiled(Buffer.from(lowered.text)), lowered, call, results: resultsOf(lowered) };
       } catch (error) {
         throw compileRefused(call, culpritOf(lowered, messageOf(error)), error);
       }

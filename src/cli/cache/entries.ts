@@ -10,7 +10,7 @@ import { bytesOf } from '../../util/bytes-of.ts';
 import { isIn } from '../../util/is-in.ts';
 
 /** What the cache folder holds: `other` was not put there by tailmix, and is never removed. */
-export type Kind = 'packed' | 'weights' | 'backend' | 'downloads' | 'python' | 'tests' | 'other';
+export type Kind = 'packed' | 'weights' | 'backend' | 'programs' | 'downloads' | 'python' | 'tests' | 'other';
 
 /** Images of one split, packed. */
 export interface PackedEntry extends PackedSource {
@@ -77,7 +77,7 @@ const isDownload = (name: string): boolean => name === '.tailmix' || Object.hasO
 
 function kindOf(name: string): Kind {
   if (/^(native(-gpu)?-tf|device-\w+-)\d/.test(name)) return 'backend';
-  if (name === 'downloads') return 'downloads';
+  if (name === 'downloads' || name === 'programs') return name;
   if (/^mlflow-\d/.test(name)) return 'python';
   return name === 'test' ? 'tests' : 'other';
 }

@@ -86,6 +86,7 @@ export const norms: Lowerings = {
   FusedBatchNormV3: batchNorm,
   FusedBatchNormGradV3: (call: OpCall) => {
     const { b, inputs, outputs } = call;
+    requireChannelsLast(call);
     const [dy, x, scale, mean, variance] = inputs as [Value, Value, Value, Value, Value];
     const inverse = inverseOf(b, variance, numberOf(call, 'epsilon', EPSILON));
     const trained = call.attributes.is_training?.value !== false;
