@@ -96,6 +96,7 @@ function lowerOp(
   };
   const lowering = lowerings.get(node.op);
   if (lowering === undefined) return refuse('nobody has written it');
+  if (/^NC/.test(String(node.attributes.data_format?.value ?? ''))) return refuse('its channels come first');
   const host = (input: number): number[] => {
     const source = nodes[node.inputs[input]!.node]!;
     if (source.kind !== 'constant') return refuse(`input ${input} is computed, and has to be known`);

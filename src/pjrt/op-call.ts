@@ -28,11 +28,6 @@ export const numbersOf = ({ attributes }: Pick<OpCall, 'attributes'>, name: stri
 export const flagOf = ({ attributes }: Pick<OpCall, 'attributes'>, name: string): boolean =>
   attributes[name]?.value === true;
 
-/** Refuses images whose channels come first. */
-export function requireChannelsLast({ attributes, refuse }: OpCall): void {
-  if (/^NC/.test(String(attributes.data_format?.value ?? ''))) refuse('its channels come first');
-}
-
 /** Axes counted from the front, of a tensor of this rank. */
 export const fromFront = (axes: readonly number[], rank: number): number[] =>
   axes.map((axis) => (axis < 0 ? axis + rank : axis));

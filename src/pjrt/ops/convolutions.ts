@@ -1,5 +1,5 @@
 import type { Builder, Value } from '../builder.ts';
-import { type Lowerings, type OpCall, requireChannelsLast } from '../op-call.ts';
+import type { Lowerings, OpCall } from '../op-call.ts';
 import { aroundFilter, type Geometry, paddingsOf, spatial, undone, wide } from './geometry.ts';
 import { convolve } from './products.ts';
 
@@ -12,7 +12,6 @@ function geometryOf(
   filter: readonly number[],
 ): Geometry {
   const rank = input.length - 2;
-  requireChannelsLast(call);
   return {
     input: spatial(input),
     output: spatial(output),

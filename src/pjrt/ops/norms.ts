@@ -1,7 +1,7 @@
 import { DT } from '../../graph/index.ts';
 import { sizeOf } from '../../util/shape.ts';
 import type { Builder, Value } from '../builder.ts';
-import { type Lowering, type Lowerings, numberOf, type OpCall, requireChannelsLast } from '../op-call.ts';
+import { type Lowering, type Lowerings, numberOf, type OpCall } from '../op-call.ts';
 
 /** `[channels]` copied to all pixels of images of this shape. */
 const perChannel = (b: Builder, values: Value, shape: readonly number[]): Value =>
@@ -61,7 +61,6 @@ const EPSILON = 1e-4;
 
 const batchNorm: Lowering = (call) => {
   const { b, inputs, outputs } = call;
-  requireChannelsLast(call);
   const [given, scale, shift, mean, variance] = inputs as [Value, Value, Value, Value, Value];
   const x = b.convert(given, DT.float32);
   const epsilon = numberOf(call, 'epsilon', EPSILON);
@@ -86,7 +85,6 @@ export const norms: Lowerings = {
   FusedBatchNormV3: batchNorm,
   FusedBatchNormGradV3: (call: OpCall) => {
     const { b, inputs, outputs } = call;
-    requireChannelsLast(call);
     const [dy, x, scale, mean, variance] = inputs as [Value, Value, Value, Value, Value];
     const inverse = inverseOf(b, variance, numberOf(call, 'epsilon', EPSILON));
     const trained = call.attributes.is_training?.value !== false;

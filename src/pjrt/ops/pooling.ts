@@ -1,12 +1,11 @@
 import { sizeOf } from '../../util/shape.ts';
 import { i64List, paddingText, type Value } from '../builder.ts';
-import { type Lowering, type Lowerings, numberOf, type OpCall, requireChannelsLast } from '../op-call.ts';
+import { type Lowering, type Lowerings, numberOf, type OpCall } from '../op-call.ts';
 import { tensorType } from '../types.ts';
 import { type Geometry, type Paddings, paddingsOf, spatial, undone, wide } from './geometry.ts';
 
 function geometryOf(call: OpCall, input: readonly number[], output: readonly number[]): Geometry {
   const rank = input.length - 2;
-  requireChannelsLast(call);
   return {
     input: spatial(input),
     output: spatial(output),

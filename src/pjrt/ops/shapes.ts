@@ -1,6 +1,6 @@
 import { sizeOf } from '../../util/shape.ts';
 import type { Value } from '../builder.ts';
-import { fromFront, type Lowering, type Lowerings, numberOf, type OpCall, requireChannelsLast } from '../op-call.ts';
+import { fromFront, type Lowering, type Lowerings, numberOf, type OpCall } from '../op-call.ts';
 
 const reshape: Lowering = ({ b, inputs: [x], outputs: [out] }) => [b.reshape(x!, out!.shape)];
 
@@ -170,7 +170,6 @@ export const shapes: Lowerings = {
   },
   DepthToSpace: (call) => {
     const { b, inputs, outputs } = call;
-    requireChannelsLast(call);
     const [n, h, w, c] = inputs[0]!.shape as [number, number, number, number];
     const size = numberOf(call, 'block_size');
     const blocks = b.reshape(inputs[0]!, [n, h, w, size, size, c / size ** 2]);
