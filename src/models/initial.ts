@@ -3,7 +3,7 @@ import type { Model, WeightSpec } from './types.ts';
 
 /**
  * What each weight of a model begins with, computed anew at each call: nothing keeps the arrays in memory. State may look
- * at all weights that are none.
+ * at all other weights, what another plugin made state of too.
  *
  * @param given - values that are not drawn, by name
  */
@@ -17,10 +17,8 @@ export function initialOf(
   const others: Record<string, Float32Array> = Object.defineProperties(
     {},
     Object.fromEntries(
-      weights
-        .filter(({ kind }) => kind !== 'state')
-        // A weight may begin as what it is given, changed in its place.
-        .map((weight) => [weight.name, { enumerable: true, get: () => of(weight).slice() }]),
+      // A weight may begin as what it is given, changed in its place.
+      weights.map((weight) => [weight.name, { enumerable: true, get: () => of(weight).slice() }]),
     ),
   );
   return of;
