@@ -63,7 +63,7 @@ export async function report(
   } else {
     print(formatResultsTable(comparison, { width: process.stdout.columns ?? 100 }));
     for (const line of remarks(comparison)) tell(line);
-    print(`\nReport: ${page}`);
+    printFiles(page);
     const [only, ...others] = loaded.runs;
     if (only && others.length === 0) tellNext([commandLine('mistakes', only.path), 'the images that it gets wrong']);
   }
@@ -86,10 +86,13 @@ async function reportOverview(
     const warnings = dataSets.flatMap(({ name, comparison }) => comparison.warnings.map((line) => `${name}: ${line}`));
     const leftOut = new Map(dataSets.flatMap(({ comparison }) => comparison.leftOut).map((one) => [one.path, one]));
     for (const line of remarks({ warnings, leftOut: [...leftOut.values()] })) tell(line);
-    print(`\nReport: ${page}`);
+    printFiles(page);
   }
   return 0;
 }
+
+const printFiles = (page: string): void =>
+  print(`\nReport: ${page}\nBibTeX of the plugins that ran: ${join(dirname(page), 'references.bib')}`);
 
 /** A path as it is; the name of a run below `runs` as its directory. What is neither is refused as a path. */
 export const pathOrRun = async (path: string): Promise<string> =>

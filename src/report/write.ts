@@ -11,10 +11,12 @@ import { latexTable } from './latex.ts';
 import type { Overview } from './overview.ts';
 import { renderOverview } from './page/overview.ts';
 import { renderPage } from './page/page.ts';
+import { references } from './references.ts';
 import { markdownTables, overviewMarkdown } from './table.ts';
 
 /**
- * Writes `index.html` (self-contained), `report.json`, `results.csv`, `per-class.csv`, `results.md` and `results.tex`.
+ * Writes `index.html` (self-contained), `report.json`, `results.csv`, `per-class.csv`, `results.md`, `results.tex` and
+ * `references.bib`.
  *
  * @param directory - Made where it is missing.
  * @param options.created - Default: now.
@@ -39,13 +41,14 @@ export async function writeReport(
     'per-class.csv': perClassCsv(comparison),
     'results.md': markdownTables(comparison),
     'results.tex': latexTable(comparison),
+    'references.bib': await references(comparison.methods),
   };
   return writeFiles(directory, files);
 }
 
 /**
- * Writes a report of several data sets: `index.html`, `results.md` and `report.json`, and for each data set a folder as
- * {@link writeReport} writes it.
+ * Writes a report of several data sets: `index.html`, `results.md`, `report.json` and `references.bib`, and for each data
+ * set a folder as {@link writeReport} writes it.
  *
  * @param title - Of the page.
  * @returns Path of `index.html`.
@@ -62,6 +65,7 @@ export async function writeOverview(overview: Overview, directory: string, title
     'index.html': renderOverview(overview, title, links, created),
     'results.md': overviewMarkdown(overview, title),
     'report.json': `${JSON.stringify(overviewDocument(overview), null, 1)}\n`,
+    'references.bib': await references(overview.dataSets.flatMap(({ comparison }) => comparison.methods)),
   });
 }
 

@@ -31,6 +31,7 @@ const REPORT_FILES = [
   'report/index.html',
   'report/results.md',
   'report/results.tex',
+  'report/references.bib',
   'report/results.csv',
   'report/per-class.csv',
 ];

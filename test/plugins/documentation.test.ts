@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { registry } from '../../plugins/index.ts';
@@ -28,6 +28,15 @@ const OWN = [
   'lr-schedule',
   'mlflow',
 ].concat(['progress', 'tracking']);
+
+/** What the cards and comments of all plugins say, in one line. */
+const cards = names
+  .flatMap((name) => [readFileSync(`plugins/${name}/README.md`, 'utf8'), ...(hovers[name]!.tags.see ?? [])])
+  .join(' ')
+  .replaceAll(/\s+/g, ' ');
+
+/** Entries of `paper.bib` by their key. */
+const entries = new Map<string, string>();
 
 interface Options {
   data: object;
@@ -65,6 +74,29 @@ describe.each(names)('%s', (name) => {
     expect(examplesOf(name, 'ts')).toHaveLength(1);
     const [card] = codeBlocks(readFileSync(`plugins/${name}/README.md`, 'utf8'), 'yaml');
     expect(examplesOf(name, 'yaml')).toEqual([card]);
+  });
+
+  test('its papers are in BibTeX, as its comment and the cards name them', () => {
+    const file = `plugins/${name}/paper.bib`;
+    expect(existsSync(file)).toBe(!OWN.includes(name));
+    if (OWN.includes(name)) return;
+    const text = readFileSync(file, 'utf8');
+    const see = hovers[name]!.tags.see!.join('\n');
+    for (const [, id] of see.matchAll(/arxiv\.org\/abs\/([\d.]+\d)/g)) expect(text).toContain(`eprint = {${id}}`);
+    for (const entry of text.split(/\n(?=@)/)) {
+      const [, key, body] = /^@(?:inproceedings|article|misc)\{(\w+),\n((?: {2}\w+ = \{.*\},?\n)+)\}\n$/.exec(entry)!;
+      const of: Record<string, string | undefined> = Object.fromEntries(
+        [...body!.matchAll(/^ {2}(\w+) = \{+(.*?)\}+,?$/gm)].map(([, k, v]) => [k, v]),
+      );
+      expect(entries.get(key!) ?? entry).toBe(entry);
+      entries.set(key!, entry);
+      const authors = of.author!.split(' and ').map((author) => author.replace(/^(.*), (.*)$/, '$2 $1'));
+      const parts = [of.title!.replaceAll('\\&', '&'), ...authors.filter((author) => author !== 'others')];
+      const where = [of.booktitle, of.journal, of.eprint, of.url].filter((place) => place !== undefined);
+      expect(where).not.toEqual([]);
+      for (const part of [...parts, ...where]) expect(cards).toContain(part);
+      expect(key).toContain(of.year);
+    }
   });
 
   test('both examples are the same run', async () => {

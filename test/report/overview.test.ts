@@ -128,6 +128,7 @@ describe('tailmix report', () => {
       'digits',
       'index.html',
       'letters',
+      'references.bib',
       'report.json',
       'results.md',
     ]);

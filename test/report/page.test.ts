@@ -152,13 +152,14 @@ test('runs without curves, confusion matrices and speed still make a page', asyn
 describe('files', () => {
   const comparison = compareRuns({ runs: [madeUpRun('ERM', 1, [9, 5, 1])], leftOut: [] });
 
-  test('four, in a folder that is made', async () => {
+  test('all, in a folder that is made', async () => {
     const folder = join(root, 'a', 'b');
     const path = await writeReport(comparison, folder, { created });
     expect(path).toBe(join(folder, 'index.html'));
     expect((await readdir(folder)).sort()).toEqual([
       'index.html',
       'per-class.csv',
+      'references.bib',
       'report.json',
       'results.csv',
       'results.md',

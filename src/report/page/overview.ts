@@ -51,6 +51,6 @@ export function renderOverview(overview: Overview, title: string, links: readonl
     lead: `${dataSets.length} data sets, ${overview.methods.length} methods, ${runs.reduce((a, b) => a + b, 0)} runs. Written ${created.toISOString().slice(0, 10)}.`,
     notices: [],
     sections,
-    footer: 'results.md and report.json beside this page hold the figures.',
+    footer: 'results.md and report.json beside this page hold the figures, references.bib the papers of what ran.',
   });
 }

@@ -76,6 +76,7 @@ export async function renderPage(
       ),
     ],
     sections,
-    footer: 'results.csv, results.md and report.json beside this page hold the figures.',
+    footer:
+      'results.csv, results.md and report.json beside this page hold the figures, references.bib the papers of what ran.',
   });
 }
