@@ -20,7 +20,7 @@ export interface LiveServer {
  * `localhost` is refused, so that no page of the web can read it by a name of its own that leads here.
  *
  * @param port - 0 for any that is free
- * @throws the system's error where the port is taken
+ * @throws {Error} of the system where the port is taken
  */
 export async function serveLive(first: LivePage, port: number): Promise<LiveServer> {
   let current = first;
