@@ -41,6 +41,11 @@ export interface OpenGraph {
   run(signature: Signature, inputs: Readonly<Record<string, HostArray>>): HostOutputs;
   /** Names of the state that a call replaces: all, where it is not recorded yet. */
   replacedBy(signature: Signature): readonly string[];
+  /**
+   * Multiply–accumulates of a call: of its convolutions and matrix products, as they were recorded, those of state alone left
+   * out; null where it is not recorded yet.
+   */
+  macs(signature: Signature): number | null;
   /** Copies state out, all of it or the named part. */
   read(names?: readonly string[]): Record<string, Float32Array>;
   /** Replaces state by name; shapes must agree. */
@@ -152,6 +157,7 @@ export function openGraph(
   return {
     stats,
     replacedBy: (signature) => Object.keys(calls.get(signature)?.recording.state ?? program.state),
+    macs: calls.macs,
     read,
     write,
     run(wanted, inputs) {

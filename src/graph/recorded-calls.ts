@@ -1,6 +1,7 @@
 import type { TensorFlowBinding } from '../backend/binding.ts';
 import { expectSame } from './compare.ts';
 import { signatureKey } from './key.ts';
+import { macsOf } from './macs.ts';
 import { peakBytes } from './memory.ts';
 import { mergeEqual } from './prune.ts';
 import { type RecordOptions, recordOnce, recordSignature } from './record.ts';
@@ -40,6 +41,8 @@ export interface RecordedCalls {
   forget(signature: Signature): void;
   /** The call that holds most memory. */
   peak(): { call: string; bytes: number };
+  /** Multiply–accumulates of a signature, as it was recorded; null where it was not. */
+  macs(signature: Signature): number | null;
   /**
    * Records every signature once more and compares it.
    *
@@ -77,6 +80,10 @@ export function createRecordedCalls(
         (most, { signature, bytes }) => (bytes > most.bytes ? { call: signature.call, bytes } : most),
         { call: '', bytes: 0 },
       ),
+    macs(signature) {
+      const call = calls.get(signatureKey(signature));
+      return call ? macsOf(call.recorded) : null;
+    },
     verify() {
       for (const { signature, recorded } of calls.values())
         expectSame(signature.call, recorded, recordOnce(program, signature, { shapes, owner }));

@@ -165,6 +165,11 @@ export interface RunSummary {
   device?: string;
   /** Numbers that the network learns, of the last phase begun, and all that it could. Summaries of earlier versions have none. */
   parameters?: { trained: number; all: number };
+  /**
+   * Multiply–accumulates of the prediction of one image: docs/metrics.md says what is counted. Absent where the step was never
+   * recorded, and in summaries of earlier versions.
+   */
+  macs?: number;
   /** Wall time of the whole run, summed over resumes, in seconds. */
   seconds: number;
   tailmix: string;

@@ -121,6 +121,7 @@ export function openProgram(
   return {
     stats,
     start,
+    macs: calls.macs,
     run: (signature, inputs) => start(signature, inputs)(),
     read(names = Object.keys(program.state)) {
       const current = live();

@@ -41,6 +41,8 @@ export interface MethodDocument extends Figures, NamedFigures<number> {
   imagesPerSecond: number | null;
   /** Of the first run; null where it does not say. */
   parameters: { trained: number; all: number } | null;
+  /** Multiply–accumulates of the prediction of one image, of the first run; null where it does not say. */
+  macs: number | null;
   backend: string;
   stepMode: string;
   precision: string;
@@ -137,7 +139,7 @@ const differenceValues = (difference: Difference): DifferenceDocument => {
 };
 
 function methodDocument(method: MethodResult): MethodDocument {
-  const { epochs, parameters = null, backend, stepMode, precision, tailmix } = method.runs[0]!.summary;
+  const { epochs, parameters = null, macs = null, backend, stepMode, precision, tailmix } = method.runs[0]!.summary;
   const best = pairValues(method.bestOnTest);
   return {
     method: method.label,
@@ -162,6 +164,7 @@ function methodDocument(method: MethodResult): MethodDocument {
     seconds: method.seconds.mean,
     imagesPerSecond: meanOf(method.imagesPerSecond),
     parameters,
+    macs,
     backend,
     stepMode,
     precision,

@@ -42,6 +42,18 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
+/** A count to three digits: `650`, `68.9 M`, `4.09 G`. */
+export function shortCount(count: number): string {
+  const units = ['', ' k', ' M', ' G', ' T'];
+  let value = count;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return unit === 0 ? String(count) : `${value.toPrecision(3)}${units[unit]}`;
+}
+
 /** Milliseconds to three digits, and from a second on as a {@link duration}: `0.812 ms`, `12.3 ms`, `1.2 s`. */
 export const milliseconds = (value: number): string =>
   value < 999.5 ? `${value.toPrecision(3)} ms` : duration(value / 1000);

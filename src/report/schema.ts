@@ -62,6 +62,7 @@ const runSummary = z
     precisionReason: z.string().nullable(),
     device: z.string().exactOptional(),
     parameters: z.object({ trained: count, all: count }).exactOptional(),
+    macs: count.exactOptional(),
     seconds: z.number().min(0),
     tailmix: z.string(),
     versions: z.record(z.string(), z.string()).exactOptional(),

@@ -1,6 +1,7 @@
 import { describeGroups } from '../metrics/groups.ts';
 import { grouped } from '../util/grouped.ts';
 import type { Comparison, MethodResult } from './compare.ts';
+import { costsShown } from './cost.ts';
 import { type Figure, type FigureKey, figures } from './figures.ts';
 import { fittingTable } from './fitting-table.ts';
 import { capital, decimalsFor, interval, percent, points, pValue, withSpread } from './format.ts';
@@ -128,11 +129,12 @@ export function testsInWords({ methods }: Pick<Comparison, 'methods'>): string {
     .join(' ');
 }
 
-/** `results.md`: the headline table and, apart from it, best-on-test, last-five median, differences and further figures. */
+/** `results.md`: the headline table and, apart from it, best-on-test, last-five median, differences, further figures and costs. */
 export function markdownTables(comparison: Comparison): string {
   const { methods, testCount, groups, dataset, warnings } = comparison;
   const decimals = decimalsFor(testCount);
   const shown = figuresShown(comparison);
+  const costs = costsShown(comparison);
   const others = protocolsShown(comparison);
   const validated = validationShown(comparison);
   const table = (head: string[], row: (method: MethodResult) => string[], rows: readonly MethodResult[] = methods) =>
@@ -167,6 +169,11 @@ export function markdownTables(comparison: Comparison): string {
       `## ${title}`,
       caption,
       table(['Method', ...columns.map(markdownText)], (method) => [name(method), ...rows[methods.indexOf(method)]!]),
+    ]),
+    '## Cost',
+    table(['Method', ...costs.map(({ title }) => title)], (method) => [
+      name(method),
+      ...costs.map(({ of }) => of(method)),
     ]),
     ...(warnings.length > 0 ? [`Before comparing:\n\n${warnings.map((w) => `- ${markdownText(w)}`).join('\n')}`] : []),
   ];

@@ -47,6 +47,7 @@ export function createEagerEngine(
     precision: 'fp32',
     precisionReason,
     compileMs: 0,
+    macs: () => null,
     run(signature, inputs) {
       checkFeeds(signature, inputs);
       const step = program.functions[signature.call]!;

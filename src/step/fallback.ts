@@ -40,6 +40,7 @@ export function withFallback(captured: Captured, eager: (reason: string) => Engi
     get compileMs() {
       return engine.compileMs;
     },
+    macs: captured.macs,
     run(signature, inputs) {
       const key = signatureKey(signature);
       if (engine !== captured || proven.has(key)) return engine.run(signature, inputs);

@@ -144,6 +144,8 @@ export interface Engine {
   readonly device?: string;
   /** Milliseconds spent before the first step on tracing and compiling; 0 when eager. */
   readonly compileMs: number;
+  /** Multiply–accumulates of a call, as it was recorded; null where it was not. */
+  macs(signature: Signature): number | null;
   /** Calls a function; its new state replaces the old. */
   run(signature: Signature, inputs: Readonly<Record<string, HostArray>>): HostOutputs;
   /**

@@ -8,6 +8,7 @@ import { summarizeEpochs, withoutConfusions } from '../metrics/summary.ts';
 import type { EpochMetrics, Rollback, RunSummary } from '../metrics/types.ts';
 import { isTrained } from '../models/kinds.ts';
 import type { PhaseRun, Run, RunInfo, Snapshot, SnapshotData } from '../run.ts';
+import { signatureFor } from '../step/signature.ts';
 import type { Engine } from '../step/types.ts';
 import { mapValues } from '../util/map-values.ts';
 import { version } from '../version.ts';
@@ -201,10 +202,18 @@ function summaryOf(parts: RunParts, { fit, epochs, figures, rollbacks, failure, 
     precisionReason: engine.precisionReason,
     ...(engine.device !== undefined && { device: engine.device }),
     parameters: countTuned(fit.model, fit.start.frozen),
+    ...macsOfImage(fit),
     seconds: secondsOf(parts),
     tailmix: version,
     versions: { node: process.versions.node, ...(backend.tensorflow && { tensorflow: backend.tensorflow }) },
   };
+}
+
+/** Of the prediction as the run's engine recorded it; nothing where it did not. */
+function macsOfImage({ engine, program }: Fit): Pick<RunSummary, 'macs'> {
+  const predict = signatureFor(program, 'predict', {});
+  const macs = engine.macs(predict);
+  return macs === null ? {} : { macs: macs / predict.inputs.images!.shape[0]! };
 }
 
 const evaluatedOn = ({ hash, indices }: Subset) => ({ hash, count: indices.length });

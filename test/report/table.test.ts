@@ -86,6 +86,13 @@ test('results.md', () => {
     | Method | Wins | Balanced | 95 % | p |
     | --- | ---: | ---: | ---: | ---: |
     | Remix | 2 of 2 | +15.0 ± 7.1 | −48.5 to +78.5 | 0.20 |
+
+    ## Cost
+
+    | Method | Epochs | Seconds of a run |
+    | --- | ---: | ---: |
+    | ERM | 3 | 12 s |
+    | Remix | 3 | 12 s |
     "
   `);
 });

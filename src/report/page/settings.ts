@@ -1,17 +1,15 @@
 import { basename } from 'node:path';
-import { grouped } from '../../util/grouped.ts';
 import type { Comparison, MethodResult } from '../compare.ts';
-import { duration } from '../format.ts';
+import { costsShown, ofRuns } from '../cost.ts';
 import { type Html, html } from '../html.ts';
 import { differingKeys } from '../settings.ts';
 import { details, swatch, table } from './parts.ts';
 
 /** What each method ran with. */
-export function runTable({ methods }: Comparison): Html {
+export function runTable(comparison: Comparison): Html {
+  const { methods } = comparison;
   const row = (title: string, of: (method: MethodResult) => string): Html =>
     html`<tr><th scope="row">${title}</th>${methods.map((method) => html`<td class="text">${of(method)}</td>`)}</tr>`;
-  const each = (of: (summary: MethodResult['runs'][number]['summary']) => string | number) => (method: MethodResult) =>
-    [...new Set(method.runs.map(({ summary }) => String(of(summary))))].join(', ');
   const versions = [
     ...new Set(methods.flatMap(({ runs }) => runs.flatMap(({ summary }) => Object.keys(summary.versions ?? {})))),
   ];
@@ -22,49 +20,37 @@ export function runTable({ methods }: Comparison): Html {
       row('Seeds', ({ seeds }) => seeds.join(', ')),
       row(
         'Subset seed',
-        each(({ subsetSeed }) => subsetSeed),
+        ofRuns(({ subsetSeed }) => subsetSeed),
       ),
       row(
         'Subset hash',
-        each(({ subsetHash }) => subsetHash.slice(0, 12)),
+        ofRuns(({ subsetHash }) => subsetHash.slice(0, 12)),
       ),
-      row(
-        'Epochs',
-        each(({ epochs, lastEpoch }) => (lastEpoch === epochs ? epochs : `${lastEpoch} of ${epochs}`)),
-      ),
-      row(
-        'Parameters',
-        each(({ parameters }) => {
-          if (!parameters) return '–';
-          const { trained, all } = parameters;
-          return trained === all ? `${grouped(all)}, all trained` : `${grouped(all)}, ${grouped(trained)} trained`;
-        }),
-      ),
-      row('Seconds of a run', ({ seconds }) => duration(seconds.mean)),
+      ...costsShown(comparison).map(({ title, of }) => row(title, of)),
       row(
         'Status',
-        each(({ status }) => status),
+        ofRuns(({ status }) => status),
       ),
       row(
         'Backend',
-        each(({ backend, device }) => (device === undefined ? backend : `${backend}, device ${device}`)),
+        ofRuns(({ backend, device }) => (device === undefined ? backend : `${backend}, device ${device}`)),
       ),
       row(
         'Step',
-        each(({ stepMode, stepModeReason }) => (stepModeReason ? `${stepMode} (${stepModeReason})` : stepMode)),
+        ofRuns(({ stepMode, stepModeReason }) => (stepModeReason ? `${stepMode} (${stepModeReason})` : stepMode)),
       ),
       row(
         'Precision',
-        each(({ precision, precisionReason }) => (precisionReason ? `${precision} (${precisionReason})` : precision)),
+        ofRuns(({ precision, precisionReason }) => (precisionReason ? `${precision} (${precisionReason})` : precision)),
       ),
       row(
         'tailmix',
-        each(({ tailmix }) => tailmix),
+        ofRuns(({ tailmix }) => tailmix),
       ),
       ...versions.map((name) =>
         row(
           name,
-          each((summary) => summary.versions?.[name] ?? '–'),
+          ofRuns((summary) => summary.versions?.[name] ?? '–'),
         ),
       ),
     ],

@@ -25,7 +25,7 @@ export interface CaptureOptions extends Pick<GraphOptions, 'owner' | 'rehearse' 
 }
 
 /** An {@link Engine} that replays a recorded graph. */
-export interface CapturedEngine extends Engine, Pick<OpenGraph, 'stats' | 'verify' | 'replacedBy'> {
+export interface CapturedEngine extends Engine, Pick<OpenGraph, 'stats' | 'verify' | 'replacedBy' | 'macs'> {
   readonly mode: 'captured';
 }
 
