@@ -45,3 +45,9 @@ export function classBins(
     };
   });
 }
+
+/** Classes as columns of a table, from head to tail; none where there are too many to stand alone. */
+export function classColumns(classes: readonly string[], classCounts: readonly number[]): ClassBin[] {
+  const bins = classBins(classes, classCounts);
+  return bins.every(({ members }) => members.length === 1) ? bins : [];
+}

@@ -1,5 +1,6 @@
 import { describeGroups } from '../metrics/groups.ts';
 import { grouped } from '../util/grouped.ts';
+import { classColumns } from './class-bins.ts';
 import type { Comparison, MethodResult } from './compare.ts';
 import { costsShown } from './cost.ts';
 import { type Figure, type FigureKey, figures } from './figures.ts';
@@ -18,6 +19,12 @@ export const figuresShown = ({ methods, classes }: Comparison): Figure[] =>
       (key !== 'top5' || classes.length >= top5From) && methods.some((method) => method.figures[key] !== null),
   );
 
+/** The best of printed numbers; null of fewer than two. */
+export function bestPrinted(printed: readonly (string | null)[], better: 'high' | 'low' = 'high'): string | null {
+  const values = printed.flatMap((value) => value ?? []).sort((a, b) => Number(a) - Number(b));
+  return values.length < 2 ? null : values.at(better === 'high' ? -1 : 0)!;
+}
+
 /** Whether a method's mean prints the same as the best one of its column; none is best among fewer than two. */
 export function bestOfColumns(
   { methods }: Comparison,
@@ -27,8 +34,8 @@ export function bestOfColumns(
     method.figures[key] && percent(method.figures[key].mean, decimals);
   const best = new Map(
     figures.map(({ key, better }) => {
-      const values = methods.flatMap((method) => printed(method, key) ?? []).sort((a, b) => Number(a) - Number(b));
-      return [key, values.length < 2 ? null : values.at(better === 'high' ? -1 : 0)!];
+      const values = methods.map((method) => printed(method, key));
+      return [key, bestPrinted(values, better)];
     }),
   );
   return (method, key) => best.get(key) !== null && printed(method, key) === best.get(key);
@@ -129,14 +136,15 @@ export function testsInWords({ methods }: Pick<Comparison, 'methods'>): string {
     .join(' ');
 }
 
-/** `results.md`: the headline table and, apart from it, best-on-test, last-five median, differences, further figures and costs. */
+/** `results.md`: the headline table, that of single classes where they are few; apart from these best-on-test, last-five median, differences, further figures and costs. */
 export function markdownTables(comparison: Comparison): string {
-  const { methods, testCount, groups, dataset, warnings } = comparison;
+  const { methods, testCount, groups, dataset, warnings, classes, classCounts } = comparison;
   const decimals = decimalsFor(testCount);
   const shown = figuresShown(comparison);
   const costs = costsShown(comparison);
   const others = protocolsShown(comparison);
   const validated = validationShown(comparison);
+  const single = classColumns(classes, classCounts);
   const table = (head: string[], row: (method: MethodResult) => string[], rows: readonly MethodResult[] = methods) =>
     markdownTable(head, rows.map(row));
   const name = ({ label }: MethodResult) => markdownText(label);
@@ -148,6 +156,15 @@ export function markdownTables(comparison: Comparison): string {
       String(method.seeds.length),
       ...shown.map(({ key }) => withSpread(method.figures[key], decimals)),
     ]),
+    ...(single.length === 0
+      ? []
+      : [
+          'Accuracy of each class, by the same rules, in brackets its training images.',
+          table(['Method', ...single.map(({ label, detail }) => `${markdownText(label)} (${detail})`)], (method) => [
+            name(method),
+            ...single.map(({ members: [label] }) => withSpread(method.perClass[label!]!, decimals)),
+          ]),
+        ]),
     '**Best on test is optimistic**: the epoch was chosen on the test set itself. It is here only to compare with papers that report it.',
     table(
       [

@@ -27,8 +27,29 @@ test('results.tex', () => {
         \\bottomrule
       \\end{tabular}
     \\end{table}
+    \\begin{table*}
+      \\centering
+      \\caption{toy, accuracy of each class: last epoch, in percent; mean $\\pm$ sample standard deviation over seeds. Bold: best of its column, which need not be significantly better.}
+      \\begin{tabular}{lrrrr}
+        \\toprule
+        Method & Seeds & head & middle & tail \\\\
+        Training images &  & 200 & 50 & 5 \\\\
+        \\midrule
+        ERM & 2 & \\textbf{100.0} {\\scriptsize$\\pm$\\,0.0} & 70.0 {\\scriptsize$\\pm$\\,0.0} & 15.0 {\\scriptsize$\\pm$\\,7.1} \\\\
+        Remix\\_50\\% $\\tau$ & 2 & 80.0 {\\scriptsize$\\pm$\\,0.0} & \\textbf{90.0} {\\scriptsize$\\pm$\\,0.0} & \\textbf{65.0} {\\scriptsize$\\pm$\\,7.1} \\\\
+        \\bottomrule
+      \\end{tabular}
+    \\end{table*}
     "
   `);
+});
+
+test('a class without a test image has no figure, and is best of nothing', () => {
+  const [erm, remix] = comparison.methods;
+  const empty = { ...comparison, methods: [{ ...erm!, perClass: [null, ...erm!.perClass.slice(1)] }, remix!] };
+  const rows = latexTable(empty).split('table*')[1]!;
+  expect(rows).toMatch(/ERM & 2 & -- & 70\.0 /);
+  expect(rows).toMatch(/\$ & 2 & 80\.0 /);
 });
 
 test('a name cannot leave its cell', () => {

@@ -4,7 +4,9 @@ import { confusionShares } from '../../src/report/charts/confusion.ts';
 import { classBins } from '../../src/report/class-bins.ts';
 import { compareRuns } from '../../src/report/compare.ts';
 import { resultsDocument } from '../../src/report/document.ts';
+import { latexTable } from '../../src/report/latex.ts';
 import { confusionsTable } from '../../src/report/page/tables.ts';
+import { markdownTables } from '../../src/report/table.ts';
 import { madeUpRun } from './in-memory-runs.ts';
 
 const C = 8142;
@@ -51,6 +53,11 @@ test('of 8,142 classes the page names the pairs that are confused most, of each 
     ['species 8141', 'species 0', '2', '1'],
     ['species 7', 'species 9', '1', '0'],
   ]);
+});
+
+test('tables for a paper have no columns of single classes', () => {
+  expect(latexTable(comparison).match(/begin\{tabular\}/g)).toHaveLength(1);
+  expect(markdownTables(comparison)).not.toMatch(/each class|species/);
 });
 
 test('a method without a confusion matrix, and none that is confused', () => {
