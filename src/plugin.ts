@@ -48,6 +48,8 @@ export type Capability =
   | 'smooth'
   /** Replaces the update. */
   | 'optimizer'
+  /** Predicts with averages of the weights. */
+  | 'average'
   /** Computes the logits otherwise than the model's classifier does. */
   | 'head'
   /** Runs the model several times, or on rows of its own, and takes its outputs apart. */

@@ -96,6 +96,7 @@ export function averaging(update: Update, { decay, warmup }: Options): Update {
 export default definePlugin({
   name,
   options,
+  provides: ['average'],
   apply({ hooks, warn }, options) {
     if (options.decay === 0) warn('NO_EFFECT', 'decay is 0: the average is the weights themselves.');
     hooks.buildUpdate.tap({ name, stage: Order.Average }, (update) => averaging(update, options));

@@ -74,6 +74,7 @@ export default definePlugin({
   apply({ hooks, warn }, options) {
     if (options.alpha === 1) warn('NO_EFFECT', 'alpha is 1: the slow weights are the fast ones.');
     hooks.buildUpdate.tap({ name, stage: Order.ClipGradients }, (update) => lookingAhead(update, options));
-    hooks.buildPrediction.tap({ name, stage: Order.ClipGradients }, predictingFrom(name));
+    // Around plugins that average: where there is one, its averages take the place of the slow weights.
+    hooks.buildPrediction.tap({ name, stage: Order.Average + 1 }, predictingFrom(name));
   },
 });

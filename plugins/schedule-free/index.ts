@@ -73,7 +73,7 @@ export const withTheAverages =
 export default definePlugin({
   name: NAME,
   options,
-  provides: ['optimizer'],
+  provides: ['optimizer', 'average'],
   variants: ({ normSteps }): Record<string, string[]> => (normSteps > 0 ? { [VARIANT]: ['weights', 'averages'] } : {}),
   extendModel: withAverages,
   apply({ hooks, info: { stepsPerEpoch, weightGroups = [] }, warn }, options) {

@@ -47,6 +47,7 @@ export function keptShare(
 export default definePlugin({
   name,
   options,
+  provides: ['average'],
   inputs: () => ({ [KEPT]: { shape: [], dtype: 'float32' } }),
   apply({ hooks, info: { epochs, stepsPerEpoch }, warn }, { start, every }) {
     const first = resolveEpoch(start, epochs);
