@@ -1,10 +1,15 @@
 import { join } from 'node:path';
 import { exportRun } from '../../predict.ts';
 import { writeRunReport } from '../../report/index.ts';
+import { readSummary } from '../../tracking/run-directory.ts';
 import type { SyncOptions } from '../../tracking/spool/sync.ts';
 
 /** What a run gets before it is sent, where it has none: its report, and its model in the form that MLflow loads. */
 export const writers: Required<Pick<SyncOptions, 'writeReport' | 'writeModel'>> = {
   writeReport: writeRunReport,
-  writeModel: (directory, folder) => exportRun(directory, { format: 'mlflow', folder: join(directory, folder) }),
+  async writeModel(directory, folder) {
+    // As at the end of a run: what is exported are TensorFlow's ops.
+    if ((await readSummary(directory))?.versions?.tensorflow === undefined) return;
+    await exportRun(directory, { format: 'mlflow', folder: join(directory, folder) });
+  },
 };
