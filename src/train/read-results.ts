@@ -1,3 +1,4 @@
+import { spansRun } from '../compose/span.ts';
 import type { HookName } from '../hooks.ts';
 import type { BatchResult } from '../step/types.ts';
 import type { Fit } from './fit.ts';
@@ -6,20 +7,22 @@ import type { Fit } from './fit.ts';
 const DECIDES: readonly HookName[] = ['onBatch', 'computeTargets', 'computeLearningRate'];
 
 /**
- * Whether a step may be started before the result of the one before it is there: the engine can, and no plugin that sees results
- * (`onBatchEnd`) decides for the next step.
+ * Whether a step may be started before the result of the one before it is there: the engine can, and whoever sees results
+ * (`onBatchEnd`) spans the run, as what only observes does, and decides nothing for the next step. Another plugin may ask for the
+ * state there, which would be that of a step later.
  */
 export function canRunAhead({
   engine,
-  composition: { timings },
+  composition: { timings, plugins },
   options,
 }: {
   engine: Pick<Fit['engine'], 'start'>;
-  composition: Pick<Fit['composition'], 'timings'>;
+  composition: Pick<Fit['composition'], 'timings' | 'plugins'>;
   options: Pick<Fit['options'], 'link'>;
 }): boolean {
   if (!engine.start || options.link) return false;
   const watchers = new Set(timings.filter(({ hook }) => hook === 'onBatchEnd').map(({ plugin }) => plugin));
+  if (!plugins.every((plugin) => spansRun(plugin) || !watchers.has(plugin.definition.name))) return false;
   return !timings.some(({ plugin, hook }) => watchers.has(plugin) && DECIDES.includes(hook));
 }
 

@@ -4,10 +4,14 @@ import { canRunAhead, readResults } from '../../src/train/read-results.ts';
 type Fit = Parameters<typeof canRunAhead>[0];
 type Result = ReturnType<Parameters<ReturnType<typeof readResults>['add']>[0]>;
 
+/** What spans a run. */
+const OBSERVERS = ['progress', 'adaptive'];
+
 const engine = { start: () => () => ({}) };
 const tapping = (...taps: [plugin: string, hook: string][]) =>
   ({
     timings: taps.map(([plugin, hook]) => ({ plugin, hook, calls: 0, milliseconds: 0 })),
+    plugins: taps.map(([name]) => ({ definition: { name, ...(OBSERVERS.includes(name) && { spans: 'run' }) } })),
   }) as unknown as Fit['composition'];
 const fitWith = (composition: Fit['composition'], more: Partial<Fit> = {}): Fit => ({
   engine,
@@ -16,9 +20,10 @@ const fitWith = (composition: Fit['composition'], more: Partial<Fit> = {}): Fit 
   ...more,
 });
 
-test('steps run ahead unless a plugin that sees results decides for the next step, or nothing can be started', () => {
+test('steps run ahead unless a plugin that sees results may ask for the state or decides for the next step, or nothing can be started', () => {
   expect(canRunAhead(fitWith(tapping()))).toBe(true);
   expect(canRunAhead(fitWith(tapping(['progress', 'onBatchEnd'], ['mixup', 'onBatch'])))).toBe(true);
+  expect(canRunAhead(fitWith(tapping(['progress', 'onBatchEnd'], ['own', 'onBatchEnd'])))).toBe(false);
   for (const hook of ['onBatch', 'computeTargets', 'computeLearningRate'])
     expect(canRunAhead(fitWith(tapping(['adaptive', 'onBatchEnd'], ['adaptive', hook])))).toBe(false);
   expect(canRunAhead(fitWith(tapping(), { engine: {} }))).toBe(false);

@@ -196,12 +196,19 @@ describe('a run in parts that are given', () => {
     spanning: { states: { all: { save: () => 'all' } } },
     started: performance.now(),
   } as unknown as RunParts;
-  const engine = { mode: 'captured', reason: 'why', precision: 'bf16', precisionReason: 'so', read: () => ({}) };
+  const engine = {
+    mode: 'captured',
+    reason: 'why',
+    precision: 'bf16',
+    precisionReason: 'so',
+    read: () => ({}),
+    macs: () => null,
+  };
   const progressOf = (changes: Partial<Progress> = {}): Progress =>
     ({
       fit: {
         engine,
-        program: { state: {} },
+        program: { state: {}, signatures: [{ call: 'predict', variants: {}, inputs: {} }] },
         model: { weights: [] },
         composition: { states: { own: { save: () => 'own' } } },
         start: { frozen: new Set() },
