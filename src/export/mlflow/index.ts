@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { stringify } from 'yaml';
 import { packageRoot } from '../../package-root.ts';
 import type { Classifier } from '../classifier.ts';
@@ -89,6 +88,7 @@ const tensor = (shape: readonly number[]) => ({
 
 /** A grey photo as a row of a table. */
 async function exampleTable([height, width]: Classifier['imageShape']) {
+  const { default: sharp } = await import('sharp');
   const photo = sharp({ create: { width, height, channels: 3, background: '#808080' } });
   const table = { columns: ['image'], data: [[(await photo.png().toBuffer()).toString('base64')]] };
   return {
