@@ -210,9 +210,11 @@ describe.skipIf(!hasMlflow('no training is tracked by a real MLflow server'))('a
     expect(await sync.ended, sync.said).toEqual({ code: 0, signal: null });
     const killed = await onlyRun(server, 'killed run');
     expect(killed.status).toBe('KILLED');
-    expect(killed.metrics['train/loss']!.map(([step, value]) => [step, value])).toEqual(
-      (await epochsOf(directory)).map(({ epoch, train }) => [epoch, train.loss]),
-    );
+    const sent = killed.metrics['train/loss']!.map(([step, value]) => [step, value]);
+    const written = (await epochsOf(directory)).map(({ epoch, train }) => [epoch, train.loss]);
+    expect(sent).toEqual(written.slice(0, sent.length));
+    // A kill may fall between the two files of an epoch; the resumed run adds what the second one lacks.
+    expect(written.length - sent.length).toBeLessThanOrEqual(1);
     const times = Object.values(killed.metrics).flatMap((points) => points.map(([, , time]) => time));
     expect(killed.endTime).toBe(Math.max(...times));
 
