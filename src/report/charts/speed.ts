@@ -23,7 +23,7 @@ export function speedSpec(
         field: 'value',
         type: 'quantitative',
         title,
-        axis: { grid: true, tickCount: 4, format: ',' },
+        axis: { grid: true, tickCount: 4, format: ',~r' },
         scale: { zero: true },
       },
     },

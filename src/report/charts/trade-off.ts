@@ -92,7 +92,7 @@ export function countAccuracySpec(
         type: 'quantitative',
         title: 'training images of a class',
         scale: { type: 'log', nice: false, padding: 12 },
-        axis: { grid: true, format: ',', tickCount: 6 },
+        axis: { grid: true, format: ',~r', tickCount: 6 },
       },
       y: {
         field: 'accuracy',
