@@ -25,6 +25,7 @@ import { writeFileAtomic } from '../tracking/write-file.ts';
 import { expectReadable, readWritten } from '../tracking/written-by.ts';
 import { planRun } from '../train/plan-run.ts';
 import type { TrainerOptions } from '../train/prepare.ts';
+import { epochsOf } from '../train/run-epochs.ts';
 import { expectSameConfig } from '../trained/same-config.ts';
 import { without } from '../util/without.ts';
 import { type ClusterOptions, describeCluster, holdsRun, joinCluster, memberOf } from './cluster.ts';
@@ -131,6 +132,9 @@ async function trainOpened(
     ...(link && { link }),
     ...resume,
   };
+  const epochs = epochsOf(config.options);
+  if ((options.until ?? 0) >= epochs)
+    tell(`--until ${options.until} has no effect: the run ends after epoch ${epochs}`);
   const strays = watchStrays(config.resolved);
   try {
     if (!isReportingToParent() && directory) {
@@ -156,6 +160,9 @@ async function trainOpened(
       print(describeSummary(summary, place));
       if (summary.status !== 'failed' && !interruption.signal.aborted) {
         tellNext(
+          ...(summary.lastEpoch === options.until && summary.status === 'stopped'
+            ? [[commandLine('train', '--resume', place), 'the epochs that are left'] as const]
+            : []),
           [commandLine('report', place), 'figures and charts on one page; several runs are compared'],
           [commandLine('mistakes', place), 'the images that it classifies wrongly'],
           [commandLine('predict', place, 'IMAGE…'), 'classes of new images'],

@@ -104,6 +104,12 @@ test('a search without a validation split, and what has no effect in one, is ref
   `);
 });
 
+test('a run that --until ended says how to go on', async () => {
+  const folder = await searchFolder();
+  const { stderr } = await tailmix(folder, 'train', 'run.yaml', '--out', 'parts', '--until', '1');
+  expect(stderr).toMatch(/^Next: npx tailmix train --resume parts +# the epochs that are left$/m);
+});
+
 test('--until ends a run after an epoch; --resume goes on to the same end', async () => {
   const folder = await searchFolder();
   const { code, stdout } = await tailmix(folder, 'train', 'run.yaml', '--out', 'parts', '--until', '2', '--json');
@@ -111,7 +117,11 @@ test('--until ends a run after an epoch; --resume goes on to the same end', asyn
     0,
     { status: 'stopped', reason: 'trained until epoch 2, as asked', lastEpoch: 2 },
   ]);
-  expect((await tailmix(folder, 'train', '--resume', 'parts', '--until', '3')).code).toBe(0);
+  const resumed = await tailmix(folder, 'train', '--resume', 'parts', '--until', '3');
+  expect(resumed).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('--until 3 has no effect: the run ends after epoch 3\n'),
+  });
   expect((await tailmix(folder, 'train', 'run.yaml', '--out', 'whole')).code).toBe(0);
   const [parts, whole] = await Promise.all(['parts', 'whole'].map((name) => epochsIn(join(folder, name))));
   expect(parts!.at(-1)).toEqual(whole!.at(-1));
