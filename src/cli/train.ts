@@ -132,9 +132,8 @@ async function trainOpened(
     ...(link && { link }),
     ...resume,
   };
-  const epochs = epochsOf(config.options);
-  if ((options.until ?? 0) >= epochs)
-    tell(`--until ${options.until} has no effect: the run ends after epoch ${epochs}`);
+  const last = epochsOf(config.options);
+  if ((options.until ?? 0) >= last) tell(`--until ${options.until} has no effect: the run ends after epoch ${last}`);
   const strays = watchStrays(config.resolved);
   try {
     if (!isReportingToParent() && directory) {
