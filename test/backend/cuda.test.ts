@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -6,10 +5,10 @@ import { cudaRequirements } from '../../src/backend/cuda.ts';
 import { type SetupOptions, setUpNative } from '../../src/backend/setup.ts';
 import { fitsSpecifier } from '../../src/backend/specifier.ts';
 import { messageOfError } from '../support/message.ts';
-import { sendRange, serve } from '../support/server.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { zipOf } from '../support/zip.ts';
 import { linux, offlineFolder, pretendBuild } from './fixtures/offline.ts';
+import { serveWheels } from './fixtures/wheel-index.ts';
 
 /** Lines of the metadata of tensorflow 2.21.0 on the Python index, three of its twelve packages of NVIDIA. */
 const METADATA = `Name: tensorflow
@@ -87,35 +86,20 @@ const MORE = [
 
 /** A Python index with NVIDIA's wheels, and a set-up that takes all else from a folder. */
 async function gpuSetup(changes: { metadata?: string; digest?: string } = {}) {
-  const refused = new Set<string>();
-  const server = await serve((request, response) => {
-    const name = request.url!.split('/').at(-1)!;
-    if (refused.has(name)) return response.writeHead(404).end();
-    if (name !== '') return sendRange(request, response, WHEELS[name]!);
-    response.setHeader('content-type', 'application/vnd.pypi.simple.v1+json');
-    const files = [...MORE, ...Object.keys(WHEELS)].map((filename) => {
-      const digest =
-        changes.digest ??
-        createHash('sha256')
-          .update(WHEELS[filename] ?? '')
-          .digest('hex');
-      return { filename, url: `/files/${filename}`, hashes: { sha256: digest } };
-    });
-    const project = request.url!.split('/').at(-2)!.replaceAll('-', '_');
-    response.end(JSON.stringify({ files: files.filter(({ filename }) => filename.startsWith(project)) }));
-  });
+  const more = Object.fromEntries(MORE.map((filename) => [filename, Buffer.alloc(0)]));
+  const { env, ...index } = await serveWheels({ ...more, ...WHEELS }, changes.digest);
   const folder = await temporaryFolder();
   const from = offlineFolder(join(folder, 'offline'), linux, changes.metadata ?? METADATA);
-  const env = {
-    PATH: '/nowhere',
-    CXX: '/bin/true',
-    PIP_INDEX_URL: `${server.base}simple`,
-    PIP_CONFIG_FILE: '/dev/null',
-  };
   const root = join(folder, 'cache');
-  const options: SetupOptions = { name: 'native-gpu', root, from, env, platform: linux, build: pretendBuild };
-  const asked = (): string[] => server.requests.map(({ url }) => url!.split('/').at(-1)!).filter(Boolean);
-  return { options, root, folder, refused, asked, base: server.base };
+  const options: SetupOptions = {
+    name: 'native-gpu',
+    root,
+    from,
+    env: { ...env, CXX: '/bin/true' },
+    platform: linux,
+    build: pretendBuild,
+  };
+  return { options, root, folder, ...index };
 }
 
 test('CUDA comes from the wheels that TensorFlow names, only libraries, where these look for each other', async () => {

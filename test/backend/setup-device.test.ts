@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -8,10 +7,10 @@ import { clientOptions } from '../../src/backend/pjrt-module.ts';
 import type { SetupOptions } from '../../src/backend/setup.ts';
 import { setUpDevicePlugin } from '../../src/backend/setup-device.ts';
 import { messageOfError } from '../support/message.ts';
-import { sendRange, serve } from '../support/server.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { zipOf } from '../support/zip.ts';
 import { linux } from './fixtures/offline.ts';
+import { serveWheels } from './fixtures/wheel-index.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -52,26 +51,10 @@ const ROCM = {
 const WHEELS: Record<string, Buffer> = { ...CUDA, ...ROCM };
 
 async function index() {
-  const refused = new Set<string>();
-  const server = await serve((request, response) => {
-    const name = request.url!.split('/').at(-1)!;
-    if (refused.has(name)) return response.writeHead(404).end();
-    if (name !== '') return sendRange(request, response, WHEELS[name]!);
-    response.setHeader('content-type', 'application/vnd.pypi.simple.v1+json');
-    const project = request.url!.split('/').at(-2)!.replaceAll('-', '_');
-    const files = Object.keys(WHEELS)
-      .filter((filename) => filename.startsWith(`${project}-`))
-      .map((filename) => {
-        const sha256 = createHash('sha256').update(WHEELS[filename]!).digest('hex');
-        return { filename, url: `/files/${filename}`, hashes: { sha256 } };
-      });
-    response.end(JSON.stringify({ files }));
-  });
+  const { env, ...index } = await serveWheels(WHEELS);
   const root = join(await temporaryFolder(), 'cache');
-  const env = { PATH: '/nowhere', PIP_INDEX_URL: `${server.base}simple`, PIP_CONFIG_FILE: '/dev/null' };
   const options: SetupOptions = { root, env, platform: linux };
-  const asked = (): string[] => server.requests.map(({ url }) => url!.split('/').at(-1)!).filter(Boolean);
-  return { options, root, refused, asked, base: server.base };
+  return { options, root, ...index };
 }
 
 test('a plugin comes with the libraries that its metadata name, where it looks for them', async () => {
