@@ -3,9 +3,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { makeBuild } from './build-folder.ts';
-import { installCuda, type Requirement } from './cuda.ts';
+import { installCuda } from './cuda.ts';
 import { fromNotUsable, unsupported } from './errors.ts';
-import { readIndexSettings } from './index-settings.ts';
 import {
   type DeviceName,
   folderOf,
@@ -16,11 +15,10 @@ import {
 } from './installed-plugins.ts';
 import { cacheRoot, stampPath } from './paths.ts';
 import { currentPlatform, whyUnsupported } from './platform.ts';
-import { removeDownloads, type SetupOptions } from './setup.ts';
+import { removeDownloads, type SetupOptions, wheelsFor } from './setup.ts';
 import { targetOf } from './target.ts';
 import { unpackMembers } from './wheel.ts';
 import { pluginLayout } from './wheel-layout.ts';
-import { obtainWheel, type Wheel } from './wheel-source.ts';
 
 /**
  * Sets up the PJRT plugin for a kind of device: its wheel, and the wheels of NVIDIA that JAX's metadata name, in the folders
@@ -46,20 +44,9 @@ export async function setUpDevicePlugin(name: DeviceName, options: SetupOptions 
   const why = platform.os === 'linux' ? whyUnsupported(platform) : `PJRT plugins for ${name} are published for Linux.`;
   if (why !== null) throw unsupported(why);
   const target = targetOf(platform.os, platform.arch)!;
-  const settings = readIndexSettings(env);
   const given = from === undefined ? null : await folderIn(resolve(from));
   if (from !== undefined && given === null) throw fromNotUsable(from, `jax-${name}-pjrt`, version, target.label);
-  const findLinks = [...(given === null ? [] : [given]), ...settings.findLinks];
-  const obtain = ({ project, specifier }: Requirement): Promise<Wheel> =>
-    obtainWheel({
-      target,
-      project,
-      version: specifier,
-      folder: join(root, 'downloads'),
-      settings: { ...settings, findLinks },
-      env,
-      onBytes,
-    });
+  const obtain = wheelsFor({ target, root, given, env, onBytes });
   const make = async (work: string): Promise<InstalledPlugin> => {
     onStage(`fetching jax-${name}-pjrt ${version}`);
     const wheels = [await obtain({ project: `jax-${name}-pjrt`, specifier: version })];

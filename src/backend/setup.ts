@@ -102,15 +102,11 @@ async function install(
   onStage('fetching tfjs-node');
   await installPackages(npmPackages(name), work, given && dirname(given.path), env);
   onStage(given ? `using ${given.path}` : `fetching TensorFlow ${TENSORFLOW_VERSION}`);
-  const settings = readIndexSettings(env);
-  const request = { target, folder: join(root, 'downloads'), env, onBytes };
-  const wheel = given ?? (await obtainWheel({ ...request, settings, project, version: TENSORFLOW_VERSION }));
+  // Wheels beside a given one are taken before those of an index.
+  const obtain = wheelsFor({ target, root, given: given && dirname(given.path), env, onBytes });
+  const wheel = given ?? (await obtain({ project, specifier: TENSORFLOW_VERSION }));
   onStage('unpacking TensorFlow');
   await unpackMembers(wheel.path, work, tensorflowLayout(target), onBytes);
-  // Wheels beside a given one are taken before those of an index.
-  const findLinks = [...(given ? [dirname(given.path)] : []), ...settings.findLinks];
-  const obtain = ({ project, specifier }: Requirement): Promise<Wheel> =>
-    obtainWheel({ ...request, settings: { ...settings, findLinks }, project, version: specifier });
   const cuda =
     name === 'native-gpu' ? await installCuda({ wheel: wheel.path, extra: 'and-cuda' }, work, obtain, onStage) : [];
   onStage('compiling the binding');
@@ -125,9 +121,30 @@ async function install(
   return { folder, changed: true, stamp };
 }
 
+/**
+ * Finds or fetches the wheels of a set-up, which downloads them into its cache.
+ *
+ * @param given - a folder in which they are looked for before the places that index settings name; null: none
+ */
+export function wheelsFor({
+  target,
+  root,
+  given,
+  env,
+  onBytes,
+}: Required<Pick<SetupOptions, 'root' | 'env' | 'onBytes'>> & { target: Target; given: string | null }) {
+  const settings = readIndexSettings(env);
+  const findLinks = [...(given === null ? [] : [given]), ...settings.findLinks];
+  const request = { target, folder: downloadsIn(root), settings: { ...settings, findLinks }, env, onBytes };
+  return ({ project, specifier }: Requirement): Promise<Wheel> =>
+    obtainWheel({ ...request, project, version: specifier });
+}
+
+const downloadsIn = (root: string): string => join(root, 'downloads');
+
 /** Wheels that were downloaded are deleted once they are unpacked. */
 export async function removeDownloads(root: string, wheels: readonly Wheel[]): Promise<void> {
-  if (wheels.some(({ downloaded }) => downloaded)) await rm(join(root, 'downloads'), { recursive: true, force: true });
+  if (wheels.some(({ downloaded }) => downloaded)) await rm(downloadsIn(root), { recursive: true, force: true });
 }
 
 /**
@@ -143,12 +160,12 @@ export async function withWheel(
 ): Promise<void> {
   const target = targetOf(platform?.os ?? process.platform, platform?.arch ?? process.arch)!;
   const project = target.wheels[name]!;
-  const downloads = join(root, 'downloads');
-  const request = { target, project, version: TENSORFLOW_VERSION, folder: downloads, env, onBytes };
   const run = async (): Promise<void> => {
     onStage(from === undefined ? `fetching TensorFlow ${TENSORFLOW_VERSION}` : `using ${from}`);
-    const given = from === undefined ? null : await givenWheel(resolve(from), request);
-    const wheel = given ?? (await obtainWheel({ ...request, settings: readIndexSettings(env) }));
+    const given = from === undefined ? null : await givenWheel(resolve(from), { project, target });
+    const obtain = (): Promise<Wheel> =>
+      wheelsFor({ target, root, given: null, env, onBytes })({ project, specifier: TENSORFLOW_VERSION });
+    const wheel = given ?? (await obtain());
     await work(wheel);
     await removeDownloads(root, [wheel]);
   };
