@@ -118,13 +118,10 @@ async function pinRun(plugin: string, from: string): Promise<NetworkPin> {
   const { run: place, sha256 } = await pinInit(from, 'network');
   const directory = dirname(dirname(place));
   const [config, subset] = await Promise.all(
-    [runFiles.config, runFiles.subset].map(async (file): Promise<unknown> => {
-      // JSON is YAML too.
-      return parse(await readFile(join(directory, file), 'utf8').catch(() => 'null'));
-    }),
+    [runFiles.config, runFiles.subset].map((file) => readFile(join(directory, file), 'utf8').catch(() => 'null')),
   );
-  const about = described.safeParse(subset);
-  const section = modelSection.safeParse(fieldsOf(config)?.model);
+  const about = described.safeParse(JSON.parse(subset!));
+  const section = modelSection.safeParse(fieldsOf(parse(config!))?.model);
   if (!about.success || !section.success) throw networkOwn(plugin, displayPath(place));
   return { place, pin: { sha256, network: { model: sectionOf(section.data), ...about.data } } };
 }
