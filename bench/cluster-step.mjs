@@ -3,10 +3,11 @@
 // others use too: threads that wait for one another lose more there than processes), and their medians are shown.
 //
 //   npm run build && node bench/cluster-step.mjs [--only resnet32-fp32,…] [--processes 2] [--rounds 5] [--seconds 4] [--json FILE]
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { cpuFeatures, isBfloat16Native } from '../dist/src/backend/cpu.js';
 import { freeAddresses } from '../dist/src/cli/launch.js';
 import { openPeer } from './support/peer.mjs';
 import { machine, median } from './support/report.mjs';
@@ -80,7 +81,7 @@ async function measure({ name, model, batch, size, precision }) {
   return { name, batch, steps, clock: by('clock'), cpu: by('cpu'), load: machine().load, rounds };
 }
 
-const hasBf16 = /avx512_bf16|amx_bf16/.test(readFileSync('/proc/cpuinfo', 'utf8'));
+const hasBf16 = isBfloat16Native(cpuFeatures());
 const wanted = CASES.filter(({ name }) => values.only === undefined || values.only.split(',').includes(name));
 const shown = ({ one, many, ratio, lowest, highest }) =>
   `${one.toFixed(1)} and ${many.toFixed(1)}, ratio ${ratio.toFixed(3)} (${lowest.toFixed(3)} to ${highest.toFixed(3)})`;

@@ -5,10 +5,11 @@
 //
 // --cpu divides by processor time, for machines that others use too; with --threads 1, since threads that wait take it as well.
 // PyTorch must be importable by that Python, and timm for Vision Transformers; nothing here installs them.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { cpuFeatures, isBfloat16Native } from '../dist/src/backend/cpu.js';
 import { openPeer } from './support/peer.mjs';
 import { machine, median } from './support/report.mjs';
 
@@ -44,8 +45,7 @@ const { values } = parseArgs({
     json: { type: 'string' },
   },
 });
-const flags = readFileSync('/proc/cpuinfo', 'utf8');
-const hasBf16 = /avx512_bf16|amx_bf16/.test(flags);
+const hasBf16 = isBfloat16Native(cpuFeatures());
 const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 
 async function open(name, command, args) {
