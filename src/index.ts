@@ -57,19 +57,17 @@ export {
   type HeldPlugin,
   type InitialContext,
   label,
-  type NetworkFacts,
   Order,
   type Plugin,
   type PluginContext,
   type PluginDefinition,
   type PluginFactory,
   type PluginState,
-  type PreparedNetwork,
-  type PrepareTools,
   pluginOption,
   type RowGroup,
   resolveEpoch,
 } from './plugin.ts';
+export type { NetworkFacts, PreparedNetwork, PrepareTools } from './prepare.ts';
 export { type Random, randomStream } from './random.ts';
 export { writeRunReport } from './report/index.ts';
 export type { CheckpointInfo, Run, RunInfo, RunWeight, Snapshot, SnapshotBackbone } from './run.ts';

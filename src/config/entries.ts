@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { displayValue, TailmixError } from '../errors.ts';
-import { heldBy, isPlugin, type Pin, type Pins, type Plugin, type PluginFactory } from '../plugin.ts';
+import { heldBy, isPlugin, type Plugin, type PluginFactory } from '../plugin.ts';
+import type { Pin, Pins } from '../prepare.ts';
 import { preparePlugin } from '../train/prepared.ts';
 import { suggest } from '../util/suggest.ts';
 import { check, type Finding, invalid, type Result, valid, within } from './issues.ts';

@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import process from 'node:process';
 import { z } from 'zod';
 import { makeFolder } from '#make-folder';
-import type { Pins } from '../plugin.ts';
+import type { Pins } from '../prepare.ts';
 import { damagedRunFile } from './errors.ts';
 import { isSigned, signed } from './user-key.ts';
 import { writeFileAtomic } from './write-file.ts';
