@@ -4,6 +4,7 @@ import {
   forwardFrom,
   forwardRows,
   inverseFrequencyWeights,
+  rowsOf,
   softmaxCrossEntropy,
   stopGradient,
   tf,
@@ -91,8 +92,8 @@ export const withSynthetic =
     const { features } = groups[ROWS]!;
     const { inputs } = pass;
     const chosen = chosenNeighbours(stopGradient(features), inputs[LABELS]!, inputs[RANKS]!, k);
-    const begin = last!.shape[0]! - features.shape[0]!;
-    const rows = last!.slice([begin, ...last!.shape.slice(1).map(() => 0)]);
+    const size = features.shape[0]!;
+    const rows = rowsOf(last!, last!.shape[0]! - size, size);
     const from = { stage, features: interpolated(rows, chosen, inputs[SHARES]!) };
     const { logits } = forwardFrom(forward, weights, from, pass);
     return { ...outputs, extras: { ...outputs.extras, [SYNTHETIC]: logits } };
