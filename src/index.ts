@@ -79,6 +79,7 @@ export { boxMask, mixStage, trainFeeds } from './step/inputs.ts';
 export { createOptimizer } from './step/optimizers.ts';
 export { createStepProgram, type ProgramOptions, type StepPlugins, type StepProgram } from './step/program.ts';
 export { signatureFor } from './step/signature.ts';
+export { copySlot, zeroSlot } from './step/slots.ts';
 export { stopGradient } from './step/stop-gradient.ts';
 export type {
   Backward,

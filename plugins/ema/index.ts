@@ -1,4 +1,15 @@
-import { definePlugin, type NamedTensors, Order, type Pass, type Predict, tf, type Update, z } from 'tailmix';
+import {
+  copySlot,
+  definePlugin,
+  type NamedTensors,
+  Order,
+  type Pass,
+  type Predict,
+  tf,
+  type Update,
+  z,
+  zeroSlot,
+} from 'tailmix';
 
 const name = 'ema';
 
@@ -31,11 +42,7 @@ export const averagedBy = (
 ): Update => ({
   slots(trained, all) {
     const statistics = all.filter(({ kind }) => kind === 'statistic');
-    const averages = [...trained, ...statistics].map((weight) => ({
-      name: `${prefix}/${weight.name}`,
-      shape: weight.shape,
-      initial: (values: Readonly<Record<string, Float32Array>>) => values[weight.name]!,
-    }));
+    const averages = [...trained, ...statistics].map((weight) => copySlot(`${prefix}/${weight.name}`, weight));
     return [...update.slots(trained, all), ...averages];
   },
   apply(weights, slots, gradients, pass) {
@@ -66,10 +73,7 @@ export function averaging(update: Update, { decay, warmup }: Options): Update {
   const averaged = averagedBy(name, update, (slots) => (warmup ? warmDecay(decay, slots[UPDATES]!) : tf.scalar(decay)));
   if (!warmup) return averaged;
   return {
-    slots: (...given) => [
-      ...averaged.slots(...given),
-      { name: UPDATES, shape: [], initial: () => new Float32Array(1) },
-    ],
+    slots: (...given) => [...averaged.slots(...given), zeroSlot(UPDATES)],
     apply(weights, slots, gradients, pass) {
       const next = averaged.apply(weights, slots, gradients, pass);
       return { ...next, slots: { ...next.slots, [UPDATES]: slots[UPDATES]!.add(1) } };

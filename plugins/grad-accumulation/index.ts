@@ -1,4 +1,4 @@
-import { definePlugin, type NamedTensors, Order, type SlotSpec, type StepContext, tf, type Update, z } from 'tailmix';
+import { definePlugin, type NamedTensors, Order, type StepContext, tf, type Update, z, zeroSlot } from 'tailmix';
 
 const name = 'grad-accumulation';
 
@@ -28,8 +28,8 @@ export function accumulating(update: Update): Update {
   return {
     slots: (trained, all) => [
       ...update.slots(trained, all),
-      zeros(NORMALIZER, []),
-      ...trained.map(({ name, shape }) => zeros(slotOf(name), shape)),
+      zeroSlot(NORMALIZER),
+      ...trained.map(({ name, shape }) => zeroSlot(slotOf(name), shape)),
     ],
     apply(weights, slots, gradients, pass) {
       const updates = pass.inputs[UPDATES]!.greater(0.5);
@@ -57,12 +57,6 @@ export function accumulating(update: Update): Update {
     },
   };
 }
-
-const zeros = (name: string, shape: readonly number[]): SlotSpec => ({
-  name,
-  shape,
-  initial: () => new Float32Array(tf.util.sizeFromShape([...shape])),
-});
 
 /**
  * Gradient accumulation: updates once every k steps, as a batch k times as large would.

@@ -1,4 +1,4 @@
-import { definePlugin, type NamedTensors, Order, tf, type Update, z } from 'tailmix';
+import { copySlot, definePlugin, type NamedTensors, Order, tf, type Update, z, zeroSlot } from 'tailmix';
 import { predictingFrom } from 'tailmix/plugins/ema';
 
 const name = 'lookahead';
@@ -27,12 +27,8 @@ export function lookingAhead(update: Update, { steps, alpha }: Options): Update 
   return {
     slots: (trained, all) => [
       ...update.slots(trained, all),
-      ...trained.map(({ name: weight, shape }) => ({
-        name: slotOf(weight),
-        shape,
-        initial: (values: Readonly<Record<string, Float32Array>>) => values[weight]!,
-      })),
-      { name: COUNT, shape: [], initial: () => new Float32Array(1) },
+      ...trained.map((weight) => copySlot(slotOf(weight.name), weight)),
+      zeroSlot(COUNT),
     ],
     apply(weights, slots, gradients, pass) {
       const next = update.apply(weights, slots, gradients, pass);

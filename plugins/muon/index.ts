@@ -1,4 +1,4 @@
-import { definePlugin, type NamedTensors, tf, type Update, type WeightSpec, z } from 'tailmix';
+import { definePlugin, type NamedTensors, tf, type Update, type WeightSpec, z, zeroSlot } from 'tailmix';
 
 const name = 'muon';
 
@@ -58,11 +58,7 @@ export function muonUpdate(update: Update, { rate, momentum, nesterov, weightDec
         trained.filter((weight) => !isMatrix(weight)),
         all,
       ),
-      ...trained.filter(isMatrix).map(({ name: weight, shape }) => ({
-        name: slotOf(weight),
-        shape,
-        initial: () => new Float32Array(shape.reduce((a, b) => a * b, 1)),
-      })),
+      ...trained.filter(isMatrix).map(({ name: weight, shape }) => zeroSlot(slotOf(weight), shape)),
     ],
     apply(weights, slots, gradients, pass) {
       const entries = Object.entries(gradients);

@@ -1,4 +1,4 @@
-import { type NamedTensors, type Update, z } from 'tailmix';
+import { copySlot, type NamedTensors, type Update, z, zeroSlot } from 'tailmix';
 
 export const NAME = 'schedule-free';
 
@@ -50,19 +50,13 @@ export function scheduleFree({ method, momentum, weightDecay, beta2, epsilon }: 
   return {
     slots: (trained, all) => {
       const names = new Set(all.map((weight) => weight.name));
-      const zero = (slot: string) => ({ name: slot, shape: [], initial: () => new Float32Array(1) });
       return [
-        ...[SUM, LARGEST, STEPS].map(zero),
-        ...trained.flatMap(({ name: weight, shape }) => {
-          const copy = { shape, initial: (values: Readonly<Record<string, Float32Array>>) => values[weight]! };
-          return [
-            { ...copy, name: fast(weight) },
-            ...(names.has(own(weight)) ? [] : [{ ...copy, name: own(weight) }]),
-            ...(isAdam
-              ? [{ shape, name: second(weight), initial: () => new Float32Array(shape.reduce((a, b) => a * b, 1)) }]
-              : []),
-          ];
-        }),
+        ...[SUM, LARGEST, STEPS].map((slot) => zeroSlot(slot)),
+        ...trained.flatMap((weight) => [
+          copySlot(fast(weight.name), weight),
+          ...(names.has(own(weight.name)) ? [] : [copySlot(own(weight.name), weight)]),
+          ...(isAdam ? [zeroSlot(second(weight.name), weight.shape)] : []),
+        ]),
       ];
     },
     apply(weights, slots, gradients, { inputs: { learningRate } }) {

@@ -1,10 +1,10 @@
 import { decayed, sgdStep } from '../backend/kernels/index.ts';
 import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
-import { sizeOf } from '../util/shape.ts';
 import type { WeightRules } from './groups.ts';
 import type { OptimizerOptions } from './options.ts';
-import type { SlotSpec, Update } from './types.ts';
+import { zeroSlot } from './slots.ts';
+import type { Update } from './types.ts';
 
 type Sgd = Extract<OptimizerOptions, { name: 'sgd' }>;
 type AdamW = Extract<OptimizerOptions, { name: 'adamw' }>;
@@ -36,7 +36,7 @@ function sgd(options: Sgd, rules: WeightRules): Update {
   const { momentum, nesterov } = options;
   const slot = (weight: string): string => `momentum/${weight}`;
   return {
-    slots: (weights) => (momentum > 0 ? weights.map(({ name, shape }) => zeros(slot(name), shape)) : []),
+    slots: (weights) => (momentum > 0 ? weights.map(({ name, shape }) => zeroSlot(slot(name), shape)) : []),
     apply(weights, slots, gradients, { inputs: { learningRate } }) {
       const next: { weights: NamedTensors; slots: NamedTensors } = { weights: {}, slots: {} };
       const ruleOf = ruled(options, rules, learningRate!);
@@ -64,8 +64,8 @@ function adamw(options: AdamW, rules: WeightRules): Update {
   const { beta1, beta2, epsilon } = options;
   return {
     slots: (weights) => [
-      zeros(STEPS, []),
-      ...weights.flatMap(({ name, shape }) => [zeros(`m/${name}`, shape), zeros(`v/${name}`, shape)]),
+      zeroSlot(STEPS),
+      ...weights.flatMap(({ name, shape }) => [zeroSlot(`m/${name}`, shape), zeroSlot(`v/${name}`, shape)]),
     ],
     apply(weights, slots, gradients, { inputs: { learningRate } }) {
       const steps = slots[STEPS]!.add(1);
@@ -90,9 +90,3 @@ function adamw(options: AdamW, rules: WeightRules): Update {
 
 /** `1 − beta^steps`, without the cancellation that costs float32 five digits in the first steps. */
 const missingWeight = (beta: number, steps: tf.Tensor): tf.Tensor => steps.mul(Math.log(beta)).expm1().neg();
-
-const zeros = (name: string, shape: readonly number[]): SlotSpec => ({
-  name,
-  shape,
-  initial: () => new Float32Array(sizeOf(shape)),
-});
