@@ -70,8 +70,9 @@ async function readRun(directory: string): Promise<LiveRun | null> {
   const settings = config.parse(parsed);
   const owned = await isOwned(directory);
   const lines = await readEpochs(directory).catch((): EpochMetrics[] => []);
-  const { runs, leftOut } = await loadRuns([directory]);
-  const ended = owned ? undefined : runs[0];
+  // A summary of a run that is being trained is from before it was resumed.
+  const { runs, leftOut } = owned ? { runs: [], leftOut: [] } : await loadRuns([directory]);
+  const [ended] = runs;
   const reason = leftOut[0]?.reason ?? ended?.summary.reason ?? null;
   const state = owned ? 'running' : (ended?.summary.status ?? (reason?.startsWith('failed') ? 'failed' : 'unfinished'));
   const epochs = ended?.summary.epochs ?? epochsOf(settings);
