@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { exportRun } from '../../predict.ts';
 import { writeRunReport } from '../../report/index.ts';
 import { readSummary } from '../../tracking/run-directory.ts';
 import type { SyncOptions } from '../../tracking/spool/sync.ts';
@@ -10,6 +9,7 @@ export const writers: Required<Pick<SyncOptions, 'writeReport' | 'writeModel'>> 
   async writeModel(directory, folder) {
     // As at the end of a run: what is exported are TensorFlow's ops.
     if ((await readSummary(directory))?.versions?.tensorflow === undefined) return;
+    const { exportRun } = await import('../../predict.ts');
     await exportRun(directory, { format: 'mlflow', folder: join(directory, folder) });
   },
 };
