@@ -1,4 +1,5 @@
 import type { Spread } from '../metrics/statistics.ts';
+import { inThousands } from '../util/in-thousands.ts';
 
 /** Decimals of a percentage that the size of the test set supports: two from 5,000 images, else one. */
 export const decimalsFor = (testImages: number): number => (testImages >= 5000 ? 2 : 1);
@@ -44,14 +45,8 @@ export function duration(seconds: number): string {
 
 /** A count to three digits: `650`, `68.9 M`, `4.09 G`. */
 export function shortCount(count: number): string {
-  const units = ['', ' k', ' M', ' G', ' T'];
-  let value = count;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return unit === 0 ? String(count) : `${value.toPrecision(3)}${units[unit]}`;
+  const { value, unit } = inThousands(count, ['', ' k', ' M', ' G', ' T']);
+  return value === count ? String(count) : `${value.toPrecision(3)}${unit}`;
 }
 
 /** Milliseconds to three digits, and from a second on as a {@link duration}: `0.812 ms`, `12.3 ms`, `1.2 s`. */
