@@ -1,7 +1,7 @@
 import { furtherNames } from '../metrics/further.ts';
 import { csvTable } from '../util/csv.ts';
 import type { Comparison } from './compare.ts';
-import { figures } from './figures.ts';
+import { figures, snake } from './figures.ts';
 import { pluginFigureNames } from './further.ts';
 
 const columns = [
@@ -104,7 +104,3 @@ export const perClassCsv = ({ methods, classes, classCounts }: Comparison): stri
       }),
     ),
   ]);
-
-function snake(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`).replace(/(?<=\D)(\d)$/, '_$1');
-}

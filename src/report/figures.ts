@@ -27,3 +27,7 @@ export const figures = [
 
 export type Figure = (typeof figures)[number];
 export type FigureKey = Figure['key'];
+
+/** A key as tables and MLflow have it: `balanced_accuracy`, `top_5`. */
+export const snake = (key: FigureKey): string =>
+  key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`).replace(/(?<=\D)(\d)$/, '_$1');

@@ -228,7 +228,8 @@ export function formatOverview(overview: Overview, width: number): string {
   ].join('\n');
 }
 
-const markdownTable = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+/** A table in Markdown: the first column set to the left, the others to the right. */
+export const markdownTable = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
 function differenceParts(

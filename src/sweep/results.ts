@@ -1,7 +1,9 @@
 import { chooseMethod } from '../report/choice.ts';
 import { type Comparison, compareRuns } from '../report/compare.ts';
-import { type FigureKey, figures } from '../report/figures.ts';
+import { type FigureKey, figures, snake } from '../report/figures.ts';
+import { percent, withSpread } from '../report/format.ts';
 import { loadRuns } from '../report/runs.ts';
+import { markdownTable } from '../report/table.ts';
 import type { Figures, Texts } from '../tracking/spool/write.ts';
 import type { PlannedRun } from './expand.ts';
 
@@ -23,6 +25,9 @@ export const noResults: SweepResults = { figures: {}, tags: {}, params: {} };
 
 /** Figures of a method, in the order of the description's columns. */
 const SHOWN: readonly FigureKey[] = ['balancedAccuracy', 'accuracy', 'many', 'medium', 'few', 'worstClass'];
+
+/** Of a percentage. */
+const DECIMALS = 2;
 
 /**
  * Sums up the runs of a sweep that are done, at their last epoch. Data sets are kept apart: where there are several, a method's name
@@ -59,8 +64,6 @@ interface Part {
   comparison: Comparison;
 }
 
-const snake = (key: FigureKey): string => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-
 const figuresOf = ({ before, comparison }: Part): Figures =>
   Object.fromEntries(
     comparison.methods.flatMap(({ label, figures }) =>
@@ -79,28 +82,20 @@ function bestOf({ before, comparison }: Part): string[] {
   const [best] = choice.methods;
   const { validation, test } = best!;
   return [
-    `${before}${choice.chosen}: balanced accuracy ${share(validation.mean)} on validation, ${share(test.mean)} on test at the same epochs (n = ${validation.n})`,
+    `${before}${choice.chosen}: balanced accuracy ${percent(validation.mean, DECIMALS)} % on validation, ${percent(test.mean, DECIMALS)} % on test at the same epochs (n = ${validation.n})`,
   ];
 }
-
-const share = (value: number): string => `${(100 * value).toFixed(2)} %`;
 
 /** A table in Markdown: mean ± sample standard deviation over the seeds, in percent. */
 function description(parts: readonly Part[]): string {
   const titles = SHOWN.map((key) => figures.find((figure) => figure.key === key)!.title);
   const rows = parts.flatMap(({ before, comparison }) =>
     comparison.methods.map(({ label, seeds, figures }) => {
-      const cells = SHOWN.map((key) => {
-        const found = figures[key];
-        if (found === null) return '–';
-        const sd = found.sd === null ? '' : ` ± ${(100 * found.sd).toFixed(2)}`;
-        return `${(100 * found.mean).toFixed(2)}${sd}`;
-      });
+      const cells = SHOWN.map((key) => withSpread(figures[key], DECIMALS));
       return [`${before}${label}`.replaceAll('|', '\\|'), String(seeds.length), ...cells];
     }),
   );
-  const lines = [['Method', 'n', ...titles], ['---', ...new Array(titles.length + 1).fill('---:')], ...rows];
-  return `Last epoch, mean ± standard deviation over the seeds, in percent.\n\n${lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n`;
+  return `Last epoch, mean ± standard deviation over the seeds, in percent.\n\n${markdownTable(['Method', 'n', ...titles], rows)}\n`;
 }
 
 function settingsThatVary(runs: readonly Pick<PlannedRun, 'set'>[]): Texts {
