@@ -8,7 +8,7 @@ import { optionsClash } from '../sweep/errors.ts';
 import type { PlannedRun } from '../sweep/expand.ts';
 import { runHalving } from '../sweep/halving.ts';
 import { BEST_TAG, sweepResults } from '../sweep/results.ts';
-import { type RunOutcome, runSweep } from '../sweep/run.ts';
+import { isDone, type RunOutcome, runSweep } from '../sweep/run.ts';
 import { sweepDisplay } from '../sweep/show.ts';
 import type { Search } from '../sweep/space.ts';
 import { type SweepTracking, trackSweep } from '../sweep/tracking.ts';
@@ -145,7 +145,7 @@ async function trainAll(
   for (const { run, message } of failed) tell(`\n${run.label} failed:\n  ${message.replaceAll('\n', '\n  ')}`);
   if (failed.length > 0) tell(`\n${failed.map(causeOf).join('\n')}`);
   const isInterrupted = interruption.signal.aborted;
-  const done = outcomes.filter(({ status }) => status === 'finished' || status === 'skipped');
+  const done = outcomes.filter(isDone);
   let concluding: unknown = null;
   try {
     if (done.length > 0 && !isInterrupted) await conclude(done, outcomes, join(out, 'report'));

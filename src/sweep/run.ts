@@ -44,6 +44,9 @@ export async function runSweep(
   );
 }
 
+/** Whether a run has come to its end, now or before. */
+export const isDone = ({ status }: RunOutcome): boolean => status === 'finished' || status === 'skipped';
+
 /** What all runs of a sweep share. */
 export interface RunContext extends Omit<ChildContext, 'onProgress' | 'resume'> {
   config: ConfigContext;

@@ -15,7 +15,7 @@ import { SWEEP_VARIABLE, type SweepMembership } from '../tracking/sweep-membersh
 import type { PlannedRun } from './expand.ts';
 import { sweepId } from './frozen.ts';
 import { noResults, sweepResults } from './results.ts';
-import type { RunOutcome } from './run.ts';
+import { isDone, type RunOutcome } from './run.ts';
 
 /** The run that stands for a sweep: its runs make it, where they are tracked, and are parts of it. */
 export interface SweepTracking {
@@ -62,7 +62,7 @@ async function addEnd(
   outcomes: readonly RunOutcome[],
   isInterrupted: boolean,
 ): Promise<string | null> {
-  const done = outcomes.filter(({ status }) => status === 'finished' || status === 'skipped').map(({ run }) => run);
+  const done = outcomes.filter(isDone).map(({ run }) => run);
   let problem: string | null = null;
   const { figures, tags, params } = await sweepResults(done).catch((error: unknown) => {
     problem = `MLflow: the figures of the sweep are left out: ${messageOf(error)}`;

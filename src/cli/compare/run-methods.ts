@@ -17,7 +17,7 @@ import { duration, withSpread } from '../../report/format.ts';
 import { withImageIntervals } from '../../report/image-intervals.ts';
 import { type LeftOut, loadRuns } from '../../report/runs.ts';
 import { writeReport } from '../../report/write.ts';
-import type { RunOutcome } from '../../sweep/run.ts';
+import { isDone, type RunOutcome } from '../../sweep/run.ts';
 import { own } from '../../tracking/ownership.ts';
 import { folderName } from '../../tracking/run-directory.ts';
 import { writeFileAtomic } from '../../tracking/write-file.ts';
@@ -136,7 +136,6 @@ async function conclude(
   to: string,
   { folder, json, baseline }: { folder: string; json: boolean; baseline: string | undefined },
 ): Promise<void> {
-  const isDone = ({ status }: RunOutcome): boolean => status === 'finished' || status === 'skipped';
   const loaded = await loadRuns(outcomes.filter(isDone).map(({ run }) => run.directory));
   const isThere = loaded.runs.some(({ summary }) => summary.method === baseline);
   const comparison = await withImageIntervals(
