@@ -7,7 +7,7 @@ import { launcher } from '../package-root.ts';
 import { optionsClash } from '../sweep/errors.ts';
 import type { PlannedRun } from '../sweep/expand.ts';
 import { runHalving } from '../sweep/halving.ts';
-import { BEST_TAG, sweepResults } from '../sweep/results.ts';
+import { BEST_TAG, type SweepResults, sweepResults } from '../sweep/results.ts';
 import { isDone, type RunOutcome, runSweep } from '../sweep/run.ts';
 import { sweepDisplay } from '../sweep/show.ts';
 import type { Search } from '../sweep/space.ts';
@@ -147,14 +147,18 @@ async function trainAll(
   const isInterrupted = interruption.signal.aborted;
   const done = outcomes.filter(isDone);
   let concluding: unknown = null;
+  let results: SweepResults | undefined;
   try {
     if (done.length > 0 && !isInterrupted) await conclude(done, outcomes, join(out, 'report'));
-    if (search && !isInterrupted) await tellBest(done);
+    if (search && !isInterrupted) {
+      results = await sweepResults(done.map(({ run }) => run));
+      tellBest(results);
+    }
   } catch (error) {
     concluding = error;
   }
   try {
-    const sent = await tracking.end(outcomes, isInterrupted);
+    const sent = await tracking.end(outcomes, isInterrupted, results);
     if (sent !== null) tell(sent);
   } catch (error) {
     if (concluding === null) throw error;
@@ -166,8 +170,8 @@ async function trainAll(
 }
 
 /** Which trial of a search to use, by validation; test figures are told beside it. */
-async function tellBest(done: readonly RunOutcome[]): Promise<void> {
-  const best = (await sweepResults(done.map(({ run }) => run))).tags[BEST_TAG];
+function tellBest({ tags }: SweepResults): void {
+  const best = tags[BEST_TAG];
   if (best !== undefined) tell(`Best on validation: ${best}`);
 }
 

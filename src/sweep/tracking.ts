@@ -14,7 +14,7 @@ import { openSpool, type SpoolWriter } from '../tracking/spool/write.ts';
 import { SWEEP_VARIABLE, type SweepMembership } from '../tracking/sweep-membership.ts';
 import type { PlannedRun } from './expand.ts';
 import { sweepId } from './frozen.ts';
-import { noResults, sweepResults } from './results.ts';
+import { noResults, type SweepResults, sweepResults } from './results.ts';
 import { isDone, type RunOutcome } from './run.ts';
 
 /** The run that stands for a sweep: its runs make it, where they are tracked, and are parts of it. */
@@ -23,8 +23,12 @@ export interface SweepTracking {
   env(run: PlannedRun): Record<string, string>;
   /** Where it is in MLflow, or will be; null where no server is named. */
   readonly address: string | null;
-  /** Gives it its end, its figures and its report, and sends them. Says where it is, and how to send what is missing; null without a server. */
-  end(outcomes: readonly RunOutcome[], isInterrupted: boolean): Promise<string | null>;
+  /**
+   * Gives it its end, its figures and its report, and sends them. Says where it is, and how to send what is missing; null without a server.
+   *
+   * @param results - of the runs that are done. Default: they are read.
+   */
+  end(outcomes: readonly RunOutcome[], isInterrupted: boolean, results?: SweepResults): Promise<string | null>;
 }
 
 const REPORT_FILES = [
@@ -48,9 +52,9 @@ export async function trackSweep(name: string, out: string): Promise<SweepTracki
     env: ({ variation }) => ({
       [SWEEP_VARIABLE]: JSON.stringify({ directory, uid, name, variation } satisfies SweepMembership),
     }),
-    async end(outcomes, isInterrupted) {
+    async end(outcomes, isInterrupted, results) {
       if (!hasSpool(directory)) return null;
-      const problem = await addEnd(directory, outcomes, isInterrupted);
+      const problem = await addEnd(directory, outcomes, isInterrupted, results);
       const sent = await send(directory, outcomes);
       return [problem, sent].filter((line) => line !== null).join('\n') || null;
     },
@@ -61,13 +65,16 @@ async function addEnd(
   directory: string,
   outcomes: readonly RunOutcome[],
   isInterrupted: boolean,
+  results?: SweepResults,
 ): Promise<string | null> {
   const done = outcomes.filter(isDone).map(({ run }) => run);
   let problem: string | null = null;
-  const { figures, tags, params } = await sweepResults(done).catch((error: unknown) => {
-    problem = `MLflow: the figures of the sweep are left out: ${messageOf(error)}`;
-    return noResults;
-  });
+  const { figures, tags, params } =
+    results ??
+    (await sweepResults(done).catch((error: unknown) => {
+      problem = `MLflow: the figures of the sweep are left out: ${messageOf(error)}`;
+      return noResults;
+    }));
   const count = (status: RunOutcome['status']): number => outcomes.filter((run) => run.status === status).length;
   append(directory, (spool) => {
     spool.tags({
