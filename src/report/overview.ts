@@ -41,9 +41,14 @@ function ranksOf(dataSets: readonly DataSetComparison[], methods: string[]): Ran
   return { ...test, methods, alike: alikeOf(methods, test) };
 }
 
+/** Methods with their mean ranks, the best first. */
+export const byRank = (methods: readonly string[], { meanRanks }: Pick<RankTest, 'meanRanks'>) =>
+  methods.map((label, k) => ({ label, rank: meanRanks[k]! })).sort((a, b) => a.rank - b.rank);
+
 /** Groups of methods that the critical difference does not tell apart; none is part of another, and none is of one method. */
-export function alikeOf(methods: readonly string[], { meanRanks, criticalDifference }: RankTest): string[][] {
-  const order = methods.map((label, k) => ({ label, rank: meanRanks[k]! })).sort((a, b) => a.rank - b.rank);
+export function alikeOf(methods: readonly string[], test: RankTest): string[][] {
+  const { criticalDifference } = test;
+  const order = byRank(methods, test);
   const groups: string[][] = [];
   let reached = 0;
   for (const [first, { rank }] of order.entries()) {

@@ -1,5 +1,5 @@
 import { type Html, html } from '../html.ts';
-import type { Ranks } from '../overview.ts';
+import { byRank, type Ranks } from '../overview.ts';
 
 const [WIDTH, LEFT, RIGHT, TOP, ROW, BAR] = [960, 260, 700, 74, 24, 9];
 
@@ -7,10 +7,11 @@ const [WIDTH, LEFT, RIGHT, TOP, ROW, BAR] = [960, 260, 700, 74, 24, 9];
  * Mean ranks on an axis with bars over the methods that are not told apart (Demšar 2006, Figure 1): the best on the left.
  * Colours are those of the page around it.
  */
-export function criticalDifferenceChart({ methods, meanRanks, criticalDifference, alike }: Ranks): Html {
+export function criticalDifferenceChart(ranks: Ranks): Html {
+  const { methods, criticalDifference, alike } = ranks;
   const K = methods.length;
   const at = (rank: number): number => LEFT + ((rank - 1) / (K - 1)) * (RIGHT - LEFT);
-  const order = methods.map((label, k) => ({ label, rank: meanRanks[k]! })).sort((a, b) => a.rank - b.rank);
+  const order = byRank(methods, ranks);
   const half = Math.ceil(K / 2);
   const base = TOP + 14 + alike.length * BAR;
   const height = base + half * ROW + 12;
