@@ -22,17 +22,14 @@ export async function withPartnerImages(
   const share = link ?? { rank: 0, processes: 1 };
   const loaded = rowsOfShare(poolSize, size, share);
   const wanted = rowsOfShare(size, size, share).map((row) => pair[row]!);
-  const places = new Map(Array.from(loaded, (row, place) => [row, place]));
-  const others: Uint8Array[] = [];
-  const missing = Int32Array.from(new Set(wanted.filter((row) => !places.has(row))));
+  const bytes = images.length / loaded.length;
+  const imageAt = (all: Uint8Array, place: number): Uint8Array => all.subarray(place * bytes, (place + 1) * bytes);
+  const known = new Map(Array.from(loaded, (row, place) => [row, imageAt(images, place)]));
+  const missing = Int32Array.from(new Set(wanted.filter((row) => !known.has(row))));
   if (missing.length > 0) {
     const rows: StepRows[] = [rowsOfStep(planned, missing)];
     for await (const read of partnerLoader!.load(data.train.split, rows, epoch, true, sources))
-      others.push(read.images);
-    for (const [i, row] of missing.entries()) places.set(row, loaded.length + i);
+      for (const [i, row] of missing.entries()) known.set(row, imageAt(read.images, i));
   }
-  const all = concatenate(Uint8Array, [images, ...others]);
-  const bytes = images.length / loaded.length;
-  const partners = Array.from(wanted, (row) => all.subarray(places.get(row)! * bytes, (places.get(row)! + 1) * bytes));
-  return concatenate(Uint8Array, [images, ...partners]);
+  return concatenate(Uint8Array, [images, ...Array.from(wanted, (row) => known.get(row)!)]);
 }
