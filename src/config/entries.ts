@@ -3,6 +3,7 @@ import { displayValue, TailmixError } from '../errors.ts';
 import { heldBy, isPlugin, type Plugin, type PluginFactory } from '../plugin.ts';
 import type { Pin, Pins } from '../prepare.ts';
 import { preparePlugin } from '../train/prepared.ts';
+import { mapValues } from '../util/map-values.ts';
 import { suggest } from '../util/suggest.ts';
 import { check, type Finding, invalid, type Result, valid, within } from './issues.ts';
 import { isPath, loadOwnModule, type ModuleContext, noFile } from './own-module.ts';
@@ -118,19 +119,23 @@ async function loadUsed(use: unknown, options: Tree, context: EntryContext): Pro
  */
 export function writtenOptions({ plugin, held }: LoadedEntry, named: NamePin = (place) => place): Tree {
   const { holds } = plugin.definition;
-  if (plugin.prepared) {
-    const { places, pins } = plugin.prepared;
-    const renamed = (leaf: unknown): unknown =>
-      typeof leaf === 'string' && Object.hasOwn(places, leaf) ? named(places[leaf]!, pins[places[leaf]!]!) : leaf;
-    return mapLeaves(plugin.options, renamed) as Tree;
-  }
-  if (holds === undefined) return plugin.options;
+  const options = withPlaces(plugin, named);
+  if (holds === undefined) return options;
   const entries = heldBy(plugin).map(({ plugin: child, ...own }, i) => ({
     use: held[i]!.use ?? child.definition.name,
     ...own,
     ...writtenOptions(held[i]!),
   }));
-  return { ...plugin.options, [holds]: entries };
+  return { ...options, [holds]: entries };
+}
+
+/** Options with the places that were read as they are to be named; those of held plugins are theirs. */
+function withPlaces({ definition: { holds }, options, prepared }: Plugin, named: NamePin): Tree {
+  if (!prepared) return options;
+  const { places, pins } = prepared;
+  const renamed = (leaf: unknown): unknown =>
+    typeof leaf === 'string' && Object.hasOwn(places, leaf) ? named(places[leaf]!, pins[places[leaf]!]!) : leaf;
+  return mapValues(options, (value, option) => (option === holds ? value : mapLeaves(value, renamed)));
 }
 
 const madeByCall = (plugin: Plugin): LoadedEntry => ({

@@ -170,6 +170,26 @@ describe('networks', () => {
   });
 });
 
+test('a plugin that reads a file and holds others has its entry written whole, and read again', async () => {
+  const both = definePlugin({
+    name: 'both',
+    provides: ['mix'],
+    options: z.strictObject({ file: z.string(), of: z.array(z.strictObject({ plugin: pluginOption() })) }),
+    holds: 'of',
+    prepare: async ({ file }, tools) => (await tools.file(file)).length,
+    apply() {},
+  });
+  const context = { registry: { ...registry, both: async () => ({ default: both }) } as PluginRegistry, defaults };
+  await write({
+    'costs.csv': '2,1',
+    'run.yaml': `${base}  - { use: both, file: costs.csv, of: [{ use: mixup, alpha: 0.4 }] }\n`,
+  });
+  const first = await loadConfig('run.yaml', context);
+  expect(entryOf(first)).toMatchObject({ file: './costs.csv', of: [{ use: 'mixup', alpha: 0.4 }] });
+  await write({ 'again.yaml': stringify(first.resolved) });
+  expect((await loadConfig('again.yaml', context)).hash).toBe(first.hash);
+});
+
 test('a plugin made in code is prepared by the trainer, and told everywhere what it read', async () => {
   await write({ 'costs.csv': '7' });
   seen.length = 0;
