@@ -2,9 +2,10 @@ import { boxMask, definePlugin, inverseFrequencyWeights, Order, z } from 'tailmi
 import { branchWeight } from 'tailmix/plugins/bbn';
 import { randomBox } from 'tailmix/plugins/cutmix';
 import { mixupLambda } from 'tailmix/plugins/mixup';
-import { ALPHA, cumulative, MASK, NAME as name, PARTNER, PATCH, SECOND, withTwoMixtures } from './mixtures.ts';
+import { cumulative } from './loss.ts';
+import { ALPHA, MASK, NAME as name, PARTNER, PATCH, SECOND, withTwoMixtures } from './mixtures.ts';
 
-export { negativeCosine } from './mixtures.ts';
+export { negativeCosine } from './loss.ts';
 
 const options = z.strictObject({
   alpha: z.number().positive().default(1).describe('λ of both mixtures is drawn from Beta(alpha, alpha).'),

@@ -1,0 +1,37 @@
+import { type Loss, tf } from 'tailmix';
+import { LOGITS, NAME } from './teacher.ts';
+
+/**
+ * `T²·KL(t ‖ softmax(z / T))` of each row, with `t ∝ softmax(u / T)^power` (He et al. 2021, eqs. 5, 8 and 9; Hinton et al. 2015).
+ *
+ * @param student - z, `[B, C]`
+ * @param teacher - u, `[B, C]`
+ * @returns `[B]`
+ */
+export function distillation(
+  student: tf.Tensor,
+  teacher: tf.Tensor,
+  { temperature, power }: { temperature: number; power: number },
+): tf.Tensor {
+  const target = tf.logSoftmax(teacher.mul(power / temperature));
+  const divergence = target.exp().mul(target.sub(tf.logSoftmax(student.div(temperature))));
+  return divergence.sum(1).mul(temperature ** 2);
+}
+
+/** Teacher and labels share the loss: what was scored counts 1 − α, the divergence α. */
+export const taught = (loss: Loss, { alpha, ...how }: { alpha: number; temperature: number; power: number }): Loss => ({
+  ...loss,
+  scored: Object.fromEntries(
+    Object.entries(loss.scored).map(([part, scoredOf]): [string, typeof scoredOf] => [
+      part,
+      (outputs, pass) => {
+        const scored = scoredOf(outputs, pass);
+        return { ...scored, factor: (1 - alpha) * (scored.factor ?? 1) };
+      },
+    ]),
+  ),
+  terms: {
+    ...loss.terms,
+    [NAME]: ({ logits, extras }) => distillation(logits, extras![LOGITS]!, how).mul(alpha),
+  },
+});
