@@ -1,4 +1,5 @@
 import { type Loss, tf } from 'tailmix';
+import { scoredTimes } from 'tailmix/plugins/regmixup';
 import { LOGITS, NAME } from './teacher.ts';
 
 /**
@@ -21,15 +22,7 @@ export function distillation(
 /** Teacher and labels share the loss: what was scored counts 1 − α, the divergence α. */
 export const taught = (loss: Loss, { alpha, ...how }: { alpha: number; temperature: number; power: number }): Loss => ({
   ...loss,
-  scored: Object.fromEntries(
-    Object.entries(loss.scored).map(([part, scoredOf]): [string, typeof scoredOf] => [
-      part,
-      (outputs, pass) => {
-        const scored = scoredOf(outputs, pass);
-        return { ...scored, factor: (1 - alpha) * (scored.factor ?? 1) };
-      },
-    ]),
-  ),
+  scored: scoredTimes(loss.scored, 1 - alpha),
   terms: {
     ...loss.terms,
     [NAME]: ({ logits, extras }) => distillation(logits, extras![LOGITS]!, how).mul(alpha),

@@ -44,6 +44,18 @@ export const mixedAndPlain =
     };
   };
 
+/** What is scored, each part with its factor times `factor`. */
+export const scoredTimes = (scored: Loss['scored'], factor: number): Loss['scored'] =>
+  Object.fromEntries(
+    Object.entries(scored).map(([part, scoredOf]): [string, typeof scoredOf] => [
+      part,
+      (outputs, pass) => {
+        const own = scoredOf(outputs, pass);
+        return { ...own, factor: factor * (own.factor ?? 1) };
+      },
+    ]),
+  );
+
 /**
  * `L(f(x), y) + η·L(f(x̃), ỹ)` (Pinto et al. 2022, section 3): what was scored so far is that of the mixed rows x̃, whose
  * labels ỹ a label rule may have changed; the rows as they are have their own label, with the weight of its class.
@@ -51,15 +63,7 @@ export const mixedAndPlain =
 export const regularised = (loss: Loss, weight: number): Loss => ({
   ...loss,
   scored: {
-    ...Object.fromEntries(
-      Object.entries(loss.scored).map(([part, scoredOf]): [string, typeof scoredOf] => [
-        part,
-        (outputs, pass) => {
-          const scored = scoredOf(outputs, pass);
-          return { ...scored, factor: weight * (scored.factor ?? 1) };
-        },
-      ]),
-    ),
+    ...scoredTimes(loss.scored, weight),
     [PLAIN]: ({ extras }, { inputs }) => ({ logits: extras![PLAIN]!, weight: inputs[INPUT]! }),
   },
 });
