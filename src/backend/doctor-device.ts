@@ -33,6 +33,9 @@ export async function deviceFindings(folder: string, env: NodeJS.ProcessEnv = pr
   const named = env.TAILMIX_PJRT ? resolve(env.TAILMIX_PJRT) : null;
   const plugin = named ?? installedPlugins(cacheRoot(env))[0]?.plugin;
   if (plugin === undefined) return [];
+  const driver = /cuda/.test(basename(plugin))
+    ? await driverFindings(env, MIN_DRIVERS[/cuda13/.test(plugin) ? 13 : 12])
+    : [];
   // Runs pass over a plugin that was set up and finds no device, and fail with one that is named.
   const problem = (why: string, cure: string): Finding[] => [
     {
@@ -43,9 +46,6 @@ export async function deviceFindings(folder: string, env: NodeJS.ProcessEnv = pr
     },
     ...driver,
   ];
-  const driver = /cuda/.test(basename(plugin))
-    ? await driverFindings(env, MIN_DRIVERS[/cuda13/.test(plugin) ? 13 : 12])
-    : [];
   const module = pjrtModulePath(folder);
   if (!existsSync(module)) return problem('what opens PJRT plugins is not compiled', 'run `tailmix setup`');
   const memoryOptions = clientOptions(plugin, env);
