@@ -10,7 +10,7 @@ import type { TrainOptions } from '../../src/train/options.ts';
 import { describeNative, relativeDistance } from '../step/captured-support.ts';
 import { messageOfError } from '../support/message.ts';
 import { at, CIFAR10_LT_100, drawnWeights, infoWithCounts, mixBatch, warningsOf } from '../support/plugins.ts';
-import { smallRun } from '../support/small-run.ts';
+import { smallRun, twoEpochs } from '../support/small-run.ts';
 import { describeTwoStage } from '../support/two-stage.ts';
 
 describeTwoStage('glmc');
@@ -57,14 +57,7 @@ describeNative('in a run', () => {
     smallRun({
       model: { name: 'small-cnn', head: 'cosine' },
       plugins: plugins!,
-      train: {
-        epochs: 2,
-        batchSize: 8,
-        step,
-        replicas,
-        dropLast: true,
-        optimizer: { name: 'sgd', learningRate: 0.02 },
-      },
+      train: twoEpochs(step, replicas),
     });
 
   test.each([

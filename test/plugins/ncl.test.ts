@@ -11,7 +11,7 @@ import type { TrainOptions } from '../../src/train/options.ts';
 import { describeNative, relativeDistance } from '../step/captured-support.ts';
 import { messageOfError } from '../support/message.ts';
 import { infoWithCounts, warningsOf } from '../support/plugins.ts';
-import { smallRun } from '../support/small-run.ts';
+import { smallRun, twoEpochs } from '../support/small-run.ts';
 import { describeTwoStage } from '../support/two-stage.ts';
 
 beforeAll(async () => void (await loadBackend()));
@@ -58,14 +58,7 @@ describeNative('in a run', () => {
       smallRun({
         model: { name: 'small-cnn', width: 4 },
         plugins: [ncl({ count: 2 }), mixup(), remix()],
-        train: {
-          epochs: 2,
-          batchSize: 8,
-          step,
-          replicas,
-          dropLast: true,
-          optimizer: { name: 'sgd', learningRate: 0.02 },
-        },
+        train: twoEpochs(step, replicas),
       });
     for (const replicas of [1, 2]) {
       const [eager, captured] = [await run('eager', replicas), await run('captured', replicas)];

@@ -1,9 +1,20 @@
 import { z } from 'zod';
 import { definePlugin } from '../../src/plugin.ts';
 import type { BatchResult } from '../../src/step/types.ts';
+import type { TrainOptions } from '../../src/train/options.ts';
 import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
 import { mapValues } from '../../src/util/map-values.ts';
 import { squares, tinyModel } from './squares.ts';
+
+/** Two epochs of full batches, in as many replicas. */
+export const twoEpochs = (step: TrainOptions['step'], replicas = 1): NonNullable<TrainerOptions['train']> => ({
+  epochs: 2,
+  batchSize: 8,
+  step,
+  replicas,
+  dropLast: true,
+  optimizer: { name: 'sgd', learningRate: 0.02 },
+});
 
 /** Trains on 20 squares, the smallest model unless another is given; with what each batch gave, and the state as plain numbers. */
 export async function smallRun(options: Partial<TrainerOptions>) {
