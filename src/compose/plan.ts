@@ -111,11 +111,13 @@ const phaseTitle = ({ phase }: RunInfo, count: number): string[] => [
   line(`phase ${phase!.number} of ${count}`, phase!.name),
 ];
 
-const stepsLine = ({ epochs, stepsPerEpoch, batchSize, replicas = 1, batchNorm, pairs }: RunInfo): string =>
-  line(
-    'steps',
-    `${epochs} epochs × ${stepsPerEpoch} steps of ${batchSize}${replicas > 1 ? ` in ${replicas} replicas of ${batchSize / replicas}${batchNorm === 'synced' ? ', batch norm synced' : ''}${pairs === 'global' ? ', partners from the whole batch' : ''}` : ''}`,
-  );
+function stepsLine({ epochs, stepsPerEpoch, batchSize, replicas = 1, batchNorm, pairs }: RunInfo): string {
+  const steps = `${epochs} epochs × ${stepsPerEpoch} steps of ${batchSize}`;
+  if (replicas === 1) return line('steps', steps);
+  const synced = batchNorm === 'synced' ? ', batch norm synced' : '';
+  const global = pairs === 'global' ? ', partners from the whole batch' : '';
+  return line('steps', `${steps} in ${replicas} replicas of ${batchSize / replicas}${synced}${global}`);
+}
 
 const warningLine = ({ code, plugin, message }: Warning): string => line('warning', `${code} [${plugin}] ${message}`);
 
@@ -173,8 +175,8 @@ function describeSteps(
 /** `bcl/first: view (flip)`, `glmc/patch: view of glmc/partner`, `cmo/rare: drawn from train`. */
 const describeGroup = ([name, group]: [string, DeclaredRows]): string => {
   const augment = group.augment === null ? '' : ` (${group.augment.map(formatTransform).join(', ') || 'no augment'})`;
-  const view = group.view && (group.of === undefined ? 'view' : `view of ${group.of}`);
-  return `${name}: ${view || `drawn from ${(group as { from: string }).from}`}${augment}`;
+  if (!group.view) return `${name}: drawn from ${group.from}${augment}`;
+  return `${name}: view${group.of === undefined ? '' : ` of ${group.of}`}${augment}`;
 };
 
 const tunedLine = ({ tuned }: RunInfo): string[] =>
