@@ -1,4 +1,13 @@
-import { createModel, definePlugin, type ModelOptions, z } from 'tailmix';
+import {
+  createModel,
+  definePlugin,
+  type Model,
+  type ModelOptions,
+  type NetworkFacts,
+  type RunInfo,
+  type Task,
+  z,
+} from 'tailmix';
 import { classesDiffer, teacherNeeded } from './errors.ts';
 import { taught } from './loss.ts';
 import { asState, NAME as name, own, renormaliser, withTeacher } from './teacher.ts';
@@ -27,6 +36,9 @@ const options = z.strictObject({
       'Power of the teacher’s probabilities, which are then normalised; below 1 they are flatter. DiVE has 0.5.',
     ),
 });
+
+const teacherOf = ({ model }: NetworkFacts, task: Task): Model => createModel(model as ModelOptions, task);
+const taskOf = ({ classes, imageShape }: RunInfo): Task => ({ classes: classes.length, imageShape });
 
 /**
  * Distillation: the network also learns what a trained one, the teacher, says of each image. With a teacher and a loss of
@@ -62,25 +74,20 @@ export default definePlugin({
   extendModel(model, _, task, prepared) {
     const { classes } = prepared;
     if (classes && classes.length !== task.classes) throw classesDiffer(classes.length, task.classes);
-    const teacher = createModel(prepared.model as ModelOptions, task);
-    return { ...model, weights: [...model.weights, ...asState(teacher)] };
+    return { ...model, weights: [...model.weights, ...asState(teacherOf(prepared, task))] };
   },
   async initialWeights({ info, prepared }) {
-    const teacher = createModel(prepared.model as ModelOptions, {
-      classes: info.classes.length,
-      imageShape: info.imageShape,
-    });
-    const values = await prepared.weights(teacher);
+    const values = await prepared.weights(teacherOf(prepared, taskOf(info)));
     return Object.fromEntries(Object.entries(values).map(([weight, array]) => [own(weight), array]));
   },
   apply({ hooks, info, prepared, warn }, chosen) {
     if (chosen.alpha === 0) warn('NO_EFFECT', 'alpha is 0: the teacher runs and changes nothing.');
     hooks.buildModel.tap(name, (forward) => {
-      const { model, classes, mean, std } = prepared;
+      const { classes, mean, std } = prepared;
       if (classes && classes.join('\n') !== info.classes.join('\n'))
         throw classesDiffer(classes.length, info.classes.length);
-      const teacher = createModel(model as ModelOptions, { classes: info.classes.length, imageShape: info.imageShape });
-      return withTeacher(forward, teacher, renormaliser(info, { mean: mean ?? info.mean, std: std ?? info.std }));
+      const norm = { mean: mean ?? info.mean, std: std ?? info.std };
+      return withTeacher(forward, teacherOf(prepared, taskOf(info)), renormaliser(info, norm));
     });
     hooks.buildLoss.tap(name, (loss) => taught(loss, chosen));
   },
