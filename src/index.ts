@@ -34,6 +34,7 @@ export type {
 export { defineModel, type ModelChoice, type ModelDefinition, type ModelFactory } from './models/definition.ts';
 export { dropout } from './models/dropout.ts';
 export { createModel, type ModelOptions } from './models/index.ts';
+export { isParameter } from './models/kinds.ts';
 export { graphModel, layersModel } from './models/open.ts';
 export { atSeam, type Extension, extendSeams, type Part, selectSeams, type Wrap, wrapSeams } from './models/seams.ts';
 export { forwardFrom, type Parts, throughStages, weightsBehind } from './models/stages.ts';

@@ -1,4 +1,14 @@
-import { afterPass, type Model, type NamedTensors, type Random, rowsOf, stopGradient, tf, type Update } from 'tailmix';
+import {
+  afterPass,
+  isParameter,
+  type Model,
+  type NamedTensors,
+  type Random,
+  rowsOf,
+  stopGradient,
+  tf,
+  type Update,
+} from 'tailmix';
 import { directions, project, projectionWeights } from 'tailmix/plugins/bcl';
 
 export const NAME = 'paco';
@@ -25,8 +35,6 @@ export interface QueueOptions {
   dimension: number;
 }
 
-const isTrained = ({ kind }: Model['weights'][number]): boolean => kind !== 'statistic' && kind !== 'state';
-
 /**
  * The model with a projection, a queue of projected second views with their labels, and for PaCo a momentum encoder that makes
  * them. In training it runs on the second views too, after the trained rows, and gives in `extras` the anchors, what they
@@ -34,7 +42,7 @@ const isTrained = ({ kind }: Model['weights'][number]): boolean => kind !== 'sta
  */
 export function withQueue(model: Model, { form, queue, hidden, dimension }: QueueOptions): Model {
   const trained = [...model.weights, ...projectionWeights(HEAD, { features: model.featureSize, hidden, dimension })];
-  const keys = form === 'paco' ? trained.filter(isTrained) : [];
+  const keys = form === 'paco' ? trained.filter(isParameter) : [];
   return {
     ...model,
     weights: [
