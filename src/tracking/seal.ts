@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
-const sha256 = (bytes: string | Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+/** Checksum of a text or of bytes, hex. */
+export const sha256 = (bytes: string | Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /** A value as a JSON file with its own checksum, by which {@link isSealBroken} tells whether one bit of it has changed. */
 export const sealedJson = (value: object): string =>

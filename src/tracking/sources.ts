@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import process from 'node:process';
@@ -6,6 +5,7 @@ import { z } from 'zod';
 import { makeFolder } from '#make-folder';
 import type { Pins } from '../prepare.ts';
 import { damagedRunFile } from './errors.ts';
+import { sha256 } from './seal.ts';
 import { isSigned, signed } from './user-key.ts';
 import { writeFileAtomic } from './write-file.ts';
 
@@ -36,7 +36,6 @@ type Manifest = Omit<z.output<typeof manifestFile>, 'seal'>;
 /** Bytes of a file that a plugin has read up to which it is kept. */
 const LARGEST = 16 << 20;
 
-const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 const manifestPath = (directory: string): string => join(directory, SOURCES, 'manifest.json');
 
 /**
