@@ -2,7 +2,8 @@
 
     MLFLOW_TRACKING_URI=http://127.0.0.1:5000 python compare.py SWEEP [EXPERIMENT]
 
-SWEEP is the sweep's name; of several of that name the newest counts. It needs MLflow alone.
+SWEEP is the sweep's name; of several of that name the newest counts. Rows are in the order in which methods began, which with several
+jobs may be another than the report's. It needs MLflow alone.
 """
 
 import re
