@@ -6,6 +6,7 @@ interface Reference {
   paired: { differences: number[]; p: number; interval: [number, number] }[];
   holm: { p: number[]; adjusted: number[] }[];
   ranks: { values: number[][]; statistic: number; p: number; meanRanks: number[]; criticalDifference: number }[];
+  nemenyi: { methods: number; q: number }[];
 }
 
 // test/reference/paired.py
@@ -52,6 +53,12 @@ describe('ranks', () => {
     expect(result.statistic).toBeCloseTo(expected.statistic, 8);
     expect(result.p / expected.p).toBeCloseTo(1, 6);
     expect(result.criticalDifference).toBeCloseTo(expected.criticalDifference, 5);
+  });
+
+  test.each(reference.nemenyi)("$methods methods: Nemenyi's q at 5 % is SciPy's, $q", ({ methods, q }) => {
+    const values = Array.from({ length: 5 }, () => Array.from({ length: methods }, (_, k) => k));
+    const { criticalDifference } = rankTest(values);
+    expect(criticalDifference / Math.sqrt((methods * (methods + 1)) / (6 * 5))).toBeCloseTo(q, 5);
   });
 
   test('methods that are equal everywhere differ by chance only', () => {

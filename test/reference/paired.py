@@ -39,4 +39,9 @@ for blocks, methods, ties in [(6, 4, False), (10, 7, True), (3, 3, True)]:
         }
     )
 
-print(json.dumps({"paired": paired, "holm": holm, "ranks": ranks}, indent=1))
+# Critical values of Nemenyi's test at 5 %, for 2 to 10 methods: the studentized range with infinite degrees of freedom, over √2.
+nemenyi = [
+    {"methods": methods, "q": stats.studentized_range.ppf(0.95, methods, np.inf) / np.sqrt(2)} for methods in range(2, 11)
+]
+
+print(json.dumps({"paired": paired, "holm": holm, "ranks": ranks, "nemenyi": nemenyi}, indent=1))
