@@ -22,13 +22,13 @@ export interface ReportCommandOptions {
   json?: boolean;
   /** Method that the others are compared with. Default: the one called ERM, else the first. */
   baseline?: string;
-  /** For the title. Default: that of the folder, where one is given that holds several runs. */
+  /** For the title and the page's file. Default: that of the folder, where one is given that holds several runs. */
   name?: string;
 }
 
 /** What `tailmix report --json` prints. */
 interface ReportCommandDocument extends ResultsDocument {
-  /** Absolute path of `index.html`. */
+  /** Absolute path of the page. */
   report: string;
 }
 

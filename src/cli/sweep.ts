@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import process from 'node:process';
 import { checkEnvironment } from '../backend/environment.ts';
 import { displayPath, messageOf } from '../errors.ts';
@@ -54,7 +54,13 @@ export interface SweepCommandOptions extends Variations {
 }
 
 /** What is done with the runs in the end. */
-type Conclude = (done: readonly RunOutcome[], outcomes: readonly RunOutcome[], reportTo: string) => Promise<void>;
+type Conclude = (done: readonly RunOutcome[], outcomes: readonly RunOutcome[], report: SweepReport) => Promise<void>;
+
+/** The report of a sweep: its folder, and the sweep's name. */
+export interface SweepReport {
+  out: string;
+  name: string;
+}
 
 /** `tailmix sweep`: a grid of runs, each in a process of its own; what is finished is not run again. */
 export async function sweep(paths: readonly string[], options: SweepCommandOptions): Promise<number> {
@@ -65,7 +71,7 @@ export async function sweep(paths: readonly string[], options: SweepCommandOptio
   if (options.status) return (await import('./batch/list.ts')).status(paths, options);
   checkSlurmOptions(options);
   if (options.on === 'slurm') return (await import('./batch/submit.ts')).submit(paths, options);
-  return runSweepFiles(paths, options, (done, outcomes, to) => conclude(done, outcomes, options, to));
+  return runSweepFiles(paths, options, (done, outcomes, report) => conclude(done, outcomes, options, report));
 }
 
 /** Refuses what would have no effect. */
@@ -112,7 +118,7 @@ export async function runSweepFiles(
 }
 
 async function trainAll(
-  { runs, trials, out }: Grid,
+  { read, runs, trials, out }: Grid,
   tracking: SweepTracking,
   options: SweepCommandOptions & { jobs: number; conclude: Conclude; search: Search | undefined },
 ): Promise<number> {
@@ -149,7 +155,8 @@ async function trainAll(
   let concluding: unknown = null;
   let results: SweepResults | undefined;
   try {
-    if (done.length > 0 && !isInterrupted) await conclude(done, outcomes, join(out, 'report'));
+    if (done.length > 0 && !isInterrupted)
+      await conclude(done, outcomes, { out: join(out, 'report'), name: read.name });
     if (search && !isInterrupted) {
       results = await sweepResults(done.map(({ run }) => run));
       tellBest(results);
@@ -189,13 +196,13 @@ async function conclude(
   done: readonly RunOutcome[],
   outcomes: readonly RunOutcome[],
   { report: wanted, json = false }: SweepCommandOptions,
-  out: string,
+  { out, name }: SweepReport,
 ): Promise<void> {
   if (wanted) {
     const { report } = await import('./report.ts');
     await report(
       done.map(({ run }) => run.directory),
-      { out, json, name: basename(dirname(out)) },
+      { out, json, name },
     );
   } else if (json) printJson(outcomes.map(({ run, status, log, setAside }) => ({ ...run, status, log, setAside })));
   else print(`Tables and charts: tailmix report ${done.map(({ run }) => displayPath(run.directory)).join(' ')}`);

@@ -11,18 +11,19 @@ import { latexTable } from './latex.ts';
 import type { Overview } from './overview.ts';
 import { renderOverview } from './page/overview.ts';
 import { renderPage } from './page/page.ts';
+import { pageFile } from './page-file.ts';
 import { references } from './references.ts';
 import { markdownTables, overviewMarkdown } from './table.ts';
 
 /**
- * Writes `index.html` (self-contained), `report.json`, `results.csv`, `per-class.csv`, `results.md`, `results.tex` and
+ * Writes the page (self-contained), `report.json`, `results.csv`, `per-class.csv`, `results.md`, `results.tex` and
  * `references.bib`.
  *
  * @param directory - Made where it is missing.
  * @param options.created - Default: now.
  * @param options.choice - Which method to use.
- * @param options.name - Of the sweep, for the title.
- * @returns Path of `index.html`.
+ * @param options.name - Of the sweep, for the title and the file of the page. Default of that: `index.html`.
+ * @returns Path of the page.
  * @throws {TailmixError} REPORT_NOT_WRITTEN, WRITE_FAILED.
  */
 export async function writeReport(
@@ -35,7 +36,7 @@ export async function writeReport(
   }: { created?: Date; choice?: Choice | null; name?: string | undefined } = {},
 ): Promise<string> {
   const files = {
-    'index.html': await renderPage(comparison, created, { choice, name }),
+    [pageFile(name)]: await renderPage(comparison, created, { choice, name }),
     'report.json': `${JSON.stringify({ ...resultsDocument(comparison), ...(choice && { choice }) }, null, 1)}\n`,
     'results.csv': resultsCsv(comparison),
     'per-class.csv': perClassCsv(comparison),
@@ -43,15 +44,15 @@ export async function writeReport(
     'results.tex': latexTable(comparison),
     'references.bib': await references(comparison.methods),
   };
-  return writeFiles(directory, files);
+  return writeFiles(directory, files, pageFile(name));
 }
 
 /**
- * Writes a report of several data sets: `index.html`, `results.md`, `report.json` and `references.bib`, and for each data
+ * Writes a report of several data sets: the page, `results.md`, `report.json` and `references.bib`, and for each data
  * set a folder as {@link writeReport} writes it.
  *
- * @param title - Of the page.
- * @returns Path of `index.html`.
+ * @param title - Of the page; its file is named after it.
+ * @returns Path of the page.
  * @throws {TailmixError} REPORT_NOT_WRITTEN, WRITE_FAILED.
  */
 export async function writeOverview(overview: Overview, directory: string, title: string): Promise<string> {
@@ -61,18 +62,19 @@ export async function writeOverview(overview: Overview, directory: string, title
     await writeReport(comparison, join(directory, folders[i]!), { created });
   }
   const links = folders.map((folder) => `${encodeURIComponent(folder)}/index.html`);
-  return writeFiles(directory, {
-    'index.html': renderOverview(overview, title, links, created),
+  const files = {
+    [pageFile(title)]: renderOverview(overview, title, links, created),
     'results.md': overviewMarkdown(overview, title),
     'report.json': `${JSON.stringify(overviewDocument(overview), null, 1)}\n`,
     'references.bib': await references(overview.dataSets.flatMap(({ comparison }) => comparison.methods)),
-  });
+  };
+  return writeFiles(directory, files, pageFile(title));
 }
 
-async function writeFiles(directory: string, files: Readonly<Record<string, string>>): Promise<string> {
+async function writeFiles(directory: string, files: Readonly<Record<string, string>>, page: string): Promise<string> {
   await makeFolder(directory).catch((error) => {
     throw reportNotWritten(directory, error);
   });
   for (const [name, text] of Object.entries(files)) await writeFileAtomic(join(directory, name), text);
-  return join(directory, 'index.html');
+  return join(directory, page);
 }

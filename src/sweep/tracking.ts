@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { displayPath, internal, messageOf } from '../errors.ts';
+import { pageFile } from '../report/page-file.ts';
 import { writeFailed } from '../tracking/errors.ts';
 import { isServer, type MlflowSettings, resolveSettings } from '../tracking/mlflow/settings.ts';
 import { pagesOf } from '../tracking/spool/pages.ts';
@@ -31,8 +32,9 @@ export interface SweepTracking {
   end(outcomes: readonly RunOutcome[], isInterrupted: boolean, results?: SweepResults): Promise<string | null>;
 }
 
-const REPORT_FILES = [
-  'report/index.html',
+/** Of a sweep's report, in its folder. */
+const reportFiles = (name: string): string[] => [
+  `report/${pageFile(name)}`,
   'report/results.md',
   'report/results.tex',
   'report/references.bib',
@@ -54,7 +56,7 @@ export async function trackSweep(name: string, out: string): Promise<SweepTracki
     }),
     async end(outcomes, isInterrupted, results) {
       if (!hasSpool(directory)) return null;
-      const problem = await addEnd(directory, outcomes, isInterrupted, results);
+      const problem = await addEnd({ name, directory }, outcomes, isInterrupted, results);
       const sent = await send(directory, outcomes);
       return [problem, sent].filter((line) => line !== null).join('\n') || null;
     },
@@ -62,7 +64,7 @@ export async function trackSweep(name: string, out: string): Promise<SweepTracki
 }
 
 async function addEnd(
-  directory: string,
+  { name, directory }: { name: string; directory: string },
   outcomes: readonly RunOutcome[],
   isInterrupted: boolean,
   results?: SweepResults,
@@ -87,7 +89,7 @@ async function addEnd(
     spool.params(params);
     // A sweep that goes on has more runs at its next end.
     spool.metrics(done.length, figures);
-    for (const file of REPORT_FILES)
+    for (const file of reportFiles(name))
       if (existsSync(join(directory, file))) spool.write({ type: 'artifact', path: file, file });
     spool.write({ type: 'status', status: isInterrupted ? 'KILLED' : count('failed') > 0 ? 'FAILED' : 'FINISHED' });
     spool.flush();

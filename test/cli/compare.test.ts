@@ -53,7 +53,7 @@ it('trains ERM and three remedies, says which to use, and trains nothing twice',
   expect(first.stdout).toMatch(
     /Config: runs\/compare-my-digits\/methods\/[\w-]+\.yaml {3}its run: runs\/compare-my-digits\/[\w-]+-seed0-\w{8}\n/,
   );
-  const page = await readFile(join(folder, 'runs/compare-my-digits/report/index.html'), 'utf8');
+  const page = await readFile(join(folder, 'runs/compare-my-digits/report/compare-my-digits.html'), 'utf8');
   expect(page).toContain('Which should I use');
   const chosen = /^Use (.*): /m.exec(first.stdout)![1]!;
   expect(page).toContain(`<p>Use ${chosen}: `);

@@ -106,7 +106,7 @@ describe('a sweep', () => {
     expect(runs).toHaveLength(5);
     expect(sweep).toMatchObject({ status: 'FINISHED', experimentId: children[0]!.experimentId });
     expect(Object.fromEntries(sweep.tags)).toMatchObject({ 'tailmix.runs': '4', 'tailmix.failed': '0' });
-    expect([...fake.store.artifacts.keys()]).toContain(`1/${sweep.runId}/artifacts/report/index.html`);
+    expect([...fake.store.artifacts.keys()]).toContain(`1/${sweep.runId}/artifacts/report/sweep.html`);
 
     const again = await tailmix(folder, 'mlflow', 'sync', 'runs/sweep', '--server', fake.url);
     expect(again.stdout.match(/^all runs.*$/gm)).toEqual([`all runs  ${fake.url}/#/experiments/1/runs?${view}`]);

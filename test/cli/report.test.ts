@@ -1,6 +1,6 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { report, sharedFolder } from '../../src/cli/report.ts';
@@ -30,7 +30,7 @@ afterEach(async () => {
 test('a folder of runs: the table, the path of the page, and the page', async () => {
   await writeSyntheticSweep(root, [1, 2]);
   expect(await report([root])).toBe(0);
-  const path = join(root, 'report', 'index.html');
+  const path = join(root, 'report', `${basename(root)}.html`);
   expect(stdout).toContain(`\nReport: ${path}\n`);
   expect(stdout).toMatch(/^ERM +2 +\d/m);
   expect(stdout).toMatch(/^Remix-DRW +2 +\d\d\.\d±\d/m);
@@ -38,12 +38,22 @@ test('a folder of runs: the table, the path of the page, and the page', async ()
   expect(await readFile(path, 'utf8')).toMatch(/^<!doctype html>/);
 });
 
+test('title and file have the name of the sweep, as its folder has it', async () => {
+  const folder = join(root, 'my sweep');
+  await writeSyntheticSweep(folder, [1]);
+  expect(await report([folder])).toBe(0);
+  const page = await readFile(join(folder, 'report', 'my-sweep.html'), 'utf8');
+  expect(page).toContain('<title>my sweep: digits, 4 methods</title>');
+  expect(await report([folder], { name: 'another', out: join(root, 'out') })).toBe(0);
+  expect(await readdir(join(root, 'out'))).toContain('another.html');
+});
+
 test('--json prints one document', async () => {
   await writeSyntheticSweep(root, [1]);
   const out = join(root, 'elsewhere');
   expect(await report([root], { json: true, out })).toBe(0);
   const document = JSON.parse(stdout);
-  expect(document.report).toBe(join(out, 'index.html'));
+  expect(document.report).toBe(join(out, `${basename(root)}.html`));
   expect(document.methods.map(({ method }: { method: string }) => method)).toEqual([
     'ERM',
     'Mixup',

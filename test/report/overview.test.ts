@@ -1,6 +1,6 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { report } from '../../src/cli/report.ts';
 import { criticalDifferenceChart } from '../../src/report/charts/critical-difference.ts';
@@ -112,15 +112,11 @@ describe('tailmix report', () => {
           summary: { dataset },
         });
     expect(await report([root], { json: true })).toBe(0);
-    expect((await readdir(join(root, 'report'))).sort()).toEqual([
-      'digits',
-      'index.html',
-      'letters',
-      'references.bib',
-      'report.json',
-      'results.md',
-    ]);
-    const page = await readFile(join(root, 'report', 'index.html'), 'utf8');
+    const file = `${basename(root)}.html`;
+    expect((await readdir(join(root, 'report'))).sort()).toEqual(
+      ['digits', file, 'letters', 'references.bib', 'report.json', 'results.md'].sort(),
+    );
+    const page = await readFile(join(root, 'report', file), 'utf8');
     expect(page).toContain('<a href="letters/index.html">letters</a>');
     expect(page).toContain('Friedman');
     expect(await readFile(join(root, 'report', 'letters', 'index.html'), 'utf8')).toContain('letters: 3 methods');

@@ -24,7 +24,7 @@ import { writeFileAtomic } from '../../tracking/write-file.ts';
 import { type ConfigFlags, checkPlace, context, observers, overridesOf } from '../context.ts';
 import { comparePhases, compareTaken } from '../errors.ts';
 import { print, printJson, tell, tellTaken } from '../output.ts';
-import { runSweepFiles, type SweepCommandOptions } from '../sweep.ts';
+import { runSweepFiles, type SweepCommandOptions, type SweepReport } from '../sweep.ts';
 
 /** Options of commands that train several methods and choose one. */
 export interface MethodsOptions extends ConfigFlags, Pick<SweepCommandOptions, 'jobs' | 'out' | 'takeOver' | 'json'> {
@@ -106,7 +106,7 @@ export async function runMethods(
       ...(backend !== undefined && { backend }),
     };
     const shown = { folder, json, baseline };
-    return await runSweepFiles([file], sweep, (_, outcomes, to) => conclude(outcomes, to, shown), ownership);
+    return await runSweepFiles([file], sweep, (_, outcomes, report) => conclude(outcomes, report, shown), ownership);
   } finally {
     await ownership.release();
   }
@@ -133,7 +133,7 @@ const HEAD = '# Made by tailmix compare or probe';
 
 async function conclude(
   outcomes: readonly RunOutcome[],
-  to: string,
+  { out, name }: SweepReport,
   { folder, json, baseline }: { folder: string; json: boolean; baseline: string | undefined },
 ): Promise<void> {
   const loaded = await loadRuns(outcomes.filter(isDone).map(({ run }) => run.directory));
@@ -146,7 +146,7 @@ async function conclude(
     .map(({ run, log }) => ({ run: run.label, directory: run.directory, log }));
   const isWhole = missing.length === 0 && comparison.leftOut.length === 0;
   const choice = isWhole ? chooseMethod(comparison, baseline) : null;
-  const page = await writeReport(comparison, to, { choice });
+  const page = await writeReport(comparison, out, { choice, name });
   if (json) return printJson({ ...resultsDocument(comparison), choice, missing, report: page });
   if (choice) {
     print(choiceTable(choice, process.stdout.columns ?? 100));
