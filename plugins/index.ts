@@ -50,6 +50,7 @@ export const registry: PluginRegistry = {
   paco: () => import('./paco/index.ts'),
   proco: () => import('./proco/index.ts'),
   progress: () => import('./progress/index.ts'),
+  'puzzle-mix': () => import('./puzzle-mix/index.ts'),
   regmixup: () => import('./regmixup/index.ts'),
   remix: () => import('./remix/index.ts'),
   resample: () => import('./resample/index.ts'),

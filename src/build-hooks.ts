@@ -1,6 +1,6 @@
 import { SyncWaterfallHook } from 'tapable';
 import type { Forward } from './models/types.ts';
-import type { GradientParts, Gradients, Loss, Predict, Update } from './step/types.ts';
+import type { GradientParts, Gradients, Loss, MixMask, Predict, Update } from './step/types.ts';
 
 /**
  * The hooks that build the step.
@@ -43,6 +43,25 @@ export function buildHooks() {
      * ```
      */
     buildLoss: new SyncWaterfallHook<[loss: Loss]>(['loss']),
+
+    /**
+     * Once, before the first step. Makes the masks that a batch with the variant `mix: 'input:mask'` is mixed by,
+     * `(weights, pass) → masks`: `[B, height, width, 1]` float32, what each pixel has of row i in 0…1; the rest is of its
+     * partner, `pair[i]`. Their means are what `onBatch` gave as `lambda`, by which labels are weighed. `parts` has the forward
+     * pass and the loss as plugins made them. What comes out is taken as given: nothing is differentiated through it, and a
+     * step has one, whatever a tap of `buildGradients` calls twice. Returns a function of the same form. Synchronous;
+     * {@link buildHooks traced}.
+     *
+     * @example
+     * ```ts
+     * // Masks that the host draws, as a declared input: inputs: () => ({ mask: { shape: ['batch', 32, 32, 1], dtype: 'float32' } }).
+     * hooks.buildMask.tap(name, () => (_, { inputs }) => inputs[`${name}/mask`]!);
+     * ```
+     */
+    buildMask: new SyncWaterfallHook<[mask: MixMask, parts: Pick<GradientParts, 'forward' | 'loss'>]>([
+      'mask',
+      'parts',
+    ]),
 
     /**
      * Once, before the first step. Wraps a backward pass, `(weights, pass) → { loss, penalties, outputs, gradients }`:

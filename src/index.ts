@@ -93,6 +93,7 @@ export type {
   Gradients,
   InputSpec,
   Loss,
+  MixMask,
   OfOutputs,
   Predict,
   RowRanges,

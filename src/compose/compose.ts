@@ -11,7 +11,7 @@ import {
 import { randomStream } from '../random.ts';
 import type { RunInfo } from '../run.ts';
 import { MIX } from '../step/batch.ts';
-import { isBox } from '../step/inputs.ts';
+import { isByPixel } from '../step/inputs.ts';
 import type { InputSpec } from '../step/types.ts';
 import { onlyKnown } from '../util/names.ts';
 import { bareCosines, conflicting } from './advice.ts';
@@ -104,7 +104,7 @@ export function compose(
   };
   for (const [position, plugin] of plugins.entries()) {
     const { name, inputs, variants } = apply(plugin, hooks);
-    if (info.features && variants[MIX]?.some(isBox)) throw pixelsNeeded(name, position);
+    if (info.features && variants[MIX]?.some(isByPixel)) throw pixelsNeeded(name, position);
     Object.assign(composition.inputs, inputs);
     for (const [variant, values] of Object.entries(variants)) {
       if (composition.variants[variant]) throw variantTwice(variant, name);

@@ -5,7 +5,7 @@ import { concatenate } from '../util/concatenate.ts';
 import { sizeOf } from '../util/shape.ts';
 import type { Batch, InputSpec, RowRanges, Targets } from './types.ts';
 
-/** Variants that core knows: `input`, a later stage, or `input:box` (CutMix). Declared by whoever provides `mix`. */
+/** Variants that core knows: `input`, a later stage, `input:box` (CutMix), or `input:mask` (`buildMask`). Declared by whoever provides `mix`. */
 export const MIX = 'mix';
 
 /** An unmixed batch: every row its own partner, lambda 1. One replica, where nothing is said of them. */

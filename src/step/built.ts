@@ -15,12 +15,13 @@ import { adoptFunction, type FaultOf, fieldsDue } from './adopted.ts';
 import { adoptLoss, rowArrayFault } from './built-loss.ts';
 import { returnedWrong } from './errors.ts';
 import { type Origin, ownedBy } from './owner.ts';
-import type { Gradients, Loss, Predict, SlotSpec, Update } from './types.ts';
+import type { Gradients, Loss, MixMask, Predict, SlotSpec, Update } from './types.ts';
 
 /** Hooks whose taps return functions of the step, and what these are. */
 interface Built {
   buildModel: Forward;
   buildLoss: Loss;
+  buildMask: MixMask;
   buildGradients: Gradients;
   buildUpdate: Update;
   buildPrediction: Predict;
@@ -47,6 +48,8 @@ export function adopt(
       return adoptFunction(origin, value, '(weights, images, pass) → outputs', forwardFault(sizes));
     case 'buildLoss':
       return adoptLoss(origin, value, before as Loss, sizes);
+    case 'buildMask':
+      return adoptFunction(origin, value, '(weights, pass) → masks', maskFault);
     case 'buildGradients':
       return adoptFunction(origin, value, '(weights, pass) → backward', backwardFault(sizes));
     case 'buildUpdate':
@@ -60,6 +63,11 @@ export const forwardFault =
   (sizes: OutputSizes): FaultOf<Forward> =>
   (outputs, [weights]) =>
     outputsFault(outputs, weights, sizes);
+
+const maskFault: FaultOf<MixMask> = (masks, [, { inputs }]) => {
+  const [, height, width] = inputs.images!.shape;
+  return tensorFault(masks, 'batch, height, width, 1', [inputs.labels!.shape[0]!, height!, width!, 1]);
+};
 
 const backwardFault =
   (sizes: OutputSizes): FaultOf<Gradients> =>

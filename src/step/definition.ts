@@ -7,10 +7,19 @@ import type { NamedTensors, tf } from '../tf.ts';
 import type { Fault } from '../util/fault.ts';
 import { mapValues } from '../util/map-values.ts';
 import { differentiate } from './differentiate.ts';
-import { lossDetached, returnedWrong } from './errors.ts';
+import { lossDetached, masksMissing, returnedWrong } from './errors.ts';
 import { plainLoss, reduced, rowLosses } from './loss.ts';
 import { originOf, ownedBy } from './owner.ts';
-import type { Evaluated, GradientParts, Gradients, OfOutputs, Predict, StepDefinition, Update } from './types.ts';
+import type {
+  Evaluated,
+  GradientParts,
+  Gradients,
+  MixMask,
+  OfOutputs,
+  Predict,
+  StepDefinition,
+  Update,
+} from './types.ts';
 
 /**
  * Runs the `build…` hooks over core's own functions. What comes out checks what can only be known of the whole: rows,
@@ -24,6 +33,12 @@ export function defineStep(
 ): StepDefinition {
   const forward = hooks.buildModel.call(ownedBy(null, model.forward));
   const loss = hooks.buildLoss.call(plainLoss());
+  const mask = hooks.buildMask.call(
+    ownedBy<MixMask>(null, () => {
+      throw masksMissing();
+    }),
+    { forward, loss },
+  );
   const refuse = (fn: object, fault: Fault | null): void => {
     if (fault === null) return;
     const origin = originOf(fn) ?? originOf(forward);
@@ -78,6 +93,7 @@ export function defineStep(
   return {
     forward,
     loss,
+    mask,
     gradients(weights, pass) {
       given = null;
       const found = gradients(weights, pass);

@@ -107,6 +107,13 @@ export const groupUnread = (name: string): TailmixError => {
   );
 };
 
+/** A variant that is mixed by masks, and nobody who makes them. */
+export const masksMissing = (): TailmixError =>
+  new TailmixError(
+    "step: expected masks for the variant mix: 'input:mask'; no plugin makes any. Who declares the variant taps hooks.buildMask.",
+    { code: 'STEP_MASK' },
+  );
+
 /** An op in the loss that TensorFlow.js cannot differentiate. */
 export const gradientMissing = (origin: Origin | null, op: string, cause: unknown): TailmixError =>
   new TailmixError(

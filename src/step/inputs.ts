@@ -48,8 +48,14 @@ export const BOX_MIX = 'input:box';
 /** Whether a mix variant pastes a box. */
 export const isBox = (mix: string): boolean => mix.endsWith(':box');
 
-/** Model stage at which a mix variant mixes: of `input:box`, `input`. */
-export const mixStage = (mix: string): string => mix.replace(/:box$/, '');
+/** Whether a mix variant mixes by masks of `buildMask`, one a row. */
+export const hasMasks = (mix: string): boolean => mix.endsWith(':mask');
+
+/** Whether a mix variant takes each pixel from one of both images, or weighs it: a box, or masks. */
+export const isByPixel = (mix: string): boolean => isBox(mix) || hasMasks(mix);
+
+/** Model stage at which a mix variant mixes: of `input:box` and `input:mask`, `input`. */
+export const mixStage = (mix: string): string => mix.replace(/:(box|mask)$/, '');
 
 /** What one training step is fed. */
 export interface StepData {
@@ -99,7 +105,7 @@ export function trainFeeds({
   if (mix === undefined) return feeds;
   feeds.pairLabels = targets.pairLabels;
   feeds.pairWeight = pairWeight;
-  feeds.mixMatrix = isBox(mix) ? pairMatrix(batch, () => 0) : pairMatrix(batch, (i) => batch.lambda[i]!);
+  feeds.mixMatrix = isByPixel(mix) ? pairMatrix(batch, () => 0) : pairMatrix(batch, (i) => batch.lambda[i]!);
   if (isBox(mix)) feeds.mixMask = boxMask(batch, imageShape);
   return feeds;
 }

@@ -1,12 +1,13 @@
 import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
 import { rowsDiffer } from './errors.ts';
-import { isBox, mixStage } from './inputs.ts';
+import { isByPixel, mixStage } from './inputs.ts';
 
 /**
  * Features of the trained rows at a stage: mixed there, or the pool's first rows where nothing mixes.
  *
  * @param mix - the variant of the step; undefined where nothing mixes
+ * @param feeds - inputs of the step; of a variant by masks, `mixMask` is what `buildMask` gave
  * @throws {TailmixError} STEP_ROWS where the features are of other rows than the pool's, which would be cut or mixed up.
  */
 export function mixAt(stage: string, features: tf.Tensor, mix: string | undefined, feeds: NamedTensors): tf.Tensor {
@@ -21,7 +22,7 @@ export function mixAt(stage: string, features: tf.Tensor, mix: string | undefine
   if (rows !== pool) throw rowsDiffer(stage, expectedRows(pool, pool), rows);
   const flat = features.reshape([pool, -1]);
   const mixed = tf.matMul(feeds.mixMatrix!, flat).reshape([size, ...features.shape.slice(1)]);
-  if (!isBox(mix)) return mixed;
+  if (!isByPixel(mix)) return mixed;
   const own = pool > size ? firstRows(features, size) : features;
   const mask = feeds.mixMask!;
   return own.mul(mask).add(mixed.mul(tf.sub(1, mask)));

@@ -14,7 +14,7 @@ import { groupRanges, MIX, resolveShape } from './batch.ts';
 import { defineStep } from './definition.ts';
 import { inputUnknown, stateOfReplicas } from './errors.ts';
 import { createGroupWatch } from './group-watch.ts';
-import { BOX_MIX, modelInputs, trainInputs } from './inputs.ts';
+import { BOX_MIX, hasMasks, modelInputs, trainInputs } from './inputs.ts';
 import { watched } from './misses.ts';
 import { mixAt } from './mix.ts';
 import { inputsOf, meanOfParts, type TrainedPart } from './replicas.ts';
@@ -141,8 +141,15 @@ export function createStepProgram(
       ...(replicas > 1 && options.batchNorm === 'synced' && { across: acrossReplicas(replicas) }),
     };
   };
-  const trainPart = (weights: NamedTensors, pass: Pass): TrainedPart => {
-    const { outputs, ...found } = definition.gradients(weights, pass);
+  /** The pass, with the masks that its batch is mixed by. */
+  const masked = (pass: Pass, weights: NamedTensors, feeds: NamedTensors): Pass => {
+    const mix = pass.variants[MIX];
+    if (mix === undefined || !hasMasks(mix)) return pass;
+    const mixMask = definition.mask(weights, pass);
+    return { ...pass, atStage: (stage, features) => mixAt(stage, features, mix, { ...feeds, mixMask }) };
+  };
+  const trainPart = (weights: NamedTensors, pass: Pass, feeds: NamedTensors): TrainedPart => {
+    const { outputs, ...found } = definition.gradients(weights, masked(pass, weights, feeds));
     if (pass.variants[MIX] === undefined) read.check(Object.keys(groups));
     const own = replicas === 1 ? undefined : Object.keys(outputs.statistics).find((name) => kept.has(name));
     if (own !== undefined) throw stateOfReplicas(own, replicas);
@@ -152,9 +159,10 @@ export function createStepProgram(
   const trainParts = (weights: NamedTensors, feeds: NamedTensors, chosen: Pass['variants']): TrainedPart => {
     const specs = specsOf(chosen[MIX]);
     return meanOfParts(
-      Array.from({ length: local }, (_, replica) =>
-        trainPart(weights, passOf(inputsOf(replica, local, feeds, specs, share), chosen)),
-      ),
+      Array.from({ length: local }, (_, replica) => {
+        const own = inputsOf(replica, local, feeds, specs, share);
+        return trainPart(weights, passOf(own, chosen), own);
+      }),
       share,
     );
   };
@@ -163,7 +171,7 @@ export function createStepProgram(
     const before = split(state);
     const pass = passOf(feeds, signatureVariants);
     const { loss, penalties, figures, statistics, gradients, ...rows } =
-      replicas === 1 ? trainPart(before.weights, pass) : trainParts(before.weights, feeds, signatureVariants);
+      replicas === 1 ? trainPart(before.weights, pass, feeds) : trainParts(before.weights, feeds, signatureVariants);
     const after = definition.update.apply({ ...before.weights, ...statistics }, before.slots, gradients, pass);
     const own = { ...prefixed(SAMPLE, rows.perSample), predictions: rows.predictions };
     const all = share && rowsOfAll(own, feeds[STOP]!, share);

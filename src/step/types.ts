@@ -77,6 +77,9 @@ export interface Backward extends Evaluated {
   gradients: NamedTensors;
 }
 
+/** Masks to mix a batch by, `[batch, height, width, 1]`: what each pixel has of the row itself, in 0…1. */
+export type MixMask = (weights: NamedTensors, pass: Pass) => tf.Tensor;
+
 /** Loss and gradients at the given weights; SAM calls its inner one twice. */
 export type Gradients = (weights: NamedTensors, pass: Pass) => Backward;
 
@@ -126,6 +129,7 @@ export type Predict = (weights: NamedTensors, slots: NamedTensors, images: tf.Te
 export interface StepDefinition {
   forward: Forward;
   loss: Loss;
+  mask: MixMask;
   gradients: Gradients;
   update: Update;
   predict: Predict;
@@ -196,7 +200,10 @@ export interface Batch {
   readonly groups: RowRanges;
   /** `[B]`, the partner's row in the pool. Default: each row itself. */
   pair: Int32Array;
-  /** `[B]`, weight of sample i (never of its partner, never folded) in pixels or features. Default 1. */
+  /**
+   * `[B]`, weight of sample i (never of its partner, never folded) in pixels or features; with a box or a mask, the share of
+   * its pixels. Default 1.
+   */
   lambda: Float32Array;
   /** With the variant `mix: 'input:box'`, the patch that comes from the partner; null pastes nothing. */
   box: Box | null;

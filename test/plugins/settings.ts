@@ -69,6 +69,7 @@ export const settings: Record<
   proco: { options: { hidden: 8, dimension: 4, temperature: 0.2 } },
   muon: { options: { steps: 3, scale: 'rms' } },
   progress: { options: { style: 'none' } },
+  'puzzle-mix': { options: { alpha: 0.5, lambda: 'sample', blocks: [2] } },
   regmixup: { options: { weight: 0.5 }, beside: [mixup()] },
   remix: { options: { kappa: 2, tau: 0.8 }, beside: [mixup()] },
   resample: { options: { weights: 'square-root' } },

@@ -32,6 +32,7 @@ export async function smallRun(options: Partial<TrainerOptions>) {
   }).run();
   return {
     mode: summary.stepMode,
+    summary,
     results,
     losses: results.map(({ loss }) => loss),
     epochs,

@@ -64,9 +64,10 @@ test('hooks are called in the order of the pseudocode', async () => {
     { train: { epochs: 1, batchSize: 20, step: 'eager' } },
   );
   const step = ['computeLearningRate', 'onBatch', 'computeTargets', 'onBatchEnd'];
-  expect(calls.filter((name) => name.startsWith('build')).slice(0, 5)).toEqual([
+  expect(calls.filter((name) => name.startsWith('build')).slice(0, 6)).toEqual([
     'buildModel',
     'buildLoss',
+    'buildMask',
     'buildGradients',
     'buildUpdate',
     'buildPrediction',
