@@ -43,6 +43,7 @@ export const registry: PluginRegistry = {
   lws: () => import('./lws/index.ts'),
   mamix: () => import('./mamix/index.ts'),
   'manifold-mixup': () => import('./manifold-mixup/index.ts'),
+  'meta-weight-net': () => import('./meta-weight-net/index.ts'),
   mixup: () => import('./mixup/index.ts'),
   mlflow: () => import('./mlflow/index.ts'),
   muon: () => import('./muon/index.ts'),

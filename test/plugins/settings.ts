@@ -62,6 +62,7 @@ export const settings: Record<
   lws: { options: {} },
   mamix: { options: { omega: -0.5 }, beside: [mixup()] },
   'manifold-mixup': { options: { stages: ['stage1', 'input'], alpha: 1 } },
+  'meta-weight-net': { options: { hidden: 6, learningRate: 0.01 } },
   mixup: { options: { alpha: 0.4, lambda: 'sample' } },
   mlflow: { options: { experiment: 'tests', every: 1, checkpoints: 'all', tags: { who: 'suite' } } },
   ncl: { options: { count: 2, hard: 0.5, mutual: 0.4 } },

@@ -14,6 +14,7 @@ import type { Engine } from '../../src/step/types.ts';
 import { mapValues } from '../../src/util/map-values.ts';
 import { describeBackends } from '../backend/kernels/support.ts';
 import branches from '../reference/branches.json' with { type: 'json' };
+import meta from '../reference/meta.json' with { type: 'json' };
 import twoStage from '../reference/two-stage.json' with { type: 'json' };
 import { bothEngines, describeNative, relativeDistance } from '../step/captured-support.ts';
 import { at, infoWithCounts, mixBatch } from './plugins.ts';
@@ -39,7 +40,7 @@ interface Case {
   statistics: Record<string, number[]>;
 }
 
-const references = [twoStage, branches] as unknown as Reference[];
+const references = [twoStage, branches, meta] as unknown as Reference[];
 
 const SIZE = 5;
 const imageShape: [number, number, number] = [6, 6, 2];
@@ -63,7 +64,15 @@ async function prepare(reference: Reference, example: Case) {
   const model = plugins.reduce((before, one) => extendModel(before, one, task), base);
   const start = { init: 'first', reset: [], freeze, frozenNorm: frozenNorm as 'batch' | 'running' };
   const { classCounts, mean, std, epochs, images, labels, classWeights } = reference;
-  const info = infoWithCounts(classCounts, { imageShape, epochs, start, head: model.head! });
+  const info = infoWithCounts(classCounts, {
+    imageShape,
+    mean,
+    std,
+    epochs,
+    start,
+    head: model.head!,
+    featureSize: model.featureSize,
+  });
   const composition = compose(plugins, info);
   const pool = SIZE * (1 + Object.keys(composition.groups).length);
   const program = createStepProgram(model, composition, {
@@ -116,7 +125,7 @@ const distance = (a: Float32Array, b: readonly number[]): number => {
 };
 
 /**
- * Tests of the cases of test/reference/two-stage.py and branches.py that have a plugin, or none (classifier re-training): one step and a
+ * Tests of the cases of test/reference/two-stage.py, branches.py and meta.py that have a plugin, or none (classifier re-training): one step and a
  * prediction against PyTorch, captured as eager.
  */
 export function describeTwoStage(plugin: string | null): void {
@@ -127,7 +136,7 @@ export function describeTwoStage(plugin: string | null): void {
   );
   if (cases.length === 0) throw new Error(`test/reference has no step of ${plugin}`);
 
-  describeBackends('one step against PyTorch (test/reference/two-stage.py, branches.py)', (use) => {
+  describeBackends('one step against PyTorch (test/reference/two-stage.py, branches.py, meta.py)', (use) => {
     beforeAll(use);
 
     test.each(cases)('%s: loss, gradients, running statistics, prediction', async (_, example, reference) => {
