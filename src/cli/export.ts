@@ -11,7 +11,7 @@ import { commandLine, tellNext } from './next.ts';
 import { print, printJson, tellPassedOver } from './output.ts';
 
 /** Options of `tailmix export`. */
-export interface ExportCommandOptions extends ConfigFlags, CheckpointChoice, Pick<RunContext, 'trust'> {
+export interface ExportCommandOptions extends ConfigFlags, CheckpointChoice, Pick<RunContext, 'trust' | 'sources'> {
   format: ExportOptions['format'];
   /** Folder to write to. Default: `export/<format>` in the run directory. */
   out?: string;
@@ -38,6 +38,7 @@ export async function exportCommand(
     checkpoint,
     strict,
     trust,
+    sources,
     json,
     allowOtherData = false,
     ...flags
@@ -52,6 +53,7 @@ export async function exportCommand(
     checkpoint,
     strict,
     trust,
+    sources,
     readImages: int8,
     pixels: int8,
   });

@@ -18,7 +18,7 @@ import { commandLine, tellNext } from './next.ts';
 import { print, printJson, tellPassedOver } from './output.ts';
 
 /** Options of `tailmix mistakes`. */
-export interface MistakesCommandOptions extends ConfigFlags, CheckpointChoice, Pick<RunContext, 'trust'> {
+export interface MistakesCommandOptions extends ConfigFlags, CheckpointChoice, Pick<RunContext, 'trust' | 'sources'> {
   split: 'test' | 'validation';
   /** Folder to write to. Default: `mistakes/<split>` in the run directory. */
   out?: string;
@@ -35,11 +35,12 @@ type Named = ReturnType<typeof named>;
 /** `tailmix mistakes`: the images that a run gets wrong, as a table, JSON and a picture. */
 export async function mistakes(
   wanted: string,
-  { set = [], split, out, checkpoint, strict, trust, json, allowOtherData, ...flags }: MistakesCommandOptions,
+  { set = [], split, out, checkpoint, strict, trust, sources, json, allowOtherData, ...flags }: MistakesCommandOptions,
 ): Promise<number> {
   checkPlace('--out', out);
   const overrides = overridesOf(flags);
-  const run = await openRun(wanted, { ...context, set, overrides, checkpoint, strict, trust, readImages: true });
+  const choice = { checkpoint, strict, trust, sources };
+  const run = await openRun(wanted, { ...context, set, overrides, ...choice, readImages: true });
   const passedOver = tellPassedOver(run.damaged);
   const { subset, otherData } = splitOf(run, split, allowOtherData);
   const classified = await classify(run, subset);

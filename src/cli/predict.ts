@@ -22,6 +22,7 @@ export interface PredictCommandOptions extends ConfigFlags {
   checkpoint?: string;
   strict?: boolean;
   trust?: boolean;
+  sources?: 'kept' | 'current';
   allowOtherData?: boolean;
 }
 
@@ -31,7 +32,7 @@ export async function predict(
   paths: readonly string[],
   { set = [], top = 3, recursive, csv, jsonl, json, allowOtherData, ...flags }: PredictCommandOptions,
 ): Promise<number> {
-  const { checkpoint, strict, trust, ...configFlags } = flags;
+  const { checkpoint, strict, trust, sources, ...configFlags } = flags;
   const runOnly = { '--set': set.length > 0, '--checkpoint': checkpoint !== undefined, '--strict': strict };
   const unfit = Object.entries(runOnly).find(([, isGiven]) => isGiven);
   if (unfit && isExport(wanted) && !isRun(wanted)) throw exportHasNo(wanted, unfit[0]);
@@ -44,6 +45,7 @@ export async function predict(
     checkpoint,
     strict,
     trust,
+    sources,
     ...(configFlags.backend !== undefined && { backend: configFlags.backend as BackendChoice }),
   });
   const { classes, from } = predictor;

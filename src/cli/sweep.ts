@@ -28,6 +28,8 @@ export interface SweepCommandOptions extends Variations {
   report?: boolean;
   out?: string;
   takeOver?: boolean;
+  /** Looks at runs, and goes on with them, that are not known to be the user's own. */
+  trust?: boolean;
   backend?: string;
   dataRoot?: string;
   json?: boolean;
@@ -122,7 +124,7 @@ async function trainAll(
   tracking: SweepTracking,
   options: SweepCommandOptions & { jobs: number; conclude: Conclude; search: Search | undefined },
 ): Promise<number> {
-  const { jobs, backend, dataRoot, takeOver = false, conclude, search } = options;
+  const { jobs, backend, dataRoot, takeOver = false, trust = false, conclude, search } = options;
   const interruption = watchInterrupts('running runs end after their step; the same command continues them.');
   const display = sweepDisplay(progressStream(), runs.length);
   const threads = threadsFor(jobs);
@@ -131,7 +133,7 @@ async function trainAll(
     const how = {
       jobs,
       display,
-      config: context,
+      config: { ...context, trust },
       takeOver,
       launcher,
       signal: interruption.signal,
@@ -139,6 +141,7 @@ async function trainAll(
         ...(backend === undefined ? [] : ['--backend', backend]),
         ...(dataRoot === undefined ? [] : ['--data-root', dataRoot]),
         ...(takeOver ? ['--take-over'] : []),
+        ...(trust ? ['--trust'] : []),
       ],
       env: (run: PlannedRun) => ({ ...threads, ...tracking.env(run) }),
     };

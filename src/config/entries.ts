@@ -89,7 +89,7 @@ async function prepared(
     const { pins, directory, run } = context;
     return valid({
       ...loaded.value,
-      plugin: await preparePlugin(loaded.value.plugin, { pins, directory, kept: run?.read }),
+      plugin: await preparePlugin(loaded.value.plugin, { pins, directory, run }),
     });
   } catch (error) {
     if (!(error instanceof TailmixError)) throw error;

@@ -7,6 +7,7 @@ import { readLayers } from './extends.ts';
 import { mergeLayers } from './inherit.ts';
 import { filesOf, joinedName, originsOf } from './layers.ts';
 import { applyOverrides, type Override, parseSetting } from './overrides.ts';
+import type { SourceChoice } from './own-module.ts';
 import { type ConfigContext, resolveTree } from './resolve.ts';
 import { findConfig } from './search.ts';
 import { isSweep } from './sweep-schema.ts';
@@ -24,6 +25,8 @@ export interface LoadContext extends ConfigContext {
 export interface RunContext extends Omit<LoadContext, 'run'> {
   /** Runs the run's own code, whoever it is from. Default: only if this user has trained it on this machine. */
   trust?: boolean | undefined;
+  /** The run's own code where that in the working directory was changed since. Default: `kept`. */
+  sources?: SourceChoice | undefined;
 }
 
 /**
@@ -62,14 +65,16 @@ export async function loadConfig(
 
 /**
  * Reads the config of a trained run. Plugins, models and data sets of the user's own are those that were kept with it, where
- * what lies in the working directory is not the same; that is told.
+ * what lies in the working directory is not the same, or with `sources: 'current'` those; that is told.
  *
+ * @param tells - false: it is not
  * @throws {TailmixError} RUN_NOT_TRUSTED, RUN_DAMAGED, and as {@link loadConfig}
  */
 export async function loadRunConfig(
   directory: string,
-  { trust = false, ...context }: RunContext,
+  { trust = false, sources = 'kept', ...context }: RunContext,
+  tells = true,
 ): Promise<ResolvedConfig> {
-  const run = { ...(await openSources(directory)), directory: displayPath(directory), trust };
+  const run = { ...(await openSources(directory)), directory: displayPath(directory), trust, prefers: sources, tells };
   return loadConfig(join(directory, runFiles.config), { ...context, run });
 }

@@ -31,17 +31,24 @@ export interface ModuleContext {
   run?: RunSources | undefined;
 }
 
+/** Which of two sources: the one that was kept with a run, or the one that lies in the working directory now. */
+export type SourceChoice = 'kept' | 'current';
+
 /** Code that a run keeps, and whether it may be run. */
 export interface RunSources extends KeptSources {
   /** For messages. */
   directory: string;
   /** Whether the user trusts it, whoever it is from. */
   trust: boolean;
+  /** Which is used where that in the working directory is not the kept one. */
+  prefers: SourceChoice;
+  /** Whether it is told where they differ. */
+  tells: boolean;
 }
 
 /**
  * Loads a module that a config names: a path relative to `directory`, or a package. Of a trained run it is the kept one, where
- * that in the working directory is not the same.
+ * that in the working directory is not the same, unless the run prefers that.
  *
  * @returns null where there is none; a message where it does not load
  * @throws {TailmixError} RUN_NOT_TRUSTED
@@ -75,8 +82,9 @@ async function loadKept(
   const current = findFile(place, '.');
   const source = current && (await hashModule(current));
   if (kept === null && current === null) return null;
-  const isSame = kept === null || source === kept.source;
-  if (!isSame && source !== null) warnChanged(place);
+  const isChanged = kept !== null && source !== null && source !== kept.source;
+  if (isChanged && run.tells) warnChanged(place, run.prefers);
+  const isSame = kept === null || source === kept.source || (isChanged && run.prefers === 'current');
   const file = isSame ? current! : kept.file;
   if (!isSame && (await hashModule(file)) !== kept.source) {
     const why = 'some of what it imports is not kept: it is named by an absolute path, or as a package';

@@ -49,7 +49,7 @@ export const isDone = ({ status }: RunOutcome): boolean => status === 'finished'
 
 /** What all runs of a sweep share. */
 export interface RunContext extends Omit<ChildContext, 'onProgress' | 'resume'> {
-  config: ConfigContext;
+  config: Parameters<typeof stateOf>[1];
   /** Takes directories from processes that cannot be seen from here. */
   takeOver: boolean;
   display: SweepDisplay;
@@ -67,6 +67,7 @@ async function runOne(run: PlannedRun, { config, takeOver, display, ...child }: 
     await untilFree(directory, ENDING_MS, child.signal);
     const state = await stateOf(run, config);
     if (state.kind === 'finished') return ended('skipped');
+    if (state.kind === 'untrusted') throw state.error;
     if (state.kind === 'foreign') {
       aside = await setAside(directory, { takeOver });
       display.note(label, `what was in its folder is now in ${displayPath(aside)}: ${state.reason}`);

@@ -1,4 +1,4 @@
-import { loadRunConfig } from '../config/load.ts';
+import { loadRunConfig, type RunContext } from '../config/load.ts';
 import type { ConfigContext } from '../config/resolve.ts';
 import { TailmixError } from '../errors.ts';
 import { findLatest } from '../tracking/checkpoint.ts';
@@ -11,14 +11,19 @@ import type { PlannedRun } from './expand.ts';
 export type RunState =
   | { kind: 'new' | 'unfinished' | 'finished' }
   /** Something that this run can neither go on with nor write over. */
-  | { kind: 'foreign'; reason: string };
+  | { kind: 'foreign'; reason: string }
+  /** A run that would be executed, and of which nothing says that it is the user's own. */
+  | { kind: 'untrusted'; error: TailmixError };
 
 /**
  * Looks at a run's directory and changes nothing.
  *
  * @throws {TailmixError} RUN_UNREADABLE, CONFIG_UNREADABLE, CHECKPOINT_UNREADABLE: what cannot be read now may be whole.
  */
-export async function stateOf({ directory, hash }: PlannedRun, context: ConfigContext): Promise<RunState> {
+export async function stateOf(
+  { directory, hash }: PlannedRun,
+  context: ConfigContext & Pick<RunContext, 'trust'>,
+): Promise<RunState> {
   if (!isRun(directory)) {
     const found = await marksOfRun(directory).catch(() => []);
     return found.length === 0 ? { kind: 'new' } : foreign(`it holds ${found.join(', ')}, and no ${runFiles.config}`);
@@ -28,9 +33,9 @@ export async function stateOf({ directory, hash }: PlannedRun, context: ConfigCo
   if (summary?.status === 'finished' && summary.configHash === hash) return { kind: 'finished' };
   const config = await damagedAs(
     readWritten(directory, () => loadRunConfig(directory, context)),
-    ({ message }) => message,
+    (error): RunState => (error.code === 'RUN_NOT_TRUSTED' ? { kind: 'untrusted', error } : foreign(error.message)),
   );
-  if (typeof config === 'string') return foreign(config);
+  if ('kind' in config) return config;
   const writer = await otherWriter(directory);
   const of = `of other settings${writer === null ? '' : `, and tailmix ${writer} wrote it`}`;
   if (config.hash !== hash) return foreign(`its ${runFiles.config} is ${of}`);
@@ -40,7 +45,7 @@ export async function stateOf({ directory, hash }: PlannedRun, context: ConfigCo
   return { kind: 'unfinished' };
 }
 
-const foreign = (reason: string): RunState => ({ kind: 'foreign', reason: reason.replaceAll(/\s*\n\s*/g, ' ') });
+const foreign = (reason: string) => ({ kind: 'foreign' as const, reason: reason.replaceAll(/\s*\n\s*/g, ' ') });
 
 /** What stands for a file that is damaged. */
 const damagedAs = <T, U>(reading: Promise<T>, otherwise: (error: TailmixError) => U): Promise<T | U> =>

@@ -1,4 +1,3 @@
-import type { ConfigContext } from '../config/resolve.ts';
 import { isOwned } from '../tracking/ownership.ts';
 import { readEpochs, readSummary } from '../tracking/run-directory.ts';
 import type { PlannedRun } from './expand.ts';
@@ -6,8 +5,11 @@ import { stateOf } from './state.ts';
 
 /** How far a run is, as its directory says. */
 export interface RunProgress {
-  /** `foreign`: its folder holds something else, which is moved away before it trains. */
-  state: 'new' | 'running' | 'unfinished' | 'failed' | 'finished' | 'foreign';
+  /**
+   * `foreign`: its folder holds something else, which is moved away before it trains; `untrusted`: a run of which nothing says that
+   * it is the user's own.
+   */
+  state: 'new' | 'running' | 'unfinished' | 'failed' | 'finished' | 'foreign' | 'untrusted';
   /** Epochs that it has trained. */
   epochs: number;
 }
@@ -17,7 +19,11 @@ export interface RunProgress {
  *
  * @param isRunning - known from elsewhere
  */
-export async function progressOf(run: PlannedRun, context: ConfigContext, isRunning = false): Promise<RunProgress> {
+export async function progressOf(
+  run: PlannedRun,
+  context: Parameters<typeof stateOf>[1],
+  isRunning = false,
+): Promise<RunProgress> {
   const { directory } = run;
   const { kind } = await stateOf(run, context);
   const epochs = kind === 'new' || kind === 'foreign' ? 0 : await epochsOf(directory);

@@ -127,11 +127,14 @@ export async function openSources(directory: string): Promise<KeptSources> {
 /** Told once in a process. */
 const told = new Set<string>();
 
-/** Tells that a run's own file is used in the place of one that was changed since. */
-export function warnChanged(place: string): void {
-  if (told.has(place)) return;
-  told.add(place);
-  process.emitWarning(`${place} was changed since the run: the one that was kept with it is used.`, {
+/** Tells that a file was changed since the run, and which is used. */
+export function warnChanged(place: string, used: 'kept' | 'current'): void {
+  const key = `${used} ${place}`;
+  if (told.has(key)) return;
+  told.add(key);
+  const which =
+    used === 'kept' ? 'the one that was kept with it is used' : 'it is used as it is now, not as it was kept';
+  process.emitWarning(`${place} was changed since the run: ${which}.`, {
     type: 'TailmixWarning',
     code: 'SOURCE_CHANGED',
   });

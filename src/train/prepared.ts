@@ -14,7 +14,7 @@ import type { NetworkFacts, Pin, Pins, PreparedNetwork, PrepareTools } from '../
 import { pluginFailed } from '../step/errors.ts';
 import { pinInit, readInit } from '../tracking/pinned-init.ts';
 import { runFiles } from '../tracking/run-files.ts';
-import { warnChanged } from '../tracking/sources.ts';
+import { type KeptSources, warnChanged } from '../tracking/sources.ts';
 import { fieldsOf } from '../util/fault.ts';
 import { findFile, portable } from '../util/find-file.ts';
 import { checksumWeights } from '../weights/checksum.ts';
@@ -27,8 +27,8 @@ export interface PrepareContext {
   directory: string;
   /** What it was prepared with before: what is read now must be the same. Default: nothing. */
   pins?: Pins | undefined;
-  /** The bytes of a file by its checksum, where they were kept with a run; null where they were not. */
-  kept?: ((sha256: string) => Promise<Buffer | null>) | undefined;
+  /** Of a trained run: the bytes of a file by its checksum, null where they were not kept, and which file is used where one has changed. */
+  run?: (Pick<KeptSources, 'read'> & { prefers: 'kept' | 'current'; tells: boolean }) | undefined;
 }
 
 /**
@@ -71,7 +71,7 @@ export async function withPrepared(options: TrainerOptions): Promise<TrainerOpti
 
 function toolsOf(
   plugin: string,
-  { directory, pins = {}, kept }: PrepareContext,
+  { directory, pins = {}, run }: PrepareContext,
   note: (named: string, place: string, pin: Pin) => void,
 ): PrepareTools {
   return {
@@ -85,9 +85,14 @@ function toolsOf(
         note(named, place, { sha256 });
         return bytes;
       }
-      const stored = expected === undefined ? null : await kept?.(expected);
+      if (bytes && sha256 && run?.prefers === 'current') {
+        if (run.tells) warnChanged(place, 'current');
+        note(named, place, { sha256 });
+        return bytes;
+      }
+      const stored = expected === undefined ? null : await run?.read(expected);
       if (stored) {
-        if (sha256) warnChanged(place);
+        if (sha256 && run!.tells) warnChanged(place, 'kept');
         note(named, place, { sha256: expected! });
         return stored;
       }

@@ -59,15 +59,17 @@ export async function openRun(
   const directory = await findRun(wanted);
   await expectReadable(directory);
   const configPath = join(directory, runFiles.config);
-  const { set = [], overrides = [], ...asWritten } = context;
+  const { set = [], overrides = [], sources = 'kept', ...asWritten } = context;
+  const isCurrent = sources === 'current';
   const { written, chosen } = await readWritten(directory, async () => {
-    const written = await loadRunConfig(directory, asWritten);
+    const written = await loadRunConfig(directory, asWritten, !isCurrent);
     const chosen = await chooseCheckpoint(directory, { checkpoint, strict });
     return { written, chosen };
   });
   const { snapshot, path, damaged } = chosen;
   await expectSameConfig(configPath, written, snapshot);
-  const config = set.length + overrides.length === 0 ? written : await loadRunConfig(directory, context);
+  const isAsWritten = set.length + overrides.length === 0 && !isCurrent;
+  const config = isAsWritten ? written : await loadRunConfig(directory, context);
   if (!snapshot.data) warnUncompared(displayPath(path));
   const { exif = 'honour', features = false, interpolation } = config.options.data;
   const own = { directory, checkpoint: path, damaged, exif };

@@ -43,6 +43,8 @@ async function givenRun() {
   );
   return config;
 }
+const mapKeys = (files: Record<string, string>, place: (path: string) => string) =>
+  Object.fromEntries(Object.entries(files).map(([path, text]) => [place(path), text]));
 const preparedBy = ({ plugins }: { plugins: { prepared?: { value: unknown } }[] }) => plugins[0]!.prepared!.value;
 
 describe('a run keeps', () => {
@@ -85,6 +87,34 @@ describe('a run is opened', () => {
     ]);
     emit.mockRestore();
     expect((await loadConfig('run.yaml', context)).hash).not.toBe(hash);
+  });
+
+  test('with the changed code where that is preferred, which is told; the kept one still comes to the same hash', async () => {
+    const { hash } = await givenRun();
+    const told: string[] = [];
+    const emit = vi.spyOn(process, 'emitWarning').mockImplementation((text) => void told.push(String(text)));
+    // In another folder: a process loads what lies at one place once.
+    const changed = { 'lib/mark.ts': `export const mark = 'newer';\n`, 'table.csv': '4' };
+    await write(mapKeys({ ...project, ...changed }, (path) => `other/${path}`));
+    process.chdir('other');
+    const silent = await loadRunConfig('../runs/one', context, false);
+    expect([silent.hash, preparedBy(silent), told]).toEqual([hash, 'kept 1,2', []]);
+    const config = await loadRunConfig('../runs/one', { ...context, sources: 'current' });
+    expect(preparedBy(config)).toBe('newer 4');
+    expect(config.hash).toBe((await loadConfig('run.yaml', context)).hash);
+    expect(config.hash).not.toBe(hash);
+    expect(told).toEqual([
+      './plugins/own.ts was changed since the run: it is used as it is now, not as it was kept.',
+      './table.csv was changed since the run: it is used as it is now, not as it was kept.',
+    ]);
+    emit.mockRestore();
+  });
+
+  test('with the kept code where the changed one is preferred and there is none any more', async () => {
+    const { hash } = await givenRun();
+    await Promise.all(['plugins', 'lib', 'table.csv'].map((path) => rm(path, { recursive: true })));
+    const config = await loadRunConfig('runs/one', { ...context, sources: 'current' });
+    expect([config.hash, preparedBy(config)]).toEqual([hash, 'kept 1,2']);
   });
 
   test('by someone else, or where the manifest was changed, only with trust; nothing is executed before', async () => {

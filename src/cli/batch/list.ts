@@ -26,7 +26,7 @@ export interface ListedRun extends Omit<RunProgress, 'state'> {
 /** `tailmix sweep --list`: freezes the grid as its files are now, and shows its runs. */
 export async function list(paths: readonly string[], options: SweepCommandOptions): Promise<number> {
   const opened = await frozenNow(paths, options);
-  const runs = await listed(opened);
+  const runs = await listed(opened, options);
   if (options.json) printJson(documentOf(opened, runs));
   else {
     const width = Math.max(...runs.map(({ id }) => id.length));
@@ -44,13 +44,17 @@ async function frozenNow(paths: readonly string[], options: SweepCommandOptions)
   return { out: grid.out, sweep: await freeze(grid.out, await freezable(grid, options), grid.runs, { context }) };
 }
 
-const listed = ({ out, sweep }: Opened, tasks: ReadonlyMap<string, SlurmTask> = new Map()): Promise<ListedRun[]> =>
+const listed = (
+  { out, sweep }: Opened,
+  { trust }: SweepCommandOptions,
+  tasks: ReadonlyMap<string, SlurmTask> = new Map(),
+): Promise<ListedRun[]> =>
   Promise.all(
     sweep.runs.map(async (frozen, index) => {
       const run = plannedOf(out, frozen);
       const { id, label } = frozen;
       const task = tasks.get(id);
-      const progress = await progressOf(run, context, task && isRunning(task));
+      const progress = await progressOf(run, { ...context, trust }, task && isRunning(task));
       const state = task && isQueued(task) && progress.state !== 'finished' ? 'queued' : progress.state;
       return { index, id, label, directory: run.directory, ...progress, state };
     }),
@@ -65,7 +69,7 @@ export async function status(paths: readonly string[], options: SweepCommandOpti
     complain(`${error.message} What its jobs do is not shown.`);
     return new Map<string, SlurmTask>();
   });
-  const runs = (await listed(opened, tasks)).map((run) => ({ ...run, slurm: tasks.get(run.id) ?? null }));
+  const runs = (await listed(opened, options, tasks)).map((run) => ({ ...run, slurm: tasks.get(run.id) ?? null }));
   if (options.report) return conclude(opened, runs, options);
   if (options.json) printJson(documentOf(opened, runs));
   else for (const line of statusLines(runs)) print(line);

@@ -72,14 +72,15 @@ function enterSweep(out: string, { id, name, threads }: FrozenSweep, { variation
 }
 
 async function trainFrozen(run: PlannedRun, sweep: FrozenSweep, options: SweepCommandOptions): Promise<number> {
-  const { takeOver = false, json = false, cluster } = options;
+  const { takeOver = false, trust, json = false, cluster } = options;
   const { label, directory, configs } = run;
-  const state = await stateOf(run, context);
+  const state = await stateOf(run, { ...context, trust });
   if (state.kind === 'finished') {
     if (json) printJson({ label, directory, status: 'skipped' });
     else print(`${label}: was finished before, in ${displayPath(directory)}`);
     return 0;
   }
+  if (state.kind === 'untrusted') throw state.error;
   if (state.kind === 'foreign') {
     const aside = await setAside(directory, { takeOver });
     tell(`${label}: what was in its folder is now in ${displayPath(aside)}: ${state.reason}`);
@@ -92,9 +93,10 @@ async function trainFrozen(run: PlannedRun, sweep: FrozenSweep, options: SweepCo
 
 const trainFlags = (
   { backend, dataRoot }: FrozenSweep,
-  { takeOver = false, json = false, cluster, openNetwork }: SweepCommandOptions,
+  { takeOver = false, trust, json = false, cluster, openNetwork }: SweepCommandOptions,
 ): TrainCommandOptions => ({
   ...{ backend, takeOver, json },
+  ...(trust && { trust }),
   ...(dataRoot !== null && { dataRoot }),
   ...(cluster && { cluster }),
   ...(openNetwork && { openNetwork }),

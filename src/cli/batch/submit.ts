@@ -55,7 +55,7 @@ async function checkNodes({ runs, backend }: Grid, { nodesPerRun = 1 }: SweepCom
 /** Prints the scripts, and writes nothing. */
 async function show(out: string, sweep: FrozenSweep, options: SweepCommandOptions): Promise<number> {
   const settings = settingsOf(out, sweep, options);
-  const ids = await unfinished(out, sweep);
+  const ids = await unfinished(out, sweep, options);
   for (const part of inParts(ids, await maxArraySize())) print(arrayScript(settings, part));
   print(reportScript(settings));
   return 0;
@@ -67,7 +67,7 @@ async function submitRuns(out: string, sweep: FrozenSweep, options: SweepCommand
     const task = tasks.get(id);
     return task !== undefined && (isQueued(task) || isRunning(task));
   };
-  const ids = (await unfinished(out, sweep)).filter((id) => !isUnderWay(id));
+  const ids = (await unfinished(out, sweep, options)).filter((id) => !isUnderWay(id));
   if (ids.length === 0) {
     tell(`${sweep.name}: nothing to submit; every run is finished, queued or running`);
     return 0;
@@ -95,10 +95,10 @@ async function submitRuns(out: string, sweep: FrozenSweep, options: SweepCommand
 }
 
 /** Ids of the runs that are to be trained. */
-async function unfinished(out: string, { runs }: FrozenSweep): Promise<string[]> {
+async function unfinished(out: string, { runs }: FrozenSweep, { trust }: SweepCommandOptions): Promise<string[]> {
   const states = await Promise.all(
     // Who owns a directory does not matter: the owner is asked by the job.
-    runs.map(async (run) => ({ id: run.id, ...(await progressOf(plannedOf(out, run), context, true)) })),
+    runs.map(async (run) => ({ id: run.id, ...(await progressOf(plannedOf(out, run), { ...context, trust }, true)) })),
   );
   return states.filter(({ state }) => state !== 'finished').map(({ id }) => id);
 }
@@ -106,7 +106,7 @@ async function unfinished(out: string, { runs }: FrozenSweep): Promise<string[]>
 function settingsOf(
   out: string,
   { name, threads }: FrozenSweep,
-  { partition, time, max, sbatch: further, nodesPerRun: nodes = 1, openNetwork }: SweepCommandOptions,
+  { partition, time, max, sbatch: further, nodesPerRun: nodes = 1, openNetwork, trust }: SweepCommandOptions,
 ): SlurmSettings {
   const command = [process.execPath, launcher];
   return {
@@ -116,7 +116,10 @@ function settingsOf(
     logs: resolve(logsFolder(out)),
     threads,
     nodes,
-    flags: nodes > 1 ? ['--cluster', '--take-over', ...(openNetwork ? ['--open-network'] : [])] : [],
+    flags: [
+      ...(nodes > 1 ? ['--cluster', '--take-over', ...(openNetwork ? ['--open-network'] : [])] : []),
+      ...(trust ? ['--trust'] : []),
+    ],
     partition,
     time,
     max,

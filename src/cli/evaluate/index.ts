@@ -17,7 +17,7 @@ import { outOfDistribution, outsideFiles } from './ood.ts';
 import { intervalsOf, type MetricsSection, show } from './show.ts';
 
 /** Options of `tailmix evaluate`. */
-export interface EvaluateCommandOptions extends ConfigFlags, CheckpointChoice, Pick<RunContext, 'trust'> {
+export interface EvaluateCommandOptions extends ConfigFlags, CheckpointChoice, Pick<RunContext, 'trust' | 'sources'> {
   split: 'test' | 'validation';
   json?: boolean;
   allowOtherData?: boolean;
@@ -31,11 +31,12 @@ export interface EvaluateCommandOptions extends ConfigFlags, CheckpointChoice, P
 
 /** `tailmix evaluate`: a checkpoint of a run on a split, with its own settings or others. */
 export async function evaluate(wanted: string, options: EvaluateCommandOptions): Promise<number> {
-  const { set = [], split, checkpoint, strict, trust, json, allowOtherData = false, metrics = [], ...rest } = options;
-  const { fromLogits: readsLogits, ood: folder, ...flags } = rest;
+  const { set = [], split, checkpoint, strict, trust, sources, json, ...rest } = options;
+  const { fromLogits: readsLogits, ood: folder, allowOtherData = false, metrics = [], ...flags } = rest;
   if (readsLogits) return fromLogits(wanted, { split, metrics, json });
   const overrides = overridesOf(flags);
-  const run = await openRun(wanted, { ...context, set, overrides, checkpoint, strict, trust, readImages: true });
+  const choice = { checkpoint, strict, trust, sources };
+  const run = await openRun(wanted, { ...context, set, overrides, ...choice, readImages: true });
   const { directory, snapshot, checkpoint: path, info } = run;
   const passedOver = tellPassedOver(run.damaged);
   const isBestOnTest = path === bestCheckpointPath(directory, 'test');

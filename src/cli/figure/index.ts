@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { loadBackend } from '../../backend/load.ts';
+import type { RunContext } from '../../config/load.ts';
 import { displayPath } from '../../errors.ts';
 import { type BoundaryPanel, drawBoundaries } from '../../report/charts/boundaries.ts';
 import { confusionSpec } from '../../report/charts/confusion.ts';
@@ -19,7 +20,7 @@ import { pathOrRun } from '../report.ts';
 import type { FigureKind } from './kinds.ts';
 
 /** Options of `tailmix figure`. */
-export interface FigureCommandOptions {
+export interface FigureCommandOptions extends Pick<RunContext, 'trust' | 'sources'> {
   /** SVG file. Default: `<kind>.svg`. */
   out?: string;
   /** Of `tau`: key of the resolved config. Default: that of Remix's τ. */
@@ -37,19 +38,23 @@ export interface FigureCommandOptions {
 export async function figure(
   kind: FigureKind,
   paths: readonly string[],
-  { out = `${kind}.svg`, option, json = false }: FigureCommandOptions,
+  { out = `${kind}.svg`, option, json = false, ...opening }: FigureCommandOptions,
 ): Promise<number> {
   checkPlace('--out', out);
   const found = await Promise.all(paths.map(pathOrRun));
-  const draw = { boundaries, confusion, tau: overOption }[kind];
-  await writeFileAtomic(resolve(out), await draw(found, option));
+  const draw = {
+    boundaries: () => boundaries(found, opening),
+    confusion: () => confusion(found),
+    tau: () => overOption(found, option),
+  }[kind];
+  await writeFileAtomic(resolve(out), await draw());
   if (json) printJson({ kind, figure: resolve(out) });
   else print(displayPath(resolve(out)));
   return 0;
 }
 
 /** Of each method the run of the lowest seed; a row for each data set. */
-async function boundaries(paths: readonly string[]): Promise<string> {
+async function boundaries(paths: readonly string[], opening: Pick<RunContext, 'trust' | 'sources'>): Promise<string> {
   const loaded = await loadRuns(paths);
   if (loaded.runs.length === 0) throw noRuns(loaded.leftOut);
   const first = new Map<string, (typeof loaded.runs)[number]>();
@@ -60,7 +65,7 @@ async function boundaries(paths: readonly string[]): Promise<string> {
   const rows = new Map<string, BoundaryPanel[]>();
   const chosen = new Set(first.values());
   for (const { path, summary } of loaded.runs.filter((run) => chosen.has(run))) {
-    const run = await openRun(path, { ...context, readImages: true });
+    const run = await openRun(path, { ...context, ...opening, readImages: true });
     await loadBackend(run.options.backend);
     const title = `${summary.dataset}, ${summary.method}: ${percent(summary.last.balancedAccuracy)} %`;
     rows.set(summary.dataset, [...(rows.get(summary.dataset) ?? []), { title, ...(await evaluatePlane(run)) }]);

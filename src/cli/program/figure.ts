@@ -1,6 +1,6 @@
 import { Argument, type Command } from 'commander';
 import { figureKinds } from '../figure/kinds.ts';
-import { example, type Finish, jsonOption } from './options.ts';
+import { example, type Finish, jsonOption, sourcesOption, trustOption } from './options.ts';
 
 /** `tailmix figure`. */
 export function addFigure(program: Command, finish: Finish): void {
@@ -11,6 +11,8 @@ export function addFigure(program: Command, finish: Finish): void {
     .argument('<runs...>', 'run directories, folders of them, or names of runs')
     .option('--out <file>', 'SVG file (default: <kind>.svg)')
     .option('--option <path>', 'of tau: what the runs differ in, where it is not τ', 'plugins.remix.tau')
+    .addOption(trustOption())
+    .addOption(sourcesOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',

@@ -61,6 +61,11 @@ export const strictOption = (): Option =>
   new Option('--strict', 'refuse an older checkpoint where the newest is damaged');
 export const trustOption = (): Option =>
   new Option('--trust', 'run the code that is kept with a run of someone else, or of another machine');
+export const sourcesOption = (): Option =>
+  new Option(
+    '--sources <which>',
+    'own code that was changed since the run: as it was, or as it is (default: kept)',
+  ).choices(['kept', 'current']);
 export const metricsOption = (): Option =>
   new Option(
     '--metrics <sections>',

@@ -130,6 +130,7 @@ export function createProgram(finish: Finish): Command {
     .option('--cluster', 'with --run: as one process of several, which srun or others have started')
     .option('--open-network', 'with --cluster or --nodes-per-run: on machines with a public address, behind a firewall')
     .option('--out <dir>', 'folder of the runs (default: runs/<name of the sweep>)')
+    .addOption(trustOption())
     .addOption(takeOverOption())
     .addOption(dataRootOption())
     .addOption(backendOption())

@@ -9,6 +9,7 @@ import {
   metricsOption,
   otherDataOption,
   setOption,
+  sourcesOption,
   strictOption,
   trustOption,
   wholeNumber,
@@ -29,7 +30,17 @@ export function addTrained(program: Command, finish: Finish): void {
         new Option(
           '--from-logits',
           'figures of the last evaluation, from the logits that the run has kept: without model and images',
-        ).conflicts(['ood', 'set', 'checkpoint', 'strict', 'trust', 'backend', 'dataRoot', 'allowOtherData']),
+        ).conflicts([
+          'ood',
+          'set',
+          'checkpoint',
+          'strict',
+          'trust',
+          'sources',
+          'backend',
+          'dataRoot',
+          'allowOtherData',
+        ]),
       ),
   )
     .addHelpText(
@@ -128,6 +139,7 @@ const ofTheRun = (command: Command, own: Option): Command =>
     .addOption(checkpointOption())
     .addOption(strictOption())
     .addOption(trustOption())
+    .addOption(sourcesOption())
     .addOption(own)
     .addOption(backendOption())
     .addOption(otherDataOption())
