@@ -1,17 +1,19 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import process from 'node:process';
+import { displayPath } from '../errors.ts';
 import { type Comparison, compareRuns } from '../report/compare.ts';
 import { byDataSet, type DataSetRuns } from '../report/data-sets.ts';
 import { overviewDocument, type ResultsDocument, resultsDocument } from '../report/document.ts';
 import { withImageIntervals } from '../report/image-intervals.ts';
 import { type DataSetComparison, overviewOf } from '../report/overview.ts';
+import { PICTURES } from '../report/pictures/file.ts';
 import { type LoadedRun, loadRuns } from '../report/runs.ts';
 import { formatOverview, formatResultsTable } from '../report/table.ts';
 import { writeOverview, writeReport } from '../report/write.ts';
 import { findRun } from '../tracking/run-directory.ts';
 import { observers } from './context.ts';
-import { commandLine, tellNext } from './next.ts';
+import { commandLine, type NextStep, tellNext } from './next.ts';
 import { print, printJson, tell } from './output.ts';
 
 /** Options of `tailmix report`. */
@@ -22,6 +24,8 @@ export interface ReportCommandOptions {
   json?: boolean;
   /** Method that the others are compared with. Default: the one called ERM, else the first. */
   baseline?: string;
+  /** Whether the page has the pictures that `tailmix pictures` has made. Default: yes. */
+  images?: boolean;
   /** For the title and the page's file. Default: that of the folder, where one is given that holds several runs. */
   name?: string;
 }
@@ -41,7 +45,7 @@ interface ReportCommandDocument extends ResultsDocument {
  */
 export async function report(
   paths: readonly string[],
-  { out, json = false, baseline, name }: ReportCommandOptions = {},
+  { out, json = false, baseline, images = true, name }: ReportCommandOptions = {},
 ): Promise<number> {
   const found = await Promise.all(paths.map(pathOrRun));
   const loaded = await loadRuns(found);
@@ -52,11 +56,11 @@ export async function report(
     );
   const sets = byDataSet(loaded.runs);
   if (sets.length > 1)
-    return reportOverview(sets, compare, { directory, title: name ?? basename(sharedFolder(found)), json });
+    return reportOverview(sets, compare, { directory, title: name ?? basename(sharedFolder(found)), images, json });
   const comparison = await compare(loaded.runs);
   const isFolder = found.length === 1 && loaded.runs.length > 1;
   const title = name ?? (isFolder ? basename(resolve(found[0]!)) : undefined);
-  const page = resolve(await writeReport(comparison, directory, { name: title }));
+  const page = resolve(await writeReport(comparison, directory, { name: title, images }));
   if (json) {
     const document: ReportCommandDocument = { ...resultsDocument(comparison), report: page };
     printJson(document);
@@ -65,7 +69,18 @@ export async function report(
     for (const line of remarks(comparison)) tell(line);
     printFiles(page);
     const [only, ...others] = loaded.runs;
-    if (only && others.length === 0) tellNext([commandLine('mistakes', only.path), 'the images that it gets wrong']);
+    const pictures = [
+      commandLine('pictures', ...(paths.length > 3 ? [displayPath(sharedFolder(found))] : paths)),
+      'mixed and wrong images, for the next report',
+    ] as const;
+    const hasPictures = loaded.runs.some(({ path }) => existsSync(join(path, PICTURES)));
+    const next: NextStep[] = [
+      ...(only && others.length === 0
+        ? [[commandLine('mistakes', only.path), 'the images that it gets wrong'] as const]
+        : []),
+      ...(hasPictures || !images ? [] : [pictures]),
+    ];
+    if (next.length > 0) tellNext(...next);
   }
   return 0;
 }
@@ -74,12 +89,12 @@ export async function report(
 async function reportOverview(
   sets: readonly DataSetRuns[],
   compare: (runs: readonly LoadedRun[]) => Promise<Comparison>,
-  { directory, title, json }: { directory: string; title: string; json: boolean },
+  { directory, json, ...shown }: { directory: string; title: string; images: boolean; json: boolean },
 ): Promise<number> {
   const dataSets: DataSetComparison[] = [];
   for (const { runs, ...set } of sets) dataSets.push({ ...set, comparison: await compare(runs) });
   const overview = overviewOf(dataSets);
-  const page = resolve(await writeOverview(overview, directory, title));
+  const page = resolve(await writeOverview(overview, directory, shown));
   if (json) printJson({ ...overviewDocument(overview), report: page });
   else {
     print(formatOverview(overview, process.stdout.columns ?? 100));

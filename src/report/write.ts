@@ -12,6 +12,7 @@ import type { Overview } from './overview.ts';
 import { renderOverview } from './page/overview.ts';
 import { renderPage } from './page/page.ts';
 import { pageFile } from './page-file.ts';
+import { loadPictures } from './pictures/shown.ts';
 import { references } from './references.ts';
 import { markdownTables, overviewMarkdown } from './table.ts';
 
@@ -22,6 +23,7 @@ import { markdownTables, overviewMarkdown } from './table.ts';
  * @param directory - Made where it is missing.
  * @param options.created - Default: now.
  * @param options.choice - Which method to use.
+ * @param options.images - Whether pictures that runs have are in the page. Default: yes.
  * @param options.name - Of the sweep, for the title and the file of the page. Default of that: `index.html`.
  * @returns Path of the page.
  * @throws {TailmixError} REPORT_NOT_WRITTEN, WRITE_FAILED.
@@ -32,11 +34,14 @@ export async function writeReport(
   {
     created = new Date(),
     choice = null,
+    images = true,
     name,
-  }: { created?: Date; choice?: Choice | null; name?: string | undefined } = {},
+  }: { created?: Date; choice?: Choice | null; images?: boolean; name?: string | undefined } = {},
 ): Promise<string> {
+  const { shown: pictures, notes } = images ? await loadPictures(comparison) : { shown: [], notes: [] };
+  const noted = { ...comparison, warnings: [...comparison.warnings, ...notes] };
   const files = {
-    [pageFile(name)]: await renderPage(comparison, created, { choice, name }),
+    [pageFile(name)]: await renderPage(noted, created, { choice, name, pictures }),
     'report.json': `${JSON.stringify({ ...resultsDocument(comparison), ...(choice && { choice }) }, null, 1)}\n`,
     'results.csv': resultsCsv(comparison),
     'per-class.csv': perClassCsv(comparison),
@@ -51,15 +56,20 @@ export async function writeReport(
  * Writes a report of several data sets: the page, `results.md`, `report.json` and `references.bib`, and for each data
  * set a folder as {@link writeReport} writes it.
  *
- * @param title - Of the page; its file is named after it.
+ * @param options.title - Of the page; its file is named after it.
+ * @param options.images - As for {@link writeReport}.
  * @returns Path of the page.
  * @throws {TailmixError} REPORT_NOT_WRITTEN, WRITE_FAILED.
  */
-export async function writeOverview(overview: Overview, directory: string, title: string): Promise<string> {
+export async function writeOverview(
+  overview: Overview,
+  directory: string,
+  { title, images = true }: { title: string; images?: boolean },
+): Promise<string> {
   const created = new Date();
   const folders = overview.dataSets.map(({ name }) => folderName(name));
   for (const [i, { comparison }] of overview.dataSets.entries()) {
-    await writeReport(comparison, join(directory, folders[i]!), { created });
+    await writeReport(comparison, join(directory, folders[i]!), { created, images });
   }
   const links = folders.map((folder) => `${encodeURIComponent(folder)}/index.html`);
   const files = {

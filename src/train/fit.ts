@@ -131,7 +131,11 @@ export type DecidedStep = Pick<BatchResult, 'batch' | 'targets' | 'learningRate'
  *
  * @throws {TailmixError} RETURNED_WRONG, or what a plugin threw.
  */
-export function decideStep({ composition, info, settings }: Fit, planned: PlannedStep, ctx: StepContext): DecidedStep {
+export function decideStep(
+  { composition, info, settings }: Pick<Fit, 'composition' | 'info' | 'settings'>,
+  planned: PlannedStep,
+  ctx: StepContext,
+): DecidedStep {
   const { hooks, variants, inputs } = composition;
   const { size, indices, labels, groups } = planned;
   const learningRate = hooks.computeLearningRate.call(settings.train.optimizer.learningRate, ctx);

@@ -18,7 +18,7 @@ import { runFiles } from '../tracking/run-files.ts';
 import { isSealBroken } from '../tracking/seal.ts';
 import { expectReadable, otherVersion, readWritten } from '../tracking/written-by.ts';
 import { optionsAt } from '../train/phases.ts';
-import { type Preparation, prepare, readPixels } from '../train/prepare.ts';
+import { type Preparation, prepare, readPixels, type TrainerOptions } from '../train/prepare.ts';
 import { withoutImages } from './errors.ts';
 import { expectSameConfig } from './same-config.ts';
 import { wholeNetwork } from './whole.ts';
@@ -34,6 +34,8 @@ export interface TrainedRun extends Preparation {
   composition: Composition;
   /** Whether images are turned as their EXIF orientation says. */
   exif: Exif;
+  /** As the run began, with all its phases; `options` are those of the checkpoint's phase. */
+  whole: TrainerOptions;
 }
 
 /** Which checkpoint to open, and how. */
@@ -72,11 +74,11 @@ export async function openRun(
   const config = isAsWritten ? written : await loadRunConfig(directory, context);
   if (!snapshot.data) warnUncompared(displayPath(path));
   const { exif = 'honour', features = false, interpolation } = config.options.data;
-  const own = { directory, checkpoint: path, damaged, exif };
   const described = readImages
     ? null
     : await describedData(directory, snapshot, { allowOtherData, features, interpolation });
   const begun = trainerOptions(config);
+  const own = { directory, checkpoint: path, damaged, exif, whole: begun };
   if (features && (described || pixels)) {
     const data = described?.data ?? (await readPixels(begun));
     return { ...own, ...(await wholeNetwork(begun, { data, checkpoint: path, snapshot })) };

@@ -1,5 +1,6 @@
 import { readRows } from '../data/inspect/scan.ts';
 import { displayPath } from '../errors.ts';
+import type { RunInfo } from '../run.ts';
 import { notInThePlane } from './errors.ts';
 import { openNetwork } from './network.ts';
 import type { TrainedRun } from './open.ts';
@@ -18,6 +19,10 @@ export interface Plane {
   points: { x: number; y: number; label: number }[];
 }
 
+/** Whether images are points in the plane, of two classes. */
+export const isInThePlane = ({ imageShape, classes }: Pick<RunInfo, 'imageShape' | 'classes'>): boolean =>
+  String(imageShape) === '1,1,2' && classes.length === 2;
+
 /**
  * Evaluates a run on points in the plane (images `[1, 1, 2]`) over a grid.
  *
@@ -27,9 +32,7 @@ export interface Plane {
  */
 export async function evaluatePlane(run: TrainedRun, every = 2): Promise<Plane> {
   const { imageShape, classes } = run.info;
-  if (String(imageShape) !== '1,1,2' || classes.length !== 2) {
-    throw notInThePlane(displayPath(run.directory), imageShape, classes.length);
-  }
+  if (!isInThePlane(run.info)) throw notInThePlane(displayPath(run.directory), imageShape, classes.length);
   const side = STEPS / every;
   const network = openNetwork(run);
   try {

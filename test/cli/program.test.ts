@@ -13,6 +13,7 @@ describe('help', () => {
       'compare',
       'probe',
       'report',
+      'pictures',
       'watch',
       'figure',
       'evaluate',

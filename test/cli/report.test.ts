@@ -34,7 +34,7 @@ test('a folder of runs: the table, the path of the page, and the page', async ()
   expect(stdout).toContain(`\nReport: ${path}\n`);
   expect(stdout).toMatch(/^ERM +2 +\d/m);
   expect(stdout).toMatch(/^Remix-DRW +2 +\d\d\.\d±\d/m);
-  expect(stderr).toBe('');
+  expect(stderr).toBe(`Next: npx tailmix pictures ${root}  # mixed and wrong images, for the next report\n`);
   expect(await readFile(path, 'utf8')).toMatch(/^<!doctype html>/);
 });
 

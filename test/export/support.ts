@@ -67,6 +67,7 @@ export async function trainedRun({
     ...preparation,
     composition,
     exif: 'honour',
+    whole: preparation.options,
     directory: '',
     checkpoint: '',
     damaged: [],

@@ -1,7 +1,16 @@
 import type { Command } from 'commander';
-import { example, type Finish, jsonOption, wholeNumber } from './options.ts';
+import {
+  backendOption,
+  dataRootOption,
+  example,
+  type Finish,
+  jsonOption,
+  otherDataOption,
+  trustOption,
+  wholeNumber,
+} from './options.ts';
 
-/** `tailmix report` and `tailmix watch`. */
+/** `tailmix report`, `tailmix pictures` and `tailmix watch`. */
 export function addReport(program: Command, finish: Finish): void {
   program
     .command('report')
@@ -9,9 +18,22 @@ export function addReport(program: Command, finish: Finish): void {
     .argument('<runs...>', 'run directories, folders of them, or names of runs')
     .option('--out <dir>', 'folder of the report')
     .option('--baseline <method>', 'method that the others are compared with (default: the first)')
+    .option('--no-images', 'leave the pictures out that tailmix pictures has made')
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix report runs/digits --out report'))
     .action(async (runs, options) => finish(await (await import('../report.ts')).report(runs, options)));
+
+  program
+    .command('pictures')
+    .description('make the pictures of a report: mixed images, wrong images with their neighbours, decision boundaries')
+    .argument('<runs...>', 'run directories, folders of them, or names of runs')
+    .addOption(trustOption())
+    .addOption(dataRootOption())
+    .addOption(backendOption())
+    .addOption(otherDataOption())
+    .addOption(jsonOption())
+    .addHelpText('after', example('tailmix pictures runs/digits && tailmix report runs/digits'))
+    .action(async (runs, options) => finish(await (await import('../pictures.ts')).pictures(runs, options)));
 
   program
     .command('watch')

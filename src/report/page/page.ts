@@ -2,6 +2,7 @@ import { grouped } from '../../util/grouped.ts';
 import type { Choice } from '../choice.ts';
 import type { Comparison } from '../compare.ts';
 import { html } from '../html.ts';
+import type { ShownPictures } from '../pictures/shown.ts';
 import {
   confusionFigures,
   differenceFigure,
@@ -13,11 +14,15 @@ import {
 import { choiceSection } from './choice.ts';
 import { differenceTable } from './differences.ts';
 import { furtherSection } from './further.ts';
+import { PAGE_BYTES, pictureSections } from './pictures.ts';
 import { differencesTable, reproduction, runTable } from './settings.ts';
-import { notice, type Section, shell } from './shell.ts';
+import { notice, type Section, sectionOf, shell } from './shell.ts';
 import { confusionsTable, headlineTable, otherProtocols, worstClassesTable } from './tables.ts';
 import { countAccuracyFigure, tradeOffFigure } from './trade-off.ts';
 import { trainingFigures } from './training.ts';
+
+/** Bytes kept for what stands around the sections. */
+const RESERVE = 50_000;
 
 /**
  * The report as one HTML document: no script, nothing loaded from anywhere, which its content policy also says.
@@ -25,16 +30,21 @@ import { trainingFigures } from './training.ts';
  * @param created - When the report was written; shown in its head.
  * @param options.choice - Which method to use, told first.
  * @param options.name - Of the sweep.
+ * @param options.pictures - Of the methods; those that do not fit into 10 MB are left out.
  */
 export async function renderPage(
   comparison: Comparison,
   created: Date,
-  { choice = null, name }: { choice?: Choice | null; name?: string | undefined } = {},
+  {
+    choice = null,
+    name,
+    pictures = [],
+  }: { choice?: Choice | null; name?: string | undefined; pictures?: readonly ShownPictures[] } = {},
 ): Promise<string> {
   const { dataset, methods, classes, testCount, warnings, leftOut } = comparison;
   const difference = await differenceFigure(comparison);
   const further = furtherSection(comparison);
-  const sections: Section[] = [
+  const written: Section[] = [
     ...(choice ? [{ id: 'choice', title: 'Which should I use', body: choiceSection(choice) }] : []),
     {
       id: 'results',
@@ -62,6 +72,10 @@ export async function renderPage(
     { id: 'settings', title: 'Settings', body: [differencesTable(comparison), runTable(comparison)] },
     { id: 'reproduce', title: 'Run it again', body: reproduction(comparison) },
   ];
+  const room = PAGE_BYTES - RESERVE - Buffer.byteLength(html`${written.map(sectionOf)}`.text);
+  const pictured = await pictureSections(pictures, room);
+  const place = written.findIndex(({ id }) => id === 'training');
+  const sections = written.toSpliced(place, 0, ...pictured);
   const what = methods.length === 1 ? methods[0]!.label : `${methods.length} methods`;
   const title = name === undefined || name === dataset ? `${dataset}: ${what}` : `${name}: ${dataset}, ${what}`;
   const runs = methods.reduce((sum, method) => sum + method.runs.length, 0);
@@ -76,6 +90,7 @@ export async function renderPage(
       ),
     ],
     sections,
+    hasPictures: pictured.length > 0,
     footer:
       'results.csv, results.md and report.json beside this page hold the figures, references.bib the papers of what ran.',
   });

@@ -19,19 +19,21 @@ interface Page {
   sections: readonly Section[];
   /** Behind who wrote it. */
   footer: string;
+  /** Whether it has pictures, which lie in the page itself. Default: no. */
+  hasPictures?: boolean;
   /** Keeps the page up to date. Default: none, and nothing is loaded from anywhere, which the content policy also says. */
   script?: string;
 }
 
 /** A page as one HTML document. */
-export function shell({ title, lead, notices, sections, footer, script }: Page): string {
+export function shell({ title, lead, notices, sections, footer, hasPictures, script }: Page): string {
   const page = html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="${new Html(contentPolicy(script))}">
+<meta http-equiv="Content-Security-Policy" content="${new Html(contentPolicy(script, hasPictures))}">
 <meta name="generator" content="tailmix">
 <title>${title}</title>
 <style>${new Html(style)}</style>
@@ -54,9 +56,9 @@ ${script === undefined ? null : new Html(`<script>${script}</script>`)}
   return page.text;
 }
 
-/** Allows the page's own style, and where it has a script that one, and what it asks its own server. */
-export const contentPolicy = (script?: string): string =>
-  `default-src 'none'; style-src 'unsafe-inline'${
+/** Allows the page's own style, pictures that lie in it, and where it has a script that one, and what it asks its own server. */
+export const contentPolicy = (script?: string, hasPictures = false): string =>
+  `default-src 'none'; style-src 'unsafe-inline'${hasPictures ? '; img-src data:' : ''}${
     script === undefined
       ? ''
       : `; connect-src 'self'; script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'`

@@ -69,6 +69,15 @@ td.best { font-weight: 700; }
 td small, td.best small { font-weight: 400; white-space: nowrap; }
 td.text, th.text { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 7rem; max-width: 22rem; }
 .headline { width: 100%; }
+.picture { display: inline-block; vertical-align: top; max-width: none; background: var(--panel); }
+.pixels { image-rendering: pixelated; }
+.pictures { min-width: min(40rem, 100%); }
+.pictures td, .pictures th { vertical-align: top; }
+.pictures thead th { text-align: left; }
+.pictures td:first-child { padding-left: 0; }
+.pictures td.text { min-width: 4rem; }
+ul.row { display: flex; gap: .8rem; list-style: none; margin: 0; padding: 0; }
+.drawing > svg { --w: 800px; }
 .swatch { width: 22px; height: 10px; margin-right: .45rem; vertical-align: baseline; flex: none; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.1rem; list-style: none; margin: .6rem 0; padding: 0; font-size: .88rem; }
 .legend li { display: flex; align-items: baseline; min-width: 0; }
