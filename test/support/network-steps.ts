@@ -1,12 +1,13 @@
 import { compose } from '../../src/compose/compose.ts';
+import type { GraphProgram, OpenGraph } from '../../src/graph/index.ts';
 import { createModel, type ModelName, modelOptions } from '../../src/models/index.ts';
-import { initialOf } from '../../src/models/initial.ts';
 import type { Plugin } from '../../src/plugin.ts';
 import { randomStream } from '../../src/random.ts';
 import { trainFeeds } from '../../src/step/inputs.ts';
 import { createOptimizer } from '../../src/step/optimizers.ts';
 import { createStepProgram, type ProgramOptions } from '../../src/step/program.ts';
 import { signatureFor } from '../../src/step/signature.ts';
+import type { Float64Program } from './float64.ts';
 import { at, infoWithCounts, mixBatch } from './plugins.ts';
 
 const SIZE = 12;
@@ -20,21 +21,13 @@ export interface NetworkSteps {
   plugins?: () => Plugin[];
   steps: number;
   learningRate?: number;
-  /** Rows of each batch the other way round: the same step but for rounding. */
-  reversed?: boolean;
-  /** Each initial weight moved to the next float32, away from zero. */
-  moved?: boolean;
-}
-
-/** The next float32 away from zero; 0 stays. */
-function nextAway(values: Float32Array): Float32Array {
-  const bits = new Int32Array(values.slice().buffer);
-  return new Float32Array(bits.map((one, i) => (values[i] === 0 ? one : one + 1)).buffer);
+  /** Of the images. Default 0. */
+  seed?: number;
 }
 
 /** Its program, and its calls with what they are fed. */
-export function networkSteps(
-  { model: name, plugins = () => [], steps, learningRate = 0.05, reversed, moved }: NetworkSteps,
+function networkSteps(
+  { model: name, plugins = () => [], steps, learningRate = 0.05, seed = 0 }: NetworkSteps,
   options: Partial<ProgramOptions>,
 ) {
   const composition = compose(
@@ -42,7 +35,6 @@ export function networkSteps(
     infoWithCounts([10, 6, 4], { epochs: 4, stepsPerEpoch: steps, featureSize: 64 }),
   );
   const model = createModel(modelOptions.parse({ name, width: 16 }), { classes: CLASSES, imageShape: IMAGE });
-  const drawn = initialOf(model.weights, undefined, 0);
   const program = createStepProgram(model, composition, {
     seed: 0,
     imageShape: IMAGE,
@@ -52,18 +44,13 @@ export function networkSteps(
     evaluateBatchSize: SIZE,
     optimizer: createOptimizer({ name: 'sgd', learningRate: 0.1, momentum: 0.9, nesterov: false, weightDecay: 0.001 }),
     ...options,
-    ...(moved && {
-      initial: Object.fromEntries(model.weights.map((weight) => [weight.name, nextAway(drawn(weight))])),
-    }),
   });
   const calls = Array.from({ length: steps }, (_, i) => {
-    const place = (row: number): number => (reversed ? SIZE - 1 - row : row);
-    const labels = Int32Array.from({ length: SIZE }, (_, row) => (place(row) * (i + 1) + i) % CLASSES);
+    const labels = Int32Array.from({ length: SIZE }, (_, row) => (row * (i + 1) + i) % CLASSES);
     // Partners are those of three replicas, however many there are.
     const { batch, targets } = mixBatch(composition, labels, at(1, i + 1, i + 1), 3);
-    const random = randomStream('images', i);
-    const drawn = Uint8Array.from({ length: SIZE * PIXELS }, () => random.integer(256));
-    const images = drawn.map((_, j) => drawn[place(Math.floor(j / PIXELS)) * PIXELS + (j % PIXELS)]!);
+    const random = randomStream('images', seed, i);
+    const images = Uint8Array.from({ length: SIZE * PIXELS }, () => random.integer(256));
     const classWeights = Float64Array.of(0.5, 1, 2);
     const feeds = trainFeeds({
       ...{ batch, targets, images, imageShape: IMAGE, classWeights, learningRate },
@@ -72,4 +59,34 @@ export function networkSteps(
     return [signatureFor(program, 'train', batch.variants, SIZE), feeds] as const;
   });
   return { program, calls, weights: model.weights.map((weight) => weight.name) };
+}
+
+/** Losses and state after training. */
+export interface TrainedNetwork {
+  losses: readonly number[];
+  weights: readonly ArrayLike<number>[];
+}
+
+/** Trains with what `open` gives, which is disposed. */
+export function trained(
+  given: NetworkSteps,
+  options: Partial<ProgramOptions>,
+  open: (program: GraphProgram) => Float64Program | Pick<OpenGraph, 'run' | 'read' | 'dispose'>,
+): TrainedNetwork {
+  const { program, calls, weights } = networkSteps(given, options);
+  const engine = open(program);
+  const losses = calls.map(([signature, feeds]) => engine.run(signature, feeds).loss![0]!);
+  const state = engine.read();
+  engine.dispose();
+  return { losses, weights: weights.map((name) => state[name]!) };
+}
+
+/** The largest difference of loss, weights and statistics; relative where they are above 1. */
+export function apart(a: TrainedNetwork, b: TrainedNetwork): number {
+  let most = 0;
+  const pairs = b.weights.map((values, k) => [a.weights[k]!, values] as const);
+  for (const [one, other] of [[a.losses, b.losses] as const, ...pairs])
+    for (let i = 0; i < other.length; i++)
+      most = Math.max(most, Math.abs(one[i]! - other[i]!) / Math.max(1, Math.abs(other[i]!)));
+  return most;
 }
