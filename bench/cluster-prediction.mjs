@@ -1,7 +1,7 @@
 // Predicts how training scales to 64 machines, from what bench/cluster.mjs and bench/cluster-step.mjs measured on one, and draws the chart of
 // docs/cluster.md. It is a prediction: what it assumes is written there.
 //
-//   npm run build && node bench/cluster-prediction.mjs [--sums FILE --steps FILE,…]
+//   npm run build && node bench/cluster-prediction.mjs [--sums FILE,… --steps FILE,…]
 //
 // Without files, it draws again what docs/images/cluster-prediction.json holds.
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -22,15 +22,16 @@ const NETS = [
   { title: 'ResNet-50', name: 'resnet50-fp32', floats: 25_557_032 },
 ];
 
-/** What was measured: best milliseconds of a sum by floats and processes, and images per second of processor time. */
+/** What was measured: best milliseconds of a sum by floats and processes, and images per second of one process on all cores, by the clock. */
 function measured() {
   if (values.sums === undefined) return json(image('json'));
-  const { machine, rows } = json(values.sums);
-  const steps = values.steps.split(',').flatMap((path) => json(path).rows);
+  const [rows, steps] = [values.sums, values.steps].map((paths) => paths.split(',').flatMap((path) => json(path).rows));
   return {
-    machine,
+    machine: json(values.steps.split(',')[0]).machine,
     sums: rows.map(({ processes, floats, load, tensorflow }) => ({ processes, floats, load, best: tensorflow.best })),
-    steps: steps.map(({ name, batch, load, cpu }) => ({ name, batch, load, imagesPerCpuSecond: cpu.one })),
+    steps: steps
+      .filter(({ name }) => NETS.some((net) => net.name === name))
+      .map(({ name, batch, load, clock }) => ({ name, batch, load, imagesPerSecond: clock.one })),
   };
 }
 
@@ -61,8 +62,8 @@ console.log(
 );
 const points = [];
 for (const { title, name, floats } of NETS) {
-  const { batch, imagesPerCpuSecond } = found.steps.find((step) => step.name === name);
-  const compute = (1000 * batch) / (CORES * imagesPerCpuSecond);
+  const { batch, imagesPerSecond } = found.steps.find((step) => step.name === name);
+  const compute = (1000 * batch) / imagesPerSecond;
   for (const gigabits of NETWORKS) {
     for (const machines of MACHINES) {
       const wire = 8 / gigabits;

@@ -2,7 +2,7 @@
 // MPI_Allreduce (Open MPI: mpicc, mpirun) of the same size. Both take turns: the best of all, and the ratio of each round's medians, by its
 // own median. Processes share the cores.
 //
-//   npm run build && node bench/cluster.mjs [--processes 2,3,4] [--floats 464154,25557032] [--times 5] [--rounds 5] [--json FILE]
+//   npm run build && node bench/cluster.mjs [--processes 2,3,4] [--floats 16,464154,25557032] [--times 5] [--rounds 5] [--json FILE]
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ import { machine, median } from './support/report.mjs';
 const { values } = parseArgs({
   options: {
     processes: { type: 'string', default: '2,3,4' },
-    floats: { type: 'string', default: '464154,25557032' },
+    floats: { type: 'string', default: '16,464154,25557032' },
     times: { type: 'string', default: '5' },
     rounds: { type: 'string', default: '5' },
     json: { type: 'string' },
