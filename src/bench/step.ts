@@ -3,8 +3,6 @@ import { type BackendChoice, loadBackend } from '../backend/load.ts';
 import { whyWithoutCustomOps } from '../backend/native.ts';
 import type { Link } from '../cluster/link.ts';
 import { compose } from '../compose/compose.ts';
-import { createLoader } from '../data/loader/loader.ts';
-import type { LoadedRows } from '../data/types.ts';
 import { median } from '../metrics/statistics.ts';
 import type { ModelName } from '../models/model-names.ts';
 import { modelOptions } from '../models/options.ts';
@@ -143,25 +141,24 @@ export async function openStepBench(options: Omit<StepBenchOptions, 'rounds' | '
     samplingWeights: null,
     groups: composition.groups,
   });
-  const loader = createLoader({ shape: info.imageShape, augment: [], seed: 0, workers: 0 });
-  const batches: LoadedRows[] = [];
   const noise = new Uint8Array((data.train.split.pixels as { bytes: SharedArrayBuffer }).bytes);
-  const loaded = link ? ownSteps(planned, link) : planned;
+  const imageBytes = imageSize * imageSize * 3;
   // Noise like any other, where it lies: a second copy would count as memory of the step.
-  for await (const rows of loader.load(data.train.split, loaded, 1, false)) {
-    const end = Math.min(noise.length, (batches.length + 1) * rows.images.length);
-    batches.push({ ...rows, images: noise.subarray(end - rows.images.length, end) });
-  }
+  const batches = (link ? ownSteps(planned, link) : planned).map(({ indices }, at) => {
+    const bytes = indices.length * imageBytes;
+    const end = Math.min(noise.length, (at + 1) * bytes);
+    return noise.subarray(end - bytes, end);
+  });
   const weights = new Float64Array(classes).fill(1);
   const signature = signatureFor(fit.program, 'predict', {});
   // Where a plugin draws more rows, a step loads more than it predicts.
-  const pixels = batches.map(({ images }) => images.subarray(0, own * imageSize * imageSize * 3));
+  const pixels = batches.map((images) => images.subarray(0, own * imageBytes));
   let step = 0;
   const work = {
     train(): void {
       const at = step++ % batches.length;
       const ctx = { epoch: 1, step, stepInEpoch: step, rehearsal: false };
-      trainStep(fit, decideStep(fit, planned[at]!, ctx), batches[at]!.images, weights, ctx);
+      trainStep(fit, decideStep(fit, planned[at]!, ctx), batches[at]!, weights, ctx);
     },
     predict: (): void => void fit.engine.run(signature, { images: pixels[step++ % pixels.length]! }),
   };
@@ -188,7 +185,6 @@ export async function openStepBench(options: Omit<StepBenchOptions, 'rounds' | '
       plugins: options.plugins.map(({ definition }) => definition.name),
     }),
     async close() {
-      await loader.close();
       await fit.loader.close();
       fit.engine.dispose();
     },

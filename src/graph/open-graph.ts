@@ -1,6 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import type { Backend } from '../backend/load.ts';
 import { internal } from '../errors.ts';
+import { collectGarbage } from '../util/garbage.ts';
+import { numbersIn } from '../util/shape.ts';
 import { checkFeeds } from './check.ts';
 import { backendNotNative, graphDisposed } from './errors.ts';
 import { type LoadedGraph, loadGraph } from './load-graph.ts';
@@ -152,6 +154,7 @@ export function openGraph(
       loaded.dispose();
       throw error;
     }
+    collectGarbage(4 * numbersIn(Object.values(program.state)));
   });
 
   return {

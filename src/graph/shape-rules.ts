@@ -1,3 +1,4 @@
+import { arrayRules } from './array-rules.ts';
 import { type Attribute, DT, type TensorSpec } from './recording.ts';
 
 /** An input of an op, with its value where that is constant. */
@@ -5,7 +6,11 @@ export interface RuleInput extends TensorSpec {
   value?: Uint8Array | readonly Uint8Array[];
 }
 
-type Rule = (inputs: readonly RuleInput[], attributes: Readonly<Record<string, Attribute>>) => TensorSpec[] | null;
+/** Outputs of an op from its inputs and attributes; null where TensorFlow has to be asked. */
+export type Rule = (
+  inputs: readonly RuleInput[],
+  attributes: Readonly<Record<string, Attribute>>,
+) => TensorSpec[] | null;
 
 /** As the input at that position. */
 const like =
@@ -38,6 +43,11 @@ const convolution: Rule = ([x, filter], { strides, padding, dilations, data_form
   return [{ shape: [batch!, length(0), length(1), filter!.shape[3]!], dtype: x!.dtype }];
 };
 
+const depthwise: Rule = ([x, filter], attributes) => {
+  const [height, width, channels, times] = filter!.shape;
+  return convolution([x!, { ...filter!, shape: [height!, width!, channels!, channels! * times!] }], attributes);
+};
+
 /** Of as many matrices on both sides; where one side is repeated, TensorFlow is asked. */
 const product: Rule = ([x, y], { adj_x, adj_y }) => {
   const [left, right] = [x!.shape, y!.shape];
@@ -62,11 +72,13 @@ export const collectiveRules: Readonly<Record<string, Rule>> = {
 };
 
 /**
- * Output shapes of the ops that take longest to try, for a quick start. What is missing here, or gives null, is tried.
+ * Output shapes of the ops that take longest to try, or most memory. What is missing here, or gives null, is tried.
  */
 export const shapeRules: Readonly<Record<string, Rule>> = {
+  ...arrayRules,
   BatchMatMulV2: product,
   Conv2D: convolution,
+  DepthwiseConv2dNative: depthwise,
   Conv2DBackpropInput: sized(0, 2),
   Conv2DBackpropFilter: sized(1, 2),
   FusedBatchNormV3: ([x, scale]) => {
@@ -103,6 +115,8 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
   TailmixGelu: like(0),
   TailmixGeluGrad: like(1),
   TailmixSoftmaxGrad: like(1),
+  DepthwiseConv2dNativeBackpropInput: sized(0, 2),
+  DepthwiseConv2dNativeBackpropFilter: sized(1, 2),
   Relu: like(0),
   ReluGrad: like(0),
   MaxPoolGrad: like(0),
