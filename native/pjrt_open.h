@@ -2,10 +2,19 @@
 #pragma once
 #include <dlfcn.h>
 
+#include <list>
+
 #include "pjrt_values.h"
 
-// Options of a client, { name: number | text | boolean }. What they point to is kept in `texts`.
-inline std::vector<PJRT_NamedValue> optionsOf(napi_env env, napi_value object, std::vector<std::string>& texts) {
+// What options of a client point to.
+struct Kept {
+  std::vector<std::string> texts;
+  std::list<std::vector<int64_t>> lists;
+};
+
+// Options of a client, { name: number | text | boolean | [whole numbers] }.
+inline std::vector<PJRT_NamedValue> optionsOf(napi_env env, napi_value object, Kept& kept) {
+  auto& texts = kept.texts;
   napi_value names;
   napi_get_property_names(env, object, &names);
   auto keys = elementsOf(env, names);
@@ -22,7 +31,17 @@ inline std::vector<PJRT_NamedValue> optionsOf(napi_env env, napi_value object, s
     napi_value value;
     napi_get_property(env, object, key, &value);
     double number = 0;
-    if (napi_get_value_bool(env, value, &option.bool_value) == 0) {
+    uint32_t length = 0;
+    if (napi_get_array_length(env, value, &length) == 0) {
+      auto& numbers = kept.lists.emplace_back();
+      for (napi_value element : elementsOf(env, value)) {
+        numbers.push_back(0);
+        napi_get_value_int64(env, element, &numbers.back());
+      }
+      option.type = PJRT_NamedValue_kInt64List;
+      option.int64_array_value = numbers.data();
+      option.value_size = numbers.size();
+    } else if (napi_get_value_bool(env, value, &option.bool_value) == 0) {
       option.type = PJRT_NamedValue_kBool;
     } else if (napi_get_value_double(env, value, &number) == 0) {
       bool whole = number == static_cast<double>(static_cast<int64_t>(number));
@@ -40,7 +59,7 @@ inline std::vector<PJRT_NamedValue> optionsOf(napi_env env, napi_value object, s
   return options;
 }
 
-// open(file, { name: number | text | boolean }): { id, apiMinor, platform, platformVersion, devices: [{ id, kind }] }
+// open(file, options of the client): { id, apiMinor, platform, platformVersion, devices: [{ id, kind, place }] }
 inline napi_value open(napi_env env, napi_callback_info info) {
   auto given = argumentsOf(env, info);
   void* library = dlopen(textOf(env, given[0]).c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -54,8 +73,8 @@ inline napi_value open(napi_env env, napi_callback_info info) {
                 "VERSION");
   ARGS(PJRT_Plugin_Initialize, initialize);
   CALL(api, PJRT_Plugin_Initialize(&initialize));
-  std::vector<std::string> texts;
-  auto options = optionsOf(env, given[1], texts);
+  Kept kept;
+  auto options = optionsOf(env, given[1], kept);
   ARGS(PJRT_Client_Create, create);
   create.create_options = options.data();
   create.num_options = options.size();
@@ -76,6 +95,7 @@ inline napi_value open(napi_env env, napi_callback_info info) {
     napi_create_object(env, &device);
     setText(env, device, "kind", kind.device_kind, kind.device_kind_size);
     setNumber(env, device, "id", id.id);
+    setNumber(env, device, "place", i);
     napi_set_element(env, devices, i, device);
   }
   setText(env, result, "platform", platform.platform_name, platform.platform_name_size);

@@ -19,8 +19,12 @@ export interface OpenedPlugin {
   /** For example `cuda`, `cpu`. */
   platform: string;
   platformVersion: string;
-  devices: { id: number; kind: string }[];
+  /** `place`: in the list of all that the client has. */
+  devices: { id: number; kind: string; place: number }[];
 }
+
+/** Options of a plugin's client, by name. */
+export type ClientOptions = Readonly<Record<string, number | string | boolean | readonly number[]>>;
 
 /** What lies in a buffer. */
 export interface UploadSpec {
@@ -39,7 +43,7 @@ export interface UploadSpec {
  */
 export interface PjrtModule {
   /** Opens a plugin's library, with options of its client. */
-  open(file: string, options: Readonly<Record<string, number | string | boolean>>): OpenedPlugin;
+  open(file: string, options: ClientOptions): OpenedPlugin;
   /** Compiles StableHLO, as text in UTF-8, with a `CompileOptionsProto`. */
   compile(plugin: number, code: Uint8Array, options: Uint8Array): ProgramHandle;
   /** A compiled program as bytes, which the same version of the plugin loads on the same kind of device. */
@@ -61,17 +65,22 @@ export interface PjrtModule {
  * Options of a plugin's client. Memory is taken as it is needed, or the fraction of it at once that `TAILMIX_PJRT_MEMORY` says;
  * plugins for processors know no such options.
  *
+ * @param devices - those that a process takes nothing of others than: a GPU's driver keeps some memory for each process. Default: all.
  * @throws {TailmixError} PJRT_MEMORY
  */
 export function clientOptions(
   plugin: string,
   env: NodeJS.ProcessEnv = process.env,
-): Readonly<Record<string, boolean | number>> {
+  devices?: readonly number[],
+): { preallocate?: boolean; memory_fraction?: number; visible_devices?: readonly number[] } {
   const given = env.TAILMIX_PJRT_MEMORY;
   const fraction = given ? Number(given) : null;
   if (fraction !== null && !(fraction > 0 && fraction <= 1)) throw badDeviceMemory(given!);
   if (!/cuda|rocm/.test(basename(plugin))) return {};
-  return fraction === null ? { preallocate: false } : { preallocate: true, memory_fraction: fraction };
+  return {
+    ...(fraction === null ? { preallocate: false } : { preallocate: true, memory_fraction: fraction }),
+    ...(devices && { visible_devices: devices }),
+  };
 }
 
 /** What to do about an error at opening, by its code. */

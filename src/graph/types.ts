@@ -14,8 +14,13 @@ export interface Signature {
   /** Key of {@link GraphProgram.functions}. */
   call: string;
   variants: Readonly<Record<string, string>>;
-  /** By input name, all dimensions numbers. */
-  inputs: Readonly<Record<string, { shape: readonly number[]; dtype: InputDtype }>>;
+  /** By input name, all dimensions numbers. `rows`: the first one counts rows, of which several devices may have a part each. */
+  inputs: Readonly<Record<string, { shape: readonly number[]; dtype: InputDtype; rows?: boolean }>>;
+  /**
+   * The function takes one of so many parts of each input with `rows`, each on a device of its own, and collectives join what they
+   * compute. Default 1: it takes the whole.
+   */
+  parts?: number;
 }
 
 /** A pure function over named tensors; state that it does not return is unchanged. */

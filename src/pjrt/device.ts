@@ -4,6 +4,7 @@ import { cpuFeatures } from '../backend/cpu.ts';
 import { cacheRoot } from '../backend/paths.ts';
 import {
   type BufferHandle,
+  type ClientOptions,
   loadPjrtModule,
   NO_DEVICE,
   type OpenedPlugin,
@@ -13,41 +14,50 @@ import {
 } from '../backend/pjrt-module.ts';
 import { messageOf } from '../errors.ts';
 import { dtypeName, type HostArray, type TensorSpec } from '../graph/index.ts';
+import { sizeOf } from '../util/shape.ts';
+import type { Selection } from './choice.ts';
 import { compileOptionsProto } from './compile-options.ts';
-import { argumentDiffers, compileRefused, deviceFailed, pluginRefused } from './errors.ts';
+import { argumentDiffers, compileRefused, deviceAbsent, deviceFailed, pluginRefused } from './errors.ts';
 import type { LoweredProgram } from './lower.ts';
 import { programCache, programKey } from './program-cache.ts';
+import { partOf } from './sharding.ts';
 import { elementType, hostArray } from './types.ts';
 
-/** A tensor in a device's memory. */
+/** A tensor in the memory of all devices: the whole on each, or a part of its rows. */
 export interface DeviceTensor {
-  readonly handle: BufferHandle;
+  /** One for each device. */
+  readonly handles: readonly BufferHandle[];
+  /** Of the whole. */
   readonly spec: TensorSpec;
+  readonly split: boolean;
 }
 
 /** A compiled program with what it takes and gives. */
 export interface DeviceProgram {
-  readonly handle: ProgramHandle;
+  readonly handles: readonly [ProgramHandle];
   readonly lowered: LoweredProgram;
   readonly call: string;
   /** What it gives, in order. */
   readonly results: readonly TensorSpec[];
 }
 
-/** A device of a plugin, and what can be done there. */
+/** One or several devices of a plugin, which compute together, and what can be done there. */
 export interface Device {
   /** For example `cuda`, `cpu`. */
   readonly platform: string;
   /** For example `NVIDIA H200`. */
   readonly kind: string;
+  /** How many devices they are. */
+  readonly count: number;
   /**
    * Compiles a program, or takes it from the cache of compiled programs.
    *
    * @throws {CaptureError} PJRT_COMPILE naming op and plugin where the compiler says which line it means.
    */
   compile(call: string, lowered: LoweredProgram): DeviceProgram;
-  upload(values: HostArray, spec: TensorSpec): DeviceTensor;
-  /** Copies tensors to the host, and waits for what computes them. */
+  /** @param split - each device gets a part of the rows. Default: the whole. */
+  upload(values: HostArray, spec: TensorSpec, split?: boolean): DeviceTensor;
+  /** Copies tensors that are whole on each device to the host, and waits for what computes them. */
   download(tensors: readonly DeviceTensor[]): (Float32Array | Int32Array | Uint8Array)[];
   /**
    * Starts a program; its results come at once and are computed meanwhile. State that it replaces is gone.
@@ -55,21 +65,32 @@ export interface Device {
    * @throws {TailmixError} STEP_INPUT for an argument of another type or shape, which a plugin would take as it is.
    */
   run(program: DeviceProgram, inputs: readonly DeviceTensor[]): DeviceTensor[];
-  free(what: { handle: BufferHandle | ProgramHandle }): void;
+  free(what: { handles: readonly (BufferHandle | ProgramHandle)[] }): void;
 }
 
+const clients = new Map<string, OpenedPlugin>();
 const opened = new Map<string, Device>();
 
 /**
- * Opens a plugin and takes its first device. A process opens a plugin once.
+ * Opens a plugin and takes devices of it. A process opens a plugin once with the same options.
  *
  * @param options - of the plugin's client. Default: those that suit its platform.
- * @throws {TailmixError} PJRT_MODULE, PJRT_PLUGIN
+ * @throws {TailmixError} PJRT_MODULE, PJRT_PLUGIN, PJRT_DEVICE
  */
-export function openDevice(plugin: string, options: Readonly<Record<string, number | string | boolean>> = {}): Device {
-  const known = opened.get(plugin);
-  if (known !== undefined) return known;
+export function openDevice(plugin: string, options: ClientOptions = {}, selection?: Selection): Device {
   const module = loadPjrtModule();
+  const client = JSON.stringify([plugin, options]);
+  const info = clients.get(client) ?? openPlugin(module, plugin, options);
+  clients.set(client, info);
+  // What a client was told to see is all that it has.
+  const seen = 'visible_devices' in options || selection === 'all' ? info.devices : selected(info, selection ?? [0]);
+  const key = JSON.stringify([client, seen.map(({ id }) => id)]);
+  const device = opened.get(key) ?? createDevice(module, { ...info, devices: seen }, statSync(plugin));
+  opened.set(key, device);
+  return device;
+}
+
+function openPlugin(module: PjrtModule, plugin: string, options: ClientOptions): OpenedPlugin {
   let info: OpenedPlugin;
   try {
     info = module.open(plugin, options);
@@ -77,17 +98,23 @@ export function openDevice(plugin: string, options: Readonly<Record<string, numb
     throw pluginRefused(plugin, error, openingCure((error as { code?: unknown }).code) ?? 'Run `tailmix doctor`.');
   }
   if (info.devices.length === 0) throw pluginRefused(plugin, 'it finds no device', openingCure(NO_DEVICE)!);
-  const device = createDevice(module, info, statSync(plugin));
-  opened.set(plugin, device);
-  return device;
+  return info;
 }
+
+const selected = ({ devices }: OpenedPlugin, selection: readonly number[]): OpenedPlugin['devices'] =>
+  selection.map((place) => {
+    const device = devices[place];
+    if (device === undefined) throw deviceAbsent(place, devices.length);
+    return device;
+  });
 
 /** Options of XLA: the same run gives the same bits. */
 const deterministic = (platform: string): Readonly<Record<string, boolean>> =>
   /cuda|gpu|rocm/i.test(platform) ? { xla_gpu_deterministic_ops: true } : {};
 
 function createDevice(module: PjrtModule, info: OpenedPlugin, file: { size: number; mtimeMs: number }): Device {
-  const compileOptions = compileOptionsProto(deterministic(info.platform));
+  const { count, ids } = { count: info.devices.length, ids: info.devices.map(({ id }) => id) };
+  const compileOptions = compileOptionsProto(deterministic(info.platform), ids);
   const attempt = <Result>(what: string, work: () => Result): Result => {
     try {
       return work();
@@ -121,25 +148,35 @@ function createDevice(module: PjrtModule, info: OpenedPlugin, file: { size: numb
   return {
     platform: info.platform,
     kind: info.devices[0]!.kind,
+    count,
     compile(call, lowered) {
       try {
-        return { handle: compiled(Buffer.from(lowered.text)), lowered, call, results: resultsOf(lowered) };
+        return { handles: [compiled(Buffer.from(lowered.text))], lowered, call, results: resultsOf(lowered) };
       } catch (error) {
         throw compileRefused(call, culpritOf(lowered, messageOf(error)), error);
       }
     },
-    upload(values, spec) {
+    upload(values, spec, split = false) {
       const { pjrt, width } = elementType(spec.dtype);
-      const handle = attempt('copying to it', () =>
-        module.upload(info.id, values, { type: pjrt, width, shape: spec.shape, device: 0 }),
+      const { shape } = partOf({ spec, split }, count);
+      const size = sizeOf(shape);
+      const handles = info.devices.map(({ place }, i) =>
+        attempt('copying to it', () =>
+          module.upload(info.id, split ? values.subarray(i * size, (i + 1) * size) : values, {
+            type: pjrt,
+            width,
+            shape,
+            device: place,
+          }),
+        ),
       );
-      return { handle, spec };
+      return { handles, spec, split };
     },
     download(tensors) {
       const arrays = tensors.map(({ spec }) => hostArray(spec));
       attempt('computing', () =>
         module.download(
-          tensors.map(({ handle }) => handle),
+          tensors.map(({ handles: [first] }) => first!),
           arrays,
         ),
       );
@@ -148,11 +185,13 @@ function createDevice(module: PjrtModule, info: OpenedPlugin, file: { size: numb
     run(program, inputs) {
       const { lowered, call } = program;
       checkArguments(call, lowered, inputs);
-      const handles = inputs.map(({ handle }) => handle);
-      const [results] = attempt(`"${call}"`, () => module.run(program.handle, [handles]));
-      return results!.map((handle, i) => ({ handle, spec: program.results[i]! }));
+      const given = info.devices.map((_, i) => inputs.map(({ handles }) => handles[i]!));
+      const results = attempt(`"${call}"`, () => module.run(program.handles[0], given));
+      return program.results.map((spec, i) => ({ handles: results.map((list) => list[i]!), spec, split: false }));
     },
-    free: ({ handle }) => module.free(handle),
+    free: ({ handles }) => {
+      for (const handle of handles) module.free(handle);
+    },
   };
 }
 
@@ -163,13 +202,14 @@ function resultsOf({ parameters, nextState, outputs }: LoweredProgram): TensorSp
   return [...nextState.map((name) => specs.get(name)!), ...outputs.map(({ spec }) => spec)];
 }
 
-const describe = ({ dtype, shape }: TensorSpec): string => `${dtypeName(dtype)}[${shape.join(', ')}]`;
+const describe = ({ spec: { dtype, shape }, split }: Pick<DeviceTensor, 'spec' | 'split'>): string =>
+  `${dtypeName(dtype)}[${shape.join(', ')}]${split ? ', in parts' : ''}`;
 
 function checkArguments(call: string, { parameters }: LoweredProgram, inputs: readonly DeviceTensor[]): void {
-  for (const [i, { name, spec }] of parameters.entries()) {
-    const got = inputs[i]?.spec;
-    if (got === spec) continue;
-    const [expected, came] = [describe(spec), got ? describe(got) : 'nothing'];
+  for (const [i, { name, spec, split }] of parameters.entries()) {
+    const got = inputs[i];
+    if (got?.spec === spec && got.split === split) continue;
+    const [expected, came] = [describe({ spec, split }), got ? describe(got) : 'nothing'];
     if (expected !== came) throw argumentDiffers(call, name, expected, came);
   }
   if (inputs.length > parameters.length) {

@@ -43,6 +43,13 @@ export const pluginRefused = (file: string, cause: unknown, cure: string): Tailm
     cause,
   });
 
+/** A device that a plugin does not have. */
+export const deviceAbsent = (place: number, count: number): TailmixError =>
+  new TailmixError(
+    `train.device: expected ${count === 1 ? 'device 0, the only one that the plugin finds' : `devices 0 to ${count - 1}, which the plugin finds`}; got ${place}.`,
+    { code: 'PJRT_DEVICE', kind: 'config', path: 'train.device' },
+  );
+
 /** `train.device: pjrt` without a plugin. */
 export const pluginMissing = (): TailmixError =>
   new TailmixError(

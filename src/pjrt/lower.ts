@@ -11,6 +11,7 @@ import { type Builder, createBuilder, type Value } from './builder.ts';
 import { notLowered } from './errors.ts';
 import type { OpCall } from './op-call.ts';
 import { lowerings } from './ops/index.ts';
+import { moduleText, type Sharding } from './sharding.ts';
 import { elementType, tensorType } from './types.ts';
 
 /** A recording as a program for a device. */
@@ -18,7 +19,13 @@ export interface LoweredProgram {
   /** A module of StableHLO, as text. */
   text: string;
   /** Parameters in order: state first, then inputs. */
-  parameters: readonly { kind: 'state' | 'input'; name: string; spec: TensorSpec }[];
+  parameters: readonly {
+    kind: 'state' | 'input';
+    name: string;
+    spec: TensorSpec;
+    /** Of several devices each has a part of its rows. */
+    split: boolean;
+  }[];
   /** Names of the state that it replaces: its first results. */
   nextState: readonly string[];
   /** The rest of its results. */
@@ -30,6 +37,8 @@ export interface LoweredProgram {
 export interface LowerOptions {
   /** For float32: `HIGHEST`, or `DEFAULT`, which is TF32 where a device has it. Default `HIGHEST`. */
   precision?: OpCall['precision'] | undefined;
+  /** On several devices, with the inputs of which each has a part of the rows. Default: one. */
+  sharding?: (Sharding & { splits(input: string): boolean }) | undefined;
 }
 
 /**
@@ -37,17 +46,22 @@ export interface LowerOptions {
  *
  * @throws {CaptureError} PJRT_OP for an op, or a form of one, that is not lowered.
  */
-export function lower(recording: Recording, { precision = 'HIGHEST' }: LowerOptions = {}): LoweredProgram {
+export function lower(recording: Recording, { precision = 'HIGHEST', sharding }: LowerOptions = {}): LoweredProgram {
   const b = createBuilder();
   const { nodes } = recording;
   const values: (readonly Value[])[] = [];
   const nextState = Object.keys(recording.state);
   const given = (kind: 'state' | 'input') =>
     nodes.flatMap((node, index) =>
-      node.kind === kind ? [{ kind, name: node.name, spec: node.outputs[0]!, index }] : [],
+      node.kind === kind ? [{ kind, name: node.name, own: node.outputs[0]!, index }] : [],
     );
-  const parameters = [...given('state'), ...given('input')];
-  for (const [place, { spec, index }] of parameters.entries()) values[index] = [{ ...spec, id: `%arg${place}` }];
+  const taken = [...given('state'), ...given('input')];
+  const parameters = taken.map(({ kind, name, own }) => {
+    const split = kind === 'input' && Boolean(sharding?.splits(name));
+    return { kind, name, split, spec: split && sharding?.parts ? wholeOf(own, sharding.devices) : own };
+  });
+  const names = sharding?.parts ? 'part' : 'arg';
+  for (const [place, { own, index }] of taken.entries()) values[index] = [{ ...own, id: `%${names}${place}` }];
   for (const [index, node] of nodes.entries()) {
     if (node.kind === 'constant') values[index] = [lazyConstant(node, b)];
     if (node.kind !== 'op') continue;
@@ -58,26 +72,30 @@ export function lower(recording: Recording, { precision = 'HIGHEST' }: LowerOpti
   const results = [...Object.values(recording.state), ...Object.values(recording.outputs)].map(
     ({ node, output }) => values[node]![output]!,
   );
-  const returned = `    return ${results.map(({ id }) => id).join(', ')} : ${results.map(tensorType).join(', ')}`;
-  const parameterText = parameters.map(({ kind, name, spec }, place) => {
+  const placed = parameters.map(({ kind, name, ...parameter }) => {
     const target = kind === 'state' ? nextState.indexOf(name) : -1;
-    return `%arg${place}: ${tensorType(spec)}${target < 0 ? '' : ` {tf.aliasing_output = ${target} : i32}`}`;
+    return target < 0 ? parameter : { ...parameter, attribute: `tf.aliasing_output = ${target} : i32` };
   });
-  const head = `module @step {\n  func.func public @main(${parameterText.join(', ')}) -> (${results.map(tensorType).join(', ')}) {`;
+  const { lines, begins } = moduleText({ parameters: placed, body: b.lines, results }, sharding);
   const places = [...new Set(b.origins)].map((origin) => `#at${origin + 1} = loc("${nameOf(nodes[origin])}")`);
   return {
-    text: [head, ...b.lines, returned, '  }', '}', ...places, ''].join('\n'),
+    text: [...lines, ...places, ''].join('\n'),
     parameters,
     nextState,
     outputs: Object.keys(recording.outputs).map((name, i) => ({ name, spec: results[nextState.length + i]! })),
     originOf(line) {
-      // Two lines come before the body.
-      const node = nodes[b.origins[line - 3] ?? -1];
+      const node = nodes[b.origins[line - 1 - begins] ?? -1];
       if (node?.kind !== 'op') return {};
       return { op: node.op, ...(node.owner !== undefined && { owner: node.owner }) };
     },
   };
 }
+
+/** What devices have together of which each has a part like this. */
+const wholeOf = ({ shape: [rows, ...rest], dtype }: TensorSpec, devices: number): TensorSpec => ({
+  shape: [rows! * devices, ...rest],
+  dtype,
+});
 
 /** What errors and profiles of a plugin call an op. */
 function nameOf(node: RecordedNode | undefined): string {

@@ -13,6 +13,7 @@ import {
 } from '../graph/index.ts';
 import { createRecordedCalls, type RecordedCallsOptions } from '../graph/recorded-calls.ts';
 import { checkState } from '../graph/state.ts';
+import { mapValues } from '../util/map-values.ts';
 import type { Device, DeviceProgram, DeviceTensor } from './device.ts';
 import { type LowerOptions, lower } from './lower.ts';
 
@@ -54,11 +55,18 @@ export function openProgram(
     const known = programs.get(key);
     if (known !== undefined) return known;
     const before = performance.now();
-    const { recording } = calls.add(signature);
-    const made = device.compile(signature.call, lower(recording, { precision }));
+    const { recording } = calls.add(partOf(signature));
+    const made = device.compile(signature.call, lower(recording, { precision, sharding: shardingOf(signature) }));
     programs.set(key, made);
     stats.compileMs += performance.now() - before;
     return made;
+  };
+  /** Several devices share rows that divide evenly among them; what does not, each computes as a whole. */
+  const shardingOf = ({ inputs, parts = 1 }: Signature): LowerOptions['sharding'] => {
+    const devices = device.count;
+    if (devices === 1) return undefined;
+    const splits = (name: string): boolean => Boolean(inputs[name]?.rows) && inputs[name]!.shape[0]! % devices === 0;
+    return { devices, parts: parts > 1, splits };
   };
   const live = (): Record<string, DeviceTensor> => {
     if (state === undefined) throw graphDisposed();
@@ -94,9 +102,9 @@ export function openProgram(
     const fed: DeviceTensor[] = [];
     let results: DeviceTensor[] = [];
     try {
-      const given = parameters.map(({ kind, name, spec }) => {
+      const given = parameters.map(({ kind, name, spec, split }) => {
         if (kind === 'state') return current[name]!;
-        fed.push(device.upload(inputs[name]!, spec));
+        fed.push(device.upload(inputs[name]!, spec, split));
         return fed.at(-1)!;
       });
       results = device.run(made, given);
@@ -140,6 +148,18 @@ export function openProgram(
     dispose,
   };
 }
+
+/** A signature as a part of it is called. */
+const partOf = (signature: Signature): Signature =>
+  signature.parts === undefined
+    ? signature
+    : {
+        ...signature,
+        inputs: mapValues(signature.inputs, (input) => {
+          const [length, ...rest] = input.shape;
+          return input.rows ? { ...input, shape: [length! / signature.parts!, ...rest] } : input;
+        }),
+      };
 
 /** bool becomes int32, as in every engine. */
 const asOutput = (values: Float32Array | Int32Array | Uint8Array): Float32Array | Int32Array =>

@@ -5,6 +5,7 @@ import type { Backend } from '../backend/load.ts';
 import type { Link } from '../cluster/link.ts';
 import { messageOf } from '../errors.ts';
 import type { GraphProgram } from '../graph/index.ts';
+import type { Device } from '../pjrt/index.ts';
 import type { CaptureOptions } from './captured/engine.ts';
 import { createEagerEngine } from './eager.ts';
 import { isFault, syncedEager } from './errors.ts';
@@ -33,13 +34,10 @@ export interface EngineOptions extends Pick<StepOptions, 'step' | 'precision' | 
  *   mode.
  */
 export async function createEngine(program: GraphProgram, backend: Backend, options: EngineOptions): Promise<Engine> {
-  if (mayHaveDevice(options, backend)) {
-    const [{ chooseDevice }, { createDeviceEngine }] = await Promise.all([
-      import('../pjrt/index.ts'),
-      import('./device/engine.ts'),
-    ]);
-    const device = chooseDevice(options.device);
-    if (device) return createDeviceEngine(program, backend, device, { ...options, owner: currentOwner });
+  const device = await deviceOf(options, backend);
+  if (device) {
+    const { createDeviceEngine } = await import('./device/engine.ts');
+    return createDeviceEngine(program, backend, device, { ...options, owner: currentOwner });
   }
   const { precision: wanted, rehearse, link, synced = false } = options;
   if (synced && (options.step === 'eager' || backend.binding === undefined))
@@ -72,10 +70,21 @@ export async function createEngine(program: GraphProgram, backend: Backend, opti
   }
 }
 
+/**
+ * The device, or the devices, that a step runs on; null where TensorFlow computes. What opens them is loaded only where there may be one.
+ *
+ * @throws {TailmixError} as `chooseDevice`
+ */
+export async function deviceOf(options: EngineOptions, backend: Backend): Promise<Device | null> {
+  if (!mayHaveDevice(options, backend)) return null;
+  const { chooseDevice } = await import('../pjrt/index.ts');
+  return chooseDevice(options.device);
+}
+
 /** Whether a device may compute: it was asked for, or there is a plugin and the step can run there. */
-function mayHaveDevice({ device, step, link, synced }: EngineOptions, { binding }: Backend): boolean {
-  if (device !== undefined) return device === 'pjrt';
-  const canRun = step !== 'eager' && !link && !synced && binding !== undefined;
+function mayHaveDevice({ device, step, link }: EngineOptions, { binding }: Backend): boolean {
+  if (device !== undefined) return device !== 'cpu';
+  const canRun = step !== 'eager' && !link && binding !== undefined;
   return canRun && (Boolean(process.env.TAILMIX_PJRT) || installedPlugins().length > 0);
 }
 

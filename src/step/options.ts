@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEVICE_CHOICE } from '../pjrt/choice.ts';
 
 /** What differs between weights: options of every optimizer. */
 const groupOptions = {
@@ -91,10 +92,11 @@ export const stepOptions = z.strictObject({
     .default('fp32')
     .describe('bf16: convolutions, norms and activations in bfloat16, where the hardware supports it; fp32 elsewhere.'),
   device: z
-    .enum(['cpu', 'pjrt'])
+    .string()
+    .regex(DEVICE_CHOICE, 'expected cpu, pjrt, pjrt:all, or numbers of devices such as pjrt:1 or pjrt:0,1')
     .optional()
     .describe(
-      'What computes steps: `cpu`, TensorFlow; `pjrt`, the first device of a PJRT plugin, which TAILMIX_PJRT names or `tailmix setup --device` has set up. Default: pjrt where there is one that finds a device, else cpu.',
+      'What computes steps: `cpu`, TensorFlow; `pjrt`, the first device of a PJRT plugin, which TAILMIX_PJRT names or `tailmix setup --device` has set up; `pjrt:1`, another one; `pjrt:0,1` or `pjrt:all`, several, which share each batch. Default: pjrt where there is one that finds a device, else cpu.',
     ),
   matmul: z
     .enum(['fp32', 'tf32'])

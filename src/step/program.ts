@@ -1,5 +1,6 @@
 import type { GraphFunction, GraphProgram, HostArray, Signature } from '../graph/index.ts';
 import type { Hooks } from '../hooks.ts';
+import { MODEL_SEED } from '../models/dropout.ts';
 import { initialOf } from '../models/initial.ts';
 import { isTrained } from '../models/kinds.ts';
 import type { Model, Pass } from '../models/types.ts';
@@ -9,7 +10,7 @@ import { mapValues } from '../util/map-values.ts';
 import { onlyKnown } from '../util/names.ts';
 import { prefixed } from '../util/prefixed.ts';
 import { acrossReplicas } from './across.ts';
-import { feedsOf, rowsOfAll, type Share } from './all-reduce.ts';
+import { feedsOf, feedsOfAll, type Parts, rowsOfAll, type Share } from './all-reduce.ts';
 import { groupRanges, MIX, resolveShape } from './batch.ts';
 import { defineStep } from './definition.ts';
 import { inputUnknown, stateOfReplicas } from './errors.ts';
@@ -52,6 +53,8 @@ export interface ProgramOptions {
   pairs?: 'perReplica' | 'global';
   /** In a process of a cluster, the replicas that it computes. Default: all. */
   share?: Share;
+  /** Devices that share the replicas; they divide R. Default: one computes all. */
+  devices?: number;
   /** Values to start with, in the place of drawn ones, by weight name. */
   initial?: Readonly<Record<string, Float32Array>>;
   /** Weights that are not trained. Statistics never are. */
@@ -74,7 +77,12 @@ export interface StepProgram extends GraphProgram {
   trained: readonly string[];
   /** Whether a step takes the batch of `withPartners`, and its images. */
   hasPartners: boolean;
-  /** What a step of the whole batch is fed, cut to the rows of this process. Images are its own already. */
+  /** Rows of a training signature for a batch of so many rows: in a process of a cluster, its own. */
+  rowsOf(size: number): number;
+  /**
+   * What a step of the whole batch is fed, cut to the rows of this process; images are its own already. Where several devices share
+   * the replicas, rows are in the order of devices.
+   */
   own(
     feeds: Readonly<Record<string, HostArray>>,
     mix: string | undefined,
@@ -120,8 +128,9 @@ export function createStepProgram(
   const readable = (given: NamedTensors): NamedTensors =>
     onlyKnown(given, (name) => inputUnknown(name, [...inputNames]), inputNames);
 
-  const { replicas = 1, share } = options;
-  const processes = share?.processes ?? 1;
+  const { replicas = 1, share, devices = 1 } = options;
+  const parts: Parts | undefined = share ?? (devices > 1 ? { processes: devices } : undefined);
+  const processes = parts?.processes ?? 1;
   const local = replicas / processes;
   const specsOf = (mix: string | undefined): Record<string, InputSpec> => ({
     ...inputs,
@@ -160,10 +169,10 @@ export function createStepProgram(
     const specs = specsOf(chosen[MIX]);
     return meanOfParts(
       Array.from({ length: local }, (_, replica) => {
-        const own = inputsOf(replica, local, feeds, specs, share);
+        const own = inputsOf(replica, local, feeds, specs, parts);
         return trainPart(weights, passOf(own, chosen), own);
       }),
-      share,
+      parts,
     );
   };
 
@@ -174,12 +183,13 @@ export function createStepProgram(
       replicas === 1 ? trainPart(before.weights, pass, feeds) : trainParts(before.weights, feeds, signatureVariants);
     const after = definition.update.apply({ ...before.weights, ...statistics }, before.slots, gradients, pass);
     const own = { ...prefixed(SAMPLE, rows.perSample), predictions: rows.predictions };
-    const all = share && rowsOfAll(own, feeds[STOP]!, share);
+    const all = parts && rowsOfAll(own, share ? [feeds[STOP]!] : [], parts);
     return {
       state: { ...statistics, ...after.weights, ...after.slots },
       outputs: {
         loss,
-        ...(all ? { ...all.rows, predictions: all.rows.predictions!.cast('int32'), [STOP]: all.stop } : own),
+        ...(all ? { ...all.rows, predictions: all.rows.predictions!.cast('int32') } : own),
+        ...(share && { [STOP]: all!.sums[0]! }),
         gradientSums: tf.stack([...trained].map((name) => gradients[name]?.sum() ?? tf.scalar(0))),
         ...prefixed(PENALTY, penalties),
         ...prefixed(FIGURE, figures),
@@ -198,6 +208,20 @@ export function createStepProgram(
   const hasPartners = options.pairs === 'global' && replicas > 1 && MIX in variants;
   const pools = 1 + Object.keys(groups).length + Number(hasPartners);
   const sharedInputs: Record<string, InputSpec> = share ? { [STOP]: { shape: [processes], dtype: 'float32' } } : {};
+  /** Of an input of the rows that a part has; all parts lie behind one another where devices have one each. */
+  const inputOf = (name: string, spec: InputSpec, size: number): Signature['inputs'][string] => {
+    const shape = resolveShape(spec, size, size * pools);
+    const rows =
+      devices > 1
+        ? spec.shape.some((length) => typeof length === 'string') || name === MODEL_SEED
+        : typeof spec.shape[0] === 'string';
+    const [length, ...rest] = shape;
+    return {
+      shape: rows && devices > 1 ? [length! * devices, ...rest] : shape,
+      dtype: spec.dtype,
+      ...(rows && { rows }),
+    };
+  };
   const trainSignatures = options.batchSizes
     .map((whole) => whole / processes)
     .flatMap((size) =>
@@ -205,27 +229,25 @@ export function createStepProgram(
         (chosen): Signature => ({
           call: 'train',
           variants: chosen,
-          inputs: Object.fromEntries(
-            Object.entries({ ...specsOf(chosen[MIX]), ...sharedInputs }).map(([name, spec]) => [
-              name,
-              { shape: resolveShape(spec, size, size * pools), dtype: spec.dtype },
-            ]),
-          ),
+          inputs: mapValues({ ...specsOf(chosen[MIX]), ...sharedInputs }, (spec, name) => inputOf(name, spec, size)),
+          ...(devices > 1 && { parts: devices }),
         }),
       ),
     );
-  const predictSignature: Signature = {
-    call: 'predict',
-    variants: {},
-    inputs: { images: { shape: [options.evaluateBatchSize, ...options.imageShape], dtype } },
-  };
+  const images = { shape: [options.evaluateBatchSize, ...options.imageShape], dtype, rows: true } as const;
+  const predictSignature: Signature = { call: 'predict', variants: {}, inputs: { images } };
   return {
     functions: { train, predict },
     state: { ...weights, ...slots },
     signatures: [...trainSignatures, predictSignature],
     trained: [...trained],
     hasPartners,
-    own: (feeds, mix, rows) => (share ? feedsOf(feeds, specsOf(mix), rows, share) : feeds),
+    rowsOf: (size) => (share ? size / processes : size),
+    own(feeds, mix, given) {
+      const rows = { ...given, replicas };
+      if (share) return feedsOf(feeds, specsOf(mix), rows, share);
+      return parts ? feedsOfAll(feeds, specsOf(mix), rows, parts) : feeds;
+    },
   };
 }
 

@@ -3,7 +3,7 @@ import type { NamedTensors } from '../tf.ts';
 import { tf } from '../tf.ts';
 import { mapValues } from '../util/map-values.ts';
 import { prefixed } from '../util/prefixed.ts';
-import { type Share, sumOverProcesses } from './all-reduce.ts';
+import { type Parts, sumOverParts } from './all-reduce.ts';
 import { bucketsOf, sumInRing } from './ring.ts';
 import type { Backward, InputSpec } from './types.ts';
 
@@ -12,15 +12,15 @@ import type { Backward, InputSpec } from './types.ts';
  * has rows; R-th parts of the normalizer, so that the mean of the replicas' losses is the loss of the batch; a seed of
  * its own for the model. Other inputs are the same for all.
  *
- * @param replica - 0…R−1; in a process of a cluster, of its own
- * @param replicas - R; in a process of a cluster, its own
+ * @param replica - 0…R−1; in a process of a cluster or on one of several devices, of its own
+ * @param replicas - R; there, its own
  */
 export function inputsOf(
   replica: number,
   replicas: number,
   feeds: NamedTensors,
   specs: Readonly<Record<string, InputSpec>>,
-  { rank, processes }: Share = { rank: 0, processes: 1 },
+  { processes }: Parts = { processes: 1 },
 ): NamedTensors {
   const size = feeds.labels!.shape[0]!;
   const own: NamedTensors = {};
@@ -33,7 +33,7 @@ export function inputsOf(
   }
   own.normalizer = feeds.normalizer!.div(replicas * processes);
   const seed = feeds[MODEL_SEED];
-  if (seed) own[MODEL_SEED] = seed.add(tf.tensor1d([rank * replicas + replica, 0], 'int32'));
+  if (seed) own[MODEL_SEED] = seed.add(tf.tensor1d([replica, 0], 'int32'));
   return own;
 }
 
@@ -65,10 +65,10 @@ export interface TrainedPart extends Omit<Backward, 'outputs'> {
 const MEANS = ['gradients', 'statistics', 'penalties', 'figures'] as const;
 
 /**
- * What the batch gives whose parts these are: means, and the predictions behind one another. In a process of a cluster they
- * are its own parts, and what comes out is of all processes.
+ * What the batch gives whose parts these are: means, and the predictions behind one another. In a process of a cluster, or on one of
+ * several devices, they are its own parts, and means are of all.
  */
-export function meanOfParts(parts: readonly TrainedPart[], share?: Share): TrainedPart {
+export function meanOfParts(parts: readonly TrainedPart[], share?: Parts): TrainedPart {
   const means = meanOf(
     parts.map((part) => ({
       ...Object.assign({}, ...MEANS.map((group) => prefixed(`${group}/`, part[group]))),
@@ -102,7 +102,7 @@ export function meanOfParts(parts: readonly TrainedPart[], share?: Share): Train
  * order in which TensorFlow's ring sums them among processes (see `ringParts`): one process gives the same bits as many. A bucket
  * is summed once its own tensors are there, while the backward pass goes on.
  */
-export function meanOf(replicas: readonly NamedTensors[], share?: Share): NamedTensors {
+export function meanOf(replicas: readonly NamedTensors[], share?: Parts): NamedTensors {
   const first = replicas[0]!;
   const names = Object.keys(first);
   const pieces = new Map(names.map((name) => [name, [] as tf.Tensor[]]));
@@ -113,7 +113,7 @@ export function meanOf(replicas: readonly NamedTensors[], share?: Share): NamedT
         0,
       ),
     );
-    const sum = share ? sumOverProcesses(own, place, share) : sumInRing(own);
+    const sum = share ? sumOverParts(own, place, share) : sumInRing(own);
     const means = tf.split(
       sum.div(replicas.length * (share?.processes ?? 1)),
       bucket.map(({ size }) => size),

@@ -1,10 +1,8 @@
 import { tf } from '../tf.ts';
+import { ringPart } from '../util/ring-part.ts';
 
 /** Floats that are summed at a time, 8 MiB: above 4 MiB a part, TensorFlow's ring cuts parts once more. */
 export const BUCKET = 2 ** 21;
-
-/** A ring's parts are a multiple of this many floats. */
-const ALIGNED = 16;
 
 /** Part of a tensor, of those that are laid end to end: its elements from `start` on. */
 interface Piece {
@@ -53,8 +51,7 @@ export function sumInRing(vectors: readonly tf.Tensor[]): tf.Tensor {
 
 /**
  * How a ring all-reduce of R ranks cuts a buffer, and in which order it adds the ranks' values in each part: part c of a
- * bucket, of ⌈length / R⌉ floats rounded up to the next multiple of 16 (never itself), begins with rank c and goes on around the ring (TensorFlow 2.21,
- * `ring_reducer.cc` and `CollectiveAdapter`).
+ * bucket begins with rank c and goes on around the ring (TensorFlow 2.21, `ring_reducer.cc`).
  *
  * @param length - floats
  * @returns parts in order, none empty
@@ -63,7 +60,7 @@ export function ringParts(length: number, ranks: number): { length: number; orde
   const parts: { length: number; order: number[] }[] = [];
   for (let start = 0; start < length; start += BUCKET) {
     const bucket = Math.min(BUCKET, length - start);
-    const part = (Math.floor(Math.ceil(bucket / ranks) / ALIGNED) + 1) * ALIGNED;
+    const part = ringPart(bucket, ranks);
     for (let rank = 0; rank * part < bucket; rank++) {
       const order = Array.from({ length: ranks }, (_, i) => (rank + i) % ranks);
       parts.push({ length: Math.min(part, bucket - rank * part), order });

@@ -4,10 +4,11 @@ import { rowShape, rowValues } from '../data/features.ts';
 import { createLoader } from '../data/loader/loader.ts';
 import type { Loader, OtherRows } from '../data/types.ts';
 import type { HostOutputs } from '../graph/index.ts';
+import { deviceSetting } from '../pjrt/errors.ts';
 import type { RunInfo } from '../run.ts';
 import { createBatch, createTargets, MIX, partsOfPairs } from '../step/batch.ts';
 import { checkInputs } from '../step/decided.ts';
-import { createEngine } from '../step/index.ts';
+import { createEngine, deviceOf } from '../step/index.ts';
 import { modelFeeds, trainFeeds } from '../step/inputs.ts';
 import { createOptimizer } from '../step/optimizers.ts';
 import { withPartners } from '../step/partners.ts';
@@ -79,6 +80,8 @@ export async function openFit(
     backend,
   });
   const start = { ...preparation.start, initial };
+  const computing = { ...trainSettings, synced: info.batchNorm === 'synced' && (info.replicas ?? 1) > 1, link };
+  const devices = shareOfDevices((await deviceOf(computing, backend))?.count ?? 1, info, batchSizes);
   const program = createStepProgram(model, composition, {
     ...making,
     ...start,
@@ -88,13 +91,12 @@ export async function openFit(
     ...(info.batchNorm && { batchNorm: info.batchNorm }),
     ...(info.pairs && { pairs: info.pairs }),
     ...(link && { share: link }),
+    devices,
   });
   const putBack = keepStates(composition);
   const engine = await createEngine(program, backend, {
-    ...trainSettings,
-    rehearse: createRehearsal(composition, info, batchSizes, link?.processes),
-    synced: info.batchNorm === 'synced' && (info.replicas ?? 1) > 1,
-    link,
+    ...computing,
+    rehearse: createRehearsal(composition, info, batchSizes, link?.processes ?? devices),
   }).finally(putBack);
   if (preparation.options.resume) restore(preparation.options.resume, composition, program, engine);
   const loader = createLoader({ ...loading, crops: evaluateSettings.crops });
@@ -110,6 +112,24 @@ export function batchSizesOf(
 ): number[] {
   const rest = trainCount % batchSize;
   return [...(trainCount >= batchSize ? [batchSize] : []), ...(rest > 0 && !dropLast ? [rest] : [])];
+}
+
+/**
+ * Devices that share a run's replicas. A run without replicas is one batch on however many: the compiler shares it out.
+ *
+ * @throws {TailmixError} DEVICE_SETTING for replicas, or a batch, that the devices do not divide.
+ */
+function shareOfDevices(
+  count: number,
+  { replicas = 1 }: Pick<RunInfo, 'replicas'>,
+  [size = 0]: readonly number[],
+): number {
+  const expect = (path: string, value: number): void => {
+    if (value % count !== 0) throw deviceSetting(path, `a multiple of ${count}, the number of devices`, `${value}`);
+  };
+  if (replicas === 1) expect('train.batchSize', size);
+  else expect('train.replicas', replicas);
+  return replicas === 1 ? 1 : count;
 }
 
 /** Nothing is recorded again where no plugin could change what it closes over. */
@@ -185,7 +205,7 @@ export function startStep(
     }),
   };
   if (!(feeds.normalizer![0]! > 0)) throw batchWithoutWeight(ctx, tappersOf(hooks.computeClassWeights));
-  const signature = signatureFor(program, 'train', batch.variants, size / (link?.processes ?? 1));
+  const signature = signatureFor(program, 'train', batch.variants, program.rowsOf(size));
   const own = program.own(feeds, batch.variants[MIX], { size, pool: fed.poolSize });
   const stop = link && {
     [STOP]: Float32Array.from(link.addresses, (_, rank) => Number(rank === link.rank && signal?.aborted)),

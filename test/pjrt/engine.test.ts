@@ -103,7 +103,7 @@ describeDevice('an engine on a device', (use) => {
       'module @step {\n func.func public @main(%a: tensor<2xf32>) -> tensor<2xf32> {\n return %a : tensor<2xf32>\n }\n}';
     const lowered = {
       text,
-      parameters: [{ kind: 'input' as const, name: 'a', spec }],
+      parameters: [{ kind: 'input' as const, name: 'a', spec, split: false }],
       nextState: [],
       outputs: [{ name: 'a', spec }],
       originOf: () => ({}),
@@ -128,7 +128,7 @@ describeDevice('an engine on a device', (use) => {
     const originOf = (line: number) => (line === 3 ? { op: 'Relu', owner: 'mixup' } : {});
     const lowered = {
       text,
-      parameters: [{ kind: 'input' as const, name: 'a', spec }],
+      parameters: [{ kind: 'input' as const, name: 'a', spec, split: false }],
       nextState: [],
       outputs: [{ name: 'a', spec }],
       originOf,

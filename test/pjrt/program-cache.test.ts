@@ -69,7 +69,7 @@ test('a key has all parts, and their borders', () => {
 const spec = { shape: [2], dtype: 1 };
 const lowered = (op: string) => ({
   text: `module @step {\n func.func public @main(%a: tensor<2xf32>) -> tensor<2xf32> {\n %b = stablehlo.${op} %a, %a : tensor<2xf32>\n return %b : tensor<2xf32>\n }\n}`,
-  parameters: [{ kind: 'input' as const, name: 'a', spec }],
+  parameters: [{ kind: 'input' as const, name: 'a', spec, split: false }],
   nextState: [],
   outputs: [{ name: 'b', spec }],
   originOf: () => ({}),

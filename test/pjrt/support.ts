@@ -21,8 +21,12 @@ export const missing =
 if (missing !== null) console.warn(`SKIPPED: devices are not tested, ${missing}`);
 
 /** Tests on a plugin's first device; `use()` gives it inside a test. */
-export function describeDevice(title: string, tests: (use: () => { backend: Backend; device: Device }) => void): void {
-  describe.skipIf(missing !== null)(title, () => {
+export function describeDevice(
+  title: string,
+  tests: (use: () => { backend: Backend; device: Device }) => void,
+  why = missing,
+): void {
+  describe.skipIf(why !== null)(title, () => {
     let backend: Backend;
     let device: Device;
     beforeAll(async () => {
@@ -31,4 +35,12 @@ export function describeDevice(title: string, tests: (use: () => { backend: Back
     });
     tests(() => ({ backend, device }));
   });
+}
+
+/** Tests on four devices of a plugin: those that the one for processors finds where nothing says how many. */
+export function describeDevices(title: string, tests: () => void): void {
+  const count = missing === null ? openDevice(plugin, {}, 'all').count : 0;
+  const few = count < 4 ? `${plugin} has ${count} of 4 devices` : null;
+  if (missing === null && few) console.warn(`SKIPPED: several devices are not tested, ${few}`);
+  describeDevice(title, tests, missing ?? few);
 }

@@ -1,4 +1,5 @@
 import type { Lowering } from '../op-call.ts';
+import { collectives } from './collectives.ts';
 import { convolutions } from './convolutions.ts';
 import { custom } from './custom.ts';
 import { elementwise } from './elementwise.ts';
@@ -13,7 +14,18 @@ import { shapes } from './shapes.ts';
 
 /** How each op of TensorFlow is written in StableHLO, by name. */
 export const lowerings: ReadonlyMap<string, Lowering> = new Map(
-  [elementwise, reductions, shapes, indexing, products, convolutions, pooling, norms, images, random, custom].flatMap(
-    (table) => Object.entries(table),
-  ),
+  [
+    elementwise,
+    reductions,
+    shapes,
+    indexing,
+    products,
+    convolutions,
+    pooling,
+    norms,
+    images,
+    random,
+    custom,
+    collectives,
+  ].flatMap((table) => Object.entries(table)),
 );

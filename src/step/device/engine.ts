@@ -9,6 +9,7 @@ import {
   toStandardConvolutions,
 } from '../../graph/index.ts';
 import { type Device, deviceSetting, openProgram } from '../../pjrt/index.ts';
+import { joinReplicas } from '../captured/across.ts';
 import { toBfloat16 } from '../captured/bf16.ts';
 import type { EngineOptions } from '../index.ts';
 import type { Engine } from '../types.ts';
@@ -24,11 +25,10 @@ export function createDeviceEngine(
   program: GraphProgram,
   backend: Backend,
   device: Device,
-  { step, precision, matmul, link, synced, rehearse, owner }: EngineOptions & Pick<GraphOptions, 'owner'>,
+  { step, precision, matmul, link, rehearse, owner }: EngineOptions & Pick<GraphOptions, 'owner'>,
 ): Engine {
   if (step === 'eager') throw deviceSetting('train.step', 'auto or captured', 'eager');
   if (link) throw deviceSetting('the run', 'one process', 'one of a cluster');
-  if (synced) throw deviceSetting('train.batchNorm', 'perReplica', 'synced');
   if (backend.binding === undefined) throw backendNotNative(backend.name);
   const { stats, ...opened } = openProgram(program, backend, device, {
     rewrite: precision === 'bf16' ? toHalf : toStandard,
@@ -42,13 +42,17 @@ export function createDeviceEngine(
     reason: null,
     precision,
     precisionReason: null,
-    device: device.kind === device.platform ? device.kind : `${device.platform}, ${device.kind}`,
+    device: nameOf(device),
     get compileMs() {
       return stats.compileMs;
     },
   };
 }
 
-const toStandard = (recording: Recording): Recording => mergeEqual(foldNorm(toStandardConvolutions(recording)));
+const nameOf = ({ platform, kind, count }: Device): string =>
+  `${kind === platform ? kind : `${platform}, ${kind}`}${count === 1 ? '' : ` × ${count}`}`;
+
+const toStandard = (recording: Recording): Recording =>
+  mergeEqual(foldNorm(toStandardConvolutions(joinReplicas(recording))));
 /** Every op that has a rule runs in bfloat16: a device's compiler has all of them. */
 const toHalf = (recording: Recording): Recording => toBfloat16(toStandard(recording), () => true);
