@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { deviceFindings } from '../../src/backend/doctor-device.ts';
+import { openInTurn } from '../../src/backend/open-apart.ts';
 import { nativeFolder } from '../../src/backend/paths.ts';
 import { missing, plugin } from '../pjrt/support.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -34,6 +35,16 @@ test.skipIf(missing !== null)('plugin, version of its interface, devices', async
     value: expect.stringMatching(/; PJRT 0\.\d+, \S/),
   });
   expect(opened!.value).toContain(plugin);
+});
+
+test.skipIf(missing !== null)('of several plugins, the first that finds a device, as runs do', async () => {
+  const broken = join(await temporaryFolder(), 'plugin.so');
+  writeFileSync(broken, 'no library');
+  const tried = await openInTurn(nativeFolder('native'), process.env, [broken, plugin, '/nowhere/plugin.so']);
+  expect(tried).toMatchObject([
+    { plugin: broken, why: expect.stringMatching(/file too short|invalid ELF header/) },
+    { plugin, opened: { devices: expect.arrayContaining([{ id: 0, kind: expect.any(String), place: 0 }]) } },
+  ]);
 });
 
 test.skipIf(missing !== null)('a file that is none, and one that is not there', async () => {
