@@ -2,8 +2,10 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { checkEnvironment } from '../backend/environment.ts';
+import { devicePlaces } from '../backend/open-apart.ts';
 import { displayPath, messageOf } from '../errors.ts';
 import { launcher } from '../package-root.ts';
+import { selectionOf } from '../pjrt/choice.ts';
 import { optionsClash } from '../sweep/errors.ts';
 import type { PlannedRun } from '../sweep/expand.ts';
 import { runHalving } from '../sweep/halving.ts';
@@ -31,6 +33,8 @@ export interface SweepCommandOptions extends Variations {
   /** Looks at runs, and goes on with them, that are not known to be the user's own. */
   trust?: boolean;
   backend?: string;
+  /** What runs compute on; several devices have a run each at a time. */
+  device?: string;
   dataRoot?: string;
   json?: boolean;
   /** Freeze the grid, and show its runs. */
@@ -88,7 +92,7 @@ function checkSlurmOptions(options: SweepCommandOptions): void {
 }
 
 const SLURM_ONLY = ['partition', 'time', 'max', 'sbatch', 'dryRun', 'nodesPerRun', 'openNetwork'] as const;
-const LOCAL_ONLY = ['jobs', 'report', 'json'] as const;
+const LOCAL_ONLY = ['jobs', 'device', 'report', 'json'] as const;
 
 /**
  * Runs what sweep files list.
@@ -104,16 +108,19 @@ export async function runSweepFiles(
   const { takeOver = false } = options;
   const grid = await expandFiles(paths, options);
   const { read, runs, out, backend } = grid;
-  const jobs = options.jobs ?? read.options.jobs ?? (backend === 'wasm' ? availableParallelism() : 1);
+  const devices = options.device === undefined ? undefined : await eachDevice(options.device);
+  const jobs =
+    options.jobs ?? read.options.jobs ?? devices?.length ?? (backend === 'wasm' ? availableParallelism() : 1);
   await planGrid(grid, options);
   const ownership = given ?? (await own(out, { takeOver }));
   if (!given) tellTaken(ownership);
   try {
-    tell(`${read.name}: ${runs.length} runs, ${jobs} at once, backend ${backend}, in ${displayPath(out)}`);
+    const where = devices ? `on ${devices.join(' ')}` : `backend ${backend}`;
+    tell(`${read.name}: ${runs.length} runs, ${jobs} at once, ${where}, in ${displayPath(out)}`);
     const tracking = await trackSweep(read.name, out);
     if (tracking.address !== null) tell(`MLflow: ${tracking.address}`);
     const { search } = read.options;
-    return await trainAll(grid, tracking, { ...options, jobs, conclude, search });
+    return await trainAll(grid, tracking, { ...options, jobs, devices, conclude, search });
   } finally {
     if (!given) await ownership.release();
   }
@@ -122,9 +129,14 @@ export async function runSweepFiles(
 async function trainAll(
   { read, runs, trials, out }: Grid,
   tracking: SweepTracking,
-  options: SweepCommandOptions & { jobs: number; conclude: Conclude; search: Search | undefined },
+  options: SweepCommandOptions & {
+    jobs: number;
+    devices: readonly string[] | undefined;
+    conclude: Conclude;
+    search: Search | undefined;
+  },
 ): Promise<number> {
-  const { jobs, backend, dataRoot, takeOver = false, trust = false, conclude, search } = options;
+  const { jobs, devices, backend, dataRoot, takeOver = false, trust = false, conclude, search } = options;
   const interruption = watchInterrupts('running runs end after their step; the same command continues them.');
   const display = sweepDisplay(progressStream(), runs.length);
   const threads = threadsFor(jobs);
@@ -135,6 +147,7 @@ async function trainAll(
       display,
       config: { ...context, trust },
       takeOver,
+      ...(devices && { devices }),
       launcher,
       signal: interruption.signal,
       flags: [
@@ -177,6 +190,14 @@ async function trainAll(
   if (concluding !== null) throw concluding;
   if (isInterrupted) return INTERRUPTED;
   return failed.length > 0 ? 1 : 0;
+}
+
+/** Each device that `--device` names, as `train.device` has it. */
+async function eachDevice(choice: string): Promise<string[]> {
+  const selection = selectionOf(choice);
+  if (selection === undefined) return [choice];
+  const places = selection === 'all' ? await devicePlaces() : selection;
+  return places.map((place) => `pjrt:${place}`);
 }
 
 /** Which trial of a search to use, by validation; test figures are told beside it. */

@@ -32,10 +32,13 @@ export async function runSweep(
 ): Promise<RunOutcome[]> {
   const waiting = runs.entries();
   const outcomes: RunOutcome[] = [];
-  const worker = async (): Promise<void> => {
+  const { devices = [], flags } = context;
+  const worker = async (_: unknown, number: number): Promise<void> => {
+    const device = devices[number % devices.length];
+    const own = device === undefined ? context : { ...context, flags: [...flags, '--device', device] };
     for (const [place, run] of waiting) {
       if (context.signal.aborted) return;
-      outcomes[place] = await runOne(run, context);
+      outcomes[place] = await runOne(run, own);
     }
   };
   await Promise.all(Array.from({ length: Math.min(jobs, runs.length) }, worker));
@@ -52,6 +55,8 @@ export interface RunContext extends Omit<ChildContext, 'onProgress' | 'resume'> 
   config: Parameters<typeof stateOf>[1];
   /** Takes directories from processes that cannot be seen from here. */
   takeOver: boolean;
+  /** What runs compute on, as `train.device` has it: those at the same time take them in turn. Default: as each run says. */
+  devices?: readonly string[];
   display: SweepDisplay;
 }
 

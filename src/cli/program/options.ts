@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { DEVICE_CHOICE } from '../../pjrt/choice.ts';
 
 /** Takes a command's exit code. */
 export type Finish = (exitCode: number) => void;
@@ -24,6 +25,12 @@ export function pattern(text: string): string {
   } catch {
     throw new InvalidArgumentError('Expected a regular expression.');
   }
+}
+
+/** As `train.device` has it. */
+function deviceChoice(text: string): string {
+  if (!DEVICE_CHOICE.test(text)) throw new InvalidArgumentError('Expected cpu, pjrt, pjrt:all, pjrt:1 or pjrt:0,1.');
+  return text;
 }
 
 /** `tail,shift`. */
@@ -52,7 +59,14 @@ export const jsonOption = (): Option => new Option('--json', 'print one JSON doc
 export const backendOption = (): Option =>
   new Option('--backend <name>', 'engine').choices(['auto', 'native', 'native-gpu', 'wasm']);
 export const deviceOption = (): Option =>
-  new Option('--device <name>', 'what computes: TensorFlow on the CPU, or a PJRT plugin').choices(['cpu', 'pjrt']);
+  new Option('--device <name>', 'what computes: cpu, pjrt, or devices of it: pjrt:1, pjrt:0,1, pjrt:all').argParser(
+    deviceChoice,
+  );
+export const sweepDeviceOption = (): Option =>
+  new Option(
+    '--device <name>',
+    'what computes; of several devices, pjrt:0,1 or pjrt:all, each runs one at a time',
+  ).argParser(deviceChoice);
 export const takeOverOption = (): Option =>
   new Option('--take-over', 'take the folder from a process that cannot be seen from here: on another machine');
 export const checkpointOption = (): Option =>

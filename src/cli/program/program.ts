@@ -20,6 +20,7 @@ import {
   pattern,
   seedList,
   setOption,
+  sweepDeviceOption,
   takeOverOption,
   trustOption,
   webFolder,
@@ -134,6 +135,7 @@ export function createProgram(finish: Finish): Command {
     .addOption(takeOverOption())
     .addOption(dataRootOption())
     .addOption(backendOption())
+    .addOption(sweepDeviceOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
