@@ -47,7 +47,7 @@ static void overNumbers(int64_t size, const float* x, const float* dy, float* ou
   overRows(size, 1, [&](int64_t from, int64_t to, int) {
     int64_t at = from;
     for (; at + WIDTH <= to; at += WIDTH) store(out + at, f(load(x + at), load(dy + at)));
-    if (at < to) storeSome(out + at, f(loadSome(x + at, to - at), loadSome(dy + at, to - at)), to - at);
+    if (at < to) storeSome(out + at, f(loadSome<Float>(x + at, to - at), loadSome<Float>(dy + at, to - at)), to - at);
   });
 }
 

@@ -68,13 +68,15 @@ inline void geluGrad(void*, TF_OpKernelContext* context) {
   if (call.check(shapeOf(call.input(0)) == shape, "dy: expected the shape of x")) geluBackward(countOf(shape), x, dy, dx);
 }
 
-inline void softmaxGrad(void*, TF_OpKernelContext* context) {
+template <class Y>
+void softmaxGrad(void*, TF_OpKernelContext* context) {
   Context call(context);
   auto shape = shapeOf(call.input(1));
-  const float *dy = call.values<float>(0), *y = call.values<float>(1);
+  const float* dy = call.values<float>(0);
+  const auto* y = call.values<typename Y::Stored>(1);
   float* dx = call.output<float>(0, TF_FLOAT, shape);
   if (!call.check(!shape.empty() && shapeOf(call.input(0)) == shape, "dy: expected the shape of y")) return;
-  if (countOf(shape) > 0) softmaxBackward(countOf(shape) / shape.back(), shape.back(), dy, y, dx);
+  if (countOf(shape) > 0) softmaxBackward<Y>(countOf(shape) / shape.back(), shape.back(), dy, y, dx);
 }
 
 inline void* constructLayerNorm(TF_OpKernelConstruction* from) {
@@ -95,11 +97,12 @@ inline void registerRowOps() {
          {"dscale: T", "dshift: T"});
   define("TailmixGelu", {"T: {float}"}, {"x: T"}, {"y: T"});
   define("TailmixGeluGrad", {"T: {float}"}, {"dy: T", "x: T"}, {"dx: T"});
-  define("TailmixSoftmaxGrad", {"T: {float}"}, {"dy: T", "y: T"}, {"dx: T"});
+  define("TailmixSoftmaxGrad", {"T: {float, bfloat16}"}, {"dy: float", "y: T"}, {"dx: float"});
   implement("TailmixLayerNorm", TF_FLOAT, constructLayerNorm, layerNorm);
   implement("TailmixLayerNormGrad", TF_FLOAT, constructPlain, layerNormGrad);
   implement("TailmixLayerNormSums", TF_FLOAT, constructPlain, layerNormSumsOp);
   implement("TailmixGelu", TF_FLOAT, constructPlain, geluOp);
   implement("TailmixGeluGrad", TF_FLOAT, constructPlain, geluGrad);
-  implement("TailmixSoftmaxGrad", TF_FLOAT, constructPlain, softmaxGrad);
+  implement("TailmixSoftmaxGrad", TF_FLOAT, constructPlain, softmaxGrad<Float>);
+  implement("TailmixSoftmaxGrad", TF_BFLOAT16, constructPlain, softmaxGrad<Bfloat16>);
 }

@@ -39,10 +39,11 @@ INLINE float sumOfRow(int64_t width, const Term& term) {
 }
 
 // The first `count` numbers of a vector, zeros after them.
-INLINE Vector loadSome(const float* from, int64_t count) {
-  float lanes[WIDTH] = {};
+template <class T>
+INLINE Vector loadSome(const typename T::Stored* from, int64_t count) {
+  typename T::Stored lanes[WIDTH] = {};
   std::copy_n(from, count, lanes);
-  return load(lanes);
+  return T::load(lanes);
 }
 
 INLINE void storeSome(float* to, Vector value, int64_t count) {

@@ -49,7 +49,7 @@ TailmixLayerNormGrad T,T,T,T,T T
 TailmixLayerNormSums T,T,T,T T
 TailmixGelu T T
 TailmixGeluGrad T,T T
-TailmixSoftmaxGrad T,T T
+TailmixSoftmaxGrad #,T T
 `;
 
 /**

@@ -114,7 +114,7 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
   TailmixLayerNormSums: ([, x]) => vectors(x!, x!.shape.slice(-1), x!.shape.slice(-1)),
   TailmixGelu: like(0),
   TailmixGeluGrad: like(1),
-  TailmixSoftmaxGrad: like(1),
+  TailmixSoftmaxGrad: like(0),
   DepthwiseConv2dNativeBackpropInput: sized(0, 2),
   DepthwiseConv2dNativeBackpropFilter: sized(1, 2),
   Relu: like(0),

@@ -3,6 +3,7 @@ import { defaults, registry } from '../../plugins/index.ts';
 import ldam from '../../plugins/ldam/index.ts';
 import manifoldMixup from '../../plugins/manifold-mixup/index.ts';
 import { softmaxCrossEntropy } from '../../src/backend/kernels/index.ts';
+import { hasCustomOps } from '../../src/backend/native.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { dropUnused, mergeEqual } from '../../src/graph/prune.ts';
 import { DT, type OpNode } from '../../src/graph/recording.ts';
@@ -71,12 +72,19 @@ describeNative('a Vision Transformer in a run', (use) => {
     const call = signature('step', inputs);
     const shapes = createShapeInference(use().binding!);
     const recording = mergeEqual(dropUnused(trace(step, call, { shapes, state: program.state })));
-    const types = toBfloat16(recording, () => true)
-      .nodes.filter((node): node is OpNode => node.kind === 'op' && node.op === 'BatchMatMulV2')
-      .map(({ attributes }) => attributes.T!.value);
+    const { nodes } = toBfloat16(recording, () => true);
+    const ops = (name: string) => nodes.filter((node): node is OpNode => node.kind === 'op' && node.op === name);
+    const types = ops('BatchMatMulV2').map(({ attributes }) => attributes.T!.value);
     // Forward one, backward two: of the classifier, and of four dense layers, two of the MLP and two products in attention.
     expect(types.filter((type) => type === DT.float32)).toHaveLength(3);
     expect(types.filter((type) => type === DT.bfloat16)).toHaveLength(3 * 8);
+    // What softmax gives is kept for its gradient as the product of attention takes it, and in no second form.
+    const [softmax] = ops('Softmax').map((node) => nodes.indexOf(node));
+    const users = nodes.filter((node) => node.kind === 'op' && node.inputs.some((from) => from.node === softmax));
+    if (hasCustomOps()) {
+      expect(ops('TailmixSoftmaxGrad').map(({ attributes }) => attributes.T!.value)).toEqual([DT.bfloat16]);
+      expect(users.map((node) => node.kind === 'op' && node.op)).toEqual(['Cast']);
+    }
     const engines = (['fp32', 'bf16'] as const).map((precision) => createCapturedEngine(program, use(), { precision }));
     const batch = {
       images: Uint8Array.from({ length: 4 * side * side * 3 }, (_, i) => (i * i + 31 * i) % 256),

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { cpuFeatures, isBfloat16Native } from '../../src/backend/cpu.ts';
+import { softmax } from '../../src/backend/kernels/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
 import { hasCustomOps } from '../../src/backend/native.ts';
 import { mergeEqual } from '../../src/graph/prune.ts';
@@ -7,10 +9,13 @@ import { createShapeInference } from '../../src/graph/shapes.ts';
 import type { GraphFunction } from '../../src/graph/types.ts';
 import { startFlow } from '../../src/models/layers.ts';
 import { transformerBlock } from '../../src/models/transformer.ts';
+import { createCapturedEngine } from '../../src/step/captured/engine.ts';
 import { tf } from '../../src/tf.ts';
 import { bothEngines, programOf, relativeDistance, wave, waves } from './captured-support.ts';
 
 const WIDTH = 32;
+const features = cpuFeatures();
+const hasBfloat16 = features !== null && isBfloat16Native(features);
 const block = transformerBlock('block1', {
   width: WIDTH,
   heads: 2,
@@ -57,6 +62,30 @@ describe.skipIf(backend === null)('a transformer block, captured', () => {
   });
 
   describe.skipIf(missing !== null)('with custom ops', () => {
+    test.skipIf(!hasBfloat16).each([8, 16, 19, 40])(
+      'softmax has its gradient from what was kept in bfloat16, in rows of %i',
+      (width) => {
+        const attend: GraphFunction = ({ weight }, { x }) => {
+          const loss = (w: tf.Tensor): tf.Scalar => {
+            const y = tf.matMul(softmax(x!.mul(w)), tf.tensor(wave(2 * width * 4, 5), [2, width, 4]));
+            return y.mul(tf.tensor(wave(y.size, 3), y.shape)).sum();
+          };
+          return { state: {}, outputs: { gradient: tf.grad(loss)(weight!) } };
+        };
+        const rows = { x: [[2, 6, width], 'float32'] } as const;
+        const program = programOf(attend, rows, waves({ weight: [2, 6, width] }));
+        const [fp32, bf16] = (['fp32', 'bf16'] as const).map((precision) => {
+          const engine = createCapturedEngine(program, backend!, { precision });
+          const outputs = engine.run(program.signatures[0]!, { x: wave(12 * width, 1) });
+          engine.dispose();
+          return outputs;
+        });
+        const distance = relativeDistance(bf16!, fp32!);
+        expect(distance).toBeGreaterThan(0);
+        expect(distance).toBeLessThan(0.02);
+      },
+    );
+
     test.each([
       ['all weights', 4],
       ['one bias, the norms frozen', 0],

@@ -96,7 +96,8 @@ export const custom: Lowerings = {
   },
   /** `y·(dy − Σ dy·y)` */
   TailmixSoftmaxGrad: ({ b, inputs }) => {
-    const [dy, y] = inputs as [Value, Value];
+    const [dy, given] = inputs as [Value, Value];
+    const y = b.convert(given, DT.float32);
     const total = b.reduce('add', b.binary('multiply', dy, y), last(y));
     return [b.binary('multiply', y, b.binary('subtract', dy, perRow(b, total, y)))];
   },

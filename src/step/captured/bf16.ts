@@ -18,10 +18,11 @@ interface HalfRule {
   outputs: readonly number[];
   /**
    * When: `always` (it is where the time goes), `first` if its first cast input is in bfloat16 already, `all` if every
-   * one is; these two take 4-dimensional activations only. `as is`: widens the input itself, so that it needs no cast.
+   * one is; these two take 4-dimensional activations only. `as is`: widens the input itself, so that it needs no cast; `cast`: the same
+   * where the input was cast for another op, so that its float32 need not stay until the backward pass.
    * `tokens`: products of transformers, see {@link isOfTokens}.
    */
-  when: 'always' | 'first' | 'all' | 'as is' | 'tokens';
+  when: 'always' | 'first' | 'all' | 'as is' | 'cast' | 'tokens';
   /** The result is a weight's gradient: back to float32 at once, so that sums and the update keep float32. */
   weight?: true;
 }
@@ -58,6 +59,7 @@ const RULES: Readonly<Record<string, HalfRule>> = {
   AvgPoolGrad: { inputs: [1], outputs: [0], when: 'first' },
   BatchMatMulV2: { inputs: [0, 1], outputs: [0], when: 'tokens' },
   TailmixSgd: { inputs: [2], outputs: [], when: 'as is' },
+  TailmixSoftmaxGrad: { inputs: [1], outputs: [], when: 'cast' },
 };
 
 interface Value {
@@ -72,13 +74,13 @@ export function toBfloat16(recording: Recording, canRun: OpTrial): Recording {
   const nodes: RecordedNode[] = [];
   const values = new Map<string, Value>();
   const casts = new Map<string, Endpoint>();
-  const valueAt = (from: Endpoint): Value => values.get(`${from.node}:${from.output}`)!;
+  const valueAt = (from: Endpoint): Value => values.get(keyOf(from))!;
 
   function as(half: boolean, from: Endpoint): Endpoint {
     const value = valueAt(from);
     const before = specOf(recording.nodes, from);
     if (value.half === half || before.dtype !== DT.float32) return value.at;
-    const key = `${from.node}:${from.output}`;
+    const key = keyOf(from);
     const known = casts.get(key);
     if (known !== undefined) return known;
     const [source, target] = half ? [DT.float32, DT.bfloat16] : [DT.bfloat16, DT.float32];
@@ -94,8 +96,9 @@ export function toBfloat16(recording: Recording, canRun: OpTrial): Recording {
     return at;
   }
 
+  const isCast = (from: Endpoint): boolean => !valueAt(from).half && casts.has(keyOf(from));
   for (const [index, node] of recording.nodes.entries()) {
-    const half = node.kind === 'op' ? halfNode(recording, node, valueAt, canRun) : undefined;
+    const half = node.kind === 'op' ? halfNode(recording, node, { valueAt, isCast, canRun }) : undefined;
     let next: RecordedNode = half ?? node;
     if (node.kind === 'op') {
       const cast = half === undefined ? [] : RULES[node.op]!.inputs;
@@ -112,19 +115,21 @@ export function toBfloat16(recording: Recording, canRun: OpTrial): Recording {
   return { nodes, outputs: mapValues(recording.outputs, float), state: mapValues(recording.state, float) };
 }
 
+const keyOf = ({ node, output }: Endpoint): string => `${node}:${output}`;
+
 const type = (value: number): Attribute => ({ kind: 'type', value });
 
 /** The node with bfloat16 types, if a rule applies; its inputs are the old ones. */
 function halfNode(
   recording: Recording,
   node: OpNode,
-  valueAt: (from: Endpoint) => Value,
-  canRun: OpTrial,
+  { valueAt, isCast, canRun }: { valueAt(from: Endpoint): Value; isCast(from: Endpoint): boolean; canRun: OpTrial },
 ): OpNode | undefined {
   const rule = RULES[node.op];
   const { T } = node.attributes;
   if (rule === undefined || T?.kind !== 'type' || T.value !== DT.float32) return undefined;
   if (rule.when === 'as is' && !valueAt(node.inputs[rule.inputs[0]!]!).half) return undefined;
+  if (rule.when === 'cast' && !isCast(node.inputs[rule.inputs[0]!]!)) return undefined;
   if (rule.when === 'tokens' && !isOfTokens(recording, node)) return undefined;
   const wanted = rule.when === 'all' ? rule.inputs : rule.inputs.slice(0, 1);
   const ready = wanted.every((input) => valueAt(node.inputs[input]!).activation);
