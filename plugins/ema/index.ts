@@ -1,15 +1,7 @@
-import {
-  copySlot,
-  definePlugin,
-  type NamedTensors,
-  Order,
-  type Pass,
-  type Predict,
-  tf,
-  type Update,
-  z,
-  zeroSlot,
-} from 'tailmix';
+import { definePlugin, Order, tf, type Update, z, zeroSlot } from 'tailmix';
+import { averagedBy, predictingFrom } from './averages.ts';
+
+export { alsoAtAverages, averagedBy, predictingFrom, withAverages } from './averages.ts';
 
 const name = 'ema';
 
@@ -28,45 +20,6 @@ const UPDATES = `${name}/updates`;
 /** Decay of the next update: min(decay, (1 + t)/(10 + t)), t the updates so far, a scalar. */
 export const warmDecay = (decay: number, updates: tf.Tensor): tf.Tensor =>
   tf.minimum(decay, updates.add(1).div(updates.add(10)));
-
-/**
- * An update that also averages: a ← k·a + (1 − k)·w for every trained weight and every statistic, from the initial ones on, in
- * slots `<prefix>/<weight>`. The weights themselves are updated as before.
- *
- * @param keptOf - k, a scalar
- */
-export const averagedBy = (
-  prefix: string,
-  update: Update,
-  keptOf: (slots: NamedTensors, pass: Pass) => tf.Tensor,
-): Update => ({
-  slots(trained, all) {
-    const statistics = all.filter(({ kind }) => kind === 'statistic');
-    const averages = [...trained, ...statistics].map((weight) => copySlot(`${prefix}/${weight.name}`, weight));
-    return [...update.slots(trained, all), ...averages];
-  },
-  apply(weights, slots, gradients, pass) {
-    const next = update.apply(weights, slots, gradients, pass);
-    const now = { ...weights, ...next.weights };
-    const kept = keptOf(slots, pass);
-    const taken = tf.sub(1, kept);
-    const averages = Object.keys(now)
-      .filter((weight) => slots[`${prefix}/${weight}`])
-      .map((weight) => [`${prefix}/${weight}`, slots[`${prefix}/${weight}`]!.mul(kept).add(now[weight]!.mul(taken))]);
-    return { weights: next.weights, slots: { ...next.slots, ...Object.fromEntries(averages) } };
-  },
-});
-
-/** A prediction with the slots `<prefix>/<weight>` in the place of the weights that have one. */
-export const predictingFrom =
-  (prefix: string) =>
-  (predict: Predict): Predict =>
-  (weights, slots, images, pass) => {
-    const own: NamedTensors = Object.fromEntries(
-      Object.keys(weights).map((weight) => [weight, slots[`${prefix}/${weight}`] ?? weights[weight]!]),
-    );
-    return predict(own, slots, images, pass);
-  };
 
 /** Exponential averages, with a counter of updates where they warm up. */
 export function averaging(update: Update, { decay, warmup }: Options): Update {

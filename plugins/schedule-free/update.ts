@@ -39,7 +39,7 @@ const fast = (weight: string): string => `${PREFIX}z/${weight}`;
 const second = (weight: string): string => `${PREFIX}v/${weight}`;
 
 /** Name of the average of a weight, and of a statistic at the averages. */
-export const own = (weight: string): string => `${PREFIX}${weight}`;
+const own = (weight: string): string => `${PREFIX}${weight}`;
 
 /**
  * z ← z − γ∇f(y), x ← (1 − c)·x + c·z, y ← (1 − β)·z + β·x, with c = γ²/Σγ² of the largest rate so far (Defazio et al. 2024,

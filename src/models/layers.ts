@@ -15,17 +15,20 @@ export interface Flow {
   at?: Pass['at'];
   /** See {@link Pass.across}. */
   across?: Pass['across'];
+  /** See {@link Pass.momentum}. */
+  momentum?: Pass['momentum'];
   /** Filled by the layers, by weight name. */
   statistics: NamedTensors;
 }
 
 /** Begins a forward pass. */
-export const startFlow = (weights: NamedTensors, { training, fixed, at, across }: Pass): Flow => ({
+export const startFlow = (weights: NamedTensors, { training, fixed, at, across, momentum }: Pass): Flow => ({
   weights,
   training,
   fixed,
   at,
   across,
+  momentum,
   statistics: {},
 });
 
@@ -170,12 +173,13 @@ export function norm(name: string, channels: number): Layer {
       spec(mean, 'statistic', 0),
       spec(variance, 'statistic', 1),
     ],
-    apply(x, { weights, training: inTraining, fixed, across, statistics }) {
+    apply(x, { weights, training: inTraining, fixed, across, momentum, statistics }) {
       const training = inTraining && !fixed?.has(mean);
       const vector = (weight: string): tf.Tensor => weights[weight]!;
       const result = batchNorm(x, vector(scale), vector(shift), vector(mean), vector(variance), {
         training,
         across,
+        momentum,
       });
       if (training) {
         statistics[mean] = result.mean;

@@ -41,6 +41,8 @@ export interface Pass {
    * norm of a model of your own takes its statistics from it. Default: each replica has its own.
    */
   across?: ((own: tf.Tensor) => tf.Tensor) | undefined;
+  /** What next running statistics of batch norm have of the batch's; with 1 they are the batch's. Default: the layer's own, 0.1. */
+  momentum?: number | undefined;
 }
 
 /** A named array of the model: a parameter, or a running statistic of batch norm. */

@@ -40,7 +40,8 @@ const twoLayers = (centred: boolean): Model => ({
     const [mean, before] = [hidden.mean(0), weights['hidden/mean']!];
     const features = (centred ? hidden.sub(pass.training ? mean : before) : hidden).relu();
     const logits = tf.matMul(features, weights['classifier/kernel']!).add(weights['classifier/bias']!);
-    const statistics = centred && pass.training ? { 'hidden/mean': before.mul(0.9).add(mean.mul(0.1)) } : {};
+    const { momentum: share = 0.1 } = pass;
+    const statistics = centred && pass.training ? { 'hidden/mean': before.mul(1 - share).add(mean.mul(share)) } : {};
     return { logits: logits, features, statistics };
   },
 });
@@ -55,12 +56,13 @@ export function twoLayerSteps(
     lastSize = SIZE,
     replicas = 1,
     stepsPerEpoch: given = undefined as number | undefined,
+    network = twoLayers(centred),
   } = {},
 ) {
   const stepsPerEpoch = given ?? steps;
   const composition = compose(plugins, infoWithCounts([10, 6, 4], { stepsPerEpoch, epochs: 4, featureSize: 5 }));
   const task = { classes: 3, imageShape: IMAGE };
-  const model = plugins.reduce<Model>((before, plugin) => extendModel(before, plugin, task), twoLayers(centred));
+  const model = plugins.reduce<Model>((before, plugin) => extendModel(before, plugin, task), network);
   const program = createStepProgram(model, composition, {
     seed: 0,
     imageShape: IMAGE,

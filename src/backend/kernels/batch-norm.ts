@@ -9,7 +9,7 @@ export interface BatchNormOptions {
   /** Statistics of the batch, which carry the running ones forward; otherwise the running ones are used. */
   training: boolean;
   /** Weight of the batch in the next running statistics. Default 0.1. */
-  momentum?: number;
+  momentum?: number | undefined;
   /** Added to the variance. Default 1e-5. */
   epsilon?: number;
   /** In training: by the statistics of all replicas. Default: by those of `x`. */

@@ -93,19 +93,20 @@ function normCall(layer: NormLayer, bound: readonly Binding[]): (flow: LayerFlow
       const training = pass.training && layer.trainable && !pass.fixed?.has(mean);
       const rows = x.rank === 4 ? x : x.reshape([x.size / channels, 1, 1, channels]);
       const running = movingVariance.read();
+      const share = pass.momentum ?? 1 - momentum;
       const result = batchNorm(
         rows,
         gamma?.read() ?? tf.ones([channels]),
         beta?.read() ?? tf.zeros([channels]),
         movingMean.read(),
         running,
-        { training, momentum: 1 - momentum, epsilon, across: pass.across },
+        { training, momentum: share, epsilon, across: pass.across },
       );
       if (training) {
         const count = x.size / channels;
         const biased = Math.max(count - 1, 1) / count;
         statistics[mean] = tf.keep(result.mean.clone());
-        statistics[variance] = tf.keep(result.variance.mul(biased).add(running.mul(momentum * (1 - biased))));
+        statistics[variance] = tf.keep(result.variance.mul(biased).add(running.mul((1 - share) * (1 - biased))));
       }
       return x.rank === 4 ? result.y : result.y.reshape(x.shape);
     };
