@@ -2,7 +2,7 @@ import { gather } from '../cluster/exchange.ts';
 import type { Link } from '../cluster/link.ts';
 import { rowValues } from '../data/features.ts';
 import type { Loader, StepRows, Subset } from '../data/types.ts';
-import type { Signature } from '../graph/index.ts';
+import type { HostArray, Signature } from '../graph/index.ts';
 import { createEvaluator } from '../metrics/evaluator.ts';
 import { createLogitKeeper, type KeptLogits } from '../metrics/logits.ts';
 import type { EvaluatedSplit, Evaluation } from '../metrics/types.ts';
@@ -33,7 +33,7 @@ export function evaluationBatch(
 export interface LogitRows {
   /** `[rows × C]`. */
   logits: Float32Array;
-  /** `[rows]`; the loader's, until the next rows are asked for. */
+  /** `[rows]`. */
   labels: Int32Array;
   /** `[rows]`, rows of the split. */
   indices: Int32Array;
@@ -103,20 +103,33 @@ async function* logitsOfBatches(
   const steps = batches.flatMap((rows) => cropsOf(rows, crops));
   let step = 0;
   let sums = null as Float32Array | null;
-  for await (const rows of loader.load(split, steps, 0, false)) {
-    const { images, labels } = rows;
-    const full = images.length === bytes ? images : padded(images, bytes);
-    const logits = engine.run(signature, { images: rowValues(full, isFeatures) }).logits as Float32Array;
+  /** Rows whose step was started, and what reads it: while the host does, the engine computes the next one. */
+  let unread = null as { indices: Int32Array; logits(): Float32Array } | null;
+  const finish = function* ({ indices, logits: read }: NonNullable<typeof unread>): Generator<LogitRows> {
+    const logits = read();
     if (crops > 1) sums = sums?.map((value, i) => value + logits[i]!) ?? logits.slice();
-    const { indices: own } = steps[step++]!;
-    if (step % crops === 0) {
-      const mean = sums?.map((value) => value / crops) ?? logits;
-      yield { logits: mean.subarray(0, labels.length * classes), labels, indices: own };
-      sums = null;
-    }
-    rows.release();
+    if (++step % crops !== 0) return;
+    const mean = sums?.map((value) => value / crops) ?? logits;
+    sums = null;
+    yield { logits: mean.subarray(0, indices.length * classes), labels: labelsOf(split, indices), indices };
+  };
+  let loaded = 0;
+  for await (const { images, release } of loader.load(split, steps, 0, false)) {
+    const full = images.length === bytes ? images : padded(images, bytes);
+    const before = unread;
+    unread = { indices: steps[loaded++]!.indices, logits: startLogits(engine, signature, rowValues(full, isFeatures)) };
+    if (before) yield* finish(before);
+    release();
     await yieldToEventLoop();
   }
+  if (unread) yield* finish(unread);
+}
+
+/** Starts a prediction where the engine can run ahead, else computes it. */
+function startLogits(engine: Engine, signature: Signature, images: HostArray): () => Float32Array {
+  const outputs = engine.start?.(signature, { images });
+  const computed = outputs ? null : engine.run(signature, { images });
+  return () => (computed ?? outputs!()).logits as Float32Array;
 }
 
 /** What an evaluation leaves. */

@@ -157,3 +157,33 @@ test('five crops of an image: their logits are averaged, the corners and the cen
     ]);
   }
 });
+
+test('where an engine can run ahead, a batch is read while the next one is computed', async () => {
+  const said: string[] = [];
+  let started = 0;
+  const engine: Pick<Engine, 'start'> = {
+    start() {
+      const batch = ++started;
+      said.push(`started ${batch}`);
+      return () => {
+        said.push(`read ${batch}`);
+        return { logits: new Float32Array(4 * 8).fill(batch) };
+      };
+    },
+  };
+  const loader = createLoader({ shape: [8, 8, 3], augment: [], seed: 0, workers: 0 });
+  const { test: subset } = squares();
+  const seen: [batch: number, rows: number, label: number][] = [];
+  for await (const { logits, labels, indices } of logitsOf(engine as Engine, predict(8), loader, subset, 4)) {
+    expect(labels).toHaveLength(indices.length);
+    expect(logits).toHaveLength(4 * indices.length);
+    seen.push([logits[0]!, labels.length, labels[0]!]);
+  }
+  await loader.close();
+  expect(said).toEqual(['started 1', 'started 2', 'read 1', 'started 3', 'read 2', 'read 3']);
+  expect(seen).toEqual([
+    [1, 8, 0],
+    [2, 8, 1],
+    [3, 4, 3],
+  ]);
+});
