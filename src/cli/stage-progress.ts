@@ -4,7 +4,7 @@ import type { OnBytes } from '../download/download.ts';
 import { displayPath } from '../errors.ts';
 import { fileSize } from '../util/file-size.ts';
 import { grouped } from '../util/grouped.ts';
-import { progressStream } from './output.ts';
+import { progressStream, tell } from './output.ts';
 
 /** From here on, in bytes, a packed file is worth a word about what would make it less than half as large. */
 const LARGE = 1e8;
@@ -75,5 +75,19 @@ export function stageProgress(stream: NodeJS.WriteStream = progressStream()): St
       onImages(progress.done, progress.total);
     },
     stop,
+  };
+}
+
+/** A line when a packed file is begun, then one a second while images are decoded. */
+export function readingReporter(): ReadProgress {
+  let last = performance.now();
+  let current = '';
+  return (progress) => {
+    const { split, done, total } = progress;
+    if (split !== current) tell(packingText(progress));
+    current = split;
+    if (performance.now() - last < 1000) return;
+    last = performance.now();
+    tell(`reading ${displayPath(split)}: ${done} of ${total} images`);
   };
 }

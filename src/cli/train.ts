@@ -14,8 +14,8 @@ import type { Membership } from '../cluster/membership.ts';
 import { loadConfig, loadRunConfig } from '../config/load.ts';
 import { trainerOptions } from '../config/trainer-options.ts';
 import type { ResolvedConfig } from '../config/types.ts';
-import type { ReadProgress } from '../data/types.ts';
 import { displayPath, TailmixError } from '../errors.ts';
+import { openRecordings } from '../graph/index.ts';
 import { findLatest } from '../tracking/checkpoint.ts';
 import { type Ownership, own } from '../tracking/ownership.ts';
 import { PROGRESS_VARIABLE } from '../tracking/progress-message.ts';
@@ -34,7 +34,7 @@ import { resumeChanged, resumeFinished, resumeWith } from './errors.ts';
 import { INTERRUPTED, type Interruption, watchInterrupts } from './interrupt.ts';
 import { commandLine, tellNext } from './next.ts';
 import { print, printJson, setQuiet, tell, tellPassedOver, tellTaken } from './output.ts';
-import { packingText } from './stage-progress.ts';
+import { readingReporter } from './stage-progress.ts';
 import { watchStrays } from './strays.ts';
 import { describeSummary } from './summary.ts';
 
@@ -47,6 +47,8 @@ export interface TrainCommandOptions extends ConfigFlags, ClusterOptions {
   allowOtherData?: boolean;
   /** Epoch after which the run ends. */
   until?: number;
+  /** File of `tailmix record`. */
+  recording?: string;
   /** Show the hooks too. */
   plan?: boolean;
   json?: boolean;
@@ -129,6 +131,7 @@ async function trainOpened(
     ...(ownership && { directory: ownership.directory, ownership }),
     ...(options.allowOtherData && { allowOtherData: true }),
     ...(options.until !== undefined && { until: options.until }),
+    ...(options.recording !== undefined && { recordings: await openRecordings(options.recording) }),
     ...(link && { link }),
     ...resume,
   };
@@ -140,7 +143,7 @@ async function trainOpened(
       const { plan, brief } = await planRun(run);
       const cluster = link ? `\n${describeCluster(link, config.options.train.replicas ?? 1)}` : '';
       tell(`${options.plan ? plan : brief}${cluster}\n\n${resume ? 'resumes' : 'runs'} in ${displayPath(directory)}`);
-      const slow = whySlow(config.options.backend);
+      const slow = options.recording === undefined ? whySlow(config.options.backend) : null;
       if (slow !== null) tell(slow);
     }
     const { createTrainer } = await import('../train/trainer.ts');
@@ -204,20 +207,6 @@ async function removeUnbegun(directory: string): Promise<void> {
 
 /** As a run of a sweep, which shows what there is to see. */
 const isReportingToParent = (): boolean => process.connected && process.env[PROGRESS_VARIABLE] === 'ipc';
-
-/** A line when a packed file is begun, then one a second while images are decoded. */
-function readingReporter(): ReadProgress {
-  let last = performance.now();
-  let current = '';
-  return (progress) => {
-    const { split, done, total } = progress;
-    if (split !== current) tell(packingText(progress));
-    current = split;
-    if (performance.now() - last < 1000) return;
-    last = performance.now();
-    tell(`reading ${displayPath(split)}: ${done} of ${total} images`);
-  };
-}
 
 interface Opened {
   config: ResolvedConfig;

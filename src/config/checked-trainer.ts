@@ -56,6 +56,7 @@ const outermost = z.strictObject({
   resume: other,
   allowOtherData: z.boolean().optional(),
   link: other,
+  recordings: other,
   config: other,
   until: z.int().positive().optional(),
   signal: z.custom((value) => value instanceof AbortSignal, 'expected an AbortSignal').optional(),

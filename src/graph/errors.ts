@@ -1,5 +1,6 @@
 import { type ErrorDetails, messageOf, TailmixError } from '../errors.ts';
 import { dtypeName, type TensorSpec } from './recording.ts';
+import type { Signature } from './types.ts';
 
 /** A function cannot be captured, or TensorFlow refused its graph: run it eagerly instead. */
 export class CaptureError extends TailmixError {
@@ -180,3 +181,23 @@ export const graphDisposed = (): TailmixError =>
 /** An input that does not fit the signature. */
 export const wrongInput = (call: string, name: string, expected: string, got: string): TailmixError =>
   new TailmixError(`step ${call}, input ${name}: expected ${expected}, got ${got}.`, { code: 'STEP_INPUT' });
+
+/** A file of recordings that is none, is damaged, or is of another version. */
+export const recordingUnreadable = (file: string, why: string): TailmixError =>
+  new TailmixError(
+    `${file}: expected recordings of this version of tailmix, as \`tailmix record\` writes them: ${why}.`,
+    {
+      code: 'RECORDING_UNREADABLE',
+      kind: 'config',
+    },
+  );
+
+/** Recordings without a call that a run makes. */
+export const recordingLacks = ({ call, variants, inputs }: Signature): CaptureError => {
+  const rows = inputs.labels?.shape[0] ?? inputs.images?.shape[0];
+  const which = Object.entries(variants).map(([name, value]) => `, ${name} ${value}`);
+  return new CaptureError(
+    `recordings: expected "${call}" of ${rows} rows${which.join('')}, which they do not hold. Record the run again, with \`tailmix record\` and the same config.`,
+    { code: 'RECORDING_LACKS' },
+  );
+};

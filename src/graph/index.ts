@@ -27,6 +27,7 @@ export {
   specOf,
   type TensorSpec,
 } from './recording.ts';
+export { type KeptCall, type KeptRecordings, keptCalls, openRecordings, writeRecordings } from './recording-file.ts';
 export type { OpTrial } from './runs-op.ts';
 export { openSession, type Session, withModelFolder } from './session.ts';
 export type { RuleInput } from './shape-rules.ts';

@@ -7,6 +7,9 @@ import {
   type GraphProgram,
   type HostArray,
   type HostOutputs,
+  type KeptCall,
+  keptCalls,
+  mergeEqual,
   type OpenGraph,
   type Signature,
   signatureKey,
@@ -18,7 +21,10 @@ import type { Device, DeviceProgram, DeviceTensor } from './device.ts';
 import { type LowerOptions, lower } from './lower.ts';
 
 /** How a program runs on a device. */
-export interface DeviceProgramOptions extends RecordedCallsOptions, Pick<LowerOptions, 'precision'> {}
+export interface DeviceProgramOptions extends RecordedCallsOptions, Pick<LowerOptions, 'precision'> {
+  /** What was recorded elsewhere: TensorFlow is not needed. Default: it records here. */
+  recorded?: readonly KeptCall[] | undefined;
+}
 
 /** A program on a device, which holds its state. */
 export interface OpenProgram extends Omit<OpenGraph, 'stats' | 'replacedBy'> {
@@ -32,7 +38,7 @@ export interface OpenProgram extends Omit<OpenGraph, 'stats' | 'replacedBy'> {
 }
 
 /**
- * Records every signature of a program with TensorFlow, compiles each for a device, and runs it there. State stays on the
+ * Records every signature of a program with TensorFlow, or takes what was recorded, compiles each for a device, and runs it there. State stays on the
  * device: a call gives its memory to the state that takes its place.
  *
  * @throws {CaptureError} if the program cannot be recorded, lowered or compiled; nothing is left behind.
@@ -41,11 +47,11 @@ export function openProgram(
   program: GraphProgram,
   backend: Pick<Backend, 'binding' | 'name'>,
   device: Device,
-  { precision, ...options }: DeviceProgramOptions = {},
+  { precision, recorded, ...options }: DeviceProgramOptions = {},
 ): OpenProgram {
-  const { binding } = backend;
-  if (binding === undefined) throw backendNotNative(backend.name);
-  const calls = createRecordedCalls(program, binding, options);
+  const calls = recorded
+    ? keptCalls(recorded, options.rewrite ?? mergeEqual)
+    : recordingCalls(program, backend, options);
   const programs = new Map<string, DeviceProgram>();
   let state: Record<string, DeviceTensor> | undefined;
   const stats = { compileMs: 0 };
@@ -149,8 +155,17 @@ export function openProgram(
   };
 }
 
+function recordingCalls(
+  program: GraphProgram,
+  { binding, name }: Pick<Backend, 'binding' | 'name'>,
+  options: RecordedCallsOptions,
+) {
+  if (binding === undefined) throw backendNotNative(name);
+  return createRecordedCalls(program, binding, options);
+}
+
 /** A signature as a part of it is called. */
-const partOf = (signature: Signature): Signature =>
+export const partOf = (signature: Signature): Signature =>
   signature.parts === undefined
     ? signature
     : {

@@ -4,7 +4,8 @@ import { installedPlugins } from '../backend/installed-plugins.ts';
 import type { Backend } from '../backend/load.ts';
 import type { Link } from '../cluster/link.ts';
 import { messageOf } from '../errors.ts';
-import type { GraphProgram } from '../graph/index.ts';
+import type { GraphProgram, KeptCall } from '../graph/index.ts';
+import { deviceSetting } from '../pjrt/errors.ts';
 import type { Device } from '../pjrt/index.ts';
 import type { CaptureOptions } from './captured/engine.ts';
 import { createEagerEngine } from './eager.ts';
@@ -20,6 +21,8 @@ export interface EngineOptions extends Pick<StepOptions, 'step' | 'precision' | 
   rehearse?: CaptureOptions['rehearse'];
   /** In a process of a cluster: the step is captured, in a session that reaches the others. */
   link?: Pick<Link, 'openSession'> | undefined;
+  /** What was recorded elsewhere, for a device. Default: TensorFlow records. */
+  recorded?: readonly KeptCall[] | undefined;
   /** Replicas share the statistics of batch norm: only a captured step can. Default: false. */
   synced?: boolean;
 }
@@ -35,6 +38,7 @@ export interface EngineOptions extends Pick<StepOptions, 'step' | 'precision' | 
  */
 export async function createEngine(program: GraphProgram, backend: Backend, options: EngineOptions): Promise<Engine> {
   const device = await deviceOf(options, backend);
+  if (device === null && options.recorded) throw deviceSetting('train.device', 'that of the recordings', 'cpu');
   if (device) {
     const { createDeviceEngine } = await import('./device/engine.ts');
     return createDeviceEngine(program, backend, device, { ...options, owner: currentOwner });
@@ -78,11 +82,12 @@ export async function createEngine(program: GraphProgram, backend: Backend, opti
 export async function deviceOf(options: EngineOptions, backend: Backend): Promise<Device | null> {
   if (!mayHaveDevice(options, backend)) return null;
   const { chooseDevice } = await import('../pjrt/index.ts');
-  return chooseDevice(options.device);
+  return chooseDevice(options.recorded ? (options.device ?? 'pjrt') : options.device);
 }
 
 /** Whether a device may compute: it was asked for, or there is a plugin and the step can run there. */
-function mayHaveDevice({ device, step, link }: EngineOptions, { binding }: Backend): boolean {
+function mayHaveDevice({ device, step, link, recorded }: EngineOptions, { binding }: Backend): boolean {
+  if (recorded) return true;
   if (device !== undefined) return device !== 'cpu';
   const canRun = step !== 'eager' && !link && binding !== undefined;
   return canRun && (Boolean(process.env.TAILMIX_PJRT) || installedPlugins().length > 0);

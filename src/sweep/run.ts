@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import type { ConfigContext } from '../config/resolve.ts';
 import { displayPath, messageOf } from '../errors.ts';
 import { untilFree } from '../tracking/ownership.ts';
 import { setAside } from '../tracking/run-directory.ts';

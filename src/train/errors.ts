@@ -178,3 +178,10 @@ export const spansInPhase = (plugin: string, phase: number): TailmixError =>
 /** A value that `run.write` was given and that cannot be written. */
 export const stateWrite = (what: string): TailmixError =>
   new TailmixError(`run.write: ${what}.`, { code: 'STATE_WRITE' });
+
+/** Recordings of another run than the one that is to use them. */
+export const recordingsOther = (name: string, recorded: string, now: string): TailmixError =>
+  new TailmixError(
+    `--recording: expected recordings of this run, got those of another: ${name} was ${recorded.slice(0, 64)}, and is ${now.slice(0, 64)} now. Record this run: \`tailmix record CONFIG --out FILE\`.`,
+    { code: 'RECORDING_OTHER', kind: 'config' },
+  );

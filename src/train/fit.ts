@@ -4,24 +4,21 @@ import { rowShape, rowValues } from '../data/features.ts';
 import { createLoader } from '../data/loader/loader.ts';
 import type { Loader, OtherRows } from '../data/types.ts';
 import type { HostOutputs } from '../graph/index.ts';
-import { deviceSetting } from '../pjrt/errors.ts';
-import type { RunInfo } from '../run.ts';
 import { createBatch, createTargets, MIX, partsOfPairs } from '../step/batch.ts';
 import { checkInputs } from '../step/decided.ts';
 import { createEngine, deviceOf } from '../step/index.ts';
 import { modelFeeds, trainFeeds } from '../step/inputs.ts';
-import { createOptimizer } from '../step/optimizers.ts';
 import { withPartners } from '../step/partners.ts';
-import { createStepProgram, FIGURE, PENALTY, SAMPLE, STOP, type StepProgram } from '../step/program.ts';
+import { FIGURE, PENALTY, SAMPLE, STOP, type StepProgram } from '../step/program.ts';
 import { signatureFor } from '../step/signature.ts';
 import type { BatchResult, Engine, StepContext } from '../step/types.ts';
 import { mapValues } from '../util/map-values.ts';
 import { unprefixed } from '../util/prefixed.ts';
 import type { PlannedStep } from './epoch.ts';
 import { batchWithoutWeight, figureNotFinite, gradientNotFinite, lossNotFinite, penaltyNotFinite } from './errors.ts';
-import { evaluationBatch } from './evaluate.ts';
 import { withInitialWeights } from './initial-weights.ts';
 import { restore } from './open-run.ts';
+import { batchSizesOf, makingOf, phaseProgram, shareOfDevices } from './phase-program.ts';
 import type { Preparation } from './prepare.ts';
 import { buildersTap, createRehearsal, isBuild, keepStates } from './rehearse.ts';
 import { groupSources } from './rows.ts';
@@ -52,7 +49,7 @@ export async function openFit(
   backend: Backend,
   epochs = preparation.info.epochs,
 ): Promise<Fit> {
-  const { settings, data, model, info, rules } = preparation;
+  const { settings, data, info } = preparation;
   const { link } = preparation.options;
   const { train: trainSettings, evaluate: evaluateSettings } = settings;
   const batchSizes = batchSizesOf(info, trainSettings);
@@ -65,34 +62,18 @@ export async function openFit(
     epochs,
     workers: settings.workers,
   };
-  const making = {
-    seed: info.seed,
-    imageShape: info.imageShape,
-    isFeatures: info.features !== undefined,
-    mean: data.info.mean,
-    std: data.info.std,
-    evaluateBatchSize: evaluationBatch(evaluateSettings, info, data.test.indices.length),
-    ...preparation.start,
-  };
+  const making = makingOf(preparation);
   const initial = await withInitialWeights(preparation, composition.plugins, {
     program: making,
     loader: loading,
     backend,
   });
   const start = { ...preparation.start, initial };
-  const computing = { ...trainSettings, synced: info.batchNorm === 'synced' && (info.replicas ?? 1) > 1, link };
+  const recorded = preparation.options.recordings?.programs[(info.phase?.number ?? 1) - 1];
+  const synced = info.batchNorm === 'synced' && (info.replicas ?? 1) > 1;
+  const computing = { ...trainSettings, synced, link, recorded };
   const devices = shareOfDevices((await deviceOf(computing, backend))?.count ?? 1, info, batchSizes);
-  const program = createStepProgram(model, composition, {
-    ...making,
-    ...start,
-    batchSizes,
-    optimizer: createOptimizer(trainSettings.optimizer, rules),
-    ...(info.replicas && { replicas: info.replicas }),
-    ...(info.batchNorm && { batchNorm: info.batchNorm }),
-    ...(info.pairs && { pairs: info.pairs }),
-    ...(link && { share: link }),
-    devices,
-  });
+  const program = phaseProgram({ ...preparation, start }, composition, { devices });
   const putBack = keepStates(composition);
   const engine = await createEngine(program, backend, {
     ...computing,
@@ -103,33 +84,6 @@ export async function openFit(
   const partnerLoader = link && program.hasPartners ? createLoader({ ...loading, workers: 0 }) : null;
   const verify = verifyAt(composition, engine);
   return { ...preparation, start, composition, program, engine, loader, partnerLoader, sources, verify };
-}
-
-/** Sizes of the batches of an epoch, the full one first. */
-export function batchSizesOf(
-  { trainCount }: Pick<RunInfo, 'trainCount'>,
-  { batchSize, dropLast }: { batchSize: number; dropLast: boolean },
-): number[] {
-  const rest = trainCount % batchSize;
-  return [...(trainCount >= batchSize ? [batchSize] : []), ...(rest > 0 && !dropLast ? [rest] : [])];
-}
-
-/**
- * Devices that share a run's replicas. A run without replicas is one batch on however many: the compiler shares it out.
- *
- * @throws {TailmixError} DEVICE_SETTING for replicas, or a batch, that the devices do not divide.
- */
-function shareOfDevices(
-  count: number,
-  { replicas = 1 }: Pick<RunInfo, 'replicas'>,
-  [size = 0]: readonly number[],
-): number {
-  const expect = (path: string, value: number): void => {
-    if (value % count !== 0) throw deviceSetting(path, `a multiple of ${count}, the number of devices`, `${value}`);
-  };
-  if (replicas === 1) expect('train.batchSize', size);
-  else expect('train.replicas', replicas);
-  return replicas === 1 ? 1 : count;
 }
 
 /** Nothing is recorded again where no plugin could change what it closes over. */

@@ -7,6 +7,7 @@ import { loadData } from '../data/load-data.ts';
 import type { DataInput } from '../data/options.ts';
 import type { LoadedData, ReadProgress } from '../data/types.ts';
 import { TailmixError } from '../errors.ts';
+import type { KeptRecordings } from '../graph/index.ts';
 import type { ModelInput } from '../models/open.ts';
 import { type ExtendedModel, startValues } from '../models/transfer.ts';
 import type { Model } from '../models/types.ts';
@@ -68,6 +69,8 @@ export interface TrainerOptions {
   link?: Link;
   /** Resolved config and its hash, as logged, and files of the user's own that are kept with the run. */
   config?: { resolved: Record<string, unknown>; hash: string; modules?: readonly OwnSource[] };
+  /** Of `tailmix record`, for a device: its steps are not recorded again, and TensorFlow is not needed. */
+  recordings?: KeptRecordings;
   /** Ends the run after this epoch, evaluated, as if it was asked to from outside; resumed, it goes on. At its last epoch without effect. */
   until?: number;
   /** Ends the run after the current step, in good order; aborted with a TailmixError, the run fails with it. */

@@ -34,6 +34,7 @@ import { type Phase, phaseOfEpoch, phasesOf } from './phases.ts';
 import { type Preparation, prepare, readData, startedFrom, type TrainerOptions, throwFailure } from './prepare.ts';
 import { withPrepared } from './prepared.ts';
 import { readResults } from './read-results.ts';
+import { expectRecorded } from './record.ts';
 import { checkState, frozen, rateFactor, rollBack, rollbackRule } from './rollback.ts';
 import { seenData } from './seen-data.ts';
 import { checkStartFile } from './start.ts';
@@ -78,6 +79,7 @@ async function train(given: TrainerOptions): Promise<RunResult> {
   const options = await withPrepared(given);
   await keepOwn(options);
   const data = await readData(options);
+  expectRecorded(options, data);
   if (data.info.features) await keepFile(options);
   const prepared = await Promise.all(
     phasesOf(options).map(async (phase) => ({ ...phase, ...(await prepare(phase.options, data)) })),

@@ -9,6 +9,7 @@ describe('help', () => {
     expect(program.commands.map((command) => command.name())).toEqual([
       'train',
       'plan',
+      'record',
       'sweep',
       'compare',
       'probe',

@@ -4,7 +4,8 @@ import { compose } from '../../src/compose/compose.ts';
 import type { Hooks } from '../../src/hooks.ts';
 import { definePlugin } from '../../src/plugin.ts';
 import type { Loss } from '../../src/step/types.ts';
-import { batchSizesOf, verifyAt } from '../../src/train/fit.ts';
+import { verifyAt } from '../../src/train/fit.ts';
+import { batchSizesOf } from '../../src/train/phase-program.ts';
 import { outcomeOf, tapping } from '../support/faulty.ts';
 import { smallInfo } from '../support/info.ts';
 

@@ -67,6 +67,8 @@ export const sweepDeviceOption = (): Option =>
     '--device <name>',
     'what computes; of several devices, pjrt:0,1 or pjrt:all, each runs one at a time',
   ).argParser(deviceChoice);
+export const recordingOption = (): Option =>
+  new Option('--recording <file>', 'what tailmix record wrote of this run: a device computes it without TensorFlow');
 export const takeOverOption = (): Option =>
   new Option('--take-over', 'take the folder from a process that cannot be seen from here: on another machine');
 export const checkpointOption = (): Option =>

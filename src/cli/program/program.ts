@@ -1,9 +1,9 @@
 import process from 'node:process';
 import { Argument, Command, Option } from 'commander';
 import { deviceNames } from '../../backend/installed-plugins.ts';
-import { modelNames } from '../../models/model-names.ts';
 import { version } from '../../version.ts';
 import { addMlflow } from '../mlflow/program.ts';
+import { addBench } from './bench.ts';
 import { addCache } from './cache.ts';
 import { addCompare } from './compare.ts';
 import { completionScript, type Shell, shells } from './completion.ts';
@@ -18,6 +18,7 @@ import {
   jsonOption,
   otherDataOption,
   pattern,
+  recordingOption,
   seedList,
   setOption,
   sweepDeviceOption,
@@ -26,6 +27,7 @@ import {
   webFolder,
   wholeNumber,
 } from './options.ts';
+import { addRecord } from './record.ts';
 import { addReport } from './report.ts';
 import { addTrained } from './trained.ts';
 
@@ -72,6 +74,7 @@ export function createProgram(finish: Finish): Command {
     .addOption(dataRootOption())
     .addOption(backendOption())
     .addOption(deviceOption())
+    .addOption(recordingOption())
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix train configs/digits/remix.yaml --set train.epochs=5 --seed 1'))
     .action(async (configs, options) => finish(await (await import('../train.ts')).train(configs, options)));
@@ -89,6 +92,8 @@ export function createProgram(finish: Finish): Command {
       example('tailmix plan configs/methods/remix-paper-300/remix-drw.yaml configs/data/cifar10-exp-100.yaml'),
     )
     .action(async (configs, options) => finish(await (await import('../plan.ts')).plan(configs, options)));
+
+  addRecord(program, finish);
 
   program
     .command('sweep')
@@ -266,38 +271,4 @@ function addData(program: Command, finish: Finish): void {
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix data info ../photos', 'tailmix data info cifar10 --data-root ~/data'))
     .action(async (names, options) => finish(await (await import('../data/info.ts')).dataInfo(names, options)));
-}
-
-function addBench(program: Command, finish: Finish): void {
-  const bench = program.command('bench').description('measure the training step or the loader');
-  const count = (flags: string, what: string, standard?: number): Option => {
-    const option = new Option(flags, what).argParser(wholeNumber);
-    return standard === undefined ? option : option.default(standard);
-  };
-  bench
-    .command('step')
-    .description('images per second of the bare training step, with Mixup and Remix')
-    .addOption(new Option('--model <name>', 'network').choices(modelNames).default('resnet32'))
-    .addOption(count('--batch <n>', 'images per step', 128))
-    .addOption(new Option('--precision <name>', 'precision').choices(['fp32', 'bf16']).default('fp32'))
-    .addOption(new Option('--step <mode>', 'how it runs').choices(['auto', 'captured', 'eager']).default('auto'))
-    .addOption(count('--image-size <pixels>', 'side of an image (default: 32, of networks for ImageNet 224)'))
-    .addOption(count('--classes <n>', 'classes', 10))
-    .addOption(count('--rounds <n>', 'measurements', 3))
-    .addOption(count('--steps <n>', 'steps of a measurement', 10))
-    .addOption(backendOption().default('auto'))
-    .addOption(jsonOption())
-    .addHelpText('after', example('tailmix bench step --model resnet32 --precision bf16 --json'))
-    .action(async (options) => finish(await (await import('../bench.ts')).benchStepCommand(options)));
-  bench
-    .command('loader')
-    .description('images per second of loading, cropping and flipping')
-    .addOption(count('--batch <n>', 'images per batch', 128))
-    .addOption(count('--image-size <pixels>', 'side of an image', 32))
-    .addOption(count('--images <n>', 'images of a round', 10_000))
-    .addOption(count('--workers <n>', 'threads', 1))
-    .addOption(count('--rounds <n>', 'measurements', 3))
-    .addOption(jsonOption())
-    .addHelpText('after', example('tailmix bench loader --workers 2'))
-    .action(async (options) => finish(await (await import('../bench.ts')).benchLoaderCommand(options)));
 }

@@ -1,5 +1,4 @@
 import type { Backend } from '../../backend/load.ts';
-import { backendNotNative } from '../../graph/errors.ts';
 import {
   foldNorm,
   type GraphOptions,
@@ -25,15 +24,15 @@ export function createDeviceEngine(
   program: GraphProgram,
   backend: Backend,
   device: Device,
-  { step, precision, matmul, link, rehearse, owner }: EngineOptions & Pick<GraphOptions, 'owner'>,
+  { step, precision, matmul, link, rehearse, recorded, owner }: EngineOptions & Pick<GraphOptions, 'owner'>,
 ): Engine {
   if (step === 'eager') throw deviceSetting('train.step', 'auto or captured', 'eager');
   if (link) throw deviceSetting('the run', 'one process', 'one of a cluster');
-  if (backend.binding === undefined) throw backendNotNative(backend.name);
   const { stats, ...opened } = openProgram(program, backend, device, {
     rewrite: precision === 'bf16' ? toHalf : toStandard,
     precision: matmul === 'tf32' ? 'DEFAULT' : 'HIGHEST',
     owner,
+    recorded,
     ...(rehearse && { rehearse }),
   });
   return {
