@@ -16,7 +16,7 @@ export const classesDiffer = (teacher: number, run: number): TailmixError =>
   );
 
 /** Features are mixed where the teacher has none. */
-export const stageMissing = (stage: string, { name, stages }: Model): TailmixError =>
+export const stageMissing = (stage: string, { name, stages }: Pick<Model, 'name' | 'stages'>): TailmixError =>
   new TailmixError(
     `[distill] expected a mixing stage that the teacher has; features are mixed at ${stage}, and ${name} has ${stages.join(', ')}. Mix pixels, or take a teacher of the same network.`,
     { code: 'TEACHER', kind: 'config', plugin: 'distill' },

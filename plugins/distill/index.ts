@@ -1,17 +1,10 @@
-import {
-  createModel,
-  definePlugin,
-  type Model,
-  type ModelOptions,
-  type NetworkFacts,
-  type RunInfo,
-  type Task,
-  z,
-} from 'tailmix';
+import { definePlugin, z } from 'tailmix';
+import { networkBeside } from './beside.ts';
 import { classesDiffer, teacherNeeded } from './errors.ts';
 import { taught } from './loss.ts';
-import { asState, NAME as name, own, renormaliser, withTeacher } from './teacher.ts';
+import { NAME as name, withTeacher } from './teacher.ts';
 
+export { type NetworkBeside, networkBeside } from './beside.ts';
 export { distillation, taught } from './loss.ts';
 export { withTeacher } from './teacher.ts';
 
@@ -37,8 +30,7 @@ const options = z.strictObject({
     ),
 });
 
-const teacherOf = ({ model }: NetworkFacts, task: Task): Model => createModel(model as ModelOptions, task);
-const taskOf = ({ classes, imageShape }: RunInfo): Task => ({ classes: classes.length, imageShape });
+const beside = networkBeside(name);
 
 /**
  * Distillation: the network also learns what a trained one, the teacher, says of each image. With a teacher and a loss of
@@ -74,20 +66,16 @@ export default definePlugin({
   extendModel(model, _, task, prepared) {
     const { classes } = prepared;
     if (classes && classes.length !== task.classes) throw classesDiffer(classes.length, task.classes);
-    return { ...model, weights: [...model.weights, ...asState(teacherOf(prepared, task))] };
+    return { ...model, weights: [...model.weights, ...beside.asState(prepared, task)] };
   },
-  async initialWeights({ info, prepared }) {
-    const values = await prepared.weights(teacherOf(prepared, taskOf(info)));
-    return Object.fromEntries(Object.entries(values).map(([weight, array]) => [own(weight), array]));
-  },
+  initialWeights: (context) => beside.values(context),
   apply({ hooks, info, prepared, warn }, chosen) {
     if (chosen.alpha === 0) warn('NO_EFFECT', 'alpha is 0: the teacher runs and changes nothing.');
     hooks.buildModel.tap(name, (forward) => {
-      const { classes, mean, std } = prepared;
+      const { classes } = prepared;
       if (classes && classes.join('\n') !== info.classes.join('\n'))
         throw classesDiffer(classes.length, info.classes.length);
-      const norm = { mean: mean ?? info.mean, std: std ?? info.std };
-      return withTeacher(forward, teacherOf(prepared, taskOf(info)), renormaliser(info, norm));
+      return withTeacher(forward, beside.model(prepared, info));
     });
     hooks.buildLoss.tap(name, (loss) => taught(loss, chosen));
   },

@@ -144,7 +144,7 @@ test('refusals: no teacher, other classes, a stage that it has not', async () =>
     ),
   ).toContain('expected a network for the 4 classes of the run, in their order; got one for others.');
   const network = tinyModel();
-  const forward = withTeacher(network.forward, { ...network, stages: ['input'] }, (images) => images);
+  const forward = withTeacher(network.forward, { ...network, stages: ['input'] });
   const weights = Object.fromEntries(
     network.weights.flatMap(({ name, shape }) => [name, `distill/${name}`].map((key) => [key, tf.zeros([...shape])])),
   );
