@@ -41,6 +41,7 @@ export const registry: PluginRegistry = {
   lora: () => import('./lora/index.ts'),
   'lr-schedule': () => import('./lr-schedule/index.ts'),
   lws: () => import('./lws/index.ts'),
+  m2m: () => import('./m2m/index.ts'),
   mamix: () => import('./mamix/index.ts'),
   'manifold-mixup': () => import('./manifold-mixup/index.ts'),
   'meta-weight-net': () => import('./meta-weight-net/index.ts'),

@@ -60,6 +60,10 @@ export const settings: Record<
   lora: { options: { rank: 2, alpha: 4 } },
   'lr-schedule': { options: { schedule: 'cosine', warmup: 1, warmupBy: 'step', minimum: 0.001 } },
   lws: { options: {} },
+  m2m: {
+    options: { classifier: teacher, deferUntil: 0, beta: 0.5, steps: 2, confidence: 0.3 },
+    reads: { classifier: teacher },
+  },
   mamix: { options: { omega: -0.5 }, beside: [mixup()] },
   'manifold-mixup': { options: { stages: ['stage1', 'input'], alpha: 1 } },
   'meta-weight-net': { options: { hidden: 6, learningRate: 0.01 } },

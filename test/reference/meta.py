@@ -1,12 +1,15 @@
 """Methods that differentiate twice: one step each, written from the papers and the authors' code in PyTorch, float64.
 
 Writes meta.json. Needs torch. The network, its weights and the class counts are those of two-stage.py. Rows 0-4 are trained,
-rows 5-9 are those of the method's group.
+rows 5-9 are those of a method's group, if it has one.
 
   meta-weight-net  V(L) = sigmoid(W2 relu(W1 L + b1) + b2), L cross-entropy times class weight. w' = w - a grad of sum V(L_j) L_j / n,
                    Theta by Adam (with decay in the gradient, in its fourth step) from the mean cross-entropy of rows 5-9 at w',
                    differentiated through w' by autograd; then the gradient of sum V(L_j) L_j / n with the new Theta. a = 1, n is the
                    sum of the class weights of the rows. All in training mode; the running statistics are those of the trained rows
+  m2m              in the third epoch. x = seed + noise, T times x <- x - eta grad / |grad| of CE(g(x), k) + lambda f_k0(x), clipped to 0..1; f is
+                   the network by its running statistics, g a perceptron with one hidden layer, whose mean and deviation are other ones. Rows
+                   that are tried and whose probability by g is at least gamma have x in the place of their image
 """
 
 from importlib import import_module
@@ -28,7 +31,14 @@ slots = {
     **{f"meta-weight-net/m/{name}": base.draw(*shape, scale=0.02) for name, shape in shapes.items()},
     **{f"meta-weight-net/v/{name}": base.draw(*shape, scale=0.01).abs() for name, shape in shapes.items()},
 }
-extra = {"meta-weight-net": theta | slots}
+PIXELS, UNITS = SIDE * SIDE * 2, 4
+g = {
+    "m2m/stage1/kernel": base.draw(PIXELS, UNITS, scale=0.06),
+    "m2m/stage1/bias": base.draw(UNITS, scale=0.2, shift=1),
+    "m2m/classifier/kernel": base.draw(UNITS, C, scale=0.9),
+    "m2m/classifier/bias": base.draw(C, scale=0.3),
+}
+extra = {"meta-weight-net": theta | slots, "m2m": g}
 
 
 def weigh(losses, given):
@@ -72,7 +82,47 @@ def meta_weight_net(case):
     return found | {"statistics": found["statistics"] | state}
 
 
+def m2m(case):
+    o, given, prepared = case["options"], case["inputs"], case["prepared"]
+    net = base.Network(g, lambda name: not name.startswith("m2m/"))
+    with torch.no_grad():
+        predicted = net.classifier(net.features(x[:B], False))
+    seeds, k0 = (torch.tensor(given[f"m2m/{part}"]) for part in ("seeds", "from"))
+    take = torch.tensor(given["m2m/take"])
+    noise = torch.tensor(given["m2m/noise"]).reshape(B, SIDE, SIDE, 2)
+    mean, std = torch.tensor(base.mean), torch.tensor(base.std)
+
+    def by_f(pixels):
+        return net.classifier(net.features(((pixels - mean) / std).permute(0, 3, 1, 2), False))
+
+    def by_g(pixels):
+        flat = ((pixels - torch.tensor(prepared["mean"])) / torch.tensor(prepared["std"])).flatten(1)
+        hidden = F.relu(flat @ g["m2m/stage1/kernel"] + g["m2m/stage1/bias"])
+        return hidden @ g["m2m/classifier/kernel"] + g["m2m/classifier/bias"]
+
+    moved = (images[:B].double()[seeds] / 255 + noise).clamp(0, 1)
+    for _ in range(o["steps"]):
+        moved = moved.detach().requires_grad_()
+        cost = F.cross_entropy(by_g(moved), y) + o["lambda"] * by_f(moved).gather(1, k0[:, None]).mean()
+        slope = torch.autograd.grad(cost, moved)[0]
+        moved = (moved - o["stepSize"] * slope / slope.flatten(1).norm(dim=1).view(-1, 1, 1, 1)).clamp(0, 1).detach()
+    share = torch.softmax(by_g(moved), 1).gather(1, y[:, None])[:, 0]
+    taken = (take > 0) & (share >= o["confidence"])
+    case["tried"], case["taken"] = int(take.sum()), taken.tolist()
+    trained = torch.where(taken.view(-1, 1, 1, 1), ((moved - mean) / std).permute(0, 3, 1, 2), x[:B])
+    loss = F.cross_entropy(net.classifier(net.features(trained, True)), y)
+    return base.finish(case, net, loss, predicted)
+
+
 case = base.case
+of_m2m = {"deferUntil": 2, "lambda": 0.5, "steps": 4, "stepSize": 0.3, "confidence": 0.5, "noise": 0.5, "beta": 0.99}
+chosen = {
+    "m2m/seeds": [2, 2, 2, 0, 1],
+    "m2m/from": [labels[i] for i in (2, 2, 2, 0, 1)],
+    "m2m/take": [0.0, 1.0, 0.0, 1.0, 1.0],
+    "m2m/noise": base.draw(B * PIXELS, scale=0.03).tolist(),
+}
+perceptron = {"model": {"name": "mlp", "width": UNITS, "depth": 1, "head": "linear", "bias": True}, "classes": None, "mean": [0.5, 0.4], "std": [0.3, 0.2]}
 of_net = {"hidden": HIDDEN, "learningRate": 0.01, "weightDecay": 1e-3}
 result = base.result | {
     "images": images.flatten().tolist(),
@@ -81,6 +131,8 @@ result = base.result | {
     "cases": [
         case("Meta-Weight-Net", meta_weight_net, "meta-weight-net", options=of_net),
         case("Meta-Weight-Net, class weights", meta_weight_net, "meta-weight-net", options=of_net, weighted=True),
+        case("M2m", m2m, "m2m", options=of_m2m, epoch=3, inputs=chosen, prepared=perceptron),
+        case("M2m, by the classifier alone", m2m, "m2m", options=of_m2m | {"lambda": 0}, epoch=3, inputs=chosen, prepared=perceptron),
     ],
 }
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import { createOptimizer } from '../../src/step/optimizers.ts';
 import { createStepProgram } from '../../src/step/program.ts';
 import { signatureFor } from '../../src/step/signature.ts';
 import type { Engine } from '../../src/step/types.ts';
-import { mapValues } from '../../src/util/map-values.ts';
 import { describeBackends } from '../backend/kernels/support.ts';
 import branches from '../reference/branches.json' with { type: 'json' };
 import meta from '../reference/meta.json' with { type: 'json' };
@@ -33,6 +32,8 @@ interface Case {
   /** In the place of what the host draws: λ of all rows, and inputs. */
   lambda?: number;
   inputs?: Record<string, number[]>;
+  /** What `prepare` gave. */
+  prepared?: object;
   loss: number;
   penalty?: number;
   logits: number[];
@@ -60,7 +61,8 @@ const base = network({
 /** The program of a case, its training step with plain SGD at rate 1, and its prediction. */
 async function prepare(reference: Reference, example: Case) {
   const { plugin, options, freeze, frozenNorm, epoch, weighted } = example;
-  const plugins = plugin === null ? [] : [(await registry[plugin]!()).default(options as never)];
+  const prepared = example.prepared && { prepared: { value: example.prepared, pins: {}, places: {} } };
+  const plugins = plugin === null ? [] : [{ ...(await registry[plugin]!()).default(options as never), ...prepared }];
   const model = plugins.reduce((before, one) => extendModel(before, one, task), base);
   const start = { init: 'first', reset: [], freeze, frozenNorm: frozenNorm as 'batch' | 'running' };
   const { classCounts, mean, std, epochs, images, labels, classWeights } = reference;
@@ -87,10 +89,7 @@ async function prepare(reference: Reference, example: Case) {
     ...frozenWeights({ base, model }, start),
   });
   const { batch, targets } = mixBatch(composition, Int32Array.from(labels.slice(0, pool)), at(epoch));
-  Object.assign(
-    batch.inputs,
-    mapValues(example.inputs ?? {}, (values) => Float32Array.from(values)),
-  );
+  for (const [name, values] of Object.entries(example.inputs ?? {})) batch.inputs[name]!.set(values);
   if (example.lambda !== undefined) for (const of of [batch.lambda, targets.labelWeight]) of.fill(example.lambda);
   const pixels = Uint8Array.from(images.slice(0, (pool * images.length) / labels.length));
   const feeds = trainFeeds({
