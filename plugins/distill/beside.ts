@@ -9,6 +9,7 @@ import {
   type Task,
   tf,
 } from 'tailmix';
+import { weightsLacking } from './errors.ts';
 
 const taskOf = ({ classes, imageShape }: RunInfo): Task => ({ classes: classes.length, imageShape });
 const networkOf = ({ model }: NetworkFacts, task: Task): Model => createModel(model as ModelOptions, task);
@@ -17,7 +18,11 @@ const networkOf = ({ model }: NetworkFacts, task: Task): Model => createModel(mo
 export interface NetworkBeside {
   /** Its weights as state, `<plugin>/…`: they are saved with the run, and never trained. For `extendModel`. */
   asState(prepared: NetworkFacts, task: Task): Model['weights'];
-  /** Their values, by their names in the run. For `initialWeights`. */
+  /**
+   * Their values, by their names in the run. For `initialWeights`.
+   *
+   * @throws {TailmixError} NETWORK_LACKING
+   */
   values(context: InitialContext<PreparedNetwork>): Promise<Record<string, Float32Array>>;
   /**
    * The network; its forward pass takes the run's weights and images that the run normalised, as if in prediction. For `apply`.
@@ -36,7 +41,11 @@ export function networkBeside(plugin: string): NetworkBeside {
         kind: 'state',
       })),
     async values({ info, prepared }) {
-      const values = await prepared.weights(networkOf(prepared, taskOf(info)));
+      const network = networkOf(prepared, taskOf(info));
+      const values = await prepared.weights(network);
+      const lacking = network.weights.filter((weight) => !(weight.name in values)).map((weight) => weight.name);
+      // A classifier of random numbers would do as well as another, and nothing would look wrong.
+      if (lacking.length > 0) throw weightsLacking(plugin, lacking, info.classes.length);
       return Object.fromEntries(Object.entries(values).map(([weight, array]) => [own(weight), array]));
     },
     model(prepared, info) {

@@ -15,6 +15,13 @@ export const classesDiffer = (teacher: number, run: number): TailmixError =>
     { code: 'TEACHER', kind: 'config', plugin: 'distill' },
   );
 
+/** A file of weights without some that the network needs: its classifier is for other classes. */
+export const weightsLacking = (plugin: string, lacking: readonly string[], classes: number): TailmixError =>
+  new TailmixError(
+    `[${plugin}] expected all weights of a trained network for the ${classes} classes of the run; its file lacks ${lacking.join(', ')}, or has them for another number of classes. Fine-tune it on these classes first (model.weights), and give that run.`,
+    { code: 'NETWORK_LACKING', kind: 'config', plugin },
+  );
+
 /** Features are mixed where the teacher has none. */
 export const stageMissing = (stage: string, { name, stages }: Pick<Model, 'name' | 'stages'>): TailmixError =>
   new TailmixError(

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { displayPath } from '../errors.ts';
+import { displayPath, TailmixError } from '../errors.ts';
+import { isPublished } from '../models/model-names.ts';
 import type { ModelInput } from '../models/open.ts';
 import { withoutStart } from '../models/open.ts';
 import { type ModelSection, modelSection } from '../models/options.ts';
@@ -19,7 +20,15 @@ import { fieldsOf } from '../util/fault.ts';
 import { findFile, portable } from '../util/find-file.ts';
 import { checksumWeights } from '../weights/checksum.ts';
 import type { TrainerOptions } from './prepare.ts';
-import { fileChanged, fileMissing, networkExtended, networkOwn } from './prepared-errors.ts';
+import {
+  fileChanged,
+  fileMissing,
+  networkExtended,
+  networkOwn,
+  networkSection,
+  networkUnnamed,
+  networkUnpublished,
+} from './prepared-errors.ts';
 
 /** Where a plugin is prepared. */
 export interface PrepareContext {
@@ -104,12 +113,15 @@ function toolsOf(
         ? { place: from, pin: { ...known, network: known.network } }
         : model === undefined
           ? await pinRun(plugin, from)
-          : await pinFile(from, directory, model);
+          : await pinFile(plugin, from, directory, model);
       note(from, place, pin);
       return { ...pin.network, weights: weightsOf(plugin, place, pin, model !== undefined) };
     },
   };
 }
+
+/** Whether a name is that of a file in the place of a checkpoint: not in the folder of a run. */
+const isWeightsFile = (from: string): boolean => /\.\w+$/.test(from) && basename(dirname(from)) !== 'checkpoints';
 
 type NetworkPin = { place: string; pin: Pin & { network: NetworkFacts } };
 
@@ -121,7 +133,10 @@ const described = z.object({
 
 /** Another run: the checkpoint that its name means now. */
 async function pinRun(plugin: string, from: string): Promise<NetworkPin> {
-  const { run: place, sha256 } = await pinInit(from, 'network');
+  const { run: place, sha256 } = await pinInit(from, 'network').catch((error: unknown) => {
+    if (!(error instanceof TailmixError) || !error.code.startsWith('CHECKPOINT_') || !isWeightsFile(from)) throw error;
+    throw networkUnnamed(plugin, from, error);
+  });
   const directory = dirname(dirname(place));
   const [config, subset] = await Promise.all(
     [runFiles.config, runFiles.subset].map((file) => readFile(join(directory, file), 'utf8').catch(() => 'null')),
@@ -133,12 +148,25 @@ async function pinRun(plugin: string, from: string): Promise<NetworkPin> {
 }
 
 /** A file of published weights of a network that the plugin's options describe. */
-async function pinFile(from: string, directory: string, model: Readonly<Record<string, unknown>>): Promise<NetworkPin> {
+async function pinFile(
+  plugin: string,
+  from: string,
+  directory: string,
+  model: Readonly<Record<string, unknown>>,
+): Promise<NetworkPin> {
+  if (typeof model.name !== 'string' || !isPublished(model.name)) throw networkUnpublished(plugin, from, model.name);
+  const section = modelSection.safeParse(model);
+  if (!section.success) {
+    const problems = section.error.issues.map(({ path, message }) =>
+      ['model', ...path].join('.').concat(': ', message),
+    );
+    throw networkSection(plugin, from, problems);
+  }
   const place = portable(findFile(from, directory) ?? from);
   const published = publishedIn(model, place);
   const found = await preprocessingOf(published);
   const [mean, std] = [found?.mean ?? null, found?.std ?? null];
-  const network = { model: sectionOf(modelSection.parse(model)), classes: null, mean, std };
+  const network = { model: sectionOf(section.data), classes: null, mean, std };
   return { place, pin: { sha256: await checksumWeights(place), network } };
 }
 
