@@ -42,7 +42,7 @@ export async function writeReport(
   const noted = { ...comparison, warnings: [...comparison.warnings, ...notes] };
   const files = {
     [pageFile(name)]: await renderPage(noted, created, { choice, name, pictures }),
-    'report.json': `${JSON.stringify({ ...resultsDocument(comparison), ...(choice && { choice }) }, null, 1)}\n`,
+    'report.json': `${JSON.stringify({ ...resultsDocument(comparison), ...(choice && { choice }) }, null, indentOf(comparison))}\n`,
     'results.csv': resultsCsv(comparison),
     'per-class.csv': perClassCsv(comparison),
     'results.md': markdownTables(comparison),
@@ -80,6 +80,9 @@ export async function writeOverview(
   };
   return writeFiles(directory, files, pageFile(title));
 }
+
+/** Lines of their own for all figures are for those who read them; of very many methods they would be most of the file. */
+const indentOf = ({ methods }: Comparison): number => (methods.length > 60 ? 0 : 1);
 
 async function writeFiles(directory: string, files: Readonly<Record<string, string>>, page: string): Promise<string> {
   await makeFolder(directory).catch((error) => {

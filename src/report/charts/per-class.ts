@@ -110,7 +110,14 @@ function heatmap(values: { label: string }[], labels: string[], x: object): TopL
         ...x,
         axis: { ...(x as { axis: object }).axis, orient: 'top', domain: false, labelPadding: 20, labelAngle: 0 },
       },
-      y: { field: 'method', type: 'nominal', sort: labels, title: null, axis: { labelLimit: 220, domain: false } },
+      y: {
+        field: 'method',
+        type: 'nominal',
+        sort: null,
+        scale: { domain: labels },
+        title: null,
+        axis: { labelLimit: 220, domain: false },
+      },
     },
     layer: [
       {

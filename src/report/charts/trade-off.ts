@@ -4,6 +4,9 @@ import type { MethodResult } from '../compare.ts';
 import { binAccuracy } from './per-class.ts';
 import { chartWidth, methodColour } from './theme.ts';
 
+/** Methods that are all named in a chart of points. */
+const NAMED = 60;
+
 /** Methods to which no other is equal in both accuracy and time and better in one, the fastest first. */
 export function paretoFront<M extends Pick<MethodResult, 'figures' | 'seconds'>>(methods: readonly M[]): M[] {
   const [balanced, seconds] = [
@@ -54,7 +57,12 @@ export function tradeOffSpec(methods: readonly MethodResult[]): TopLevelSpec {
         mark: { type: 'point', filled: true, size: 80, opacity: 1 },
         encoding: { color: { field: 'colour', type: 'nominal', scale: null } },
       },
-      { mark: { type: 'text', align: 'left', dx: 8, dy: -7 }, encoding: { text: { field: 'label' } } },
+      {
+        // Names of many methods would lie on each other: those of the front are told.
+        transform: methods.length > NAMED ? [{ filter: 'datum.isFront' }] : [],
+        mark: { type: 'text', align: 'left', dx: 8, dy: -7 },
+        encoding: { text: { field: 'label' } },
+      },
     ],
   } as TopLevelSpec;
 }

@@ -12,6 +12,7 @@ import {
   speedFigures,
 } from './charts.ts';
 import { choiceSection } from './choice.ts';
+import { detailedMethods } from './detailed.ts';
 import { differenceTable } from './differences.ts';
 import { furtherSection } from './further.ts';
 import { PAGE_BYTES, pictureSections } from './pictures.ts';
@@ -41,39 +42,40 @@ export async function renderPage(
     pictures = [],
   }: { choice?: Choice | null; name?: string | undefined; pictures?: readonly ShownPictures[] } = {},
 ): Promise<string> {
-  const { dataset, methods, classes, testCount, warnings, leftOut } = comparison;
-  const difference = await differenceFigure(comparison);
-  const further = furtherSection(comparison);
+  const { all, detailed, note } = detailedMethods(comparison);
+  const { dataset, methods, classes, testCount, warnings, leftOut } = all;
+  const difference = await differenceFigure(detailed);
+  const further = furtherSection(all);
   const written: Section[] = [
     ...(choice ? [{ id: 'choice', title: 'Which should I use', body: choiceSection(choice) }] : []),
     {
       id: 'results',
       title: 'Results',
-      body: [headlineTable(comparison), html`<h3>Other protocols</h3>`, otherProtocols(comparison)],
+      body: [headlineTable(all), html`<h3>Other protocols</h3>`, otherProtocols(all)],
     },
     ...(difference
-      ? [{ id: 'differences', title: `Against ${methods[0]!.label}`, body: [differenceTable(comparison), difference] }]
+      ? [{ id: 'differences', title: `Against ${methods[0]!.label}`, body: [differenceTable(all), difference] }]
       : []),
     {
       id: 'classes',
       title: 'Accuracy per class',
-      body: [await perClassFigure(comparison), worstClassesTable(comparison)],
+      body: [await perClassFigure(detailed), worstClassesTable(detailed)],
     },
-    { id: 'confusion', title: 'Confusion', body: [await confusionFigures(comparison), confusionsTable(comparison)] },
-    { id: 'training', title: 'Training', body: await trainingFigures(comparison) },
-    { id: 'calibration', title: 'Calibration', body: await reliabilityFigures(comparison) },
+    { id: 'confusion', title: 'Confusion', body: [await confusionFigures(detailed), confusionsTable(detailed)] },
+    { id: 'training', title: 'Training', body: await trainingFigures(detailed) },
+    { id: 'calibration', title: 'Calibration', body: await reliabilityFigures(detailed) },
     ...(further ? [{ id: 'further', title: 'Further figures', body: further }] : []),
     {
       id: 'data',
       title: 'The long tail',
-      body: [await longTailFigure(comparison), await countAccuracyFigure(comparison)],
+      body: [await longTailFigure(all), await countAccuracyFigure(detailed)],
     },
-    { id: 'speed', title: 'Time', body: [await tradeOffFigure(comparison), await speedFigures(comparison)] },
-    { id: 'settings', title: 'Settings', body: [differencesTable(comparison), runTable(comparison)] },
-    { id: 'reproduce', title: 'Run it again', body: reproduction(comparison) },
+    { id: 'speed', title: 'Time', body: [await tradeOffFigure(all), await speedFigures(detailed)] },
+    { id: 'settings', title: 'Settings', body: [differencesTable(detailed), runTable(detailed)] },
+    { id: 'reproduce', title: 'Run it again', body: reproduction(detailed) },
   ];
   const room = PAGE_BYTES - RESERVE - Buffer.byteLength(html`${written.map(sectionOf)}`.text);
-  const pictured = await pictureSections(pictures, room);
+  const pictured = await pictureSections(placed(pictures, methods), room);
   const place = written.findIndex(({ id }) => id === 'training');
   const sections = written.toSpliced(place, 0, ...pictured);
   const what = methods.length === 1 ? methods[0]!.label : `${methods.length} methods`;
@@ -83,6 +85,7 @@ export async function renderPage(
     title,
     lead: `${runs} ${runs === 1 ? 'run' : 'runs'}, ${grouped(classes.length)} classes, ${grouped(testCount)} test images. Headline numbers are from the last epoch. Written ${created.toISOString().slice(0, 10)}.`,
     notices: [
+      notice('Many methods', note === null ? [] : [note]),
       notice('Before comparing', warnings),
       notice(
         'Left out',
@@ -95,3 +98,7 @@ export async function renderPage(
       'results.csv, results.md and report.json beside this page hold the figures, references.bib the papers of what ran.',
   });
 }
+
+/** Pictures with the places that their methods have in this page. */
+const placed = (pictures: readonly ShownPictures[], methods: Comparison['methods']): ShownPictures[] =>
+  pictures.map((of) => ({ ...of, index: methods.findIndex(({ label }) => label === of.label) }));
