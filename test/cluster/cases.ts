@@ -6,7 +6,7 @@ export interface Case {
   /** Plugins with their defaults. */
   plugins?: readonly string[];
   /** Default: a tiny one that suits the plugin. */
-  model?: 'small-cnn' | 'resnet32' | 'resnet18';
+  model?: 'small-cnn' | 'resnet32' | 'resnet18' | 'resnet50';
   head?: 'cosine';
   /** Of the images. Default: 8. */
   side?: number;
