@@ -7,7 +7,7 @@ import { loadBackend } from '../backend/load.ts';
 import { nativeFolder } from '../backend/paths.ts';
 import { checkNetwork, detectMembership } from '../cluster/detect.ts';
 import { clusterFlag, clusterSetting } from '../cluster/errors.ts';
-import { expectAlike, patient } from '../cluster/exchange.ts';
+import { expectAlike, gatherTexts, patient } from '../cluster/exchange.ts';
 import { join, type Link } from '../cluster/link.ts';
 import type { Membership } from '../cluster/membership.ts';
 import type { ResolvedConfig } from '../config/types.ts';
@@ -90,7 +90,7 @@ export async function joinCluster(member: Membership, config: ResolvedConfig, si
   checkForCluster(config, member.addresses.length);
   // TensorFlow says by the dozen what this command says in a line.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
-  const { tensorflow } = await loadBackend('native');
+  const { tensorflow, threads } = await loadBackend('native');
   const link = await join(member, { tell: complain, signal });
   expectAlike(patient(link), {
     'version of tailmix': version,
@@ -98,6 +98,12 @@ export async function joinCluster(member: Membership, config: ResolvedConfig, si
     'custom ops': customOpsBuild(nativeFolder('native')),
     'config (hash)': config.hash.slice(0, 16),
   });
+  const all = gatherTexts(patient(link), String(threads));
+  if (member.rank === 0 && new Set(all).size > 1) {
+    complain(
+      `cluster: the processes have ${all.join(', ')} threads; the number of threads decides the last bits, so this is no run of one process. Set TAILMIX_THREADS alike in all.`,
+    );
+  }
   return link;
 }
 

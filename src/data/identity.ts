@@ -102,6 +102,16 @@ const parts = {
 } as const;
 type Part = keyof typeof parts;
 
+/** An identity as texts to compare, by what messages call them. */
+export const textsOf = ({ classes, validation, ...others }: DataIdentity): Record<string, string> => {
+  const given: Record<Part, string> = {
+    ...others,
+    classes: createHash('sha256').update(JSON.stringify(classes)).digest('hex'),
+    validation: validation ?? 'none',
+  };
+  return Object.fromEntries(Object.entries(parts).map(([part, words]) => [words, given[part as Part]]));
+};
+
 /** Parts in which two identities differ. */
 export const differingParts = (
   a: DataIdentity,

@@ -3,10 +3,10 @@ import { expectAlike, expectSameState, gatherTexts, patient } from '../cluster/e
 import type { Link } from '../cluster/link.ts';
 import { type ComposedPhase, composeRun } from '../compose/compose-run.ts';
 import { metricsAt, type Place } from '../compose/span.ts';
-import type { LoadedData } from '../data/types.ts';
+import { textsOf } from '../data/identity.ts';
 import { internal, messageOf, TailmixError, toError } from '../errors.ts';
 import type { EpochMetrics, RunSummary } from '../metrics/types.ts';
-import type { Run, Snapshot } from '../run.ts';
+import type { Run, Snapshot, SnapshotData } from '../run.ts';
 import type { EpochContext } from '../step/types.ts';
 import { own as ownDirectory } from '../tracking/ownership.ts';
 import { keepSources } from '../tracking/sources.ts';
@@ -86,7 +86,7 @@ async function train(given: TrainerOptions): Promise<RunResult> {
   );
   const { phases, ...composed } = composeRun(options, prepared);
   const seen = seenData(options, data, prepared[0]!.initialData);
-  if (options.link) expectAlike(patient(options.link), factsOf(composed.brief, data, options));
+  if (options.link) expectAlike(patient(options.link), factsOf(composed.brief, seen, options));
   await checkStartFile(options);
   const { backend, release } = await holdBackend(options.backend);
   const { settings } = prepared[0]!;
@@ -284,9 +284,8 @@ async function trainEpoch(
 }
 
 /** What all processes of a cluster have in common, once their data are read. */
-const factsOf = (brief: string, { train, test }: LoadedData, { config }: TrainerOptions): Record<string, string> => ({
-  'training images (hash)': train.hash,
-  'test images (hash)': test.hash,
+const factsOf = (brief: string, seen: SnapshotData, { config }: TrainerOptions): Record<string, string> => ({
+  ...textsOf(seen),
   config: config?.hash ?? 'none',
   ...Object.fromEntries(brief.split('\n').map((line, i) => [`plan (line ${i + 1})`, line])),
 });

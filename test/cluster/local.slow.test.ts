@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freeAddresses } from '../../src/cli/launch.ts';
 import { ended } from '../cli/run.ts';
+import { writePicture, writeTree } from '../support/image-tree.ts';
 import { clusterEnv, digits, local, resultOf, train, trainIn, whenSaid, whyNoCluster } from './support.ts';
 
 if (whyNoCluster !== null) console.warn(`SKIPPED: training in several processes, ${whyNoCluster}`);
 
 const LOCAL = local(2);
+const AS_WORKER = ['--cluster', '--open-network', '--workers'];
 
 /** The first time that a run comes to one of these steps, a rate at which every weight becomes infinite. */
 const leap = `import { definePlugin, z } from 'tailmix';
@@ -75,6 +78,32 @@ describe.skipIf(whyNoCluster !== null)('one run in two processes', { timeout: 60
       (JSON.parse(await readFile(join(folder, run, 'summary.json'), 'utf8')) as { rollbacks: unknown }).rollbacks;
     expect(await rollbacksOf('diverging-both')).toEqual(await rollbacksOf('diverging-one'));
     expect(await resultOf(join(folder, 'diverging-both'))).toEqual(await resultOf(join(folder, 'diverging-one')));
+  });
+
+  test('a process with another pixel is refused, and all end', async () => {
+    for (const [name, change] of [
+      ['ours', false],
+      ['theirs', true],
+    ] as const) {
+      await writeTree(join(folder, name), { train: { ant: 4, bee: 4 }, test: { ant: 1, bee: 1 } });
+      if (change) await writePicture(join(folder, name, 'train/bee/2.png'), 99);
+      const data = `{ name: image-folder, root: ${name}, imageSize: 8 }`;
+      const run = digits(1, 2)
+        .replace(/data: .*/, `data: ${data}`)
+        .replace('batchSize: 64', 'batchSize: 4');
+      await writeFile(join(folder, `${name}.yaml`), run);
+    }
+    const workers = (await freeAddresses(2)).join(',');
+    const flags = (rank: number) => ['--out', 'differs', ...AS_WORKER, workers, '--worker', String(rank)];
+    const both = await Promise.all(
+      ['ours.yaml', 'theirs.yaml'].map((config, rank) => ended(train(folder, config, ...flags(rank)))),
+    );
+    for (const { code, stderr } of both) {
+      expect(stderr).toMatch(
+        /cluster: expected the same training images in all processes; rank 0 .* has \w{64}, rank 1 /,
+      );
+      expect(code, stderr).toBe(2);
+    }
   });
 
   test('a process that is stopped is noticed by the time limit', async () => {

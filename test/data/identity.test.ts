@@ -2,7 +2,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { defineDataset } from '../../src/data/dataset.ts';
-import { expectSameData, hashImage, identityOf } from '../../src/data/identity.ts';
+import { expectSameData, hashImage, identityOf, textsOf } from '../../src/data/identity.ts';
 import { loadData } from '../../src/data/load-data.ts';
 import { type DataInput, dataOptions } from '../../src/data/options.ts';
 import { writePicture, writeTree } from '../support/image-tree.ts';
@@ -59,6 +59,10 @@ describe('the identity of data', () => {
       (part) => JSON.stringify(before[part]) !== JSON.stringify(after[part]),
     );
     expect(different).toEqual(parts);
+    const [one, other] = [textsOf(before), textsOf(after)];
+    expect(Object.keys(one).filter((name) => one[name] !== other[name])).toEqual(
+      parts.map((part) => (part === 'classes' ? part : `${part === 'train' ? 'training' : part} images`)),
+    );
     expect(() => expectSameData('runs/a', before, after)).toThrowError(/^runs\/a: expected the data/);
   });
 
