@@ -51,9 +51,16 @@ try {
         plugins: [{ use: phasesPlugin }],
       },
     });
-    const { peakBytes, phases } = await tailmix(['train', config, '--out', join(own, 'run')], { env });
+    const { peakBytes, phases, without } = await tailmix(['train', config, '--out', join(own, 'run')], { env });
     rmSync(own, { recursive: true });
-    return { images: rows, bytes: rows * IMAGE_BYTES, steps: epochs * Math.ceil(rows / BATCH), peakBytes, phases };
+    return {
+      images: rows,
+      bytes: rows * IMAGE_BYTES,
+      steps: epochs * Math.ceil(rows / BATCH),
+      peakBytes,
+      phases,
+      without,
+    };
   };
   const small = await train('small', 2 * BATCH, 20);
   const large = await train('large', Math.ceil(bytes / IMAGE_BYTES), 1);

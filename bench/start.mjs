@@ -41,16 +41,19 @@ try {
     },
   });
   const rounds = [];
+  let without = [];
   for (let round = 0; round < Number(values.rounds); round++) {
-    const { phases } = await tailmix(['train', config, '--out', join(folder, `run-${round}`)], {
+    const { phases, ...seen } = await tailmix(['train', config, '--out', join(folder, `run-${round}`)], {
       env,
       until: 'first step',
     });
+    without = seen.without;
     rounds.push(Object.fromEntries(phases.map(({ phase, ...own }) => [phase, own])));
   }
   const names = Object.keys(rounds[0]);
   const report = {
     ...machine(),
+    without,
     rows: train.length,
     classes: seen.length,
     model: values.model,

@@ -101,15 +101,18 @@ try {
   };
   writeFileSync(config, stringify(content));
   const rounds = [];
+  let without = [];
   // The first run packs the photos.
   for (let round = -1; round < Number(values.rounds); round++) {
     const out = join(folder, `run-${round}`);
-    const { phases } = await tailmix(['train', config, '--out', out], { until: 'second step' });
+    const { phases, ...seen } = await tailmix(['train', config, '--out', out], { until: 'second step' });
+    without = seen.without;
     if (round >= 0) rounds.push(Object.fromEntries(phases.map(({ phase, ...own }) => [phase, own])));
   }
   const of = (phase, key) => median(rounds.map((round) => round[phase][key]));
   const report = {
     ...machine(),
+    without,
     batchSize,
     phases: Object.keys(rounds[0]).map((phase) => ({
       phase,

@@ -35,9 +35,14 @@ export default definePlugin({
   apply({ hooks }) {
     let training = false;
     tell('data opened');
-    hooks.onTrainBegin.tapPromise(name, async () => {
+    hooks.onTrainBegin.tapPromise(name, async ({ engine: { backend, reason, precisionReason } }) => {
       training = true;
       tell('step compiled');
+      // Loaded by now, by the run.
+      const { whyWithoutCustomOps } = await import('../../dist/src/backend/native.js');
+      const customOpsReason = backend === 'wasm' ? 'WASM has none.' : whyWithoutCustomOps();
+      if (process.connected)
+        process.send({ type: 'engine', engine: { customOpsReason, stepModeReason: reason, precisionReason } });
     });
     hooks.onBatch.tap(name, (batch) => {
       // Hooks are rehearsed before the run begins.
