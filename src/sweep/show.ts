@@ -13,9 +13,17 @@ export interface SweepDisplay {
   stop(): void;
 }
 
-/** Bars on a terminal, one for each run that is under way and one for the sweep; elsewhere lines. */
-export const sweepDisplay = (stream: NodeJS.WriteStream, total: number): SweepDisplay =>
-  stream.isTTY ? bars(stream, total) : lines(stream, total);
+/** Milliseconds between the lines of a run's epochs, of which a head on features has hundreds in a few seconds. */
+const APART_MS = 2000;
+
+/**
+ * Bars on a terminal, one for each run that is under way and one for the sweep; elsewhere lines: of epochs the first, the last and
+ * one in two seconds.
+ *
+ * @param now - milliseconds
+ */
+export const sweepDisplay = (stream: NodeJS.WriteStream, total: number, now = () => performance.now()): SweepDisplay =>
+  stream.isTTY ? bars(stream, total) : lines(stream, total, now);
 
 const percent = (value: number | undefined): string => (value === undefined ? '–' : `${(100 * value).toFixed(1)} %`);
 
@@ -56,14 +64,19 @@ function bars(stream: NodeJS.WriteStream, total: number): SweepDisplay {
   };
 }
 
-function lines(stream: NodeJS.WriteStream, total: number): SweepDisplay {
+function lines(stream: NodeJS.WriteStream, total: number, now: () => number): SweepDisplay {
   let ended = 0;
+  /** When each run's last line was written. */
+  const written = new Map<string, number>();
   const line = (text: string): void => void stream.write(`[${ended} of ${total}] ${text}\n`);
   return {
     begin: (label, what) => line(`${label}: ${what}`),
     note: (label, text) => line(`${label}: ${text}`),
     progress(label, { epoch, epochs, metrics, loss }) {
       if (!metrics) return;
+      const before = written.get(label) ?? Number.NEGATIVE_INFINITY;
+      if (epoch < epochs && now() - before < APART_MS) return;
+      written.set(label, now());
       const accuracy = metrics.test ? `, test accuracy ${percent(metrics.test.accuracy)}` : '';
       line(`${label}: epoch ${epoch} of ${epochs}, loss ${loss.toFixed(3)}${accuracy}`);
     },

@@ -53,8 +53,17 @@ async function list(file: OpenFile): Promise<Listing> {
   if (head.subarray(0, 4).toString('latin1') === 'PK\x03\x04') return listTorchZip(file);
   if (isTorchLegacy(head)) return listTorchLegacy(file);
   if (head[8] === 0x7b) return listSafetensors(file);
-  const begins = [...head.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
-  throw notWeights(file.path, head.length === 0 ? 'it is empty' : `it begins with the bytes ${begins}`);
+  throw notWeights(file.path, describeOther(head));
+}
+
+/** What a file of no known format is, as far as its first bytes tell: often what a server or git gives in place of a large file. */
+function describeOther(head: Buffer): string {
+  const text = head.toString('latin1');
+  if (text === '') return 'it is empty';
+  if (text.startsWith('version https://')) return 'it is a pointer of Git LFS: fetch the file itself with git lfs pull';
+  if (text.startsWith('<')) return 'it is a web page, as servers send instead of a file: download the file itself';
+  const bytes = [...head.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, '0'));
+  return `it begins with the bytes ${bytes.join(' ')}`;
 }
 
 interface Part {

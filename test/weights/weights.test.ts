@@ -90,9 +90,14 @@ describe('refused', () => {
     expect(await write('page.bin', '<!DOCTYPE html>')).toMatchInlineSnapshot(`
       {
         "code": "WEIGHTS_FORMAT",
-        "message": "page.bin: expected a file of weights (safetensors, or what torch.save writes of a state_dict); it begins with the bytes 3c 21 44 4f.",
+        "message": "page.bin: expected a file of weights (safetensors, or what torch.save writes of a state_dict); it is a web page, as servers send instead of a file: download the file itself.",
       }
     `);
+    const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 346284714\n';
+    expect((await write('pointer.safetensors', pointer)).message).toMatch(
+      /it is a pointer of Git LFS: .*git lfs pull\.$/,
+    );
+    expect((await write('other.bin', 'abcdefghij')).message).toMatch(/it begins with the bytes 61 62 63 64\.$/);
     expect(await write('a.safetensors.index.json', '{}')).toMatchInlineSnapshot(`
       {
         "code": "WEIGHTS_FORMAT",
