@@ -2,37 +2,59 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packageRoot } from '../package-root.ts';
+import { openSources } from '../tracking/sources.ts';
 import type { Comparison } from './compare.ts';
+import type { LoadedRun } from './runs.ts';
 
 /**
  * `references.bib`: papers of the plugins that ran, each paper once, in the order of the methods. A plugin of tailmix declares
- * its papers in `paper.bib` beside its method card. Plugins of other places are named in a comment.
+ * its papers in `paper.bib` beside its method card, one of the user's own in such a file beside it, which its runs have kept. Plugins
+ * without one are named in a comment.
  *
  * @param methods - with the configurations of their runs
  */
 export async function references(methods: Comparison['methods']): Promise<string> {
   const users = new Map<string, string[]>();
   const unknown: string[] = [];
-  for (const plugin of new Set(methods.flatMap(({ runs }) => runs.flatMap(({ config }) => pluginsOf(config))))) {
-    if (!/^[a-z0-9-]+$/.test(plugin) || !existsSync(folderOf(plugin))) unknown.push(plugin);
-    else for (const entry of await papersOf(folderOf(plugin))) users.set(entry, [...(users.get(entry) ?? []), plugin]);
+  const runs = methods.flatMap((method) => method.runs);
+  for (const plugin of new Set(runs.flatMap(({ config }) => pluginsOf(config)))) {
+    const isBuiltIn = /^[a-z0-9-]+$/.test(plugin) && existsSync(folderOf(plugin));
+    const papers = isBuiltIn ? await papersOf(folderOf(plugin)) : await keptPapers(plugin, runs);
+    if (papers === null) unknown.push(plugin);
+    for (const entry of papers ?? []) users.set(entry, [...(users.get(entry) ?? []), plugin]);
   }
   const parts = [
     `% Papers of the plugins that ran: ${users.size}. Some concern one option of a plugin alone: cite what you used.\n`,
-    // BibTeX reads an @ in a comment as the beginning of an entry.
-    ...unknown.map((use) => `% Not known here: the paper of ${use.replaceAll(/[@\s]+/g, ' ')}\n`),
-    ...[...users].map(([entry, plugins]) => `% ${plugins.join(', ')}\n${entry}\n`),
+    ...unknown.map((use) => `% Not known here: the paper of ${inComment(use)}\n`),
+    ...[...users].map(([entry, plugins]) => `% ${plugins.map(inComment).join(', ')}\n${entry}\n`),
   ];
   return parts.join('\n');
 }
+
+/** BibTeX reads an @ in a comment as the beginning of an entry. */
+const inComment = (use: string): string => use.replaceAll(/[@\s]+/g, ' ');
 
 const folderOf = (plugin: string): string => join(packageRoot, 'plugins', plugin);
 
 /** Entries of `paper.bib` in the folder of a plugin; none for one that is of no paper. */
 async function papersOf(folder: string): Promise<string[]> {
   const file = join(folder, 'paper.bib');
-  const text = existsSync(file) ? await readFile(file, 'utf8') : '';
-  return text.split(/^(?=@)/m).flatMap((entry) => entry.trim() || []);
+  return entriesOf(existsSync(file) ? await readFile(file, 'utf8') : '');
+}
+
+const entriesOf = (text: string): string[] =>
+  text.split(/^(?=@)/m).flatMap((entry) => (entry.startsWith('@') ? entry.trim() : []));
+
+/** Entries that a run has kept with a plugin of the user's own, as text: nothing of it is executed. Null where there are none. */
+async function keptPapers(plugin: string, runs: readonly LoadedRun[]): Promise<string[] | null> {
+  for (const { path, config } of runs) {
+    if (!pluginsOf(config).includes(plugin)) continue;
+    const text = await openSources(path)
+      .then((sources) => sources.paper(plugin))
+      .catch(() => null);
+    if (text !== null) return entriesOf(text);
+  }
+  return null;
 }
 
 /** Plugins of a resolved configuration, those of phases and those that others hold among them, without what is switched off. */

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { dirname, join, parse as parsePath, relative, resolve, sep } from 'node:path';
 import process from 'node:process';
 import { z } from 'zod';
 import { makeFolder } from '#make-folder';
@@ -57,7 +58,8 @@ export async function keepSources(directory: string, modules: readonly OwnSource
     await makeFolder(dirname(target));
     await writeFileAtomic(target, [bytes]);
   };
-  for (const file of new Set(modules.flatMap(({ files }) => files))) {
+  const papers = modules.map(({ files }) => paperOf(files[0]!)).filter(existsSync);
+  for (const file of new Set([...modules.flatMap(({ files }) => files), ...papers])) {
     const bytes = await readFile(file);
     manifest.files[within(file)] = sha256(bytes);
     await write(`files/${within(file)}`, bytes);
@@ -70,6 +72,12 @@ export async function keepSources(directory: string, modules: readonly OwnSource
   }
   const seal = await signed(JSON.stringify(manifest));
   await write('manifest.json', Buffer.from(`${JSON.stringify({ ...manifest, seal }, null, 2)}\n`));
+}
+
+/** BibTeX of a module of the user's own: `paper.bib` beside `index.ts`, as built-in plugins have it, `mine.bib` beside `mine.ts`. */
+function paperOf(file: string): string {
+  const { dir, name } = parsePath(file);
+  return join(dir, `${name === 'index' ? 'paper' : name}.bib`);
 }
 
 /** The folder that all files lie below. */
@@ -89,6 +97,8 @@ export interface KeptSources {
   isOwn: boolean;
   /** The kept module of a place: its hash, and its file; null for one that was not kept. */
   module(place: string): { source: string; file: string } | null;
+  /** BibTeX that was kept with the module of a place; null where there was none. */
+  paper(place: string): Promise<string | null>;
   /** Bytes of a file that a plugin read, by their checksum; null where it was not kept. */
   read(sha256: string): Promise<Buffer | null>;
 }
@@ -101,7 +111,7 @@ export interface KeptSources {
 export async function openSources(directory: string): Promise<KeptSources> {
   const path = manifestPath(directory);
   const text = await readFile(path, 'utf8').catch(() => null);
-  if (text === null) return { isOwn: false, module: () => null, read: async () => null };
+  if (text === null) return { isOwn: false, module: () => null, paper: async () => null, read: async () => null };
   const parsed = manifestFile.safeParse(parse(text));
   if (!parsed.success) throw damagedRunFile(path, 'the file');
   const { seal, ...manifest } = parsed.data;
@@ -115,6 +125,12 @@ export async function openSources(directory: string): Promise<KeptSources> {
     module(place) {
       const found = manifest.modules.find((module) => module.place === place);
       return found ? { source: found.source, file: resolve(directory, SOURCES, 'files', found.file) } : null;
+    },
+    async paper(place) {
+      const found = manifest.modules.find((module) => module.place === place);
+      const file = found && paperOf(found.file);
+      if (file === undefined || !Object.hasOwn(manifest.files, file)) return null;
+      return readFile(join(directory, SOURCES, 'files', file), 'utf8');
     },
     async read(wanted) {
       if (!manifest.read.includes(wanted)) return null;

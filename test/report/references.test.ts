@@ -1,7 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { compareRuns } from '../../src/report/compare.ts';
 import { references } from '../../src/report/references.ts';
+import { keepSources } from '../../src/tracking/sources.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { madeUpRun } from './in-memory-runs.ts';
 
 const referencesOf = (...all: { use: string }[][]): Promise<string> =>
@@ -35,4 +38,34 @@ test('a plugin that is none of ours is named, and cannot begin an entry', async 
   expect(text).not.toContain('@');
   expect(text).toContain('% Not known here: the paper of ../remix\n');
   expect(text).toContain('% Not known here: the paper of no-such\n');
+});
+
+test('BibTeX beside a plugin of the user is kept with its runs, and read as text', async () => {
+  const folder = await temporaryFolder();
+  const files = {
+    'mine.ts': 'throw new Error("executed")',
+    'mine.bib': '% a note\n@misc{mine2026,\n  title = {{Mine}}\n}\n',
+    'other/index.ts': '',
+    'other/paper.bib': '@misc{other2026,\n  title = {{Other}}\n}\n',
+    'none.ts': '',
+  };
+  await mkdir(join(folder, 'other'));
+  for (const [file, text] of Object.entries(files)) await writeFile(join(folder, file), text);
+  const run = join(folder, 'run');
+  const modules = ['mine.ts', 'other/index.ts', 'none.ts'].map((file) => ({
+    place: `./${file}`,
+    source: file,
+    files: [join(folder, file)],
+  }));
+  await keepSources(run, modules, []);
+  const made = madeUpRun('Mine', 1, [9, 5, 1], { plugins: modules.map(({ place }) => ({ use: place })) });
+  const of = () => references(compareRuns({ runs: [{ ...made, path: run }], leftOut: [] }).methods);
+  const text = await of();
+  expect(keys(text)).toEqual(['mine2026', 'other2026']);
+  expect(text).toContain('% ./mine.ts\n@misc{mine2026,');
+  expect(text).toContain('% Not known here: the paper of ./none.ts\n');
+  expect(text).not.toContain('paper of ./mine.ts');
+
+  await writeFile(join(run, 'sources/files/mine.bib'), '@misc{changed,}');
+  expect(keys(await of())).toEqual([]);
 });
