@@ -7,12 +7,13 @@ import { byDataSet, type DataSetRuns } from '../report/data-sets.ts';
 import { overviewDocument, type ResultsDocument, resultsDocument } from '../report/document.ts';
 import { withImageIntervals } from '../report/image-intervals.ts';
 import { type DataSetComparison, overviewOf } from '../report/overview.ts';
+import { paperFigures } from '../report/paper.ts';
 import { PICTURES } from '../report/pictures/file.ts';
 import { type LoadedRun, loadRuns } from '../report/runs.ts';
 import { formatOverview, formatResultsTable } from '../report/table.ts';
 import { writeOverview, writeReport } from '../report/write.ts';
 import { findRun } from '../tracking/run-directory.ts';
-import { observers } from './context.ts';
+import { context, observers } from './context.ts';
 import { commandLine, type NextStep, tellNext } from './next.ts';
 import { print, printJson, tell } from './output.ts';
 
@@ -60,7 +61,8 @@ export async function report(
   const comparison = await compare(loaded.runs);
   const isFolder = found.length === 1 && loaded.runs.length > 1;
   const title = name ?? (isFolder ? basename(resolve(found[0]!)) : undefined);
-  const page = resolve(await writeReport(comparison, directory, { name: title, images }));
+  const paper = await paperFigures(comparison, context, observers);
+  const page = resolve(await writeReport(comparison, directory, { name: title, images, paper }));
   if (json) {
     const document: ReportCommandDocument = { ...resultsDocument(comparison), report: page };
     printJson(document);
@@ -94,7 +96,8 @@ async function reportOverview(
   const dataSets: DataSetComparison[] = [];
   for (const { runs, ...set } of sets) dataSets.push({ ...set, comparison: await compare(runs) });
   const overview = overviewOf(dataSets);
-  const page = resolve(await writeOverview(overview, directory, shown));
+  const papers = await Promise.all(dataSets.map(({ comparison }) => paperFigures(comparison, context, observers)));
+  const page = resolve(await writeOverview(overview, directory, { ...shown, papers }));
   if (json) printJson({ ...overviewDocument(overview), report: page });
   else {
     print(formatOverview(overview, process.stdout.columns ?? 100));

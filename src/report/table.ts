@@ -8,6 +8,7 @@ import { fittingTable } from './fitting-table.ts';
 import { capital, decimalsFor, interval, percent, points, pValue, withSpread } from './format.ts';
 import { furtherTables } from './further.ts';
 import { type Overview, overviewRows, ranksInWords } from './overview.ts';
+import { type PaperFigures, paperNote } from './paper.ts';
 
 /** From this many classes on, tables show top-5: of ten classes half are always among five. */
 const top5From = 100;
@@ -195,6 +196,22 @@ export function markdownTables(comparison: Comparison): string {
     ...(warnings.length > 0 ? [`Before comparing:\n\n${warnings.map((w) => `- ${markdownText(w)}`).join('\n')}`] : []),
   ];
   return `${parts.join('\n\n')}\n`;
+}
+
+/** Of `results.md`: a paper's figures beside those of the runs. */
+export function paperMarkdown(paper: PaperFigures, testCount: number): string {
+  const decimals = decimalsFor(testCount);
+  const rows = paper.figures.map(({ method, table, paper: theirs, ours, differs }) => [
+    markdownText(method),
+    String(table),
+    percent(theirs, 2),
+    withSpread(ours, decimals),
+    String(ours.n),
+    points(ours.mean - theirs, decimals),
+    markdownText(differs.join('; ') || 'nothing in the config'),
+  ]);
+  const head = ['Method', 'Table', 'Paper', 'Here', 'Runs here', 'Difference', 'What differs'];
+  return ['## Beside the paper', markdownTable(head, rows), markdownText(paperNote(paper)), ''].join('\n\n');
 }
 
 /** `results.md`. */

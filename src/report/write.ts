@@ -12,9 +12,10 @@ import type { Overview } from './overview.ts';
 import { renderOverview } from './page/overview.ts';
 import { renderPage } from './page/page.ts';
 import { pageFile } from './page-file.ts';
+import type { PaperFigures } from './paper.ts';
 import { loadPictures } from './pictures/shown.ts';
 import { references } from './references.ts';
-import { markdownTables, overviewMarkdown } from './table.ts';
+import { markdownTables, overviewMarkdown, paperMarkdown } from './table.ts';
 
 /**
  * Writes the page (self-contained), `report.json`, `results.csv`, `per-class.csv`, `results.md`, `results.tex` and
@@ -24,6 +25,7 @@ import { markdownTables, overviewMarkdown } from './table.ts';
  * @param options.created - Default: now.
  * @param options.choice - Which method to use.
  * @param options.images - Whether pictures that runs have are in the page. Default: yes.
+ * @param options.paper - What a paper reports for the same cells.
  * @param options.name - Of the sweep, for the title and the file of the page. Default of that: `index.html`.
  * @returns Path of the page.
  * @throws {TailmixError} REPORT_NOT_WRITTEN, WRITE_FAILED.
@@ -36,16 +38,25 @@ export async function writeReport(
     choice = null,
     images = true,
     name,
-  }: { created?: Date; choice?: Choice | null; images?: boolean; name?: string | undefined } = {},
+    paper = null,
+  }: {
+    created?: Date;
+    choice?: Choice | null;
+    images?: boolean;
+    name?: string | undefined;
+    paper?: PaperFigures | null;
+  } = {},
 ): Promise<string> {
   const { shown: pictures, notes } = images ? await loadPictures(comparison) : { shown: [], notes: [] };
   const noted = { ...comparison, warnings: [...comparison.warnings, ...notes] };
   const files = {
-    [pageFile(name)]: await renderPage(noted, created, { choice, name, pictures }),
-    'report.json': `${JSON.stringify({ ...resultsDocument(comparison), ...(choice && { choice }) }, null, indentOf(comparison))}\n`,
+    [pageFile(name)]: await renderPage(noted, created, { choice, name, paper, pictures }),
+    'report.json': `${JSON.stringify({ ...resultsDocument(comparison), ...(choice && { choice }), ...(paper && { paper }) }, null, indentOf(comparison))}\n`,
     'results.csv': resultsCsv(comparison),
     'per-class.csv': perClassCsv(comparison),
-    'results.md': markdownTables(comparison),
+    'results.md': [markdownTables(comparison), ...(paper ? [paperMarkdown(paper, comparison.testCount)] : [])].join(
+      '\n',
+    ),
     'results.tex': latexTable(comparison),
     'references.bib': await references(comparison.methods),
   };
@@ -58,18 +69,19 @@ export async function writeReport(
  *
  * @param options.title - Of the page; its file is named after it.
  * @param options.images - As for {@link writeReport}.
+ * @param options.papers - Of each data set, as for {@link writeReport}.
  * @returns Path of the page.
  * @throws {TailmixError} REPORT_NOT_WRITTEN, WRITE_FAILED.
  */
 export async function writeOverview(
   overview: Overview,
   directory: string,
-  { title, images = true }: { title: string; images?: boolean },
+  { title, images = true, papers = [] }: { title: string; images?: boolean; papers?: readonly (PaperFigures | null)[] },
 ): Promise<string> {
   const created = new Date();
   const folders = overview.dataSets.map(({ name }) => folderName(name));
   for (const [i, { comparison }] of overview.dataSets.entries()) {
-    await writeReport(comparison, join(directory, folders[i]!), { created, images });
+    await writeReport(comparison, join(directory, folders[i]!), { created, images, paper: papers[i] ?? null });
   }
   const links = folders.map((folder) => `${encodeURIComponent(folder)}/index.html`);
   const files = {

@@ -2,6 +2,7 @@ import { grouped } from '../../util/grouped.ts';
 import type { Choice } from '../choice.ts';
 import type { Comparison } from '../compare.ts';
 import { html } from '../html.ts';
+import type { PaperFigures } from '../paper.ts';
 import type { ShownPictures } from '../pictures/shown.ts';
 import {
   confusionFigures,
@@ -15,6 +16,7 @@ import { choiceSection } from './choice.ts';
 import { detailedMethods } from './detailed.ts';
 import { differenceTable } from './differences.ts';
 import { furtherSection } from './further.ts';
+import { paperSection } from './paper.ts';
 import { PAGE_BYTES, pictureSections } from './pictures.ts';
 import { differencesTable, reproduction, runTable } from './settings.ts';
 import { notice, type Section, sectionOf, shell } from './shell.ts';
@@ -31,6 +33,7 @@ const RESERVE = 50_000;
  * @param created - When the report was written; shown in its head.
  * @param options.choice - Which method to use, told first.
  * @param options.name - Of the sweep.
+ * @param options.paper - What a paper reports for the same cells.
  * @param options.pictures - Of the methods; those that do not fit into 10 MB are left out.
  */
 export async function renderPage(
@@ -39,8 +42,14 @@ export async function renderPage(
   {
     choice = null,
     name,
+    paper = null,
     pictures = [],
-  }: { choice?: Choice | null; name?: string | undefined; pictures?: readonly ShownPictures[] } = {},
+  }: {
+    choice?: Choice | null;
+    name?: string | undefined;
+    paper?: PaperFigures | null;
+    pictures?: readonly ShownPictures[];
+  } = {},
 ): Promise<string> {
   const { all, detailed, note } = detailedMethods(comparison);
   const { dataset, methods, classes, testCount, warnings, leftOut } = all;
@@ -56,6 +65,7 @@ export async function renderPage(
     ...(difference
       ? [{ id: 'differences', title: `Against ${methods[0]!.label}`, body: [differenceTable(all), difference] }]
       : []),
+    ...(paper ? [{ id: 'paper', title: 'Beside the paper', body: paperSection(paper, testCount) }] : []),
     {
       id: 'classes',
       title: 'Accuracy per class',

@@ -76,6 +76,7 @@ td.text, th.text { text-align: left; white-space: normal; overflow-wrap: anywher
 .pictures thead th { text-align: left; }
 .pictures td:first-child { padding-left: 0; }
 .pictures td.text { min-width: 4rem; }
+ul.plain { list-style: none; margin: 0; padding: 0; }
 ul.row { display: flex; gap: .8rem; list-style: none; margin: 0; padding: 0; }
 .drawing > svg { --w: 800px; }
 .swatch { width: 22px; height: 10px; margin-right: .45rem; vertical-align: baseline; flex: none; }
