@@ -68,7 +68,8 @@ parser.add_argument("--batch", type=int, required=True)
 parser.add_argument("--size", type=int, required=True)
 parser.add_argument("--classes", type=int, default=10)
 parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
-parser.add_argument("--mode", choices=["eager", "compile"], default="eager")
+parser.add_argument("--mode", choices=["eager", "compile", "graphs"], default="eager", help="graphs: compiled, with CUDA graphs")
+parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
 parser.add_argument("--adapters", action="store_true", help="AdaptFormer of a ViT: the network stays as it is")
 parser.add_argument("--frozen", action="store_true", help="trains the classifier alone; batch norms use their averages")
 parser.add_argument("--threads", type=int, required=True)
@@ -76,7 +77,10 @@ args = parser.parse_args()
 
 torch.manual_seed(0)
 torch.set_num_threads(args.threads)
-net = NETWORKS[args.model](args.classes).to(memory_format=torch.channels_last)
+# What tailmix computes with on a device where nothing says otherwise.
+torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+torch.backends.cudnn.benchmark = True
+net = NETWORKS[args.model](args.classes).to(args.device, memory_format=torch.channels_last)
 if args.adapters:
     add_adapters(net)
 if args.frozen:
@@ -91,13 +95,13 @@ scale, shift = 1 / (255 * 0.25), -0.5 / 0.25
 
 
 def normalise(pixels):
-    return pixels.permute(0, 3, 1, 2).float().mul_(scale).add_(shift).contiguous(memory_format=torch.channels_last)
+    return pixels.to(args.device, non_blocking=True).permute(0, 3, 1, 2).float().mul_(scale).add_(shift).contiguous(memory_format=torch.channels_last)
 
 
 def loss_of(pixels, order, weight, y, label_weight):
     x = normalise(pixels)
     x = weight * x + (1 - weight) * x[order]
-    with torch.autocast("cpu", torch.bfloat16, enabled=args.precision == "bf16"):
+    with torch.autocast(args.device, torch.bfloat16, enabled=args.precision == "bf16"):
         logits = net(x)
     logits = logits.float()
     own, other = F.cross_entropy(logits, y, reduction="none"), F.cross_entropy(logits, y[order], reduction="none")
@@ -105,12 +109,15 @@ def loss_of(pixels, order, weight, y, label_weight):
 
 
 def logits_of(pixels):
-    with torch.autocast("cpu", torch.bfloat16, enabled=args.precision == "bf16"):
+    with torch.autocast(args.device, torch.bfloat16, enabled=args.precision == "bf16"):
         return net(normalise(pixels))
 
 
-if args.mode == "compile":
-    loss_of, logits_of = torch.compile(loss_of), torch.compile(logits_of)
+if args.mode != "eager":
+    how = "reduce-overhead" if args.mode == "graphs" else "default"
+    loss_of, logits_of = torch.compile(loss_of, mode=how), torch.compile(logits_of, mode=how)
+if args.device == "cuda":
+    images = images.pin_memory()
 
 
 def train(step):
@@ -122,7 +129,8 @@ def train(step):
     label_weight = torch.where((ni >= KAPPA * nj) & (label_weight < TAU), 0.0, label_weight)
     label_weight = torch.where((nj >= KAPPA * ni) & (1 - weight < TAU), 1.0, label_weight)
     optimizer.zero_grad(set_to_none=True)
-    loss = loss_of(pixels, order, torch.tensor(weight), y, label_weight)
+    order, y, label_weight = (values.to(args.device) for values in (order, y, label_weight))
+    loss = loss_of(pixels, order, torch.tensor(weight, device=args.device), y, label_weight)
     loss.backward()
     optimizer.step()
     return loss.item()
@@ -131,14 +139,15 @@ def train(step):
 @torch.no_grad()
 def predict(step):
     net.eval()
-    return logits_of(images[step % BATCHES]).float().numpy()
+    return logits_of(images[step % BATCHES]).float().cpu().numpy()
 
 
 WORK = {"train": train, "predict": predict}
 for work in WORK.values():
     for step in range(3):
         work(step)
-print(json.dumps({"ready": True, "version": torch.__version__}), flush=True)
+where = f", {torch.cuda.get_device_name()}" if args.device == "cuda" else ""
+print(json.dumps({"ready": True, "version": torch.__version__ + where}), flush=True)
 for line in sys.stdin:
     name, *rest = line.split()
     if name == "quit":
@@ -148,6 +157,6 @@ for line in sys.stdin:
     for step in range(count):
         WORK[name](step)
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = torch.cuda.max_memory_allocated() if args.device == "cuda" else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     answer = {"imagesPerSecond": count * args.batch / seconds, "imagesPerCpuSecond": count * args.batch / cpu, "peakMemoryBytes": peak}
     print(json.dumps(answer), flush=True)

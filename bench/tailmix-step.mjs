@@ -7,6 +7,7 @@ import { registry } from '../dist/plugins/index.js';
 import { loadBackend } from '../dist/src/backend/load.js';
 import { openStepBench, shortcomings } from '../dist/src/bench/step.js';
 import { join } from '../dist/src/cluster/link.js';
+import { openRecordings } from '../dist/src/graph/index.js';
 
 const option = (fallback) => ({ type: 'string', default: fallback });
 const { values } = parseArgs({
@@ -20,13 +21,17 @@ const { values } = parseArgs({
     adapters: { type: 'boolean', default: false },
     frozen: { type: 'boolean', default: false },
     replicas: option('1'),
+    // As `train.device` has it; with a file of recordings, TensorFlow is not needed.
+    device: option('cpu'),
+    recording: { type: 'string' },
     workers: { type: 'string' },
     worker: option('0'),
   },
 });
 const names = ['mixup', 'remix', ...(values.adapters ? ['adaptformer'] : [])];
 const plugins = await Promise.all(names.map(async (name) => (await registry[name]()).default()));
-await loadBackend('native');
+const backend = values.recording ? 'auto' : 'native';
+await loadBackend(backend);
 const member = { rank: Number(values.worker), addresses: values.workers?.split(','), from: 'the benchmark' };
 const link = values.workers && (await join(member, { tell: () => {} }));
 const bench = await openStepBench({
@@ -36,7 +41,9 @@ const bench = await openStepBench({
   classes: Number(values.classes),
   precision: values.precision,
   step: values.step,
-  backend: 'native',
+  backend,
+  device: values.device,
+  ...(values.recording && { recordings: await openRecordings(values.recording) }),
   plugins,
   frozen: values.frozen,
   ...(values.replicas !== '1' && { replicas: Number(values.replicas) }),
@@ -44,8 +51,8 @@ const bench = await openStepBench({
 });
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 const described = bench.describe();
-const { tensorflow, compileMs } = described;
-say({ ready: true, version: tensorflow, compileMs, without: shortcomings(described) });
+const { tensorflow, compileMs, device } = described;
+say({ ready: true, version: device ?? tensorflow, compileMs, without: shortcomings(described) });
 for await (const line of createInterface({ input: process.stdin })) {
   const [name, steps] = line.split(' ');
   if (name === 'quit') break;
@@ -53,7 +60,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   const imagesPerSecond = bench.time(name, Number(steps));
   const { user, system } = cpuUsage(before);
   const imagesPerCpuSecond = (Number(steps) * Number(values.batch) * 1e6) / (user + system);
-  say({ imagesPerSecond, imagesPerCpuSecond, peakMemoryBytes: resourceUsage().maxRSS * 1024 });
+  const { deviceMemoryBytes } = bench.describe();
+  say({ imagesPerSecond, imagesPerCpuSecond, peakMemoryBytes: deviceMemoryBytes ?? resourceUsage().maxRSS * 1024 });
 }
 await bench.close();
 if (link) {

@@ -23,7 +23,8 @@ export interface LoaderBenchResult extends LoaderBenchOptions {
   perRound: number[];
 }
 
-const AUGMENT: TransformOptions[] = [
+/** Crop and flip, as for CIFAR. */
+export const AUGMENT: TransformOptions[] = [
   { name: 'pad-crop', padding: 4 },
   { name: 'flip', probability: 0.5 },
 ];

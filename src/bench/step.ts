@@ -3,15 +3,23 @@ import { type BackendChoice, loadBackend } from '../backend/load.ts';
 import { whyWithoutCustomOps } from '../backend/native.ts';
 import type { Link } from '../cluster/link.ts';
 import { compose } from '../compose/compose.ts';
+import type { LoadedData } from '../data/types.ts';
+import type { KeptRecordings } from '../graph/index.ts';
 import { median } from '../metrics/statistics.ts';
+import type { EpochMetrics } from '../metrics/types.ts';
 import type { ModelName } from '../models/model-names.ts';
 import { modelOptions } from '../models/options.ts';
 import type { Plugin } from '../plugin.ts';
+import { deviceOf } from '../step/index.ts';
 import { signatureFor } from '../step/signature.ts';
 import { ownSteps, planEpoch } from '../train/epoch.ts';
-import { decideStep, openFit, trainStep } from '../train/fit.ts';
+import { startLogits } from '../train/evaluate.ts';
+import { decideStep, openFit, startStep } from '../train/fit.ts';
 import type { TrainOptions } from '../train/options.ts';
-import { prepare } from '../train/prepare.ts';
+import { prepare, type TrainerOptions } from '../train/prepare.ts';
+import { recordRun } from '../train/record.ts';
+import { createTrainer } from '../train/trainer.ts';
+import { AUGMENT } from './loader.ts';
 import { noiseData } from './noise.ts';
 
 /** What to measure. */
@@ -34,6 +42,10 @@ export interface StepBenchOptions {
   frozen?: boolean;
   /** Parts that each batch is trained in. Default: 1. */
   replicas?: number;
+  /** What computes, as `train.device` has it. Default: that of a run. */
+  device?: string;
+  /** Of `recordStepBench`, for a device: TensorFlow is not needed. */
+  recordings?: KeptRecordings;
   /** In a process of a cluster, what connects it with the others: all of them take the same steps. */
   link?: Link;
 }
@@ -55,11 +67,15 @@ export interface StepBenchResult {
   threads: number;
   stepMode: string;
   stepModeReason: string | null;
+  /** The device that computes; null where TensorFlow does. */
+  device: string | null;
   /** Why tailmix's custom ops are not used, or `null` if they are. */
   customOpsReason: string | null;
   compileMs: number;
   /** Of the whole process, highest so far. */
   peakMemoryBytes: number;
+  /** Of the (first) device, highest so far; null where it does not tell. */
+  deviceMemoryBytes: number | null;
   plugins: string[];
 }
 
@@ -107,11 +123,13 @@ export function shortcomings(
   ];
 }
 
-/** Builds the step and warms it up. */
-export async function openStepBench(options: Omit<StepBenchOptions, 'rounds' | 'steps'>): Promise<OpenStepBench> {
-  const { batch, imageSize, classes, precision, replicas, link } = options;
-  const own = batch / (link?.processes ?? 1);
-  const preparation = await prepare({
+/** What is built and recorded. */
+export type StepBenchRun = Omit<StepBenchOptions, 'rounds' | 'steps' | 'backend'>;
+
+/** The run whose steps are measured, on noise. */
+function runOf({ batch, imageSize, classes, precision, ...options }: StepBenchRun): TrainerOptions {
+  const { step, device, replicas, link, recordings } = options;
+  return {
     name: 'bench',
     data: noiseData(batch * BATCHES, classes, [imageSize, imageSize, 3]),
     model: modelOptions.parse({ name: options.model }),
@@ -121,13 +139,45 @@ export async function openStepBench(options: Omit<StepBenchOptions, 'rounds' | '
       epochs: 1,
       batchSize: batch,
       precision,
-      step: options.step,
+      step,
       dropLast: true,
+      ...(device !== undefined && { device }),
       ...(replicas && { replicas }),
     },
     ...(link && { link }),
-    evaluate: { batchSize: own },
-  });
+    ...(recordings && { recordings }),
+    evaluate: { batchSize: batch / (link?.processes ?? 1) },
+  };
+}
+
+/** Recordings of a step that is to be measured where there is no TensorFlow. */
+export const recordStepBench = (options: StepBenchRun): Promise<KeptRecordings> =>
+  recordRun({ ...runOf(options), backend: 'native' });
+
+/**
+ * A whole epoch of the same steps with what surrounds them: crop and flip by `workers` threads, metrics, an evaluation.
+ *
+ * @returns images per second of the second epoch's steps, and the seconds that they waited for images
+ */
+export async function benchEpoch({
+  backend,
+  workers,
+  ...options
+}: StepBenchRun & Pick<StepBenchOptions, 'backend'> & { workers: number }): Promise<
+  Pick<EpochMetrics, 'imagesPerSecond' | 'waitSeconds' | 'seconds'>
+> {
+  const run = runOf(options);
+  const data = { ...(run.data as LoadedData), augment: AUGMENT, workers };
+  const { epochs } = await createTrainer({ ...run, backend, data, train: { ...run.train, epochs: 2 } }).run();
+  const { imagesPerSecond, waitSeconds, seconds } = epochs.at(-1)!;
+  return { imagesPerSecond, waitSeconds, seconds };
+}
+
+/** Builds the step and warms it up. */
+export async function openStepBench(options: Omit<StepBenchOptions, 'rounds' | 'steps'>): Promise<OpenStepBench> {
+  const { batch, imageSize, classes, link } = options;
+  const own = batch / (link?.processes ?? 1);
+  const preparation = await prepare(runOf(options));
   const { info, data } = preparation;
   const backend = await loadBackend(options.backend);
   const composition = compose(options.plugins, info);
@@ -155,18 +205,26 @@ export async function openStepBench(options: Omit<StepBenchOptions, 'rounds' | '
   const pixels = batches.map((images) => images.subarray(0, own * imageBytes));
   let step = 0;
   const work = {
-    train(): void {
+    train(): () => unknown {
       const at = step++ % batches.length;
       const ctx = { epoch: 1, step, stepInEpoch: step, rehearsal: false };
-      trainStep(fit, decideStep(fit, planned[at]!, ctx), batches[at]!, weights, ctx);
+      return startStep(fit, decideStep(fit, planned[at]!, ctx), batches[at]!, weights, ctx);
     },
-    predict: (): void => void fit.engine.run(signature, { images: pixels[step++ % pixels.length]! }),
+    predict: () => startLogits(fit.engine, signature, pixels[step++ % pixels.length]!),
   };
-  for (const run of [work.train, work.predict, work.train, work.predict]) run();
+  for (const run of [work.train, work.predict, work.train, work.predict]) run()();
+  const device = await deviceOf(preparation.settings.train, backend);
   return {
     time(name, steps) {
       const start = performance.now();
-      for (let i = 0; i < steps; i++) work[name]();
+      // As in a run: a step is read while a device computes the next one.
+      let unread: (() => unknown) | null = null;
+      for (let i = 0; i < steps; i++) {
+        const started = work[name]();
+        unread?.();
+        unread = started;
+      }
+      unread?.();
       return (steps * batch * 1000) / (performance.now() - start);
     },
     describe: () => ({
@@ -179,9 +237,12 @@ export async function openStepBench(options: Omit<StepBenchOptions, 'rounds' | '
       threads: backend.threads,
       stepMode: fit.engine.mode,
       stepModeReason: fit.engine.reason,
-      customOpsReason: backend.name === 'wasm' ? 'WASM has none.' : whyWithoutCustomOps(),
+      device: fit.engine.device ?? null,
+      customOpsReason:
+        fit.engine.device !== undefined ? null : backend.name === 'wasm' ? 'WASM has none.' : whyWithoutCustomOps(),
       compileMs: fit.engine.compileMs,
       peakMemoryBytes: resourceUsage().maxRSS * 1024,
+      deviceMemoryBytes: device?.memory()?.peak ?? null,
       plugins: options.plugins.map(({ definition }) => definition.name),
     }),
     async close() {

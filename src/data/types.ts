@@ -146,6 +146,8 @@ export interface LoadedData {
   augment: readonly TransformOptions[];
   /** Unreadable files that were left out (`onCorrupt: skip`). */
   skipped: readonly string[];
+  /** Threads that load images, as `data.workers`. Default 1. */
+  workers?: number;
 }
 
 /** An image file. */

@@ -65,6 +65,8 @@ export interface Device {
    * @throws {TailmixError} STEP_INPUT for an argument of another type or shape, which a plugin would take as it is.
    */
   run(program: DeviceProgram, inputs: readonly DeviceTensor[]): DeviceTensor[];
+  /** Bytes of the first device's memory; null where it does not tell. */
+  memory(): { used: number; peak?: number; limit?: number } | null;
   free(what: { handles: readonly (BufferHandle | ProgramHandle)[] }): void;
 }
 
@@ -188,6 +190,13 @@ function createDevice(module: PjrtModule, info: OpenedPlugin, file: { size: numb
       const given = info.devices.map((_, i) => inputs.map(({ handles }) => handles[i]!));
       const results = attempt(`"${call}"`, () => module.run(program.handles[0], given));
       return program.results.map((spec, i) => ({ handles: results.map((list) => list[i]!), spec, split: false }));
+    },
+    memory() {
+      try {
+        return module.memory(info.id, info.devices[0]!.place);
+      } catch {
+        return null;
+      }
     },
     free: ({ handles }) => {
       for (const handle of handles) module.free(handle);

@@ -107,7 +107,7 @@ export function resolveSettings({ name, method, seed = 0, train, evaluate, data 
     seed,
     subsetSeed: isLoaded(data) ? 0 : (data.subsetSeed ?? 0),
     profile: isLoaded(data) ? null : labelOf(dataOptions.parse(data)),
-    workers: isLoaded(data) ? 1 : (data.workers ?? 1),
+    workers: data.workers ?? 1,
     train: trainOptions.parse(train ?? {}),
     evaluate: evaluateOptions.parse(evaluate ?? {}),
   };

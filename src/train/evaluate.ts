@@ -126,7 +126,7 @@ async function* logitsOfBatches(
 }
 
 /** Starts a prediction where the engine can run ahead, else computes it. */
-function startLogits(engine: Engine, signature: Signature, images: HostArray): () => Float32Array {
+export function startLogits(engine: Engine, signature: Signature, images: HostArray): () => Float32Array {
   const outputs = engine.start?.(signature, { images });
   const computed = outputs ? null : engine.run(signature, { images });
   return () => (computed ?? outputs!()).logits as Float32Array;
