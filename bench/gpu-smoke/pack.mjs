@@ -36,12 +36,12 @@ const FILES = [
 /** Dependencies that only draw reports. */
 const REPORTS = new Set(['vega', 'vega-lite']);
 /** What no process reads: types, maps, pages. */
-const UNUSED = /\.(map|d\.[cm]?ts|md)$/;
+const isUsed = (file) => !/\.(map|d\.[cm]?ts|md)$/.test(file);
 
-for (const file of FILES) cpSync(join(root, file), join(folder, file), { recursive: true });
+for (const file of FILES) cpSync(join(root, file), join(folder, file), { recursive: true, filter: isUsed });
 copyFileSync(join(root, 'bench/gpu-smoke.sh'), join(folder, 'gpu-smoke.sh'));
 for (const at of dependenciesOf(root))
-  cpSync(at, join(folder, at.slice(root.length)), { recursive: true, filter: (file) => !UNUSED.test(file) });
+  cpSync(at, join(folder, at.slice(root.length)), { recursive: true, filter: isUsed });
 const module = pjrtModulePath();
 const cache = join(folder, 'cache', basename(nativeFolder('native')), 'lib');
 mkdirSync(cache, { recursive: true });
