@@ -1,5 +1,6 @@
 import { describeGroups } from '../metrics/groups.ts';
 import { grouped } from '../util/grouped.ts';
+import { wrapText } from '../util/wrap-text.ts';
 import { classColumns } from './class-bins.ts';
 import type { Comparison, MethodResult } from './compare.ts';
 import { costsShown } from './cost.ts';
@@ -65,7 +66,7 @@ export function formatResultsTable(comparison: Comparison, { width = 100 }: { wi
   const decimals = decimalsFor(testCount);
   const shown = figuresShown(comparison);
   const columns = [
-    { head: 'method', cells: methods.map(({ label }) => wrap(label, NAME_WIDTH).join('\n')) },
+    { head: 'method', cells: methods.map(({ label }) => wrapText(label, NAME_WIDTH).join('\n')) },
     { head: 'seeds', cells: methods.map(({ seeds }) => String(seeds.length)) },
     ...terminalOrder.flatMap((key) => {
       const figure = shown.find((candidate) => candidate.key === key);
@@ -86,19 +87,6 @@ export function formatResultsTable(comparison: Comparison, { width = 100 }: { wi
 
 /** Columns of a method's name; a longer one goes on in the next line. */
 const NAME_WIDTH = 28;
-
-/** Lines of a text of at most `width` characters, broken at spaces where there are any. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let rest = text;
-  while (rest.length > width) {
-    const space = rest.lastIndexOf(' ', width);
-    const end = space > 0 ? space : width;
-    lines.push(rest.slice(0, end));
-    rest = rest.slice(end).trimStart();
-  }
-  return [...lines, rest];
-}
 
 const protocols = [
   { key: 'bestOnTest', title: 'Best on test', group: 'Best on test (optimistic)' },
@@ -234,7 +222,7 @@ export function formatOverview(overview: Overview, width: number): string {
   const { head, rows } = overviewRows(overview);
   const columns = head.map((text, i) => ({
     head: text,
-    cells: rows.map((cells) => (i === 0 ? wrap(cells[0]!, NAME_WIDTH).join('\n') : cells[i]!.replace(' ± ', '±'))),
+    cells: rows.map((cells) => (i === 0 ? wrapText(cells[0]!, NAME_WIDTH).join('\n') : cells[i]!.replace(' ± ', '±'))),
   }));
   return [
     'Balanced accuracy of the last epoch, in percent, mean ± sd over seeds.',

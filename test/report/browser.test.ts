@@ -1,10 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compareRuns } from '../../src/report/compare.ts';
+import { encodePicture } from '../../src/report/pictures/encode.ts';
+import { type Pictures, writePictures } from '../../src/report/pictures/file.ts';
 import { loadRuns } from '../../src/report/runs.ts';
 import { writeReport } from '../../src/report/write.ts';
 import { hasChromium, launchChromium } from '../support/chromium.ts';
@@ -22,7 +24,10 @@ describe.skipIf(!hasChromium('the report page is not looked at'))('the report in
     const many = { classes, testPerClass: 10, epochs: 2, tailLift: 0.3, seed: 1 };
     await writeSyntheticRun(join(root, 'many'), { ...many, method: 'ERM' });
     await writeSyntheticRun(join(root, 'many'), { ...many, method: 'Averyveryveryverylongnamewithoutanyspaceatall' });
-    for (const name of ['digits', 'many']) {
+    await writeSyntheticSweep(join(root, 'pictures'), [1]);
+    for (const run of await readdir(join(root, 'pictures')))
+      await writePictures(join(root, 'pictures', run), await madeUp());
+    for (const name of ['digits', 'many', 'pictures']) {
       const comparison = compareRuns(await loadRuns([join(root, name)]));
       pages[name] = pathToFileURL(await writeReport(comparison, join(root, `${name}-report`))).href;
     }
@@ -45,7 +50,7 @@ describe.skipIf(!hasChromium('the report page is not looked at'))('the report in
     return { page, trouble };
   };
 
-  describe.each(['digits', 'many'])('%s', (name) => {
+  describe.each(['digits', 'many', 'pictures'])('%s', (name) => {
     test('loads one file and says nothing on the console', async () => {
       const { page, trouble } = await open(name, 1280);
       expect(trouble).toEqual([]);
@@ -76,6 +81,22 @@ describe.skipIf(!hasChromium('the report page is not looked at'))('the report in
     expect(fills.light).toMatch(/^rgb\(/);
     expect(fills.dark).toMatch(/^rgb\(/);
     expect(fills.light).not.toBe(fills.dark);
+  });
+
+  test('pictures are shown, each with a description, and folded ones by the keyboard', async () => {
+    const { page, trouble } = await open('pictures', 1280);
+    const shown = await page.evaluate<{ width: number; alt: string }[]>(
+      '[...document.images].map(({ naturalWidth, alt }) => ({ width: naturalWidth, alt }))',
+    );
+    // Of four methods two mistakes with a neighbour each, and three images of a mixed pair.
+    expect(shown).toHaveLength(4 * (2 * 2 + 3));
+    expect(shown.every(({ width, alt }) => width === 8 && alt !== '')).toBe(true);
+    const folded = page.locator('summary', { hasText: 'Wrong images of Remix-DRW' });
+    await folded.focus();
+    await page.keyboard.press('Enter');
+    expect(await page.locator('[aria-label="Wrong images of Remix-DRW"] img').first().isVisible()).toBe(true);
+    expect(trouble).toEqual([]);
+    await page.close();
   });
 
   test('on paper it is light, and nothing needs scrolling', async () => {
@@ -114,3 +135,32 @@ const sticking = (page: Page, width: number) =>
     .filter((element) => !element.closest('.scroll, pre, svg svg, details:not([open])'))
     .filter((element) => element.getBoundingClientRect().right > ${width} + 1)
     .map((element) => element.outerHTML.slice(0, 80))`);
+
+/** Pictures of a run that never was. */
+async function madeUp(): Promise<Pictures> {
+  const image = await encodePicture(
+    Uint8Array.from({ length: 64 }, (_, i) => 4 * i),
+    [8, 8, 1],
+  );
+  const wrong = { image, label: 'one', predicted: 'seven', probability: 0.9, labelProbability: 0.05 };
+  const row = {
+    own: image,
+    partner: image,
+    mixed: image,
+    label: 'one',
+    pairLabel: 'seven',
+    lambda: 0.3,
+    labelWeight: 0,
+  };
+  return {
+    configHash: 'c0ffee',
+    subsetHash: '5b2c9f0a7d1e4c3388aa01bb22cc33dd44ee55ff66aa77bb88cc99dd00ee11ff',
+    epoch: 12,
+    mixed: { epoch: 1, step: 1, mix: 'input', size: 64, pairs: 63, relabelled: 9, rows: [row] },
+    wrong: {
+      ...{ count: 100, wrong: 9, among: 50, classes: 1 },
+      rows: Array.from({ length: 2 }, () => ({ ...wrong, nearest: [{ image, label: 'seven', similarity: 0.9 }] })),
+    },
+    plane: null,
+  };
+}

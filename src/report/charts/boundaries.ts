@@ -1,4 +1,5 @@
 import type sharp from 'sharp';
+import { wrapText } from '../../util/wrap-text.ts';
 import { type Html, html } from '../html.ts';
 import { lightColours } from '../page/style.ts';
 
@@ -14,6 +15,8 @@ export interface BoundaryPanel {
 }
 
 const [SIZE, GAP, MARGIN, TITLE] = [240, 16, 12, 24];
+/** Characters of a line of a title. */
+const LINE = 32;
 /** Of class 0 and 1, as red, green, blue: those of medium and few in a report. */
 const COLOURS = [rgbOf(lightColours['--medium']!), rgbOf(lightColours['--few']!)] as const;
 
@@ -29,12 +32,14 @@ export async function drawBoundaries(
 ): Promise<string> {
   const columns = Math.max(...rows.map((row) => row.length));
   const width = 2 * MARGIN + columns * SIZE + (columns - 1) * GAP;
-  const height = 2 * MARGIN + rows.length * (SIZE + TITLE) + (rows.length - 1) * GAP;
+  const lines = Math.max(...rows.flat().map(({ title }) => wrapText(title, LINE).length));
+  const head = TITLE + (lines - 1) * 16;
+  const height = 2 * MARGIN + rows.length * (SIZE + head) + (rows.length - 1) * GAP;
   const parts: Html[] = [];
   for (const [r, row] of rows.entries()) {
     for (const [c, panel] of row.entries()) {
-      const [x, y] = [MARGIN + c * (SIZE + GAP), MARGIN + r * (SIZE + TITLE + GAP)];
-      parts.push(html`<g transform="translate(${x} ${y})">${await drawPanel(panel)}</g>`);
+      const [x, y] = [MARGIN + c * (SIZE + GAP), MARGIN + r * (SIZE + head + GAP)];
+      parts.push(html`<g transform="translate(${x} ${y})">${await drawPanel(panel, head)}</g>`);
     }
   }
   return `${html`<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="${description}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif"><rect width="100%" height="100%" fill="${lightColours['--ground']!}"/>${parts}</svg>`.text}\n`;
@@ -46,7 +51,7 @@ function rgbOf(hex: string): [number, number, number] {
   return [value >> 16, (value >> 8) & 255, value & 255];
 }
 
-async function drawPanel({ title, side, probability, points }: BoundaryPanel): Promise<Html> {
+async function drawPanel({ title, side, probability, points }: BoundaryPanel, head: number): Promise<Html> {
   const open = (await import('sharp')).default;
   const picture = await drawPicture(open, side, probability);
   const dots = ([0, 1] as const).map((label) => {
@@ -57,7 +62,7 @@ async function drawPanel({ title, side, probability, points }: BoundaryPanel): P
     const colour = `rgb(${COLOURS[label].map((value) => Math.round(0.72 * value)).join(' ')})`;
     return html`<path d="${path}" stroke="${colour}" stroke-width="3.2" stroke-linecap="round" fill="none"/>`;
   });
-  return html`<text y="15" font-size="13" font-weight="600" fill="${lightColours['--ink']!}">${title}</text><svg y="${TITLE}" width="${SIZE}" height="${SIZE}"><image width="${SIZE}" height="${SIZE}" href="data:image/png;base64,${picture.toString('base64')}"/>${dots}</svg>`;
+  return html`<text font-size="13" font-weight="600" fill="${lightColours['--ink']!}">${wrapText(title, LINE).map((line, i) => html`<tspan x="0" y="${15 + 16 * i}">${line}</tspan>`)}</text><svg y="${head}" width="${SIZE}" height="${SIZE}"><image width="${SIZE}" height="${SIZE}" href="data:image/png;base64,${picture.toString('base64')}"/>${dots}</svg>`;
 }
 
 /** The plane as a PNG, a pixel for each point of the grid. */

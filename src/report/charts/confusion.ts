@@ -1,6 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { ConfusionCount } from '../../metrics/types.ts';
 import type { ClassBin } from '../class-bins.ts';
+import { wrappedNames } from './labels.ts';
 
 /** Share of the images of bin i that were predicted as bin j, `[bins][bins]`; null in the row of a bin without images. */
 export function confusionShares(confusion: readonly ConfusionCount[], bins: readonly ClassBin[]): (number | null)[][] {
@@ -15,14 +16,20 @@ export function confusionShares(confusion: readonly ConfusionCount[], bins: read
 
 /** A confusion matrix, rows the true class, columns the predicted one, both from head to tail. Cells in percent of the row. */
 export function confusionSpec(confusion: readonly ConfusionCount[], bins: readonly ClassBin[]): TopLevelSpec {
+  const names = wrappedNames(
+    bins.map(({ label }) => label),
+    20,
+  );
   const values = confusionShares(confusion, bins).flatMap((row, i) =>
     row.flatMap((share, j) =>
-      share === null ? [] : [{ true: bins[i]!.label, predicted: bins[j]!.label, share: 100 * share, right: i === j }],
+      share === null
+        ? []
+        : [{ true: names.of(bins[i]!.label), predicted: bins[j]!.label, share: 100 * share, right: i === j }],
     ),
   );
-  const axis = { labelLimit: 68, labelFontSize: 10, domain: false, labelOverlap: false };
+  const axis = { labelLimit: 0, labelFontSize: 10, domain: false, labelOverlap: false };
   const sort = bins.map(({ label }) => label);
-  const step = bins.length <= 12 ? 25 : 15;
+  const step = Math.max(bins.length <= 12 ? 25 : 15, names.height);
   return {
     data: { values },
     width: { step },
@@ -35,7 +42,7 @@ export function confusionSpec(confusion: readonly ConfusionCount[], bins: readon
         title: 'predicted',
         axis: { ...axis, orient: 'top', labelAngle: -50 },
       },
-      y: { field: 'true', type: 'nominal', sort, title: 'true', axis },
+      y: { field: 'true', type: 'nominal', sort: sort.map(names.of), title: 'true', axis: { ...axis, ...names.axis } },
     },
     layer: [
       {

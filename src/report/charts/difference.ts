@@ -2,6 +2,7 @@ import type { TopLevelSpec } from 'vega-lite';
 import { type Spread, spreadOf } from '../../metrics/statistics.ts';
 import type { ClassBin } from '../class-bins.ts';
 import { pairRuns, type RunGroup } from '../methods.ts';
+import { wrappedNames } from './labels.ts';
 import { binAccuracy } from './per-class.ts';
 import { methodColour } from './theme.ts';
 
@@ -34,12 +35,14 @@ export function differenceSpec(
   index: number,
   limit: number,
 ): TopLevelSpec {
-  const values = bins.flatMap(({ label, detail }, b) => {
+  const labelOf = ({ label, detail }: ClassBin): string => `${label} · ${detail}`;
+  const names = wrappedNames(bins.map(labelOf), 26);
+  const values = bins.flatMap((bin, b) => {
     const difference = differences[b];
     if (!difference) return [];
     const value = 100 * difference.mean;
     const sd = 100 * (difference.sd ?? 0);
-    return [{ label: `${label} · ${detail}`, value, low: value - sd, high: value + sd }];
+    return [{ label: names.of(labelOf(bin)), value, low: value - sd, high: value + sd }];
   });
   const x = {
     field: 'value',
@@ -55,9 +58,9 @@ export function differenceSpec(
   return {
     data: { values },
     width: 190,
-    height: { step: 19 },
+    height: { step: Math.max(19, names.height) },
     encoding: {
-      y: { field: 'label', type: 'nominal', sort: null, title: null, axis: { labelLimit: 140, domain: false } },
+      y: { field: 'label', type: 'nominal', sort: null, title: null, axis: { ...names.axis, domain: false } },
     },
     layer: [
       { mark: { type: 'bar', height: { band: 0.7 }, fill: methodColour(index) }, encoding: { x } },

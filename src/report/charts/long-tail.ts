@@ -76,5 +76,5 @@ function steps(classCounts: readonly number[], rule: GroupRule) {
 /** Axis of class names: level where they fit, else slanted. */
 export function classAxis(labels: readonly string[], width = chartWidth) {
   const level = Math.max(...labels.map((label) => label.length)) * 6.2 < width / labels.length;
-  return { labelAngle: level ? 0 : -35, labelLimit: 110, labelOverlap: false, labelPadding: 6 };
+  return { labelAngle: level ? 0 : -35, labelLimit: 0, labelOverlap: false, labelPadding: 6 };
 }

@@ -2,6 +2,7 @@ import type { TopLevelSpec } from 'vega-lite';
 import { mean, type Spread, spreadOf } from '../../metrics/statistics.ts';
 import { type ClassBin, classBins } from '../class-bins.ts';
 import type { Comparison, MethodResult } from '../compare.ts';
+import { BY_LINES, wrappedNames } from './labels.ts';
 import { classAxis } from './long-tail.ts';
 import { chartWidth, methodColour, methodDash, methodsTogether } from './theme.ts';
 
@@ -97,26 +98,39 @@ export function perClassSpec({ classes, classCounts, methods }: Comparison): Top
 }
 
 /** Second line of an axis label: the training images. */
-const twoLines = { labelExpr: "split(datum.label, '\\n')", labelLineHeight: 14 };
+const twoLines = { labelExpr: BY_LINES, labelLineHeight: 14 };
 
-function heatmap(values: { label: string }[], labels: string[], x: object): TopLevelSpec {
-  const columns = new Set(values.map(({ label }) => label)).size;
+function heatmap(values: { label: string; method: string }[], labels: string[], x: object): TopLevelSpec {
+  const columns = [...new Set(values.map(({ label }) => label))];
+  const width = Math.max(640, columns.length * 40);
+  const isLevel =
+    classAxis(
+      columns.flatMap((label) => label.split('\n')),
+      width / 2,
+    ).labelAngle === 0;
+  const names = wrappedNames(labels, 36);
   return {
-    data: { values },
-    width: Math.max(640, columns * 40),
-    height: { step: 20 },
+    data: { values: values.map((value) => ({ ...value, method: names.of(value.method) })) },
+    width,
+    height: { step: Math.max(20, names.height) },
     encoding: {
       x: {
         ...x,
-        axis: { ...(x as { axis: object }).axis, orient: 'top', domain: false, labelPadding: 20, labelAngle: 0 },
+        axis: {
+          ...(x as { axis: object }).axis,
+          orient: 'top',
+          domain: false,
+          labelPadding: isLevel ? 20 : 16,
+          labelAngle: isLevel ? 0 : -35,
+        },
       },
       y: {
         field: 'method',
         type: 'nominal',
         sort: null,
-        scale: { domain: labels },
+        scale: { domain: labels.map(names.of) },
         title: null,
-        axis: { labelLimit: 220, domain: false },
+        axis: { ...names.axis, domain: false },
       },
     },
     layer: [

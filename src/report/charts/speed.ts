@@ -1,5 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { Spread } from '../../metrics/statistics.ts';
+import { wrappedNames } from './labels.ts';
 import { methodColour } from './theme.ts';
 
 /** One bar a method, with its figure. */
@@ -7,8 +8,12 @@ export function speedSpec(
   bars: readonly { label: string; value: Spread; text: string; index: number }[],
   title: string,
 ): TopLevelSpec {
+  const names = wrappedNames(
+    bars.map(({ label }) => label),
+    30,
+  );
   const values = bars.map(({ label, value, text, index }) => ({
-    label,
+    label: names.of(label),
     value: value.mean,
     text,
     colour: methodColour(index),
@@ -16,9 +21,9 @@ export function speedSpec(
   return {
     data: { values },
     width: 260,
-    height: { step: 24 },
+    height: { step: Math.max(24, names.height) },
     encoding: {
-      y: { field: 'label', type: 'nominal', sort: null, title: null, axis: { labelLimit: 180, domain: false } },
+      y: { field: 'label', type: 'nominal', sort: null, title: null, axis: { ...names.axis, domain: false } },
       x: {
         field: 'value',
         type: 'quantitative',

@@ -42,7 +42,7 @@ export const theme: Config = {
   },
   axisX: { grid: false },
   axisBand: { ticks: false, domain: true },
-  legend: { ...label, disable: true },
+  legend: { ...label, labelLimit: 0, titleLimit: 0, disable: true },
   title: { color: 'var(--ink)', fontSize: 13, fontWeight: 600, anchor: 'start' },
   rule: { color: 'var(--line)' },
   text: { color: 'var(--ink)', fontSize: 11 },

@@ -23,13 +23,17 @@ export function paretoFront<M extends Pick<MethodResult, 'figures' | 'seconds'>>
 /** Balanced accuracy over the wall time of a run; a line joins the methods of the front. */
 export function tradeOffSpec(methods: readonly MethodResult[]): TopLevelSpec {
   const front = new Set(paretoFront(methods));
+  const all = methods.map(({ seconds }) => seconds.mean);
+  const middle = (Math.min(...all) + Math.max(...all)) / 2;
   const values = methods.map((method, index) => ({
     label: method.label,
     seconds: method.seconds.mean,
     accuracy: 100 * method.figures.balancedAccuracy!.mean,
     colour: methodColour(index),
     isFront: front.has(method),
+    isRight: method.seconds.mean > middle,
   }));
+  const named = methods.length > NAMED ? ' && datum.isFront' : '';
   const scale = { zero: false, padding: 24 };
   return {
     data: { values },
@@ -59,8 +63,14 @@ export function tradeOffSpec(methods: readonly MethodResult[]): TopLevelSpec {
       },
       {
         // Names of many methods would lie on each other: those of the front are told.
-        transform: methods.length > NAMED ? [{ filter: 'datum.isFront' }] : [],
+        transform: [{ filter: `!datum.isRight${named}` }],
         mark: { type: 'text', align: 'left', dx: 8, dy: -7 },
+        encoding: { text: { field: 'label' } },
+      },
+      {
+        // Right of its point a name would leave the chart.
+        transform: [{ filter: `datum.isRight${named}` }],
+        mark: { type: 'text', align: 'right', dx: -8, dy: -7 },
         encoding: { text: { field: 'label' } },
       },
     ],
