@@ -13,7 +13,7 @@ import { complain, print, printJson } from './output.ts';
 import { pathOrRun } from './report.ts';
 
 /** Options of `tailmix pictures`. */
-export interface PicturesCommandOptions extends ConfigFlags, Pick<RunContext, 'trust'> {
+export interface PicturesCommandOptions extends ConfigFlags, Pick<RunContext, 'trust' | 'sources'> {
   json?: boolean;
   allowOtherData?: boolean;
 }
@@ -26,7 +26,7 @@ export interface PicturesCommandOptions extends ConfigFlags, Pick<RunContext, 't
  */
 export async function pictures(
   paths: readonly string[],
-  { trust, json = false, allowOtherData = false, ...flags }: PicturesCommandOptions,
+  { trust, sources, json = false, allowOtherData = false, ...flags }: PicturesCommandOptions,
 ): Promise<number> {
   const found = await Promise.all(paths.map(pathOrRun));
   const loaded = await loadRuns(found);
@@ -36,7 +36,7 @@ export async function pictures(
   for (const { runs } of groupRuns(loaded.runs, observers).groups) {
     const { path } = runs[0]!;
     try {
-      const run = await openRun(path, { ...context, overrides: overridesOf(flags), trust, readImages: true });
+      const run = await openRun(path, { ...context, overrides: overridesOf(flags), trust, sources, readImages: true });
       await loadBackend(run.options.backend);
       const all = await makePictures(run, allowOtherData);
       const has = describe(all);

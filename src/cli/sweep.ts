@@ -19,6 +19,7 @@ import { type Ownership, own } from '../tracking/ownership.ts';
 import { expandFiles, type Grid, planGrid } from './batch/grid.ts';
 import { checkPlace, context } from './context.ts';
 import { INTERRUPTED, watchInterrupts } from './interrupt.ts';
+import { commandLine } from './next.ts';
 import { print, printJson, progressStream, tell, tellTaken } from './output.ts';
 
 /** Options of `tailmix sweep`. */
@@ -229,7 +230,10 @@ async function conclude(
       { out, json, name },
     );
   } else if (json) printJson(outcomes.map(({ run, status, log, setAside }) => ({ ...run, status, log, setAside })));
-  else print(`Tables and charts: tailmix report ${done.map(({ run }) => displayPath(run.directory)).join(' ')}`);
+  else {
+    const directories = done.map(({ run }) => displayPath(run.directory));
+    print(`Tables and charts: ${commandLine('report', ...directories, '--name', name)}`);
+  }
 }
 
 /** Several runs share the cores. */

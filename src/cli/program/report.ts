@@ -6,6 +6,7 @@ import {
   type Finish,
   jsonOption,
   otherDataOption,
+  sourcesOption,
   trustOption,
   wholeNumber,
 } from './options.ts';
@@ -18,6 +19,7 @@ export function addReport(program: Command, finish: Finish): void {
     .argument('<runs...>', 'run directories, folders of them, or names of runs')
     .option('--out <dir>', 'folder of the report')
     .option('--baseline <method>', 'method that the others are compared with (default: the first)')
+    .option('--name <name>', 'name for its title and the file of the page (default: that of the folder of the runs)')
     .option('--no-images', 'leave the pictures out that tailmix pictures has made')
     .addOption(jsonOption())
     .addHelpText('after', example('tailmix report runs/digits --out report'))
@@ -28,6 +30,7 @@ export function addReport(program: Command, finish: Finish): void {
     .description('make the pictures of a report: mixed images, wrong images with their neighbours, decision boundaries')
     .argument('<runs...>', 'run directories, folders of them, or names of runs')
     .addOption(trustOption())
+    .addOption(sourcesOption())
     .addOption(dataRootOption())
     .addOption(backendOption())
     .addOption(otherDataOption())
