@@ -1,9 +1,10 @@
 import { definePlugin, type GroupImages, inverseFrequencyWeights, z } from 'tailmix';
 import { halfPrecision } from './errors.ts';
 import { LABELS, metaWeighed, ROWS } from './meta-step.ts';
-import { NAME as name, stateOf } from './weight-net.ts';
+import { NAME as name, thetaOf } from './weight-net.ts';
 
-export { nextTheta, type ThetaOptions, weightOf } from './weight-net.ts';
+export { type AdamState, adamState } from './adam-state.ts';
+export { type ThetaOptions, thetaGradients, thetaOf, weightOf } from './weight-net.ts';
 
 const options = z.strictObject({
   from: z
@@ -48,8 +49,8 @@ export default definePlugin({
     meta: { from, weights: (_, images) => classesAlike(images, classes.length) },
   }),
   inputs: () => ({ labels: { shape: ['batch'], dtype: 'int32' } }),
-  extendModel: (model, { hidden }) => ({ ...model, weights: [...model.weights, ...stateOf(hidden)] }),
-  apply({ hooks }, { learningRate, weightDecay }) {
+  extendModel: (model, { hidden }) => ({ ...model, weights: [...model.weights, ...thetaOf(hidden).weights] }),
+  apply({ hooks }, { hidden, ...how }) {
     hooks.onTrainBegin.tap(name, ({ engine }) => {
       if (engine.precision === 'bf16') throw halfPrecision();
     });
@@ -58,6 +59,6 @@ export default definePlugin({
       return { ...batch, inputs: { ...batch.inputs, [LABELS]: batch.labels.slice(start, start + size) } };
     });
     // Innermost: it takes core's parts, and what wraps gradients (sam) is to wrap these.
-    hooks.buildGradients.tap({ name, stage: -1 }, (_, parts) => metaWeighed(parts, { learningRate, weightDecay }));
+    hooks.buildGradients.tap({ name, stage: -1 }, (_, parts) => metaWeighed(parts, thetaOf(hidden), how));
   },
 });

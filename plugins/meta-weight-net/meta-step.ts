@@ -8,7 +8,8 @@ import {
   stopGradient,
   type tf,
 } from 'tailmix';
-import { NAME, nextTheta, type ThetaOptions, weightOf } from './weight-net.ts';
+import type { AdamState } from './adam-state.ts';
+import { NAME, type ThetaOptions, thetaGradients, weightOf } from './weight-net.ts';
 
 export const ROWS = `${NAME}/meta`;
 export const LABELS = `${NAME}/labels`;
@@ -33,7 +34,11 @@ const moved = (weights: NamedTensors, steps: NamedTensors, factor: tf.Tensor): N
  * all rows at once, by two forward passes of the batch at w ± {@link RADIUS}·g/‖g‖.
  */
 export const metaWeighed =
-  ({ forward, rowLosses, evaluate, differentiate }: GradientParts, options: ThetaOptions): Gradients =>
+  (
+    { forward, rowLosses, evaluate, differentiate }: GradientParts,
+    state: AdamState,
+    { learningRate: beta, weightDecay }: ThetaOptions,
+  ): Gradients =>
   (weights, pass) => {
     const { images, normalizer, learningRate } = pass.inputs;
     const weighed = (theta: NamedTensors) => {
@@ -41,7 +46,7 @@ export const metaWeighed =
         const evaluated = evaluate(all, pass);
         const rows = rowLosses(evaluated.outputs, pass);
         const losses = stopGradient(rows);
-        const factors = stopGradient(weightOf(losses, theta));
+        const factors = stopGradient(weightOf(losses, state.of(theta)));
         return {
           ...evaluated,
           loss: rows.mul(factors).sum().div(normalizer!),
@@ -76,7 +81,8 @@ export const metaWeighed =
       rowLosses(forward(moved(weights, meta.gradients, factor), images!, pass), pass);
     const alignment = lossesAt(length).sub(lossesAt(length.neg())).div(length.mul(2));
     const rate = learningRate!.div(normalizer!);
-    const theta = nextTheta(weights, { losses: first.losses, alignment, rate }, options);
+    const gradients = thetaGradients(state.of(weights), { losses: first.losses, alignment, rate }, weightDecay);
+    const theta = state.next(weights, gradients, beta);
 
     const { losses: ___, outputs, figures, ...found } = weighed({ ...weights, ...theta });
     return {

@@ -4,7 +4,7 @@ import checkpoint from '../../plugins/checkpoint/index.ts';
 import drw from '../../plugins/drw/index.ts';
 import ema from '../../plugins/ema/index.ts';
 import gradAccumulation from '../../plugins/grad-accumulation/index.ts';
-import metaWeightNet, { nextTheta, weightOf } from '../../plugins/meta-weight-net/index.ts';
+import metaWeightNet, { thetaGradients, thetaOf, weightOf } from '../../plugins/meta-weight-net/index.ts';
 import mixup from '../../plugins/mixup/index.ts';
 import remix from '../../plugins/remix/index.ts';
 import sam from '../../plugins/sam/index.ts';
@@ -38,10 +38,10 @@ const train = (plugins: Plugin[], step: 'eager' | 'captured' = 'eager', changes:
 
 test('V is one hidden layer of ReLUs and a sigmoid', () => {
   const theta = {
-    'meta-weight-net/hidden/kernel': tf.tensor2d([[2, -1]]),
-    'meta-weight-net/hidden/bias': tf.tensor1d([-1, 3]),
-    'meta-weight-net/out/kernel': tf.tensor2d([[0.5], [-1]]),
-    'meta-weight-net/out/bias': tf.tensor1d([0.25]),
+    'hidden/kernel': tf.tensor2d([[2, -1]]),
+    'hidden/bias': tf.tensor1d([-1, 3]),
+    'out/kernel': tf.tensor2d([[0.5], [-1]]),
+    'out/bias': tf.tensor1d([0.25]),
   };
   const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
   // L = 1: hidden 1 and 2; L = 4: 7 and 0, for 3 − 4 is below 0.
@@ -62,11 +62,13 @@ test('rows whose loss falls with that of the meta rows gain weight, the others l
     }),
   );
   const losses = tf.tensor1d([0.3, 2]);
+  const state = thetaOf(6);
   const after = (alignment: number[]) => {
     const step = { losses, alignment: tf.tensor1d(alignment), rate: tf.scalar(1) };
-    return weightOf(losses, nextTheta(weights, step, { learningRate: 0.01, weightDecay: 0 })).dataSync();
+    const next = state.next(weights, thetaGradients(state.of(weights), step, 0), 0.01);
+    return weightOf(losses, state.of(next)).dataSync();
   };
-  const before = weightOf(losses, weights).dataSync();
+  const before = weightOf(losses, state.of(weights)).dataSync();
   expect(after([0.5, 0])[0]!).toBeGreaterThan(before[0]!);
   expect(after([-0.5, 0])[0]!).toBeLessThan(before[0]!);
   expect(after([0, 0.5])[1]!).toBeGreaterThan(before[1]!);
@@ -122,8 +124,7 @@ describeNative('in a run', () => {
     });
     const shapes = { 'hidden/kernel': [1, 20], 'hidden/bias': [20], 'out/kernel': [20, 1], 'out/bias': [1] };
     const theta = Object.entries(shapes).map(([part, shape]) => {
-      const name = `meta-weight-net/${part}`;
-      return [name, tf.tensor(state[name]!, shape)];
+      return [part, tf.tensor(state[`meta-weight-net/${part}`]!, shape)];
     });
     const [low, high] = weightOf(tf.tensor1d([0.2, 4]), Object.fromEntries(theta)).dataSync();
     expect(high!).toBeLessThan(low! / 2);
