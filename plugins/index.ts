@@ -16,6 +16,7 @@ export const registry: PluginRegistry = {
   'cross-entropy': () => import('./cross-entropy/index.ts'),
   'curriculum-augmentation': () => import('./curriculum-augmentation/index.ts'),
   cutmix: () => import('./cutmix/index.ts'),
+  'deep-smote': () => import('./deep-smote/index.ts'),
   distill: () => import('./distill/index.ts'),
   drs: () => import('./drs/index.ts'),
   drw: () => import('./drw/index.ts'),

@@ -83,7 +83,7 @@ const others: readonly Omit<Case, 'replicas'>[] = [
 ];
 
 /** Their forward pass has next values of state, which replicas would each have of their own: refused by name. */
-const ofOneReplica = new Set(['meta-weight-net', 'paco', 'proco']);
+const ofOneReplica = new Set(['deep-smote', 'meta-weight-net', 'paco', 'proco']);
 
 describe.skipIf(whyNoCluster !== null)('several processes are one process to the bit', { timeout: 600_000 }, () => {
   test.each(hasHalf ? (['fp32', 'bf16'] as const) : (['fp32'] as const))(

@@ -35,6 +35,7 @@ export const settings: Record<
   'cross-entropy': { options: {} },
   'curriculum-augmentation': { options: { levels: 4, accept: 0.5 } },
   cutmix: { options: { alpha: 0.5, probability: 0.8 } },
+  'deep-smote': { options: { deferUntil: 1, codes: 4, width: 2, neighbours: 2, learningRate: 0.01 } },
   distill: { options: { alpha: 0.3, temperature: 2, power: 0.5, teacher }, reads: { teacher } },
   drs: { options: { deferUntil: 1, weights: 'class-uniform' } },
   drw: { options: { deferUntil: 1, beta: 0.99 } },
