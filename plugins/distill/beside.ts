@@ -30,7 +30,11 @@ export interface NetworkBeside {
   model(prepared: NetworkFacts, info: RunInfo): Model;
 }
 
-/** @param plugin - name of the plugin that keeps it */
+/**
+ * What the plugins that keep another trained network share.
+ *
+ * @param plugin - name of the plugin that keeps it
+ */
 export function networkBeside(plugin: string): NetworkBeside {
   const own = (weight: string): string => `${plugin}/${weight}`;
   return {
