@@ -1,11 +1,11 @@
 // What a device (docs/devices.md) delivers: training and prediction steps of four networks against PyTorch (eager, compiled, compiled with
-// CUDA graphs) on the same GPU; a whole epoch with its loader against the bare step; and the images a second that loaders with 1, 2, 4 …
+// CUDA graphs) and JAX on the same GPU; a whole epoch with its loader against the bare step; and the images a second that loaders with 1, 2, 4 …
 // threads deliver. Prints a table, or JSON.
 //
 //   npm run build && node bench/device.mjs [--device pjrt] [--only resnet32-fp32,…] [--rounds 5] [--seconds 5] [--python python3]
-//     [--batch N] [--recordings FOLDER] [--json FILE]
+//     [--jax] [--no-compile] [--batch N] [--recordings FOLDER] [--json FILE]
 //
-// The plugin is that of `tailmix setup --device`, or TAILMIX_PJRT. --python '' leaves PyTorch out. --recordings: of
+// The plugin is that of `tailmix setup --device`, or TAILMIX_PJRT. --python '' leaves PyTorch out; --jax measures JAX with it too. --recordings: of
 // `bench/gpu-smoke/pack.mjs`, where there is no TensorFlow.
 import { existsSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -30,6 +30,7 @@ const { values } = parseArgs({
     python: option('python3'),
     threads: option(String(availableParallelism())),
     'no-compile': { type: 'boolean', default: false },
+    jax: { type: 'boolean', default: false },
     batch: { type: 'string' },
     recordings: { type: 'string' },
     json: { type: 'string' },

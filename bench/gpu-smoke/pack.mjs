@@ -29,7 +29,8 @@ if (existsSync(folder)) throw new Error(`pack.mjs: ${folder} is there already: r
 /** What the folder has of this checkout. */
 const FILES = [
   ...['assets', 'bin', 'dist', 'native', 'configs/digits', 'configs/schema.json', 'LICENSE', 'NOTICE', 'package.json'],
-  ...['bench/device.mjs', 'bench/tailmix-step.mjs', 'bench/pytorch_step.py', 'test/reference/models.py'],
+  ...['bench/device.mjs', 'bench/tailmix-step.mjs', 'bench/pytorch_step.py', 'bench/jax_step.py'],
+  ...['test/reference/models.py', 'test/reference/noise.py'],
   ...['bench/gpu-smoke/run.mjs', 'bench/gpu-smoke/ops.mjs', 'bench/gpu-smoke/steady.mjs'],
   ...['peer', 'report', 'step-case', 'device-cases'].map((name) => `bench/support/${name}.mjs`),
 ];

@@ -18,6 +18,7 @@ const { values } = parseArgs({
     steps: option('5000'),
     // Of bench/device.mjs.
     python: option(''),
+    jax: { type: 'boolean', default: false },
     only: { type: 'string' },
     batch: { type: 'string' },
     rounds: option('5'),
@@ -134,7 +135,7 @@ spawnSync(
   process.execPath,
   [
     ...['bench/device.mjs', '--recordings', recordings, '--python', values.python, '--json', figures],
-    ...['--rounds', values.rounds, '--seconds', values.seconds, ...given],
+    ...['--rounds', values.rounds, '--seconds', values.seconds, ...given, ...(values.jax ? ['--jax'] : [])],
   ],
   { cwd: root, stdio: 'inherit' },
 );

@@ -38,7 +38,7 @@ const seesGpu = (python) =>
  * Times a case in turns.
  *
  * @param {{ name: string, model: string, batch: number, size: number, precision: string, classes?: number, plain?: boolean, adapters?: boolean, frozen?: boolean }} case_
- * @param {{ batch?: string, rounds: string, seconds: string, python: string, threads: string, device: string, 'no-compile'?: boolean, cpu?: boolean }} options -
+ * @param {{ batch?: string, rounds: string, seconds: string, python: string, threads: string, device: string, 'no-compile'?: boolean, jax?: boolean, cpu?: boolean }} options -
  *   no `python`: tailmix alone
  * @param {string} [recording] - file of the case's recordings, for a machine without TensorFlow
  */
@@ -68,6 +68,10 @@ export async function measureCase(
     if (!options['no-compile']) peers.push(await torch('compile'));
     if (!options['no-compile'] && gpu) peers.push(await torch('graphs'));
   }
+  if (python && options.jax && device !== 'cpu') {
+    const own = shared.filter((word) => !['--adapters', '--frozen'].includes(word));
+    peers.push(await open('jax', python, [here('jax_step.py'), ...own], options));
+  }
   if (plain && !options.cpu && device === 'cpu')
     peers.push(
       await open('plain tfjs-node', process.execPath, [here('plain-tfjs.mjs'), '--batch', String(batch)], options),
@@ -85,6 +89,7 @@ export async function measureCase(
   const torches = others.filter((other) => other.name.startsWith('pytorch'));
   const against = (ownFigure, figures, choose) => (figures.length === 0 ? null : ownFigure / choose(...figures));
   const rate = (work) => (peer) => median(peer.rates[work]);
+  const jax = others.find((other) => other.name === 'jax');
   const plainPeer = others.find((other) => other.name.startsWith('plain'));
   return {
     case: name,
@@ -106,6 +111,7 @@ export async function measureCase(
       torches.map((torch) => torch.memory()),
       Math.min,
     ),
+    trainAgainstJax: jax ? median(own.rates.train) / median(jax.rates.train) : null,
     trainAgainstPlainTfjs: plainPeer ? median(own.rates.train) / median(plainPeer.rates.train) : null,
   };
 }
@@ -119,6 +125,7 @@ export function printCase(result) {
     );
   }
   const { trainAgainstPytorch, predictAgainstPytorch, memoryAgainstPytorch, trainAgainstPlainTfjs } = result;
+  if (result.trainAgainstJax !== null) console.error(`  against JAX: train ${result.trainAgainstJax.toFixed(2)}×`);
   if (trainAgainstPytorch === null) return;
   console.error(
     `  against PyTorch: train ${trainAgainstPytorch.toFixed(2)}×, predict ${predictAgainstPytorch.toFixed(2)}×, memory ${memoryAgainstPytorch.toFixed(2)}×${trainAgainstPlainTfjs ? `; against plain tfjs-node ${trainAgainstPlainTfjs.toFixed(2)}×` : ''}`,
