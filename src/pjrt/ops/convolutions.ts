@@ -46,12 +46,13 @@ function forward(call: OpCall, x: Value, filter: Value, shape: readonly number[]
 function inputGradient(call: OpCall, dy: Value, filter: Value, shape: readonly number[], geometry: Geometry): Value {
   const groups = groupsOf(shape[3]!, filter.shape);
   const own = groups === 1 ? filter : turned(call.b, filter, groups);
-  return convolve(call, dy, own, shape, {
+  // A reversed window would say the same, and XLA has no fast convolution for one, on processors and GPUs.
+  const reversed = call.b.op('stablehlo.reverse', [own], own, ', dims = [0, 1]');
+  return convolve(call, dy, reversed, shape, {
     dims: groups === 1 ? NHWC.replace('i, o', 'o, i') : NHWC,
     strides: [1, 1],
     padding: undone(geometry, paddingsOf(call, geometry)),
     dilations: [geometry.strides, geometry.dilations],
-    reversed: true,
     groups,
   });
 }

@@ -74,7 +74,6 @@ export interface Convolution {
   padding: readonly (readonly [number, number])[];
   /** Holes in x, and in the filter. */
   dilations?: readonly [x: readonly number[], filter: readonly number[]];
-  reversed?: boolean;
   groups?: number;
   batchGroups?: number;
 }
@@ -85,7 +84,7 @@ export function convolve(
   x: Value,
   filter: Value,
   shape: readonly number[],
-  { dims, strides, padding, dilations, reversed = false, groups = 1, batchGroups = 1 }: Convolution,
+  { dims, strides, padding, dilations, groups = 1, batchGroups = 1 }: Convolution,
 ): Value {
   const ones = strides.map(() => 1);
   const [holes, filterHoles] = dilations ?? [ones, ones];
@@ -95,7 +94,6 @@ export function convolve(
     `padding = ${paddingText(padding)}`,
     `lhs_dilation = ${i64List(holes)}`,
     `rhs_dilation = ${i64List(filterHoles)}`,
-    `window_reversal = array<i1: ${strides.map(() => reversed).join(', ')}>`,
     `dimension_numbers = #stablehlo.conv<${dims}>`,
     `feature_group_count = ${groups} : i64`,
     `batch_group_count = ${batchGroups} : i64`,
