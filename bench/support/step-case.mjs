@@ -38,8 +38,7 @@ const seesGpu = (python) =>
  * Times a case in turns.
  *
  * @param {{ name: string, model: string, batch: number, size: number, precision: string, classes?: number, plain?: boolean, adapters?: boolean, frozen?: boolean }} case_
- * @param {{ batch?: string, rounds: string, seconds: string, python: string, threads: string, device: string, 'no-compile'?: boolean, jax?: boolean, cpu?: boolean }} options -
- *   no `python`: tailmix alone
+ * @param {{ batch?: string, rounds: string, seconds: string, python: string, threads: string, device: string, 'no-compile'?: boolean, jax?: boolean, cpu?: boolean }} options - no `python`: tailmix alone
  * @param {string} [recording] - file of the case's recordings, for a machine without TensorFlow
  */
 export async function measureCase(

@@ -45,7 +45,7 @@ describe('explain', () => {
         ""OTHER_DATE". Did you mean OTHER_DATA?",
         ""trian.epochs". Did you mean train.epochs?",
         ""kapa". Did you mean plugins.remix.kappa?",
-        ""learningRate". Did you mean train.optimizer.learningRate?",
+        ""learningRate". Did you mean train.optimizer.learningRate, plugins.deep-smote.learningRate, plugins.meta-weight-net.learningRate?",
         ""train.optimizer.beta3". Did you mean train.optimizer.beta1?",
         ""xyzzy".",
       ]

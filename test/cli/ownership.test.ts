@@ -111,7 +111,7 @@ it('a sweep that runs is refused to a second one, and what it trains to a run', 
   const args = ['sweep', 'sweep.yaml', '--set', 'train.epochs=9999'];
   const first = start(folder, ...args);
   const outcome = ended(first);
-  await told(first, 'epoch 2 of 9999');
+  await told(first, 'epoch 1 of 9999');
   const second = await tailmix(folder, ...args);
   expect(second).toMatchObject({ code: 2, stderr: expect.stringContaining(`process ${first.pid} on this machine`) });
   const [run] = (await readdir(join(folder, 'runs/sweep'))).filter((name) => name.startsWith('run-'));

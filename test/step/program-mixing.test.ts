@@ -67,11 +67,11 @@ describe('where rows are mixed', () => {
     expect(
       program.signatures.map(({ call, variants, inputs }) => [call, variants, inputs.images, inputs.labels?.shape]),
     ).toEqual([
-      ['train', { mix: 'stage1' }, { shape: [6, 1, 1, 2], dtype: 'uint8' }, [2]],
-      ['train', { mix: 'none' }, { shape: [6, 1, 1, 2], dtype: 'uint8' }, [2]],
-      ['train', { mix: 'stage1' }, { shape: [3, 1, 1, 2], dtype: 'uint8' }, [1]],
-      ['train', { mix: 'none' }, { shape: [3, 1, 1, 2], dtype: 'uint8' }, [1]],
-      ['predict', {}, { shape: [4, 1, 1, 2], dtype: 'uint8' }, undefined],
+      ['train', { mix: 'stage1' }, { shape: [6, 1, 1, 2], dtype: 'uint8', rows: true }, [2]],
+      ['train', { mix: 'none' }, { shape: [6, 1, 1, 2], dtype: 'uint8', rows: true }, [2]],
+      ['train', { mix: 'stage1' }, { shape: [3, 1, 1, 2], dtype: 'uint8', rows: true }, [1]],
+      ['train', { mix: 'none' }, { shape: [3, 1, 1, 2], dtype: 'uint8', rows: true }, [1]],
+      ['predict', {}, { shape: [4, 1, 1, 2], dtype: 'uint8', rows: true }, undefined],
     ]);
   });
 });
