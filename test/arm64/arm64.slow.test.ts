@@ -103,6 +103,7 @@ describe.skipIf(typeof machine === 'string')('Linux on arm64, emulated', { timeo
   });
 
   test('the custom ops in NEON compute what TensorFlow and the composed form do', () => {
+    expect(reported[0]).toMatchObject({ name: 'load', problem: null });
     const own = reported.filter(({ name }) => !/^(load|setup|train) ?/.test(name));
     expect(own.filter(({ problem }) => problem !== null)).toEqual([]);
     for (const what of ['custom convolution >', 'batch norm in training >', 'custom update of momentum >'])
