@@ -1,11 +1,12 @@
 import { userInfo } from 'node:os';
 import { relative } from 'node:path';
 import { describeGroups, displayPath, type Run, type RunSummary, tf, version } from 'tailmix';
-import type { DatasetInput, Texts } from 'tailmix/tracking';
+import type { Texts } from 'tailmix/tracking';
 
-type Tree = Readonly<Record<string, unknown>>;
+export type Tree = Readonly<Record<string, unknown>>;
 
-const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isTree = (value: unknown): value is Tree =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const text = (value: unknown): string => {
   if (typeof value === 'string') return value;
@@ -80,53 +81,6 @@ export function runTags({ directory, engine, subset }: Run, summary: RunSummary)
     'tailmix.groups': describeGroups(groups),
     'tailmix.directory': displayPath(directory!),
   };
-}
-
-/** Characters of a digest, as MLflow's own have them; tags and `subset.json` have the whole hash. */
-const DIGEST = 8;
-
-/**
- * Data sets of a run: `cifar10 exp-100 train`, `cifar10 test`. The split is a part of the name: name and digest tell them
- * apart, and a run keeps one context for each.
- */
-export function datasetsOf({ info, subset, evaluated, config }: Run): DatasetInput[] {
-  const { dataset, classCounts, classes, imageShape, features } = info;
-  const source = JSON.stringify((isTree(config) && config.data) || { name: dataset });
-  const tensor = (dtype: string, shape: readonly number[]): string =>
-    JSON.stringify([{ type: 'tensor', 'tensor-spec': { dtype, shape: [-1, ...shape] } }]);
-  const schema = JSON.stringify({
-    mlflow_tensorspec: { features: tensor(features ? 'float32' : 'uint8', imageShape), targets: tensor('int32', []) },
-  });
-  const input = (split: string, hash: string, profile: Tree): DatasetInput => ({
-    // The images of test are never thinned out.
-    name: [dataset, ...(split === 'train' && subset.profile ? [subset.profile] : []), split].join(' '),
-    digest: hash.slice(0, DIGEST),
-    context: split === 'validation' ? 'eval' : split,
-    sourceType: 'local',
-    source,
-    schema,
-    profile: JSON.stringify(profile),
-  });
-  const present = classCounts.filter((count) => count > 0);
-  return [
-    input('train', subset.hash, {
-      num_rows: info.trainCount,
-      num_classes: classes.length,
-      imbalance_factor: Math.max(...present) / Math.min(...present),
-      class_counts: classCounts,
-    }),
-    ...(['test', 'validation'] as const).flatMap((split) => {
-      const found = evaluated[split];
-      return found
-        ? [
-            input(split, found.hash, {
-              num_rows: found.count,
-              num_classes: classes.length,
-            }),
-          ]
-        : [];
-    }),
-  ];
 }
 
 /** Weights by name, with shapes and numbers of values. */

@@ -1,31 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { basename, join, relative } from 'node:path';
-import {
-  type CheckpointInfo,
-  checkpointEpochs,
-  checkpointPath,
-  type EpochMetrics,
-  type Run,
-  type RunSummary,
-  runFiles,
-  writeFileAtomic,
-  writeRunReport,
-} from 'tailmix';
-import {
-  ensureSweepRun,
-  type Figures,
-  openSpool,
-  type RunEnd,
-  type SpoolWriter,
-  spoolFiles,
-  sweepMembership,
-} from 'tailmix/tracking';
-import { datasetsOf, modelSummary, paramsOf, runTags, sourceTags } from './describe.ts';
+import { join, relative } from 'node:path';
+import { type CheckpointInfo, type EpochMetrics, type Run, type RunSummary, runFiles, writeFileAtomic } from 'tailmix';
+import { ensureSweepRun, type Figures, openSpool, type RunEnd, spoolFiles, sweepMembership } from 'tailmix/tracking';
+import { addCheckpoint, addFile, addLastCheckpoint, addPerClass, addReport } from './artifacts.ts';
+import { datasetsOf } from './datasets.ts';
+import { modelSummary, paramsOf, runTags, sourceTags } from './describe.ts';
 import { epochFigures, finalFigures } from './figures.ts';
 import { gitTags } from './git.ts';
+import { addModel, exportModel } from './model.ts';
 import type { MlflowOptions } from './options.ts';
-import { samplingSeconds, startSampling } from './system.ts';
+import { samplingSeconds, startSampling } from './sampling.ts';
 import { perClassTable } from './table.ts';
 import { view } from './view.ts';
 
@@ -45,7 +29,6 @@ export interface Recorder {
 }
 
 const SUMMARY = `${spoolFiles.folder}/model_summary.txt`;
-const PER_CLASS = `${spoolFiles.folder}/per_class.json`;
 
 /** Opens the spool of a run, or continues it, and writes what is known before the first step. */
 export async function openRecorder(
@@ -140,71 +123,3 @@ export async function openRecorder(
 /** What tells a run from others in a legend. */
 export const runName = ({ method, seed }: Pick<RunSummary, 'method' | 'seed'>, variation?: string): string =>
   `${method} ${variation ?? `seed ${seed}`}`;
-
-function addFile(spool: SpoolWriter, directory: string, file: string, path = file): void {
-  if (existsSync(join(directory, file))) spool.write({ type: 'artifact', path, file });
-}
-
-async function addReport(spool: SpoolWriter, directory: string): Promise<void> {
-  for (const file of await writeRunReport(directory)) addFile(spool, directory, file);
-}
-
-async function addPerClass(spool: SpoolWriter, directory: string, table: string): Promise<void> {
-  await writeFileAtomic(join(directory, PER_CLASS), table);
-  addFile(spool, directory, PER_CLASS, 'per_class.json');
-  spool.tags({ 'mlflow.loggedArtifacts': JSON.stringify([{ path: 'per_class.json', type: 'table' }]) });
-}
-
-async function addLastCheckpoint(spool: SpoolWriter, directory: string): Promise<void> {
-  const epoch = (await checkpointEpochs(directory)).at(-1);
-  if (epoch !== undefined) addCheckpoint(spool, directory, checkpointPath(directory, epoch));
-}
-
-function addCheckpoint(spool: SpoolWriter, directory: string, checkpoint: string): void {
-  const path = `checkpoints/${basename(checkpoint)}`;
-  addFile(spool, directory, path);
-  spool.tags({ 'mlflow.latest_checkpoint_artifact': path });
-}
-
-/**
- * The trained model in the form that MLflow loads; none of a run without checkpoints, or without TensorFlow, whose ops are what
- * is exported. What writes it is imported only now: it imports this plugin.
- */
-async function exportModel({ engine }: Run, directory: string): Promise<void> {
-  if (engine.tensorflow === null || (await checkpointEpochs(directory)).length === 0) return;
-  const { exportRun } = await import('tailmix/predict');
-  await exportRun(directory, { format: 'mlflow', folder: join(directory, spoolFiles.model), force: true });
-}
-
-/** Of a model, on its page. */
-const LOADING =
-  '`mlflow.pyfunc.load_model` opens it: a table with a column `image`, JPEG or PNG files as bytes or in base64, gives `class`, ' +
-  '`probability` and `probabilities`.';
-
-/** The trained model, as MLflow 3 lists it: linked to the test's figures of the last epoch, with what describes it. */
-function addModel(
-  spool: SpoolWriter,
-  run: Run,
-  { method, lastEpoch, classes }: RunSummary,
-  withWeights: boolean,
-): void {
-  const directory = run.directory!;
-  const points = spool.last('test/accuracy');
-  const checkpoint = `checkpoints/${basename(checkpointPath(directory, lastEpoch))}`;
-  const wanted = [runFiles.config, runFiles.subset, ...(withWeights ? [checkpoint] : [])];
-  const dataset = datasetsOf(run).find(({ context }) => context === 'test');
-  const tested = Object.entries(points?.values ?? {}).filter(([key]) => key.startsWith('test/'));
-  spool.write({
-    type: 'model',
-    name: method.replace(/[/:.%"']/g, '-'),
-    kind: 'image-classifier',
-    step: lastEpoch,
-    params: { epoch: String(lastEpoch), classes: String(classes.length) },
-    tags: { 'mlflow.note.content': LOADING },
-    files: wanted.filter((file) => existsSync(join(directory, file))).map((file) => ({ path: basename(file), file })),
-    folder: spoolFiles.model,
-    ...(points?.step === lastEpoch
-      ? { metrics: { ...points, values: Object.fromEntries(tested), ...(dataset && { dataset }) } }
-      : {}),
-  });
-}
