@@ -19,7 +19,7 @@ import {
   rotation,
   sharpen,
   solarize,
-} from '../../src/data/transforms/rand-augment.ts';
+} from '../../src/data/transforms/operations.ts';
 import { type Box, openResample } from '../../src/data/transforms/resample.ts';
 import reference from '../reference/transforms.json' with { type: 'json' };
 

@@ -1,5 +1,5 @@
 import type { Shape } from './augment.ts';
-import { type Operation, type OperationName, openOperations } from './rand-augment.ts';
+import { type Operation, type OperationName, openOperations } from './operations.ts';
 
 /** Name, chance, and step of the strength, 0…9, of an operation that has one. */
 type Step = readonly [name: OperationName, chance: number, magnitude?: number];

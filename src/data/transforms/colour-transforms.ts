@@ -2,8 +2,8 @@ import type { Augment, Draw, Shape } from './augment.ts';
 import { openPolicies } from './auto-augment.ts';
 import { addColour, brighten, type ColourOperation, contrast, lightingColour, saturate, turnHue } from './colour.ts';
 import { copyImage } from './geometry.ts';
+import { type Operation, openOperations, randAugmentNames } from './operations.ts';
 import type { TransformOptions } from './options.ts';
-import { type Operation, openOperations, randAugmentNames } from './rand-augment.ts';
 
 type ColourOptions = Extract<
   TransformOptions,
