@@ -82,8 +82,8 @@ export interface RunStart {
   /** As in the config: weights drawn anew, and weights that are not trained. */
   reset: readonly string[];
   freeze: readonly string[];
-  /** What frozen batch norms normalise by. */
-  frozenNorm: 'batch' | 'running';
+  /** What frozen batch norms normalise by; null for a network that has none. */
+  frozenNorm: 'batch' | 'running' | null;
 }
 
 /** Weights that a file of published ones has, bit for bit: a checkpoint names it in their place. */

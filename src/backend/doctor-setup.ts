@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { messageOf } from '../errors.ts';
 import { bytesOf } from '../util/bytes-of.ts';
+import { hasClusterModule } from './cluster-module.ts';
 import { findCompiler } from './compile.ts';
 import { customOpsVariant, whyNotCustomOps } from './custom-ops.ts';
 import type { Finding } from './finding.ts';
@@ -37,6 +38,15 @@ export function customOpsFinding(folder: string): Finding {
       value: `${customOpsVariant(folder)}: convolutions, batch norm with its neighbours, update`,
     };
   return { name: 'custom ops', status: 'note', value: `not used, training is slower: ${why}` };
+}
+
+/** Whether `--cluster` has its module in the native build in `folder`. */
+export function clusterFinding(folder: string): Finding {
+  const name = 'clusters';
+  if (hasClusterModule(folder))
+    return { name, status: 'ok', value: 'the module of `tailmix train --cluster` is compiled' };
+  const cure = 'tailmix setup compiles it; one machine does without';
+  return { name, status: 'note', value: 'the module of `tailmix train --cluster` is not compiled', cure };
 }
 
 /** The compiler that `tailmix setup` would use. */

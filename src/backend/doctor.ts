@@ -5,7 +5,7 @@ import { version } from '../version.ts';
 import { cpuFeatures, isBfloat16Native } from './cpu.ts';
 import { deviceFindings } from './doctor-device.ts';
 import { gpuFindings } from './doctor-gpu.ts';
-import { cacheFinding, compilerFinding, customOpsFinding, nativeFindings } from './doctor-setup.ts';
+import { cacheFinding, clusterFinding, compilerFinding, customOpsFinding, nativeFindings } from './doctor-setup.ts';
 import type { Finding } from './finding.ts';
 import { loadBackend } from './load.ts';
 import { bindingPath, type NativeName, nativeFolder } from './paths.ts';
@@ -34,7 +34,9 @@ export async function diagnose(): Promise<Diagnosis> {
     ...cpuFindings(),
     backendFinding(loaded),
     ...(backend?.name.startsWith('native') ? [await oneDnnFinding(backend.name as NativeName)] : []),
-    ...(backend?.name === 'native' ? [customOpsFinding(nativeFolder('native'))] : []),
+    ...(backend?.name === 'native'
+      ? [customOpsFinding(nativeFolder('native')), clusterFinding(nativeFolder('native'))]
+      : []),
     ...nativeFindings(),
     ...(await gpuFindings(nativeFolder('native-gpu'))),
     ...(await deviceFindings(nativeFolder('native'))),

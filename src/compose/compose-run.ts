@@ -67,6 +67,7 @@ export function composeRun<Part extends PhasePart>(
   });
   if (first.phase === null) {
     const composition = warned(compose(plugins, first.info, known));
+    checkSpanning(composition);
     checkPairs(composition, first.info);
     const phases = [{ ...first, composition, place: null }];
     const plan = formatPlan(composition, first.info, unread, more(phases[0]!));

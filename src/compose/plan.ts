@@ -185,10 +185,12 @@ const tunedLine = ({ tuned }: RunInfo): string[] =>
 /** Where the weights begin, and what is frozen; nothing for a plain run. */
 function describeStart({ init, reset, freeze, frozenNorm }: RunInfo['start']): string[] {
   const anew = reset.length > 0 ? `; ${reset.join(' and ')} reinitialized` : '';
-  const norms = { batch: 'the batch', running: 'their averages, which stay' }[frozenNorm];
+  const norms = frozenNorm && { batch: 'the batch', running: 'their averages, which stay' }[frozenNorm];
   return [
     ...(init === null ? [] : [line('starts from', `${init}${anew}`)]),
-    ...(freeze.length > 0 ? [line('frozen', `${freeze.join(' and ')}; batch norms by ${norms}`)] : []),
+    ...(freeze.length > 0
+      ? [line('frozen', `${freeze.join(' and ')}${norms === null ? '' : `; batch norms by ${norms}`}`)]
+      : []),
   ];
 }
 

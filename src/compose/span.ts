@@ -61,12 +61,13 @@ export function adoptTaps(hooks: Hooks, { composition, place }: Spanning, adding
 }
 
 /**
- * Refuses plugins that span phases and would have to be in each: what they decide, build or add is a phase's.
+ * Refuses plugins that span phases and would have to be in each: what they decide, build or add is a phase's. Asked of a run
+ * of one phase too: its steps may run ahead of those that only observe.
  *
  * @throws {TailmixError} SPANS_PHASES
  */
 export function checkSpanning({ hooks, plugins }: Composition): void {
-  for (const { definition } of plugins) {
+  for (const { definition } of plugins.filter(spansRun)) {
     const { name, provides = [], requires = [] } = definition;
     const declared = (['inputs', 'variants', 'rows', 'extendModel', 'initialWeights'] as const).find(
       (part) => definition[part],

@@ -51,7 +51,7 @@ const firstParts = (names: readonly string[]): string[] => [...new Set(names.map
  */
 export function frozenWeights(
   models: ExtendedModel,
-  { freeze, frozenNorm }: { freeze: readonly string[]; frozenNorm: 'batch' | 'running' },
+  { freeze, frozenNorm }: { freeze: readonly string[]; frozenNorm: 'batch' | 'running' | null },
   trained: ReadonlySet<string> | null = null,
 ): { frozen: Set<string>; fixed: Set<string> } {
   const frozen = selectWeights(models, freeze, 'model.freeze');

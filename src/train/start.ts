@@ -84,7 +84,8 @@ async function publishedValues(
 export async function describeStart(options: Options, base: Model): Promise<RunStart> {
   const { model, start = {} } = options;
   const known = startOf(model);
-  const { reset = [], freeze = [], frozenNorm = 'batch' } = { ...known, ...start };
+  const { reset = [], freeze = [], ...given } = { ...known, ...start };
+  const frozenNorm = base.weights.some(({ kind }) => kind === 'statistic') ? (given.frozenNorm ?? 'batch') : null;
   const published = publishedStart(options);
   if (published) {
     if (known.init !== undefined) throw weightsAndInit();

@@ -2,8 +2,10 @@ import { readdirSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
+import { hasClusterModule } from '../../src/backend/cluster-module.ts';
 import { type CpuFeatures, cpuFeatures } from '../../src/backend/cpu.ts';
 import { customOpsVariant, setUpCustomOps, whyNotCustomOps } from '../../src/backend/custom-ops.ts';
+import { clusterFinding } from '../../src/backend/doctor-setup.ts';
 import { whyNotNative } from '../../src/backend/native.ts';
 import { nativeFolder } from '../../src/backend/paths.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -12,6 +14,15 @@ const features = cpuFeatures('flags\t: avx avx2 fma avx512f avx512bw avx512cd av
 
 afterEach(() => {
   vi.unstubAllEnvs();
+});
+
+test('the doctor says whether the module of clusters is compiled', async () => {
+  expect(clusterFinding(await temporaryFolder())).toMatchObject({
+    status: 'note',
+    cure: expect.stringContaining('tailmix setup'),
+  });
+  if (hasClusterModule())
+    expect(clusterFinding(nativeFolder('native'))).toMatchObject({ name: 'clusters', status: 'ok' });
 });
 
 test('why the custom ops are not used', () => {

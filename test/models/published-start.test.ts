@@ -266,6 +266,8 @@ describe('model.weights', () => {
       `starts from             ${file} (100 arrays, torchvision’s names; it has 5 classes); classifier reinitialized`,
       'frozen                  backbone; batch norms by the batch',
     ]);
+    const vit = { name: 'vit-tiny-16', width: 24, depth: 2, weights: `./${folder}/vit-tiny.safetensors` };
+    expect(await plan({ ...vit, freeze: ['backbone'] })).toMatch(/\nfrozen {18}backbone\n/);
     expect(
       await messageOfError(() =>
         planRun({ data: { name: 'cifar10' }, model: { name: 'resnet18', width: 2, weights: file, init: 'first' } }),

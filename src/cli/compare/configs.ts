@@ -3,7 +3,7 @@ import type { Capability, Plugin } from '../../plugin.ts';
 import type { Candidate, Entry } from './candidates.ts';
 
 /** What a remedy provides; schedules, averaging, observers and the like stay as they are in every method. */
-const REMEDIES: ReadonlySet<Capability> = new Set(['mix', 'relabel', 'sampler', 'loss', 'smooth', 'head']);
+const REMEDIES: ReadonlySet<Capability> = new Set(['mix', 'relabel', 'sampler', 'loss', 'smooth', 'head', 'branches']);
 
 const isRemedy = ({ definition, options }: Plugin): boolean =>
   definition.provides?.some((capability) => REMEDIES.has(capability)) === true ||
