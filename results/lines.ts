@@ -44,3 +44,14 @@ export const linesOf = (text: string): Map<string, ResultLine> =>
       .map((line) => JSON.parse(line) as ResultLine)
       .map((line) => [line.id, line]),
   );
+
+/**
+ * Commit of a run that was made before, as it noted for MLflow where it began, or last went on.
+ *
+ * @param spool - text of the run's `spool.jsonl`
+ */
+export function notedCommit(spool: string): string {
+  const noted = spool.matchAll(/"mlflow\.source\.git\.commit":"(\w{7}).*?"mlflow\.source\.git\.dirty":"(\w+)"/g);
+  const [, commit, dirty] = [...noted].at(-1) ?? [];
+  return commit === undefined ? 'unknown' : `${commit}${dirty === 'true' ? '+' : ''}`;
+}

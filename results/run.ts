@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import type { Evaluation, RunSummary } from '../src/metrics/types.ts';
-import { lineOf, linesOf, type ResultLine } from './lines.ts';
+import { spoolFiles } from '../src/tracking/spool/records.ts';
+import { lineOf, linesOf, notedCommit, type ResultLine } from './lines.ts';
 import { pageOf } from './page.ts';
 import { commandFor, sets } from './sets.ts';
 
@@ -49,13 +50,15 @@ console.log(`${name}: ${before} of ${listed.runs.length} runs are there`);
 for (const { id, directory } of values.page ? [] : listed.runs) {
   if (lines.has(id) || !id.includes(values.only)) continue;
   console.log(`${id}: ${lines.size + 1} of ${listed.runs.length}`);
+  const summaryFile = join(directory, 'summary.json');
+  const commit = existsSync(summaryFile)
+    ? notedCommit(readFileSync(join(directory, spoolFiles.spool), 'utf8'))
+    : commitOf();
   const arguments_ = ['bin/tailmix.mjs', 'sweep', sweep, '--run', id, ...out, ...data];
   const { status } = spawnSync(process.execPath, arguments_, { stdio: ['ignore', 'ignore', 'inherit'] });
   if (status !== 0) process.exit(status ?? 1);
-  const summary = JSON.parse(readFileSync(join(directory, 'summary.json'), 'utf8')) as RunSummary & {
-    last: Evaluation;
-  };
-  lines.set(id, lineOf(summary, { id, commit: commitOf(), machine: `${cpus()[0]!.model}, ${listed.threads} threads` }));
+  const summary = JSON.parse(readFileSync(summaryFile, 'utf8')) as RunSummary & { last: Evaluation };
+  lines.set(id, lineOf(summary, { id, commit, machine: `${cpus()[0]!.model}, ${listed.threads} threads` }));
   write();
 }
 write();

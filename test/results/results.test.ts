@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { lineOf, linesOf, runOf } from '../../results/lines.ts';
+import { lineOf, linesOf, notedCommit, runOf } from '../../results/lines.ts';
 import { pageOf } from '../../results/page.ts';
 import { sets } from '../../results/sets.ts';
 import { compareRuns } from '../../src/report/compare.ts';
@@ -34,6 +34,17 @@ test('a line keeps the confusion matrix, and not what vouches for files', async 
   const { loaded, lines } = await synthetic();
   expect(lines[0]).not.toHaveProperty('files');
   expect(runOf(lines[0]!).summary.last.confusion).toEqual(loaded.runs[0]!.summary.last.confusion);
+});
+
+test('a run that was made before keeps its commit', () => {
+  const tags = (commit: string, dirty: boolean): string =>
+    `{"tags":{"mlflow.source.git.commit":"${commit}","mlflow.source.git.branch":"main","mlflow.source.git.dirty":"${dirty}"}}\n`;
+  const spool = `${tags('c0ffee1c0ffee', true)}{"type":"metrics"}\n${tags('deadbee1234', false)}`;
+  expect([notedCommit(spool), notedCommit(tags('c0ffee1c0ffee', true)), notedCommit('')]).toEqual([
+    'deadbee',
+    'c0ffee1+',
+    'unknown',
+  ]);
 });
 
 test('every config for digits is in the sweep of all methods', () => {
