@@ -54,7 +54,6 @@ export {
   type Correction,
   definePlugin,
   epochOption,
-  type GroupImages,
   type HeldPlugin,
   type InitialContext,
   label,
@@ -65,12 +64,12 @@ export {
   type PluginFactory,
   type PluginState,
   pluginOption,
-  type RowGroup,
   resolveEpoch,
 } from './plugin.ts';
 export type { NetworkFacts, PreparedNetwork, PrepareTools } from './prepare.ts';
 export { type Random, randomStream } from './random.ts';
 export { writeRunReport } from './report/index.ts';
+export type { GroupImages, RowGroup } from './row-groups.ts';
 export type { CheckpointInfo, Run, RunInfo, RunWeight, Snapshot, SnapshotBackbone } from './run.ts';
 export { createBatch, createTargets, emptyInput, partners, sharesOf } from './step/batch.ts';
 export { afterPass, forwardRows, type RowOutputs, rowsOf } from './step/forward-rows.ts';

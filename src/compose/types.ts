@@ -1,6 +1,7 @@
 import type { TransformOptions } from '../data/transforms/options.ts';
 import type { Hooks } from '../hooks.ts';
-import type { Capability, GroupImages, Plugin, PluginState } from '../plugin.ts';
+import type { Capability, Plugin, PluginState } from '../plugin.ts';
+import type { GroupImages } from '../row-groups.ts';
 import type { InputSpec } from '../step/types.ts';
 import type { TapTiming } from './guard.ts';
 

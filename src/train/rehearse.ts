@@ -1,7 +1,7 @@
 import type { Composition } from '../compose/types.ts';
 import type { Signature } from '../graph/index.ts';
 import type { HookName } from '../hooks.ts';
-import type { GroupImages } from '../plugin.ts';
+import type { GroupImages } from '../row-groups.ts';
 import type { RunInfo } from '../run.ts';
 import { createBatch, createTargets, groupRanges, partsOfPairs } from '../step/batch.ts';
 import type { Batch, StepContext } from '../step/types.ts';
