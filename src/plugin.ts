@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Adaptation } from './adaptation.ts';
 import type { Hooks } from './hooks.ts';
 import type { FeatureRows } from './long-tail/class-means.ts';
 import type { Model, ModelHead, Task } from './models/types.ts';
@@ -186,6 +187,11 @@ export interface PluginDefinition<Options extends z.ZodObject = z.ZodObject, Pre
     context: InitialContext<Prepared>,
     options: z.output<Options>,
   ): Promise<Record<string, Float32Array>> | Record<string, Float32Array>;
+  /**
+   * A prediction that `tailmix evaluate --adapt` fits to images without their labels. Training, checkpoints and exports know nothing of
+   * it. A plugin that another one holds cannot have it.
+   */
+  adapt?(options: z.output<Options>, info: RunInfo): Adaptation;
   // biome-ignore lint/suspicious/noConfusingVoidType: a plugin without state returns nothing.
   apply(context: PluginContext<Prepared>, options: z.output<Options>): PluginState | undefined | void;
   /**

@@ -33,7 +33,7 @@ const files = (list) => `^src/(${list.join('|')})\\.ts$`;
 /** Below every room: they import nothing of src/ but each other. */
 const base = ['errors', 'random', 'tf', 'version'];
 /** What a plugin is written against. Rooms give it types; it holds no code of theirs. */
-const contract = ['hooks', 'build-hooks', 'plugin', 'row-groups', 'prepare', 'run'];
+const contract = ['hooks', 'build-hooks', 'plugin', 'adaptation', 'row-groups', 'prepare', 'run'];
 /** Rooms that know of no plugin. */
 const unaware = ['pjrt', 'graph', 'data', 'metrics', 'long-tail', 'backend', 'weights', 'download', 'util'];
 

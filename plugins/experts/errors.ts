@@ -7,3 +7,10 @@ export const countMismatch = (option: string, expected: string, got: string): Ta
     kind: 'config',
     plugin: 'experts',
   });
+
+/** Too few images to aggregate experts by. */
+export const imagesFew = (expected: number, got: number): TailmixError =>
+  new TailmixError(
+    `[experts] --adapt: expected at least ${expected} images, one batch of the method; got ${got}. Evaluate them without --adapt.`,
+    { code: 'EXPERTS_IMAGES', kind: 'config', plugin: 'experts' },
+  );

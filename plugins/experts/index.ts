@@ -1,4 +1,5 @@
 import { definePlugin, epochOption, type InputSpec, resolveEpoch, tf, z } from 'tailmix';
+import { testTimeAggregation } from './adapt.ts';
 import { countMismatch } from './errors.ts';
 import { diversity, expertOffsets, methods, temperatures } from './losses.ts';
 import { expertLogits, logitsOf, NAME as name, sharedStage, withExperts } from './model.ts';
@@ -89,6 +90,7 @@ export default definePlugin({
   extendModel(model, { count, shared = sharedStage(model) }) {
     return withExperts(model, { count, shared });
   },
+  adapt: ({ count }, { classes }) => testTimeAggregation(count, classes.length),
   apply({ hooks, info: { classCounts, epochs }, warn }, chosen) {
     checkCount(chosen);
     const { method, count, diversity: factor, deferUntil, tau } = chosen;

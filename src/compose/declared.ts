@@ -47,6 +47,7 @@ const FUNCTIONS = [
   'extendModel',
   'trains',
   'initialWeights',
+  'adapt',
 ] as const;
 const LISTS = ['provides', 'requires'] as const;
 

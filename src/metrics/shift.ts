@@ -4,7 +4,7 @@ import { mean } from './statistics.ts';
 const ratios = [50, 25, 10, 5, 2] as const;
 
 /** A test set with other class shares than the training set. */
-interface Shift {
+export interface Shift {
   name: string;
   direction: 'forward' | 'uniform' | 'backward';
   /** Of the class that is tested most to the one that is tested least. */
@@ -24,6 +24,10 @@ export const shifts: readonly Shift[] = [
   ...ratios.map((ratio) => directed('backward', ratio)).reverse(),
 ];
 
+/** Classes from that with most training images to that with fewest, of classes with equally many the first first. */
+export const byTrainingCount = (classCounts: ArrayLike<number>): number[] =>
+  Array.from(classCounts, (_, c) => c).sort((a, b) => classCounts[b]! - classCounts[a]! || a - b);
+
 /** Their names. */
 export const shiftNames: readonly string[] = shifts.map(({ name }) => name);
 
@@ -37,9 +41,8 @@ export const shiftNames: readonly string[] = shifts.map(({ name }) => name);
  */
 export function shiftedPriors(classCounts: ArrayLike<number>): Map<string, Float64Array> {
   const C = classCounts.length;
-  const order = Array.from({ length: C }, (_, c) => c).sort((a, b) => classCounts[b]! - classCounts[a]! || a - b);
   const place = new Int32Array(C);
-  for (const [rank, c] of order.entries()) place[c] = rank;
+  for (const [rank, c] of byTrainingCount(classCounts).entries()) place[c] = rank;
   const prior = (ratio: number): Float64Array => {
     const shares = Float64Array.from(place, (rank) => (C === 1 ? 1 : ratio ** (-rank / (C - 1))));
     const sum = shares.reduce((a, b) => a + b, 0);

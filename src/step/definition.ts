@@ -7,7 +7,7 @@ import type { NamedTensors, tf } from '../tf.ts';
 import type { Fault } from '../util/fault.ts';
 import { mapValues } from '../util/map-values.ts';
 import { differentiate } from './differentiate.ts';
-import { lossDetached, masksMissing, returnedWrong } from './errors.ts';
+import { extrasChanged, extrasLacking, lossDetached, masksMissing, returnedWrong } from './errors.ts';
 import { plainLoss, reduced, rowLosses } from './loss.ts';
 import { originOf, ownedBy } from './owner.ts';
 import type {
@@ -88,7 +88,13 @@ export function defineStep(
     slots: ownedBy(null, optimizer.slots),
     apply: ownedBy(null, optimizer.apply),
   });
-  const plain: Predict = (weights, _slots, images, pass) => forward(weights, images, pass).logits;
+  /** What the model gave, pass by pass, since a prediction began. */
+  let passes: ModelOutputs[] = [];
+  const plain: Predict = (weights, _slots, images, pass) => {
+    const outputs = forward(weights, images, pass);
+    passes.push(outputs);
+    return outputs.logits;
+  };
   const predict = hooks.buildPrediction.call(ownedBy(null, plain));
   return {
     forward,
@@ -102,10 +108,18 @@ export function defineStep(
       return found;
     },
     update,
-    predict(weights, slots, images, pass) {
+    predict(extras, weights, slots, images, pass) {
+      passes = [];
       const logits = predict(weights, slots, images, pass);
+      const [outputs, another] = passes;
+      passes = [];
       refuse(predict, rowsFault({ logits }, images.shape[0]!));
-      return logits;
+      if (extras.length === 0) return { logits, extras: {} };
+      if (another || outputs?.logits !== logits) throw extrasChanged(originOf(predict));
+      const { extras: given = {} } = outputs;
+      const lacking = extras.find((name) => given[name] === undefined);
+      if (lacking !== undefined) throw extrasLacking(lacking, Object.keys(given));
+      return { logits, extras: Object.fromEntries(extras.map((name) => [name, given[name]!])) };
     },
   };
 }

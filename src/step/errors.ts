@@ -114,6 +114,19 @@ export const masksMissing = (): TailmixError =>
     { code: 'STEP_MASK' },
   );
 
+/** A prediction that is made of something else than one pass of the model. */
+export const extrasChanged = (origin: Origin | null): TailmixError =>
+  new TailmixError(
+    `${origin === null ? 'step' : at(origin)}: expected a prediction that is the model's logits, to be made of its other outputs in their place; got another. Leave out what changes predictions (views, temperatures, priors).`,
+    { code: 'STEP_EXTRAS', kind: 'config', ...(origin !== null && { plugin: origin.plugin, hook: origin.hook }) },
+  );
+
+/** An output that the model does not give. */
+export const extrasLacking = (name: string, known: readonly string[]): TailmixError =>
+  new TailmixError(`adapt: expected an output of the model, ${nearest(name, known)}; got ${JSON.stringify(name)}.`, {
+    code: 'STEP_EXTRAS',
+  });
+
 /** An op in the loss that TensorFlow.js cannot differentiate. */
 export const gradientMissing = (origin: Origin | null, op: string, cause: unknown): TailmixError =>
   new TailmixError(

@@ -30,6 +30,8 @@ export interface StepPlugins {
   variants: Readonly<Record<string, readonly string[]>>;
   /** Groups of rows, by `<plugin>/<group>`. */
   groups: Readonly<Record<string, unknown>>;
+  /** Names of `outputs.extras` that predictions give too, as `extra/<name>`. Default: none. */
+  extras?: readonly string[];
 }
 
 /** What a step is made of beside hooks and model. */
@@ -70,6 +72,8 @@ export const STOP = 'stop';
 export const PENALTY = 'penalty/';
 export const FIGURE = 'figure/';
 export const SAMPLE = 'sample/';
+/** The same of a prediction's outputs beside its logits. */
+export const EXTRA = 'extra/';
 
 /** A program and what its host needs to read of its outputs. */
 export interface StepProgram extends GraphProgram {
@@ -97,7 +101,7 @@ export interface StepProgram extends GraphProgram {
  */
 export function createStepProgram(
   model: Model,
-  { hooks, inputs, variants, groups }: StepPlugins,
+  { hooks, inputs, variants, groups, extras = [] }: StepPlugins,
   options: ProgramOptions,
 ): StepProgram {
   const trained = new Set(model.weights.filter((weight) => isTrained(weight, options.frozen)).map(({ name }) => name));
@@ -199,10 +203,8 @@ export function createStepProgram(
   const predict: GraphFunction = (state, feeds) => {
     const before = split(state);
     const pass: Pass = { training: false, inputs: readable(feeds), variants: {}, atStage: (_, features) => features };
-    return {
-      state: {},
-      outputs: { logits: definition.predict(before.weights, before.slots, normalise(feeds.images!), pass) },
-    };
+    const predicted = definition.predict(extras, before.weights, before.slots, normalise(feeds.images!), pass);
+    return { state: {}, outputs: { logits: predicted.logits, ...prefixed(EXTRA, predicted.extras) } };
   };
 
   const hasPartners = options.pairs === 'global' && replicas > 1 && MIX in variants;

@@ -132,7 +132,12 @@ export interface StepDefinition {
   mask: MixMask;
   gradients: Gradients;
   update: Update;
-  predict: Predict;
+  /**
+   * Logits, and extras of the pass that they are of, by name.
+   *
+   * @throws {TailmixError} STEP_EXTRAS where extras are asked for and the logits are not those of one pass of the model.
+   */
+  predict(extras: readonly string[], ...given: Parameters<Predict>): { logits: tf.Tensor; extras: NamedTensors };
 }
 
 /** Runs a program: eager or captured, and nobody outside `step/` can tell which. */

@@ -192,7 +192,8 @@ const cropsOf = ({ indices, positions }: StepRows, crops: number): StepRows[] =>
     ? [{ indices, positions }]
     : Array.from({ length: crops }, (_, crop) => ({ indices, positions: positions.map(() => crop) }));
 
-function padded(images: Uint8Array, length: number): Uint8Array {
+/** Images of a batch, filled up with zeros. */
+export function padded(images: Uint8Array, length: number): Uint8Array {
   const full = new Uint8Array(length);
   full.set(images);
   return full;

@@ -1,5 +1,33 @@
 import { displayValue, TailmixError } from '../errors.ts';
 
+/** Nothing in a run can be fitted to images without labels. */
+export const adaptsNot = (): TailmixError =>
+  new TailmixError(
+    '--adapt: expected a run with a plugin whose prediction can be fitted to images without labels; this one has none. Evaluate without --adapt.',
+    { code: 'ADAPT', kind: 'config' },
+  );
+
+/** Several plugins fit the prediction, and none knows of the others. */
+export const adaptTwice = (plugins: readonly string[]): TailmixError =>
+  new TailmixError(
+    `--adapt: expected one plugin whose prediction can be fitted; got ${plugins.length}: ${plugins.join(', ')}.`,
+    { code: 'ADAPT', kind: 'config' },
+  );
+
+/** Classes of which there are no images in the proportions that were asked for. */
+export const shiftEmpty = (shift: string, split: string): TailmixError =>
+  new TailmixError(
+    `--shift ${shift}: expected images of all classes that the ${split} split has, so many that each keeps one; got fewer. Take a smaller ratio, or --metrics shift, which is computed from all images.`,
+    { code: 'EVALUATE_SHIFT', kind: 'config' },
+  );
+
+/** Two views of an image are the same. */
+export const adaptedAlike = (): TailmixError =>
+  new TailmixError(
+    "--adapt: expected transforms in data.augment, by which two views of an image differ; the run has none. Give some: --set 'data.augment=[{name: pad-crop, padding: 4}, {name: flip}]'.",
+    { code: 'ADAPT', kind: 'config' },
+  );
+
 /** Something that is no image. */
 export const imageUnknown = (name: string, got: unknown): TailmixError =>
   new TailmixError(

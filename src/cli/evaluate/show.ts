@@ -26,17 +26,36 @@ interface Shown {
 const TITLE = 20;
 const share = (value: number | null): string => (value === null ? '–' : `${(100 * value).toFixed(2)} %`);
 
+type Row = readonly [title: string, text: string];
+
+/** Rows under one another, their texts too. */
+export const linesOf = (rows: readonly Row[]): string[] => rows.map(([title, text]) => `${title.padEnd(TITLE)}${text}`);
+
+/** The figures that runs are compared by. */
+export const headline = ({
+  accuracy,
+  balancedAccuracy,
+  many,
+  medium,
+  few,
+  worstClass,
+  macroF1,
+  ece,
+}: Evaluation): Row[] => [
+  ['accuracy', `${share(accuracy)}, balanced ${share(balancedAccuracy)}`],
+  ['many, medium, few', [many, medium, few].map(share).join(', ')],
+  ['worst class', `${worstClass.name}, ${share(worstClass.accuracy)}`],
+  ['macro F1, ECE', `${macroF1.toFixed(4)}, ${ece.toFixed(4)}`],
+];
+
 /** An evaluation as lines for a terminal: the headline, and the sections that were asked for. */
 export function show(title: string, evaluation: Evaluation, shown: Shown): string {
-  const { count, accuracy, balancedAccuracy, many, medium, few, worstClass, macroF1, ece, figures = {} } = evaluation;
+  const { count, figures = {} } = evaluation;
   const own = Object.entries(figures).map(([name, value]) => `${name} ${Number(value.toPrecision(5))}`);
-  const rows: (readonly [string, string])[] = [
+  const rows: Row[] = [
     ['run', `${title}, ${count} images`],
     ...(shown.notes ?? []).map((note) => ['data', note] as const),
-    ['accuracy', `${share(accuracy)}, balanced ${share(balancedAccuracy)}`],
-    ['many, medium, few', [many, medium, few].map(share).join(', ')],
-    ['worst class', `${worstClass.name}, ${share(worstClass.accuracy)}`],
-    ['macro F1, ECE', `${macroF1.toFixed(4)}, ${ece.toFixed(4)}`],
+    ...headline(evaluation),
     ...(shown.ood
       ? [
           ['out of distribution', `AUROC ${share(shown.ood.auroc)}, FPR95 ${share(shown.ood.fpr95)}`] as const,
@@ -45,8 +64,9 @@ export function show(title: string, evaluation: Evaluation, shown: Shown): strin
       : []),
     ...(own.length > 0 ? [['plugins', own.join(', ')] as const] : []),
   ];
-  const lines = rows.map(([name, text]) => `${name.padEnd(TITLE)}${text}`);
-  return [...lines, ...shown.sections.flatMap((section) => sectionLines(section, evaluation, shown))].join('\n');
+  return [...linesOf(rows), ...shown.sections.flatMap((section) => sectionLines(section, evaluation, shown))].join(
+    '\n',
+  );
 }
 
 function sectionLines(section: MetricsSection, evaluation: Evaluation, shown: Shown): string[] {

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { shiftNames } from '../../metrics/shift.ts';
 import {
   backendOption,
   checkpointOption,
@@ -27,11 +28,19 @@ export function addTrained(program: Command, finish: Finish): void {
       .addOption(metricsOption())
       .option('--ood <folder>', 'images that are of none of the classes: AUROC and FPR95 by the highest probability')
       .addOption(
+        new Option('--shift <name>', 'images of the split in the proportions of a shifted test set').choices(
+          shiftNames,
+        ),
+      )
+      .option('--adapt', 'also figures of a prediction that is fitted to these images first, without their labels')
+      .addOption(
         new Option(
           '--from-logits',
           'figures of the last evaluation, from the logits that the run has kept: without model and images',
         ).conflicts([
           'ood',
+          'adapt',
+          'shift',
           'set',
           'checkpoint',
           'strict',
