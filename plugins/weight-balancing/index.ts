@@ -60,7 +60,6 @@ export const projecting = (update: Update, limit: number, due: (inputs: NamedTen
 export default definePlugin({
   name,
   options,
-  corrects: () => 'class prior',
   inputs: ({ every }): Record<string, InputSpec> =>
     every === 'epoch' ? { [DUE]: { shape: [], dtype: 'float32' } } : {},
   extendModel: (model) => requireClassifier(name, model),
