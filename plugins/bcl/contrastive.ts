@@ -3,7 +3,7 @@ import { oneHot, stopGradient, tf } from 'tailmix';
 /**
  * Balanced contrastive loss: the mean over all rows i of −mean over positives p (rows of the class of i but itself, and its
  * prototype) of log exp(s_ip) / Σ_c mean_{k of class c} exp(s_ik), with s = cosine / temperature; i counts in no sum of its
- * own, and each class has its prototype in the batch (Zhu et al. 2022, eq. 8 with class-complement).
+ * own, and each class has its prototype in the batch (Zhu et al. 2022, section 3.2).
  *
  * @param features - `[N, d]`, rows of length 1
  * @param labels - `[N]` int32

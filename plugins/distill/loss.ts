@@ -3,7 +3,7 @@ import { scoredTimes } from 'tailmix/plugins/regmixup';
 import { LOGITS, NAME } from './teacher.ts';
 
 /**
- * `T²·KL(t ‖ softmax(z / T))` of each row, with `t ∝ softmax(u / T)^power` (He et al. 2021, eqs. 5, 8 and 9; Hinton et al. 2015).
+ * `T²·KL(t ‖ softmax(z / T))` of each row, with `t ∝ softmax(u / T)^power` (He et al. 2021, virtual examples; Hinton et al. 2015).
  *
  * @param student - z, `[B, C]`
  * @param teacher - u, `[B, C]`

@@ -38,7 +38,7 @@ function probabilities(experts: ExpertLogits, shares: Float64Array, start: numbe
 }
 
 /**
- * Prediction stability (Zhang et al. 2022, section 4.2): the mean cosine of the probabilities that two views of an image have.
+ * Prediction stability (Zhang et al. 2022, section 4.2, eq. 4): the mean cosine of the probabilities that two views of an image have.
  *
  * @param views - of both views the logits of the experts
  * @param shares - `[K]`, that add to 1

@@ -13,7 +13,7 @@ export interface LossOptions {
   inverseTau: number;
 }
 
-/** Class frequencies in reverse: the rarest class has that of the most frequent one (Zhang et al. 2022, eq. 4), `[C]`. */
+/** Class frequencies in reverse: the rarest class has that of the most frequent one (Zhang et al. 2022, section 4.1), `[C]`. */
 export function inversePrior(prior: Float64Array): Float64Array {
   const order = [...prior.keys()].sort((a, b) => prior[a]! - prior[b]! || a - b);
   const inverse = new Float64Array(prior.length);
@@ -29,8 +29,8 @@ export const evenTaus = (count: number): number[] => Array.from({ length: count 
 /**
  * What is added to the logits of each expert before its cross-entropy:
  *
- * - BalPoE: τ_k·log π (Aimar et al. 2023, eq. 9)
- * - SADE: nothing, log π, log π − τ'·log π̄, π̄ being π in reverse (Zhang et al. 2022, eq. 2 to 4)
+ * - BalPoE: τ_k·log π (Aimar et al. 2023, calibrated experts)
+ * - SADE: nothing, log π, log π − τ'·log π̄, π̄ being π in reverse (Zhang et al. 2022, section 4.1)
  * - RIDE: nothing; its experts differ by the diversity term
  *
  * @param classCounts - `[C]`
@@ -72,7 +72,7 @@ export function temperatures(classCounts: readonly number[], isDeferred: boolean
 
 /**
  * `T̄²·Σ_k KL(softmax(z̄/T) ‖ softmax(z_k/T))`, the mean over the rows: how far experts are from their mean, which is taken
- * as given (Wang et al. 2021, eq. 4, as in the authors' code).
+ * as given (Wang et al. 2021, the distribution-aware diversity loss, as in the authors' code).
  *
  * @param experts - `[B, C]` each
  * @param mean - `[B, C]`

@@ -13,7 +13,7 @@ const options = z.strictObject({
 /** Keeps a row of zeros from dividing by zero; the number of the authors' code. */
 const TINY = 1e-7;
 
-/** `z / (τ·‖z‖)` of each row, `[B, C]` (Wei et al. 2022, eq. 6). */
+/** `z / (τ·‖z‖)` of each row, `[B, C]` (LogitNorm of Wei et al. 2022). */
 export const normalisedLogits = (logits: tf.Tensor, tau: number): tf.Tensor =>
   logits.div(
     logits

@@ -26,7 +26,7 @@ export interface ContrastOptions {
 /**
  * Parametric contrastive loss of each anchor: one softmax over the centres' logits and the cosines with all other rows, and
  * −mean of log-probabilities, in which the centre of the anchor's class weighs 1 and each row of its class α
- * (Cui et al. 2021, eq. 6; with `smooth`, Cui et al. 2022).
+ * (Cui et al. 2021, the PaCo loss of section 3; with `smooth`, Cui et al. 2022).
  *
  * @param labels - `[R]` int32
  * @returns `[R]`

@@ -58,7 +58,7 @@ export function contrastLogits(z: tf.Tensor, means: tf.Tensor, temperature: numb
 }
 
 /**
- * Cross-entropy of {@link contrastLogits} with the prior, log π + z, the mean over the rows (Du et al. 2024, eq. 12).
+ * Cross-entropy of {@link contrastLogits} with the prior, log π + z, the mean over the rows (Du et al. 2024, the loss with logit adjustment).
  *
  * @param labels - `[N]` int32
  */
@@ -78,7 +78,7 @@ export interface RunningMeans {
   count: tf.Tensor;
 }
 
-/** The means with further features in them (Du et al. 2024, eq. 13). */
+/** The means with further features in them (Du et al. 2024, estimated batch by batch). */
 export function updatedMeans({ mean, count }: RunningMeans, z: tf.Tensor, labels: tf.Tensor): RunningMeans {
   const own = oneHot(labels, count.shape[0]!);
   const added = own.sum(0);

@@ -18,7 +18,7 @@ const DUE = 'due';
 const INPUT = `${name}/${DUE}`;
 
 /**
- * `w_c · min(1, δ/‖w_c‖)` for the vector of each class c: those within the ball stay as they are (Alshammari et al. 2022, eq. 4).
+ * `w_c · min(1, δ/‖w_c‖)` for the vector of each class c: those within the ball stay as they are (MaxNorm of Alshammari et al. 2022).
  *
  * @param kernel - `[D, C]`, a class in each column
  * @returns `[D, C]`

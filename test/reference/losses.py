@@ -138,7 +138,7 @@ def gcl(factor, margin, s):
 
 
 def logit_norm(tau):
-    # Wei et al. 2022, eq. 6.
+    # Wei et al. 2022, LogitNorm.
     def term(z, y, i):
         return -torch.log(softmax(z / (tau * torch.sqrt((z * z).sum())))[y])
 
