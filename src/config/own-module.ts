@@ -4,7 +4,7 @@ import { type KeptSources, type OwnSource, warnChanged } from '../tracking/sourc
 import { findFile, portable } from '../util/find-file.ts';
 import { runNotTrusted } from './errors.ts';
 import { importModule, reasonOf, resolvePackage } from './import-module.ts';
-import { hashModule, readModule } from './source-hash.ts';
+import { hashModule, packageVersion, readModule } from './source-hash.ts';
 import type { PluginRegistry } from './types.ts';
 
 /** What a module of the user's own holds. */
@@ -13,7 +13,7 @@ export interface OwnModule {
   value: unknown;
   /** How a config in any folder of the project can name it. */
   name: string;
-  /** SHA-256 of the file and of what it imports by relative paths, hex; null for a package. */
+  /** SHA-256 of the file and of what it imports, hex; of a package its version. Null for a package that has none. */
   source: string | null;
 }
 
@@ -63,7 +63,8 @@ export async function loadOwnModule(
   if (file === null) return null;
   try {
     const module = await importModule(isPath(specifier) ? file : specifier, parent, registry);
-    if (!isPath(specifier)) return { value: module.default, name: specifier, source: null };
+    if (!isPath(specifier))
+      return { value: module.default, name: specifier, source: await packageVersion(specifier, parent) };
     const { source, files } = await readModule(file);
     modules?.push({ place: portable(file), source, files });
     return { value: module.default, name: portable(file), source };
@@ -87,7 +88,8 @@ async function loadKept(
   const isSame = kept === null || source === kept.source || (isChanged && run.prefers === 'current');
   const file = isSame ? current! : kept.file;
   if (!isSame && (await hashModule(file)) !== kept.source) {
-    const why = 'some of what it imports is not kept: it is named by an absolute path, or as a package';
+    const why =
+      'some of what it imports is not kept: it is named by an absolute path, or is a package, of which there may be another version now';
     return { message: `${place}: expected the module that was kept with the run to be whole; ${why}.` };
   }
   try {

@@ -13,9 +13,12 @@ const ENDINGS = new Set(['.ts', '.mts', '.cts', '.tsx', '.js', '.mjs', '.cjs', '
  */
 const PLACE = /(['"`])((?:\.{1,2}\/|\/|file:\/\/|#)[^'"`\n]+)\1/g;
 
+/** A package that is imported: its name, without what is behind it. */
+const PACKAGE = /\b(?:from|import|require)\s*\(?\s*(['"])((?:@[\w.-]+\/)?\w[\w.-]*)(?:\/[^'"\n]*)?\1/g;
+
 /**
- * SHA-256, hex, of a module of the user's own and of the files that it names by where they lie, and those in turn: of a
- * file that names none that of the file. Where the files are does not matter, only where they are from the module. A path
+ * SHA-256, hex, of a module of the user's own and of the files that it names by where they lie, and those in turn, with the versions of
+ * packages that they import: of a file that names none that of the file. Where the files are does not matter, only where they are from the module. A path
  * that is put together as the module runs is not seen.
  *
  * @param file - absolute
@@ -27,6 +30,7 @@ export async function readModule(file: string): Promise<{ source: string; files:
   const { createJiti } = await import('jiti');
   const hashes = new Map<string, string>();
   const packages = new Set<string>();
+  const versions = new Set<string>();
   const own = await realpath(file);
   const visit = async (path: string): Promise<void> => {
     if (hashes.has(path)) return;
@@ -34,8 +38,13 @@ export async function readModule(file: string): Promise<{ source: string; files:
     hashes.set(path, sha256(bytes));
     for (const found of packageOf(path)) packages.add(found);
     if (extname(path) === '.json') return;
+    const text = bytes.toString('utf8');
+    for (const [, , name] of text.matchAll(PACKAGE)) {
+      const version = await packageVersion(name!, path);
+      if (version !== null) versions.add(version);
+    }
     const jiti = createJiti(path);
-    for (const [, , place] of bytes.toString('utf8').matchAll(PLACE)) {
+    for (const [, , place] of text.matchAll(PLACE)) {
       const found = jiti.esmResolve(place!, { try: true });
       const named = found?.startsWith('file:') ? await moduleAt(fileURLToPath(found)) : null;
       if (named !== null) await visit(named);
@@ -44,9 +53,35 @@ export async function readModule(file: string): Promise<{ source: string; files:
   await visit(own);
   const first = hashes.get(own)!;
   const files = [...hashes.keys(), ...packages];
-  if (hashes.size === 1) return { source: first, files };
+  if (hashes.size === 1 && versions.size === 0) return { source: first, files };
   const helpers = [...hashes].filter(([path]) => path !== own).map(([path, hash]) => [placeOf(path, own), hash]);
-  return { source: sha256(JSON.stringify([first, ...helpers.sort(([a], [b]) => (a! < b! ? -1 : 1))])), files };
+  const parts = [first, ...helpers.sort(([a], [b]) => (a! < b! ? -1 : 1))];
+  return { source: sha256(JSON.stringify(versions.size > 0 ? [...parts, [...versions].sort()] : parts)), files };
+}
+
+/**
+ * `NAME@VERSION` of an installed package, as a file finds it; null where there is none, and for tailmix, which says by itself what wrote
+ * a run.
+ *
+ * @param specifier - what is imported: a package, or something in one
+ */
+export async function packageVersion(specifier: string, file: string): Promise<string | null> {
+  const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+  if (name === 'tailmix') return null;
+  for (let folder = dirname(file); ; folder = dirname(folder)) {
+    const text = await readFile(join(folder, 'node_modules', name, 'package.json'), 'utf8').catch(() => null);
+    if (text !== null) return `${name}@${versionIn(text)}`;
+    if (folder === dirname(folder)) return null;
+  }
+}
+
+/** What a package.json says; nothing where it says nothing, or is none. */
+function versionIn(text: string): unknown {
+  try {
+    return JSON.parse(text).version ?? '';
+  } catch {
+    return '';
+  }
 }
 
 /** The nearest package.json: it says what a folder and a name with # mean. */

@@ -121,6 +121,39 @@ describe('hash of a config', () => {
     expect(await hashModule(resolve('own.ts'))).not.toBe(first);
   });
 
+  it.each([
+    ['a package', "import dep from 'dep';", 'dep'],
+    ['something in a package', "import { b } from 'dep/b.js';", 'dep'],
+    ['a package of a scope, by require', "const dep = require('@team/dep/b');", '@team/dep'],
+    ['a package, in a file beside it', "import './b.ts';", 'dep'],
+  ])('changes with the version of %s that it imports', async (_, imports, name) => {
+    const version = (number: string) =>
+      write({ [`node_modules/${name}/package.json`]: JSON.stringify({ name, version: number }) });
+    await write({ 'own.ts': imports, 'b.ts': "export * from 'dep';" });
+    await version('1.0.0');
+    const first = await hashModule(resolve('own.ts'));
+    await version('1.0.1');
+    expect(await hashModule(resolve('own.ts'))).not.toBe(first);
+    await version('1.0.0');
+    expect(await hashModule(resolve('own.ts'))).toBe(first);
+  });
+
+  it('changes with the version of a package that is a plugin, not with that of tailmix', async () => {
+    const hash = async (plugin: string, tailmix: string) => {
+      await write({
+        'node_modules/own/package.json': JSON.stringify({ name: 'own', version: plugin, main: 'index.cjs' }),
+        'node_modules/own/index.cjs': `const { definePlugin, z } = require('tailmix');
+exports.default = definePlugin({ name: 'own', options: z.strictObject({}), apply() {} });`,
+        'node_modules/tailmix/package.json': JSON.stringify({ name: 'tailmix', version: tailmix }),
+        'run.yaml': run.replace('./own.ts', 'own'),
+      });
+      return (await loadConfig('run.yaml', context)).hash;
+    };
+    const first = await hash('1.0.0', '0.1.0');
+    expect(await hash('1.0.0', '0.2.0')).toBe(first);
+    expect(await hash('1.1.0', '0.1.0')).not.toBe(first);
+  });
+
   it('of a plugin file without imports is that of the file alone', async () => {
     await write({ 'own.ts': own('') });
     expect(await hashModule(resolve('own.ts'))).toBe(createHash('sha256').update(own('')).digest('hex'));

@@ -150,6 +150,22 @@ describe('a run is opened', () => {
     expect(await messageOfError(() => openSources('runs/one'))).toContain('manifest.json');
   });
 
+  test('with a package of another version: told, in the place of code that would be another', async () => {
+    const dep = (version: string) => ({
+      'node_modules/dep/package.json': JSON.stringify({ name: 'dep', version, main: 'index.js' }),
+      'node_modules/dep/index.js': `module.exports = '${version}';`,
+    });
+    await write({ ...project, ...dep('1.0.0'), 'lib/mark.ts': "import dep from 'dep';\nexport const mark = dep;\n" });
+    const config = await loadConfig('run.yaml', context);
+    await write({ 'runs/one/config.yaml': stringify(config.resolved) });
+    await keepSources('runs/one', config.modules, []);
+    expect((await loadRunConfig('runs/one', context)).hash).toBe(config.hash);
+    await write(dep('1.0.1'));
+    expect(await messageOfError(() => loadRunConfig('runs/one', context))).toContain(
+      'it is named by an absolute path, or is a package, of which there may be another version now',
+    );
+  });
+
   test('with an import that cannot be kept: told, in the place of code that would be another', async () => {
     await write({
       ...project,
