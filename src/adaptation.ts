@@ -3,18 +3,21 @@ import type { Random } from './random.ts';
 /** What a network gives of images beyond its logits, `outputs.extras` by name: `[N × …]` each, image after image. */
 export type ExtraRows = Readonly<Record<string, Float32Array>>;
 
+/** What a network gives of two views of the same images. */
+export type TwoViews = readonly [ExtraRows, ExtraRows];
+
 /** How a plugin fits its prediction to images of which it does not know the labels. */
 export interface Adaptation {
   /** Names of `outputs.extras` that it predicts from. */
   extras: readonly string[];
   /**
-   * Fits it to two views of the same images, each augmented by `data.augment` with random numbers of its own.
+   * Fits it to views of the N images. May be asynchronous.
    *
-   * @param views - of both views what the network gives of all N images
+   * @param views - gives two views of all images, each augmented by `data.augment` with random numbers of its own and of the round, 1, 2, …
    * @param count - N
    * @param random - the plugin's own stream for it
    */
-  fit(views: readonly [ExtraRows, ExtraRows], count: number, random: Random): Adapted;
+  fit(views: (round: number) => Promise<TwoViews>, count: number, random: Random): Promise<Adapted> | Adapted;
 }
 
 /** A prediction that was fitted. */
@@ -23,6 +26,6 @@ export interface Adapted {
   figures: Readonly<Record<string, number>>;
   /** What the user should know of it, a sentence each. */
   warnings?: readonly string[];
-  /** Logits `[rows × C]` of images, in the place of the network's. */
+  /** Logits of images, in the place of the network's: finite numbers, `[rows × C]`. */
   logits(extras: ExtraRows): Float32Array;
 }

@@ -1,5 +1,5 @@
 export { z } from 'zod';
-export type { Adaptation, Adapted, ExtraRows } from './adaptation.ts';
+export type { Adaptation, Adapted, ExtraRows, TwoViews } from './adaptation.ts';
 export { layerNorm, oneHot, relu, softmaxCrossEntropy } from './backend/kernels/index.ts';
 export { type Backend, type BackendChoice, type BackendName, loadBackend } from './backend/load.ts';
 export { createTrainer } from './config/checked-trainer.ts';

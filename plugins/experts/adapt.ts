@@ -1,5 +1,5 @@
-import type { Adaptation, ExtraRows, Random } from 'tailmix';
-import { aggregate, BATCH, EPOCHS, type ExpertLogits, LEAST, mixedBy, stability } from './aggregation.ts';
+import type { Adaptation, ExtraRows } from 'tailmix';
+import { aggregate, BATCH, EPOCHS, type ExpertLogits, LEAST, mixedBy, type Round, stability } from './aggregation.ts';
 import { imagesFew } from './errors.ts';
 import { logitsOf } from './model.ts';
 
@@ -15,16 +15,26 @@ export function testTimeAggregation(count: number, classes: number): Adaptation 
   const expertsOf = (extras: ExtraRows): ExpertLogits => names.map((name) => extras[name]!);
   return {
     extras: names,
-    fit(given, images, random) {
+    async fit(viewsOf, images, random) {
       if (images < BATCH) throw imagesFew(BATCH, images);
-      const views = [expertsOf(given[0]), expertsOf(given[1])] as const;
-      const { shares, epochs } = aggregate(views, classes, ordersOf(images, random));
-      const all = Int32Array.from({ length: images }, (_, i) => i);
+      let last: Round | undefined;
+      async function* rounds(): AsyncGenerator<Round> {
+        for (let round = 1; round <= EPOCHS; round++) {
+          const [first, second] = await viewsOf(round);
+          last = { views: [expertsOf(first), expertsOf(second)], order: random.permutation(images) };
+          yield last;
+        }
+      }
+      const { shares, epochs } = await aggregate(rounds(), count, classes);
+      const { views, order } = last!;
       const alike = new Float64Array(count).fill(1 / count);
       const named = Object.fromEntries([...shares].map((share, k) => [`share-${k + 1}`, share]));
-      const before = stability(views, alike, all, classes).value;
+      const [before, after] = [alike, shares].map((by) => stability(views, by, order, classes).value) as [
+        number,
+        number,
+      ];
       return {
-        figures: { ...named, stability: stability(views, shares, all, classes).value, 'stability-before': before },
+        figures: { ...named, stability: after, 'stability-before': before },
         warnings: warningsOf({ shares, epochs, images, classes }),
         logits: (extras) => mixedBy(expertsOf(extras), shares),
       };
@@ -59,8 +69,4 @@ export function warningsOf({
         `expert ${k + 1} was left a share of ${share.toFixed(3)}, which ended it after epoch ${epochs} of ${EPOCHS}. It may have fallen onto the others whatever the images are: compare it with the figures above it.`,
       );
   return warnings;
-}
-
-function* ordersOf(images: number, random: Random): Generator<Int32Array> {
-  for (let epoch = 0; epoch < EPOCHS; epoch++) yield random.permutation(images);
 }

@@ -77,25 +77,33 @@ export function stability(
   return { value: value / rows.length, slopes: slopes.map((slope) => slope / rows.length) };
 }
 
+/** An epoch of the aggregation. */
+export interface Round {
+  views: readonly [ExpertLogits, ExpertLogits];
+  /** The images, batch after batch. */
+  order: Int32Array;
+}
+
 /**
  * Shares of experts by which predictions are most stable between two views of images without labels (Zhang et al. 2022, section 4.2):
  * the softmax of K numbers that begin as 1/K, by stochastic gradient ascent, until an epoch ends with a share that is small.
  *
- * @param orders - of each epoch the images, batch after batch
+ * @param rounds - epochs, of which no more are asked for then
+ * @param count - K
+ * @param classes - C
  * @param batch - images of a batch
  * @returns shares `[K]` after the last epoch, and how many epochs there were
  */
-export function aggregate(
-  views: readonly [ExpertLogits, ExpertLogits],
+export async function aggregate(
+  rounds: AsyncIterable<Round> | Iterable<Round>,
+  count: number,
   classes: number,
-  orders: Iterable<Int32Array>,
   batch: number = BATCH,
-): { shares: Float64Array; epochs: number } {
-  const { length: count } = views[0];
+): Promise<{ shares: Float64Array; epochs: number }> {
   const weights = new Float64Array(count).fill(1 / count);
   const velocity = new Float64Array(count);
   let epochs = 0;
-  for (const order of orders) {
+  for await (const { views, order } of rounds) {
     for (let from = 0; from < order.length; from += batch) {
       const shares = softmax(weights);
       const { slopes } = stability(views, shares, order.subarray(from, from + batch), classes);

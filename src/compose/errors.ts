@@ -94,6 +94,7 @@ const CHANGES = {
   extendModel: 'adds weights to it',
   trains: 'decides which weights are trained',
   initialWeights: 'computes the first values of weights',
+  adapt: 'fits the prediction',
 } as const;
 
 /** A held plugin that would change the model, which only an entry of the run can. */

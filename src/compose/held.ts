@@ -22,7 +22,7 @@ export function checkHeld(plugins: readonly Plugin[]): void {
       names.add(name);
       if (provides.length === 0 || !provides.every((capability) => offered.includes(capability)) || requires.length > 0)
         throw notHeld(holder.definition.name, offered, name, provides, requires);
-      const part = (['prepare', 'extendModel', 'trains', 'initialWeights'] as const).find(
+      const part = (['prepare', 'extendModel', 'trains', 'initialWeights', 'adapt'] as const).find(
         (one) => plugin.definition[one],
       );
       if (part !== undefined) throw heldExtends(holder.definition.name, name, part);

@@ -69,7 +69,7 @@ export function adoptTaps(hooks: Hooks, { composition, place }: Spanning, adding
 export function checkSpanning({ hooks, plugins }: Composition): void {
   for (const { definition } of plugins.filter(spansRun)) {
     const { name, provides = [], requires = [] } = definition;
-    const declared = (['inputs', 'variants', 'rows', 'extendModel', 'initialWeights'] as const).find(
+    const declared = (['inputs', 'variants', 'rows', 'extendModel', 'initialWeights', 'adapt'] as const).find(
       (part) => definition[part],
     );
     if (declared !== undefined) throw spansNotObserving(name, `has ${declared}`);

@@ -117,7 +117,7 @@ export function defineStep(
       if (extras.length === 0) return { logits, extras: {} };
       if (another || outputs?.logits !== logits) throw extrasChanged(originOf(predict));
       const { extras: given = {} } = outputs;
-      const lacking = extras.find((name) => given[name] === undefined);
+      const lacking = extras.find((name) => given[name]?.shape[0] !== images.shape[0]);
       if (lacking !== undefined) throw extrasLacking(lacking, Object.keys(given));
       return { logits, extras: Object.fromEntries(extras.map((name) => [name, given[name]!])) };
     },

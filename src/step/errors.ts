@@ -121,11 +121,14 @@ export const extrasChanged = (origin: Origin | null): TailmixError =>
     { code: 'STEP_EXTRAS', kind: 'config', ...(origin !== null && { plugin: origin.plugin, hook: origin.hook }) },
   );
 
-/** An output that the model does not give. */
+/** An output that the model does not give, or not for each image. */
 export const extrasLacking = (name: string, known: readonly string[]): TailmixError =>
-  new TailmixError(`adapt: expected an output of the model, ${nearest(name, known)}; got ${JSON.stringify(name)}.`, {
-    code: 'STEP_EXTRAS',
-  });
+  new TailmixError(
+    `adapt: expected outputs of the model with a row for each image; got ${JSON.stringify(name)}, ${nearest(name, known)}.`,
+    {
+      code: 'STEP_EXTRAS',
+    },
+  );
 
 /** An op in the loss that TensorFlow.js cannot differentiate. */
 export const gradientMissing = (origin: Origin | null, op: string, cause: unknown): TailmixError =>

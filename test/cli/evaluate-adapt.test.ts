@@ -14,12 +14,42 @@ train: { epochs: 3, step: eager }
 plugins: [{ use: experts, method: sade, shared: stage1 }]
 `;
 
+/** A plugin of one's own that adapts, and does as its option says. */
+const own = `import { definePlugin, z } from 'tailmix';
+export default definePlugin({
+  name: 'own',
+  options: z.strictObject({ does: z.string().default('right').describe('What.') }),
+  extendModel: (model) => ({
+    ...model,
+    forward(weights, images, pass) {
+      const outputs = model.forward(weights, images, pass);
+      return { ...outputs, extras: { ...outputs.extras, 'own/double': outputs.logits.mul(2), 'own/one': outputs.logits.mean() } };
+    },
+  }),
+  adapt: ({ does }) => ({
+    extras: does === 'name' ? 'own/double' : [does === 'rows' ? 'own/one' : 'own/double'],
+    async fit(views, count) {
+      if (does === 'throw') throw new Error('boom');
+      const [[one], [other], [again]] = [Object.values((await views(1))[0]), Object.values((await views(1))[1]), Object.values((await views(2))[0])];
+      return {
+        figures: { count, rows: does === 'nan' ? NaN : one.length / 10, same: Number(one.every((value, i) => value === other[i] || value === again[i])) },
+        logits: ({ 'own/double': double }) => does === 'short' ? double.slice(1) : does === 'infinite' ? double.fill(1 / 0) : double,
+      };
+    },
+  }),
+  apply() {},
+});
+`;
+
 beforeAll(async () => {
   await writeFile(join(folder(), 'run.yaml'), config);
+  await writeFile(join(folder(), 'own.ts'), own);
+  await writeFile(join(folder(), 'own.yaml'), config.replace(/plugins:.*/, 'plugins: [{ use: ./own.ts }]'));
   await writeFile(join(folder(), 'plain.yaml'), quickRun);
   for (const [file, name] of [
     ['run.yaml', 'a'],
     ['plain.yaml', 'plain'],
+    ['own.yaml', 'own'],
   ] as const) {
     const { code, stderr } = await tailmix(folder(), 'train', file, '--out', name);
     expect(code, stderr).toBe(0);
@@ -67,6 +97,27 @@ describe('evaluate --adapt', () => {
     expect(forward.stderr).toContain(`[experts] --adapt: of ${forward.count} images`);
   });
 
+  it('takes a plugin of one’s own, of whose views each is another', async () => {
+    const { code, stdout, stderr } = await tailmix(folder(), 'evaluate', 'own', '--adapt', '--json');
+    expect(code, stderr).toBe(0);
+    const { adapted, perClass, loss } = JSON.parse(stdout);
+    expect(adapted).toMatchObject({ plugin: 'own', fitted: { count: 1996, rows: 1996, same: 0 }, perClass });
+    expect(adapted.loss).not.toBeCloseTo(loss, 3);
+  });
+
+  it.each([
+    ['throw', '[own] adapt: boom'],
+    ['name', '[own] adapt: expected { extras: names, fit }; got an object with extras, fit.'],
+    ['rows', 'adapt: expected outputs of the model with a row for each image; got "own/one"'],
+    ['nan', '[own] adapt: figures["rows"]: expected a finite number; got NaN.'],
+    ['short', '[own] adapt: logits: expected a Float32Array of 5000 finite numbers; got a Float32Array of 4999.'],
+    ['infinite', '[own] adapt: logits: expected a Float32Array of 5000 finite numbers; got a Float32Array of 5000.'],
+  ])('names a plugin that does not keep to it: %s', async (does, message) => {
+    const { code, stderr } = await tailmix(folder(), 'evaluate', 'own', '--adapt', '--set', `plugins.own.does=${does}`);
+    expect(stderr).toContain(message);
+    expect(code).toBe(1);
+  });
+
   it('says on the terminal what the figures are', async () => {
     const { stdout } = await tailmix(folder(), 'evaluate', 'a', '--adapt');
     const [own, adapted] = stdout.split('\n\n');
@@ -91,6 +142,9 @@ describe('evaluate --adapt', () => {
     );
     expect(await refused('a', '--set', 'plugins+={use: tta}')).toContain(
       "[tta] buildPrediction: expected a prediction that is the model's logits",
+    );
+    expect(await refused('own', '--set', 'plugins+={use: experts, count: 2}')).toContain(
+      '--adapt: expected one plugin whose prediction can be fitted; got 2: own, experts.',
     );
     expect(await refused('a', '--from-logits')).toContain("cannot be used with option '--adapt'");
     const other = await tailmix(folder(), 'evaluate', 'a', '--shift', 'sideways');

@@ -4,7 +4,7 @@ Run: python test/reference/aggregation.py   (needs numpy, torch; writes aggregat
 
 Written from section 4.2 of the paper with the numbers of the authors' config: w = (1/K, ...), softmax(w) mixes the logits of K experts, the
 loss is minus the mean cosine of both views' softmax, SGD of 0.1, momentum 0.9 (Nesterov), weight decay 5e-4, 5 epochs; it ends after an
-epoch that leaves a share below 0.05. The order of an epoch's images is that of the case: i -> (a * i + epoch) mod N.
+epoch that leaves a share below 0.05. The order of an epoch's images is that of the case: i -> (a * i + epoch) mod N. Views are new in each epoch.
 
 Images have a true class, which the first view shows; an expert is as sure of it as its factor says, and noise that
 differs by view moves its logits as far as its other factor says.
@@ -22,11 +22,11 @@ from noise import noise
 torch.set_default_dtype(torch.float64)
 
 
-def logits(case, view, k):
+def logits(case, epoch, view, k):
     n, c = case["images"], case["classes"]
     true = np.arange(n) % c
     sure, moved = case["experts"][k]
-    found = noise(f"aggregation{view}{k}{n}", n * c).reshape(n, c) * np.float32(moved)
+    found = noise(f"aggregation{epoch}{view}{k}{n}", n * c).reshape(n, c) * np.float32(moved)
     found[np.arange(n), true] += np.float32(sure)
     return torch.tensor(found.astype(np.float64))
 
@@ -38,12 +38,12 @@ def stability(views, shares, rows):
 
 def fit(case):
     n, experts = case["images"], len(case["experts"])
-    views = [[logits(case, view, k) for k in range(experts)] for view in (1, 2)]
     w = torch.full((experts,), 1 / experts, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
     slopes = None
     epochs = 0
     for epoch in range(5):
+        views = [[logits(case, epoch, view, k) for k in range(experts)] for view in (1, 2)]
         order = torch.tensor([(case["stride"] * i + epoch) % n for i in range(n)])
         for rows in order.split(case["batch"]):
             shares = torch.softmax(w, 0)

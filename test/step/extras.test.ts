@@ -102,7 +102,7 @@ test('a prediction of several passes, or of other logits, has none', async () =>
 });
 
 test('an output that the model does not give', async () => {
-  expect(await messageOfError(() => predicted('eager', { extras: ['experts/7'] }))).toContain(
-    'expected an output of the model',
+  expect(await messageOfError(() => predicted('eager', { extras: ['experts/7'] }))).toBe(
+    'adapt: expected outputs of the model with a row for each image; got "experts/7", perhaps "experts/1".',
   );
 });
