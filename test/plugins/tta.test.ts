@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import tta, { averaged, viewsOf } from '../../plugins/tta/index.ts';
 import { loadBackend } from '../../src/backend/load.ts';
 import { compose } from '../../src/compose/compose.ts';
 import type { RunInfo } from '../../src/run.ts';
 import { tf } from '../../src/tf.ts';
+import { noise } from '../models/reference.ts';
 import { describeNative } from '../step/captured-support.ts';
 import { smallInfo } from '../support/info.ts';
 import { messageOfError } from '../support/message.ts';
@@ -37,6 +39,31 @@ test('averages logits, or probabilities, of which it gives the logarithm', () =>
   const probabilities = rows(averaged(logits, 'probabilities')).map(Math.exp);
   expect(probabilities[0]).toBeCloseTo((0.25 + 0.9) / 2, 6);
   expect(probabilities[1]).toBeCloseTo((0.75 + 0.1) / 2, 6);
+});
+
+interface Averaged {
+  logits: number[];
+  probabilities: number[];
+}
+const reference: Record<'images' | 'side' | 'channels' | 'classes' | 'padding', number> &
+  Record<'flip' | 'five', Averaged> = JSON.parse(
+  readFileSync(new URL('../reference/tta.json', import.meta.url), 'utf8'),
+);
+
+test.each([
+  ['flip', 'centre'],
+  ['five', 'five'],
+] as const)('averages are torchvision’s: %s', (name, crops) => {
+  const { images: n, side, channels, classes, padding } = reference;
+  const size = side * side * channels;
+  const images = tf.tensor4d(noise('tta-images', n * size), [n, side, side, channels]);
+  const kernel = tf.tensor2d(noise('tta-kernel', size * classes), [size, classes]);
+  const logits = viewsOf(images, { flip: true, crops, padding }).map((view) => view.reshape([n, size]).matMul(kernel));
+  const expected = reference[name];
+  for (const [i, value] of rows(averaged(logits, 'logits')).entries())
+    expect(value).toBeCloseTo(expected.logits[i]!, 5);
+  for (const [i, value] of rows(averaged(logits, 'probabilities')).entries())
+    expect(Math.exp(value)).toBeCloseTo(expected.probabilities[i]!, 5);
 });
 
 describeNative('a run', () => {
