@@ -77,6 +77,9 @@ static inline void accumulate(const float* v, const float* d, int64_t count, int
   accumulateBy<Blocks::INPUTS, LANES / WIDTH>(v, d, count, in, out, s);
 }
 
+// So many channels and fewer: the results of a block are fetched before they are written. With more they are in the way.
+constexpr int64_t FEW_CHANNELS = 64;
+
 // Whether the transformed filters are far larger than the second cache, so that they are not to be read for each few tiles.
 inline bool isLarge(const Shape& shape) { return shape.in * shape.out > 65536; }
 
@@ -106,6 +109,8 @@ static inline void convolve(const Shape& shape, const typename T::Stored* x, con
       int64_t size = (count + Blocks::TILES - 1) / Blocks::TILES * Blocks::TILES;
       eachTile(shape, first, count, [&](int64_t t, int64_t image, int64_t row, int64_t column) {
         scatter<PATCH, T>(shape, x, in, image, row - 1, column - 1, outside, inputRow, v + t * LANES, vStep, size);
+        if (out > FEW_CHANNELS) return;
+        fetch<1>(y + ((image * shape.height + row) * shape.width + column) * out, shape.width * out, out);
       });
       for (int64_t p = 0; p < PRODUCTS; p++) {
         const float *values = v + p * vStep, *weights = u + p * uStep;

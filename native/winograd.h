@@ -101,6 +101,14 @@ INLINE void eachTile(const Shape& shape, int64_t first, int64_t count, const Wor
   }
 }
 
+// Asks for a tile of pixels before it is needed, to read (0) or to write (1).
+template <int write, class Stored>
+INLINE void fetch(const Stored* corner, int64_t line, int64_t channels) {
+  for (int i = 0; i < TILE; i++)
+    for (int64_t c = 0; c < TILE * channels; c += 64 / static_cast<int64_t>(sizeof(Stored)))
+      __builtin_prefetch(corner + i * line + c, write);
+}
+
 // Transforms S×S pixels with one corner at (y, x), zeros where the image ends, into 6×6 products, `step` apart from product to
 // product, in [channels / 16][count][16] each.
 template <int S, class T, class Row>
@@ -127,6 +135,8 @@ INLINE void scatter(const Shape& shape, const typename T::Stored* images, int64_
       }
     }
   };
+  // The rows that the tiles below have and these have not: the processor follows no streams of so few lines by itself.
+  fetch<0>(corner + S * line + (S - TILE) / 2 * channels, line, channels);
   if (y >= 0 && x >= 0 && y + S <= shape.height && x + S <= shape.width) return transform(std::true_type());
   for (int i = 0; i < S; i++)
     for (int j = 0; j < S; j++) {
