@@ -16,6 +16,17 @@ if [ -z "${TAILMIX_PJRT:-}" ]; then
   echo "gpu-smoke.sh: expected TAILMIX_PJRT, the library of a PJRT plugin" >&2
   exit 2
 fi
+if [ ! -f "$TAILMIX_PJRT" ]; then
+  echo "gpu-smoke.sh: TAILMIX_PJRT: expected the file of a PJRT plugin, found none at $TAILMIX_PJRT" >&2
+  exit 2
+fi
+if ! command -v node >/dev/null || ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'; then
+  echo "gpu-smoke.sh: expected Node 20.19 or newer on the PATH, got $(node --version 2>/dev/null || echo none)" >&2
+  exit 2
+fi
+# Its parts run in the packed folder, whatever folder this was started in.
+TAILMIX_PJRT="$(cd "$(dirname "$TAILMIX_PJRT")" && pwd)/$(basename "$TAILMIX_PJRT")"
+export TAILMIX_PJRT
 # The module that opens plugins lies there, and nothing of another set-up is used.
 export TAILMIX_CACHE="$here/cache"
 exec node "$here/bench/gpu-smoke/run.mjs" "$@"

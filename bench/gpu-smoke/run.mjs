@@ -1,13 +1,16 @@
 // Started by gpu-smoke.sh, in a folder that pack.mjs made: ops, a training, a resumed one, all devices together, thousands of steps, and
 // bench/device.mjs, all without TensorFlow. Prints a table, and writes JSON. Exit code 1 if a check fails.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { deviceFindings } from '../../dist/src/backend/doctor-device.js';
+import { nativeFolder } from '../../dist/src/backend/paths.js';
 import { chooseDevice } from '../../dist/src/pjrt/index.js';
+import { version } from '../../dist/src/version.js';
 import { TRAINING } from '../support/device-cases.mjs';
 import { machine } from '../support/report.mjs';
 
@@ -29,7 +32,15 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const recordings = join(root, 'recordings');
 const work = mkdtempSync(join(tmpdir(), 'gpu-smoke-'));
 const checks = [];
-const report = { ...machine(), device: null, checks, bench: null };
+const report = {
+  tailmix: version,
+  date: new Date().toISOString(),
+  ...machine(),
+  device: null,
+  found: [],
+  checks,
+  bench: null,
+};
 
 function node(args) {
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
@@ -69,9 +80,24 @@ const train = (name, ...more) => {
 const logits = (run) => readFileSync(join(run, 'logits-test.safetensors'));
 const percent = (share) => `${(100 * share).toFixed(2)} %`;
 
-const device = chooseDevice('pjrt:all');
+const found = await deviceFindings(nativeFolder('native'));
+report.found = found.map(({ name, status, value }) => ({ name, status, value }));
+let device;
+try {
+  device = chooseDevice('pjrt:all');
+} catch (error) {
+  console.error(`FAILED ${error.message}`);
+  for (const { name, value, cure } of found) console.error(`  ${name}: ${value}${cure ? `\n    ${cure}` : ''}`);
+  rmSync(work, { recursive: true });
+  send();
+  process.exit(1);
+}
 report.device = { platform: device.platform, kind: device.kind, count: device.count };
-console.log(`${device.platform}, ${device.kind}, ${device.count} device(s); Node ${process.version}, ${report.cpu}\n`);
+console.log(
+  `${device.platform}, ${device.kind}, ${device.count} device(s); tailmix ${version}, Node ${process.version}, ${report.cores} × ${report.cpu}`,
+);
+for (const { name, value } of found) console.log(`${name}: ${value}`);
+console.log('');
 
 check('ops against TensorFlow on a CPU', () => {
   const found = JSON.parse(node(['bench/gpu-smoke/ops.mjs', recordings]).stdout);
@@ -127,11 +153,10 @@ check(`memory over ${values.steps} steps`, () => {
     found,
   };
 });
-rmSync(work, { recursive: true });
 
 const given = ['only', 'batch'].flatMap((name) => (values[name] === undefined ? [] : [`--${name}`, values[name]]));
-const figures = join(root, 'device.json');
-spawnSync(
+const figures = join(work, 'device.json');
+const { status } = spawnSync(
   process.execPath,
   [
     ...['bench/device.mjs', '--recordings', recordings, '--python', values.python, '--json', figures],
@@ -139,9 +164,19 @@ spawnSync(
   ],
   { cwd: root, stdio: 'inherit' },
 );
-report.bench = JSON.parse(readFileSync(figures, 'utf8'));
-rmSync(figures);
-writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
-console.log(`\n${values.json}`);
-const isWrong = checks.some(({ right }) => !right) || report.bench.results.some(({ error }) => error);
+// What was checked is worth sending where the bench broke off too.
+report.bench = existsSync(figures)
+  ? JSON.parse(readFileSync(figures, 'utf8'))
+  : { error: `bench/device.mjs ended with ${status ?? 'a signal'}`, results: [] };
+rmSync(work, { recursive: true });
+const { error, results } = report.bench;
+if (error) console.log(`FAILED ${error}`);
+send();
+const isWrong = error || checks.some(({ right }) => !right) || results.some((result) => result.error);
 process.exitCode = isWrong ? 1 : 0;
+
+function send() {
+  const file = resolve(values.json);
+  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
+  console.log(`\n${file} has all of this and more: it is the file to send to who asked for it, whatever failed`);
+}

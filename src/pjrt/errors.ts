@@ -57,6 +57,13 @@ export const pluginMissing = (): TailmixError =>
     { code: 'PJRT_MISSING', kind: 'config', path: 'train.device' },
   );
 
+/** A step for a device where nothing can record it. */
+export const recorderMissing = (backend: string): TailmixError =>
+  new TailmixError(
+    `train.device: pjrt: expected TensorFlow, which records the step that the device computes; got the backend ${backend}. Run \`tailmix setup\`; or record where TensorFlow is, \`tailmix record CONFIG --out FILE\`, and train with --recording FILE.`,
+    { code: 'DEVICE_RECORDER', kind: 'config', path: 'train.device' },
+  );
+
 /** Settings that a device does not have. */
 export const deviceSetting = (path: string, expected: string, got: string): TailmixError =>
   new TailmixError(`train.device: pjrt: expected ${path} to be ${expected}, got ${got}.`, {

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Backend } from '../backend/load.ts';
 import { checkFeeds } from '../graph/check.ts';
-import { backendNotNative, graphDisposed } from '../graph/errors.ts';
+import { graphDisposed } from '../graph/errors.ts';
 import {
   DT,
   type GraphProgram,
@@ -18,6 +18,7 @@ import { createRecordedCalls, type RecordedCallsOptions } from '../graph/recorde
 import { checkState } from '../graph/state.ts';
 import { mapValues } from '../util/map-values.ts';
 import type { Device, DeviceProgram, DeviceTensor } from './device.ts';
+import { recorderMissing } from './errors.ts';
 import { type LowerOptions, lower } from './lower.ts';
 
 /** How a program runs on a device. */
@@ -160,7 +161,7 @@ function recordingCalls(
   { binding, name }: Pick<Backend, 'binding' | 'name'>,
   options: RecordedCallsOptions,
 ) {
-  if (binding === undefined) throw backendNotNative(name);
+  if (binding === undefined) throw recorderMissing(name);
   return createRecordedCalls(program, binding, options);
 }
 

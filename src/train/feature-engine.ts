@@ -15,8 +15,14 @@ export interface FeatureEngineOptions {
   program: Omit<ProgramOptions, 'optimizer' | 'batchSizes'>;
   loader: LoaderOptions;
   backend: Backend;
-  train: Pick<StepOptions, 'step' | 'precision' | 'device' | 'matmul'>;
+  train: FeatureStep;
 }
+
+type FeatureStep = Pick<StepOptions, 'step' | 'precision' | 'device' | 'matmul'>;
+
+/** Recordings hold a run's steps alone: without TensorFlow, the processor computes what precedes them. */
+export const beforeSteps = <Step extends FeatureStep>(step: Step, recordings: unknown, { binding }: Backend): Step =>
+  recordings && binding === undefined ? { ...step, device: 'cpu' } : step;
 
 /** Features of images; the arrays are valid until the next rows are asked for. */
 export interface ComputedFeatures {

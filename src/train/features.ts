@@ -14,6 +14,7 @@ import { openModel, startOf } from '../models/open.ts';
 import { modelSection } from '../models/options.ts';
 import { publishedOf } from '../models/published/read.ts';
 import type { Model } from '../models/types.ts';
+import { deviceOf } from '../step/index.ts';
 import { keepBackbone } from '../tracking/backbone.ts';
 import { evenly } from '../util/evenly.ts';
 import { without } from '../util/without.ts';
@@ -22,7 +23,7 @@ import { checksumWeights } from '../weights/checksum.ts';
 import { backboneValues, type Values } from './backbone-values.ts';
 import { featuresAugment, featuresNorm, featuresNotFinite } from './errors.ts';
 import { evaluationBatch } from './evaluate.ts';
-import { openFeatureEngine } from './feature-engine.ts';
+import { beforeSteps, openFeatureEngine } from './feature-engine.ts';
 import type { Settings, TrainerOptions } from './prepare.ts';
 
 /** Goes up when the same network and images give other features. */
@@ -74,17 +75,22 @@ export async function featuresOf(
     const values = once(() => backboneValues(options, base, { seed: settings.seed, classes }));
     const model = await modelKey(options, values);
     const rowInfo = featureInfo(info, base.name, base.featureSize);
-    const computer = once(async () => openComputer(base, await values(), { images, settings, backend }));
+    const train = beforeSteps(settings.train, options.recordings, backend);
+    const device = await deviceOf(train, backend);
+    const computer = once(async () =>
+      openComputer(base, await values(), { images, settings: { ...settings, train }, backend }),
+    );
     const featuresOfSubset = async (name: Split['name'], subset: Subset): Promise<Subset> => {
       const rows: Omit<FeatureSubset, 'key'> = { name, info: rowInfo, subset };
       const compute = async () => (await computer()).compute(name, subset, options.onDataProgress);
       const pixels = pixelsOf(subset);
       if (model === null || pixels === null) return keepFeatures(rows, await compute());
-      const { precision } = settings.train;
+      const { precision, matmul } = train;
       const { packShape = shape } = info;
       const key = hashOf({
         ...{ computing: COMPUTING, version, model, backend: backend.name, precision },
         ...{ pixels, shape, packShape, mean, std },
+        ...(device && { device: [device.platform, device.kind], matmul }),
       });
       return (await openFeatures({ ...rows, key })) ?? packFeatures({ ...rows, key }, await compute());
     };

@@ -4,7 +4,7 @@ import type { InitialContext, Plugin } from '../plugin.ts';
 import { randomStream } from '../random.ts';
 import { pluginFailed, returnedWrong } from '../step/errors.ts';
 import { describeValue, type Fault, fieldsOf, initialFault } from '../util/fault.ts';
-import { type FeatureEngineOptions, openFeatureEngine } from './feature-engine.ts';
+import { beforeSteps, type FeatureEngineOptions, openFeatureEngine } from './feature-engine.ts';
 import type { Preparation } from './prepare.ts';
 
 /** What the run's own step is made with. */
@@ -66,9 +66,10 @@ function valuesFault(values: unknown, weights: Preparation['model']['weights']):
 
 /** Features of all training images, in the order of the subset, without augmentation. */
 async function* featuresOf(
-  { model, data, settings: { train } }: Preparation,
+  { model, data, settings, options: { recordings } }: Preparation,
   making: Making,
 ): AsyncGenerator<FeatureRows, void, undefined> {
+  const train = beforeSteps(settings.train, recordings, making.backend);
   const engine = await openFeatureEngine(model, { ...making, train });
   try {
     for await (const { features, labels } of engine.featuresOf(data.train)) yield { features, labels };

@@ -3,6 +3,7 @@ import type { Subset } from '../data/types.ts';
 import { signatureFor } from '../step/signature.ts';
 import { logitsOf } from '../train/evaluate.ts';
 import { openFit } from '../train/fit.ts';
+import { onDeviceHere } from './device-here.ts';
 import type { TrainedRun } from './open.ts';
 import { softmax } from './predict.ts';
 
@@ -29,7 +30,8 @@ export interface Mistake extends Classified {
 
 /** Classifies the images of a subset as evaluation does, on the run's backend. */
 export async function classify(run: TrainedRun, subset: Subset): Promise<Classified[]> {
-  const fit = await openFit(run, run.composition, await loadBackend(run.options.backend));
+  const backend = await loadBackend(run.options.backend);
+  const fit = await openFit(await onDeviceHere(run, backend), run.composition, backend);
   const count = run.info.classes.length;
   const found: Classified[] = [];
   try {

@@ -7,6 +7,7 @@ import { evaluationBatch, inOrder } from '../train/evaluate.ts';
 import { restore } from '../train/open-run.ts';
 import { evenly } from '../util/evenly.ts';
 import { sizeOf } from '../util/shape.ts';
+import { onDeviceHere } from './device-here.ts';
 import { classifierProgram } from './network.ts';
 import type { TrainedRun } from './open.ts';
 
@@ -70,7 +71,7 @@ async function openEmbedder(run: TrainedRun, backend: Backend) {
   const { info, data, settings, snapshot, composition } = run;
   const batchSize = evaluationBatch(settings.evaluate, info, Number.POSITIVE_INFINITY);
   const program = classifierProgram(run, batchSize);
-  const engine = await createEngine(program, backend, settings.train);
+  const engine = await createEngine(program, backend, (await onDeviceHere(run, backend)).settings.train);
   try {
     restore(snapshot, composition, program, engine);
   } catch (error) {

@@ -4,6 +4,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { openRecordings, writeRecordings } from '../../src/graph/index.ts';
 import { recordRun } from '../../src/train/record.ts';
 import { createTrainer, type TrainerOptions } from '../../src/train/trainer.ts';
+import { relativeDistance } from '../step/captured-support.ts';
 import { pluginsNamed } from '../step/plugin-training.ts';
 import { squares } from '../support/squares.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -58,6 +59,21 @@ describeDevice('a run from recordings, without TensorFlow', () => {
     const options = await run({ plugins: [], phases });
     const [kept, here] = [await trainKept(options), await trainHere(options)];
     expect(kept.snapshot!.state).toEqual(here.snapshot!.state);
+  });
+
+  test('begins with what a plugin computes on the processor before the first step; without recordings it is refused', async () => {
+    vi.stubEnv('TAILMIX_PJRT', plugin);
+    const model = { name: 'small-cnn', head: 'cosine', scale: 25 } as const;
+    const options = await run({ model, plugins: await pluginsNamed(['class-mean-head']), train: { epochs: 1 } });
+    const [kept, here] = [await trainKept(options), await trainHere(options)];
+    // Features of WebAssembly round otherwise.
+    const kernel = ({ snapshot }: typeof kept) => ({ kernel: snapshot!.state['classifier/kernel']!.values });
+    expect(relativeDistance(kernel(kept), kernel(here))).toBeLessThan(1e-5);
+    const unrecorded = createTrainer({ ...options, backend: 'wasm', train: { ...options.train, device: 'pjrt' } });
+    await expect(unrecorded.run()).rejects.toMatchObject({
+      code: 'DEVICE_RECORDER',
+      message: expect.stringContaining('--recording FILE'),
+    });
   });
 
   test('is refused with those of another run, a file that is none, and a processor', async () => {

@@ -8,6 +8,7 @@ import { bestCheckpointPath } from '../../tracking/checkpoint.ts';
 import type { CheckpointChoice } from '../../tracking/choose-checkpoint.ts';
 import { evaluateSplit, logitPrior } from '../../train/evaluate-split.ts';
 import { openFit } from '../../train/fit.ts';
+import { onDeviceHere } from '../../trained/device-here.ts';
 import { openRun } from '../../trained/open.ts';
 import { shiftedSubset } from '../../trained/shifted.ts';
 import { splitOf } from '../../trained/split.ts';
@@ -52,7 +53,8 @@ export async function evaluate(wanted: string, options: EvaluateCommandOptions):
   const subset = shifted ? shiftedSubset(whole, info.classCounts, shifted) : whole;
   const outside = folder === undefined ? null : { folder, files: await outsideFiles(run, folder) };
   const { adapter, composition } = adapt ? adapting(run) : { adapter: null, composition: run.composition };
-  const fit = await openFit(run, composition, await loadBackend(run.options.backend));
+  const backend = await loadBackend(run.options.backend);
+  const fit = await openFit(await onDeviceHere(run, backend), composition, backend);
   try {
     const { epoch } = snapshot;
     const { evaluation, logits } = await evaluateSplit(fit, { split, subset, epoch }, true);
