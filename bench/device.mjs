@@ -5,7 +5,7 @@
 //   npm run build && node bench/device.mjs [--device pjrt] [--only resnet32-fp32,…] [--rounds 5] [--seconds 5] [--python python3]
 //     [--jax] [--no-compile] [--batch N] [--recordings FOLDER] [--json FILE]
 //
-// The plugin is that of `tailmix setup --device`, or TAILMIX_PJRT. --python '' leaves PyTorch out; --jax measures JAX with it too. --recordings: of
+// --batch: only where TensorFlow records. The plugin is that of `tailmix setup --device`, or TAILMIX_PJRT. --python '' leaves PyTorch out; --jax measures JAX with it too. --recordings: of
 // `bench/gpu-smoke/pack.mjs`, where there is no TensorFlow.
 import { existsSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';

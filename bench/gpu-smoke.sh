@@ -5,7 +5,7 @@
 #   npm run build && node bench/gpu-smoke/pack.mjs gpu-smoke      where tailmix and TensorFlow are: makes a folder below 60 MB
 #   TAILMIX_PJRT=PLUGIN.so gpu-smoke/gpu-smoke.sh                    on the GPU's machine
 #
-# Options: --python python3 (measures PyTorch beside it), --jax (and JAX), --json FILE, --steps 5000, --only resnet32-fp32,…, --batch N, --rounds 5, --seconds 5
+# Options: --python python3 (measures PyTorch beside it), --jax (and JAX), --json FILE, --steps 5000, --only resnet32-fp32,…, --rounds 5, --seconds 5
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 if [ ! -d "$here/recordings" ]; then

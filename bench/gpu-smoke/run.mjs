@@ -23,7 +23,6 @@ const { values } = parseArgs({
     python: option(''),
     jax: { type: 'boolean', default: false },
     only: { type: 'string' },
-    batch: { type: 'string' },
     rounds: option('5'),
     seconds: option('5'),
   },
@@ -154,7 +153,8 @@ check(`memory over ${values.steps} steps`, () => {
   };
 });
 
-const given = ['only', 'batch'].flatMap((name) => (values[name] === undefined ? [] : [`--${name}`, values[name]]));
+// Batches are as large as those that were recorded.
+const given = values.only === undefined ? [] : ['--only', values.only];
 const figures = join(work, 'device.json');
 const { status } = spawnSync(
   process.execPath,

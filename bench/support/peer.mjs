@@ -13,11 +13,26 @@ import { createInterface } from 'node:readline';
  * @returns {Promise<{ name: string, said: any, ask: (line: string) => Promise<any>, close: () => void }>}
  */
 export async function openPeer(name, program, args, env = {}) {
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env } });
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+  let errors = '';
+  child.stderr.on('data', (text) => {
+    process.stderr.write(text);
+    errors = `${errors}${text}`.slice(-10_000);
+  });
+  // A program that is gone takes no more lines.
+  child.stdin.on('error', () => {});
+  const ended = new Promise((resolve) => {
+    child.on('error', ({ message }) => resolve(message));
+    child.on('close', (code, signal) => resolve(`exit code ${code ?? signal}`));
+  });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async () => {
     const { value, done } = await lines.next();
-    if (done) throw new Error(`${name} ended without an answer (exit code ${child.exitCode})`);
+    if (done) {
+      const how = await ended;
+      const said = errors.split('\n').findLast((line) => /^\S*(Error|Exception)\b.*:/.test(line)) ?? '';
+      throw new Error(`${name} ended without an answer (${how})${said && `: ${said}`}`);
+    }
     return JSON.parse(value);
   };
   const said = await next();

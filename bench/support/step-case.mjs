@@ -54,32 +54,53 @@ export async function measureCase(
   if (frozen) shared.push('--frozen');
   const where = ['--device', device, ...(recording ? ['--recording', recording] : [])];
   const peers = [await open('tailmix', process.execPath, [here('tailmix-step.mjs'), ...shared, ...where], options)];
+  /** Where another program fails, tailmix's own figures are worth having still. */
+  const missing = [];
+  const miss = (peer, { message }) => {
+    missing.push({ name: peer, why: message });
+    console.error(`SKIPPED ${peer} beside ${name}: ${message}`);
+  };
+  const beside = async (peer, ...how) => {
+    try {
+      peers.push(await open(peer, ...how));
+    } catch (error) {
+      miss(peer, error);
+    }
+  };
   if (python) {
     const gpu = device !== 'cpu' && seesGpu(python);
     const torch = (mode) =>
-      open(
+      beside(
         `pytorch ${mode}`,
         python,
         [here('pytorch_step.py'), ...shared, '--threads', threads, '--mode', mode, '--device', gpu ? 'cuda' : 'cpu'],
         options,
       );
-    peers.push(await torch('eager'));
-    if (!options['no-compile']) peers.push(await torch('compile'));
-    if (!options['no-compile'] && gpu) peers.push(await torch('graphs'));
+    await torch('eager');
+    if (!options['no-compile']) await torch('compile');
+    if (!options['no-compile'] && gpu) await torch('graphs');
   }
   if (python && options.jax && device !== 'cpu') {
     const own = shared.filter((word) => !['--adapters', '--frozen'].includes(word));
-    peers.push(await open('jax', python, [here('jax_step.py'), ...own], options));
+    await beside('jax', python, [here('jax_step.py'), ...own], options);
   }
   if (plain && !options.cpu && device === 'cpu')
-    peers.push(
-      await open('plain tfjs-node', process.execPath, [here('plain-tfjs.mjs'), '--batch', String(batch)], options),
-    );
+    await beside('plain tfjs-node', process.execPath, [here('plain-tfjs.mjs'), '--batch', String(batch)], options);
   for (let round = 0; round < Number(options.rounds); round++) {
-    for (const peer of peers) {
-      for (const work of ['train', 'predict']) {
-        peer.steps[work] ??= Math.max(1, Math.round(((await peer.time(work, 2)) * Number(options.seconds)) / batch));
-        peer.rates[work].push(await peer.time(work, peer.steps[work]));
+    for (const peer of [...peers]) {
+      try {
+        for (const work of ['train', 'predict']) {
+          peer.steps[work] ??= Math.max(1, Math.round(((await peer.time(work, 2)) * Number(options.seconds)) / batch));
+          peer.rates[work].push(await peer.time(work, peer.steps[work]));
+        }
+      } catch (error) {
+        peer.close();
+        if (peer === peers[0]) {
+          for (const other of peers.slice(1)) other.close();
+          throw error;
+        }
+        peers.splice(peers.indexOf(peer), 1);
+        miss(peer.name, error);
       }
     }
   }
@@ -110,6 +131,7 @@ export async function measureCase(
       torches.map((torch) => torch.memory()),
       Math.min,
     ),
+    ...(missing.length > 0 && { missing }),
     trainAgainstJax: jax ? median(own.rates.train) / median(jax.rates.train) : null,
     trainAgainstPlainTfjs: plainPeer ? median(own.rates.train) / median(plainPeer.rates.train) : null,
   };
