@@ -17,7 +17,8 @@ export interface About {
 /** `README.md` of a folder of results. */
 export function pageOf(lines: readonly ResultLine[], { title, text, command, planned }: About): string {
   const missing = planned - lines.length;
-  const state = missing > 0 ? `**${missing} of the ${planned} runs are still to be made.**` : '';
+  const state =
+    missing > 0 ? `**${missing} of the ${planned} runs ${missing === 1 ? 'is' : 'are'} still to be made.**` : '';
   return `# ${title}
 
 ${text}
@@ -41,7 +42,7 @@ function madePart(lines: readonly ResultLine[]): string {
     (machine) => `- ${lines.filter((line) => line.machine === machine).length} on ${machine}`,
   );
   const commits = [...new Set(lines.map(({ commit }) => commit))].join(', ');
-  return `${lines.length} runs, ${duration(seconds)} of training and evaluation, ${kinds}, backend ${[...new Set(lines.map((line) => line.backend))].join(' and ')}:
+  return `${lines.length} run${lines.length === 1 ? '' : 's'}, ${duration(seconds)} of training and evaluation, ${kinds}, backend ${[...new Set(lines.map((line) => line.backend))].join(' and ')}:
 
 ${machines.join('\n')}
 

@@ -26,7 +26,7 @@ test('a page of lines has the figures of the report on the run directories', asy
   const page = pageOf([...linesOf(text).values()], { title: 'T', text: 'What.', command: 'npm run x', planned: 13 });
   const [, ...tables] = markdownTables(compareRuns(loaded)).split('\n\n');
   for (const part of tables) expect(page).toContain(part.trim());
-  expect(page).toContain('**1 of the 13 runs are still to be made.**');
+  expect(page).toContain('**1 of the 13 runs is still to be made.**');
   expect(page).toContain('- 12 on a processor, 2 threads');
 });
 
