@@ -54,6 +54,7 @@ napi_value serialize(napi_env env, napi_callback_info info) {
   auto given = argumentsOf(env, info);
   Handle* program = handleOf(env, given[0], Kind::PROGRAM);
   if (program == nullptr) return nullptr;
+  OPTIONAL(program->api, PJRT_Executable_Serialize);
   ASK(program->api, PJRT_LoadedExecutable_GetExecutable, get, loaded_executable,
       static_cast<PJRT_LoadedExecutable*>(program->pointer));
   ARGS(PJRT_Executable_Serialize, args);
@@ -76,6 +77,7 @@ napi_value load(napi_env env, napi_callback_info info) {
   auto given = argumentsOf(env, info);
   Plugin* plugin = pluginOf(env, given[0]);
   if (plugin == nullptr) return nullptr;
+  OPTIONAL(plugin->api, PJRT_Executable_DeserializeAndLoad);
   Bytes bytes = bytesOf(env, given[1]);
   ARGS(PJRT_Executable_DeserializeAndLoad, args);
   args.client = plugin->client;
@@ -230,6 +232,7 @@ napi_value memory(napi_env env, napi_callback_info info) {
   int32_t device = -1;
   napi_get_value_int32(env, given[1], &device);
   if (device < 0 || static_cast<size_t>(device) >= plugin->devices.size()) return fail(env, "no such device");
+  OPTIONAL(plugin->api, PJRT_Device_MemoryStats);
   ASK(plugin->api, PJRT_Device_MemoryStats, stats, device, plugin->devices[device]);
   napi_value result;
   napi_create_object(env, &result);

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <list>
+#include <utility>
 
 #include "pjrt_values.h"
 
@@ -59,6 +60,27 @@ inline std::vector<PJRT_NamedValue> optionsOf(napi_env env, napi_value object, K
   return options;
 }
 
+// The first function that no run does without and that a plugin's table lacks; null if it has all.
+inline const char* lackingIn(const PJRT_Api* api) {
+#define FUNCTION(name) {#name, reinterpret_cast<const void*>(api->name)}
+  const std::pair<const char*, const void*> functions[] = {
+      FUNCTION(PJRT_Error_Destroy), FUNCTION(PJRT_Error_GetCode), FUNCTION(PJRT_Error_Message),
+      FUNCTION(PJRT_Event_Await), FUNCTION(PJRT_Event_Destroy),
+      FUNCTION(PJRT_Plugin_Initialize), FUNCTION(PJRT_Client_Create), FUNCTION(PJRT_Client_AddressableDevices),
+      FUNCTION(PJRT_Client_PlatformName), FUNCTION(PJRT_Client_PlatformVersion),
+      FUNCTION(PJRT_Client_BufferFromHostBuffer), FUNCTION(PJRT_Client_Compile),
+      FUNCTION(PJRT_Device_GetDescription),
+      FUNCTION(PJRT_DeviceDescription_Id), FUNCTION(PJRT_DeviceDescription_Kind),
+      FUNCTION(PJRT_Buffer_Destroy), FUNCTION(PJRT_Buffer_Dimensions), FUNCTION(PJRT_Buffer_ToHostBuffer),
+      FUNCTION(PJRT_Executable_Destroy), FUNCTION(PJRT_Executable_NumOutputs),
+      FUNCTION(PJRT_LoadedExecutable_Destroy), FUNCTION(PJRT_LoadedExecutable_Execute),
+      FUNCTION(PJRT_LoadedExecutable_GetExecutable)};
+#undef FUNCTION
+  for (auto [name, function] : functions)
+    if (function == nullptr) return name;
+  return nullptr;
+}
+
 // open(file, options of the client): { id, apiMinor, platform, platformVersion, devices: [{ id, kind, place }] }
 inline napi_value open(napi_env env, napi_callback_info info) {
   auto given = argumentsOf(env, info);
@@ -67,10 +89,12 @@ inline napi_value open(napi_env env, napi_callback_info info) {
   auto get = reinterpret_cast<const PJRT_Api* (*)()>(dlsym(library, "GetPjrtApi"));
   if (get == nullptr) return fail(env, "it has no function GetPjrtApi", "DLSYM");
   const PJRT_Api* api = get();
+  if (api == nullptr) return fail(env, "its function GetPjrtApi gives no table of functions", "DLSYM");
   auto version = api->pjrt_api_version;
   if (version.major_version != PJRT_API_MAJOR || api->struct_size < offsetof(PJRT_Api, PJRT_Executable_OutputDimensions))
     return fail(env, "version " + std::to_string(version.major_version) + "." + std::to_string(version.minor_version),
                 "VERSION");
+  if (const char* lacking = lackingIn(api)) return fail(env, std::string("its table lacks ") + lacking, "DLSYM");
   ARGS(PJRT_Plugin_Initialize, initialize);
   CALL(api, PJRT_Plugin_Initialize(&initialize));
   Kept kept;

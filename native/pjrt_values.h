@@ -61,6 +61,10 @@ inline bool failed(napi_env env, const PJRT_Api* api, PJRT_Error* error) {
 #define CALL(api, call) \
   if (failed(env, api, (api)->call)) return nullptr
 
+// Ends with an error where a plugin has not what a run can do without.
+#define OPTIONAL(api, Function) \
+  if ((api)->Function == nullptr) return fail(env, "it has no " #Function, "12")
+
 // A call of one argument; what it tells is in `name`.
 #define ASK(api, Function, name, argument, value) \
   ARGS(Function, name);                           \

@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { findCompiler } from '../../src/backend/compile.ts';
 import { deviceFindings } from '../../src/backend/doctor-device.ts';
 import { openInTurn } from '../../src/backend/open-apart.ts';
 import { nativeFolder } from '../../src/backend/paths.ts';
@@ -60,4 +62,24 @@ test.skipIf(missing !== null)('a file that is none, and one that is not there', 
   expect(await findings(file)).toEqual(problem(/^[^:]*plugin\.so: .*No such file/));
   writeFileSync(file, 'no library');
   expect(await findings(file)).toEqual(problem(/plugin\.so: .*(file too short|invalid ELF header)/));
+});
+
+/** A plugin of two functions: a table of none, and no table. */
+const hollow = (table: boolean): string => `
+static struct { unsigned long size; void *more; unsigned long sizeOfVersion; void *moreOfVersion; int major, minor; void *functions[300]; } table;
+extern "C" void *GetPjrtApi() { table.size = sizeof table; table.sizeOfVersion = 24; table.minor = 70; return ${table ? '&table' : '0'}; }
+`;
+
+test.skipIf(missing !== null)('libraries whose table is empty, or missing', async () => {
+  for (const [table, why] of [
+    [true, /: its table lacks PJRT_Error_Destroy/],
+    [false, /: its function GetPjrtApi gives no table/],
+  ] as const) {
+    const folder = await temporaryFolder();
+    const [source, file] = [join(folder, 'plugin.cc'), join(folder, 'plugin.so')];
+    writeFileSync(source, hollow(table));
+    const [compiler, ...given] = await findCompiler();
+    execFileSync(compiler!, [...given, '-shared', '-fPIC', source, '-o', file]);
+    expect(await findings(file)).toMatchObject([{ status: 'problem', value: expect.stringMatching(why) }]);
+  }
 });
