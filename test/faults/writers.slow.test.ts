@@ -72,6 +72,7 @@ const commands: Command[] = [
     every: 1,
   },
   { name: 'mistakes', target: 'wrong', args: ['mistakes', 'run', '--out', 'wrong'], source: 'run', every: 4 },
+  { name: 'pictures', target: 'run', made: 'run/pictures.json', args: ['pictures', 'run'], source: 'run', every: 1 },
   // Their runs are finished: what is left are their own files.
   {
     name: 'compare',
