@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
 import { packageRoot } from '../package-root.ts';
 import { openSources } from '../tracking/sources.ts';
 import type { Comparison } from './compare.ts';
@@ -8,8 +9,8 @@ import type { LoadedRun } from './runs.ts';
 
 /**
  * `references.bib`: papers of the plugins that ran, each paper once, in the order of the methods. A plugin of tailmix declares
- * its papers in `paper.bib` beside its method card, one of the user's own in such a file beside it, which its runs have kept. Plugins
- * without one are named in a comment.
+ * its papers in `paper.bib` beside its method card, one of the user's own in such a file beside it, which its runs have kept, one
+ * that is a package in `paper.bib` of the package as it is installed. Plugins without one are named in a comment.
  *
  * @param methods - with the configurations of their runs
  */
@@ -19,7 +20,9 @@ export async function references(methods: Comparison['methods']): Promise<string
   const runs = methods.flatMap((method) => method.runs);
   for (const plugin of new Set(runs.flatMap(({ config }) => pluginsOf(config)))) {
     const isBuiltIn = /^[a-z0-9-]+$/.test(plugin) && existsSync(folderOf(plugin));
-    const papers = isBuiltIn ? await papersOf(folderOf(plugin)) : await keptPapers(plugin, runs);
+    const papers = isBuiltIn
+      ? await papersOf(folderOf(plugin))
+      : ((await keptPapers(plugin, runs)) ?? (await packagePapers(plugin)));
     if (papers === null) unknown.push(plugin);
     for (const entry of papers ?? []) users.set(entry, [...(users.get(entry) ?? []), plugin]);
   }
@@ -55,6 +58,17 @@ async function keptPapers(plugin: string, runs: readonly LoadedRun[]): Promise<s
     if (text !== null) return entriesOf(text);
   }
   return null;
+}
+
+/** Entries of an installed package, looked for from the working directory up. Null where there are none. */
+async function packagePapers(plugin: string): Promise<string[] | null> {
+  const name = /^(@[\w.-]+\/)?[\w-][\w.-]*/.exec(plugin)?.[0];
+  if (name === undefined) return null;
+  for (let folder = process.cwd(); ; folder = dirname(folder)) {
+    const text = await readFile(join(folder, 'node_modules', name, 'paper.bib'), 'utf8').catch(() => null);
+    if (text !== null) return entriesOf(text);
+    if (folder === dirname(folder)) return null;
+  }
 }
 
 /** Plugins of a resolved configuration, those of phases and those that others hold among them, without what is switched off. */

@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import process from 'node:process';
+import { expect, test, vi } from 'vitest';
 import { compareRuns } from '../../src/report/compare.ts';
 import { references } from '../../src/report/references.ts';
 import { keepSources } from '../../src/tracking/sources.ts';
@@ -68,4 +69,19 @@ test('BibTeX beside a plugin of the user is kept with its runs, and read as text
 
   await writeFile(join(run, 'sources/files/mine.bib'), '@misc{changed,}');
   expect(keys(await of())).toEqual([]);
+});
+
+test('BibTeX of a plugin that is a package is that of the installed one, from a folder above too', async () => {
+  const folder = await temporaryFolder();
+  for (const name of ['@lab/margins', 'tailmix-cut']) {
+    await mkdir(join(folder, 'node_modules', name), { recursive: true });
+    const key = name.replace(/\W/g, '');
+    await writeFile(join(folder, 'node_modules', name, 'paper.bib'), `@misc{${key},\n  title = {{It}}\n}\n`);
+  }
+  await mkdir(join(folder, 'deep'));
+  vi.spyOn(process, 'cwd').mockReturnValue(join(folder, 'deep'));
+  const text = await referencesOf([{ use: '@lab/margins/large' }, { use: 'tailmix-cut' }, { use: 'tailmix-other' }]);
+  vi.restoreAllMocks();
+  expect(keys(text)).toEqual(['labmargins', 'tailmixcut']);
+  expect(text).toContain('% Not known here: the paper of tailmix-other\n');
 });
